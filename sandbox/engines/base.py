@@ -1,0 +1,133 @@
+"""What the rest of the program may ask of an engine. Optional abilities are protocols of their own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from sandbox.events import Listener
+
+
+class Power(StrEnum):
+    """What a machine is doing, in one word that is the same for every provider."""
+
+    ABSENT = "absent"
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at on this host, and what to do about it."""
+
+    ok: bool
+    title: str
+    """What was looked at: `the Incus daemon answers`."""
+    detail: str = ""
+    """What was found, in the tool's own words where it has some."""
+    fix: str = ""
+    """The command that mends it; empty when `ok`."""
+    warning: bool = False
+    """Not as it should be, but no reason to stop."""
+
+
+@dataclass(frozen=True)
+class HostReport:
+    """Whether a provider is usable here, and why (not)."""
+
+    provider: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def usable(self) -> bool:
+        """True when nothing found stands in the way."""
+        return all(finding.ok or finding.warning for finding in self.findings)
+
+
+@dataclass(frozen=True)
+class MachineSpec:
+    """What an engine needs to know to create a machine."""
+
+    name: str
+    image: str
+    """The base image in the provider's own store, as `images` returned it."""
+    cpus: int
+    memory_mb: int
+    disk_gb: int
+    authorized_key: str
+    """The public key, one line, that may log in as `login_user`."""
+    instance_dir: Path
+    """The instance's folder, where an engine may keep files of its own."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Kept with the machine, so that it can be told whose it is: plan key, box."""
+
+
+@dataclass(frozen=True)
+class MachineStatus:
+    """One machine as its provider sees it."""
+
+    name: str
+    power: Power
+    address: str | None = None
+    """An IPv4 address that this host can reach directly; None when there is no route."""
+    detail: str = ""
+    """The provider's own word, when it says more than `power`."""
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class SshEndpoint:
+    """How to reach a machine by ssh; `workflows` writes it out as an ssh_config."""
+
+    user: str
+    host: str
+    port: int
+    host_keys: tuple[str, ...]
+    """Public host keys (`ssh-ed25519 AAAA…`), read through the provider, not over the network."""
+    proxy_command: tuple[str, ...] = field(default=())
+    """An argv that connects stdin/stdout to the machine's sshd, when there is no route to it."""
+
+
+class Engine(Protocol):
+    """Creates, starts, stops and destroys machines of one provider. Every call can be repeated."""
+
+    provider: str
+
+    def check_host(self) -> HostReport:
+        """Prove what is usable here; reads only, and takes less than two seconds."""
+        ...
+
+    def create(self, spec: MachineSpec, listener: Listener) -> None:
+        """Make the machine, stopped or running. Limits are really set. Does nothing if it is there.
+
+        Raises:
+            ProviderError: the provider refused; nothing half-made is left.
+        """
+        ...
+
+    def start(self, name: str, listener: Listener) -> None:
+        """Start it and wait until its sshd can be reached. Does nothing if it runs."""
+        ...
+
+    def stop(self, name: str, *, timeout_s: float) -> None:
+        """Shut it down, by force after `timeout_s`. Does nothing if it is stopped."""
+        ...
+
+    def destroy(self, name: str) -> None:
+        """Remove it and all that belongs to it, whatever its state. Does nothing if it is absent."""
+        ...
+
+    def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:
+        """The machines of ours (or those named; absent ones are listed as absent), in one query."""
+        ...
+
+    def ssh_endpoint(self, name: str) -> SshEndpoint:
+        """How to reach a running machine by ssh.
+
+        Raises:
+            ProviderError: it does not run, or its host key cannot be read.
+        """
+        ...

@@ -1,0 +1,76 @@
+"""What the steps of a workflow tell about themselves; the CLI decides how it looks.
+
+A step never prints. It calls `listener(event)`; a listener is any callable. `step(...)` is the usual way:
+it reports start, end and failure with the time between.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StepStarted:
+    """A step that may take a while begins."""
+
+    sandbox: str
+    title: str
+
+
+@dataclass(frozen=True)
+class StepOutput:
+    """One line of a running step's tool output; shown live on a terminal, always logged."""
+
+    sandbox: str
+    line: str
+
+
+@dataclass(frozen=True)
+class StepEnded:
+    """A step is over. `error` is None when it went well; `note` says what came of it."""
+
+    sandbox: str
+    title: str
+    elapsed_s: float
+    error: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something worth a line: a warning, a choice made for the user."""
+
+    sandbox: str
+    text: str
+
+
+Event = StepStarted | StepOutput | StepEnded | Notice
+Listener = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """A listener that does nothing."""
+    del event
+
+
+@dataclass
+class StepNote:
+    """Lets the body of a step say what came of it."""
+
+    text: str = ""
+
+
+@contextmanager
+def step(listener: Listener, sandbox: str, title: str) -> Iterator[StepNote]:
+    """Report `title` as started, then as ended or failed, with the seconds between."""
+    started = time.monotonic()
+    listener(StepStarted(sandbox, title))
+    note = StepNote()
+    try:
+        yield note
+    except BaseException as error:
+        text = str(error) or type(error).__name__
+        listener(StepEnded(sandbox, title, time.monotonic() - started, error=text))
+        raise
+    listener(StepEnded(sandbox, title, time.monotonic() - started, note=note.text))

@@ -1,0 +1,283 @@
+"""The one door to other programs: argv lists, a timeout, a log, and no orphan left behind.
+
+Each command runs in a process group of its own. On a timeout or an interrupt the whole group is asked to
+stop (SIGINT, then SIGTERM) and then killed, also when its leader has already gone.
+"""
+
+import codecs
+import os
+import selectors
+import shlex
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from sandbox.errors import CommandError
+
+TAIL_LINES = 40
+"""How many of the last lines an error shows; the log has them all."""
+
+_GRACE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A command that ran to its end."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+    elapsed_s: float
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    timeout_s: float,
+    stdin: str | bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    log: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+    check: bool = True,
+) -> Completed:
+    """Run `argv` and return what it said.
+
+    Args:
+        argv: the program and its arguments; never a shell line.
+        timeout_s: after so many seconds the process group is ended and CommandError raised.
+        stdin: what to feed it; nothing (an empty stream) when None.
+        env: variables set on top of this process's own.
+        cwd: its working folder.
+        log: a file to which the command line and every output line are appended as they come.
+        on_line: called with each line, of stdout and stderr alike, as it comes.
+        check: raise CommandError when the exit status is not 0.
+
+    Raises:
+        CommandError: not found, timed out, or (with `check`) failed; `details` has the last lines.
+    """
+    words = tuple(str(word) for word in argv)
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    started = time.monotonic()
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "ab") if log is not None else open(os.devnull, "ab") as log_file:  # noqa: PTH123
+        log_file.write(f"$ {shlex.join(words)}\n".encode())
+        log_file.flush()
+        process = _spawn(words, data, env, cwd)
+        streams = _Streams(log_file, on_line)
+        try:
+            finished = streams.pump(process, data, started + timeout_s)
+        except BaseException:
+            _end_group(process)
+            raise
+        if not finished:
+            _end_group(process)
+            raise CommandError(
+                f"`{_short(words)}` did not end within {timeout_s:g} s",
+                returncode=None,
+                stdout=streams.text("stdout"),
+                stderr=streams.text("stderr"),
+                details=streams.tail(),
+            )
+    done = Completed(
+        words,
+        process.returncode,
+        streams.text("stdout"),
+        streams.text("stderr"),
+        time.monotonic() - started,
+    )
+    if check and done.returncode != 0:
+        raise CommandError(
+            f"`{_short(words)}` failed with exit status {done.returncode}",
+            returncode=done.returncode,
+            stdout=done.stdout,
+            stderr=done.stderr,
+            details=streams.tail(),
+        )
+    return done
+
+
+def interactive(argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> int:
+    """Hand the terminal to `argv` (ssh, a pager) and return its exit status."""
+    # The child shares our terminal and process group: Ctrl-C reaches it, and is its business, not ours
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return subprocess.call(
+            [str(word) for word in argv],
+            env={**os.environ, **(env or {})},
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        )
+    except FileNotFoundError as error:
+        raise CommandError(f"`{argv[0]}` is not installed", returncode=127) from error
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def spawn_daemon(
+    argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None
+) -> int:
+    """Start `argv` in a session of its own, output to `log`, and return its process id."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as sink:
+        process = subprocess.Popen(
+            [str(word) for word in argv],
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            env={**os.environ, **(env or {})},
+            start_new_session=True,
+        )
+    # Not ours to wait for; without this, CPython warns when the object is collected
+    process.returncode = 0
+    return process.pid
+
+
+def _spawn(
+    words: tuple[str, ...],
+    data: bytes | None,
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE if data is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+            process_group=0,
+        )
+    except FileNotFoundError as error:
+        missing = f"the folder {cwd}" if cwd is not None and not cwd.is_dir() else f"`{words[0]}`"
+        raise CommandError(f"{missing} is not there", returncode=127) from error
+    except PermissionError as error:
+        raise CommandError(f"`{words[0]}` may not be run: {error}", returncode=126) from error
+
+
+def _short(words: tuple[str, ...]) -> str:
+    line = shlex.join(words)
+    return line if len(line) <= 120 else f"{line[:117]}..."  # noqa: PLR2004
+
+
+class _Streams:
+    """Collects stdout and stderr, and passes whole lines on as they come."""
+
+    def __init__(self, log: IO[bytes], on_line: Callable[[str], None] | None) -> None:
+        self._log = log
+        self._on_line = on_line
+        self._chunks: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
+        self._partial = {"stdout": "", "stderr": ""}
+        decoder = codecs.getincrementaldecoder("utf-8")
+        self._decoders = {name: decoder("replace") for name in self._chunks}
+        self._last: deque[str] = deque(maxlen=TAIL_LINES)
+
+    def text(self, name: str) -> str:
+        return b"".join(self._chunks[name]).decode("utf-8", "replace")
+
+    def tail(self) -> str:
+        return "\n".join(self._last)
+
+    def pump(self, process: subprocess.Popen[bytes], data: bytes | None, deadline: float) -> bool:
+        """Move bytes until the process has ended and its pipes are closed; False at the deadline."""
+        assert process.stdout is not None  # noqa: S101  (for mypy: all three were asked for)
+        assert process.stderr is not None  # noqa: S101
+        rest = memoryview(data or b"")
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ, "stdout")
+            selector.register(process.stderr, selectors.EVENT_READ, "stderr")
+            if process.stdin is not None:
+                os.set_blocking(process.stdin.fileno(), False)
+                selector.register(process.stdin, selectors.EVENT_WRITE, "stdin")
+            while selector.get_map():
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
+                    return False
+                for key, _ in selector.select(min(left_s, 1.0)):
+                    if key.data == "stdin":
+                        rest = _feed(process, rest, selector)
+                    elif chunk := os.read(key.fd, 65536):
+                        self._take(key.data, chunk)
+                    else:
+                        selector.unregister(key.fileobj)
+                        self._finish(key.data)
+                # A daemon that the command left behind may hold the pipes open: its end is what counts
+                if process.poll() is not None and not selector.select(0.2):
+                    break
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+        return process.returncode is not None
+
+    def _take(self, name: str, chunk: bytes) -> None:
+        self._chunks[name].append(chunk)
+        self._log.write(chunk)
+        self._log.flush()
+        text = self._partial[name] + self._decoders[name].decode(chunk)
+        *lines, self._partial[name] = text.replace("\r\n", "\n").split("\n")
+        for line in lines:
+            self._line(line)
+
+    def _finish(self, name: str) -> None:
+        if self._partial[name]:
+            self._line(self._partial[name])
+            self._partial[name] = ""
+
+    def _line(self, line: str) -> None:
+        # A progress bar rewrites its line with \r: only what it ends as is of use
+        line = line.rsplit("\r", 1)[-1].rstrip()
+        self._last.append(line)
+        if self._on_line is not None:
+            self._on_line(line)
+
+
+def _feed(
+    process: subprocess.Popen[bytes], rest: memoryview, selector: selectors.BaseSelector
+) -> memoryview:
+    assert process.stdin is not None  # noqa: S101
+    try:
+        rest = rest[os.write(process.stdin.fileno(), rest[:65536]) :] if rest else rest
+    except BrokenPipeError:
+        rest = rest[:0]
+    if not rest:
+        selector.unregister(process.stdin)
+        process.stdin.close()
+    return rest
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """Ask the group to stop, then make it. Background jobs of a shell ignore SIGINT: hence the rest."""
+    for number, grace_s in ((signal.SIGINT, _GRACE_S), (signal.SIGTERM, _GRACE_S)):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        if _group_gone(process, grace_s):
+            break
+    else:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
+
+
+def _group_gone(process: subprocess.Popen[bytes], grace_s: float) -> bool:
+    deadline = time.monotonic() + grace_s
+    while time.monotonic() < deadline:
+        process.poll()
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False

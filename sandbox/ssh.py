@@ -1,0 +1,127 @@
+"""One road into every machine: an ssh_config with a known host key and a shared connection.
+
+Ansible, testinfra, the probe and the user's own ssh all use the same file. A production host is reached the
+same way, through the user's own configuration.
+"""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.engines.base import SshEndpoint
+from sandbox.errors import CommandError, ProviderError
+from sandbox.paths import runtime_dir
+from sandbox.run import Completed, interactive, run
+
+
+@dataclass(frozen=True)
+class SshTarget:
+    """Something that `ssh` can reach by one word."""
+
+    host: str
+    """The alias in `config`, or `[USER@]HOST` of the user's own ssh configuration."""
+    config: Path | None = None
+    """The ssh_config to use; the user's own when None."""
+
+    def argv(self, *options: str) -> tuple[str, ...]:
+        """The `ssh` command up to and including the host."""
+        config = ("-F", str(self.config)) if self.config is not None else ()
+        # `--` so that a host name can never be read as an option
+        return ("ssh", *config, *options, "--", self.host)
+
+    def run(
+        self,
+        command: tuple[str, ...],
+        *,
+        timeout_s: float,
+        stdin: str | bytes | None = None,
+        log: Path | None = None,
+        on_line: Callable[[str], None] | None = None,
+        check: bool = True,
+    ) -> Completed:
+        """Run `command` (an argv, quoted here for the remote shell) on the machine.
+
+        Raises:
+            CommandError: as `sandbox.run.run`; ssh's own failures have exit status 255.
+        """
+        return run(
+            (*self.argv("-o", "BatchMode=yes"), shlex.join(command)),
+            timeout_s=timeout_s,
+            stdin=stdin,
+            log=log,
+            on_line=on_line,
+            check=check,
+        )
+
+    def interactive(self, command: tuple[str, ...] = ()) -> int:
+        """Hand the terminal to an ssh session and return its exit status."""
+        words = (shlex.join(command),) if command else ()
+        return interactive((*self.argv(*(("-t",) if command else ())), *words))
+
+
+def write_config(folder: Path, name: str, endpoint: SshEndpoint) -> SshTarget:
+    """Write `ssh_config` and `known_hosts` into the instance's folder; its key is `folder/id_ed25519`."""
+    known_hosts = folder / "known_hosts"
+    known_hosts.write_text("".join(f"{name} {key}\n" for key in endpoint.host_keys))
+    lines = [
+        f"Host {name}",
+        f"  HostName {endpoint.host}",
+        f"  Port {endpoint.port}",
+        f"  User {endpoint.user}",
+        f"  HostKeyAlias {name}",
+        f'  IdentityFile "{folder / "id_ed25519"}"',
+        "  IdentitiesOnly yes",
+        "  StrictHostKeyChecking yes",
+        f'  UserKnownHostsFile "{known_hosts}"',
+        "  GlobalKnownHostsFile /dev/null",
+        "  PasswordAuthentication no",
+        "  ForwardAgent no",
+        "  LogLevel ERROR",
+        "  ConnectTimeout 10",
+        "  ServerAliveInterval 15",
+        "  ControlMaster auto",
+        "  ControlPersist 60",
+        # %C is a hash over host, port, user and HostName: short, and new when the address is
+        f'  ControlPath "{runtime_dir() / "%C"}"',
+    ]
+    if endpoint.proxy_command:
+        # ssh expands % in a ProxyCommand and hands it to a shell
+        command = shlex.join(endpoint.proxy_command).replace("%", "%%")
+        lines.append(f"  ProxyCommand {command}")
+    config = folder / "ssh_config"
+    config.write_text("\n".join(lines) + "\n")
+    config.chmod(0o600)
+    return SshTarget(host=name, config=config)
+
+
+def disconnect(target: SshTarget) -> None:
+    """End the shared connection, if there is one: before a machine is stopped, destroyed or restored."""
+    run(target.argv("-O", "exit"), timeout_s=10, check=False)
+
+
+def make_key(folder: Path) -> str:
+    """The public half of the instance's own login key, made on first use.
+
+    Raises:
+        ProviderError: ssh-keygen is missing or failed.
+    """
+    private, public = folder / "id_ed25519", folder / "id_ed25519.pub"
+    if not public.exists():
+        # A half-written pair of an interrupted run must not be used
+        private.unlink(missing_ok=True)
+        fresh = folder / "id_ed25519.new"
+        fresh.unlink(missing_ok=True)
+        comment = f"sandbox-{folder.name}"
+        try:
+            run(
+                ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", fresh),
+                timeout_s=20,
+            )
+        except CommandError as error:
+            raise ProviderError(
+                "cannot make an ssh key", details=error.details, hint="apt-get install openssh-client"
+            ) from error
+        fresh.rename(private)
+        fresh.with_name("id_ed25519.new.pub").rename(public)
+    return public.read_text().strip()
