@@ -27,7 +27,7 @@ def _xdg(variable: str, fallback: str) -> Path:
 
 
 def state_dir() -> Path:
-    """`$XDG_STATE_HOME/sandbox`: one folder an instance under `instances/`, the host's under `host/`."""
+    """`$XDG_STATE_HOME/sandbox`: `instances/`, `locks/`, and `host/` for what setup did."""
     return _xdg("XDG_STATE_HOME", ".local/state")
 
 

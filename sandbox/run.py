@@ -1,15 +1,17 @@
 """The one door to other programs: argv lists, a timeout, a log, and no orphan left behind.
 
-Each command runs in a process group of its own. On a timeout or an interrupt the whole group is asked to
-stop (SIGINT, then SIGTERM) and then killed, also when its leader has already gone.
+Each command runs in a process group of its own. On a timeout or an interrupt the whole group is
+asked to stop (SIGINT, then SIGTERM) and then killed, also when its leader has already gone.
 """
 
 import codecs
+import ctypes
 import os
 import selectors
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -107,13 +109,13 @@ def run(
 
 def interactive(argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> int:
     """Hand the terminal to `argv` (ssh, a pager) and return its exit status."""
-    # The child shares our terminal and process group: Ctrl-C reaches it, and is its business, not ours
+    # The child shares our terminal and process group: Ctrl-C reaches it and is its business
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         return subprocess.call(
             [str(word) for word in argv],
             env={**os.environ, **(env or {})},
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     except FileNotFoundError as error:
         raise CommandError(f"`{argv[0]}` is not installed", returncode=127) from error
@@ -155,12 +157,27 @@ def _spawn(
             env={**os.environ, **(env or {})},
             cwd=cwd,
             process_group=0,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509  (calls prctl only)
         )
     except FileNotFoundError as error:
         missing = f"the folder {cwd}" if cwd is not None and not cwd.is_dir() else f"`{words[0]}`"
         raise CommandError(f"{missing} is not there", returncode=127) from error
     except PermissionError as error:
         raise CommandError(f"`{words[0]}` may not be run: {error}", returncode=126) from error
+
+
+def _load_libc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+_LIBC = _load_libc()
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    """Runs in the child: when we are killed with -9, the command must not go on unattended."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _short(words: tuple[str, ...]) -> str:
@@ -187,7 +204,7 @@ class _Streams:
         return "\n".join(self._last)
 
     def pump(self, process: subprocess.Popen[bytes], data: bytes | None, deadline: float) -> bool:
-        """Move bytes until the process has ended and its pipes are closed; False at the deadline."""
+        """Move bytes until the process has ended and its pipes closed; False at the deadline."""
         assert process.stdout is not None  # noqa: S101  (for mypy: all three were asked for)
         assert process.stderr is not None  # noqa: S101
         rest = memoryview(data or b"")
@@ -209,7 +226,7 @@ class _Streams:
                     else:
                         selector.unregister(key.fileobj)
                         self._finish(key.data)
-                # A daemon that the command left behind may hold the pipes open: its end is what counts
+                # A daemon left behind may hold the pipes open: the command's own end counts
                 if process.poll() is not None and not selector.select(0.2):
                     break
         with suppress(subprocess.TimeoutExpired):
@@ -253,7 +270,7 @@ def _feed(
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """Ask the group to stop, then make it. Background jobs of a shell ignore SIGINT: hence the rest."""
+    """Ask the group to stop, then make it: background jobs of a shell ignore SIGINT."""
     for number, grace_s in ((signal.SIGINT, _GRACE_S), (signal.SIGTERM, _GRACE_S)):
         try:
             os.killpg(process.pid, number)

@@ -1,7 +1,7 @@
 """One road into every machine: an ssh_config with a known host key and a shared connection.
 
-Ansible, testinfra, the probe and the user's own ssh all use the same file. A production host is reached the
-same way, through the user's own configuration.
+Ansible, testinfra, the probe and the user's own ssh all use the same file. A production host is
+reached the same way, through the user's own configuration.
 """
 
 import shlex
@@ -61,7 +61,7 @@ class SshTarget:
 
 
 def write_config(folder: Path, name: str, endpoint: SshEndpoint) -> SshTarget:
-    """Write `ssh_config` and `known_hosts` into the instance's folder; its key is `folder/id_ed25519`."""
+    """Write `ssh_config` and `known_hosts` into the instance's folder, beside its key."""
     known_hosts = folder / "known_hosts"
     known_hosts.write_text("".join(f"{name} {key}\n" for key in endpoint.host_keys))
     lines = [
@@ -96,7 +96,7 @@ def write_config(folder: Path, name: str, endpoint: SshEndpoint) -> SshTarget:
 
 
 def disconnect(target: SshTarget) -> None:
-    """End the shared connection, if there is one: before a machine is stopped, destroyed or restored."""
+    """End the shared connection, if any: before a machine is stopped, destroyed or restored."""
     run(target.argv("-O", "exit"), timeout_s=10, check=False)
 
 
@@ -120,7 +120,9 @@ def make_key(folder: Path) -> str:
             )
         except CommandError as error:
             raise ProviderError(
-                "cannot make an ssh key", details=error.details, hint="apt-get install openssh-client"
+                "cannot make an ssh key",
+                details=error.details,
+                hint="apt-get install openssh-client",
             ) from error
         fresh.rename(private)
         fresh.with_name("id_ed25519.new.pub").rename(public)

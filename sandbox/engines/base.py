@@ -1,4 +1,4 @@
-"""What the rest of the program may ask of an engine. Optional abilities are protocols of their own."""
+"""What the program may ask of an engine. Optional abilities are protocols of their own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -117,7 +117,7 @@ class Engine(Protocol):
         ...
 
     def destroy(self, name: str) -> None:
-        """Remove it and all that belongs to it, whatever its state. Does nothing if it is absent."""
+        """Remove it and all that is its own, whatever its state. Does nothing if it is absent."""
         ...
 
     def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:

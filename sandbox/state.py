@@ -1,0 +1,223 @@
+"""The instance's folder: saved plan, progress, results, and a lock that dies with its process.
+
+`$XDG_STATE_HOME/sandbox/instances/NAME/` holds `record.json` (the plan and how far it got),
+`ssh_config`, `known_hosts`, the login key, `facts.json`, `checks.json` and `logs/`. A record is
+written whole or not at all.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sandbox.errors import BusyError, SandboxError, UsageError
+from sandbox.paths import instances_dir, state_dir
+from sandbox.plan import Plan
+
+HISTORY_LIMIT = 200
+
+
+class Phase(StrEnum):
+    """How far `up` has come; each step starts from the last one that was finished."""
+
+    PLANNED = "planned"
+    CREATED = "created"
+    PROVISIONED = "provisioned"
+
+
+class HistoryEntry(BaseModel):
+    """One thing that was done to the sandbox."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: datetime
+    what: str
+    plan_key: str
+    note: str = ""
+
+
+class Record(BaseModel):
+    """What is known of an instance between two commands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = 1
+    plan: Plan
+    phase: Phase = Phase.PLANNED
+    recipe_key: str = ""
+    """Plan and playbooks of the last provisioning that went well; empty before it."""
+    history: tuple[HistoryEntry, ...] = ()
+
+    def advanced(
+        self,
+        what: str,
+        *,
+        phase: Phase | None = None,
+        recipe_key: str | None = None,
+        note: str = "",
+    ) -> "Record":
+        """The record after `what` was done."""
+        entry = HistoryEntry(at=datetime.now(UTC), what=what, plan_key=self.plan.key, note=note)
+        return self.model_copy(
+            update={
+                "phase": self.phase if phase is None else phase,
+                "recipe_key": self.recipe_key if recipe_key is None else recipe_key,
+                "history": (*self.history, entry)[-HISTORY_LIMIT:],
+            }
+        )
+
+
+class Instance:
+    """The folder of one sandbox. Reading needs no lock; writing does."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.folder = instances_dir() / name
+
+    @property
+    def logs(self) -> Path:
+        """Where the full output of every tool is kept."""
+        return self.folder / "logs"
+
+    def exists(self) -> bool:
+        """Whether anything of it is on disk."""
+        return self.folder.is_dir()
+
+    def read(self) -> Record | None:
+        """The record; None when there is none yet.
+
+        Raises:
+            SandboxError: the file is damaged or of another version; says how to go on.
+        """
+        path = self.folder / "record.json"
+        try:
+            text = path.read_text()
+        except FileNotFoundError:
+            return None
+        try:
+            return Record.model_validate_json(text)
+        except ValidationError as error:
+            raise SandboxError(
+                f"the saved plan of {self.name} cannot be read",
+                details=f"{path}: {error.errors()[0]['msg']}",
+                hint=f"sandbox destroy {self.name}, then sandbox up again",
+            ) from error
+
+    def require(self) -> Record:
+        """The record of a sandbox that must be there.
+
+        Raises:
+            UsageError: there is no such sandbox.
+        """
+        record = self.read()
+        if record is None:
+            raise UsageError(
+                f"there is no sandbox named `{self.name}`",
+                details=_known_names(self.name),
+                hint="sandbox list shows them; sandbox up BOX makes one",
+            )
+        return record
+
+    def write(self, record: Record) -> None:
+        """Save the record; a reader sees the old one or the new one, never a part."""
+        self.write_text("record.json", record.model_dump_json(indent=1))
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a file of the folder whole or not at all, readable by its owner alone."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = self.folder / f".{name}.{os.getpid()}.new"
+        try:
+            with fresh.open("w") as file:
+                fresh.chmod(0o600)
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self.folder / name)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove the folder and all in it."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.folder)
+
+
+def instance_names() -> list[str]:
+    """The names of all instances with a folder, sorted."""
+    folder = instances_dir()
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+
+
+@contextmanager
+def locked(name: str) -> Iterator[Instance]:
+    """Hold the instance for writing. The lock is the kernel's: it ends with this process.
+
+    Raises:
+        BusyError: another command is at work on it; says which, since when, and its process id.
+    """
+    path = state_dir() / "locks" / f"{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = _lock_file(path, name)
+    instance = Instance(name)
+    try:
+        os.truncate(descriptor, 0)
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        command = " ".join(sys.argv[1:2]) or "sandbox"
+        os.pwrite(
+            descriptor,
+            json.dumps({"pid": os.getpid(), "command": command, "since": since}).encode(),
+            0,
+        )
+        yield instance
+    finally:
+        if not instance.exists():
+            path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _lock_file(path: Path, name: str) -> int:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 500, 0).decode(errors="replace")
+            os.close(descriptor)
+            raise _busy(name, holder) from None
+        # `destroy` removes the file while it holds it: a lock on a removed file protects nothing
+        with suppress(FileNotFoundError):
+            if path.stat().st_ino == os.fstat(descriptor).st_ino:
+                return descriptor
+        os.close(descriptor)
+
+
+def _busy(name: str, holder: str) -> BusyError:
+    details = ""
+    with suppress(ValueError, KeyError, TypeError):
+        told = json.loads(holder)
+        details = f"`sandbox {told['command']}`, process {told['pid']}, since {told['since']}"
+    return BusyError(
+        f"another sandbox command is at work on {name}",
+        details=details,
+        hint="wait for it to end, or stop it with Ctrl-C in its terminal, and try again",
+    )
+
+
+def _known_names(wanted: str) -> str:
+    import difflib
+
+    names = instance_names()
+    near = difflib.get_close_matches(wanted, names, n=3)
+    if near:
+        return f"perhaps you meant {' or '.join(f'`{name}`' for name in near)}"
+    return f"there are: {', '.join(names)}" if names else "there are none yet"
