@@ -80,6 +80,8 @@ def run(
         except BaseException:
             _end_group(process)
             raise
+        finally:
+            _close_pipes(process)
         if not finished:
             _end_group(process)
             raise CommandError(
@@ -282,6 +284,9 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             with suppress(OSError):

@@ -1,0 +1,64 @@
+# `make up` and `make test` do all set-up by themselves; `make help` lists the rest.
+.DEFAULT_GOAL := help
+.PHONY: help up test lint unit contract integration e2e bench lock schema clean
+SHELL := /bin/sh
+bin := .venv/bin
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: $(bin)/.run ## A running, checked R sandbox from boxes/shiny.yml; sets up this host on the way
+	$(bin)/sandbox host setup --yes
+	$(bin)/sandbox up boxes/shiny.yml
+
+test: lint ## All tests, on real machines; sets up this host for them and takes it back
+	$(bin)/python -m pytest
+
+lint: $(bin)/.dev ## Style, types, import contracts, playbooks, scripts
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/mypy
+	$(bin)/lint-imports
+	$(bin)/ansible-lint --offline -q playbooks
+	shellcheck tools/*.sh .ci/run
+
+unit: $(bin)/.dev ## Unit tests: seconds, no processes
+	$(bin)/python -m pytest tests/unit
+
+contract: $(bin)/.dev ## What every engine promises, on every engine
+	$(bin)/python -m pytest tests/contract
+
+integration: $(bin)/.dev ## Real tools, no machines
+	$(bin)/python -m pytest tests/integration
+
+e2e: $(bin)/.dev ## Real machines, with R running inside
+	$(bin)/python -m pytest tests/e2e
+
+bench: $(bin)/.dev ## Measure against bare apt-get in the same run; not a test
+	$(bin)/python -m bench
+
+schema: $(bin)/.dev ## Write boxes/box.schema.json from the models
+	$(bin)/sandbox schema > boxes/box.schema.json
+
+lock: $(bin)/.dev ## Resolve the dependencies anew into the lock files
+	$(bin)/python -m pip install -q 'uv==0.13.9'
+	$(bin)/uv pip compile -q --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  pyproject.toml -o requirements.lock
+	$(bin)/uv pip compile -q --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  --group dev pyproject.toml -o requirements-dev.lock
+
+clean: ## Remove the project's environment and caches (no sandbox is touched)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+
+# Both stamps are written last: an install that was cut off is done again
+$(bin)/.run: requirements.lock pyproject.toml tools/prepare.sh
+	python=$$(tools/prepare.sh) && "$$python" -m venv .venv
+	$(bin)/python -m pip install -q --require-hashes -r requirements.lock
+	$(bin)/python -m pip install -q --no-deps -e .
+	@touch $@
+
+$(bin)/.dev: requirements-dev.lock pyproject.toml tools/prepare.sh
+	python=$$(tools/prepare.sh --test) && "$$python" -m venv .venv
+	$(bin)/python -m pip install -q --require-hashes -r requirements-dev.lock
+	$(bin)/python -m pip install -q --no-deps -e .
+	@touch $@ $(bin)/.run

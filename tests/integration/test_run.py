@@ -1,0 +1,155 @@
+"""The process runner against real processes: output, timeouts, interrupts, orphans."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox.errors import CommandError
+from sandbox.run import TAIL_LINES, run
+
+
+@pytest.fixture(autouse=True)
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.run._GRACE_S", 0.5)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # A zombie is as good as gone
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def wait_until_gone(pid: int, *, timeout_s: float = 5) -> None:
+    deadline = time.monotonic() + timeout_s
+    while alive(pid):
+        assert time.monotonic() < deadline, f"process {pid} still runs"
+        time.sleep(0.02)
+
+
+def pid_from(path: Path) -> int:
+    deadline = time.monotonic() + 5
+    while not (path.exists() and path.read_text().strip()):
+        assert time.monotonic() < deadline, f"{path} was never written"
+        time.sleep(0.02)
+    return int(path.read_text())
+
+
+def test_stdout_and_stderr_are_kept_apart_and_passed_on(tmp_path: Path) -> None:
+    lines: list[str] = []
+    log = tmp_path / "logs" / "run.log"
+    done = run(
+        ("sh", "-c", "echo out; echo err >&2; printf last"),
+        timeout_s=10,
+        log=log,
+        on_line=lines.append,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("out\nlast", "err\n", 0)
+    assert sorted(lines) == ["err", "last", "out"]
+    text = log.read_text()
+    assert text.startswith("$ sh -c ")
+    assert "out\n" in text
+    assert "err\n" in text
+
+
+def test_arguments_are_never_read_by_a_shell(tmp_path: Path) -> None:
+    hostile = f"$(touch {tmp_path}/pwned) `id` ; exit 3"
+    assert run(("printf", "%s", hostile), timeout_s=10).stdout == hostile
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_stdin_larger_than_a_pipe_arrives_whole() -> None:
+    data = "0123456789abcdef" * 40_000
+    assert run(("cat",), timeout_s=20, stdin=data).stdout == data
+
+
+def test_a_program_that_does_not_read_its_stdin_is_no_error() -> None:
+    assert run(("true",), timeout_s=10, stdin="x" * 1_000_000).returncode == 0
+
+
+def test_without_stdin_a_reader_gets_an_empty_stream() -> None:
+    assert run(("cat",), timeout_s=10).stdout == ""
+
+
+def test_a_failure_carries_the_tools_own_last_lines() -> None:
+    script = "for i in $(seq 100); do echo line $i; done; echo the reason >&2; exit 7"
+    with pytest.raises(CommandError) as caught:
+        run(("sh", "-c", script), timeout_s=10)
+    error = caught.value
+    assert error.returncode == 7
+    assert "the reason" in error.details
+    assert "line 100" in error.details
+    assert len(error.details.splitlines()) == TAIL_LINES
+    assert "exit status 7" in error.message
+
+
+def test_a_missing_program_is_named() -> None:
+    with pytest.raises(CommandError, match="no-such-program") as caught:
+        run(("no-such-program",), timeout_s=10)
+    assert caught.value.returncode == 127
+
+
+def test_a_timeout_ends_the_whole_group_even_when_it_ignores_the_asking(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    # A background job of a shell ignores SIGINT, and this one SIGTERM too
+    script = f"(trap '' INT TERM; echo $$ ; exec sleep 60) & echo $! > {child}; wait"
+    started = time.monotonic()
+    with pytest.raises(CommandError, match=r"did not end within 0\.5 s"):
+        run(("sh", "-c", script), timeout_s=0.5)
+    assert time.monotonic() - started < 20
+    wait_until_gone(pid_from(child))
+
+
+def test_an_interrupt_ends_the_group_and_goes_on(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    script = f"sleep 60 & echo $! > {child}; wait"
+
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(("sh", "-c", f"echo go; {script}"), timeout_s=30, on_line=interrupt)
+    if child.exists() and child.read_text().strip():
+        wait_until_gone(pid_from(child))
+
+
+def test_a_daemon_left_behind_does_not_hold_us_up(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    started = time.monotonic()
+    run(("sh", "-c", f"setsid sleep 30 & echo $! > {pid}; echo done"), timeout_s=20)
+    took_s = time.monotonic() - started
+    os.kill(pid_from(pid), signal.SIGKILL)
+    assert took_s < 5
+
+
+def test_a_command_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    code = (
+        "from sandbox.run import run\n"
+        f"run(('sh', '-c', 'echo $$ > {pid}; exec sleep 60'), timeout_s=60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    child = pid_from(pid)
+    parent.kill()
+    parent.wait()
+    wait_until_gone(child)
+
+
+def test_bytes_that_are_not_utf8_are_no_error() -> None:
+    lines: list[str] = []
+    done = run(("printf", r"a\377b\nc"), timeout_s=10, on_line=lines.append)
+    assert done.stdout == "a\ufffdb\nc"
+    assert lines == ["a\ufffdb", "c"]
+
+
+def test_a_progress_bar_leaves_its_last_state() -> None:
+    lines: list[str] = []
+    run(("printf", r"1%%\r50%%\r100%%\n"), timeout_s=10, on_line=lines.append)
+    assert lines == ["100%"]

@@ -1,0 +1,44 @@
+#!/bin/sh
+# Installs what the Makefile needs before the project's own environment can exist, and nothing that is
+# there already: a Python of 3.11 or newer with venv, and for the tests shellcheck and an ssh client.
+#   tools/prepare.sh [--test]     prints the Python to use on stdout, all else on stderr
+set -eu
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install() {
+  if ! command -v apt-get >/dev/null; then
+    echo "error: please install: $*" >&2
+    echo "hint: this machine has no apt-get, so it cannot be done for you" >&2
+    exit 4
+  fi
+  echo "installing $*" >&2
+  as_root apt-get update -qq >&2
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+usable() {
+  "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
+}
+
+if [ "${1:-}" = --test ]; then
+  command -v shellcheck >/dev/null || install shellcheck
+  command -v ssh-keygen >/dev/null || install openssh-client
+fi
+
+for python in python3 python3.13 python3.12 python3.11; do
+  if usable "$python"; then
+    command -v "$python"
+    exit 0
+  fi
+done
+install python3 python3-venv
+if usable python3; then
+  command -v python3
+  exit 0
+fi
+echo "error: this system's python3 is older than 3.11" >&2
+echo "hint: Debian 12 or newer, Ubuntu 24.04 or newer, or a Python of your own first on PATH" >&2
+exit 4
