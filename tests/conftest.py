@@ -1,0 +1,169 @@
+"""Shared by all layers: a host of the tests' own, set up as a user would and taken back at the end."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SANDBOX = Path(sys.executable).with_name("sandbox")
+PREFIX = "sbxtest"
+
+
+def cannot_run(reason: str) -> NoReturn:
+    """Skip on a user's machine; in CI a test that cannot run is a failure."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"cannot run here: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@dataclass
+class Host:
+    """This machine, with folders and Incus names that belong to the tests alone."""
+
+    home: Path
+    prefix: str = PREFIX
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def env(self) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("SANDBOX_")}
+        return {
+            **kept,
+            "SANDBOX_INCUS_PREFIX": self.prefix,
+            "XDG_STATE_HOME": str(self.home / "state"),
+            "XDG_CACHE_HOME": str(self.home / "cache"),
+            "NO_COLOR": "1",
+        }
+
+    @property
+    def instances(self) -> Path:
+        return self.home / "state" / "sandbox" / "instances"
+
+    def sandbox(
+        self,
+        *args: str | Path,
+        timeout_s: float = 900,
+        expect: int | None = 0,
+        cwd: Path = ROOT,
+        env: dict[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the real command line; fail with all it said when it does not exit with `expect`."""
+        done = subprocess.run(
+            [str(SANDBOX), *(str(arg) for arg in args)],
+            env={**self.env, **(env or {})},
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        if expect is not None and done.returncode != expect:
+            pytest.fail(
+                f"sandbox {' '.join(map(str, args))}: exit {done.returncode}, not {expect}\n"
+                f"--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}",
+                pytrace=False,
+            )
+        return done
+
+    def start(self, *args: str | Path, cwd: Path = ROOT) -> subprocess.Popen[str]:
+        """Start the real command line in the background; stderr is a pipe."""
+        process = subprocess.Popen(
+            [str(SANDBOX), *(str(arg) for arg in args)],
+            env=self.env,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.started.append(process)
+        return process
+
+    def incus(self, *args: str, check: bool = True) -> str:
+        """The real `incus`, in the tests' own project."""
+        done = subprocess.run(
+            ["incus", "--project", self.prefix, *args],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        if check and done.returncode != 0:
+            pytest.fail(f"incus {' '.join(args)}: {done.stderr}", pytrace=False)
+        return done.stdout
+
+    def reap(self) -> None:
+        """End what `start` started and what is still running."""
+        for process in self.started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.communicate()
+        self.started.clear()
+
+
+def wait_until(
+    what: str, ready: "object", *, timeout_s: float = 60, interval_s: float = 0.1
+) -> None:
+    """Poll the callable `ready` until it is true; fail saying `what` never came."""
+    assert callable(ready)
+    deadline = time.monotonic() + timeout_s
+    while not ready():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {timeout_s:g} s: {what}", pytrace=False)
+        time.sleep(interval_s)
+
+
+def leftovers(host: Host) -> list[str]:
+    """Everything of the tests' own that is still on this machine."""
+    found = [str(path) for path in Path("/var/lib/incus/disks").glob(f"{host.prefix}*")]
+    if Path(f"/sys/class/net/{host.prefix}br0").exists():
+        found.append(f"bridge {host.prefix}br0")
+    for table in ("iptables-save", "nft"):
+        if shutil.which(table) is None:
+            continue
+        command = [table] if table == "iptables-save" else [table, "list", "ruleset"]
+        rules = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        found += [line.strip() for line in rules.splitlines() if f"{host.prefix}br0" in line]
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if any(f"{host.prefix}br0".encode() in word for word in words):
+            found.append(
+                f"process {entry.parent.name}: {b' '.join(words).decode(errors='replace')}"
+            )
+    return found
+
+
+@pytest.fixture(scope="session")
+def host() -> Iterator[Host]:
+    """A host made ready by `sandbox host setup`, and taken back by `sandbox host teardown`."""
+    if os.geteuid() != 0 and not shutil.which("incus"):
+        cannot_run("needs root, or an Incus that is already set up: sudo make test")
+    # Not pytest's tmp_path: sockets need short paths, and the folder must not outlive the session
+    home = Path(tempfile.mkdtemp(prefix="sbxtest-", dir="/tmp"))
+    its = Host(home)
+    try:
+        its.sandbox("host", "setup", "--yes", timeout_s=900)
+        yield its
+    finally:
+        its.reap()
+        gone = its.sandbox("host", "teardown", "--yes", timeout_s=600, expect=None)
+        left = leftovers(its)
+        shutil.rmtree(home, ignore_errors=True)
+        assert gone.returncode == 0, gone.stdout + gone.stderr
+        assert not left, left
