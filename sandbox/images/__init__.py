@@ -1,0 +1,1 @@
+"""Base images: the operating systems that machines start from, made or fetched once and kept."""

@@ -1,0 +1,175 @@
+"""Making a Debian root with mmdebstrap and the two tarballs that Incus imports."""
+
+import io
+import json
+import os
+import platform
+import shutil
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
+from sandbox.events import Listener, StepOutput
+from sandbox.images.recipe import (
+    DEBIAN_ARCHITECTURES,
+    TEMPLATE_TARGETS,
+    TEMPLATES,
+    Recipe,
+    mmdebstrap_argv,
+)
+from sandbox.images.sources import host_proxy
+from sandbox.run import run
+from sandbox.spec.models import Base
+
+INDEX_NAME = "packages.txt.gz"
+KEY_PROPERTY = "sandbox.key"
+
+_BUILD_S = 3600.0
+# mmdebstrap repeats our hooks line by line; these are the lines that tell how far it is
+_TELLING = ("I: ", "W: ", "E: ", "Get:", "Err:")
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why an image cannot be built here."""
+
+    text: str
+    hint: str = ""
+    could_be_mended: bool = False
+    """The host is of the right kind and lacks a package only."""
+
+
+def obstacle(machine: str) -> Obstacle | None:
+    """What stands in the way of building an image for `machine` on this host; None: nothing."""
+    release = platform.freedesktop_os_release() if Path("/etc/os-release").exists() else {}
+    family = {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
+    if "debian" not in family:
+        return Obstacle("it is not a Debian or one of its family", hint="--base-source public")
+    if machine not in DEBIAN_ARCHITECTURES or platform.machine() != machine:
+        return Obstacle(
+            f"the Incus server is a {machine}, this host a {platform.machine()}",
+            hint="--base-source public",
+        )
+    if shutil.which("mmdebstrap", path=_path()) is None:
+        return Obstacle(
+            "mmdebstrap is not installed",
+            hint="sandbox host setup --provider incus, or apt-get install mmdebstrap",
+            could_be_mended=True,
+        )
+    return None
+
+
+@contextmanager
+def build_folder(folder: Path) -> Iterator[Path]:
+    """A new folder inside `folder`, removed at the end; what a killed build left goes first."""
+    for leftover in folder.glob("build-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    work = Path(tempfile.mkdtemp(prefix="build-", dir=folder))
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def build_root(recipe: Recipe, work: Path, log: Path, listener: Listener) -> Path:
+    """Run mmdebstrap; the root's tarball and the package index are in `work` afterwards.
+
+    Raises:
+        HostError: no space is left.
+        ProviderError: mmdebstrap failed; its last words are in the details.
+    """
+    base, root = recipe.base, work / "rootfs.tar"
+    log.unlink(missing_ok=True)
+    unshare = os.geteuid() != 0
+    argv = mmdebstrap_argv(recipe, rootfs=str(root), index=str(work / INDEX_NAME), unshare=unshare)
+    told: list[str] = []
+
+    def tell(line: str) -> None:
+        if line.startswith(_TELLING) and "-hook" not in line:
+            told.append(line)
+            listener(StepOutput(base.name, line))
+
+    try:
+        # Here, the leftovers of a killed build are found again. The mapped root user of `unshare`
+        # mode cannot enter a private folder: then the default has to do
+        place = {} if unshare else {"TMPDIR": str(work)}
+        run(argv, timeout_s=_BUILD_S, env={**_environment(), **place}, log=log, on_line=tell)
+    except CommandError as error:
+        raise _explain(error, base, log, told) from error
+    return root
+
+
+def write_metadata(path: Path, recipe: Recipe) -> None:
+    """Write the tarball that tells Incus what the root is, and which files get a machine's name."""
+    base = recipe.base
+    now = int(time.time())
+    # JSON is YAML, too
+    metadata = {
+        "architecture": recipe.machine,
+        "creation_date": now,
+        "properties": {
+            "os": base.distribution,
+            "release": base.suite,
+            "description": f"{base.description}, made by sandbox",
+            KEY_PROPERTY: recipe.key,
+        },
+        "templates": {
+            target: {"when": ["create", "copy", "rename"], "template": template}
+            for target, template in TEMPLATE_TARGETS.items()
+        },
+    }
+    files = {"metadata.yaml": json.dumps(metadata, indent=1)}
+    files |= {f"templates/{name}": text for name, text in TEMPLATES.items()}
+    with tarfile.open(path, "w") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            data = text.encode()
+            entry.size, entry.mtime, entry.mode = len(data), now, 0o644
+            archive.addfile(entry, io.BytesIO(data))
+
+
+def keep_index(work: Path, folder: Path) -> None:
+    """Put the package index where `available_packages` finds it; its date is the file's."""
+    (work / INDEX_NAME).replace(folder / INDEX_NAME)
+
+
+def _path() -> str:
+    # mmdebstrap and what it calls are in sbin, which a plain user's PATH lacks on Debian
+    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+
+
+def _environment() -> dict[str, str]:
+    environment = {"LC_ALL": "C.UTF-8", "PATH": _path()}
+    for scheme in ("http", "https"):
+        name = f"{scheme}_proxy"
+        if name not in os.environ and (proxy := host_proxy(scheme)):
+            environment[name] = proxy
+    return environment
+
+
+def _explain(error: CommandError, base: Base, log: Path, told: list[str]) -> SandboxError:
+    details = "\n".join(told[-20:]) or error.details
+    message = f"cannot build the base image {base.name}"
+    said = error.stderr + error.stdout
+    if "No space left on device" in said:
+        return HostError(f"{message}: no space left", details=details, hint=f"df -h {log.parent}")
+    if "newuidmap" in said or "subuid" in said:
+        return HostError(
+            f"{message} as this user",
+            details=details,
+            hint="apt-get install uidmap, and a line for you in /etc/subuid and /etc/subgid; or "
+            "use sudo",
+        )
+    unreachable = ("Could not resolve", "Unable to connect", "Could not connect", "timed out")
+    if any(words in said for words in unreachable):
+        return ProviderError(
+            f"{message}: the Debian mirror cannot be reached",
+            details=details,
+            hint=f"is this host online, is a proxy needed? All that was said: {log}",
+        )
+    return ProviderError(message, details=details, hint=f"all that was said: {log}")

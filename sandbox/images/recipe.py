@@ -1,0 +1,227 @@
+"""What a base image is made of: packages, and the changes that turn a Debian root into one of ours.
+
+Pure: text in, text out. Whatever stands here decides the image's name, so that a changed recipe is
+never mistaken for the image of an older one.
+"""
+
+import hashlib
+import json
+import re
+import shlex
+from dataclasses import dataclass
+from typing import Literal
+
+from sandbox.errors import BoxError
+from sandbox.spec.models import Base
+
+LOGIN_USER = "sandbox"
+"""The account that ssh and Ansible use; a system account, so that people's start at uid 1000."""
+
+# Each is there for a reason: an init that logins register with (systemd-sysv, dbus,
+# libpam-systemd), DHCP as Debian's servers have it (ifupdown, isc-dhcp-client, iproute2
+# and netbase), the road in (openssh-server, sudo), what Ansible needs (python3, python3-apt), https
+# (ca-certificates), and what checks and admins expect (procps, tzdata). No curl: what needs one
+# brings its own.
+PACKAGES = (
+    "systemd",
+    "systemd-sysv",
+    "dbus",
+    "libpam-systemd",
+    "udev",
+    "iproute2",
+    "ifupdown",
+    "isc-dhcp-client",
+    "openssh-server",
+    "sudo",
+    "python3",
+    "python3-apt",
+    "ca-certificates",
+    "netbase",
+    "procps",
+    "tzdata",
+)
+
+PACKAGE_INDEX = "/sandbox-packages.gz"
+"""Inside the root, until it is fetched: the names of all packages that the suite's archive has."""
+
+TAKE_INDEX = f"""\
+set -eu
+chroot "$1" sh -c 'apt-cache dumpavail | sed -n "s/^Package: //p" | sort -u' \
+  | gzip -n > "$1{PACKAGE_INDEX}"
+"""
+"""Run by mmdebstrap while the root still has apt's lists; `$1` is the root."""
+
+DEBIAN_ARCHITECTURES = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "ppc64le": "ppc64el",
+    "s390x": "s390x",
+}
+"""Incus's (and the kernel's) names, and Debian's."""
+
+_UNIT = re.compile(r"[A-Za-z0-9@._:\\-]+\.(service|socket|timer|mount|target|path|automount)")
+
+_SETTLE = """\
+set -eu
+root=$1
+put() { mkdir -p "$(dirname "$root$2")"; cat > "$root$2"; chmod "$1" "$root$2"; }
+
+chroot "$root" useradd --system --create-home --shell /bin/bash --comment 'sandbox login' @USER@
+chroot "$root" passwd --quiet --lock @USER@
+chroot "$root" passwd --quiet --lock root
+put 0440 /etc/sudoers.d/@USER@ <<'END'
+@USER@ ALL=(ALL:ALL) NOPASSWD: ALL
+END
+put 0644 /etc/ssh/sshd_config.d/00-sandbox.conf <<'END'
+# A sandbox is entered with its own key, as @USER@, and in no other way
+PasswordAuthentication no
+ChallengeResponseAuthentication no
+PermitRootLogin no
+UseDNS no
+END
+put 0644 /etc/systemd/system/sandbox-host-keys.service <<'END'
+[Unit]
+Description=Make this machine's own ssh host keys
+ConditionPathExists=!/etc/ssh/ssh_host_ed25519_key.pub
+Before=ssh.service ssh.socket
+
+[Service]
+Type=oneshot
+# One kind is enough, and an RSA key alone would take longer than the rest of the boot
+ExecStartPre=/bin/rm -f /etc/ssh/ssh_host_ed25519_key
+ExecStart=/usr/bin/ssh-keygen -q -t ed25519 -N "" -C "" -f /etc/ssh/ssh_host_ed25519_key
+
+[Install]
+WantedBy=multi-user.target
+END
+mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
+ln -sf ../sandbox-host-keys.service \
+  "$root/etc/systemd/system/multi-user.target.wants/sandbox-host-keys.service"
+put 0644 /etc/network/interfaces <<'END'
+auto lo
+iface lo inet loopback
+
+auto eth0
+iface eth0 inet dhcp
+END
+put 0644 /etc/hosts <<'END'
+127.0.0.1 localhost
+::1 localhost ip6-localhost ip6-loopback
+END
+put 0644 /etc/dpkg/dpkg.cfg.d/sandbox <<'END'
+# A machine that can be made again need not wait for the disk after every file
+force-unsafe-io
+END
+put 0644 /etc/apt/apt.conf.d/90sandbox <<'END'
+# Translated descriptions are half of what `apt-get update` fetches
+Acquire::Languages "none";
+END
+for unit in @UNITS@; do ln -sf /dev/null "$root/etc/systemd/system/$unit"; done
+rm -f "$root"/etc/apt/apt.conf.d/99mmdebstrap "$root"/etc/dpkg/dpkg.cfg.d/99mmdebstrap
+
+# Nothing of the host that built it, nothing that two machines must not share
+rm -f "$root"/etc/ssh/ssh_host_* "$root"/var/lib/dbus/machine-id "$root"/etc/hostname \\
+  "$root"/etc/resolv.conf "$root"/var/lib/systemd/random-seed \\
+  "$root"/var/lib/systemd/credential.secret "$root"/var/lib/urandom/random-seed \\
+  "$root"/etc/passwd- "$root"/etc/shadow- "$root"/etc/group- "$root"/etc/gshadow- \\
+  "$root"/etc/subuid- "$root"/etc/subgid- "$root"/var/cache/debconf/*-old \\
+  "$root"/var/lib/dpkg/*-old "$root"/root/.bash_history "$root"/root/.wget-hsts
+: > "$root/etc/machine-id"
+chmod 0444 "$root/etc/machine-id"
+: > "$root/etc/resolv.conf"
+find "$root/var/log" -type f -delete
+find "$root/tmp" "$root/var/tmp" "$root/run" -mindepth 1 -delete 2>/dev/null || true
+rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/cache/ldconfig/*
+mkdir -p "$root/var/cache/apt/archives/partial" "$root/var/lib/apt/lists/partial"
+"""
+
+# Written by Incus when a machine is made: its name is its hostname from the first boot on
+TEMPLATES = {
+    "hostname.tpl": "{{ container.name }}\n",
+    "hosts.tpl": (
+        "127.0.0.1 localhost\n"
+        "127.0.1.1 {{ container.name }}\n"
+        "::1 localhost ip6-localhost ip6-loopback\n"
+    ),
+}
+TEMPLATE_TARGETS = {"/etc/hostname": "hostname.tpl", "/etc/hosts": "hosts.tpl"}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the packages come from."""
+
+    lines: tuple[str, ...] = ()
+    """sources.list lines; none: what mmdebstrap takes by default, security and updates included."""
+    note: str = ""
+    """Why it is not what the host or the box has, when it is not."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides what a base image is, and so what it is called."""
+
+    base: Base
+    machine: str
+    """The architecture in Incus's words: x86_64."""
+    kind: Literal["build", "public"]
+    sources: Sources = Sources()
+
+    @property
+    def key(self) -> str:
+        """12 hex digits over everything that goes into the image but the date."""
+        content: dict[str, object] = {
+            "base": self.base.model_dump(mode="json"),
+            "machine": self.machine,
+            "kind": self.kind,
+        }
+        if self.kind == "build":
+            argv = mmdebstrap_argv(self, rootfs="", index="", unshare=False)
+            content |= {"argv": argv, "templates": TEMPLATES, "targets": TEMPLATE_TARGETS}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def alias(self) -> str:
+        """The image's name in Incus."""
+        return f"base-{self.base.name}-{self.key}"
+
+
+def settle_script(base: Base) -> str:
+    """The shell script that turns the root `$1` into the image of `base`.
+
+    Raises:
+        BoxError: a unit to be masked is not the name of a unit.
+    """
+    for unit in base.images.masked_units:
+        if not _UNIT.fullmatch(unit):
+            raise BoxError(
+                f"{unit!r} in masked_units of the base {base.name} is not a systemd unit",
+                hint="such as systemd-udev-trigger.service",
+            )
+    units = " ".join(shlex.quote(unit) for unit in base.images.masked_units)
+    return _SETTLE.replace("@USER@", LOGIN_USER).replace("@UNITS@", units)
+
+
+def mmdebstrap_argv(recipe: Recipe, *, rootfs: str, index: str, unshare: bool) -> tuple[str, ...]:
+    """The command that writes the root as the tarball `rootfs`, and the package names to `index`.
+
+    The hooks are passed as text, not as files: in `unshare` mode the user that runs them may not be
+    able to read our folders.
+    """
+    return (
+        "mmdebstrap",
+        "--variant=minbase",
+        f"--mode={'unshare' if unshare else 'root'}",
+        "--format=tar",
+        f"--architectures={DEBIAN_ARCHITECTURES.get(recipe.machine, recipe.machine)}",
+        f"--include={','.join(PACKAGES)}",
+        '--aptopt=Acquire::Languages "none"',
+        f"--customize-hook={TAKE_INDEX}",
+        f"--customize-hook=download {PACKAGE_INDEX} {shlex.quote(index)}",
+        f'--customize-hook=rm "$1{PACKAGE_INDEX}"',
+        f"--customize-hook={settle_script(recipe.base)}",
+        recipe.base.suite,
+        rootfs,
+        *recipe.sources.lines,
+    )

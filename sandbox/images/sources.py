@@ -1,0 +1,110 @@
+"""Which Debian mirror a base image is built from; never one that carries a secret."""
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sandbox.errors import CommandError
+from sandbox.images.recipe import Sources
+from sandbox.run import run
+from sandbox.spec.models import Base, Mirror
+
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+"""Debian's own keys: part of every Debian; on Ubuntu, package debian-archive-keyring."""
+
+_COLUMNS = "$(CREATED_BY)\t$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One suite of one mirror, as the host's apt knows it."""
+
+    uri: str
+    suite: str
+    component: str
+
+
+def host_archives() -> tuple[Archive, ...]:
+    """What this host's apt fetches packages from; nothing where there is no apt."""
+    try:
+        done = run(
+            ("apt-get", "indextargets", "--no-release-info", "--format", _COLUMNS), timeout_s=20
+        )
+    except CommandError:
+        # No apt, or one that is broken: mmdebstrap's own choice needs neither
+        return ()
+    rows = (line.split("\t") for line in done.stdout.splitlines())
+    return tuple(
+        dict.fromkeys(Archive(*row[1:]) for row in rows if len(row) == 4 and row[0] == "Packages")  # noqa: PLR2004
+    )
+
+
+def choose_sources(base: Base, mirror: Mirror | None, archives: Iterable[Archive]) -> Sources:
+    """The box's mirror if it names one, else the host's for that suite, else the default."""
+    if mirror is not None:
+        wanted = [
+            Archive(mirror.debian, base.suite, "main"),
+            Archive(mirror.debian, f"{base.suite}-updates", "main"),
+        ]
+        if mirror.security is not None:
+            wanted.append(Archive(mirror.security, f"{base.suite}-security", "main"))
+        whose = "the box's mirror"
+    else:
+        suites = (base.suite, f"{base.suite}-updates", f"{base.suite}-security")
+        wanted = [
+            archive
+            for suite in suites
+            for archive in archives
+            if archive.suite == suite and archive.component == "main"
+        ]
+        whose = "this host's mirror"
+    if not any(archive.suite == base.suite for archive in wanted):
+        return Sources()
+    for archive in wanted:
+        if why := unusable(archive.uri):
+            return Sources(note=f"{whose} is not used for the base image: {why}")
+    if not KEYRING.exists():
+        return Sources(note=f"{whose} is not used for the base image: {KEYRING} is missing here")
+    return Sources(
+        tuple(
+            f"deb [signed-by={KEYRING}] {archive.uri} {archive.suite} {archive.component}"
+            for archive in wanted
+        )
+    )
+
+
+def unusable(uri: str) -> str:
+    """Why a machine could not, or must not, be given this mirror; empty when it may.
+
+    The text never repeats the address, which may hold a password.
+    """
+    try:
+        parts = urlsplit(uri)
+        host = parts.hostname or ""
+    except ValueError:
+        return "its address cannot be read"
+    if parts.scheme not in ("http", "https"):
+        return f"{parts.scheme or 'its address'} works on this host only"
+    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+        return "its address carries a login, which must not get into an image"
+    if parts.query or parts.fragment or any(char.isspace() or char in "[]" for char in uri):
+        return "its address is not a plain URL"
+    if host == "localhost" or host.endswith(".localhost"):
+        return "it is on this host's loopback address"
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    return "it is on this host's loopback address" if loopback else ""
+
+
+def host_proxy(scheme: str) -> str | None:
+    """The proxy that this host's apt uses: for the build alone, never written into the image."""
+    try:
+        done = run(("apt-config", "shell", "proxy", f"Acquire::{scheme}::Proxy"), timeout_s=10)
+    except CommandError:
+        return None
+    value = done.stdout.strip().removeprefix("proxy=").strip("'\"")
+    return value if value and value != "DIRECT" else None
