@@ -1,16 +1,23 @@
-"""A plan: a box with every default, override and version resolved. Frozen, and saved with the instance.
+"""A plan: a box with every default, override and version resolved. Frozen, saved with the instance.
 
 Nothing below this module sees a dict or reads the environment.
 """
 
 import hashlib
 import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
+from sandbox.errors import BoxError, UsageError
+from sandbox.spec.load import LoadedBox, load_box
 from sandbox.spec.models import Base, Budget, Machine, Provider, R, Services, System, User
+from sandbox.spec.problem import code, short
 
 SandboxName = Annotated[
     str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", max_length=40)
@@ -56,13 +63,18 @@ class Plan(PlanModel):
     """Absolute."""
     ca_certificates: tuple[Path, ...] = ()
     """Absolute."""
+    ca_sha256: tuple[str, ...] = ()
+    """Of the certificates' contents, in the same order."""
     apt_packages: tuple[str, ...] = ()
     """Every Debian package the machine needs, sorted: installed in one transaction."""
 
     @property
     def key(self) -> str:
-        """12 hex digits over all that decides what the machine is, its name and place left out."""
-        content = self.model_dump(mode="json", exclude={"name", "box_path", "provider", "description"})
+        """12 hex digits over all that decides what the machine is.
+
+        Left out: its name and labels, where things lie on this host, and what is only looked at.
+        """
+        content = self.model_dump(mode="json", exclude=_NOT_THE_MACHINE)
         for app in content["apps"]:
             del app["path"]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
@@ -72,3 +84,244 @@ class Plan(PlanModel):
     def has_shiny(self) -> bool:
         """Whether the machine runs Shiny Server."""
         return self.services.shiny_server is not None
+
+
+_NOT_THE_MACHINE: Final = (
+    {"name", "box_name", "box_path", "provider", "description"}
+    | {"budget", "check_files"}
+    | {"ca_certificates"}  # their contents count, see ca_sha256
+)
+
+_R_ITSELF: Final = frozenset(
+    {"base", "compiler", "datasets", "graphics", "grDevices", "grid", "methods", "parallel"}
+    | {"splines", "stats", "stats4", "tcltk", "tools", "utils"}
+)
+"""Packages that come with r-base-core."""
+
+
+def resolve(
+    loaded: LoadedBox,
+    *,
+    provider: Provider | Literal["fake"],
+    name: str | None = None,
+    cpus: int | None = None,
+    memory_mb: int | None = None,
+    disk_gb: int | None = None,
+) -> Plan:
+    """Freeze a box into a plan. Reads the app folders (for their fingerprints), nothing else.
+
+    Raises:
+        UsageError: the name or a size from the command line cannot be.
+        BoxError: an app's folder or a certificate cannot be read.
+    """
+    box = loaded.box
+    certificates = tuple(
+        loaded.file_at("system", "ca_certificates", index)
+        for index in range(len(box.system.ca_certificates))
+    )
+    return Plan(
+        name=_name(name, loaded.name),
+        box_name=loaded.name,
+        box_path=loaded.path,
+        description=box.description,
+        provider=provider,
+        base=loaded.base,
+        machine=_machine(box.machine, cpus=cpus, memory_mb=memory_mb, disk_gb=disk_gb),
+        system=box.system,
+        r=box.r,
+        services=box.services,
+        apps=tuple(_planned_apps(loaded)),
+        users=box.users,
+        budget=box.checks.budget,
+        check_files=tuple(
+            loaded.file_at("checks", "files", index) for index in range(len(box.checks.files))
+        ),
+        ca_certificates=certificates,
+        ca_sha256=tuple(
+            _digest([path], path.parent, loaded.place_of("system", "ca_certificates", index))
+            for index, path in enumerate(certificates)
+        ),
+        apt_packages=tuple(sorted(_apt_packages(box.system, box.r, box.services))),
+    )
+
+
+def valid_name(name: str) -> str:
+    """The name, if a sandbox can have it.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    try:
+        return TypeAdapter(SandboxName).validate_python(name, strict=True)
+    except ValidationError:
+        raise UsageError(
+            f"{code(name)} cannot be the name of a sandbox",
+            details="lower case letters, digits and dashes, a letter first, 40 at most",
+            hint="choose another: --name NAME",
+        ) from None
+
+
+def _name(given: str | None, stem: str) -> str:
+    # r-4.0.yml makes the sandbox r-4-0: the name is a hostname too, and those have no dots inside
+    return valid_name(given if given is not None else re.sub(r"[._ ]+", "-", stem.lower()))
+
+
+def _machine(machine: Machine, **overrides: int | None) -> Machine:
+    given = {key: value for key, value in overrides.items() if value is not None}
+    try:
+        return Machine.model_validate({**machine.model_dump(), **given})
+    except ValidationError as error:
+        lines = []
+        for entry in error.errors(include_url=False):
+            bounds = entry.get("ctx", {})
+            bound = f"at least {bounds['ge']}" if "ge" in bounds else f"at most {bounds.get('le')}"
+            option = f"--{entry['loc'][0]}".replace("_", "-")
+            lines.append(f"{option} {entry['input']}: must be {bound}")
+        raise UsageError(
+            "a machine cannot have that size", details="\n".join(lines), hint="choose another size"
+        ) from None
+
+
+def _planned_apps(loaded: LoadedBox) -> Iterator[PlannedApp]:
+    for index, app in enumerate(loaded.box.apps):
+        folder = loaded.file_at("apps", index, "path")
+        place = loaded.place_of("apps", index, "path")
+        files = sorted(folder.rglob("*"))
+        yield PlannedApp(name=app.name, path=folder, sha256=_digest(files, folder, place))
+
+
+def _digest(files: Iterable[Path], folder: Path, place: str) -> str:
+    """Over the files' names (below the folder), whether they can be run, and contents."""
+    digest = hashlib.sha256()
+    try:
+        for path in files:
+            kind, content = _fingerprint(path)
+            name = path.relative_to(folder).as_posix()
+            digest.update(json.dumps([name, kind, content]).encode())
+    except OSError as error:
+        raise BoxError(
+            f"{place}: {short(Path(error.filename or folder))} cannot be read: {error.strerror}",
+            hint="see who may read it: ls -l",
+        ) from error
+    return digest.hexdigest()
+
+
+def _fingerprint(path: Path) -> tuple[str, str]:
+    if path.is_symlink():
+        return "link", str(path.readlink())
+    if not path.is_file():
+        return "folder" if path.is_dir() else "other", ""
+    with path.open("rb") as stream:
+        content = hashlib.file_digest(stream, "sha256").hexdigest()
+    return "program" if path.stat().st_mode & 0o111 else "file", content
+
+
+def _apt_packages(system: System, r: R | None, services: Services) -> set[str]:
+    """Every Debian package that the box needs, in the releases we have as bases."""
+    # Nothing is left to what a base image happens to have, or to Recommends: those stay out
+    packages = {"ca-certificates", "tzdata", *system.packages}
+    if system.locale not in {"C", "POSIX", "C.UTF-8"}:
+        packages.add("locales")
+    if services.shiny_server is not None:
+        packages.add("shiny-server")
+    if r is not None:
+        # Without a font, cairo draws every glyph of a plot as the same empty box
+        packages |= {"r-base-core", "fonts-dejavu-core"}
+        packages |= {f"r-cran-{name.lower()}" for name in r.packages.names if name not in _R_ITSELF}
+        if r.blas == "openblas":
+            packages.add("libopenblas0-pthread")
+        if "rmarkdown" in r.packages.names:
+            packages.add("pandoc")
+    return packages
+
+
+def missing_packages(plan: Plan, available: Iterable[str]) -> BoxError | None:
+    """All that the box asks for and the base's Debian does not have; None when it has everything.
+
+    `available` holds the names of all binary packages of that release.
+    """
+    names = available if isinstance(available, frozenset | set) else frozenset(available)
+    missing = [package for package in plan.apt_packages if package not in names]
+    if not missing:
+        return None
+    places = _places(plan)
+    lines = [line for package in missing for line in _missing_lines(plan, package, names, places)]
+    count = "a package" if len(missing) == 1 else f"{len(missing)} packages"
+    return BoxError(
+        f"{plan.base.name} does not have {count} that `{short(plan.box_path)}` needs",
+        details="\n".join(lines),
+        hint="correct the names, or choose another base; nothing was started",
+    )
+
+
+def _missing_lines(
+    plan: Plan, package: str, names: Iterable[str], places: dict[tuple[str, str], str]
+) -> Iterator[str]:
+    asked = False
+    for name in plan.r.packages.names if plan.r else ():
+        if f"r-cran-{name.lower()}" == package:
+            asked = True
+            near = [other.removeprefix("r-cran-") for other in _near(package, names, "r-cran-")]
+            place = places.get(("r", name), "")
+            yield f"{place}r.packages.names: {code(name)} ({package}){_perhaps(near)}"
+    if package in plan.system.packages:
+        asked = True
+        place = places.get(("system", package), "")
+        near = _near(package, names, package[0])
+        yield f"{place}system.packages: {code(package)}{_perhaps(near)}"
+    if not asked:
+        yield f"{package}, which other parts of the box need"
+
+
+def _places(plan: Plan) -> dict[tuple[str, str], str]:
+    """Where the box says each package; nothing when the file is no longer there or has changed."""
+    try:
+        loaded = load_box(plan.box_path)
+    except BoxError:
+        return {}
+    found = {}
+    for index, name in enumerate(loaded.box.r.packages.names if loaded.box.r else ()):
+        found["r", name] = f"{loaded.place_of('r', 'packages', 'names', index)}: "
+    for index, name in enumerate(loaded.box.system.packages):
+        found["system", name] = f"{loaded.place_of('system', 'packages', index)}: "
+    return found
+
+
+_LENGTH_APART: Final = 3
+
+
+def _near(word: str, names: Iterable[str], prefix: str) -> list[str]:
+    # A release has 60,000 names: comparing with all of them takes seconds
+    alike = [
+        name
+        for name in names
+        if name.startswith(prefix) and abs(len(name) - len(word)) <= _LENGTH_APART
+    ]
+    return get_close_matches(word, sorted(alike), n=3, cutoff=0.75)
+
+
+def _perhaps(near: list[str]) -> str:
+    return f". Perhaps you meant {' or '.join(f'`{name}`' for name in near)}?" if near else ""
+
+
+@dataclass(frozen=True)
+class HostLimits:
+    """What this host has, as far as it is known."""
+
+    memory_mb: int
+    cpus: int
+    free_disk_gb: float | None = None
+    """None when it is not known where the machine's disk will lie."""
+
+
+def exceeds_host(plan: Plan, host: HostLimits) -> list[str]:
+    """Why the machine cannot run on this host; empty when it can."""
+    wanted = plan.machine
+    problems = []
+    if wanted.memory_mb > host.memory_mb:
+        problems.append(f"memory_mb: {wanted.memory_mb} MB, and this host has {host.memory_mb} MB")
+    if wanted.cpus > host.cpus:
+        problems.append(f"cpus: {wanted.cpus}, and this host has {host.cpus}")
+    if host.free_disk_gb is not None and wanted.disk_gb > host.free_disk_gb:
+        problems.append(f"disk_gb: {wanted.disk_gb} GB, and {host.free_disk_gb:.0f} GB are free")
+    return problems

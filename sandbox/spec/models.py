@@ -1,40 +1,88 @@
 """What a box file may say. The JSON Schema that editors use is made from these models.
 
-Frozen, and unknown keys are errors. Text that ends up in a shell, in Ruby or in YAML is quoted where it is
-rendered; the patterns here are for early, clear messages, not for safety.
+Frozen, and unknown keys are errors. Text that ends up in a shell, in Ruby or in YAML is quoted
+where it is rendered; the patterns here are for early, clear messages, not for safety. The docstring
+of a field is its description in the JSON Schema (see sandbox.spec.schema).
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Provider = Literal["virtualbox", "libvirt", "incus"]
 
-_NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
+_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+_ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_DEBIAN_PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
+_R_PACKAGE = r"^[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]$"
+_R_VERSION = r"^[0-9]+\.[0-9]+(\.[0-9]+)?$"
+_R_OPTION = r"^[A-Za-z.][A-Za-z0-9._]*$"
+_REPO_NAME = r"^[A-Za-z][A-Za-z0-9_.]*$"
+_REPO_URL = r"^(https?|file)://[^\s'\"\\]+$"
+_HTTP_URL = r"^https?://[^\s'\"\\]+$"
+_APP_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
+_USER_NAME = r"^[a-z_][a-z0-9_-]{0,30}$"
+_BASE_NAME = r"^[a-z0-9][a-z0-9.-]*$"
+_TIMEZONE = r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"
+_LOCALE = r"^[A-Za-z0-9_.@-]+$"
+_SUITE = r"^[a-z]+$"
 
-Text = Annotated[str, StringConstraints(pattern=_NO_CONTROL, max_length=4096)]
+PATTERN_WORDS: Final[dict[str, str]] = {
+    _ONE_LINE: "one line of text without control characters",
+    _ENV_NAME: "a variable name of letters, digits and underscores, such as OMP_NUM_THREADS",
+    _DEBIAN_PACKAGE: "the name of a Debian package, such as libpq-dev",
+    _R_PACKAGE: "the name of an R package, such as data.table",
+    _R_VERSION: 'an R version in quotes, such as "4.2" or "4.2.2"',
+    _R_OPTION: "the name of an R option, such as digits",
+    _REPO_NAME: "a repository's name, such as CRAN",
+    _REPO_URL: "a URL that starts with http://, https:// or file://",
+    _HTTP_URL: "a URL that starts with http:// or https://",
+    _APP_NAME: "a name of letters, digits, dashes and underscores, 63 at most",
+    _USER_NAME: "a Linux user or group name: lower case letters, digits, dashes, underscores",
+    _BASE_NAME: "the name of a base, such as debian-12",
+    _TIMEZONE: "an IANA time zone, such as Europe/Vienna",
+    _LOCALE: "a locale, such as en_US.UTF-8",
+    _SUITE: "a Debian release's code name, such as bookworm",
+}
+"""What each pattern means, for error messages."""
+
+Text = Annotated[str, StringConstraints(pattern=_ONE_LINE, max_length=4096)]
 """One line, no control characters."""
-EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)]
-DebianPackage = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$", max_length=128)]
-RPackage = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]$")]
-RVersion = Annotated[str, StringConstraints(pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$")]
-AppName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
-UserName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,30}$")]
+FileName = Annotated[str, StringConstraints(pattern=_ONE_LINE, min_length=1, max_length=4096)]
+"""A path; one that is not absolute is relative to the box file that says it."""
+EnvName = Annotated[str, StringConstraints(pattern=_ENV_NAME, max_length=128)]
+DebianPackage = Annotated[str, StringConstraints(pattern=_DEBIAN_PACKAGE, max_length=128)]
+RPackage = Annotated[str, StringConstraints(pattern=_R_PACKAGE, max_length=128)]
+RVersion = Annotated[str, StringConstraints(pattern=_R_VERSION, max_length=32)]
+ROption = Annotated[str, StringConstraints(pattern=_R_OPTION, max_length=128)]
+RepoName = Annotated[str, StringConstraints(pattern=_REPO_NAME, max_length=128)]
+RepoUrl = Annotated[str, StringConstraints(pattern=_REPO_URL, max_length=2048)]
+HttpUrl = Annotated[str, StringConstraints(pattern=_HTTP_URL, max_length=2048)]
+AppName = Annotated[str, StringConstraints(pattern=_APP_NAME)]
+UserName = Annotated[str, StringConstraints(pattern=_USER_NAME)]
+BaseName = Annotated[str, StringConstraints(pattern=_BASE_NAME, max_length=64)]
+Timezone = Annotated[str, StringConstraints(pattern=_TIMEZONE, max_length=64)]
+Locale = Annotated[str, StringConstraints(pattern=_LOCALE, max_length=64)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Model(BaseModel):
     """Base of every part of a box: frozen, strict about keys and types."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    # The docstrings of fields are read by schema.py when asked for; pydantic's own
+    # use_attribute_docstrings parses this file once a class, 0.1 s at every start
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Machine(Model):
     """The size of the machine; the provider really sets these limits."""
 
     cpus: Annotated[int, Field(ge=1, le=256)] = 2
+    """Processors."""
     memory_mb: Annotated[int, Field(ge=256, le=4 * 1024 * 1024)] = 2048
+    """Memory, in MB."""
     disk_gb: Annotated[int, Field(ge=4, le=64 * 1024)] = 20
+    """Size of the disk, in GB."""
 
 
 class Limits(Model):
@@ -49,30 +97,30 @@ class Limits(Model):
 class Mirror(Model):
     """Where Debian's packages come from, when not from where the base image has them."""
 
-    debian: Annotated[str, StringConstraints(pattern=r"^https?://[^\s'\"\\]+$")]
+    debian: HttpUrl
     """Base URL of a Debian mirror."""
-    security: Annotated[str, StringConstraints(pattern=r"^https?://[^\s'\"\\]+$")] | None = None
+    security: HttpUrl | None = None
     """Base URL of the security archive."""
 
 
 class System(Model):
     """The operating system's side of "looks like production"."""
 
-    timezone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$")] = (
-        "Etc/UTC"
-    )
+    timezone: Timezone = "Etc/UTC"
     """An IANA name, such as Europe/Vienna."""
-    locale: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@-]+$")] = "C.UTF-8"
+    locale: Locale = "C.UTF-8"
     """As in LANG: en_US.UTF-8, de_AT.UTF-8, C.UTF-8."""
     packages: tuple[DebianPackage, ...] = ()
     """Debian packages on top of what the rest of the box needs."""
     environment: dict[EnvName, Text] = {}
     """Set for every login, every R, and inside Shiny apps."""
     limits: Limits = Limits()
+    """Resource limits for logins and Shiny apps."""
     mirror: Mirror | None = None
-    proxy: Annotated[str, StringConstraints(pattern=r"^https?://[^\s'\"\\]+$")] | None = None
+    """Where Debian's packages come from; leave out for what the base image has."""
+    proxy: HttpUrl | None = None
     """HTTP proxy that the machine uses to fetch packages."""
-    ca_certificates: tuple[Text, ...] = ()
+    ca_certificates: tuple[FileName, ...] = ()
     """PEM files, relative to the box file, that the machine trusts."""
 
 
@@ -93,41 +141,47 @@ class R(Model):
     source: Literal["debian"] = "debian"
     """`debian`: the R of the base."""
     blas: Literal["reference", "openblas"] = "reference"
-    options: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z.][A-Za-z0-9._]*$")],
-                  bool | int | float | Text] = {}  # fmt: skip
+    """The linear algebra library; results differ in the last digits, and speed a lot."""
+    options: dict[ROption, bool | int | float | Text] = {}
     """R options() for every session, written to Rprofile.site."""
-    repos: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.]*$")],
-                Annotated[str, StringConstraints(pattern=r"^(https?|file)://[^\s'\"\\]+$")]] = {}  # fmt: skip
+    repos: dict[RepoName, RepoUrl] = {}
     """options("repos"): name to URL. Empty: as the base has it."""
     packages: RPackages = RPackages()
+    """The R packages everyone on the machine has."""
 
 
 class ShinyServer(Model):
     """Shiny Server, Debian's package."""
 
     port: Port = 3838
+    """The port that Shiny Server listens on, inside the machine."""
 
 
 class Services(Model):
     """The servers that the machine runs."""
 
     shiny_server: ShinyServer | None = None
+    """Shiny Server; `{}` for its defaults, leave out for none."""
 
 
 class App(Model):
     """A Shiny app (or a folder of R Markdown documents) that Shiny Server serves at /NAME/."""
 
     name: AppName
-    path: Text
+    """The app's place in the URL: /NAME/."""
+    path: FileName
     """The app's folder, relative to the box file."""
 
 
 class User(Model):
-    """A person's account. No password unless one is given as a hash."""
+    """A person's account. It has no password: the person logs in with an ssh key."""
 
     name: UserName
+    """The login name."""
     groups: tuple[UserName, ...] = ()
+    """Further groups; made when they are not there."""
     sudo: bool = False
+    """Whether this person may become root, without a password."""
     ssh_keys: tuple[Text, ...] = ()
     """Public keys, one line each."""
 
@@ -145,7 +199,8 @@ class Checks(Model):
     """What `sandbox check` verifies beyond what it makes from the box."""
 
     budget: Budget = Budget()
-    files: tuple[Text, ...] = ()
+    """How fast the apps must answer."""
+    files: tuple[FileName, ...] = ()
     """testinfra files of your own, relative to the box file."""
 
 
@@ -155,20 +210,28 @@ class Box(Model):
     version: Literal[1]
     """The version of this format: 1."""
     description: Text = ""
-    extends: Text | None = None
-    """Another box file, relative to this one; what stands here overrides it."""
-    base: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")] | None = None
+    """One line, shown by `sandbox boxes`."""
+    extends: FileName | None = None
+    """Another box: a file, relative to this one, or the name of a shipped box. What stands here
+    overrides it: maps are merged, lists replaced, null takes back what it said."""
+    base: BaseName | None = None
     """The operating system it starts from: debian-11, debian-12, debian-13."""
     provider: Provider | None = None
     """Where it runs, unless --provider says otherwise."""
     machine: Machine = Machine()
+    """The size of the machine."""
     system: System = System()
+    """Time zone, locale, packages and the like."""
     r: R | None = None
     """Leave out for a machine without R."""
     services: Services = Services()
+    """The servers that the machine runs."""
     apps: tuple[App, ...] = ()
+    """Shiny apps that Shiny Server serves."""
     users: tuple[User, ...] = ()
+    """People's accounts."""
     checks: Checks = Checks()
+    """What `sandbox check` verifies beyond what it makes from the box."""
 
 
 class BaseImages(Model):
@@ -184,10 +247,12 @@ class Base(Model):
     """A file in boxes/_base: an operating system that boxes start from."""
 
     version: Literal[1]
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+    """The version of this format: 1."""
+    name: BaseName
     description: Text
     distribution: Literal["debian"]
-    suite: Annotated[str, StringConstraints(pattern=r"^[a-z]+$")]
+    suite: Annotated[str, StringConstraints(pattern=_SUITE)]
+    """The release's code name: bookworm."""
     r_version: RVersion
     """The R that its r-base-core package gives."""
     offers: tuple[Literal["shiny_server"], ...] = ()

@@ -1,0 +1,134 @@
+"""Commands about box files: validate, schema, boxes. They start nothing and need no provider."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from sandbox.spec.catalogue import Entry
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command("validate")(validate)
+    app.command("schema")(schema)
+    app.command("boxes")(boxes)
+
+
+def validate(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[BOX]...", help="Files or names; none: all boxes in this folder."),
+    ] = None,
+    *,
+    as_json: _Json = False,
+) -> None:
+    """Check box files without starting anything; shows all problems at once.
+
+    Example:  sandbox validate boxes/shiny.yml
+    """
+    from sandbox.errors import UsageError
+    from sandbox.spec import catalogue
+    from sandbox.spec.bases import load_bases
+    from sandbox.spec.problem import box_error
+
+    cwd = Path.cwd()
+    paths = [catalogue.find_box(target, cwd=cwd) for target in targets or ()]
+    paths = paths or catalogue.local_boxes(cwd)
+    if not paths:
+        raise UsageError(
+            "there is no box file in this folder", hint="name one: sandbox validate FILE"
+        )
+    bases = load_bases()
+    entries = [catalogue.examine(path, "here", bases) for path in paths]
+    if as_json:
+        typer.echo(json.dumps([_verdict(entry) for entry in entries], indent=2))
+    else:
+        for entry in entries:
+            if entry.loaded is not None:
+                typer.echo(_fine(entry))
+    wrong = [entry for entry in entries if entry.problems]
+    if wrong:
+        problems = [problem for entry in wrong for problem in entry.problems]
+        raise box_error(problems, *(entry.path for entry in wrong))
+
+
+def schema() -> None:
+    """Print the JSON Schema of box files, for editors that complete and check YAML.
+
+    Example:  sandbox schema > box.schema.json
+    and put this line on top of a box:  # yaml-language-server: $schema=box.schema.json
+    """
+    from sandbox.spec.schema import schema_text
+
+    typer.echo(schema_text(), nl=False)
+
+
+def boxes(*, as_json: _Json = False) -> None:
+    """List the boxes here and those that come with sandbox.
+
+    Example:  sandbox boxes
+    """
+    from sandbox.spec.catalogue import list_boxes
+    from sandbox.spec.problem import printable, short
+
+    entries = list_boxes(Path.cwd())
+    if as_json:
+        typer.echo(json.dumps([_listing(entry) for entry in entries], indent=2))
+        return
+    rows = [("NAME", "BASE", "R", "DESCRIPTION", "FILE")]
+    for entry in entries:
+        row = _listing(entry)
+        words = row["description"] if entry.loaded else "(wrong: see `sandbox validate`)"
+        place = "shipped" if entry.where == "shipped" else short(entry.path)
+        rows.append((entry.name, row["base"] or "?", row["r"] or "-", printable(words), place))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row_words in rows:
+        cells = (word.ljust(width) for word, width in zip(row_words, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
+
+
+def _fine(entry: "Entry") -> str:
+    from sandbox.spec.problem import short
+
+    row = _listing(entry)
+    r = f"R {row['r']}" if row["r"] else "no R"
+    return f"{short(entry.path)}: valid ({row['base']}, {r})"
+
+
+def _listing(entry: "Entry") -> dict[str, Any]:
+    """One box as `sandbox boxes --json` prints it."""
+    loaded = entry.loaded
+    return {
+        "name": entry.name,
+        "description": loaded.box.description if loaded else "",
+        "base": loaded.base.name if loaded else None,
+        "r": loaded.base.r_version if loaded and loaded.box.r else None,
+        "where": entry.where,
+        "path": str(entry.path),
+        "valid": loaded is not None,
+    }
+
+
+def _verdict(entry: "Entry") -> dict[str, Any]:
+    """One box as `sandbox validate --json` prints it."""
+    return {
+        "name": entry.name,
+        "path": str(entry.path),
+        "valid": not entry.problems,
+        "problems": [
+            {
+                "path": str(problem.path),
+                "line": problem.line,
+                "key": problem.key,
+                "message": problem.message,
+                "suggestion": problem.suggestion,
+                "text": problem.text,
+            }
+            for problem in entry.problems
+        ],
+    }

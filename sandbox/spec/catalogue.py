@@ -1,0 +1,113 @@
+"""Which boxes there are: in the current folder, in its `boxes/`, and the ones shipped with us."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sandbox.errors import UsageError
+from sandbox.paths import data_dir
+from sandbox.spec.bases import Bases, load_bases
+from sandbox.spec.load import SUFFIXES, LoadedBox, load_box
+from sandbox.spec.problem import InvalidBoxError, Problem, near, short
+from sandbox.spec.source import not_a_file, read
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One box file, valid or not."""
+
+    name: str
+    path: Path
+    where: Literal["here", "shipped"]
+    loaded: LoadedBox | None
+    problems: tuple[Problem, ...] = ()
+
+
+def find_box(target: str | None, *, cwd: Path) -> Path:
+    """The box file that the user means: a path, a name, or None for the only one here.
+
+    Raises:
+        UsageError: there is none, or more than one.
+    """
+    if target is None:
+        return _only_box(cwd)
+    if "/" in target or target.endswith(SUFFIXES):
+        return _existing(cwd / target, target, cwd)
+    places = (cwd, cwd / "boxes", data_dir("boxes"))
+    for folder in places:
+        for suffix in SUFFIXES:
+            if not_a_file(folder / f"{target}{suffix}") is None:
+                return folder / f"{target}{suffix}"
+    return _existing(cwd / target, target, cwd)
+
+
+def local_boxes(cwd: Path) -> list[Path]:
+    """The box files of the folder and of its `boxes/`; other YAML files are passed over."""
+    return [path for folder in (cwd, cwd / "boxes") for path in _boxes_of(folder)]
+
+
+def list_boxes(cwd: Path) -> list[Entry]:
+    """All boxes, the local ones first, each loaded."""
+    bases = load_bases()
+    shipped_folder = data_dir("boxes").resolve()
+    here = [path for path in local_boxes(cwd) if path.resolve().parent != shipped_folder]
+    return [
+        *(examine(path, "here", bases) for path in here),
+        *(examine(path, "shipped", bases) for path in sorted(shipped_folder.glob("*.yml"))),
+    ]
+
+
+def examine(path: Path, where: Literal["here", "shipped"], bases: Bases) -> Entry:
+    """Load one box; what is wrong with it is part of the answer."""
+    try:
+        return Entry(path.stem, path, where, load_box(path, bases=bases))
+    except InvalidBoxError as error:
+        return Entry(path.stem, path, where, None, error.problems)
+
+
+def _existing(path: Path, target: str, cwd: Path) -> Path:
+    wrong = not_a_file(path)
+    if wrong is None:
+        return path
+    known = {box.stem for box in [*local_boxes(cwd), *data_dir("boxes").glob("*.yml")]}
+    suggestion = near(Path(target).stem, known)
+    raise UsageError(
+        f"no box `{target}`: {wrong}",
+        details=f"looked for {short(path)}",
+        hint=suggestion or "`sandbox boxes` lists those there are",
+    )
+
+
+def _only_box(cwd: Path) -> Path:
+    for folder in (cwd, cwd / "boxes"):
+        found = _boxes_of(folder)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UsageError(
+                f"which box? there are {len(found)} here",
+                details="\n".join(short(path) for path in found),
+                hint=f"name one: sandbox up {short(found[0])}",
+            )
+    shipped = sorted(path.stem for path in data_dir("boxes").glob("*.yml"))
+    raise UsageError(
+        "there is no box file in this folder",
+        details=f"shipped with sandbox: {', '.join(shipped)}",
+        hint=f"name one: sandbox up {shipped[-1]}",
+    )
+
+
+def _boxes_of(folder: Path) -> list[Path]:
+    try:
+        files = [path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES]
+    except OSError:  # not a folder, or not for us: no boxes there
+        return []
+    sure, unreadable = [], []
+    for path in files:
+        top = read(path).top
+        if top is None:
+            unreadable.append(path)
+        elif top.get("base") or top.get("extends"):
+            sure.append(path)
+    # A broken file may be the box that is meant; beside a good one it is more likely another thing
+    return sure or unreadable

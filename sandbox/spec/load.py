@@ -1,0 +1,173 @@
+"""Read a box file: resolve `extends`, validate, and report all that is wrong at once."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from sandbox.paths import data_dir
+from sandbox.spec import semantics
+from sandbox.spec.bases import Bases, load_bases
+from sandbox.spec.models import Base, Box, Provider
+from sandbox.spec.problem import Problem, box_error, code, near, short
+from sandbox.spec.source import NO_SUCH_FILE, Value, not_a_file, read
+from sandbox.spec.translate import Loc, Place, problems_of
+
+SUFFIXES = (".yml", ".yaml")
+_ROUNDS = 10
+"""How often what is wrong is taken out until the rest is valid."""
+
+
+@dataclass(frozen=True)
+class LoadedBox:
+    """A valid box, its base, and where each of its values stands."""
+
+    name: str
+    """The file's stem."""
+    path: Path
+    box: Box
+    base: Base
+    top: Value
+
+    @property
+    def provider(self) -> Provider | None:
+        """The provider that the box asks for."""
+        return self.box.provider
+
+    def file_at(self, *loc: str | int) -> Path:
+        """The path that the box says at `loc`, absolute: relative to the file that says it."""
+        value = self.top.get(*loc)
+        if value is None:
+            raise KeyError(loc)
+        return value.as_path().resolve()
+
+    def place_of(self, *loc: str | int) -> str:
+        """`boxes/shiny.yml:12`, for messages about what stands at `loc`."""
+        return self.top.nearest(loc).problem("").place
+
+
+def load_box(path: Path, *, bases: Bases | None = None) -> LoadedBox:
+    """Read, merge and validate a box file.
+
+    Raises:
+        InvalidBoxError: anything is wrong with it; `problems` has all of it.
+    """
+    path = path.absolute()
+    gathered = _gather(path, ())
+    if gathered.top is None:
+        raise box_error(gathered.problems, path)
+    bases = load_bases() if bases is None else bases
+    box, problems = _validate(gathered, bases)
+    if problems or box is None or box.base is None:
+        raise box_error(problems, path)
+    return LoadedBox(path.stem, path, box, bases[box.base], gathered.top)
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    """A file with all it extends, merged."""
+
+    top: Value | None
+    problems: tuple[Problem, ...]
+    complete: bool = True
+    """False when a file that it extends cannot be had: what is missing may stand there."""
+
+
+def _gather(path: Path, chain: tuple[Path, ...]) -> _Gathered:
+    parsed = read(path)
+    top = parsed.top
+    problems = tuple(parsed.problems)
+    said = top.get("extends") if top else None
+    if top is None or said is None or not isinstance(said.content, str) or not said.content:
+        return _Gathered(top, problems)
+    chain = (*chain, path.resolve())
+    parent, problem = _parent(said, chain)
+    if parent is None:
+        return _Gathered(top, (*problems, problem) if problem else problems, complete=False)
+    above = _gather(parent, chain)
+    problems += above.problems
+    if above.top is None:
+        return _Gathered(top, problems, complete=False)
+    return _Gathered(_merge(above.top, top), problems, above.complete)
+
+
+def _parent(said: Value, chain: tuple[Path, ...]) -> tuple[Path | None, Problem | None]:
+    """The file that `extends` means, or what is wrong with it."""
+    name = str(said.content)
+    parent = said.as_path()
+    if "/" not in name and not name.endswith(SUFFIXES):
+        beside, shipped = (folder / f"{name}.yml" for folder in (parent.parent, data_dir("boxes")))
+        parent = beside if not_a_file(beside) is None else shipped
+    if (wrong := not_a_file(parent)) is None:
+        parent = parent.resolve()
+        if parent not in chain:
+            return parent, None
+        circle = " → ".join(short(file) for file in [*chain[chain.index(parent) :], parent])
+        return None, said.problem(f"the boxes extend each other in a circle: {circle}")
+    absent = wrong == NO_SUCH_FILE  # anything else (a NUL in the name) no folder can be asked about
+    siblings = [file.name for file in parent.parent.glob("*.y*ml")] if absent else []
+    boxes = [file.stem for file in data_dir("boxes").glob("*.yml")]
+    suggestion = near(name, [*siblings, *boxes])
+    return None, said.problem(f"no box at {code(name)}: {wrong} ({short(parent)})", suggestion)
+
+
+def _merge(above: Value, own: Value) -> Value:
+    """`own` over `above`: maps deeply, everything else replaced, null takes back what is above."""
+    if not isinstance(above.content, dict) or not isinstance(own.content, dict):
+        return own
+    content = {key: value for key, value in above.content.items() if key != "extends"}
+    for key, value in own.content.items():
+        if value.content is None:
+            content.pop(key, None)
+        else:
+            content[key] = _merge(content.get(key, replace(value, content={})), value)
+    return replace(own, content=content)
+
+
+def _validate(gathered: _Gathered, bases: Bases) -> tuple[Box | None, list[Problem]]:
+    """The box, its wrong parts left out, and all problems of the whole."""
+    said = top = gathered.top
+    assert said is not None  # noqa: S101  (for mypy: the caller looked)
+    assert top is not None  # noqa: S101
+    problems = list(gathered.problems)
+    for round_number in range(_ROUNDS):
+        try:
+            box = Box.model_validate_json(json.dumps(top.plain()))
+        except ValidationError as error:
+            found = problems_of(error, top, Box)
+            if round_number == 0:  # later ones come of what was left out
+                problems += [
+                    problem
+                    for place, problem in found.items()
+                    if gathered.complete or not place.missing
+                ]
+            top = _without(top, found)
+        else:
+            context = semantics.Context(box, top, said, bases, complete=gathered.complete)
+            return box, [*problems, *semantics.problems_of(context)]
+    return None, problems
+
+
+def _without(top: Value, wrong: Iterable[Place]) -> Value:
+    """The tree without its wrong values, so that the rest can be looked at."""
+    doomed = set[int]()
+    for place in wrong:
+        if place.loc == ("version",):
+            content = top.content if isinstance(top.content, dict) else {}
+            top = replace(top, content={**content, "version": replace(top, content=1)})
+        else:
+            doomed.add(id(top.get(*(place.loc[:-1] if place.missing else place.loc))))
+    return _pruned(top, doomed)
+
+
+def _pruned(value: Value, doomed: set[int]) -> Value:
+    if isinstance(value.content, dict):
+        kept = {key: item for key, item in value.content.items() if id(item) not in doomed}
+        content = {key: _pruned(item, doomed) for key, item in kept.items()}
+        return replace(value, content=content)
+    if isinstance(value.content, list):
+        items = [_pruned(item, doomed) for item in value.content if id(item) not in doomed]
+        return replace(value, content=items)
+    return value

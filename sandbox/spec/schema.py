@@ -1,0 +1,77 @@
+"""The JSON Schema of box files, for editors: made from the models, checked in beside the boxes."""
+
+import ast
+import inspect
+import json
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from sandbox.spec import models
+from sandbox.spec.models import Box
+
+SCHEMA_FILE = "box.schema.json"
+
+Json = dict[str, Any]
+
+
+def schema_text() -> str:
+    """The schema as it stands in `boxes/box.schema.json`."""
+    return json.dumps(box_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def box_schema() -> Json:
+    """The schema of a box file."""
+    schema = Box.model_json_schema(schema_generator=_Generator)
+    sections: Json = {**schema.pop("$defs"), "Box": schema}
+    descriptions = _field_descriptions()
+    for name, section in sections.items():
+        for key, rule in section["properties"].items():
+            rule.pop("title", None)
+            if description := descriptions.get((name, key)):
+                rule["description"] = description
+    for name, section in sections.items():
+        if name not in {"App", "User"}:  # items of a list: lists are replaced, not merged
+            _allow_null(section)
+    del schema["required"]
+    return {
+        "$schema": GenerateJsonSchema.schema_dialect,
+        **schema,
+        # What a box does not say itself may stand in the box that it extends
+        "anyOf": [{"required": ["version", "base"]}, {"required": ["extends"]}],
+        "$defs": {name: rules for name, rules in sections.items() if name != "Box"},
+    }
+
+
+class _Generator(GenerateJsonSchema):
+    """Pydantic's own, with fields in the order of the models."""
+
+    def sort(self, value: Json, parent_key: str | None = None) -> Json:
+        """Keep the order: `version` and `base` come first in an editor's list too."""
+        del parent_key
+        return value
+
+
+def _allow_null(section: Json) -> None:
+    """Null takes back what an extended box says, so every optional key may be null."""
+    for key, rule in section["properties"].items():
+        if key in section.get("required", ()):
+            continue
+        outer = {name: rule.pop(name) for name in ("description", "default") if name in rule}
+        options = rule.pop("anyOf", None) or [rule]
+        if {"type": "null"} not in options:
+            options = [*options, {"type": "null"}]
+        section["properties"][key] = {"anyOf": options, **outer}
+
+
+def _field_descriptions() -> dict[tuple[str, str], str]:
+    """The docstrings below the fields of the models, by model and field."""
+    found = {}
+    for statement in ast.parse(inspect.getsource(models)).body:
+        if not isinstance(statement, ast.ClassDef):
+            continue
+        for field, words in zip(statement.body, statement.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(words, ast.Expr):
+                name, text = ast.unparse(field.target), ast.literal_eval(words.value)
+                found[statement.name, name] = " ".join(str(text).split())
+    return found

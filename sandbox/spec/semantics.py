@@ -1,0 +1,201 @@
+"""What the models cannot see: whether the parts of a box fit each other, the base and the disk."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sandbox.spec import words
+from sandbox.spec.bases import Bases, gives_r
+from sandbox.spec.models import Base, Box
+from sandbox.spec.problem import Problem, alternatives, code, near, short
+from sandbox.spec.source import NO_SUCH_FILE, Value, not_a_file
+from sandbox.spec.translate import private_key_problem
+
+SSH_PORT: Final = 22
+_APP_FILES = frozenset({"app.r", "server.r", "ui.r"})
+_MAX_PEM_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Context:
+    """A box to look at. What was wrong by the models is in `said`, but no longer in `box`."""
+
+    box: Box
+    top: Value
+    """The values of `box`."""
+    said: Value
+    """All values of the file."""
+    bases: Bases
+    complete: bool
+    """False when a file that it extends is missing: then nothing can be called absent."""
+
+    @property
+    def base(self) -> Base | None:
+        """The base, when the box names one that there is."""
+        return self.bases.get(self.box.base or "")
+
+    def at(self, *loc: str | int) -> Value:
+        """The value at `loc`, or what is nearest to it."""
+        return self.top.nearest(loc)
+
+    def absent(self, key: str) -> bool:
+        """Whether the file (with all it extends) says nothing about `key`."""
+        return self.complete and self.said.get(key) is None
+
+
+def problems_of(context: Context) -> list[Problem]:
+    """Everything that does not fit, in no particular order."""
+    return [problem for look in _LOOKS for problem in look(context)]
+
+
+def _base(context: Context) -> Iterator[Problem]:
+    name = context.box.base
+    known = list(context.bases)
+    if name is None:
+        if context.absent("base"):
+            message = f"`base` is missing: {alternatives(known)}"
+            yield context.top.problem(message, key="base")
+    elif context.base is None:
+        suggestion = near(name, known, most=1) or f"There is {alternatives(known)}"
+        yield context.at("base").problem(f"there is no base {code(name)}", suggestion)
+
+
+def _r_version(context: Context) -> Iterator[Problem]:
+    base = context.base
+    wanted = context.box.r.version if context.box.r else None
+    if base is None or wanted is None or gives_r(base, wanted):
+        return
+    fitting = [f"`{other.name}`" for other in context.bases.values() if gives_r(other, wanted)]
+    if fitting:
+        suggestion = f"For R {wanted} use base {' or '.join(fitting)}"
+    else:
+        have = ", ".join(f"{one.r_version} ({one.name})" for one in context.bases.values())
+        suggestion = f"The bases have R {have}"
+    message = f"{base.name} has R {base.r_version}, not {wanted}"
+    yield context.at("r", "version").problem(message, suggestion)
+
+
+def _services(context: Context) -> Iterator[Problem]:
+    shiny = context.box.services.shiny_server
+    if shiny is None:
+        if (
+            context.box.apps
+            and context.complete
+            and not context.said.get("services", "shiny_server")
+        ):
+            suggestion = "Add `services: {shiny_server: {}}`"
+            yield context.at("apps").problem("no service of this box serves apps", suggestion)
+        return
+    value = context.at("services", "shiny_server")
+    if context.box.r is None and context.absent("r"):
+        suggestion = "Add `r: {}` for the R of the base"
+        yield value.problem("Shiny Server needs R, and this box has none", suggestion)
+    if context.base is not None and "shiny_server" not in context.base.offers:
+        fitting = [base.name for base in context.bases.values() if "shiny_server" in base.offers]
+        message = f"{context.base.name} has no package of Shiny Server"
+        yield value.problem(message, f"Use base {alternatives(fitting)}")
+    if shiny.port == SSH_PORT:
+        at = context.at("services", "shiny_server", "port")
+        yield at.problem(f"port {SSH_PORT} is taken: ssh listens there", "The usual one is 3838")
+
+
+def _apps(context: Context) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for index, app in enumerate(context.box.apps):
+        name = context.at("apps", index, "name")
+        if app.name in first:
+            where = context.at("apps", first[app.name], "name").line
+            yield name.problem(f"another app is called {code(app.name)} (line {where})")
+        first.setdefault(app.name, index)
+        yield from _app_folder(context, context.at("apps", index, "path"))
+
+
+def _app_folder(context: Context, value: Value) -> Iterator[Problem]:
+    folder = value.as_path()
+    wrong = not_a_file(folder)
+    if wrong is None:
+        yield value.problem("an app is a folder, and this is a file", "Name the folder it is in")
+        return
+    try:
+        names = [file.name.lower() for file in folder.iterdir()]
+    except (OSError, ValueError):
+        what = "there is no such folder" if wrong == NO_SUCH_FILE else "it cannot be read"
+        yield value.problem(f"no app at {code(value.raw)}: {what} ({short(folder)})")
+        return
+    documents = any(name.endswith(".rmd") for name in names)
+    if not documents and not _APP_FILES & set(names):
+        message = f"no app in {code(value.raw)}: it has no app.R, server.R, ui.R or .Rmd file"
+        yield value.problem(message)
+    packages = context.box.r.packages.names if context.box.r else ("rmarkdown",)
+    if documents and not _APP_FILES & set(names) and "rmarkdown" not in packages:
+        message = f"the documents in {code(value.raw)} need the R package rmarkdown"
+        yield value.problem(message, "Add it to `r.packages.names`")
+
+
+def _files(context: Context) -> Iterator[Problem]:
+    for index, _ in enumerate(context.box.checks.files):
+        value = context.at("checks", "files", index)
+        wrong = not_a_file(value.as_path())
+        if wrong is not None:
+            yield value.problem(f"no checks at {code(value.raw)}: {wrong}")
+        elif not value.raw.endswith(".py"):
+            yield value.problem(f"checks are Python files, and {code(value.raw)} is none")
+    for index, _ in enumerate(context.box.system.ca_certificates):
+        value = context.at("system", "ca_certificates", index)
+        wrong = not_a_file(value.as_path()) or _not_a_certificate(value.as_path())
+        if wrong is not None:
+            yield value.problem(f"no certificate at {code(value.raw)}: {wrong}")
+
+
+def _not_a_certificate(path: Path) -> str | None:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_MAX_PEM_BYTES)
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+    if b"PRIVATE KEY-----" in data:
+        return "it holds a private key, which must not get into a machine"
+    if b"-----BEGIN CERTIFICATE-----" not in data:
+        return "it is not in PEM format (no `-----BEGIN CERTIFICATE-----`)"
+    return None
+
+
+def _system(context: Context) -> Iterator[Problem]:
+    zone = context.box.system.timezone
+    value = context.at("system", "timezone")
+    if (suggestion := words.unknown_timezone(zone)) is not None:
+        yield value.problem(f"there is no time zone {code(zone)}", suggestion)
+    locale = context.box.system.locale
+    if (suggestion := words.wrong_locale(locale)) is not None:
+        value = context.at("system", "locale")
+        yield value.problem(f"{code(locale)} is not a locale", suggestion)
+
+
+def _users(context: Context) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for index, user in enumerate(context.box.users):
+        name = context.at("users", index, "name")
+        if user.name in first:
+            where = context.at("users", first[user.name], "name").line
+            yield name.problem(f"another user is called {code(user.name)} (line {where})")
+        elif words.is_system_account(user.name):
+            yield name.problem(f"{code(user.name)} is an account of the system's own")
+        first.setdefault(user.name, index)
+        for number, key in enumerate(user.ssh_keys):
+            value = context.at("users", index, "ssh_keys", number)
+            if "PRIVATE KEY" in key:
+                yield private_key_problem(value)
+            elif (wrong := words.not_a_public_key(key)) is not None:
+                yield value.problem(f"this is not an ssh public key: {wrong}")
+
+
+_LOOKS: Final[tuple[Callable[[Context], Iterator[Problem]], ...]] = (
+    _base,
+    _r_version,
+    _services,
+    _apps,
+    _files,
+    _system,
+    _users,
+)

@@ -1,0 +1,345 @@
+"""YAML with positions: a file becomes a tree whose every value knows its file and line.
+
+Only plain values: no tags, no merge keys, no second document, and limits on size, depth and
+aliases, so that no file can run anything or eat the memory. Scalars follow YAML 1.2: `no` and
+`2024-01-01` are text, as the editors' YAML support has them.
+"""
+
+import re
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from sandbox.spec.problem import Problem, code, printable
+
+MAX_BYTES: Final = 128 * 1024
+MAX_DEPTH: Final = 30
+MAX_VALUES: Final = 20_000
+"""Aliases count as often as they are used: a file that multiplies itself ends here."""
+
+NO_SUCH_FILE: Final = "there is no such file"
+
+_LINE_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END|\Z)", re.DOTALL)
+_INT = re.compile(r"[-+]?[0-9]+\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_NOT_FINITE = frozenset({".inf", "-.inf", "+.inf", ".nan"})
+_TAG = "tag:yaml.org,2002:"
+_MAX_DIGITS = 30
+
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file's text, and what of it may be shown."""
+
+    path: Path
+    text: str
+    lines: tuple[str, ...] = ()
+    secret_lines: frozenset[int] = frozenset()
+
+    @classmethod
+    def from_text(cls, path: Path, text: str) -> "SourceFile":
+        """Split the text into lines and find those that hold a private key."""
+        secret = set[int]()
+        for found in _PRIVATE_KEY.finditer(text):
+            first = len(_LINE_BREAK.findall(text, 0, found.start())) + 1
+            secret |= set(range(first, first + len(_LINE_BREAK.findall(found.group())) + 1))
+        return cls(path, text, tuple(_LINE_BREAK.split(text)), frozenset(secret))
+
+    def shown(self, line: int) -> str:
+        """The line as it may be printed: no control characters, no private key, not too long."""
+        if not 1 <= line <= len(self.lines):
+            return ""
+        if line in self.secret_lines:
+            return "(a private key, not shown)"
+        return printable(self.lines[line - 1].rstrip())
+
+    def problem(self, line: int, key: str, message: str, suggestion: str = "") -> Problem:
+        """A problem in this file."""
+        return Problem(self.path, line, key, message, suggestion, self.shown(line))
+
+
+@dataclass(frozen=True)
+class Value:
+    """A scalar, a list or a map, and where it stands."""
+
+    source: SourceFile
+    line: int
+    """Of the key that introduces it, where there is one."""
+    key: str
+    """Dotted, from the top of the file."""
+    content: "Scalar | list[Value] | dict[str, Value]"
+    raw: str = ""
+    """A scalar as it is written, without quotes."""
+    quoted: bool = False
+
+    def problem(self, message: str, suggestion: str = "", *, key: str | None = None) -> Problem:
+        """A problem with this value."""
+        at = self.key if key is None else key
+        return self.source.problem(self.line, at, message, suggestion)
+
+    def get(self, *loc: str | int) -> "Value | None":
+        """The value at `loc` below this one, or None."""
+        found: Value | None = self
+        for step in loc:
+            content = found.content if found else None
+            if isinstance(content, dict) and isinstance(step, str):
+                found = content.get(step)
+            elif isinstance(content, list) and isinstance(step, int) and step < len(content):
+                found = content[step]
+            else:
+                return None
+        return found
+
+    def nearest(self, loc: Sequence[str | int]) -> "Value":
+        """The deepest value on the way to `loc`; steps that the file does not have are skipped."""
+        found = self
+        for step in loc:
+            found = found.get(step) or found
+        return found
+
+    def as_path(self) -> Path:
+        """The path that a text says: relative to the file it stands in. Not normalised."""
+        return self.source.path.parent / str(self.content)
+
+    def plain(self) -> object:
+        """The bare data, ready for JSON."""
+        if isinstance(self.content, dict):
+            return {key: value.plain() for key, value in self.content.items()}
+        if isinstance(self.content, list):
+            return [value.plain() for value in self.content]
+        return self.content
+
+
+@dataclass
+class Parsed:
+    """What came of a file: its top map, and what was wrong on the way there."""
+
+    top: Value | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read(path: Path) -> Parsed:
+    """Read and parse one file. Never raises for what the file holds; problems say it."""
+    whole = SourceFile(path, "")
+    if (wrong := not_a_file(path)) is not None:
+        return Parsed(problems=[whole.problem(0, "", wrong)])
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        return Parsed(problems=[whole.problem(0, "", f"it cannot be read: {error.strerror}")])
+    if len(data) > MAX_BYTES:
+        message = f"it is larger than {MAX_BYTES // 1024} kB, which no box file needs to be"
+        return Parsed(problems=[whole.problem(0, "", message)])
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"byte 0x{data[error.start]:02x} is not UTF-8"
+        return Parsed(problems=[whole.problem(line, "", message, "Save the file as UTF-8")])
+    return parse(path, text)
+
+
+def not_a_file(path: Path) -> str | None:
+    """What keeps `path` from being a file that can be read, in words; None when it is one."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            return NO_SUCH_FILE
+        return f"it cannot be read: {getattr(error, 'strerror', error)}"
+    if stat.S_ISREG(mode):
+        return None
+    return "it is a folder, not a file" if stat.S_ISDIR(mode) else "it is not a plain file"
+
+
+def parse(path: Path, text: str) -> Parsed:
+    """Parse the text of one file; `path` is only for the messages."""
+    source = SourceFile.from_text(path, text)
+    parsed = Parsed()
+    try:
+        node = _compose(source, parsed.problems)
+    except yaml.reader.ReaderError as error:
+        line = len(_LINE_BREAK.findall(text, 0, error.position)) + 1
+        message = f"a character that YAML does not allow: U+{int(error.character):04X}"
+        parsed.problems.append(source.problem(line, "", message))
+    except yaml.MarkedYAMLError as error:
+        parsed.problems.append(_syntax_problem(source, error))
+    except (ValueError, OverflowError):  # PyYAML on "\UFFFFFFFF", which is no character
+        parsed.problems.append(source.problem(0, "", "an escape that stands for no character"))
+    else:
+        _build_top(source, node, parsed)
+    return parsed
+
+
+def _build_top(source: SourceFile, node: yaml.Node | None, parsed: Parsed) -> None:
+    if node is None or (isinstance(node, yaml.ScalarNode) and node.value in _NULLS):
+        message = "it is empty; a box says at least `version: 1` and `base: debian-12`"
+        parsed.problems.append(source.problem(0, "", message))
+        return
+    if not isinstance(node, yaml.MappingNode):
+        kind = "a list" if isinstance(node, yaml.SequenceNode) else "one bare value"
+        line = node.start_mark.line + 1
+        message = f"a box is a map of keys and values, and this is {kind}"
+        parsed.problems.append(source.problem(line, "", message))
+        return
+    try:
+        parsed.top = _Builder(source, parsed.problems).build(node, 1, "")
+    except _TooLargeError:
+        message = f"its aliases multiply it beyond {MAX_VALUES} values"
+        parsed.problems.append(source.problem(0, "", message))
+
+
+class _TooLargeError(Exception):
+    """The expanded document is larger than any box."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes; counts depth, and leaves the meaning of scalars to us."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """As PyYAML does, but not deeper than `MAX_DEPTH` (it recurses)."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="it is nested too deeply", problem_mark=mark)
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
+
+    def compose_scalar_node(self, anchor: dict[str, yaml.Node] | None) -> yaml.ScalarNode:
+        """As PyYAML does, but the tag is only what the file itself says, else empty."""
+        tag = self.peek_event().tag  # type: ignore[no-untyped-call]
+        node: yaml.ScalarNode = super().compose_scalar_node(anchor)  # type: ignore[arg-type]
+        node.tag = tag or ""
+        return node
+
+
+def _compose(source: SourceFile, problems: list[Problem]) -> yaml.Node | None:
+    loader = _Loader(source.text)
+    try:
+        if not loader.check_node():
+            return None
+        node = loader.get_node()
+        if loader.check_node():
+            event = loader.peek_event()  # type: ignore[no-untyped-call]
+            line = event.start_mark.line + 1
+            message = "a second document begins here (`---`); a box file holds one"
+            problems.append(source.problem(line, "", message))
+        return node
+    finally:
+        loader.dispose()
+
+
+def _syntax_problem(source: SourceFile, error: yaml.MarkedYAMLError) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark else 0
+    text = source.lines[line - 1] if 1 <= line <= len(source.lines) else ""
+    if "\t" in text[: len(text) - len(text.lstrip())]:
+        return source.problem(line, "", "a tab indents this line; YAML wants spaces there")
+    words = printable(error.problem or "it cannot be read")
+    if error.context and error.context_mark and error.context_mark.line + 1 != line:
+        words += f" ({printable(error.context)} that begins in line {error.context_mark.line + 1})"
+    return source.problem(line, "", f"not valid YAML: {words}")
+
+
+class _Builder:
+    """Turns PyYAML's nodes into values; collects problems and goes on."""
+
+    def __init__(self, source: SourceFile, problems: list[Problem]) -> None:
+        self._source = source
+        self._problems = problems
+        self._count = 0
+        self._above: set[int] = set()
+
+    def build(self, node: yaml.Node, line: int, key: str) -> Value:
+        self._count += 1
+        if self._count > MAX_VALUES:
+            raise _TooLargeError
+        content: Scalar | list[Value] | dict[str, Value] = None
+        if id(node) in self._above:
+            self._report(line, key, "an alias (`*`) points to the value that it stands in")
+        elif isinstance(node, yaml.ScalarNode):
+            quoted = node.style is not None
+            content = self._scalar(node, line, key)
+            return Value(self._source, line, key, content, node.value, quoted)
+        elif not node.tag.startswith(_TAG) or node.tag[len(_TAG) :] not in {"map", "seq"}:
+            self._report_tag(node, line, key)
+        else:
+            self._above.add(id(node))
+            content = self._map(node, key) if isinstance(node, yaml.MappingNode) else None
+            if isinstance(node, yaml.SequenceNode):
+                content = [
+                    self.build(item, item.start_mark.line + 1, f"{key}[{index}]")
+                    for index, item in enumerate(node.value)
+                ]
+            self._above.discard(id(node))
+        return Value(self._source, line, key, content)
+
+    def _map(self, node: yaml.MappingNode, above: str) -> dict[str, Value]:
+        content: dict[str, Value] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._report(line, above, "a key must be plain text, not a list or a map")
+                continue
+            name = key_node.value
+            key = f"{above}.{printable(name)}" if above else printable(name)
+            if key_node.style is None and name == "<<":
+                self._report(line, key, "YAML's merge key is not supported; use `extends`")
+            elif "\ud800" <= max(name, default="") <= "\udfff":
+                self._report(line, above, "a key with an escape that stands for no character")
+            elif name in content:
+                first = content[name].line
+                self._report(line, key, f"{code(name)} is there twice; first in line {first}")
+            else:
+                content[name] = self.build(value_node, line, key)
+        return content
+
+    def _scalar(self, node: yaml.ScalarNode, line: int, key: str) -> Scalar:
+        text: str = node.value
+        tag = node.tag.removeprefix(_TAG)
+        if tag not in {"", "!", "str", "int", "float", "bool", "null"}:
+            self._report_tag(node, line, key)
+        elif any("\ud800" <= char <= "\udfff" for char in text):
+            self._report(line, key, "an escape that stands for no character")
+        elif node.style is not None or tag in {"!", "str"}:
+            return text
+        else:
+            return self._plain(text, line, key)
+        return None
+
+    def _plain(self, text: str, line: int, key: str) -> Scalar:
+        if text in _NULLS:
+            return None
+        if text in _BOOLS:
+            return _BOOLS[text]
+        if _INT.match(text) and len(text) <= _MAX_DIGITS:
+            return int(text)
+        if _FLOAT.match(text):
+            number = float(text)
+            if number - number == 0:
+                return number
+        elif text.lower() not in _NOT_FINITE:
+            return text
+        self._report(line, key, f"{code(text)} is not a finite number")
+        return None
+
+    def _report_tag(self, node: yaml.Node, line: int, key: str) -> None:
+        tag = node.tag.replace(_TAG, "!!")
+        self._report(line, key, f"the tag {code(tag)} is not allowed: plain values only")
+
+    def _report(self, line: int, key: str, message: str) -> None:
+        self._problems.append(self._source.problem(line, key, message))

@@ -1,0 +1,221 @@
+"""Pydantic's errors in plain words, each at its place in the file.
+
+Dispatches on the error's `type`, which pydantic documents, never on its message.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import NoneType
+from typing import Any, Final, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from sandbox.spec.models import PATTERN_WORDS, Box
+from sandbox.spec.problem import Problem, alternatives, code, near
+from sandbox.spec.source import Value
+
+Loc = tuple[str | int, ...]
+
+_EXPECTED: Final = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a whole number of a sensible size",
+    "float_type": "a number",
+    "bool_type": "`true` or `false`",
+    "tuple_type": "a list",
+    "dict_type": "a map of keys and values",
+    "model_type": "a map of keys and values",
+    "model_attributes_type": "a map of keys and values",
+}
+_BOUNDS: Final = {
+    "greater_than": ("more than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+_SECRET = "PRIVATE KEY"  # noqa: S105  (the marker, not a secret)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an error is, in terms of the file."""
+
+    loc: Loc
+    missing: bool
+    """The last step of `loc` should be there, and is not."""
+
+
+def problems_of(error: ValidationError, top: Value, model: type[BaseModel]) -> dict[Place, Problem]:
+    """Each problem once, by the place that it is about."""
+    grouped: dict[Place, list[ErrorDetails]] = {}
+    for details in error.errors(include_url=False):
+        grouped.setdefault(_place(details, top), []).append(details)
+    return {place: _problem(place.loc, group, top, model) for place, group in grouped.items()}
+
+
+def _place(details: ErrorDetails, top: Value) -> Place:
+    """The error's `loc` without pydantic's own steps: `[key]`, and the members of a union."""
+    place: list[str | int] = []
+    for step in details["loc"]:
+        if top.get(*place, step) is None:
+            break
+        place.append(step)
+    missing = details["type"] == "missing"
+    if missing:
+        place.append(details["loc"][-1])
+    return Place(tuple(place), missing)
+
+
+def _problem(loc: Loc, group: list[ErrorDetails], top: Value, model: type[BaseModel]) -> Problem:
+    details = group[0]
+    kind = details["type"]
+    value = top.nearest(loc)
+    if kind == "extra_forbidden":
+        return _unknown_key(loc, value, model)
+    if kind == "missing":
+        key = f"{value.key}.{loc[-1]}" if value.key else str(loc[-1])
+        what = f"in {code(value.key)}" if value.key else "in the box"
+        return value.problem(f"{code(str(loc[-1]))} is missing {what}", key=key)
+    if _SECRET in value.raw:
+        return private_key_problem(value)
+    if len(group) > 1:
+        # The members of a union each say what they wanted. A text that is wrong as a text says more
+        worded = [entry for entry in group if entry["type"] not in _EXPECTED]
+        if not worded:
+            return value.problem(f"expected text, a number, `true` or `false`, not {_here(value)}")
+        details = worded[0]
+    return _wrong_value(details, value)
+
+
+def private_key_problem(value: Value) -> Problem:
+    """A secret is in the file. Never shows it."""
+    return value.problem(
+        "this is a private key, which must never be in a box file",
+        "Put the public one there (the .pub file), and treat the private one as no longer secret",
+    )
+
+
+def _wrong_value(details: ErrorDetails, value: Value) -> Problem:
+    kind = details["type"]
+    context: Mapping[str, Any] = details.get("ctx", {})
+    if details["loc"][-1] == "[key]":
+        words = PATTERN_WORDS.get(context.get("pattern", ""), "a shorter name")
+        return value.problem(f"the key must be {words}")
+    if kind in _EXPECTED:
+        return value.problem(f"expected {_EXPECTED[kind]}, not {_here(value)}", _cure(kind, value))
+    if kind in _BOUNDS:
+        words, name = _BOUNDS[kind]
+        return value.problem(f"{code(value.raw)} is out of range: {words} {context[name]}")
+    worded = _WORDED.get(kind)
+    if worded is not None:
+        return worded(value, context)
+    return value.problem(f"{_here(value)} is not valid here ({kind})")
+
+
+def _pattern(value: Value, context: Mapping[str, Any]) -> Problem:
+    words = PATTERN_WORDS.get(context["pattern"], "something else")
+    return value.problem(f"expected {words}, not {_here(value)}")
+
+
+def _literal(value: Value, context: Mapping[str, Any]) -> Problem:
+    known = [word.strip("'") for word in context["expected"].replace(" or ", ", ").split(", ")]
+    message = f"expected {alternatives(known)}, not {_here(value)}"
+    return value.problem(message, near(value.raw, known, most=1))
+
+
+def _too_long(value: Value, context: Mapping[str, Any]) -> Problem:
+    return value.problem(f"longer than {context['max_length']} characters")
+
+
+def _too_short(value: Value, _: Mapping[str, Any]) -> Problem:
+    return value.problem("this is empty")
+
+
+_WORDED: Final[dict[str, Callable[[Value, Mapping[str, Any]], Problem]]] = {
+    "string_pattern_mismatch": _pattern,
+    "string_too_long": _too_long,
+    "string_too_short": _too_short,
+    "literal_error": _literal,
+}
+
+
+def _here(value: Value) -> str:
+    """What stands in the file, in words."""
+    match value.content:
+        case None:
+            return "nothing"
+        case dict():
+            return "a map of keys and values"
+        case list():
+            return "a list"
+        case bool():
+            return f"{code(value.raw)} (true or false)"
+        case int() | float():
+            return f"the number {code(value.raw)}"
+        case str():
+            return f"the text {code(value.raw)}"
+
+
+def _cure(kind: str, value: Value) -> str:
+    content = value.content
+    if content is None:
+        return "Give it a value, or remove the key"
+    if kind == "string_type" and not isinstance(content, dict | list):
+        return f'Put it in quotes: "{value.raw}"'
+    if kind == "tuple_type" and isinstance(content, str):
+        return f"Write it as a list: [{code(value.raw).strip('`')}]"
+    if kind.startswith(("int", "float")) and isinstance(content, str):
+        number = value.raw.strip()
+        if value.quoted and number.isascii() and number.replace(".", "", 1).isdigit():
+            return f"Write it without quotes: {number}"
+    if kind == "bool_type" and isinstance(content, str):
+        word = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(value.raw.lower())
+        return f"Perhaps you meant `{word}`?" if word else ""
+    return ""
+
+
+def _unknown_key(loc: Loc, value: Value, model: type[BaseModel]) -> Problem:
+    name = str(loc[-1])
+    section = model_at(model, loc[:-1])
+    known = list(section.model_fields) if section else []
+    suggestion = near(name, known, most=2)
+    if not suggestion and model is Box and len(homes := _homes(Box).get(name, ())) == 1:
+        suggestion = f"It belongs under {code(homes[0])}" if homes[0] else "It belongs at the top"
+    if not suggestion and known:
+        suggestion = f"Known here: {', '.join(sorted(known))}"
+    return value.problem(f"unknown key {code(name)}", suggestion)
+
+
+def model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
+    """The model that describes what stands at `loc`, or None when no model does."""
+    found: Any = model
+    for step in loc:
+        if isinstance(step, int):
+            found = get_args(found)[0] if get_origin(found) is tuple else None
+        else:
+            fields = getattr(found, "model_fields", {})
+            found = _unwrap(fields[step].annotation) if step in fields else None
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+
+
+def _unwrap(annotation: Any) -> Any:  # noqa: ANN401  (annotations are of any type)
+    members = [member for member in get_args(annotation) if member is not NoneType]
+    optional = NoneType in get_args(annotation)
+    return members[0] if optional and members else annotation
+
+
+@cache
+def _homes(model: type[BaseModel], above: str = "") -> dict[str, tuple[str, ...]]:
+    """For each key of the format, the sections that have it."""
+    homes: dict[str, tuple[str, ...]] = {}
+    for name, field in model.model_fields.items():
+        homes[name] = (*homes.get(name, ()), above)
+        inner = _unwrap(field.annotation)
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            section = f"{above}.{name}" if above else name
+            for key, places in _homes(inner, section).items():
+                homes[key] = (*homes.get(key, ()), *places)
+    return homes
