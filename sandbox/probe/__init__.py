@@ -1,0 +1,1 @@
+"""What a machine is: a read-only script, and the facts made of its answer."""

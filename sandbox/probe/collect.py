@@ -1,0 +1,147 @@
+"""Send the probe to a machine, over one ssh session or to this one, and make its answer facts."""
+
+import json
+import re
+import secrets
+import shlex
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from sandbox.errors import CommandError, HostError, SandboxError, UsageError
+from sandbox.probe import redact
+from sandbox.probe.facts import Facts
+from sandbox.probe.frame import CutOffError, read_frame
+from sandbox.probe.parse import parse
+from sandbox.run import Completed, run
+from sandbox.ssh import SshTarget
+
+_R_TIMEOUT_S = 20
+_SSH_FAILED = 255
+_PACKAGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9.]*")
+
+# `ssh` may be set up to hand the caller's own locale on (SendEnv LANG LC_*): that is not what a
+# login over there has
+_LOCALE_VARIABLES = (
+    "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_TIME", "LC_NUMERIC", "LC_MONETARY",
+    "LC_MESSAGES", "LC_PAPER", "LC_NAME", "LC_ADDRESS", "LC_TELEPHONE", "LC_MEASUREMENT",
+    "LC_IDENTIFICATION",
+)  # fmt: skip
+
+
+def probe(
+    target: SshTarget,
+    *,
+    load_packages: Sequence[str] = (),
+    use_sudo: bool = True,
+    timeout_s: float = 60,
+) -> Facts:
+    """What the machine behind `target` is. Reads only, over one ssh session.
+
+    Args:
+        target: where; the login shell over there may be anything that can run `sh -s`.
+        load_packages: R packages to load, one after the other, in one R process: a Shiny app's
+            kind where there is Shiny Server, else a login's.
+        use_sudo: become root by `sudo -n` where the login may; without, `not_seen` is longer.
+        timeout_s: for everything together.
+
+    Raises:
+        UsageError: a name in `load_packages` cannot be an R package's.
+        HostError: the machine cannot be reached, the connection was lost, or the answer took too
+            long; `details` has ssh's own words.
+    """
+    boundary = _boundary()
+    script = compose(boundary, load_packages=load_packages, use_sudo=use_sudo)
+    without_locale = [word for name in _LOCALE_VARIABLES for word in ("-u", name)]
+    argv = ("env", *without_locale, *target.argv("-o", "BatchMode=yes", "-T"), "sh -s")
+    return _answer(argv, script, boundary, where=target.host, timeout_s=timeout_s)
+
+
+def probe_local(
+    *, load_packages: Sequence[str] = (), use_sudo: bool = True, timeout_s: float = 60
+) -> Facts:
+    """What this machine is. Arguments as `probe`.
+
+    Raises:
+        UsageError: a name in `load_packages` cannot be an R package's.
+        HostError: the answer took too long.
+    """
+    boundary = _boundary()
+    script = compose(boundary, load_packages=load_packages, use_sudo=use_sudo)
+    return _answer(("sh", "-s"), script, boundary, where="this machine", timeout_s=timeout_s)
+
+
+def compose(boundary: str, *, load_packages: Sequence[str] = (), use_sudo: bool = True) -> str:
+    """The whole text that goes to `sh -s`.
+
+    Raises:
+        UsageError: a name in `load_packages` cannot be an R package's.
+    """
+    for name in load_packages:
+        if not _PACKAGE_NAME.fullmatch(name):
+            raise UsageError(f"`{name}` is not the name of an R package")
+    loads = shlex.quote(" ".join(load_packages))
+    settings = f"B={boundary}\nR_TIMEOUT={_R_TIMEOUT_S}\nPROBE_R={shlex.quote(_r_text())}\n"
+    functions = _text("probe.sh") + _text("probe_r.sh")
+    # `</dev/null`: the rest of standard input is this text itself, and nobody else's to read
+    for_root = f"{settings}{functions}\nprobe_as_root {loads} </dev/null\n"
+    sudo = "sudo" if use_sudo else "no-sudo"
+    return (
+        f"{settings}PROBE_ROOT={shlex.quote(for_root)}\n{functions}\n"
+        f"probe_everything {loads} {sudo} </dev/null\n"
+    )
+
+
+def _boundary() -> str:
+    return f"sandbox-probe-{secrets.token_hex(16)}"
+
+
+@cache
+def _text(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="ascii")
+
+
+def _r_text() -> str:
+    # A JSON string of ASCII is an R string too
+    patterns = {
+        "probe_secret_names": redact.NAMES,
+        "probe_secret_values": redact.VALUES,
+        "probe_userinfo": redact.USERINFO,
+    }
+    lines = [f"{name} <- {json.dumps(pattern)}" for name, pattern in patterns.items()]
+    code = [line for line in _text("probe.R").splitlines() if not line.lstrip().startswith("#")]
+    return "\n".join([*lines, *code])
+
+
+def _answer(
+    argv: Sequence[str], script: str, boundary: str, *, where: str, timeout_s: float
+) -> Facts:
+    try:
+        done = run(argv, stdin=script, timeout_s=timeout_s, check=False)
+    except CommandError as error:
+        raise HostError(
+            f"the probe of {where} did not end within {timeout_s:g} s"
+            if error.returncode is None
+            else f"cannot probe {where}: {error.message}",
+            details=redact.redact_text(error.stderr.strip()),
+        ) from error
+    try:
+        return parse(read_frame(done.stdout, boundary))
+    except CutOffError as error:
+        raise _cut_off(done, where) from error
+
+
+def _cut_off(done: Completed, where: str) -> SandboxError:
+    words = redact.redact_text(done.stderr.strip())
+    if done.returncode == _SSH_FAILED:
+        return HostError(
+            f"ssh to {where} failed",
+            details=words,
+            hint=f"try `ssh {shlex.quote(where)} true`; the probe logs in the same way, "
+            "without asking for a password",
+        )
+    if done.returncode == 127:  # noqa: PLR2004  (the shell's word for "not found")
+        return HostError(f"{where} has no `sh`, and the probe needs one", details=words)
+    return HostError(
+        f"the probe of {where} was cut off (exit status {done.returncode})", details=words
+    )

@@ -1,0 +1,86 @@
+"""Find our lines in what a machine prints; banners, profiles and the like may print too."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+class CutOffError(Exception):
+    """The probe did not reach its end."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the probe's raw answer."""
+
+    name: str
+    args: tuple[str, ...]
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The lines as one text."""
+        return "\n".join(self.lines)
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """The lines that are `name TAB value`."""
+        for line in self.lines:
+            name, tab, value = line.partition("\t")
+            if tab:
+                yield name, value
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Everything between the probe's first line and its last."""
+
+    boundary: str
+    sections: tuple[Section, ...]
+
+    def all(self, name: str) -> tuple[Section, ...]:
+        """Every section called `name`, in the order they came."""
+        return tuple(section for section in self.sections if section.name == name)
+
+    def first(self, name: str) -> Section | None:
+        """The first section called `name`."""
+        return next(iter(self.all(name)), None)
+
+    def lines(self, name: str) -> tuple[str, ...]:
+        """The lines of the first section called `name`; none when it is absent."""
+        section = self.first(name)
+        return section.lines if section is not None else ()
+
+    def values(self, name: str) -> dict[str, str]:
+        """`name TAB value` lines of a section; the last one counts."""
+        section = self.first(name)
+        return dict(section.pairs()) if section is not None else {}
+
+
+def read_frame(output: str, boundary: str) -> Frame:
+    """Cut `output` into sections; what stands before the first and after `end` is noise.
+
+    Raises:
+        CutOffError: there is no `end`.
+    """
+    mark = f"{boundary}\tsection\t"
+    sections: list[Section] = []
+    name, lines = "", list[str]()
+    args: tuple[str, ...] = ()
+    # Not splitlines(): form feeds and the like are part of a line here
+    for line in output.replace("\r\n", "\n").split("\n"):
+        if not line.startswith(mark):
+            lines.append(line)
+            continue
+        if name:
+            sections.append(Section(name, args, _trimmed(lines)))
+        name, *rest = line.removeprefix(mark).split("\t")
+        args, lines = tuple(rest), []
+        if name == "end":
+            return Frame(boundary, tuple(sections))
+    raise CutOffError
+
+
+def _trimmed(lines: list[str]) -> tuple[str, ...]:
+    """Without the empty line that our own framing may have added."""
+    while lines and not lines[-1]:
+        lines.pop()
+    return tuple(lines)

@@ -1,0 +1,303 @@
+"""Make facts of what the probe printed."""
+
+import base64
+import binascii
+import hashlib
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Literal
+
+from sandbox.probe.facts import (
+    Account,
+    AuthorizedKey,
+    Facts,
+    Identity,
+    Machine,
+    NotSeen,
+    Os,
+    ProbeRun,
+    Service,
+    SshDaemon,
+    SystemLocale,
+    SystemPackage,
+    Timezone,
+)
+from sandbox.probe.frame import Frame
+from sandbox.probe.parse_ports import parse_ports
+from sandbox.probe.parse_r import parse_r
+from sandbox.probe.parse_shiny import parse_shiny_server
+
+# `ssh-keygen -l` of the two public keys that Vagrant ships (keys/vagrant.pub)
+_VAGRANT_FINGERPRINTS = frozenset(
+    {
+        "SHA256:1M4RzhMyWuFS/86uPY/ce2prh/dVTHW7iD2RhpquOZA",
+        "SHA256:WkvqjnyPAeC0cbPErYiGP9vqHdgL1MqqvPdIe3lvHgI",
+    }
+)
+
+_PEOPLE = range(1000, 60000)
+_SERVICE_USERS = ("root", "shiny", "rstudio-server", "rstudio", "www-data")
+_ZONEINFO = "/zoneinfo/"
+
+
+def parse(frame: Frame) -> Facts:
+    """Facts from a complete frame. What is absent in it is None or in `not_seen`."""
+    r = parse_r(frame)
+    stated = [
+        NotSeen(what=what, why=why)
+        for section in frame.all("not-seen")
+        for what, why in section.pairs()
+    ]
+    return Facts(
+        probe=_run(frame),
+        identity=_identity(frame),
+        os=_os(frame),
+        locale=_locale(frame),
+        timezone=_timezone(frame),
+        machine=_machine(frame),
+        r=r.installations,
+        unresolved_objects=r.unresolved,
+        services=_services(frame),
+        ports=parse_ports(frame),
+        users=_users(frame),
+        authorized_keys=_authorized_keys(frame),
+        sshd=_sshd(frame),
+        shiny_server=parse_shiny_server(frame),
+        system_packages=_system_packages(frame),
+        not_seen=(*stated, *r.not_seen),
+    )
+
+
+def _args(frame: Frame, name: str, count: int) -> tuple[str, ...]:
+    """The arguments of a section's own line, filled up with empty ones."""
+    section = frame.first(name)
+    args = section.args if section is not None else ()
+    return (*args, *("" for _ in range(count - len(args))))[:count]
+
+
+def _assignments(lines: Sequence[str]) -> dict[str, str]:
+    """`NAME="value"` lines, as in os-release and /etc/default/locale."""
+    found: dict[str, str] = {}
+    for line in lines:
+        name, equals, value = line.strip().partition("=")
+        if not equals or name.startswith("#"):
+            continue
+        # A stray quote: take the value as it stands
+        words = [value]
+        with suppress(ValueError):
+            words = shlex.split(value, comments=True)
+        found[name.removeprefix("export ").strip()] = " ".join(words)
+    return found
+
+
+def _int(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() else None
+
+
+def _run(frame: Frame) -> ProbeRun:
+    user, uid, taken_at = _args(frame, "run", 3)
+    root = uid == "0" or frame.first("root") is not None
+    return ProbeRun(user=user, privileged=root, taken_at=taken_at)
+
+
+def _identity(frame: Frame) -> Identity:
+    section = frame.first("identity")
+    pairs = list(section.pairs()) if section is not None else []
+    keys = [_public_key(value) for name, value in pairs if name == "host-key"]
+    plain = dict(pairs)
+    return Identity(
+        hostname=plain.get("hostname", ""),
+        machine_id=plain.get("machine-id") or None,
+        ssh_host_keys=tuple(sorted(f"{kind} {print_}" for kind, print_, _ in keys)),
+    )
+
+
+def _public_key(line: str) -> tuple[str, str, str]:
+    """Type, SHA256 fingerprint as OpenSSH writes it, and comment of a public key line."""
+    kind, blob, *comment = line.split(None, 2)
+    try:
+        raw = base64.b64decode(blob, validate=True)
+    except binascii.Error:
+        return kind, "unreadable", " ".join(comment)
+    digest = base64.b64encode(hashlib.sha256(raw).digest()).decode().rstrip("=")
+    return kind, f"SHA256:{digest}", " ".join(comment)
+
+
+def _os(frame: Frame) -> Os:
+    release = _assignments(frame.lines("os-release"))
+    kernel, arch = _args(frame, "uname", 2)
+    (virtualization,) = _args(frame, "virtualization", 1)
+    return Os(
+        id=release.get("ID", ""),
+        version=release.get("VERSION_ID", ""),
+        codename=release.get("VERSION_CODENAME", ""),
+        name=release.get("PRETTY_NAME", ""),
+        kernel=kernel,
+        arch=arch,
+        virtualization=virtualization or None,
+    )
+
+
+def _locale(frame: Frame) -> SystemLocale:
+    settings: dict[str, str] = {}
+    for section in frame.all("locale-settings"):
+        settings |= _assignments(section.lines)
+    listed = frame.first("locales")
+    return SystemLocale(
+        settings=settings,
+        available=tuple(sorted(line for line in listed.lines if line)) if listed else None,
+    )
+
+
+def _timezone(frame: Frame) -> Timezone:
+    values = frame.values("localtime")
+    target = values.get("target")
+    stated = values.get("etc-timezone") or None
+    name = stated
+    # The link as it stands: where it ends may be an alias's real name (Etc/UTC is a link itself)
+    for path in (target or "", values.get("resolved", "")):
+        if _ZONEINFO in path:
+            name = path.partition(_ZONEINFO)[2]
+            break
+    return Timezone(
+        name=name,
+        localtime_target=target,
+        localtime_is_symlink=target is not None,
+        etc_timezone=stated,
+    )
+
+
+def _machine(frame: Frame) -> Machine:
+    section = frame.first("machine")
+    rows = [line.split("\t") for line in section.lines] if section is not None else []
+    found = {row[0]: row[1:] for row in rows if len(row) > 1 and row[0] != "mount"}
+    # The last mount on a place is the one that shows
+    mounts = {row[1]: row[2] for row in rows if row[0] == "mount"}
+    options = mounts.get("/tmp", mounts.get("/"))  # noqa: S108  (a name in a table)
+    memory_kb = _int(next(iter(found.get("memory-kb", [])), None))
+    disk_kb = [_int(text) for text in found.get("disk-kb", [])]
+    size_kb, free_kb = disk_kb if len(disk_kb) == 2 else (None, None)  # noqa: PLR2004
+    return Machine(
+        cpus=_int(next(iter(found.get("cpus", [])), None)),
+        memory_mb=memory_kb // 1024 if memory_kb is not None else None,
+        disk_mb=size_kb // 1024 if size_kb is not None else None,
+        disk_free_mb=free_kb // 1024 if free_kb is not None else None,
+        tmp_mount_options=tuple(options.split(",")) if options else None,
+    )
+
+
+def _services(frame: Frame) -> tuple[Service, ...] | None:
+    section = frame.first("services")
+    if section is None:
+        return None
+    found: dict[str, Service] = {}
+    for block in section.text.split("\n\n"):
+        values = dict(line.partition("=")[::2] for line in block.splitlines())
+        name = values.get("Id", "")
+        if not name or values.get("LoadState") == "not-found":
+            continue
+        pid = _int(values.get("MainPID"))
+        found[name] = Service(
+            name=name,
+            load=values.get("LoadState", ""),
+            active=values.get("ActiveState", ""),
+            sub=values.get("SubState", ""),
+            enabled=values.get("UnitFileState", ""),
+            restart=values.get("Restart", ""),
+            main_pid=pid or None,
+        )
+    return tuple(found[name] for name in sorted(found))
+
+
+def _users(frame: Frame) -> tuple[Account, ...]:
+    groups = [line.split(":") for line in frame.lines("group")]
+    passwords = frame.values("shadow")
+    sudo = frame.values("sudo") if frame.first("sudo") is not None else None
+    root = frame.first("root") is not None
+    accounts = []
+    for line in frame.lines("passwd"):
+        fields = line.split(":")
+        if len(fields) != 7 or not fields[2].isdecimal():  # noqa: PLR2004  (passwd(5))
+            continue
+        name, _, uid, gid, _, home, shell = fields
+        if int(uid) not in _PEOPLE and name not in _SERVICE_USERS:
+            continue
+        own = [g[0] for g in groups if len(g) > 3 and (g[2] == gid or name in g[3].split(","))]  # noqa: PLR2004
+        accounts.append(
+            Account(
+                name=name,
+                uid=int(uid),
+                gid=int(gid),
+                home=home,
+                shell=shell,
+                groups=tuple(sorted(own)),
+                password=_password(passwords.get(name)),
+                sudo=_may_sudo(name, sudo, root=root),
+            )
+        )
+    return tuple(sorted(accounts, key=lambda account: account.uid))
+
+
+def _password(state: str | None) -> Literal["set", "locked", "empty", "unknown"]:
+    match state:
+        case "set" | "locked" | "empty":
+            return state
+        case _:
+            return "unknown"
+
+
+def _may_sudo(name: str, sudo: dict[str, str] | None, *, root: bool) -> bool | None:
+    if name == "root":
+        return True
+    if sudo is None:
+        # Root looked, and there is no sudo
+        return False if root else None
+    return {"yes": True, "no": False}.get(sudo.get(name, ""))
+
+
+def _authorized_keys(frame: Frame) -> tuple[AuthorizedKey, ...] | None:
+    section = frame.first("authorized-keys")
+    return tuple(_keys(section.pairs())) if section is not None else None
+
+
+def _keys(pairs: Iterator[tuple[str, str]]) -> Iterator[AuthorizedKey]:
+    for user, line in pairs:
+        kind, fingerprint, comment = _public_key(line)
+        yield AuthorizedKey(
+            user=user,
+            type=kind,
+            fingerprint=fingerprint,
+            comment=comment,
+            vagrant_insecure=fingerprint in _VAGRANT_FINGERPRINTS,
+        )
+
+
+def _sshd(frame: Frame) -> SshDaemon | None:
+    section = frame.first("sshd")
+    if section is None:
+        return None
+    pairs = [line.lower().partition(" ")[::2] for line in section.lines]
+    values = dict(pairs)
+    keyboard = values.get("kbdinteractiveauthentication") or values.get(
+        "challengeresponseauthentication"
+    )
+    return SshDaemon(
+        password_authentication=values.get("passwordauthentication") == "yes",
+        permit_root_login=values.get("permitrootlogin", ""),
+        permit_empty_passwords=values.get("permitemptypasswords") == "yes",
+        kbd_interactive_authentication=keyboard == "yes",
+        ports=tuple(int(value) for name, value in pairs if name == "port" and value.isdecimal()),
+    )
+
+
+def _system_packages(frame: Frame) -> tuple[SystemPackage, ...] | None:
+    section = frame.first("dpkg")
+    if section is None:
+        return None
+    rows = [line.split("\t") for line in section.lines]
+    return tuple(
+        SystemPackage(name=row[1], version=row[2])
+        for row in rows
+        if len(row) == 3 and row[0].startswith("ii")  # noqa: PLR2004  (as probe.sh asks)
+    )

@@ -1,0 +1,281 @@
+"""What R said about itself, as facts."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+from sandbox.probe.facts import (
+    Graphics,
+    L10n,
+    Limit,
+    Limits,
+    NotSeen,
+    PackageLoad,
+    RInstallation,
+    RPackage,
+    RView,
+    UnresolvedObject,
+)
+from sandbox.probe.frame import Frame, Section
+from sandbox.probe.redact import redact, redact_text
+
+_ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
+_LIMIT_LINE = re.compile(r"Max (open files|processes) +(\S+) +(\S+)")
+_TIMED_OUT = ("124", "137")
+
+
+@dataclass(frozen=True)
+class RFacts:
+    """Everything about R."""
+
+    installations: tuple[RInstallation, ...]
+    unresolved: tuple[UnresolvedObject, ...] | None
+    not_seen: tuple[NotSeen, ...]
+
+
+@dataclass
+class _Said:
+    """The facts of one R process, sorted by kind."""
+
+    noise: list[str] = field(default_factory=list)
+    facts: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
+    loads: list[PackageLoad] = field(default_factory=list)
+
+    def one(self, kind: str) -> str:
+        """The only value of `kind`, or an empty string."""
+        rows = self.facts.get(kind, [])
+        return rows[0][0] if rows else ""
+
+    def column(self, kind: str) -> tuple[str, ...]:
+        return tuple(row[0] for row in self.facts.get(kind, []))
+
+    def table(self, kind: str) -> dict[str, str]:
+        """`kind` as name → value, redacted once more."""
+        rows = self.facts.get(kind, [])
+        return {name: redact(name, value) for name, value in rows}
+
+
+def parse_r(frame: Frame) -> RFacts:
+    """Every R installation with its views."""
+    found = frame.first("r-found")
+    on_path = found.args[0] if found is not None and found.args else ""
+    not_seen: list[NotSeen] = []
+    views: list[RView] = []
+    unresolved: set[tuple[str, str]] = set()
+    checked = False
+    for seen_by, view_section in _final_sections(frame):
+        if view_section.name == "r-failed":
+            not_seen.append(_failed(seen_by, view_section))
+            continue
+        said = _read(view_section.lines, frame.boundary)
+        views.append(_view(view_section, said, _startup_error(frame, view_section)))
+        unresolved.update((path, name) for path, name in said.facts.get("unresolved", []))
+        checked = checked or bool(said.one("objects_checked"))
+        not_seen.extend(
+            NotSeen(what=f"R's {what} ({seen_by})", why=redact_text(why))
+            for what, why in said.facts.get("failed", [])
+        )
+    return RFacts(
+        installations=_installations(found.lines if found is not None else (), on_path, views),
+        unresolved=_unresolved(unresolved) if checked else None,
+        not_seen=tuple(not_seen),
+    )
+
+
+def _final_sections(frame: Frame) -> Iterator[tuple[str, Section]]:
+    """Of each view the section that counts: the last, as a failed start is tried in another way."""
+    last: dict[tuple[str, str], Section] = {}
+    for section in frame.sections:
+        if section.name in ("r-view", "r-failed"):
+            seen_by, _, home, *_ = section.args
+            last[seen_by, home if seen_by == "login" else ""] = section
+    for (seen_by, _), section in last.items():
+        yield seen_by, section
+
+
+def _startup_error(frame: Frame, view: Section) -> str | None:
+    """What R said when it did not start with its site files, if that happened before this view."""
+    for section in frame.all("r-failed"):
+        if section.args[:3] == view.args[:3]:
+            return _why_failed(section)
+    return None
+
+
+def _failed(seen_by: str, section: Section) -> NotSeen:
+    what = "R inside a Shiny app" if seen_by == "shiny" else f"R of {section.args[2]}"
+    return NotSeen(what=what, why=_why_failed(section))
+
+
+def _why_failed(section: Section) -> str:
+    words = redact_text(section.text.strip())
+    if section.args[3] in _TIMED_OUT:
+        return f"R did not answer in time\n{words}".strip()
+    return words or f"R ended with exit status {section.args[3]} and without a word"
+
+
+def _read(lines: Sequence[str], boundary: str) -> _Said:
+    said = _Said()
+    loading: str | None = None
+    crash_words: list[str] = []
+    started = False
+    for line in lines:
+        if not line.startswith(f"{boundary}\t"):
+            # Before our first line it is start-up noise; later, words of a package being loaded
+            (crash_words if started else said.noise).append(line)
+            continue
+        started = True
+        word, *fields = line.split("\t")[1:]
+        if word != "fact":
+            continue
+        kind, *values = (_unescape(value) for value in fields)
+        if kind == "loading":
+            loading, crash_words = values[0], []
+        elif kind == "loaded":
+            said.loads.append(PackageLoad(name=values[0], ok=True, version=values[1]))
+            loading = None
+        elif kind == "not_loaded":
+            error = redact_text(values[1])
+            said.loads.append(PackageLoad(name=values[0], ok=False, error=error))
+            loading = None
+        else:
+            said.facts.setdefault(kind, []).append(tuple(values))
+    if loading is not None:
+        words = redact_text("\n".join(crash_words).strip()) or "nothing was said"
+        said.loads.append(PackageLoad(name=loading, ok=False, error=f"R itself ended: {words}"))
+    return said
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[0]), text)
+
+
+def _view(section: Section, said: _Said, startup_error: str | None) -> RView:
+    seen_by, how, _, _, *profile = section.args
+    environment = said.table("environment")
+    timezone = said.one("timezone")
+    exec_answer = said.one("tempdir_exec")
+    return RView(
+        seen_by=cast("Literal['login', 'shiny']", seen_by),
+        how=cast("Literal['login', 'worker', 'replay']", how),
+        user=said.one("user"),
+        working_dir=said.one("working_dir"),
+        version_string=said.one("version_string"),
+        version=said.one("version"),
+        home=said.one("home"),
+        locale=said.table("locale"),
+        l10n=_l10n(said),
+        timezone=timezone if timezone not in ("", "NA") else None,
+        tz_variable=environment.get("TZ"),
+        environment=environment,
+        capabilities={name: _flag(value) for name, value in said.table("capability").items()},
+        external_software=said.table("software"),
+        la_library=said.one("la_library"),
+        la_version=said.one("la_version"),
+        rng_kind=said.column("rng_kind"),
+        repos=said.table("repo"),
+        options=said.table("option"),
+        lib_paths=said.column("lib_path"),
+        packages=_packages(said),
+        umask=said.one("umask"),
+        limits=_limits(said.column("limit")),
+        tempdir=said.one("tempdir"),
+        tempdir_exec=_flag(exec_answer) if exec_answer else None,
+        sort_probe=said.column("sort_probe"),
+        graphics=_graphics(said),
+        loads=tuple(said.loads),
+        startup_output=redact_text("\n".join(said.noise).strip()),
+        startup_error=startup_error,
+        profile_skipped=(profile[0] or None) if profile else None,
+    )
+
+
+def _flag(value: str) -> bool | None:
+    return {"TRUE": True, "FALSE": False}.get(value)
+
+
+def _l10n(said: _Said) -> L10n:
+    rows = said.facts.get("l10n", [])
+    multibyte, utf8, latin1, codeset = rows[0] if rows else ("", "", "", "")
+    return L10n(
+        multibyte=multibyte == "TRUE",
+        utf8=utf8 == "TRUE",
+        latin1=latin1 == "TRUE",
+        codeset=codeset or None,
+    )
+
+
+def _packages(said: _Said) -> tuple[RPackage, ...]:
+    rows = said.facts.get("package", [])
+    return tuple(
+        RPackage(
+            name=name, version=version, library=library, built=built, priority=priority or None
+        )
+        for name, version, library, built, priority in rows
+    )
+
+
+def _graphics(said: _Said) -> Graphics:
+    rows = said.facts.get("graphics", [])
+    if not rows:
+        error = redact_text(said.one("graphics_error"))
+        return Graphics(png_written=False, real_glyphs=None, error=error or None)
+    written, real = rows[0]
+    return Graphics(png_written=written == "TRUE", real_glyphs=_flag(real))
+
+
+def _limits(lines: Sequence[str]) -> Limits:
+    found: dict[str, Limit] = {}
+    for line in lines:
+        if match := _LIMIT_LINE.match(line):
+            found[match[1]] = Limit(soft=_limit(match[2]), hard=_limit(match[3]))
+    return Limits(nofile=found.get("open files"), nproc=found.get("processes"))
+
+
+def _limit(text: str) -> int | None:
+    return None if text == "unlimited" else int(text)
+
+
+def _unresolved(pairs: set[tuple[str, str]]) -> tuple[UnresolvedObject, ...]:
+    by_path: dict[str, list[str]] = {}
+    for path, name in sorted(pairs):
+        by_path.setdefault(path, []).append(name)
+    return tuple(UnresolvedObject(path=path, missing=tuple(m)) for path, m in by_path.items())
+
+
+def _installations(
+    lines: Sequence[str], on_path: str, views: Sequence[RView]
+) -> tuple[RInstallation, ...]:
+    versions: dict[str, str] = {}
+    found_as: dict[str, list[str]] = {}
+    path_home = ""
+    for line in lines:
+        home, version, name, program = line.split("\t")
+        versions[home] = version
+        if name not in found_as.setdefault(home, []):
+            found_as[home].append(name)
+        if on_path and program == on_path:
+            path_home = home
+    for view in views:
+        # An app may run an R that stands in none of the usual places
+        versions.setdefault(view.home, view.version)
+        found_as.setdefault(view.home, [])
+    return _ordered(versions, found_as, path_home, views)
+
+
+def _ordered(
+    versions: Mapping[str, str],
+    found_as: Mapping[str, Sequence[str]],
+    path_home: str,
+    views: Sequence[RView],
+) -> tuple[RInstallation, ...]:
+    return tuple(
+        RInstallation(
+            home=home,
+            version=versions[home] or None,
+            found_as=tuple(found_as[home]),
+            on_path=home == path_home,
+            views=tuple(view for view in views if view.home == home),
+        )
+        for home in sorted(versions, key=lambda home: (home != path_home, home))
+    )

@@ -1,0 +1,273 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2153  # the assignments in front, listed below
+# What a machine is, told by itself: read-only, POSIX sh, as any user; more with root.
+#
+# It travels on the standard input of `sh -s`, behind these assignments (collect.py writes them):
+#   B            the boundary: a random word that starts every line of ours
+#   PROBE_R      the text of probe.R with its own assignments
+#   PROBE_ROOT   this script again, for root
+#   R_TIMEOUT    seconds that one R may take
+# Behind it comes probe_r.sh. Nothing but functions stands in both; the last line that is sent calls
+# one, so that a cut-off script does nothing at all.
+#
+# What it leaves behind: nothing. It writes no file; R makes a tempdir() of its own and removes it. su
+# and sudo write their usual lines to the machine's authentication log.
+
+# ---- framing -------------------------------------------------------------------------------------
+
+section() {
+    printf '\n%s\tsection' "$B"
+    printf '\t%s' "$@"
+    printf '\n'
+}
+
+unseen() {
+    section not-seen
+    printf '%s\t%s\n' "$1" "$2"
+}
+
+have() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+# A file's text as a section, if it can be read
+file_section() {
+    if [ -r "$2" ] && [ -f "$2" ]; then
+        section "$1"
+        cat "$2" 2>/dev/null
+    elif [ -e "$2" ]; then
+        unseen "$2" "not readable without root"
+    fi
+}
+
+# Runs at a low priority and, where there is timeout(1), not for ever
+limited() {
+    if have timeout; then
+        timeout -k 2 "$R_TIMEOUT" "$@"
+    else
+        "$@"
+    fi
+}
+
+# ---- what every user may see -----------------------------------------------------------------------
+
+probe_system() {
+    section run "$(id -un)" "$(id -u)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+    section identity
+    printf 'hostname\t%s\n' "$(uname -n)"
+    [ -r /etc/machine-id ] && printf 'machine-id\t%s\n' "$(cat /etc/machine-id)"
+    for probe_file in /etc/ssh/ssh_host_*_key.pub; do
+        [ -r "$probe_file" ] && printf 'host-key\t%s\n' "$(cat "$probe_file")"
+    done
+    file_section os-release /etc/os-release
+    section uname "$(uname -r)" "$(uname -m)"
+    if have systemd-detect-virt; then
+        section virtualization "$(systemd-detect-virt 2>/dev/null)"
+    fi
+    for probe_file in /etc/default/locale /etc/locale.conf; do
+        [ -e "$probe_file" ] && file_section locale-settings "$probe_file"
+    done
+    if have locale; then
+        section locales
+        locale -a 2>/dev/null
+    else
+        unseen "available locales" "there is no locale command"
+    fi
+    probe_timezone
+    probe_machine
+}
+
+probe_timezone() {
+    section localtime
+    if [ -L /etc/localtime ]; then
+        printf 'target\t%s\n' "$(readlink /etc/localtime)"
+        printf 'resolved\t%s\n' "$(readlink -f /etc/localtime)"
+    fi
+    [ -r /etc/timezone ] && printf 'etc-timezone\t%s\n' "$(cat /etc/timezone)"
+}
+
+probe_machine() {
+    section machine
+    printf 'cpus\t%s\n' "$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null)"
+    awk '$1 == "MemTotal:" { print "memory-kb\t" $2 }' /proc/meminfo 2>/dev/null
+    df -Pk / 2>/dev/null | awk 'NR == 2 { print "disk-kb\t" $2 "\t" $4 }'
+    awk '$2 == "/" || $2 == "/tmp" { print "mount\t" $2 "\t" $4 }' /proc/self/mounts 2>/dev/null
+}
+
+probe_packages() {
+    if have dpkg-query; then
+        section dpkg
+        # shellcheck disable=SC2016  # dpkg-query's own fields
+        dpkg-query -W -f='${db:Status-Abbrev}\t${Package}\t${Version}\n' \
+            'r-*' shiny-server rstudio-server pandoc 'libblas3*' 'liblapack3*' 'libopenblas*' \
+            'libatlas3*' 'libicu[0-9]*' fontconfig 'fonts-*' tzdata locales openjdk-\* 2>/dev/null
+    else
+        unseen "system packages" "there is no dpkg-query"
+    fi
+}
+
+probe_services() {
+    if ! [ -d /run/systemd/system ]; then
+        unseen "services" "systemd does not run here"
+        return
+    fi
+    section services
+    # Units that nothing uses are not in memory, and not in '*'
+    LC_ALL=C systemctl show --no-pager \
+        -p Id,LoadState,ActiveState,SubState,UnitFileState,Restart,MainPID \
+        '*.service' shiny-server.service rstudio-server.service ssh.service 2>/dev/null
+}
+
+probe_ports() {
+    if have ss && probe_text=$(ss -H -l -n -t -u -p 2>/dev/null); then
+        section ss
+        printf '%s\n' "$probe_text"
+        return
+    fi
+    for probe_file in tcp tcp6 udp udp6; do
+        if [ -r "/proc/net/$probe_file" ]; then
+            section "proc-net-$probe_file"
+            cat "/proc/net/$probe_file"
+        fi
+    done
+    unseen "processes of listening ports" "there is no ss command"
+}
+
+probe_users() {
+    section passwd
+    getent passwd 2>/dev/null || cat /etc/passwd
+    section group
+    getent group 2>/dev/null || cat /etc/group
+}
+
+# Only type, key and comment: options before the key may hold what is nobody's business
+public_keys() {
+    awk -v user="$1" '!/^[ \t]*#/ && match($0, /(ssh-|ecdsa-|sk-)[^ "]+[ \t]+AAAA[^ \t]+.*$/) {
+        print user "\t" substr($0, RSTART, RLENGTH)
+    }' "$2" 2>/dev/null
+}
+
+probe_shiny_config() {
+    for probe_file in /etc/shiny-server/shiny-server.conf /opt/shiny-server/config/default.config \
+        /usr/lib/shiny-server/config/default.config; do
+        if [ -e "$probe_file" ]; then
+            probe_home=/usr/lib/shiny-server
+            [ -d /opt/shiny-server ] && probe_home=/opt/shiny-server
+            section shiny-server "$probe_file" "$(readlink -f "$probe_file")" \
+                "$(cat "$probe_home/VERSION" 2>/dev/null)"
+            cat "$probe_file" 2>/dev/null
+            return
+        fi
+    done
+}
+
+# ---- what only root may see ----------------------------------------------------------------------------
+
+probe_accounts() {
+    section shadow
+    # The state alone: no hash leaves the machine
+    awk -F : '{
+        state = "set"
+        if ($2 == "") state = "empty"
+        else if ($2 ~ /^[!*]/) state = "locked"
+        print $1 "\t" state
+    }' /etc/shadow
+    if have sudo; then
+        section sudo
+        awk -F : '$3 >= 1000 && $3 < 60000 || $1 == "shiny" || $1 ~ /^rstudio/ { print $1 }' /etc/passwd |
+            head -n 50 | while read -r probe_user; do
+            if LC_ALL=C sudo -n -l -U "$probe_user" 2>/dev/null | grep -q 'may run the following'; then
+                printf '%s\tyes\n' "$probe_user"
+            else
+                printf '%s\tno\n' "$probe_user"
+            fi
+        done
+    fi
+}
+
+probe_sshd() {
+    probe_sshd=$(command -v sshd || printf '/usr/sbin/sshd')
+    [ -x "$probe_sshd" ] || return
+    if probe_text=$("$probe_sshd" -T 2>&1); then
+        section sshd
+        printf '%s\n' "$probe_text" | grep -E -i '^(password|permit|kbdinter|challenge|port )'
+    else
+        unseen "sshd settings" "sshd -T: $(printf '%s' "$probe_text" | head -n 1)"
+    fi
+}
+
+probe_authorized_keys() {
+    probe_files=$(printf '%s\n' "$probe_text" | sed -n 's/^authorizedkeysfile //p')
+    section authorized-keys
+    getent passwd | while IFS=: read -r probe_user _ _ _ _ probe_home _; do
+        for probe_file in ${probe_files:-.ssh/authorized_keys .ssh/authorized_keys2}; do
+            case $probe_file in
+            *%*) probe_file=$(printf '%s' "$probe_file" | sed "s|%u|$probe_user|g; s|%h|$probe_home|g") ;;
+            esac
+            case $probe_file in
+            /*) ;;
+            *) probe_file=$probe_home/$probe_file ;;
+            esac
+            [ -f "$probe_file" ] && public_keys "$probe_user" "$probe_file"
+        done
+    done
+}
+
+# ---- the order -------------------------------------------------------------------------------------------
+
+has_shiny_server() {
+    [ -d /usr/lib/shiny-server ] || [ -d /opt/shiny-server ]
+}
+
+# probe_as_root LOADS
+probe_as_root() {
+    section root
+    probe_ports
+    probe_accounts
+    probe_sshd
+    probe_authorized_keys
+    if has_shiny_server; then
+        probe_r_shiny "$1"
+    fi
+}
+
+probe_without_root() {
+    unseen "passwords, sudo rights" "needs root: $1"
+    unseen "sshd settings" "needs root: $1"
+    unseen "authorized keys of others" "needs root: $1"
+    has_shiny_server && unseen "R inside a Shiny app" "needs root: $1"
+    probe_ports
+    unseen "processes of others' listening ports" "needs root: $1"
+    section authorized-keys
+    for probe_file in "$HOME/.ssh/authorized_keys" "$HOME/.ssh/authorized_keys2"; do
+        [ -f "$probe_file" ] && public_keys "$(id -un)" "$probe_file"
+    done
+}
+
+# probe_everything LOADS USE_SUDO: everything
+probe_everything() {
+    renice -n 10 -p $$ >/dev/null 2>&1
+    probe_root=
+    if [ "$(id -u)" -eq 0 ]; then
+        probe_root=self
+    elif [ "$2" = sudo ] && have sudo && sudo -n true >/dev/null 2>&1; then
+        probe_root=sudo
+    fi
+    probe_system
+    probe_packages
+    probe_services
+    probe_users
+    probe_shiny_config
+    if [ -n "$probe_root" ] && has_shiny_server; then
+        # What an app can load is what counts
+        probe_r_login ''
+    else
+        probe_r_login "$1"
+    fi
+    case $probe_root in
+    self) probe_as_root "$1" ;;
+    sudo) printf '%s\n' "$PROBE_ROOT" | sudo -n sh -s 2>/dev/null ;;
+    *) probe_without_root "not root, and sudo asks for a password or is not there" ;;
+    esac
+    section end
+}

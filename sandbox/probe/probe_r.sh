@@ -1,0 +1,255 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2153,SC2154  # variables that stand in front, see probe.sh
+# R as it is seen: by a login, and from inside a Shiny app. Uses the functions of probe.sh.
+
+# ---- R -----------------------------------------------------------------------------------------------
+
+R_OPTIONS='--slave --no-save --no-restore --no-init-file'
+
+# Every R home on the machine, with what led to it
+find_r() {
+    for probe_file in "$1" /usr/bin/R /usr/local/bin/R /usr/lib/R /usr/lib64/R /usr/local/lib/R \
+        /usr/local/lib64/R /opt/local/lib/R /opt/local/lib64/R /opt/R/* /opt/local/R/*; do
+        probe_r=$probe_file
+        [ -d "$probe_file" ] && probe_r=$probe_file/bin/R
+        if [ -n "$probe_file" ] && [ -f "$probe_r" ] && [ -x "$probe_r" ]; then
+            probe_home=$(limited "$probe_r" RHOME </dev/null 2>/dev/null | tail -n 1)
+            # Whatever else is called R has no base package
+            if [ -r "$probe_home/library/base/DESCRIPTION" ]; then
+                printf '%s\t%s\t%s\t%s\n' "$probe_home" \
+                    "$(sed -n 's/^Version: *//p' "$probe_home/library/base/DESCRIPTION")" \
+                    "$probe_file" "$probe_r"
+            fi
+        fi
+    done
+}
+
+r_text() {
+    printf 'probe_boundary <- "%s"; probe_loads <- "%s"\n%s\n' "$B" "$1" "$PROBE_R"
+}
+
+# r_view SEEN_BY HOW HOME LOADS EXTRA COMMAND...: a view of R, started by COMMAND with R's options added.
+# When R does not come up with its site files, again without them.
+r_view() {
+    probe_seen_by=$1 probe_how=$2 probe_home=$3 probe_loads=$4 probe_profile=$5
+    shift 5
+    probe_text=$(r_text "$probe_loads" | "$@" 2>&1)
+    probe_status=$?
+    case $probe_text in
+    *"${B}	end-of-facts"*)
+        section r-view "$probe_seen_by" "$probe_how" "$probe_home" "$probe_status" "$probe_profile"
+        printf '%s\n' "$probe_text"
+        return 0
+        ;;
+    esac
+    section r-failed "$probe_seen_by" "$probe_how" "$probe_home" "$probe_status"
+    printf '%s\n' "$probe_text" | tail -n 40
+    return 1
+}
+
+# The shell that a login of this user would get, if it is one that understands us
+login_shell() {
+    case ${SHELL:-} in
+    */sh | */bash | */dash | */zsh | */ksh | */mksh) printf '%s\n' "$SHELL" ;;
+    *) printf '/bin/sh\n' ;;
+    esac
+}
+
+# A personal profile is a program of its owner's: not run here, only mentioned
+personal_profile() {
+    for probe_file in "$1/.Rprofile" "$2/.Rprofile"; do
+        if [ -e "$probe_file" ]; then
+            printf '%s\n' "$probe_file"
+            return
+        fi
+    done
+}
+
+login_view() {
+    probe_start="exec \"\$0\" $R_OPTIONS"
+    probe_mine=$(personal_profile "$PWD" "${HOME:-/}")
+    for probe_more in '' ' --no-site-file'; do
+        r_view login login "$2" "$3" "$probe_mine" \
+            limited "$1" -l -c "$probe_start$probe_more" "$4" && return 0
+    done
+}
+
+# probe_r_login LOADS: every R as a login sees it
+probe_r_login() {
+    probe_shell=$(login_shell)
+    probe_path_r=$(limited "$probe_shell" -l -c 'command -v R' </dev/null 2>/dev/null | tail -n 1)
+    case $probe_path_r in
+    /*) ;;
+    *) probe_path_r=$(command -v R 2>/dev/null) ;;
+    esac
+    probe_found=$(find_r "$probe_path_r")
+    section r-found "$probe_path_r"
+    printf '%s\n' "$probe_found"
+    probe_seen=:
+    probe_first_loads=$1
+    # No pipe into the loop: its variables would be lost
+    while IFS='	' read -r probe_r_home _ _ probe_program; do
+        case $probe_seen in
+        *:"$probe_r_home":*) continue ;;
+        esac
+        probe_seen=$probe_seen$probe_r_home:
+        if [ -n "$probe_r_home" ]; then
+            login_view "$probe_shell" "$probe_r_home" "$probe_first_loads" "$probe_program"
+            probe_first_loads=
+        fi
+    done <<PROBE_END
+$probe_found
+PROBE_END
+}
+
+# ---- inside a Shiny app (root) -------------------------------------------------------------------------
+
+# The soft and hard value of a limit of a process, as prlimit wants them
+limit_of() {
+    awk -v name="$2" 'index($0, name) == 1 {
+        rest = substr($0, length(name) + 1); split(rest, at, " "); print at[1] ":" at[2]
+    }' "/proc/$1/limits" 2>/dev/null
+}
+
+# One variable of a process's environment
+variable_of() {
+    tr '\0' '\n' <"/proc/$1/environ" 2>/dev/null | sed -n "s/^$2=//p" | head -n 1
+}
+
+field_of() {
+    awk -v name="$2:" '$1 == name { $1 = ""; sub(/^ /, ""); print; exit }' "/proc/$1/status" 2>/dev/null
+}
+
+# with_limits_of PID COMMAND...: with that process's limits and umask
+with_limits_of() {
+    probe_pid=$1
+    shift
+    if [ -d "/proc/$probe_pid" ] && have prlimit; then
+        umask "$(field_of "$probe_pid" Umask)"
+        limited prlimit --nofile="$(limit_of "$probe_pid" 'Max open files')" \
+            --nproc="$(limit_of "$probe_pid" 'Max processes')" "$@"
+    else
+        limited "$@"
+    fi
+}
+
+# The R process of a live app, if there is one
+find_worker() {
+    grep -l -s 'SockJSAdapter\.R' /proc/[0-9]*/cmdline | while read -r probe_file; do
+        probe_dir=${probe_file%/cmdline}
+        case $(readlink "$probe_dir/exe" 2>/dev/null) in
+        */bin/exec/R)
+            printf '%s\n' "${probe_dir#/proc/}"
+            return
+            ;;
+        esac
+    done
+}
+
+find_shiny_server() {
+    probe_pid=$(systemctl show -p MainPID --value shiny-server.service 2>/dev/null)
+    if [ "${probe_pid:-0}" -le 0 ]; then
+        probe_pid=$(grep -l -s 'shiny-server.*main\.js' /proc/[0-9]*/cmdline | head -n 1)
+        probe_pid=${probe_pid#/proc/}
+        probe_pid=${probe_pid%/cmdline}
+    fi
+    printf '%s\n' "$probe_pid"
+}
+
+# The very binary of a live app, with its environment, limits, umask, user, groups and folder
+worker_view() {
+    probe_exe=$(readlink "/proc/$1/exe")
+    probe_groups=$(field_of "$1" Groups | sed 's/ *$//; s/ /,/g')
+    cd "/proc/$1/cwd" 2>/dev/null || return 1
+    probe_mine=$(personal_profile "$(readlink "/proc/$1/cwd")" "$(variable_of "$1" HOME)")
+    for probe_more in '' '--no-site-file'; do
+        # shellcheck disable=SC2086  # options are words
+        r_view shiny worker "${probe_exe%/bin/exec/R}" "$2" "$probe_mine" \
+            worker_r "$1" $R_OPTIONS $probe_more && return 0
+    done
+    return 1
+}
+
+# worker_r PID OPTIONS...: run $probe_exe as that process was run
+worker_r() {
+    probe_worker=$1
+    shift
+    # shellcheck disable=SC2016  # for the inner shell
+    # xargs puts the variables at the end of its command line; the inner shell moves them in front of R.
+    # A thing without `=` in an environment is no variable, and env(1) would run it.
+    probe_start='for item; do shift; case $item in *=*) set -- "$@" "$item" ;; esac; done
+        exec setpriv --reuid="$PROBE_UID" --regid="$PROBE_GID" "$PROBE_GROUPS" -- \
+            env -i -- "$@" "$PROBE_EXE" $PROBE_OPTIONS'
+    PROBE_UID=$(field_of "$probe_worker" Uid | cut -d ' ' -f 1)
+    PROBE_GID=$(field_of "$probe_worker" Gid | cut -d ' ' -f 1)
+    PROBE_GROUPS=--clear-groups
+    [ -n "$probe_groups" ] && PROBE_GROUPS=--groups=$probe_groups
+    PROBE_EXE=$probe_exe PROBE_OPTIONS=$*
+    export PROBE_UID PROBE_GID PROBE_GROUPS PROBE_EXE PROBE_OPTIONS
+    with_limits_of "$probe_worker" xargs -0 -x -a "/proc/$probe_worker/environ" sh -c "$probe_start" sh
+}
+
+# A folder that Shiny Server would start an app in, if the configuration names one with an app in it
+app_folder() {
+    awk '$1 == "site_dir" || $1 == "app_dir" { sub(/;.*/, "", $2); print $2 }' "$1" 2>/dev/null |
+        while read -r probe_dir; do
+            for probe_file in "$probe_dir"/app.R "$probe_dir"/server.R "$probe_dir"/*/app.R \
+                "$probe_dir"/*/server.R "$probe_dir"/*/*.Rmd; do
+                if [ -f "$probe_file" ]; then
+                    printf '%s\n' "${probe_file%/*}"
+                    return
+                fi
+            done
+        done | head -n 1
+}
+
+single_quoted() {
+    printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"
+}
+
+# No app lives: start R on the road that Shiny Server takes (lib/worker/app-worker.js): su, a login shell,
+# and of the server's own environment only HOME, LANG and PATH
+replay_view() {
+    probe_config=$1
+    probe_server=$(find_shiny_server)
+    probe_user=$(awk '$1 == "run_as" { sub(/;.*/, "", $2); print $2; exit }' "$probe_config")
+    case $probe_user in
+    '' | :*) probe_user=shiny ;;
+    esac
+    probe_home=$(getent passwd "$probe_user" | cut -d : -f 6)
+    if [ -z "$probe_home" ]; then
+        unseen "R inside a Shiny app" "there is no user $probe_user, whom the apps would run as"
+        return 1
+    fi
+    probe_dir=$(app_folder "$probe_config")
+    probe_mine=$(personal_profile "${probe_dir:-$probe_home}" "$probe_home")
+    probe_program=$(variable_of "${probe_server:-none}" R)
+    for probe_more in '' '--no-site-file'; do
+        probe_start="cd $(single_quoted "${probe_dir:-$probe_home}") &&"
+        probe_start="$probe_start $(single_quoted "${probe_program:-R}") $R_OPTIONS $probe_more"
+        r_view shiny replay "" "$2" "$probe_mine" replay_r && return 0
+    done
+    return 1
+}
+
+replay_r() {
+    probe_path=$(variable_of "${probe_server:-none}" PATH)
+    probe_lang=$(variable_of "${probe_server:-none}" LANG)
+    set -- "PATH=${probe_path:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}" \
+        su -s /bin/bash --login -p -- "$probe_user" -c "$probe_start"
+    [ -n "$probe_lang" ] && set -- "LANG=$probe_lang" "$@"
+    cd / && with_limits_of "${probe_server:-none}" env -i "HOME=$probe_home" "$@"
+}
+
+probe_r_shiny() {
+    for probe_config in /etc/shiny-server/shiny-server.conf /opt/shiny-server/config/default.config \
+        /usr/lib/shiny-server/config/default.config; do
+        [ -e "$probe_config" ] && break
+    done
+    probe_worker=$(find_worker)
+    if [ -n "$probe_worker" ] && have setpriv && have prlimit; then
+        worker_view "$probe_worker" "$1" && return
+    fi
+    # The app may have ended meanwhile
+    replay_view "$probe_config" "$1"
+}
