@@ -1,12 +1,13 @@
 """What the program may ask of an engine. Optional abilities are protocols of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sandbox.events import Listener
+from sandbox.run import Completed
 
 
 class Power(StrEnum):
@@ -129,5 +130,28 @@ class Engine(Protocol):
 
         Raises:
             ProviderError: it does not run, or its host key cannot be read.
+        """
+        ...
+
+
+@runtime_checkable
+class RootExec(Protocol):
+    """Engines that can run a command as root in a machine before ssh works in it."""
+
+    def exec_as_root(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: str | bytes | None = None,
+        log: Path | None = None,
+        on_line: Callable[[str], None] | None = None,
+        check: bool = True,
+    ) -> Completed:
+        """Run `argv` in the running machine `name` as root, in `/root`.
+
+        Raises:
+            ProviderError: it does not run, or (with `check`) the command failed or took too long.
         """
         ...

@@ -1,0 +1,357 @@
+"""The Incus engine: system containers on this machine or on a remote Incus server."""
+
+import ipaddress
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sandbox.engines import incus_inside as inside
+from sandbox.engines.base import (
+    HostReport,
+    MachineSpec,
+    MachineStatus,
+    Power,
+    SshEndpoint,
+)
+from sandbox.engines.incus_client import (
+    ExistsError,
+    IncusClient,
+    IncusPlace,
+    NotFoundError,
+    api_path,
+)
+from sandbox.engines.incus_look import (
+    AUTHORIZED_KEY,
+    LABEL,
+    MADE_BY,
+    OURS,
+    findings,
+    is_ours,
+    machine_status,
+    ssh_port_is_open,
+)
+from sandbox.errors import CommandError, HostError, ProviderError
+from sandbox.events import Listener, Notice, StepOutput, step
+from sandbox.run import Completed, run
+
+_CREATE_S = 1800.0
+_SETTLE_S = 600.0
+_POLL_S = 0.1
+
+
+class IncusEngine:
+    """Machines as Incus containers, in a project of our own."""
+
+    provider = "incus"
+
+    def __init__(self, place: IncusPlace) -> None:
+        self.place = place
+        self.client = IncusClient(place)
+
+    def check_host(self) -> HostReport:
+        """Prove what is usable here; reads only."""
+        return HostReport(self.provider, findings(self.client))
+
+    def create(self, spec: MachineSpec, listener: Listener) -> None:
+        """Make the machine, stopped, with its limits and labels, in one request to Incus.
+
+        Incus takes back what it began when the request fails; it finishes it when only we are gone.
+
+        Raises:
+            HostError: the host has not enough memory, processors or space.
+            ProviderError: Incus refused, or something that is not ours has the name.
+        """
+        with step(listener, spec.name, "create the machine") as note:
+            instance = self._find(spec.name)
+            if instance is None:
+                self._check_size(spec)
+                try:
+                    self._request(spec)
+                except ExistsError:
+                    instance = self._find(spec.name)
+                    if instance is None:
+                        raise
+            if instance is not None:
+                _refuse_foreign(spec.name, instance)
+                self._settle(spec.name)
+                self._renew_key(spec, instance)
+                note.text = "it is there already"
+                return
+        if self._pool_driver() == "dir":
+            listener(
+                Notice(
+                    spec.name,
+                    f"the storage pool {self.place.pool} is a plain folder: the size of the disk "
+                    f"({spec.disk_gb} GB) is not enforced",
+                )
+            )
+
+    def start(self, name: str, listener: Listener) -> None:
+        """Start it, prepare its login, and wait until systemd is up and sshd answers.
+
+        On an image without sshd (a public one) the wait ends when the machine has an address.
+
+        Raises:
+            ProviderError: absent, not ours, or not ready in time; the last state is in the error.
+        """
+        with step(listener, name, "start the machine") as note:
+            instance = self._ours(name)
+            self._settle(name)
+            if instance["status"] != "Running":
+                self._set_state(name, "start", timeout_s=inside.WAIT_S)
+            ready = self._wait_ready(name, instance, listener)
+            note.text = ready.address
+        if ready.failed_units:
+            units = ", ".join(ready.failed_units)
+            listener(Notice(name, f"systemd is {ready.system}; failed: {units}"))
+        if not ready.has_sshd:
+            listener(Notice(name, "the machine has no sshd yet"))
+
+    def stop(self, name: str, *, timeout_s: float) -> None:
+        """Shut it down, by force after `timeout_s`.
+
+        Raises:
+            ProviderError: absent, not ours, or it cannot be stopped even by force.
+        """
+        instance = self._ours(name)
+        self._settle(name)
+        if instance["status"] == "Stopped":
+            return
+        try:
+            self._set_state(name, "stop", timeout_s=timeout_s)
+        except ProviderError:
+            self._stop_by_force(name)
+
+    def destroy(self, name: str) -> None:
+        """Remove it, whatever its state.
+
+        Raises:
+            ProviderError: it is not ours, or Incus cannot remove it.
+        """
+        instance = self._find(name)
+        if instance is None:
+            return
+        _refuse_foreign(name, instance)
+        self._settle(name)
+        with suppress(NotFoundError):
+            if instance["status"] != "Stopped":
+                # A broken one may refuse to stop and yet let itself be removed
+                with suppress(ProviderError):
+                    self._stop_by_force(name)
+            self.client.query("DELETE", api_path("instances", name), timeout_s=_SETTLE_S)
+
+    def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:
+        """Our machines, or those named, in one query.
+
+        Raises:
+            HostError, ProviderError: Incus cannot be asked.
+        """
+        answer = self.client.query("GET", api_path("instances"), parameters={"recursion": "2"})
+        known = {str(instance["name"]): instance for instance in answer}
+        if names is None:
+            names = sorted(name for name, instance in known.items() if is_ours(instance))
+        return {
+            name: machine_status(name, known.get(name), local=self.place.is_local) for name in names
+        }
+
+    def ssh_endpoint(self, name: str) -> SshEndpoint:
+        """How to reach it by ssh: directly where there is a route, else through `incus exec`.
+
+        Raises:
+            ProviderError: it does not run, or its host key cannot be read.
+        """
+        status = machine_status(
+            name,
+            self.client.query("GET", api_path("instances", name), parameters={"recursion": "1"}),
+            local=self.place.is_local,
+        )
+        if status.power is not Power.RUNNING:
+            raise ProviderError(
+                f"{name} does not run: it is {status.power}",
+                details=status.detail,
+                hint=f"sandbox start {name}",
+            )
+        said = self.exec_as_root(name, ("sh", "-c", inside.HOST_KEYS), timeout_s=30)
+        keys = inside.parse_host_keys(said.stdout)
+        if not keys:
+            raise ProviderError(
+                f"{name} has no ssh host key", details=said.stderr, hint=f"sandbox up {name}"
+            )
+        if status.address is not None and ssh_port_is_open(status.address):
+            return SshEndpoint(inside.LOGIN_USER, status.address, 22, keys)
+        return SshEndpoint(inside.LOGIN_USER, name, 22, keys, self.proxy_command(name))
+
+    def proxy_command(self, name: str) -> tuple[str, ...]:
+        """An argv that connects stdin and stdout to the machine's sshd, through Incus alone."""
+        return self.client.argv(
+            "exec", "-T", self.client.ref(name), "--", "bash", "-c", inside.FORWARD
+        )
+
+    def exec_as_root(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: str | bytes | None = None,
+        log: Path | None = None,
+        on_line: Callable[[str], None] | None = None,
+        check: bool = True,
+    ) -> Completed:
+        """Run `argv` in the running machine as root, in `/root`.
+
+        Raises:
+            HostError, ProviderError: Incus cannot be asked, the machine is absent or does not run,
+                or (with `check`) the command failed or took too long.
+        """
+        words = ("exec", "-T", self.client.ref(name), "--cwd", "/root", "--", *argv)
+        return self.client.run(
+            *words, timeout_s=timeout_s, stdin=stdin, log=log, on_line=on_line, check=check
+        )
+
+    def _find(self, name: str) -> dict[str, Any] | None:
+        self.client.ref(name)
+        try:
+            return dict(self.client.query("GET", api_path("instances", name)))
+        except NotFoundError:
+            return None
+
+    def _ours(self, name: str) -> dict[str, Any]:
+        instance = self._find(name)
+        if instance is None:
+            raise ProviderError(f"there is no machine {name}", hint=f"sandbox up --name {name}")
+        _refuse_foreign(name, instance)
+        return instance
+
+    def _request(self, spec: MachineSpec) -> None:
+        by = "fingerprint" if len(spec.image) == 64 else "alias"  # noqa: PLR2004  (sha256)
+        labels = {f"{LABEL}{key}": value for key, value in spec.labels}
+        body = {
+            "name": spec.name,
+            "type": "container",
+            "source": {"type": "image", by: spec.image},
+            "profiles": [],
+            "config": {
+                **labels,
+                MADE_BY: OURS,
+                AUTHORIZED_KEY: spec.authorized_key,
+                "limits.cpu": str(spec.cpus),
+                "limits.memory": f"{spec.memory_mb}MiB",
+                "boot.autostart": "false",
+            },
+            "devices": {
+                "root": {
+                    "type": "disk",
+                    "path": "/",
+                    "pool": self.place.pool,
+                    "size": f"{spec.disk_gb}GiB",
+                },
+                "eth0": {"type": "nic", "name": "eth0", "network": self.place.network},
+            },
+        }
+        self.client.query("POST", api_path("instances"), body, timeout_s=_CREATE_S)
+
+    def _check_size(self, spec: MachineSpec) -> None:
+        """Incus would take any number and the kernel would never give it: say so before."""
+        resources = self.client.query("GET", api_path("resources"))
+        memory_mb = int(resources["memory"]["total"]) // 1024**2
+        cpus = int(resources["cpu"]["total"])
+        if spec.memory_mb > memory_mb:
+            raise HostError(
+                f"{spec.name} wants {spec.memory_mb} MB of memory, the host has {memory_mb} MB",
+                hint="lower machine.memory_mb in the box, or pass --memory",
+            )
+        if spec.cpus > cpus:
+            raise HostError(
+                f"{spec.name} wants {spec.cpus} processors, the host has {cpus}",
+                hint="lower machine.cpus in the box, or pass --cpus",
+            )
+
+    def _pool_driver(self) -> str:
+        return str(self.client.query("GET", api_path("storage-pools", self.place.pool))["driver"])
+
+    def _renew_key(self, spec: MachineSpec, instance: dict[str, Any]) -> None:
+        """The folder that held the key may have been lost, and a new one made."""
+        if instance["config"].get(AUTHORIZED_KEY) != spec.authorized_key:
+            change = {"config": {AUTHORIZED_KEY: spec.authorized_key}}
+            self.client.query("PATCH", api_path("instances", spec.name), change)
+
+    def _set_state(self, name: str, action: str, *, timeout_s: float, force: bool = False) -> None:
+        body = {"action": action, "timeout": max(1, int(timeout_s)), "force": force}
+        path = api_path("instances", name, "state")
+        self.client.query("PUT", path, body, timeout_s=timeout_s + 30)
+
+    def _stop_by_force(self, name: str) -> None:
+        try:
+            self._set_state(name, "stop", timeout_s=30, force=True)
+        except ProviderError as error:
+            if "already stopped" not in error.details:
+                raise
+
+    def _settle(self, name: str) -> None:
+        """Wait for what Incus is still doing to it, such as the create of a killed process.
+
+        Raises:
+            ProviderError: it is still at it after ten minutes.
+        """
+        deadline = time.monotonic() + _SETTLE_S
+        while busy := self._operation(name):
+            if time.monotonic() > deadline:
+                raise ProviderError(
+                    f"Incus is still busy with {name}: {busy}",
+                    hint=f"incus operation list --project {self.place.project}",
+                )
+            time.sleep(_POLL_S)
+
+    def _operation(self, name: str) -> str:
+        """What Incus is doing to it at the moment; empty when nothing."""
+        path = api_path("instances", name)
+        answer = self.client.query("GET", api_path("operations"), parameters={"recursion": "1"})
+        for operation in answer.get("running") or ():
+            touched = (operation.get("resources") or {}).get("instances") or ()
+            # An open `incus exec` (somebody's ssh, perhaps) is one too, and never in the way
+            if operation["class"] == "task" and any(
+                str(resource).split("?")[0] == path for resource in touched
+            ):
+                return str(operation["description"])
+        return ""
+
+    def _wait_ready(self, name: str, instance: dict[str, Any], listener: Listener) -> inside.Ready:
+        key = str(instance["config"].get(AUTHORIZED_KEY, ""))
+        words = self.client.argv("exec", "-T", self.client.ref(name), "--", "sh", "-c")
+        last = ["nothing was heard from it"]
+
+        def heard(line: str) -> None:
+            if line.startswith("state: "):
+                last[0] = line.removeprefix("state: ")
+                listener(StepOutput(name, last[0]))
+
+        try:
+            done = run(
+                (*words, inside.READY, "sh", name, str(inside.WAIT_S)),
+                timeout_s=inside.WAIT_S + 30,
+                stdin=f"{key}\n",
+                on_line=heard,
+            )
+        except CommandError as error:
+            raise ProviderError(
+                f"{name} did not get ready: {last[0]}",
+                details=error.details,
+                hint=f"look inside: `incus exec --project {self.place.project} "
+                f"{self.client.ref(name)} -- journalctl -b`; or `sandbox destroy {name}`",
+            ) from error
+        ready = inside.parse_ready(done.stdout)
+        if ready is None:
+            raise ProviderError(f"{name} gave no clear answer", details=done.stdout)
+        ipaddress.IPv4Address(ready.address)
+        return ready
+
+
+def _refuse_foreign(name: str, instance: dict[str, Any]) -> None:
+    if not is_ours(instance):
+        raise ProviderError(
+            f"there is an Incus instance {name} that `sandbox` did not make; it is left alone",
+            hint="choose another name with --name",
+        )
