@@ -33,12 +33,13 @@ from sandbox.engines.incus_look import (
     ssh_port_is_open,
 )
 from sandbox.errors import CommandError, HostError, ProviderError
-from sandbox.events import Listener, Notice, StepOutput, step
+from sandbox.events import Listener, Notice, StepOutput
 from sandbox.run import Completed, run
 
 _CREATE_S = 1800.0
 _SETTLE_S = 600.0
 _POLL_S = 0.1
+_TRIES = 3
 
 
 class IncusEngine:
@@ -63,30 +64,22 @@ class IncusEngine:
             HostError: the host has not enough memory, processors or space.
             ProviderError: Incus refused, or something that is not ours has the name.
         """
-        with step(listener, spec.name, "create the machine") as note:
+        for _ in range(_TRIES):
             instance = self._find(spec.name)
             if instance is None:
                 self._check_size(spec)
                 try:
                     self._request(spec)
                 except ExistsError:
-                    instance = self._find(spec.name)
-                    if instance is None:
-                        raise
-            if instance is not None:
-                _refuse_foreign(spec.name, instance)
-                self._settle(spec.name)
-                self._renew_key(spec, instance)
-                note.text = "it is there already"
+                    # Another command was quicker by a moment
+                    continue
+                self._say_unlimited_disk(spec, listener)
                 return
-        if self._pool_driver() == "dir":
-            listener(
-                Notice(
-                    spec.name,
-                    f"the storage pool {self.place.pool} is a plain folder: the size of the disk "
-                    f"({spec.disk_gb} GB) is not enforced",
-                )
-            )
+            _refuse_foreign(spec.name, instance)
+            self._settle(spec.name)
+            if self._renew_key(spec):
+                return
+        raise ProviderError(f"{spec.name} keeps coming and going: is another command at it?")
 
     def start(self, name: str, listener: Listener) -> None:
         """Start it, prepare its login, and wait until systemd is up and sshd answers.
@@ -96,13 +89,11 @@ class IncusEngine:
         Raises:
             ProviderError: absent, not ours, or not ready in time; the last state is in the error.
         """
-        with step(listener, name, "start the machine") as note:
-            instance = self._ours(name)
-            self._settle(name)
-            if instance["status"] != "Running":
-                self._set_state(name, "start", timeout_s=inside.WAIT_S)
-            ready = self._wait_ready(name, instance, listener)
-            note.text = ready.address
+        instance = self._ours(name)
+        self._settle(name)
+        if instance["status"] != "Running":
+            self._power_on(name)
+        ready = self._wait_ready(name, instance, listener)
         if ready.failed_units:
             units = ", ".join(ready.failed_units)
             listener(Notice(name, f"systemd is {ready.system}; failed: {units}"))
@@ -269,14 +260,32 @@ class IncusEngine:
                 hint="lower machine.cpus in the box, or pass --cpus",
             )
 
-    def _pool_driver(self) -> str:
-        return str(self.client.query("GET", api_path("storage-pools", self.place.pool))["driver"])
+    def _say_unlimited_disk(self, spec: MachineSpec, listener: Listener) -> None:
+        pool = self.client.query("GET", api_path("storage-pools", self.place.pool))
+        if pool["driver"] == "dir":
+            text = (
+                f"the storage pool {self.place.pool} is a plain folder: the size of the disk "
+                f"({spec.disk_gb} GB) is not enforced"
+            )
+            listener(Notice(spec.name, text))
 
-    def _renew_key(self, spec: MachineSpec, instance: dict[str, Any]) -> None:
-        """The folder that held the key may have been lost, and a new one made."""
+    def _renew_key(self, spec: MachineSpec) -> bool:
+        """Its folder may have been lost, and a new key made. False when the machine is gone again."""
+        instance = self._find(spec.name)
+        if instance is None:
+            return False
         if instance["config"].get(AUTHORIZED_KEY) != spec.authorized_key:
             change = {"config": {AUTHORIZED_KEY: spec.authorized_key}}
             self.client.query("PATCH", api_path("instances", spec.name), change)
+        return True
+
+    def _power_on(self, name: str) -> None:
+        try:
+            self._set_state(name, "start", timeout_s=inside.WAIT_S)
+        except ProviderError as error:
+            # Two commands may start it at once: what counts is that it runs
+            if "already running" not in error.details:
+                raise
 
     def _set_state(self, name: str, action: str, *, timeout_s: float, force: bool = False) -> None:
         body = {"action": action, "timeout": max(1, int(timeout_s)), "force": force}

@@ -32,10 +32,15 @@ class BaseImage:
     """A base image that Incus has."""
 
     alias: str
-    """What `MachineSpec.image` takes."""
+    """Its name there, `base-debian-12-0123456789ab`: the base and the key."""
     fingerprint: str
     package_index_path: Path | None
     """The names of the packages its archive has, gzipped; None when nobody listed them."""
+
+    @property
+    def image(self) -> str:
+        """What `MachineSpec.image` takes."""
+        return self.alias
 
 
 def ensure_base(

@@ -1,0 +1,193 @@
+"""An engine without machines, for tests: a JSON file a machine, and failures on demand.
+
+What can be observed through the protocol is the same as with a real one: the contract suite runs
+both.
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sandbox.engines.base import (
+    Finding,
+    HostReport,
+    MachineSpec,
+    MachineStatus,
+    Power,
+    SshEndpoint,
+)
+from sandbox.errors import CommandError, HostError, ProviderError
+from sandbox.events import Listener, StepOutput
+from sandbox.run import Completed
+
+_HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFake"
+
+
+@dataclass
+class FakeEngine:
+    """Machines that are files in `folder`."""
+
+    folder: Path
+    failures: dict[str, BaseException] = field(default_factory=dict)
+    """What a call raises instead of doing its work: `{"create": ProviderError("full")}`, or for one
+    machine `{"create:a": …}`. Before anything is changed; `{"create!": …}` raises after it was."""
+    calls: list[str] = field(default_factory=list)
+    """`create:a`, `start:a` … in the order they came."""
+    host_memory_mb: int = 16384
+    host_cpus: int = 16
+    findings: tuple[Finding, ...] = (Finding(ok=True, title="the fake provider answers"),)
+    answers: Callable[[str, tuple[str, ...]], Completed] | None = None
+    """What `exec_as_root` returns for a machine and an argv; success and nothing said when None."""
+    provider: str = "fake"
+
+    def check_host(self) -> HostReport:
+        """Whatever `findings` says."""
+        self._called("check_host", "")
+        return HostReport(self.provider, self.findings)
+
+    def create(self, spec: MachineSpec, listener: Listener) -> None:
+        """Write the machine's file, in one go."""
+        self._called("create", spec.name)
+        there = self._read(spec.name)
+        if there is not None:
+            self._refuse_foreign(spec.name, there)
+            return
+        if spec.memory_mb > self.host_memory_mb:
+            raise HostError(
+                f"{spec.name} wants {spec.memory_mb} MB of memory, "
+                f"the host has {self.host_memory_mb} MB"
+            )
+        if spec.cpus > self.host_cpus:
+            raise HostError(
+                f"{spec.name} wants {spec.cpus} processors, the host has {self.host_cpus}"
+            )
+        listener(StepOutput(spec.name, f"from {spec.image}"))
+        self._write(spec.name, power=Power.STOPPED, labels=dict(spec.labels), ours=True)
+        self._done("create", spec.name)
+
+    def start(self, name: str, listener: Listener) -> None:
+        """Note that it runs."""
+        self._called("start", name)
+        machine = self._ours(name)
+        listener(StepOutput(name, "running"))
+        self._write(name, **{**machine, "power": Power.RUNNING})
+        self._done("start", name)
+
+    def stop(self, name: str, *, timeout_s: float) -> None:
+        """Note that it is stopped."""
+        self._called("stop", name)
+        if timeout_s < 0:
+            raise ProviderError(f"{timeout_s:g} is no time to wait")
+        self._write(name, **{**self._ours(name), "power": Power.STOPPED})
+        self._done("stop", name)
+
+    def destroy(self, name: str) -> None:
+        """Remove its file."""
+        self._called("destroy", name)
+        machine = self._read(name)
+        if machine is None:
+            return
+        self._refuse_foreign(name, machine)
+        self._file(name).unlink(missing_ok=True)
+        self._done("destroy", name)
+
+    def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:
+        """What the files say."""
+        self._called("status", "")
+        if names is None:
+            known = sorted(path.stem for path in self.folder.glob("*.json"))
+            names = [name for name in known if (self._read(name) or {}).get("ours")]
+        return {name: self._status(name) for name in names}
+
+    def ssh_endpoint(self, name: str) -> SshEndpoint:
+        """An address that nobody has."""
+        self._called("ssh_endpoint", name)
+        status = self._status(name)
+        if status.power is not Power.RUNNING or status.address is None:
+            raise ProviderError(f"{name} does not run: it is {status.power}")
+        return SshEndpoint("sandbox", status.address, 22, (_HOST_KEY,))
+
+    def exec_as_root(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: str | bytes | None = None,
+        log: Path | None = None,
+        on_line: Callable[[str], None] | None = None,
+        check: bool = True,
+    ) -> Completed:
+        """Answer as `answers` says."""
+        del timeout_s, stdin, log
+        self._called("exec_as_root", name)
+        if self._status(name).power is not Power.RUNNING:
+            raise ProviderError(f"{name} does not run")
+        words = tuple(argv)
+        done = self.answers(name, words) if self.answers else Completed(words, 0, "", "", 0.0)
+        for line in done.stdout.splitlines():
+            if on_line is not None:
+                on_line(line)
+        if check and done.returncode != 0:
+            # The same family as a real engine's: the program's own failure is not told apart
+            error = CommandError("failed", returncode=done.returncode, stderr=done.stderr)
+            raise ProviderError(f"`{words[0]}` failed in {name}", details=done.stderr) from error
+        return done
+
+    def add_foreign(self, name: str) -> None:
+        """A machine of that name which somebody else made."""
+        self._write(name, power=Power.RUNNING, labels={}, ours=False)
+
+    def set_power(self, name: str, power: Power) -> None:
+        """Let something happen to the machine behind our back."""
+        self._write(name, **{**self._ours(name), "power": power})
+
+    def _called(self, call: str, name: str) -> None:
+        self.calls.append(f"{call}:{name}" if name else call)
+        for key in (call, f"{call}:{name}"):
+            if key in self.failures:
+                raise self.failures[key]
+
+    def _done(self, call: str, name: str) -> None:
+        for key in (f"{call}!", f"{call}!:{name}"):
+            if key in self.failures:
+                raise self.failures[key]
+
+    def _status(self, name: str) -> MachineStatus:
+        machine = self._read(name)
+        if machine is None or not machine["ours"]:
+            detail = "" if machine is None else "a machine of that name is not ours"
+            return MachineStatus(name, Power.ABSENT, detail=detail)
+        power = Power(str(machine["power"]))
+        address = f"192.0.2.{sum(name.encode()) % 250 + 1}" if power is Power.RUNNING else None
+        labels = tuple(sorted(dict(machine["labels"]).items()))
+        return MachineStatus(name, power, address, detail=power.value, labels=labels)
+
+    def _ours(self, name: str) -> dict[str, Any]:
+        machine = self._read(name)
+        if machine is None:
+            raise ProviderError(f"there is no machine {name}")
+        self._refuse_foreign(name, machine)
+        return machine
+
+    def _refuse_foreign(self, name: str, machine: dict[str, Any]) -> None:
+        if not machine["ours"]:
+            raise ProviderError(f"there is a machine {name} that `sandbox` did not make")
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        with suppress(FileNotFoundError):
+            return dict(json.loads(self._file(name).read_text()))
+        return None
+
+    def _write(self, name: str, **machine: Any) -> None:  # noqa: ANN401  (JSON)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        fresh = self.folder / f".{name}.{os.getpid()}"
+        fresh.write_text(json.dumps(machine))
+        fresh.replace(self._file(name))
