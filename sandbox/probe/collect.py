@@ -17,6 +17,7 @@ from sandbox.run import Completed, run
 from sandbox.ssh import SshTarget
 
 _R_TIMEOUT_S = 20
+_CONNECT_TIMEOUT_S = 15
 _SSH_FAILED = 255
 _PACKAGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9.]*")
 
@@ -53,7 +54,8 @@ def probe(
     boundary = _boundary()
     script = compose(boundary, load_packages=load_packages, use_sudo=use_sudo)
     without_locale = [word for name in _LOCALE_VARIABLES for word in ("-u", name)]
-    argv = ("env", *without_locale, *target.argv("-o", "BatchMode=yes", "-T"), "sh -s")
+    options = ("-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_TIMEOUT_S}", "-T")
+    argv = ("env", *without_locale, *target.argv(*options), "sh -s")
     return _answer(argv, script, boundary, where=target.host, timeout_s=timeout_s)
 
 

@@ -69,6 +69,9 @@ def parse_r(frame: Frame) -> RFacts:
             not_seen.append(_failed(seen_by, view_section))
             continue
         said = _read(view_section.lines, frame.boundary)
+        if view_section.args[1] == "worker":
+            # The app's own; ours may not have been raised to them
+            said.facts["limit"] = [(line,) for line in frame.lines("worker-limits")]
         views.append(_view(view_section, said, _startup_error(frame, view_section)))
         unresolved.update((path, name) for path, name in said.facts.get("unresolved", []))
         checked = checked or bool(said.one("objects_checked"))
@@ -108,7 +111,7 @@ def _failed(seen_by: str, section: Section) -> NotSeen:
 
 
 def _why_failed(section: Section) -> str:
-    words = redact_text(section.text.strip())
+    words = redact_text("\n".join(_own_words(section.lines)).strip())
     if section.args[3] in _TIMED_OUT:
         return f"R did not answer in time\n{words}".strip()
     return words or f"R ended with exit status {section.args[3]} and without a word"
@@ -184,10 +187,15 @@ def _view(section: Section, said: _Said, startup_error: str | None) -> RView:
         sort_probe=said.column("sort_probe"),
         graphics=_graphics(said),
         loads=tuple(said.loads),
-        startup_output=redact_text("\n".join(said.noise).strip()),
+        startup_output=redact_text("\n".join(_own_words(said.noise)).strip()),
         startup_error=startup_error,
         profile_skipped=(profile[0] or None) if profile else None,
     )
+
+
+def _own_words(noise: Sequence[str]) -> Iterator[str]:
+    """What R said, without what su says on Shiny Server's road to it."""
+    return (line for line in noise if not line.startswith("su: ignoring --preserve-environment"))
 
 
 def _flag(value: str) -> bool | None:

@@ -38,6 +38,9 @@ local({
 
   # The environment first: nothing of ours is in it yet
   environment_now <- Sys.getenv()
+  # R sets this one empty for --no-init-file, which is our doing
+  environment_now <- environment_now[names(environment_now) != "R_PROFILE_USER" |
+                                       nzchar(environment_now)]
   say("environment", names(environment_now), hide_named(names(environment_now), environment_now))
   say("user", Sys.info()[["effective_user"]])
   say("working_dir", getwd())
@@ -132,12 +135,15 @@ local({
                  Sys.glob(file.path(c(R.home("lib"), R.home("modules")), "*.so")),
                  Sys.glob(file.path(R.home("library"), "*", "libs", "*.so")))
     objects <- unique(objects)
-    if (!nzchar(Sys.which("ldd"))) stop("there is no ldd")
+    # The loader that runs this R tells what ldd (a script around it) tells, four times as fast
+    mapped <- sub("^[^/]*", "", readLines("/proc/self/maps"))
+    loader <- grep("^/.*/ld-[^/]*[.]so[^/]*$", mapped, value = TRUE)[1L]
+    ask <- if (is.na(loader) || grepl("musl", loader)) "ldd" else shQuote(loader)
+    script <- paste0("for f; do printf \"%s:\\n\" \"$f\"; LD_TRACE_LOADED_OBJECTS=1 ", ask,
+                     " \"$f\"; done")
     for (chunk in split(objects, (seq_along(objects) - 1L) %/% 400L)) {
-      # With one file, ldd does not print its name: libR or a module goes first
-      words <- c(file.path(R.home("bin"), "exec", "R"), chunk)
       said <- suppressWarnings(
-        system2("ldd", shQuote(words), stdout = TRUE, stderr = TRUE, env = "LC_ALL=C"))
+        system2("sh", c("-c", shQuote(script), "sh", shQuote(chunk)), stdout = TRUE, stderr = TRUE))
       named <- grepl("^/.*:$", said)
       owner <- c("", sub(":$", "", said[named]))[cumsum(named) + 1L]
       missing <- grepl("=> not found", said, fixed = TRUE)

@@ -126,11 +126,13 @@ with_limits_of() {
     shift
     if [ -d "/proc/$probe_pid" ] && have prlimit; then
         umask "$(field_of "$probe_pid" Umask)"
-        limited prlimit --nofile="$(limit_of "$probe_pid" 'Max open files')" \
-            --nproc="$(limit_of "$probe_pid" 'Max processes')" "$@"
-    else
-        limited "$@"
+        # Root in a container may not raise a hard limit: then R does without
+        for probe_file in --nofile="$(limit_of "$probe_pid" 'Max open files')" \
+            --nproc="$(limit_of "$probe_pid" 'Max processes')"; do
+            prlimit "$probe_file" true 2>/dev/null && set -- prlimit "$probe_file" "$@"
+        done
     fi
+    limited "$@"
 }
 
 # The R process of a live app, if there is one
@@ -161,6 +163,8 @@ worker_view() {
     probe_exe=$(readlink "/proc/$1/exe")
     probe_groups=$(field_of "$1" Groups | sed 's/ *$//; s/ /,/g')
     cd "/proc/$1/cwd" 2>/dev/null || return 1
+    section worker-limits
+    cat "/proc/$1/limits"
     probe_mine=$(personal_profile "$(readlink "/proc/$1/cwd")" "$(variable_of "$1" HOME)")
     for probe_more in '' '--no-site-file'; do
         # shellcheck disable=SC2086  # options are words
