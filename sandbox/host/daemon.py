@@ -1,0 +1,184 @@
+"""The Incus daemon: started through systemd where that runs, else by ourselves; and stopped."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sandbox.errors import CommandError, HostError, SandboxError
+from sandbox.host.actions import Action, Command
+from sandbox.host.facts import INCUS_DIR, INCUS_GROUP, LXC_TEMPLATES, HostFacts
+from sandbox.host.journal import Kind, host_dir
+from sandbox.host.privilege import Root
+from sandbox.run import run, spawn_daemon
+
+UNITS = ("incus.socket", "incus.service")
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 120.0
+BY_SYSTEMD = "systemd"
+BY_US = "spawned"
+
+
+def plan_daemon(host: HostFacts) -> Action:
+    """How the daemon is started on this host."""
+    if host.systemd:
+        return Action(
+            Kind.DAEMON,
+            "start the Incus daemon, now and at every boot",
+            (Command(("systemctl", "enable", "--now", *UNITS)),),
+            (BY_SYSTEMD,),
+        )
+    return Action(
+        Kind.DAEMON,
+        "start the Incus daemon (there is no systemd here: until the next boot only)",
+        (Command(_incusd(host.incusd or Path("/usr/libexec/incus/incusd"))),),
+        (BY_US,),
+    )
+
+
+def daemon_env() -> tuple[tuple[str, str], ...]:
+    """What the daemon needs to find LXC's templates where Debian puts them."""
+    return (("LXC_TEMPLATE_CONFIG", str(LXC_TEMPLATES)),) if LXC_TEMPLATES.is_dir() else ()
+
+
+def start(host: HostFacts, root: Root, answers: Callable[[], None]) -> None:
+    """Start it and wait until it answers.
+
+    Args:
+        host: with `incusd` known.
+        root: to run it as.
+        answers: raises SandboxError as long as the daemon does not answer.
+
+    Raises:
+        HostError: it does not start, or does not answer in time.
+    """
+    log = host_dir() / "incusd.log"
+    pid: int | None = None
+    try:
+        if host.systemd:
+            run(root.argv("systemctl", "enable", "--now", *UNITS), timeout_s=START_TIMEOUT_S)
+        elif not running("incusd"):
+            if host.incusd is None:
+                raise HostError("incusd is not installed", hint="sandbox host setup")
+            words = root.argv(*_incusd(host.incusd), env=daemon_env())
+            pid = spawn_daemon(words, log=log)
+    except CommandError as error:
+        raise HostError(
+            "the Incus daemon does not start",
+            details=error.details or error.message,
+            hint="journalctl -u incus.service" if host.systemd else f"see {log}",
+        ) from error
+    _wait(answers, pid, log, systemd=host.systemd)
+
+
+def _incusd(path: Path) -> tuple[str, ...]:
+    return (str(path), "--group", INCUS_GROUP)
+
+
+def _wait(answers: Callable[[], None], pid: int | None, log: Path, *, systemd: bool) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            answers()
+        except SandboxError as error:
+            last = error
+        else:
+            return
+        ended = pid is not None and not _alive(pid)
+        if ended or time.monotonic() > deadline:
+            why = "ended again at once" if ended else f"does not answer ({START_TIMEOUT_S:g} s)"
+            own = "" if systemd else _tail(log)
+            raise HostError(
+                f"the Incus daemon {why}",
+                details="\n".join(part for part in (last.message, last.details, own) if part),
+                hint="journalctl -u incus.service" if systemd else f"see {log}",
+            ) from last
+        time.sleep(0.2)
+
+
+def stop(how: str, root: Root) -> None:
+    """Stop the daemon and wait until nothing of it is left: process, helper or mount.
+
+    Raises:
+        HostError: something stays.
+    """
+    try:
+        if how == BY_SYSTEMD:
+            units = (*reversed(UNITS), "incus-startup.service")
+            run(root.argv("systemctl", "disable", "--now", *units), timeout_s=STOP_TIMEOUT_S)
+        elif running("incusd"):
+            run(root.argv("incus", "admin", "shutdown"), timeout_s=STOP_TIMEOUT_S)
+    except CommandError as error:
+        raise HostError("the Incus daemon does not stop", details=error.details) from error
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while left := leftovers():
+        if time.monotonic() > deadline:
+            raise HostError("Incus left processes behind", details="\n".join(left))
+        time.sleep(0.2)
+    for mount in mounts_below(Path("/proc/self/mounts").read_text(), INCUS_DIR):
+        try:
+            run(root.argv("umount", mount), timeout_s=30)
+        except CommandError as error:
+            raise HostError(f"cannot unmount {mount}", details=error.details) from error
+
+
+def leftovers() -> tuple[str, ...]:
+    """The command lines of all processes that belong to an Incus daemon on this host."""
+    return tuple(line for line in command_lines() if is_incus_process(line))
+
+
+def is_incus_process(line: str) -> bool:
+    """Whether a command line is the daemon's, or of a helper it started."""
+    program = line.split(" ", 1)[0].rsplit("/", 1)[-1]
+    if program == "incusd":
+        return True
+    if program in ("dnsmasq", "forkdns"):
+        return f"{INCUS_DIR}/networks/" in line
+    return line.startswith("[lxc monitor]") and str(INCUS_DIR) in line
+
+
+def running(program: str) -> bool:
+    """Whether a process of that name runs on this host."""
+    return any(line.split(" ", 1)[0].rsplit("/", 1)[-1] == program for line in command_lines())
+
+
+def command_lines() -> tuple[str, ...]:
+    """Every process's command line, arguments separated by one space."""
+    lines = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            raw = (folder / "cmdline").read_bytes()
+        except OSError:
+            # It ended while we looked
+            continue
+        lines.append(raw.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace"))
+    return tuple(lines)
+
+
+def mounts_below(mounts: str, folder: Path) -> tuple[str, ...]:
+    """The mount points below `folder` in the text of /proc/mounts, the deepest first."""
+    points = []
+    for line in mounts.splitlines():
+        # A space in a mount point is written \040
+        point = line.split(" ")[1].encode().decode("unicode_escape")
+        if Path(point).is_relative_to(folder) and Path(point) != folder:
+            points.append(point)
+    return tuple(sorted(points, key=lambda point: point.count("/"), reverse=True))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        # A daemon that ended at once may stay as a zombie of ours: its state tells
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z" and os.path.exists(f"/proc/{pid}")  # noqa: PTH110  (one path, one syscall)
+
+
+def _tail(log: Path) -> str:
+    try:
+        return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+    except OSError:
+        return ""

@@ -1,0 +1,163 @@
+"""What `host setup` made here, written down before each change and after it.
+
+A run that was cut off anywhere leaves at most one entry that is not `done`; setup goes on from
+there, and teardown takes back both kinds. The file is written whole or not at all.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sandbox.errors import BusyError, HostError
+from sandbox.paths import state_dir
+
+
+class Kind(StrEnum):
+    """The changes that `host setup` can make, in the order it makes them."""
+
+    REPAIR = "repair"
+    SOURCE = "source"
+    PACKAGES = "packages"
+    DAEMON = "daemon"
+    GROUP = "group"
+    POOL = "pool"
+    NETWORK = "network"
+    PROJECT = "project"
+    PROFILE = "profile"
+    FIREWALL = "firewall"
+
+
+class Made(BaseModel):
+    """One change: meant (`done` is False) or made."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Kind
+    names: tuple[str, ...] = ()
+    """What was made: package names, a file, a user, the name of an Incus object."""
+    done: bool = False
+
+
+class Record(BaseModel):
+    """The journal's content."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = 1
+    prefix: str
+    made: tuple[Made, ...] = ()
+
+
+def host_dir() -> Path:
+    """Where the host's journals, logs and lock are."""
+    return state_dir() / "host"
+
+
+class Journal:
+    """The journal of one prefix."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.path = host_dir() / f"{prefix}.json"
+
+    def entries(self) -> tuple[Made, ...]:
+        """What was made, in the order it was made.
+
+        Raises:
+            HostError: the file is there and cannot be read.
+        """
+        return self._read().made
+
+    def names(self, kind: Kind) -> tuple[str, ...]:
+        """The names kept for `kind`; empty when there is no such entry."""
+        return next((entry.names for entry in self.entries() if entry.kind is kind), ())
+
+    def has(self, kind: Kind) -> bool:
+        """Whether a change of this kind was begun."""
+        return any(entry.kind is kind for entry in self.entries())
+
+    def unfinished(self, kind: Kind) -> bool:
+        """Whether a change of this kind was begun, and never seen to its end."""
+        return any(entry.kind is kind and not entry.done for entry in self.entries())
+
+    def intend(self, kind: Kind, names: tuple[str, ...]) -> None:
+        """Write down what is about to be made. Names of an earlier, unfinished try are kept."""
+        kept = self.names(kind)
+        merged = (*kept, *(name for name in names if name not in kept))
+        self._put(Made(kind=kind, names=merged))
+
+    def done(self, kind: Kind) -> None:
+        """Write down that it was made."""
+        self._put(Made(kind=kind, names=self.names(kind), done=True))
+
+    def forget(self, kind: Kind) -> None:
+        """Write down that it has been taken back."""
+        record = self._read()
+        left = tuple(entry for entry in record.made if entry.kind is not kind)
+        if left:
+            self._write(record.model_copy(update={"made": left}))
+        else:
+            self.path.unlink(missing_ok=True)
+
+    def _put(self, made: Made) -> None:
+        record = self._read()
+        known = [entry.kind for entry in record.made]
+        entries = list(record.made)
+        if made.kind in known:
+            entries[known.index(made.kind)] = made
+        else:
+            entries.append(made)
+        self._write(record.model_copy(update={"made": tuple(entries)}))
+
+    def _read(self) -> Record:
+        try:
+            return Record.model_validate_json(self.path.read_bytes())
+        except FileNotFoundError:
+            return Record(prefix=self.prefix)
+        except (ValidationError, OSError) as error:
+            raise HostError(
+                f"cannot read {self.path}, the journal of what was set up here",
+                details=str(error),
+                hint=f"move it away (mv {self.path} {self.path}.broken) and run the command again",
+            ) from error
+
+    def _write(self, record: Record) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self.path.with_suffix(".new")
+            with fresh.open("w") as stream:
+                stream.write(record.model_dump_json(indent=2) + "\n")
+                stream.flush()
+                # Before the change itself begins, the intent must be on the disk
+                os.fsync(stream.fileno())
+            fresh.replace(self.path)
+        except OSError as error:
+            raise HostError(f"cannot write {self.path}", details=str(error)) from error
+
+
+@contextmanager
+def host_lock() -> Iterator[None]:
+    """Only one setup or teardown of this user at a time; the lock dies with its process.
+
+    Raises:
+        BusyError: another one is at work.
+    """
+    folder = host_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BusyError(
+                "another `sandbox host` command is at work here",
+                hint="wait for it to end, then run the command again",
+            ) from error
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,38 @@
+"""What this host can give to sandboxes, for plans that ask for too much."""
+
+from dataclasses import dataclass
+
+from sandbox.engines.incus_client import IncusPlace
+from sandbox.errors import SandboxError
+from sandbox.host.facts import INCUS_DIR, free_gb, gather
+from sandbox.host.server import ask
+
+
+@dataclass(frozen=True)
+class HostLimits:
+    """The most that one sandbox can be given here."""
+
+    cpus: int
+    memory_mb: int
+    free_disk_gb: int
+
+
+def host_limits(place: IncusPlace | None = None) -> HostLimits:
+    """This host's processors, memory, and the disk space that is free for sandboxes.
+
+    Args:
+        place: when given and set up, the free space of its pool counts too.
+
+    Raises:
+        HostError: this host cannot be read.
+    """
+    host = gather()
+    free = free_gb(INCUS_DIR)
+    if place is not None:
+        try:
+            in_pool = ask(place).pool_free_gb
+        except SandboxError:
+            # Not set up yet: what the disk has is all that can be said
+            in_pool = None
+        free = min(free, in_pool) if in_pool is not None else free
+    return HostLimits(cpus=host.cpus, memory_mb=host.memory_mb, free_disk_gb=int(free))

@@ -1,0 +1,64 @@
+"""Root where it is needed and only there: directly, or through sudo."""
+
+import os
+import pwd
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.errors import CommandError, HostError
+from sandbox.run import interactive, run
+
+
+@dataclass(frozen=True)
+class Root:
+    """How a command is run as root: as it is, or with sudo before it."""
+
+    sudo: tuple[str, ...] = ()
+
+    def argv(self, *words: str | Path, env: tuple[tuple[str, str], ...] = ()) -> tuple[str, ...]:
+        """`words` as root, with `env`, which reaches the command through sudo too."""
+        settings = ("env", *(f"{name}={value}" for name, value in env)) if env else ()
+        return (*self.sudo, *settings, *(str(word) for word in words))
+
+
+def passwordless_root() -> Root | None:
+    """Root without asking anybody; None when that cannot be had."""
+    if os.geteuid() == 0:
+        return Root()
+    try:
+        done = run(("sudo", "-n", "true"), timeout_s=10, check=False)
+    except CommandError:
+        return None
+    return Root(("sudo", "-n")) if done.returncode == 0 else None
+
+
+def acquire_root() -> Root:
+    """Root; on a terminal sudo may ask for the password.
+
+    Raises:
+        HostError: it cannot be had.
+    """
+    root = passwordless_root()
+    if root is not None:
+        return root
+    if sys.stdin.isatty():
+        try:
+            if interactive(("sudo", "-v")) == 0:
+                return Root(("sudo", "-n"))
+        except CommandError as error:
+            raise HostError(
+                "root is needed, and sudo is not installed", hint="run the command as root"
+            ) from error
+    raise HostError(
+        "root is needed to change this host, and sudo does not give it without a password",
+        hint="run `sudo -v` first, or run the command as root",
+    )
+
+
+def invoking_user() -> str | None:
+    """The person behind this process, unless that is root: the one who needs Incus's group."""
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    name = os.environ.get("SUDO_USER", "root")
+    return name if name != "root" else None

@@ -1,0 +1,226 @@
+"""`host setup`: from whatever this host is to one where sandboxes run, in repeatable steps."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from sandbox.engines.incus_client import IncusPlace, explain_command
+from sandbox.errors import CommandError, HostError, SandboxError
+from sandbox.events import Listener, Notice, ignore, step
+from sandbox.host import daemon, packages
+from sandbox.host.actions import Action, Command
+from sandbox.host.facts import INCUS_GROUP, HostFacts, gather
+from sandbox.host.firewall import DockerRules, docker_rules, plan_firewall
+from sandbox.host.incus_objects import Choices, create_pool, plan_objects
+from sandbox.host.journal import Journal, Kind, host_dir, host_lock
+from sandbox.host.packages import AptFacts, ask_apt, plan_packages
+from sandbox.host.privilege import Root, acquire_root, passwordless_root
+from sandbox.host.server import HostClient, ServerFacts, ask
+from sandbox.run import run
+
+
+class Outcome(StrEnum):
+    """What came of a setup or teardown."""
+
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"
+    DECLINED = "declined"
+
+
+@dataclass(frozen=True)
+class Situation:
+    """This host and its daemon, as they are now."""
+
+    host: HostFacts
+    server: ServerFacts | None
+    problem: SandboxError | None = None
+    """Why the daemon could not be asked."""
+    docker: DockerRules | None = None
+    """Docker's firewall rules, where it is here and they can be read."""
+
+
+def look(place: IncusPlace, root: Root | None = None) -> Situation:
+    """Gather all that decisions are made of.
+
+    Raises:
+        HostError: this host cannot be read.
+    """
+    host = gather()
+    docker = docker_rules(host, root) if place.is_local else None
+    try:
+        return Situation(host, ask(place, root), docker=docker)
+    except SandboxError as error:
+        return Situation(host, None, error, docker)
+
+
+def plan_setup(
+    place: IncusPlace,
+    now: Situation,
+    choices: Choices,
+    apt: Callable[[], AptFacts],
+    *,
+    half_installed: tuple[str, ...] = (),
+) -> list[Action]:
+    """Everything that has to be changed, in order; nothing when the host is ready.
+
+    Raises:
+        HostError: something stands in the way that we must not change.
+    """
+    if not place.is_local:
+        if now.server is None:
+            raise now.problem or HostError(f"the Incus server {place.remote} does not answer")
+        return plan_objects(place, now.host, now.server, choices)
+    actions = plan_packages(now.host, apt, half_installed)
+    if now.server is None and not _refused(now):
+        actions.append(daemon.plan_daemon(now.host))
+    if now.host.user is not None and not now.host.in_group:
+        actions.append(_join_group(now.host.user))
+    actions += plan_objects(place, now.host, now.server, choices)
+    return [*actions, *plan_firewall(place.network, now.docker)]
+
+
+def _refused(now: Situation) -> bool:
+    """The daemon is there, but does not speak with this user."""
+    return now.problem is not None and "may not talk" in now.problem.message
+
+
+def _join_group(user: str) -> Action:
+    title = f"let {user} use Incus (members of {INCUS_GROUP} have as much power as root)"
+    return Action(Kind.GROUP, title, (Command(("usermod", "-aG", INCUS_GROUP, user)),), (user,))
+
+
+def host_setup(
+    place: IncusPlace,
+    *,
+    confirm: Callable[[list[str]], bool],
+    listener: Listener = ignore,
+    choices: Choices | None = None,
+) -> Outcome:
+    """Make this host ready for Incus, after `confirm` was shown exactly what will be done.
+
+    Every step is written down before and after, so that a run that was cut off can be repeated.
+
+    Raises:
+        HostError: the host cannot be made ready; says why and what to do.
+        ProviderError: Incus refused something.
+    """
+    wanted = choices or Choices()
+    with host_lock():
+        root = passwordless_root()
+        now = look(place, root)
+        journal = Journal(place.project)
+
+        def plan() -> list[Action]:
+            half = journal.names(Kind.PACKAGES) if journal.unfinished(Kind.PACKAGES) else ()
+            apt = partial(ask_apt, now.host.distribution.codename)
+            return plan_setup(place, now, wanted, apt, half_installed=half)
+
+        actions = plan()
+        if not actions:
+            return Outcome.UNCHANGED
+        if not confirm([line for action in actions for line in action.lines]):
+            return Outcome.DECLINED
+        work = _Work(place, root or _root_for(now, actions), journal, listener)
+        before = [action for action in actions if action.kind in _BEFORE_OBJECTS]
+        for action in before:
+            work.perform(action, now.host)
+        now = look(place, work.root) if before else now
+        for action in plan():
+            work.perform(action, now.host)
+        now = look(place, work.root)
+        if left := plan():
+            raise HostError(
+                "the host is still not ready",
+                details="\n".join(action.title for action in left),
+                hint="sandbox doctor",
+            )
+        return Outcome.CHANGED
+
+
+_BEFORE_OBJECTS = (Kind.REPAIR, Kind.SOURCE, Kind.PACKAGES, Kind.DAEMON, Kind.GROUP)
+
+
+def _root_for(now: Situation, actions: list[Action]) -> Root:
+    """Root only when something needs it: a member of Incus's group can make the objects alone."""
+    if now.server is not None and all(
+        not command.needs_root for action in actions for command in action.commands
+    ):
+        return Root()
+    return acquire_root()
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Performs one action after the other."""
+
+    place: IncusPlace
+    root: Root
+    journal: Journal
+    listener: Listener
+
+    @property
+    def log(self) -> Path:
+        return host_dir() / f"{self.place.project}-setup.log"
+
+    def perform(self, action: Action, host: HostFacts) -> None:
+        with step(self.listener, "host", action.title):
+            match action.kind:
+                case Kind.REPAIR:
+                    packages.repair(action, self.root, self.listener, self.log)
+                case Kind.SOURCE:
+                    packages.add_source(action, self.root, self.journal)
+                case Kind.PACKAGES:
+                    words = packages.install_words(action.names, host)
+                    packages.install(words, self.root, self.journal, self.listener, self.log)
+                case Kind.DAEMON:
+                    self._start_daemon(action)
+                case Kind.POOL:
+                    self._make_pool(action)
+                case _:
+                    self._run_commands(action)
+
+    def _start_daemon(self, action: Action) -> None:
+        self.journal.intend(Kind.DAEMON, action.names)
+        client = HostClient(self.place, self.root)
+
+        def answers() -> None:
+            client.run("info", timeout_s=20)
+
+        # Asked anew: incusd may have been installed since the plan was made
+        daemon.start(gather(), self.root, answers)
+        self.journal.done(Kind.DAEMON)
+
+    def _make_pool(self, action: Action) -> None:
+        self.journal.intend(action.kind, action.names)
+        try:
+            self._run(action)
+        except SandboxError as error:
+            if "btrfs" not in action.commands[-1].argv:
+                raise
+            why = (error.details or error.message).strip().splitlines()[-1]
+            self.listener(Notice("host", f"no btrfs pool here, plain folders instead: {why}"))
+            self._drop_half_made_pool()
+            self._run(Action(action.kind, "", (create_pool(self.place, "dir", None),)))
+        self.journal.done(action.kind)
+
+    def _drop_half_made_pool(self) -> None:
+        server = ask(self.place, self.root)
+        if server.pool(self.place.pool) is not None:
+            client = HostClient(replace(self.place, project="default"), self.root)
+            client.run("storage", "delete", client.ref(self.place.pool))
+
+    def _run_commands(self, action: Action) -> None:
+        self.journal.intend(action.kind, action.names)
+        self._run(action)
+        self.journal.done(action.kind)
+
+    def _run(self, action: Action) -> None:
+        for command in action.commands:
+            try:
+                run(self.root.argv(*command.argv), timeout_s=command.timeout_s, log=self.log)
+            except CommandError as error:
+                if command.argv[0] == "incus":
+                    raise explain_command(error) from error
+                raise HostError(error.message, details=error.details) from error
