@@ -75,6 +75,7 @@ class Plan(PlanModel):
         Left out: its name and labels, where things lie on this host, and what is only looked at.
         """
         content = self.model_dump(mode="json", exclude=_NOT_THE_MACHINE)
+        del content["system"]["ca_certificates"]
         for app in content["apps"]:
             del app["path"]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))

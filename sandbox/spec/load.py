@@ -13,7 +13,7 @@ from sandbox.spec.bases import Bases, load_bases
 from sandbox.spec.models import Base, Box, Provider
 from sandbox.spec.problem import Problem, box_error, code, near, short
 from sandbox.spec.source import NO_SUCH_FILE, Value, not_a_file, read
-from sandbox.spec.translate import Loc, Place, problems_of
+from sandbox.spec.translate import Place, problems_of
 
 SUFFIXES = (".yml", ".yaml")
 _ROUNDS = 10

@@ -71,7 +71,7 @@ class Model(BaseModel):
 
     # The docstrings of fields are read by schema.py when asked for; pydantic's own
     # use_attribute_docstrings parses this file once a class, 0.1 s at every start
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class Machine(Model):

@@ -89,7 +89,19 @@ def _wrong_key_blob(kind: str, encoded: str) -> str | None:
         blob = base64.b64decode(encoded, validate=True)
     except binascii.Error:
         return "its middle part is not base64; perhaps it was cut when it was copied"
-    size = int.from_bytes(blob[:4], "big")
-    if blob[4 : 4 + size] != kind.encode() or len(blob) <= 4 + size:
-        return f"its middle part is not a key of type {kind}; perhaps it was cut"
+    fields = _fields(blob)
+    if fields is None or len(fields) < 2 or fields[0] != kind.encode():  # noqa: PLR2004
+        return f"its middle part is not a whole key of type {kind}; perhaps it was cut"
     return None
+
+
+def _fields(blob: bytes) -> list[bytes] | None:
+    """The parts of a key, each after its length in four bytes (RFC 4253, section 6.6)."""
+    fields = []
+    while blob:
+        end = 4 + int.from_bytes(blob[:4], "big")
+        if len(blob) < end:
+            return None
+        fields.append(blob[4:end])
+        blob = blob[end:]
+    return fields

@@ -1,0 +1,218 @@
+"""From a box to a plan: complete, frozen, the same every time."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from sandbox.errors import BoxError, ExitCode, UsageError
+from sandbox.plan import HostLimits, Plan, exceeds_host, missing_packages, resolve, valid_name
+from sandbox.spec.load import load_box
+
+SHINY = """\
+version: 1
+base: debian-12
+machine: {cpus: 2, memory_mb: 2048, disk_gb: 20}
+system:
+  locale: en_US.UTF-8
+  packages: [git]
+  environment: {A: "1"}
+r:
+  version: "4.2"
+  blas: openblas
+  options: {digits: 7, scipen: 2.5, warn: true}
+  packages:
+    names:
+      - data.table
+      - DBI
+      - rmarkdown
+      - stats
+services: {shiny_server: {}}
+apps:
+  - {name: hello, path: app}
+"""
+
+Make = Callable[..., Plan]
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "app.R").write_text("1")
+
+    def plan(text: str = SHINY, *, file: str = "hello.yml", **overrides: int | str) -> Plan:
+        path = tmp_path / file
+        path.write_text(text)
+        arguments: dict[str, object] = {"provider": "fake", **overrides}
+        return resolve(load_box(path), **arguments)  # type: ignore[arg-type]
+
+    return plan
+
+
+def test_every_package_is_planned_once_and_sorted(make: Make) -> None:
+    assert make().apt_packages == (
+        "ca-certificates",
+        "fonts-dejavu-core",
+        "git",
+        "libopenblas0-pthread",
+        "locales",
+        "pandoc",
+        "r-base-core",
+        "r-cran-data.table",
+        "r-cran-dbi",
+        "r-cran-rmarkdown",
+        "shiny-server",
+        "tzdata",
+    )
+
+
+def test_a_machine_without_r_needs_little(make: Make) -> None:
+    plan = make("version: 1\nbase: debian-12\n")
+    assert plan.apt_packages == ("ca-certificates", "tzdata")
+    assert plan.r is None
+    assert not plan.has_shiny
+
+
+def test_a_plan_survives_json_whole(make: Make) -> None:
+    plan = make()
+    again = Plan.model_validate_json(plan.model_dump_json())
+    assert again == plan
+    assert again.key == plan.key
+    assert again.r is not None
+    assert [type(value) for value in again.r.options.values()] == [int, float, bool]
+
+
+def test_a_plan_is_frozen(make: Make) -> None:
+    with pytest.raises(ValidationError):
+        make().__setattr__("name", "other")
+
+
+def test_the_key_knows_what_the_machine_is_and_nothing_else(make: Make, tmp_path: Path) -> None:
+    key = make().key
+    assert len(key) == 12
+    assert make().key == key
+    assert make(name="other").key == key
+    assert make(file="other.yml").key == key
+    assert make(provider="incus").key == key
+    assert make(SHINY + "description: words\n").key == key
+    assert make(SHINY + "checks: {budget: {warm_page_s: 9}}\n").key == key
+    assert make(cpus=1).key != key
+    assert make(SHINY.replace("A: ", "B: ")).key != key
+    assert make(SHINY.replace("git", "vim")).key != key
+    (tmp_path / "app" / "app.R").write_text("2")
+    assert make().key != key
+
+
+def test_an_apps_fingerprint_has_names_contents_and_links(make: Make, tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    prints = [make().apps[0].sha256]
+    (app / "data").mkdir()
+    prints.append(make().apps[0].sha256)
+    (app / "data" / "x.csv").write_text("1")
+    prints.append(make().apps[0].sha256)
+    (app / "data" / "x.csv").rename(app / "data" / "y.csv")
+    prints.append(make().apps[0].sha256)
+    (app / "run").symlink_to("app.R")
+    prints.append(make().apps[0].sha256)
+    (app / "app.R").chmod(0o755)
+    prints.append(make().apps[0].sha256)
+    assert len(set(prints)) == len(prints)
+    assert make().apps[0].path == app
+
+
+def test_a_certificate_counts_by_its_content(make: Make, tmp_path: Path) -> None:
+    text = SHINY.replace("  packages: [git]", "  ca_certificates: [ca.pem]")
+    certificate = tmp_path / "ca.pem"
+    certificate.write_text("-----BEGIN CERTIFICATE-----\n1")
+    first = make(text)
+    assert first.ca_certificates == (certificate,)
+    certificate.write_text("-----BEGIN CERTIFICATE-----\n2")
+    assert make(text).key != first.key
+    certificate.rename(tmp_path / "other.pem")
+    assert make(text.replace("ca.pem", "other.pem")).key != first.key
+
+
+def test_overrides_replace_the_boxs_sizes(make: Make) -> None:
+    machine = make(cpus=1, memory_mb=512, disk_gb=5).machine
+    assert (machine.cpus, machine.memory_mb, machine.disk_gb) == (1, 512, 5)
+
+
+def test_impossible_overrides_are_all_named(make: Make) -> None:
+    with pytest.raises(UsageError) as caught:
+        make(cpus=0, memory_mb=1, disk_gb=10**9)
+    assert caught.value.details == (
+        "--cpus 0: must be at least 1\n"
+        "--memory-mb 1: must be at least 256\n"
+        "--disk-gb 1000000000: must be at most 65536"
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [("r-4.0.yml", "r-4-0"), ("My_Box.yml", "my-box"), ("shiny.yml", "shiny")]
+)
+def test_the_name_comes_from_the_file(make: Make, file: str, name: str) -> None:
+    assert make(file=file).name == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "A", "4x", "-x", "x-", "a b", "a;id", "x" * 41, "a\n", "../a", "$(id)", "#{1}"]
+)
+def test_names_that_cannot_be(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        valid_name(name)
+    assert caught.value.exit_code == ExitCode.USAGE
+    assert "--name" in caught.value.hint
+
+
+def test_all_missing_packages_at_once_where_the_box_says_them(make: Make) -> None:
+    plan = make(SHINY.replace("[git]", "[git, libcurl4-openssl-dve]").replace("DBI", "ggplot3"))
+    available = {*plan.apt_packages, "r-cran-ggplot2", "libcurl4-openssl-dev"}
+    available -= {"r-cran-ggplot3", "libcurl4-openssl-dve", "tzdata"}
+    error = missing_packages(plan, available)
+    assert error is not None
+    assert error.exit_code == ExitCode.BOX
+    assert error.message == "debian-12 does not have 3 packages that `hello.yml` needs"
+    assert error.details.splitlines() == [
+        "hello.yml:6: system.packages: `libcurl4-openssl-dve`. "
+        "Perhaps you meant `libcurl4-openssl-dev`?",
+        "hello.yml:15: r.packages.names: `ggplot3` (r-cran-ggplot3). Perhaps you meant `ggplot2`?",
+        "tzdata, which other parts of the box need",
+    ]
+
+
+def test_missing_packages_are_said_without_the_box_file_too(make: Make) -> None:
+    plan = make(SHINY.replace("DBI", "ggplot3"))
+    plan.box_path.unlink()
+    error = missing_packages(plan, set(plan.apt_packages) - {"r-cran-ggplot3"})
+    assert error is not None
+    assert error.details == "r.packages.names: `ggplot3` (r-cran-ggplot3)"
+
+
+def test_nothing_missing_is_no_error(make: Make) -> None:
+    plan = make()
+    assert missing_packages(plan, plan.apt_packages) is None
+
+
+def test_an_app_that_cannot_be_read_is_the_boxs_problem(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "app/app.R")
+
+    make()
+    monkeypatch.setattr("hashlib.file_digest", refuse)
+    with pytest.raises(BoxError, match=r"hello.yml:20: app/app.R cannot be read"):
+        make()
+
+
+def test_what_the_host_cannot_give(make: Make) -> None:
+    plan = make()
+    assert exceeds_host(plan, HostLimits(memory_mb=2048, cpus=2, free_disk_gb=20)) == []
+    assert exceeds_host(plan, HostLimits(memory_mb=4096, cpus=4)) == []
+    assert exceeds_host(plan, HostLimits(memory_mb=1024, cpus=1, free_disk_gb=9.6)) == [
+        "memory_mb: 2048 MB, and this host has 1024 MB",
+        "cpus: 2, and this host has 1",
+        "disk_gb: 20 GB, and 10 GB are free",
+    ]
