@@ -270,7 +270,7 @@ class IncusEngine:
             listener(Notice(spec.name, text))
 
     def _renew_key(self, spec: MachineSpec) -> bool:
-        """Its folder may have been lost, and a new key made. False when the machine is gone again."""
+        """Its folder may have been lost, and a new key made; False when the machine is gone."""
         instance = self._find(spec.name)
         if instance is None:
             return False

@@ -90,9 +90,9 @@ class IncusClient:
             raise UsageError(f"{name!r} cannot be the name of something in Incus")
         return f"{self.place.remote}:{name}"
 
-    def argv(self, *args: str | Path) -> tuple[str, ...]:
-        """The whole command line of `incus ARGS` in our project."""
-        return ("incus", "--project", self.place.project, *(str(arg) for arg in args))
+    def argv(self, *args: str | Path, project: str | None = None) -> tuple[str, ...]:
+        """The whole command line of `incus ARGS` in our project, or another."""
+        return ("incus", "--project", project or self.place.project, *(str(arg) for arg in args))
 
     def run(
         self,
@@ -102,8 +102,9 @@ class IncusClient:
         check: bool = True,
         log: Path | None = None,
         on_line: Callable[[str], None] | None = None,
+        project: str | None = None,
     ) -> Completed:
-        """Run `incus ARGS` in our project.
+        """Run `incus ARGS` in our project, or another.
 
         Raises:
             HostError: the client is missing, the daemon does not answer or refuses us, our project
@@ -112,7 +113,7 @@ class IncusClient:
             ProviderError: it failed otherwise (with `check`), or did not end in time.
         """
         return self._call(
-            self.argv(*args),
+            self.argv(*args, project=project),
             timeout_s=timeout_s,
             stdin=stdin,
             check=check,

@@ -25,6 +25,8 @@ from sandbox.spec.models import Base, Mirror
 BaseSource = Literal["auto", "build", "public"]
 
 _COPY_S = 1800.0
+_PUBLIC = "default"
+"""The project that an image server shows to everybody."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,7 @@ def _fetch(recipe: Recipe, client: IncusClient, listener: Listener) -> str:
             fingerprint = _public_fingerprint(client, public)
             if not client.exists("images", fingerprint):
                 target = (f"{client.place.remote}:", "--target-project", client.place.project)
-                client.run("image", "copy", public, *target, timeout_s=_COPY_S)
+                client.run("image", "copy", public, *target, timeout_s=_COPY_S, project=_PUBLIC)
         except SandboxError as error:
             raise ProviderError(
                 f"cannot fetch the public image {public}",
@@ -233,7 +235,7 @@ def _fetch(recipe: Recipe, client: IncusClient, listener: Listener) -> str:
 
 
 def _public_fingerprint(client: IncusClient, public: str) -> str:
-    done = client.run("image", "info", public, timeout_s=60)
+    done = client.run("image", "info", public, timeout_s=60, project=_PUBLIC)
     found = re.search(r"^Fingerprint: ([0-9a-f]{64})", done.stdout, re.MULTILINE)
     if found is None:
         raise ProviderError(f"Incus named no fingerprint of {public}", details=done.stdout)
