@@ -1,0 +1,215 @@
+"""Goal correct: the machine is what the box says. The system's side; R's own is in r_setup.py."""
+
+from collections.abc import Callable, Iterator
+
+from sandbox.checks import r_setup
+from sandbox.checks.check import Check, Look, equal, none_of
+from sandbox.checks.inspection import planned_packages
+from sandbox.checks.live import Seen
+from sandbox.checks.results import Goal
+from sandbox.checks.views import per_viewer
+from sandbox.plan import Plan
+from sandbox.probe.facts import REDACTED, RView
+
+_UTC = frozenset({"UTC", "UCT", "Universal", "Zulu"})
+_FROM_LANG = ("LC_CTYPE", "LC_COLLATE", "LC_TIME", "LC_MONETARY", "LC_MESSAGES")
+"""What R sets from LANG; it keeps LC_NUMERIC at C by itself."""
+
+
+def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
+    """What the facts tell."""
+    yield _release(plan)
+    yield from _timezone(plan)
+    yield from _locale(plan)
+    yield from _environment(plan)
+    yield from _limits(plan)
+    if planned_packages(plan):
+        yield _debian_packages(plan)
+    yield from r_setup.seen_checks(plan)
+
+
+def _check(  # noqa: PLR0917  (one statement a call, read in this order)
+    plan: Plan, check_id: str, title: str, expected: str, why: str, look: Callable[[Seen], Look]
+) -> Check[Seen]:
+    return Check(check_id, Goal.CORRECT, title, expected, why, look, f"sandbox up {plan.name}")
+
+
+def _release(plan: Plan) -> Check[Seen]:
+    base = plan.base
+    return _check(
+        plan,
+        "correct.os",
+        f"the system is {base.distribution} {base.suite}",
+        f"{base.distribution} {base.suite}",
+        "another release has another R, another libc and other libraries under every package",
+        lambda seen: equal(
+            f"{seen.facts.os.id} {seen.facts.os.codename}", f"{base.distribution} {base.suite}"
+        ),
+    )
+
+
+# Timezone
+
+
+def _timezone(plan: Plan) -> Iterator[Check[Seen]]:
+    planned = plan.system.timezone
+    why = "the same time stamp read in another timezone is another day's data"
+
+    def in_r(view: RView) -> Look:
+        if view.timezone is None:
+            return Look(ok=False, actual="Sys.timezone() is NA")
+        return Look(_same_zone(view.timezone, planned), view.timezone)
+
+    yield _check(
+        plan,
+        "correct.timezone",
+        f"the timezone is {planned}",
+        f"/etc/localtime leads to {planned}",
+        why,
+        lambda seen: Look(
+            _same_zone(seen.facts.timezone.name or "", planned) and _is_link(seen),
+            f"{seen.facts.timezone.name or 'not set'}"
+            f"{'' if _is_link(seen) else '; /etc/localtime is no symbolic link, so R cannot tell'}",
+        ),
+    )
+    yield from per_viewer(
+        plan,
+        id="timezone",
+        title=f"Sys.timezone() is {planned}",
+        expected=planned,
+        why=f"{why}; where it is NA, as.POSIXct() goes wrong without a word",
+        look=in_r,
+    )
+
+
+def _is_link(seen: Seen) -> bool:
+    return seen.facts.timezone.localtime_is_symlink
+
+
+def _same_zone(actual: str, planned: str) -> bool:
+    actual, planned = actual.removeprefix("Etc/"), planned.removeprefix("Etc/")
+    return actual == planned or {actual, planned} <= _UTC
+
+
+# Locale
+
+
+def _locale(plan: Plan) -> Iterator[Check[Seen]]:
+    planned = plan.system.locale
+    yield _check(
+        plan,
+        "correct.locale",
+        f"the system's locale is {planned}",
+        f"LANG={planned}, and nothing that overrides it",
+        "the same sort() gives another order: without LANG, apps run in C and read no UTF-8",
+        lambda seen: _system_locale(seen, planned),
+    )
+    yield from per_viewer(
+        plan,
+        id="locale",
+        title=f"R runs in {planned}",
+        expected=f"{planned} in {', '.join(_FROM_LANG)}",
+        why="the same code sorts, prints and parses differently: in C, B comes before a",
+        look=lambda view: _r_locale(view, planned),
+    )
+
+
+def _system_locale(seen: Seen, planned: str) -> Look:
+    settings = seen.facts.locale.settings
+    wrong = [
+        f"{name}={value}"
+        for name, value in sorted(settings.items())
+        if name.startswith(("LANG", "LC_"))
+        and name != "LANGUAGE"
+        and _charset(value) != _charset(planned)
+    ]
+    if "LANG" not in settings:
+        wrong.append("LANG is not set")
+    available = seen.facts.locale.available
+    if available is not None and _charset(planned) not in {_charset(one) for one in available}:
+        wrong.append(f"{planned} is not among the machine's locales")
+    return none_of(wrong, nothing=f"LANG={settings.get('LANG')}")
+
+
+def _r_locale(view: RView, planned: str) -> Look:
+    wrong = [
+        f"{name}={view.locale[name]}"
+        for name in _FROM_LANG
+        if name in view.locale and _charset(view.locale[name]) != _charset(planned)
+    ]
+    if _charset(planned).endswith(".utf8") and not view.l10n.utf8:
+        wrong.append("R does not take text for UTF-8")
+    return none_of(wrong, nothing=view.locale.get("LC_COLLATE", planned))
+
+
+def _charset(locale: str) -> str:
+    """The same for `en_US.UTF-8` and `en_US.utf8`, which are the same locale."""
+    name, dot, charset = locale.partition(".")
+    return f"{name}{dot}{charset.lower().replace('-', '')}"
+
+
+# Environment and limits
+
+
+def _environment(plan: Plan) -> Iterator[Check[Seen]]:
+    for name, value in plan.system.environment.items():
+        yield from per_viewer(
+            plan,
+            id=f"environment.{name}",
+            title=f"{name} is set",
+            expected=f"{name}={value}",
+            why="Shiny Server hands nothing of its unit's environment to apps: they start without",
+            look=_variable(name, value),
+        )
+
+
+def _variable(name: str, planned: str) -> Callable[[RView], Look]:
+    def look(view: RView) -> Look:
+        actual = view.environment.get(name)
+        if actual == REDACTED:
+            return Look(ok=True, actual="set; the probe keeps its value to itself")
+        return Look(actual == planned, "not set" if actual is None else f"{name}={actual}")
+
+    return look
+
+
+def _limits(plan: Plan) -> Iterator[Check[Seen]]:
+    limits = plan.system.limits
+    kinds = (("nofile", "open files", limits.nofile), ("nproc", "processes", limits.nproc))
+    for name, words, planned in kinds:
+        if planned is not None:
+            yield from per_viewer(
+                plan,
+                id=f"limit.{name}",
+                title=f"at most {planned} {words}",
+                expected=f"ulimit for {words}: {planned}",
+                why="an app that opens a connection a user fails at the limit, in the busiest hour",
+                look=_limit(name, planned),
+            )
+
+
+def _limit(name: str, planned: int) -> Callable[[RView], Look]:
+    def look(view: RView) -> Look:
+        limit = view.limits.nofile if name == "nofile" else view.limits.nproc
+        if limit is None:
+            return Look(ok=False, actual="not seen")
+        soft = "unlimited" if limit.soft is None else str(limit.soft)
+        hard = "unlimited" if limit.hard is None else str(limit.hard)
+        return Look(limit.soft == planned, soft if soft == hard else f"{soft} (at most {hard})")
+
+    return look
+
+
+def _debian_packages(plan: Plan) -> Check[Seen]:
+    planned = planned_packages(plan)
+    return _check(
+        plan,
+        "correct.debian-packages",
+        f"all {len(planned)} planned Debian packages are installed",
+        ", ".join(planned),
+        "a library that is missing shows when the code path that needs it is first taken",
+        lambda seen: none_of(
+            (f"{name} is not" for name in planned if name not in seen.inspection.packages),
+            nothing="all installed",
+        ),
+    )

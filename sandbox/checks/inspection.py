@@ -1,0 +1,194 @@
+"""What checks need to know beyond the facts: read by one command, as root, in one round trip.
+
+The facts describe any machine, production included; this asks about what one plan names.
+"""
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from sandbox.plan import Plan
+
+WATCHED_FILES = (
+    "/var/lib/rstudio-server/secure-cookie-key",
+    "/etc/rstudio/secure-cookie-key",
+    "/etc/shiny-server/shiny-server.conf",
+    "/var/log/shiny-server",
+    "/var/log/shiny-server.log",
+    "/srv/shiny-server",
+    "/etc/R/Rprofile.site",
+    "/etc/R/Renviron.site",
+    "/etc/environment",
+    "/etc/sudoers",
+    "/etc/shadow",
+)
+"""Files whose owner and mode decide who can read a secret or change what others run."""
+
+_NO_SHELL = ("nologin", "false", "sync", "shutdown", "halt")
+
+_SCRIPT = """\
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+echo "@state"; systemctl is-system-running 2>&1
+echo "@failed"; systemctl list-units --failed --plain --no-legend --no-pager 2>&1
+echo "@files"; for file in @FILES@; do
+  if [ -e "$file" ]; then stat -L -c '%a %U %F|%n' -- "$file"; fi
+done
+echo "@packages"; if [ -n "@PACKAGES@" ]; then
+  dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\\n' -- @PACKAGES@ 2>/dev/null
+fi
+echo "@accounts"; awk -F : '
+  NR == FNR { password[$1] = $2 == "" ? "empty" : ($2 ~ /^[!*]/ ? "locked" : "set"); next }
+  { print $1 ":" $3 ":" $7 ":" ($2 == "" ? "empty" : ($1 in password ? password[$1] : "set")) }
+' /etc/shadow /etc/passwd
+# OMP_NUM_THREADS changes what nproc says; a container may see all of its host's memory in meminfo
+echo "@cpus"; env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc
+echo "@memory"; awk '$1 == "MemTotal:" { print $2 * 1024 }' /proc/meminfo
+for file in /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; do
+  if [ -r "$file" ]; then cat "$file"; fi
+done
+echo "@disk"; df -Pm / | tail -n 1
+echo "@inodes"; df -Pi / | tail -n 1
+echo "@end"
+"""
+
+
+@dataclass(frozen=True)
+class FileMode:
+    """Owner and mode of one file, symbolic links followed."""
+
+    path: str
+    mode: int
+    owner: str
+    kind: str
+
+    @property
+    def octal(self) -> str:
+        """As `ls` users say it: `0644`."""
+        return f"{self.mode:04o}"
+
+
+@dataclass(frozen=True)
+class Login:
+    """One line of /etc/passwd: service accounts too, which may have got a shell or a password."""
+
+    name: str
+    uid: int
+    shell: str
+    password: Literal["locked", "set", "empty"]
+
+    @property
+    def has_shell(self) -> bool:
+        """Whether a login gets anywhere."""
+        return self.shell.rsplit("/", 1)[-1] not in _NO_SHELL
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The answer."""
+
+    system_state: str
+    """As `systemctl is-system-running` says: running, degraded."""
+    failed_units: tuple[str, ...]
+    files: tuple[FileMode, ...]
+    """Of WATCHED_FILES, those that are there."""
+    packages: dict[str, str]
+    """Installed Debian packages, of those that the plan names, with versions."""
+    logins: tuple[Login, ...]
+    """Every account of the machine."""
+    cpus: int
+    """That a program may use."""
+    memory_mb: int
+    """That its programs may use together."""
+    disk_used_percent: int
+    disk_free_mb: int
+    inodes_used_percent: int | None
+    """None where the file system has no fixed number of them."""
+
+    def file(self, path: str) -> FileMode | None:
+        """One watched file, if it is there."""
+        return next((one for one in self.files if one.path == path), None)
+
+
+def script(plan: Plan) -> str:
+    """The shell script to run as root; every word from the plan is quoted."""
+    # Debian's package names cannot hold anything that a double-quoted shell string would read
+    return _SCRIPT.replace("@FILES@", shlex.join(WATCHED_FILES)).replace(
+        "@PACKAGES@", shlex.join(planned_packages(plan))
+    )
+
+
+def planned_packages(plan: Plan) -> tuple[str, ...]:
+    """The Debian packages that must be installed."""
+    return tuple(sorted({*plan.apt_packages, *plan.system.packages}))
+
+
+def parse(text: str) -> Inspection:
+    """Read the script's output.
+
+    Raises:
+        ValueError: it was cut off, or is something else.
+    """
+    parts = _sections(text)
+    if "end" not in parts:
+        raise ValueError(f"the machine's answer was cut off: {text[-200:]!r}")
+    used, free_mb = _df(parts["disk"])
+    inodes_used, _ = _df(parts["inodes"])
+    return Inspection(
+        system_state=(parts["state"] or ["unknown"])[0],
+        failed_units=tuple(line.split()[0] for line in parts["failed"]),
+        files=tuple(_files(parts["files"])),
+        packages=dict(_packages(parts["packages"])),
+        logins=tuple(_logins(parts["accounts"])),
+        cpus=int(parts["cpus"][0]),
+        memory_mb=min(int(line) for line in parts["memory"] if line.isdigit()) // 2**20,
+        disk_used_percent=used or 0,
+        disk_free_mb=free_mb,
+        inodes_used_percent=inodes_used,
+    )
+
+
+def _sections(text: str) -> dict[str, list[str]]:
+    parts: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in text.splitlines():
+        if re.fullmatch(r"@[a-z]+", line):
+            lines = parts.setdefault(line[1:], [])
+        elif line.strip():
+            lines.append(line.strip())
+    return parts
+
+
+def _files(lines: Iterable[str]) -> Iterator[FileMode]:
+    for line in lines:
+        about, _, path = line.partition("|")
+        mode, owner, kind = about.split(" ", 2)
+        yield FileMode(path, int(mode, 8), owner, kind)
+
+
+def _packages(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        status, name, version = (*line.split(), "", "")[:3]
+        if status == "installed":
+            yield name, version
+
+
+def _logins(lines: Iterable[str]) -> Iterator[Login]:
+    for line in lines:
+        name, uid, shell, state = line.split(":")
+        match state:
+            case "locked" | "set" | "empty":
+                yield Login(name, int(uid), shell, state)
+            case _:
+                raise ValueError(f"an account's line is {line!r}")
+
+
+def _df(lines: list[str]) -> tuple[int | None, int]:
+    fields = lines[0].split() if lines else []
+    if len(fields) < 6:  # noqa: PLR2004  (the columns of df -P)
+        raise ValueError(f"df answered {lines!r}")
+    percent = fields[-2].rstrip("%")
+    return int(percent) if percent.isdigit() else None, int(fields[-3]) if fields[
+        -3
+    ].isdigit() else 0

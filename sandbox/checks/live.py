@@ -1,0 +1,119 @@
+"""The two kinds of evidence: what was seen (facts and inspection), and the live machine itself."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from sandbox.checks.check import CannotLook
+from sandbox.checks.inspection import Inspection
+from sandbox.checks.shiny_page import ShinyPage
+from sandbox.checks.shiny_session import SessionOutcome, try_session
+from sandbox.checks.web import NoAnswer, Page, fetch
+from sandbox.probe.facts import Facts, RView
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was read from the machine before the checks began."""
+
+    facts: Facts
+    inspection: Inspection
+    own_key: str = ""
+    """Fingerprint of the key by which `sandbox` itself logs in; empty when unknown."""
+
+    def view(self, seen_by: str) -> RView:
+        """R as a login or as an app sees it.
+
+        Raises:
+            CannotLook: the probe did not get that far.
+        """
+        found = self.facts.r_view("shiny" if seen_by == "shiny" else "login")
+        if found is None:
+            reasons = "; ".join(f"{item.what}: {item.why}" for item in self.facts.not_seen)
+            raise CannotLook(f"the probe did not see R in a {seen_by} ({reasons or 'no R found'})")
+        return found
+
+
+class Machine(Protocol):
+    """What live checks may do: talk to the machine's web server, and run commands as root."""
+
+    def get(self, path: str, *, timeout_s: float = 30.0) -> Page:
+        """GET a path of the machine's Shiny Server.
+
+        Raises:
+            NoAnswer: refused, cut off, or not in time.
+        """
+        ...
+
+    def session(self, path: str, page: ShinyPage, *, timeout_s: float = 30.0) -> SessionOutcome:
+        """Try a Shiny session of the app at `path`."""
+        ...
+
+    def sudo(self, script: str) -> str:
+        """The output of a shell script, run as root.
+
+        Raises:
+            CannotLook: it failed; with its own words.
+        """
+        ...
+
+
+class Command(Protocol):
+    """The parts of testinfra's command result that are used here."""
+
+    rc: int
+    stdout: str
+    stderr: str
+
+
+_AS_ROOT = 'if [ "$(id -u)" = 0 ]; then sh -c %s; else sudo -n sh -c %s; fi'
+
+
+class LiveMachine:
+    """The real one, through testinfra's `host` and HTTP."""
+
+    def __init__(self, base_url: str, run: Callable[..., Command]) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._run = run
+
+    def get(self, path: str, *, timeout_s: float = 30.0) -> Page:
+        """GET a path of the machine's Shiny Server."""
+        return fetch(self._base_url + path, timeout_s=timeout_s)
+
+    def session(self, path: str, page: ShinyPage, *, timeout_s: float = 30.0) -> SessionOutcome:
+        """Try a Shiny session of the app at `path`."""
+        return try_session(self._base_url + path, page, timeout_s=timeout_s)
+
+    def sudo(self, script: str) -> str:
+        """The output of a shell script, run as root."""
+        # testinfra quotes what stands for %s
+        try:
+            done = self._run(_AS_ROOT, script, script)
+        except RuntimeError as error:
+            # How testinfra reports ssh's own failures
+            words = getattr(error.args[0] if error.args else None, "stderr", "").strip()
+            raise CannotLook(f"ssh to the machine failed: {words or 'it said nothing'}") from error
+        if done.rc != 0:
+            words = (done.stderr or done.stdout).strip()
+            raise CannotLook(f"a command on the machine failed ({done.rc}): {words[-300:]}")
+        return done.stdout
+
+
+def wait_for_page(
+    machine: Machine, path: str, accept: Callable[[Page], bool], *, timeout_s: float
+) -> tuple[bool, str]:
+    """Ask for `path` until an answer is accepted; False with the last answer at the deadline."""
+    deadline = time.monotonic() + timeout_s
+    last = "no answer"
+    while time.monotonic() < deadline:
+        try:
+            page = machine.get(path, timeout_s=max(0.5, deadline - time.monotonic()))
+        except NoAnswer as error:
+            last = str(error)
+        else:
+            if accept(page):
+                return True, ""
+            last = f"HTTP {page.status}"
+        time.sleep(0.1)
+    return False, last

@@ -1,0 +1,90 @@
+"""The pytest plugin that makes tests from the plan; `recorder` writes down what comes of them.
+
+Loaded by the runner alone, into a pytest process of its own (`-p sandbox.checks.plugin`). Fixtures
+for the suite and for a box's own test files: `plan`, `facts`, `url`, and testinfra's `host`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.checks import inspection
+from sandbox.checks.check import Check, Verify, require
+from sandbox.checks.live import LiveMachine, Machine, Seen
+from sandbox.checks.recorder import Recorder, note_actual
+from sandbox.checks.request import CheckRequest, ResultFolder
+from sandbox.plan import Plan
+from sandbox.probe.facts import Facts
+
+_REQUEST = pytest.StashKey[CheckRequest]()
+_INSPECTION = pytest.StashKey[inspection.Inspection]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The one option: where the request is, and where results go."""
+    parser.addoption("--sandbox-folder", type=Path, required=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the request."""
+    config.addinivalue_line("markers", "made_from_plan(checks_of): one test a check of the plan")
+    config.addinivalue_line("markers", "goal(name): the goal a test serves; correct when absent")
+    folder = ResultFolder(config.getoption("--sandbox-folder"))
+    config.stash[_REQUEST] = folder.read_request()
+    config.pluginmanager.register(Recorder(config.stash[_REQUEST], folder), "sandbox-recorder")
+
+
+# Fixtures
+
+
+@pytest.fixture(scope="session")
+def plan(request: pytest.FixtureRequest) -> Plan:
+    """The plan the machine was made from."""
+    return request.config.stash[_REQUEST].plan
+
+
+@pytest.fixture(scope="session")
+def facts(request: pytest.FixtureRequest) -> Facts:
+    """What the probe has just seen on the machine."""
+    return request.config.stash[_REQUEST].facts
+
+
+@pytest.fixture(scope="session")
+def url(request: pytest.FixtureRequest) -> str:
+    """`http://HOST:PORT` of Shiny Server, as reached from here; empty without one."""
+    return request.config.stash[_REQUEST].base_url
+
+
+@pytest.fixture(scope="module")
+def machine(host: Any, url: str) -> Machine:  # noqa: ANN401  (testinfra has no types)
+    """The live machine, as the suite's own checks use it."""
+    return LiveMachine(url, host.run)
+
+
+@pytest.fixture(scope="module")
+def seen(request: pytest.FixtureRequest, facts: Facts, machine: Machine) -> Seen:
+    """The facts and the inspection; the latter is asked for once a run."""
+    stash = request.config.stash
+    if _INSPECTION not in stash:
+        answer = machine.sudo(inspection.script(stash[_REQUEST].plan))
+        stash[_INSPECTION] = inspection.parse(answer)
+    return Seen(facts, stash[_INSPECTION], stash[_REQUEST].own_key)
+
+
+@pytest.fixture
+def verify(request: pytest.FixtureRequest) -> Verify:
+    """Look, fail when the statement does not hold, and keep what was found when it does."""
+
+    def look(check: Check[Any], evidence: object) -> None:
+        note_actual(request.node, require(check, evidence).actual)
+
+    return look
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test a check that the plan calls for."""
+    marker = metafunc.definition.get_closest_marker("made_from_plan")
+    if marker is not None:
+        checks = tuple(marker.args[0](metafunc.config.stash[_REQUEST].plan))
+        metafunc.parametrize("check", checks, ids=[check.id for check in checks])

@@ -1,0 +1,290 @@
+"""Goal correct, R's side: its version, libraries, options, and whether it can draw and compute."""
+
+from collections.abc import Callable, Iterator
+
+from sandbox.checks.check import CannotLook, Check, Look, equal, none_of
+from sandbox.checks.live import Seen
+from sandbox.checks.results import Goal
+from sandbox.checks.views import per_viewer
+from sandbox.plan import Plan
+from sandbox.probe.facts import REDACTED, RView
+from sandbox.spec.models import R
+
+OptionValue = bool | int | float | str
+
+_RNG = ("Mersenne-Twister", "Inversion", "Rejection")
+_OTHER_BLAS = ("openblas", "atlas", "mkl", "blis", "flexiblas")
+_SHOWN = 5
+
+
+def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
+    """What the facts tell."""
+    if plan.r is None:
+        return
+    yield from _versions(plan, plan.r)
+    yield from _numbers(plan, plan.r)
+    yield from _settings(plan, plan.r)
+    yield from _packages(plan, plan.r)
+    yield from _abilities(plan)
+
+
+def _versions(plan: Plan, r: R) -> Iterator[Check[Seen]]:
+    planned = r.version or plan.base.r_version
+    yield Check(
+        id="correct.r.one",
+        goal=Goal.CORRECT,
+        title="there is one R",
+        expected="one installation",
+        why="with two, a cron job and an app can run different ones, and nobody sees it",
+        look=_one_r,
+        fix=f"sandbox exec {plan.name} -- ls -l /usr/local/bin/R /opt/R",
+    )
+    yield from per_viewer(
+        plan,
+        id="r.version",
+        title=f"R is {planned}",
+        expected=planned,
+        why="R 3.6 changed sample(), R 4.0 stringsAsFactors: the same script, other results",
+        look=lambda view: Look(_is_version(view.version, planned), view.version),
+    )
+    yield from per_viewer(
+        plan,
+        id="r.startup",
+        title="R starts with its site files and says nothing",
+        expected="no error and no message before the first command",
+        why="an error in Rprofile.site stops every R on the machine, apps included",
+        look=_startup,
+    )
+
+
+def _one_r(seen: Seen) -> Look:
+    homes = [f"{one.version or 'broken'} in {one.home}" for one in seen.facts.r]
+    return Look(len(homes) == 1, "; ".join(homes) or "no R")
+
+
+def _is_version(actual: str, planned: str) -> bool:
+    return actual == planned or actual.startswith(f"{planned}.")
+
+
+def _startup(view: RView) -> Look:
+    if view.startup_error:
+        return Look(ok=False, actual=view.startup_error)
+    if said := view.startup_output.strip():
+        return Look(ok=False, actual=f"it says: {said[:300]}")
+    return Look(ok=True, actual="silent")
+
+
+# Numbers
+
+
+def _numbers(plan: Plan, r: R) -> Iterator[Check[Seen]]:
+    yield from per_viewer(
+        plan,
+        id="r.rng",
+        title="random numbers are drawn R's default way",
+        expected=", ".join(_RNG),
+        why="after RNGkind(sample.kind = 'Rounding') the same seed gives another sample",
+        look=lambda view: equal(view.rng_kind, _RNG, shown=", ".join(view.rng_kind)),
+    )
+    yield from per_viewer(
+        plan,
+        id="r.blas",
+        title=f"linear algebra is done by {r.blas}",
+        expected="OpenBLAS" if r.blas == "openblas" else "the reference BLAS",
+        why="another BLAS changes the last digits of a PCA and the time it takes tenfold",
+        look=lambda view: _blas(view, r.blas),
+    )
+
+
+def _blas(view: RView, planned: str) -> Look:
+    blas = view.external_software.get("BLAS") or view.la_library
+    if not blas:
+        raise CannotLook("R does not say which BLAS it uses")
+    found = next((name for name in _OTHER_BLAS if name in blas.lower()), "reference")
+    return Look(found == planned, blas)
+
+
+# Settings
+
+
+def _settings(plan: Plan, r: R) -> Iterator[Check[Seen]]:
+    for name, value in r.options.items():
+        yield from per_viewer(
+            plan,
+            id=f"r.option.{name}",
+            title=f"options({name}) is as planned",
+            expected=_as_r_says(value),
+            why="a default that differs (digits, scipen, OutDec) differs in every report",
+            look=_option(name, value),
+        )
+    for name, url in r.repos.items():
+        yield from per_viewer(
+            plan,
+            id=f"r.repo.{name}",
+            title=f"the repository {name} is as planned",
+            expected=url,
+            why="the same install.packages() from another repository brings another version",
+            look=_repository(name, url),
+        )
+
+
+def _option(name: str, planned: OptionValue) -> Callable[[RView], Look]:
+    def look(view: RView) -> Look:
+        actual = view.options.get(name)
+        if actual == REDACTED:
+            return Look(ok=True, actual="set; the probe keeps its value to itself")
+        if actual is None:
+            return Look(ok=False, actual="not set")
+        return Look(_same_value(actual, planned), actual)
+
+    return look
+
+
+def _as_r_says(value: OptionValue) -> str:
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
+
+
+def _same_value(actual: str, planned: OptionValue) -> bool:
+    if isinstance(planned, bool | str):
+        return actual == _as_r_says(planned)
+    try:
+        return float(actual) == float(_as_r_says(planned))
+    except ValueError:
+        return False
+
+
+def _repository(name: str, planned: str) -> Callable[[RView], Look]:
+    def look(view: RView) -> Look:
+        actual = view.repos.get(name)
+        same = actual is not None and actual.rstrip("/") == planned.rstrip("/")
+        return Look(same, actual or "not set")
+
+    return look
+
+
+# Packages
+
+
+def _packages(plan: Plan, r: R) -> Iterator[Check[Seen]]:
+    for name in r.packages.names:
+        yield Check(
+            id=f"correct.r.package.{name}",
+            goal=Goal.CORRECT,
+            title=f"the package {name} is there and loads",
+            expected=f"loadNamespace('{name}') works, logins and apps find the same version",
+            why="a package can be installed and yet not load, after an upgrade of what it links to",
+            look=_package(name),
+            fix=f"sandbox up {plan.name}",
+        )
+    yield from per_viewer(
+        plan,
+        id="r.packages.built",
+        title="every package was built for this R",
+        expected="built under the same major version, and none under a later R",
+        why="a library kept from another R loads until it crashes",
+        look=_built,
+    )
+    yield Check(
+        id="correct.r.shared-objects",
+        goal=Goal.CORRECT,
+        title="every shared object of R finds its libraries",
+        expected="none unresolved",
+        why="stringi and its libicu after a system upgrade: half of the tidyverse stops loading",
+        look=_objects,
+        fix=f"sandbox exec {plan.name} -- sudo apt-get install --reinstall PACKAGE (the library's)",
+    )
+
+
+def _package(name: str) -> Callable[[Seen], Look]:
+    def look(seen: Seen) -> Look:
+        views = [view for one in seen.facts.r for view in one.views]
+        found = {view.seen_by: view.package(name) for view in views}
+        versions = {one.version for one in found.values() if one is not None}
+        if not versions or None in found.values():
+            blind = [seen_by for seen_by, one in found.items() if one is None]
+            return Look(
+                ok=False, actual=f"not installed, as seen by {' and '.join(blind) or 'any R'}"
+            )
+        # The probe loads it once, in the kind of R that serves the users
+        tried = next((one for view in views for one in view.loads if one.name == name), None)
+        if tried is None:
+            raise CannotLook(f"the probe was not asked to load {name}")
+        if not tried.ok:
+            return Look(ok=False, actual=tried.error or "it does not load")
+        return Look(len(versions) == 1, f"{name} {' and '.join(sorted(versions))}")
+
+    return look
+
+
+def _built(view: RView) -> Look:
+    series = _series(view.version)
+    wrong = [
+        f"{one.name} {one.version} for R {one.built} in {one.library}"
+        for one in view.packages
+        if one.built and not _fits(one.built, series)
+    ]
+    if len(wrong) > _SHOWN:
+        wrong = [*wrong[:_SHOWN], f"and {len(wrong) - _SHOWN} more"]
+    return none_of(wrong, nothing=f"all {len(view.packages)}")
+
+
+def _series(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+
+
+def _fits(built: str, series: tuple[int, ...]) -> bool:
+    # Debian keeps packages of an earlier minor version as long as R's binary interface is the same
+    return _series(built)[:1] == series[:1] and _series(built) <= series
+
+
+def _objects(seen: Seen) -> Look:
+    found = seen.facts.unresolved_objects
+    if found is None:
+        raise CannotLook("the probe could not check shared objects")
+    broken = [f"{one.path} lacks {', '.join(one.missing)}" for one in found]
+    if len(broken) > _SHOWN:
+        broken = [*broken[:_SHOWN], f"and {len(broken) - _SHOWN} more"]
+    return none_of(broken)
+
+
+# Abilities
+
+
+def _abilities(plan: Plan) -> Iterator[Check[Seen]]:
+    yield from per_viewer(
+        plan,
+        id="r.plot",
+        title="a plot is drawn, with real letters",
+        expected="a PNG in which different letters look different",
+        why="without a font every label of every plot is a row of empty boxes, and nothing fails",
+        look=_plot,
+    )
+    yield from per_viewer(
+        plan,
+        id="r.tempdir",
+        title="programs may run in tempdir()",
+        expected="a script in tempdir() is executed",
+        why="with /tmp mounted noexec, packages do not install and callr does not start",
+        look=_tempdir,
+        fix=f"sandbox exec {plan.name} -- findmnt -T /tmp (shows the mount that says noexec)",
+    )
+
+
+def _plot(view: RView) -> Look:
+    found = view.graphics
+    if found.error or not found.png_written:
+        return Look(ok=False, actual=found.error or "nothing was written")
+    if found.real_glyphs is None:
+        raise CannotLook("the probe could not compare two plots")
+    return Look(
+        found.real_glyphs, "real letters" if found.real_glyphs else "boxes: no font is found"
+    )
+
+
+def _tempdir(view: RView) -> Look:
+    if view.tempdir_exec is None:
+        raise CannotLook("the probe could not try")
+    said = "executed" if view.tempdir_exec else "not executed"
+    return Look(view.tempdir_exec, f"{said} in {view.tempdir}")

@@ -1,0 +1,155 @@
+"""Goal snappy: pages within the box's budget, the machine as big as planned, room on its disk."""
+
+import statistics
+from collections.abc import Iterator
+
+from sandbox.checks.check import CannotLook, Check, Look, equal
+from sandbox.checks.live import Machine, Seen
+from sandbox.checks.results import Goal
+from sandbox.checks.up import describe, is_app_page
+from sandbox.checks.web import NoAnswer
+from sandbox.plan import Plan
+
+MEMORY_LEAST = 0.85
+"""A VM's kernel keeps some of its memory to itself."""
+MEMORY_MOST = 1.02
+DISK_USED_MOST_PERCENT = 90
+DISK_FREE_LEAST_MB = 512
+_WARM_TRIES = 3
+
+
+def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
+    """What the facts tell."""
+    yield Check(
+        id="snappy.cpus",
+        goal=Goal.SNAPPY,
+        title=f"the machine has {plan.machine.cpus} cpus",
+        expected=str(plan.machine.cpus),
+        why="R counts cpus to choose its number of workers: another number is another speed",
+        look=lambda seen: equal(seen.inspection.cpus, plan.machine.cpus),
+        fix=f"sandbox destroy {plan.name}, then sandbox up again",
+    )
+    yield Check(
+        id="snappy.memory",
+        goal=Goal.SNAPPY,
+        title=f"the machine has {plan.machine.memory_mb} MB of memory",
+        expected=f"{MEMORY_LEAST * plan.machine.memory_mb:.0f} to {plan.machine.memory_mb} MB",
+        why="an app that fits here and not in production is killed there, at the busiest hour",
+        look=lambda seen: _memory(seen, plan.machine.memory_mb),
+        fix=f"sandbox destroy {plan.name}, then sandbox up again",
+    )
+    yield Check(
+        id="snappy.disk",
+        goal=Goal.SNAPPY,
+        title="the disk is not nearly full",
+        expected=f"at most {DISK_USED_MOST_PERCENT} % used, {DISK_FREE_LEAST_MB} MB free",
+        why="on a full disk R cannot write to its tempdir, and every session fails at once",
+        look=_disk,
+        fix=f"sandbox exec {plan.name} -- sudo du -xh --max-depth=2 / (shows what takes the room)",
+    )
+
+
+def live_checks(plan: Plan) -> Iterator[Check[Machine]]:
+    """What only a stopwatch tells."""
+    for app in plan.apps if plan.has_shiny else ():
+        yield _warm(plan, app.name)
+        yield _first(plan, app.name)
+
+
+def _memory(seen: Seen, planned_mb: int) -> Look:
+    actual_mb = seen.inspection.memory_mb
+    fits = MEMORY_LEAST * planned_mb <= actual_mb <= MEMORY_MOST * planned_mb
+    return Look(fits, f"{actual_mb} MB")
+
+
+def _disk(seen: Seen) -> Look:
+    found = seen.inspection
+    inodes = found.inodes_used_percent or 0
+    ok = (
+        max(found.disk_used_percent, inodes) <= DISK_USED_MOST_PERCENT
+        and found.disk_free_mb >= DISK_FREE_LEAST_MB
+    )
+    of_inodes = f", {inodes} % of its inodes" if found.inodes_used_percent is not None else ""
+    return Look(ok, f"{found.disk_used_percent} % used{of_inodes}, {found.disk_free_mb} MB free")
+
+
+def _warm(plan: Plan, app: str) -> Check[Machine]:
+    budget_s = plan.budget.warm_page_s
+
+    def look(machine: Machine) -> Look:
+        # The first answer may have started the worker: it is not counted
+        times_s = [_timed(machine, app) for _ in range(_WARM_TRIES + 1)][1:]
+        median_s = statistics.median(times_s)
+        return Look(median_s <= budget_s, f"{median_s:.2f} s (median of {_WARM_TRIES})")
+
+    return Check(
+        id=f"snappy.warm-page.{app}",
+        goal=Goal.SNAPPY,
+        title=f"the page of {app} comes fast",
+        expected=f"within {budget_s:g} s, its R process running",
+        why="this is the wait that every user has on every visit",
+        look=look,
+        fix="profile the app (profvis), or raise checks.budget.warm_page_s in the box",
+    )
+
+
+# Shiny Server starts R through `su`, which may put it into a session outside the service's control
+# group: a worker is known by the script that it runs
+_END_WORKERS = """\
+set -eu
+workers() {
+  for folder in /proc/[0-9]*; do
+    pid=${folder#/proc/}
+    # By its name first: the shell that runs this has the same words on its command line
+    [ "$(cat "$folder/comm" 2>/dev/null || true)" = R ] || continue
+    case $(tr '\\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null || true) in
+      *SockJSAdapter.R*) printf '%s ' "$pid" ;;
+    esac
+  done
+}
+first=$(workers)
+for pid in $first; do kill -KILL "$pid" 2>/dev/null || true; done
+for again in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  left=
+  for pid in $first; do if [ -e "/proc/$pid" ]; then left="$left $pid"; fi; done
+  if [ -z "$left" ]; then break; fi
+  sleep 0.1
+done
+if [ -n "$left" ]; then echo "still running:$left" >&2; exit 1; fi
+echo "ended: $first"
+"""
+
+
+def _first(plan: Plan, app: str) -> Check[Machine]:
+    budget_s = plan.budget.first_page_s
+
+    def look(machine: Machine) -> Look:
+        _timed(machine, app)
+        ended = machine.sudo(_END_WORKERS).removeprefix("ended:").split()
+        if not ended:
+            raise CannotLook(
+                "no R process of Shiny Server was found to end: this would time a warm page"
+            )
+        elapsed_s = _timed(machine, app)
+        return Look(elapsed_s <= budget_s, f"{elapsed_s:.2f} s")
+
+    return Check(
+        id=f"snappy.first-page.{app}",
+        goal=Goal.SNAPPY,
+        title=f"the first page of {app} comes in time",
+        expected=f"within {budget_s:g} s, its R process just ended",
+        why="the first visitor of the morning pays for starting R and loading the packages",
+        look=look,
+        fix="load less at the app's start, or raise checks.budget.first_page_s in the box",
+        order=1,
+    )
+
+
+def _timed(machine: Machine, app: str) -> float:
+    try:
+        page = machine.get(f"/{app}/", timeout_s=60)
+    except NoAnswer as error:
+        raise CannotLook(f"the page does not come at all: {error}") from error
+    if not is_app_page(page):
+        raise CannotLook(f"no page to time: {describe(page)}")
+    return page.elapsed_s

@@ -1,0 +1,12 @@
+"""Goal correct: the machine is what the box says, and gives right answers."""
+
+import pytest
+
+from sandbox.checks import correct
+from sandbox.checks.check import Check, Verify
+from sandbox.checks.live import Seen
+
+
+@pytest.mark.made_from_plan.with_args(correct.seen_checks)
+def test_seen(check: Check[Seen], seen: Seen, verify: Verify) -> None:
+    verify(check, seen)

@@ -1,0 +1,222 @@
+"""Goal up: services run, answer with their real page, start sessions, and come back when killed."""
+
+import time
+from collections.abc import Iterator
+
+from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt, equal
+from sandbox.checks.live import Machine, Seen, wait_for_page
+from sandbox.checks.results import Goal
+from sandbox.checks.shiny_page import is_document, is_shiny, read_page, title_of
+from sandbox.checks.web import NoAnswer, Page
+from sandbox.plan import Plan
+
+RESTART_TIMEOUT_S = 30.0
+_OK = 200
+
+
+def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
+    """What the facts tell."""
+    yield Check(
+        id="up.system",
+        goal=Goal.UP,
+        title="systemd has no failed unit",
+        expected="running",
+        why="a failed unit is an outage that has begun: what it should do is not done",
+        look=_system_state,
+        fix=f"sandbox exec {plan.name} -- systemctl --failed",
+    )
+    for unit in services(plan):
+        yield from _service(plan, unit)
+
+
+def live_checks(plan: Plan) -> Iterator[Check[Machine]]:
+    """What only asking the machine tells."""
+    if not plan.has_shiny:
+        return
+    for app in plan.apps:
+        yield _page(plan, app.name)
+        yield _session(plan, app.name)
+    if not plan.apps:
+        yield Check(
+            id="up.ping",
+            goal=Goal.UP,
+            title="Shiny Server answers",
+            expected="HTTP 200 from /ping (the box has no app whose page could be asked for)",
+            why="a service can be active in systemd and yet answer nobody",
+            look=_ping,
+            fix=f"sandbox logs {plan.name}",
+        )
+    yield Check(
+        id="up.restart.shiny-server",
+        goal=Goal.UP,
+        title="Shiny Server comes back after it is killed",
+        expected=f"a new process serves the page within {RESTART_TIMEOUT_S:g} s after SIGKILL",
+        why=(
+            "Debian's unit has no Restart=: one crash, or one visit of the kernel's out-of-memory"
+            " killer, and every app is down until somebody notices"
+        ),
+        look=_Restart(f"/{plan.apps[0].name}/" if plan.apps else "/ping"),
+        fix=f"sandbox up {plan.name} (sets Restart= for the unit)",
+        order=2,
+    )
+
+
+def services(plan: Plan) -> tuple[str, ...]:
+    """The units that the plan needs."""
+    return ("ssh", "shiny-server") if plan.has_shiny else ("ssh",)
+
+
+def is_app_page(page: Page) -> bool:
+    """Whether this is an app's own page: not an error page, an index of a folder, or a greeting."""
+    html = page.content_type.startswith("text/html")
+    return page.status == _OK and html and (is_shiny(page.body) or is_document(page.body))
+
+
+def describe(page: Page) -> str:
+    """An answer in a few words."""
+    title = title_of(page.body)
+    return f"HTTP {page.status}, {f'“{title}”' if title else page.content_type or 'no content'}"
+
+
+def _system_state(seen: Seen) -> Look:
+    failed = seen.inspection.failed_units
+    state = seen.inspection.system_state
+    # `starting` has an end; what is not failed then is judged by the other checks
+    ok = state in {"running", "starting"} and not failed
+    return Look(ok, f"{state}: {', '.join(failed)}" if failed else state)
+
+
+def _service(plan: Plan, unit: str) -> Iterator[Check[Seen]]:
+    def running(seen: Seen) -> Look:
+        found = seen.facts.service(unit)
+        if seen.facts.services is None:
+            raise CannotLook("the probe saw no services: systemd does not answer")
+        if found is None:
+            return Look(ok=False, actual="there is no such service")
+        is_ok = found.active == "active" and found.sub == "running" and found.load == "loaded"
+        return Look(is_ok, f"{found.load}, {found.active} ({found.sub})")
+
+    def enabled(seen: Seen) -> Look:
+        found = seen.facts.service(unit)
+        return equal(found.enabled if found else "there is no such service", "enabled")
+
+    yield Check(
+        id=f"up.service.{unit}",
+        goal=Goal.UP,
+        title=f"{unit} is running",
+        expected="loaded, active (running)",
+        why="what does not run serves nobody",
+        look=running,
+        fix=f"sandbox exec {plan.name} -- sudo systemctl start {unit}",
+    )
+    yield Check(
+        id=f"up.enabled.{unit}",
+        goal=Goal.UP,
+        title=f"{unit} starts with the machine",
+        expected="enabled",
+        why="a service started by hand is gone after the next reboot, often weeks later",
+        look=enabled,
+        fix=f"sandbox exec {plan.name} -- sudo systemctl enable {unit}",
+    )
+
+
+def _page(plan: Plan, app: str) -> Check[Machine]:
+    def look(machine: Machine) -> Look:
+        try:
+            page = machine.get(f"/{app}/")
+        except NoAnswer as error:
+            return Look(ok=False, actual=f"no answer: {error}")
+        return Look(is_app_page(page), describe(page))
+
+    return Check(
+        id=f"up.page.{app}",
+        goal=Goal.UP,
+        title=f"the app {app} serves its page",
+        expected=f"HTTP 200 and the app's own HTML at /{app}/",
+        why=(
+            "Debian's Shiny Server answers 200 on /ping while every app is a 404: that it lives is"
+            " no proof that it serves"
+        ),
+        look=look,
+        fix=f"sandbox logs {plan.name}",
+    )
+
+
+def _session(plan: Plan, app: str) -> Check[Machine]:
+    path = f"/{app}/"
+
+    def look(machine: Machine) -> Look:
+        try:
+            page = machine.get(path)
+        except NoAnswer as error:
+            return Look(ok=False, actual=f"no answer: {error}")
+        if page.status == _OK and is_document(page.body) and not is_shiny(page.body):
+            raise NothingToLookAt(f"{path} is a document that needs no session")
+        if not is_app_page(page):
+            return Look(ok=False, actual=describe(page))
+        outcome = machine.session(path, read_page(page.body))
+        return Look(outcome.ok, outcome.summary)
+
+    return Check(
+        id=f"up.session.{app}",
+        goal=Goal.UP,
+        title=f"the app {app} starts a session and computes an output",
+        expected="a session over SockJS in which an output gets its value",
+        why=(
+            "the page comes from the app's ui alone: an app whose server function fails serves its"
+            " page with 200 and greys out in front of every user"
+        ),
+        look=look,
+        fix=f"sandbox logs {plan.name}",
+    )
+
+
+def _ping(machine: Machine) -> Look:
+    try:
+        page = machine.get("/ping")
+    except NoAnswer as error:
+        return Look(ok=False, actual=f"no answer: {error}")
+    return Look(page.status == _OK and page.body.strip() == "OK", describe(page))
+
+
+_KILL = """\
+set -eu
+pid=$(systemctl show -p MainPID --value shiny-server.service)
+[ "$pid" -gt 0 ] && kill -KILL "$pid"
+# Until it is gone, the old process could still answer
+while [ -e "/proc/$pid" ]; do sleep 0.05; done
+echo "$pid"
+"""
+_MAIN_PID = "systemctl show -p MainPID --value shiny-server.service"
+
+
+class _Restart:
+    """Kill the main process; a new one must serve the page again, by itself."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __call__(self, machine: Machine) -> Look:
+        before = machine.sudo(f"{_MAIN_PID}").strip()
+        if before in {"", "0"}:
+            return Look(ok=False, actual="it does not run, so there is nothing to kill")
+        machine.sudo(_KILL)
+        started = time.monotonic()
+        back, last = wait_for_page(machine, self._path, self._accept, timeout_s=RESTART_TIMEOUT_S)
+        elapsed_s = time.monotonic() - started
+        after = machine.sudo(_MAIN_PID).strip()
+        if not back:
+            # Whatever was found, the machine must not be left dead by a check
+            machine.sudo("systemctl start shiny-server.service")
+            return Look(
+                ok=False,
+                actual=f"no page for {RESTART_TIMEOUT_S:g} s ({last}); started again by hand",
+            )
+        if after in {before, "", "0"}:
+            return Look(
+                ok=False, actual=f"the page is served by something else (main process {after})"
+            )
+        return Look(ok=True, actual=f"served again after {elapsed_s:.1f} s by process {after}")
+
+    def _accept(self, page: Page) -> bool:
+        return is_app_page(page) or (self._path == "/ping" and page.status == _OK)

@@ -1,0 +1,81 @@
+"""The command that verifies: check."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sandbox.cli.console import Progress, say
+from sandbox.cli.settings import NameArgument, context
+from sandbox.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from sandbox.checks.results import CheckReport, Goal
+
+
+def check(
+    name: NameArgument,
+    *,
+    goal: Annotated[
+        list[str] | None,
+        typer.Option("--goal", help="Only this goal: up, safe, correct, snappy. Can be repeated."),
+    ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="Leave out what ends processes: restart after a kill, first page."
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", help="Also write JUnit XML to this file.")
+    ] = None,
+) -> None:
+    """Verify that a running sandbox is what its box says: up, safe, correct, snappy.
+
+    It also ends the Shiny Server and the apps' R processes for a moment, to see them come back:
+    with people at work on the machine, say --quick. Exit status 1 when a check fails.
+
+    sandbox check shiny
+
+    sandbox check shiny --goal up --goal safe --junit checks.xml
+    """
+    from sandbox.cli.check_table import render_report
+    from sandbox.workflows.check import check as run_check
+
+    goals = _goals(goal or [])
+    if junit is not None and not junit.absolute().parent.is_dir():
+        raise UsageError(f"the folder of {junit} is not there")
+    with Progress() as progress:
+        report = run_check(name, context=context(progress), goals=goals, quick=quick)
+    if junit is not None:
+        _write_junit(junit, report)
+    typer.echo(report.to_json() if as_json else render_report(report))
+    if not report.ok:
+        raise typer.Exit(ExitCode.FAILED_CHECKS)
+
+
+def _goals(words: list[str]) -> "tuple[Goal, ...]":
+    from sandbox.checks.results import Goal
+
+    known = [goal.value for goal in Goal]
+    for word in words:
+        if word not in known:
+            raise UsageError(f"there is no goal `{word}`", hint=f"one of: {', '.join(known)}")
+    # Each once, in the order of the goals
+    return tuple(goal for goal in Goal if goal.value in words)
+
+
+def _write_junit(path: Path, report: "CheckReport") -> None:
+    from sandbox.report.junit import render
+
+    try:
+        path.write_text(render(report), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    say(f"wrote {path}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command("check")(check)
