@@ -1,0 +1,93 @@
+"""Tells in plain lines what a playbook does, and writes what came of it to a file.
+
+Never shows a module's arguments or a file's content: they may hold what a box keeps secret.
+"""
+
+import json
+import os
+import time
+
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: sandbox_events
+type: stdout
+short_description: plain lines, and a summary as JSON
+description:
+  - One line for each task that did something, and for each that failed.
+options: {}
+"""
+
+# Results longer than this go on in the log of the machine itself
+_LONGEST = 20000
+
+
+class CallbackModule(CallbackBase):
+    """The one callback of `sandbox`; the summary goes to the file that SANDBOX_SUMMARY names."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "sandbox_events"
+
+    def __init__(self):
+        super().__init__()
+        self._summary = {"ok": 0, "changed": [], "failures": [], "finished": False, "tasks": []}
+        self._started = 0.0
+
+    def v2_playbook_on_task_start(self, task, is_conditional):
+        self._started = time.monotonic()
+
+    def v2_playbook_on_handler_task_start(self, task):
+        self._started = time.monotonic()
+
+    def v2_runner_on_ok(self, result):
+        name, elapsed_s = _name(result), time.monotonic() - self._started
+        changed = bool(result.result.get("changed"))
+        self._summary["ok"] += 1
+        self._summary["tasks"].append([name, round(elapsed_s, 3)])
+        if changed:
+            self._summary["changed"].append(name)
+        self._display.display(f"{name}: {'changed' if changed else 'ok'} ({elapsed_s:.1f} s)")
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        if not ignore_errors:
+            self._failed(result, "failed")
+
+    def v2_runner_on_unreachable(self, result):
+        self._failed(result, "unreachable")
+
+    def v2_playbook_on_stats(self, stats):
+        self._summary["finished"] = not self._summary["failures"]
+        self._write()
+
+    def _failed(self, result, kind):
+        found = result.result
+        items = [item for item in found.get("results") or [] if item.get("failed")]
+        for item in items or [found]:
+            failure = {"task": _name(result), "kind": kind, **_words(item)}
+            self._summary["failures"].append(failure)
+            self._display.display(f"{failure['task']}: {kind}")
+            for key in ("item", "msg", "stderr", "stdout"):
+                if failure[key]:
+                    self._display.display(failure[key])
+        self._write()
+
+    def _write(self):
+        path = os.environ.get("SANDBOX_SUMMARY")
+        if path:
+            with open(f"{path}.new", "w", encoding="utf-8") as file:
+                json.dump(self._summary, file)
+            os.replace(f"{path}.new", path)
+
+
+def _name(result):
+    return str(result.task.get_name())
+
+
+def _words(found):
+    """What a person wants to read of a failed result."""
+    words = {"item": str(found.get("_ansible_item_label") or "")}
+    for key in ("msg", "stderr", "stdout"):
+        text = str(found.get(key) or found.get(f"module_{key}") or "")
+        words[key] = text if len(text) <= _LONGEST else text[-_LONGEST:]
+    return words

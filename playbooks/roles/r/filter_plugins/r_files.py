@@ -1,0 +1,69 @@
+"""Values as R itself reads them: in R code, and in Renviron files."""
+
+import math
+import re
+
+# What R's own ${NAME-default} can carry; other values are set whatever the environment has
+_PLAIN = re.compile(r"[A-Za-z0-9_.,:/+%@-]+")
+
+
+def r_literal(value):
+    """`value` as R code: TRUE, 7, "text".
+
+    ASCII only: a string with \\u escapes means the same in every locale that R may start in.
+    """
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return repr(value)
+        return "NaN" if math.isnan(value) else ("Inf" if value > 0 else "-Inf")
+    return '"' + "".join(_r_character(character) for character in str(value)) + '"'
+
+
+def _r_character(character):
+    code = ord(character)
+    if character in '"\\':
+        return "\\" + character
+    if 0x20 <= code < 0x7F:
+        return character
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def renviron(environment):
+    """Lines for Renviron.site, each value exact after R's expansion of ${...} and removal of quotes.
+
+    A plain value gives way to one that the session has already; R would take the quotes out of such
+    a value, so others are always set.
+    """
+    lines = []
+    for name, value in sorted(environment.items()):
+        value = str(value)
+        if _PLAIN.fullmatch(value):
+            lines.append(f"{name}=${{{name}-{value}}}")
+        else:
+            lines.append(f"{name}={_renviron_quoted(value)}")
+    return "\n".join(lines)
+
+
+def _renviron_quoted(value):
+    pieces = []
+    # Inside '...' a backslash may eat the closing quote, `'` ends it, and ${ is expanded even there
+    for piece in re.findall(r"\\+|'|\$|[^\\'$]+", value):
+        if piece[0] == "\\":
+            pieces.append(piece + "\\")
+        elif piece == "'":
+            pieces.append("\"'\"")
+        else:
+            pieces.append(f"'{piece}'")
+    return "".join(pieces) or "''"
+
+
+class FilterModule:
+    """Found by Ansible."""
+
+    def filters(self):
+        """Name to function."""
+        return {"r_literal": r_literal, "renviron": renviron}

@@ -1,0 +1,242 @@
+"""Turn a bare machine into what its plan says: the bootstrap script, then Ansible.
+
+Ansible runs as the program that stands beside this Python, with a configuration, home and inventory
+in the instance's folder: nothing of the user's own Ansible is read or written.
+"""
+
+import json
+import os
+import shlex
+import sys
+import tarfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.errors import CommandError, ProvisionError
+from sandbox.events import Listener, StepOutput, step
+from sandbox.paths import data_dir
+from sandbox.plan import Plan, PlannedApp
+from sandbox.provision_errors import explained, explained_bootstrap, read_summary
+from sandbox.render import archive_path, not_templates, provision_vars, render_bootstrap
+from sandbox.run import run
+from sandbox.ssh import SshTarget
+
+BOOTSTRAP_TIMEOUT_S = 900.0
+PROVISION_TIMEOUT_S = 3600.0
+
+
+@dataclass(frozen=True)
+class ProvisionResult:
+    """What a playbook run came to."""
+
+    changed: int
+    ok: int
+    changed_tasks: tuple[str, ...]
+    elapsed_s: float
+
+
+def log_path(folder: Path) -> Path:
+    """Where the full output of bootstrap and Ansible is."""
+    return folder / "logs" / "provision.log"
+
+
+def bootstrap(
+    plan: Plan,
+    target: SshTarget,
+    folder: Path,
+    listener: Listener,
+    *,
+    timeout_s: float = BOOTSTRAP_TIMEOUT_S,
+) -> None:
+    """Bring the machine to where Ansible can work; quick when it is there already.
+
+    Raises:
+        BoxError: a certificate of the plan cannot be read.
+        ProvisionError: the package mirror cannot be reached, the disk is full, ...; with a hint.
+    """
+    script = render_bootstrap(plan)
+    _write(folder / "bootstrap.sh", script)
+    with step(listener, plan.name, "bootstrap"):
+        try:
+            target.run(
+                ("sudo", "-n", "sh", "-s"),
+                timeout_s=timeout_s,
+                stdin=script,
+                log=log_path(folder),
+                on_line=_relay(listener, plan.name),
+            )
+        except CommandError as error:
+            raise explained_bootstrap(error, log_path(folder)) from error
+
+
+def provision(
+    plan: Plan,
+    target: SshTarget,
+    folder: Path,
+    listener: Listener,
+    *,
+    timeout_s: float = PROVISION_TIMEOUT_S,
+) -> ProvisionResult:
+    """Run `playbooks/site.yml` on the machine. A second run finds nothing to change.
+
+    Raises:
+        ProvisionError: a task failed; names the task, with its own words and a hint.
+    """
+    for app in plan.apps:
+        _pack(app, archive_path(folder, app.name))
+    home = folder / "ansible"
+    variables = provision_vars(plan, folder).for_ansible()
+    _write(home / "vars.json", variables)
+    with step(listener, plan.name, "provision") as note:
+        result = play(
+            data_dir("playbooks") / "site.yml",
+            target,
+            home,
+            extra=("-e", f"@{home / 'vars.json'}"),
+            log=log_path(folder),
+            on_line=_relay(listener, plan.name),
+            timeout_s=timeout_s,
+        )
+        note.text = f"{result.changed} of {result.ok} tasks changed something"
+    return result
+
+
+def play(
+    playbook: Path,
+    target: SshTarget,
+    home: Path,
+    *,
+    extra: Sequence[str],
+    log: Path,
+    on_line: Callable[[str], None] | None = None,
+    timeout_s: float,
+) -> ProvisionResult:
+    """Run a playbook of ours on `target`; Ansible's own files go to `home`.
+
+    Raises:
+        ProvisionError: it failed, or did not end within `timeout_s`.
+    """
+    summary_path = home / "summary.json"
+    summary_path.unlink(missing_ok=True)
+    _write(home / "ansible.cfg", _configuration(home))
+    _write(home / "inventory.json", _inventory(target))
+    clean, inventory = _clean_environment(home, summary_path), home / "inventory.json"
+    argv = (*clean, str(_program()), "-i", str(inventory), *extra, str(playbook))
+    try:
+        done = run(argv, timeout_s=timeout_s, cwd=home, log=log, on_line=on_line)
+    except CommandError as error:
+        raise explained(error, read_summary(summary_path), log) from error
+    summary = read_summary(summary_path)
+    if not summary.finished:
+        raise ProvisionError(
+            "Ansible ended without saying what came of it",
+            details=done.stderr or done.stdout,
+            hint=f"the full log: {log}",
+        )
+    return ProvisionResult(
+        changed=len(summary.changed),
+        ok=summary.ok,
+        changed_tasks=summary.changed,
+        elapsed_s=done.elapsed_s,
+    )
+
+
+def _program() -> Path:
+    """The ansible-playbook that was installed with us, not one that happens to be on the PATH."""
+    return Path(sys.executable).with_name("ansible-playbook")
+
+
+def _clean_environment(home: Path, summary: Path) -> tuple[str, ...]:
+    """`env` and its arguments: settings of the user's own would win over our configuration."""
+    forget = [word for name in os.environ if name.startswith("ANSIBLE_") for word in ("-u", name)]
+    ours = {
+        "ANSIBLE_CONFIG": home / "ansible.cfg",
+        "ANSIBLE_HOME": home / "home",
+        "SANDBOX_SUMMARY": summary,
+        # Ansible refuses to start where text is not UTF-8
+        "LC_ALL": "C.UTF-8",
+        "LANGUAGE": "C",
+    }
+    return ("env", *forget, *(f"{name}={value}" for name, value in ours.items()))
+
+
+def _configuration(home: Path) -> str:
+    playbooks = data_dir("playbooks")
+    return f"""\
+# Written by sandbox for its own runs of Ansible
+[defaults]
+callback_plugins = {playbooks / "callback_plugins"}
+stdout_callback = sandbox_events
+roles_path = {playbooks / "roles"}
+collections_path = {home / "collections"}
+collections_scan_sys_path = False
+local_tmp = {home / "tmp"}
+remote_tmp = /tmp
+interpreter_python = /usr/bin/python3
+gathering = explicit
+retry_files_enabled = False
+[ssh_connection]
+# Who, where, which key and the shared connection are all in our ssh_config
+ssh_args =
+pipelining = True
+# Needs no sftp server on the machine
+transfer_method = piped
+retries = 2
+"""
+
+
+def _inventory(target: SshTarget) -> str:
+    options = f"-F {shlex.quote(str(target.config))}" if target.config is not None else ""
+    host = {"ansible_ssh_common_args": not_templates(options)}
+    return json.dumps({"all": {"hosts": {target.host: host}}}, indent=1) + "\n"
+
+
+def _relay(listener: Listener, name: str) -> Callable[[str], None]:
+    def relay(line: str) -> None:
+        if line.strip():
+            listener(StepOutput(name, line))
+
+    return relay
+
+
+def _write(path: Path, content: str) -> None:
+    """Write a file that only the user may read: variables may hold what a box keeps secret."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600)
+    fresh.write_text(content)
+    fresh.rename(path)
+
+
+def _pack(app: PlannedApp, archive: Path) -> None:
+    """Put the app's files into a tar file; links stay links, so nothing outside of it gets in.
+
+    Raises:
+        ProvisionError: a file of it cannot be read.
+    """
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    fresh = archive.with_name(f"{archive.name}.new")
+    try:
+        with tarfile.open(fresh, "w") as tar:
+            for path in sorted(app.path.rglob("*")):
+                tar.add(path, path.relative_to(app.path), recursive=False, filter=_readable)
+    except OSError as error:
+        raise ProvisionError(
+            f"the app {app.name} cannot be read: {error.strerror}",
+            details=str(error.filename or app.path),
+            hint="see who may read it: ls -l",
+        ) from error
+    fresh.rename(archive)
+
+
+def _readable(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """Owned by root and readable for the account that apps run as; sockets and devices stay out."""
+    if not (member.isfile() or member.isdir() or member.issym()):
+        return None
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    executable = member.isdir() or member.mode & 0o111
+    member.mode = 0o755 if executable else 0o644
+    return member

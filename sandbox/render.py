@@ -1,0 +1,282 @@
+"""A plan becomes files: the one Jinja environment, its quoting filters, and Ansible's variables.
+
+Text of a box passes a filter for the language it is put into, and is never pasted as it is. What
+Ansible is given is data: every string is marked so that it is not taken for a template.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import BaseModel, ConfigDict
+
+from sandbox.errors import BoxError
+from sandbox.paths import data_dir
+from sandbox.plan import Plan
+
+LOGIN_USER = "sandbox"
+"""The account that ssh and Ansible come in with."""
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+# YAML takes some of these for line breaks and forbids the others outside of escapes
+_YAML_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_RUBY_PLAIN = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
+
+
+def sh(value: str) -> str:
+    """One word of a POSIX shell, whatever is in it.
+
+    Raises:
+        BoxError: it holds a NUL, which no shell word can.
+    """
+    if "\0" in value:
+        raise BoxError(f"a NUL byte cannot be passed to a shell: {value!r}")
+    return shlex.quote(value)
+
+
+def ruby(value: Json) -> str:
+    """A Ruby literal that nothing is interpolated into."""
+    match value:
+        case None:
+            literal = "nil"
+        case bool():
+            literal = str(value).lower()
+        case int() | float():
+            literal = repr(value)
+        case list():
+            literal = f"[{', '.join(ruby(item) for item in value)}]"
+        case dict():
+            pairs = (f"{ruby(key)} => {ruby(item)}" for key, item in value.items())
+            literal = f"{{{', '.join(pairs)}}}"
+        case str() if _RUBY_PLAIN.fullmatch(value):
+            # Between single quotes only these two mean anything
+            literal = "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        case _:
+            literal = '"' + "".join(_ruby_character(character) for character in value) + '"'
+    return literal
+
+
+def _ruby_character(character: str) -> str:
+    code = ord(character)
+    if re.fullmatch(r"[A-Za-z0-9 _./:,=-]", character):
+        return character
+    if 0xD800 <= code <= 0xDFFF:  # noqa: PLR2004  (a byte that was not UTF-8, as Python keeps it)
+        return f"\\x{code & 0xFF:02X}"
+    return f"\\u{{{code:X}}}"
+
+
+def yaml(value: Json) -> str:
+    """A value that YAML and JSON read alike, on one line."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return _YAML_ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+@cache
+def environment() -> Environment:
+    """The one Jinja environment: an undefined name is an error, and nothing is escaped for HTML."""
+    made = Environment(
+        loader=FileSystemLoader(data_dir("templates")),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701  (shell and Ruby, not HTML; each value passes a filter)
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters.update(sh=sh, ruby=ruby, yaml=yaml, json=yaml)
+    return made
+
+
+@dataclass(frozen=True)
+class RenderedFile:
+    """A file as it would be written into an instance's folder."""
+
+    path: Path
+    """Relative to that folder."""
+    content: str
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A CA certificate that the machine trusts."""
+
+    name: str
+    """Its file name on the machine."""
+    pem: str
+
+
+class AppVars(BaseModel):
+    """One app, as the role `apps` wants it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    release: str
+    """12 hex digits of the fingerprint: a changed app is a new release."""
+    archive: str
+    """The tar file on this host."""
+
+
+class UserVars(BaseModel):
+    """One account, as the role `users` wants it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    groups: tuple[str, ...]
+    sudo: bool
+    ssh_keys: tuple[str, ...]
+
+
+class ProvisionVars(BaseModel):
+    """What `playbooks/site.yml` is told; each name is documented in its role's defaults."""
+
+    model_config = ConfigDict(frozen=True)
+
+    system_packages: tuple[str, ...]
+    system_timezone: str
+    system_locale: str
+    system_environment: dict[str, str]
+    system_limit_nofile: int | None
+    system_limit_nproc: int | None
+    r_wanted: bool
+    r_version: str | None
+    r_blas: str
+    r_options: dict[str, bool | int | float | str]
+    r_repos: dict[str, str]
+    r_environment: dict[str, str]
+    r_packages_names: tuple[str, ...]
+    shiny_server_wanted: bool
+    shiny_server_port: int
+    shiny_server_limit_nofile: int | None
+    apps_list: tuple[AppVars, ...]
+    users_list: tuple[UserVars, ...]
+    users_login: str
+
+    def for_ansible(self) -> str:
+        """JSON for `-e @FILE` in which every string is marked as text that is no template."""
+        return json.dumps(not_templates(self.model_dump(mode="json")), indent=1) + "\n"
+
+
+def not_templates(value: Json) -> Json:
+    """`value` with each string as Ansible's JSON says "never a template".
+
+    Ansible takes strings of extra vars for Jinja otherwise, and runs their lookups on this host.
+    """
+    match value:
+        case str():
+            return {"__ansible_unsafe": value}
+        case list():
+            return [not_templates(item) for item in value]
+        case dict():
+            return {key: not_templates(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def archive_path(folder: Path, app: str) -> Path:
+    """Where the tar file of an app is, in an instance's folder."""
+    return folder / "apps" / f"{app}.tar"
+
+
+def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
+    """What Ansible is told of `plan`; app archives are named under `folder`."""
+    system, r, shiny = plan.system, plan.r, plan.services.shiny_server
+    session = {"TZ": system.timezone, **system.environment}
+    return ProvisionVars(
+        system_packages=plan.apt_packages,
+        system_timezone=system.timezone,
+        system_locale=system.locale,
+        system_environment=session,
+        system_limit_nofile=system.limits.nofile,
+        system_limit_nproc=system.limits.nproc,
+        r_wanted=r is not None,
+        r_version=r.version if r else None,
+        r_blas=r.blas if r else "reference",
+        r_options=dict(r.options) if r else {},
+        r_repos=dict(r.repos) if r else {},
+        # A service or cron job starts R without what a login has
+        r_environment={"LANG": system.locale, **session},
+        r_packages_names=r.packages.names if r else (),
+        shiny_server_wanted=shiny is not None,
+        shiny_server_port=shiny.port if shiny else 3838,
+        shiny_server_limit_nofile=system.limits.nofile,
+        apps_list=tuple(
+            AppVars(
+                name=app.name,
+                release=app.sha256[:12],
+                archive=str(archive_path(folder, app.name)),
+            )
+            for app in plan.apps
+        ),
+        users_list=tuple(
+            UserVars(name=user.name, groups=user.groups, sudo=user.sudo, ssh_keys=user.ssh_keys)
+            for user in plan.users
+        ),
+        users_login=LOGIN_USER,
+    )
+
+
+def read_certificates(plan: Plan) -> tuple[Certificate, ...]:
+    """The plan's CA certificates, read from this host.
+
+    Raises:
+        BoxError: one cannot be read as text.
+    """
+    found = []
+    for number, path in enumerate(plan.ca_certificates, 1):
+        stem = re.sub(r"[^A-Za-z0-9-]", "-", path.stem)
+        try:
+            pem = path.read_text("ascii").strip()
+        except (OSError, ValueError) as error:
+            raise BoxError(f"the certificate {path} cannot be read", details=str(error)) from error
+        found.append(Certificate(name=f"sandbox-{number}-{stem}.crt", pem=pem))
+    return tuple(found)
+
+
+def render_bootstrap(plan: Plan, certificates: tuple[Certificate, ...] | None = None) -> str:
+    """The script that brings the plan's bare base to where Ansible can work.
+
+    Raises:
+        BoxError: a certificate of the plan cannot be read.
+    """
+    return _render(
+        "bootstrap.sh.j2",
+        {
+            "login_user": LOGIN_USER,
+            "suite": plan.base.suite,
+            "mirror": plan.system.mirror,
+            "proxy": plan.system.proxy,
+            "proxy_conf": _apt_proxy(plan.system.proxy),
+            "certificates": read_certificates(plan) if certificates is None else certificates,
+        },
+    )
+
+
+def rendered_files(plan: Plan, folder: Path = Path()) -> tuple[RenderedFile, ...]:
+    """Every file that is made from the plan, for `sandbox render`.
+
+    Raises:
+        BoxError: a certificate of the plan cannot be read.
+    """
+    return (
+        RenderedFile(Path("bootstrap.sh"), render_bootstrap(plan)),
+        RenderedFile(Path("ansible/vars.json"), provision_vars(plan, folder).for_ansible()),
+        RenderedFile(Path("plan.json"), plan.model_dump_json(indent=1) + "\n"),
+    )
+
+
+def _apt_proxy(proxy: str | None) -> str:
+    if proxy is None:
+        return ""
+    # The model allows no quote, backslash or blank in it; apt has no escape for them
+    return f'Acquire::http::Proxy "{proxy}";\nAcquire::https::Proxy "{proxy}";'
+
+
+def _render(template: str, values: Mapping[str, object]) -> str:
+    return environment().get_template(template).render(values)
