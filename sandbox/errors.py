@@ -1,7 +1,7 @@
 """Every error a user can meet, one family, each with its exit code.
 
-Message: what is wrong, no final period. Details: the evidence (a tool's own last lines, the
-offending text). Hint: the command or edit that mends it. Only `sandbox.cli.app` prints them and exits.
+Message: what is wrong, no final period. Details: the evidence (a tool's own last lines, or the
+offending text). Hint: the command or edit that mends it. Only `sandbox.cli.app` prints and exits.
 """
 
 from enum import IntEnum

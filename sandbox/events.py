@@ -1,7 +1,7 @@
 """What the steps of a workflow tell about themselves; the CLI decides how it looks.
 
-A step never prints. It calls `listener(event)`; a listener is any callable. `step(...)` is the usual
-way: it reports start, end and failure with the time between.
+A step never prints. It calls `listener(event)`; a listener is any callable. `step(...)` is the
+usual way: it reports start, end and failure with the time between.
 """
 
 import time

@@ -5,7 +5,10 @@ reached the same way, through the user's own configuration.
 """
 
 import shlex
-from collections.abc import Callable
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,10 +57,11 @@ class SshTarget:
             check=check,
         )
 
-    def interactive(self, command: tuple[str, ...] = ()) -> int:
-        """Hand the terminal to an ssh session and return its exit status."""
+    def interactive(self, command: tuple[str, ...] = (), *, terminal: bool) -> int:
+        """Hand our terminal or pipes to ssh and return the exit status of what ran there."""
+        options = ("-t",) if terminal and command and sys.stdin.isatty() else ()
         words = (shlex.join(command),) if command else ()
-        return interactive((*self.argv(*(("-t",) if command else ())), *words))
+        return interactive((*self.argv(*options), *words))
 
 
 def write_config(folder: Path, name: str, endpoint: SshEndpoint) -> SshTarget:
@@ -127,3 +131,22 @@ def make_key(folder: Path) -> str:
         fresh.rename(private)
         fresh.with_name("id_ed25519.new.pub").rename(public)
     return public.read_text().strip()
+
+
+@contextmanager
+def forwarded(target: SshTarget, remote_port: int) -> Iterator[int]:
+    """A free port on 127.0.0.1 that leads to `remote_port` on the machine's own 127.0.0.1.
+
+    It uses the shared connection, and is taken back when the block ends.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        local_port: int = probe.getsockname()[1]
+    forward = f"127.0.0.1:{local_port}:127.0.0.1:{remote_port}"
+    # `-O forward` needs a master: any command makes one
+    target.run(("true",), timeout_s=30)
+    run(target.argv("-O", "forward", "-L", forward), timeout_s=20)
+    try:
+        yield local_port
+    finally:
+        run(target.argv("-O", "cancel", "-L", forward), timeout_s=20, check=False)

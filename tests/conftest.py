@@ -1,4 +1,4 @@
-"""Shared by all layers: a host of the tests' own, set up as a user would and taken back at the end."""
+"""Shared by all layers: a host of the tests' own, set up as a user would and taken back after."""
 
 import os
 import shutil

@@ -1,6 +1,121 @@
-"""The command line's entry: registers the groups, catches every error, and is the only place that exits."""
+"""The command line's entry: registers the groups, catches every error, and alone exits."""
+
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from sandbox import __version__
+from sandbox.cli import boxes, host, lifecycle, look, probe, verify
+from sandbox.cli.console import say, show_error
+from sandbox.errors import ExitCode, HostError, SandboxError
+
+app = typer.Typer(
+    name="sandbox",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
 
 
-def main() -> None:
-    """Placeholder until the first command lands."""
-    raise SystemExit(2)
+def _version(value: bool) -> None:  # noqa: FBT001  (typer calls it so)
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback(
+    epilog="Start here:  sandbox host setup,  then  sandbox up boxes/shiny.yml",
+)
+def sandbox(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """R sandbox machines from one YAML file, measurably like production."""
+
+
+for group in (lifecycle, look, verify, probe, boxes, host):
+    group.register(app)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with one of the codes of errors.py."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        app()
+    except SandboxError as error:
+        show_error(error)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        say("interrupted: run the same command again to go on, or `sandbox destroy` to clean up")
+        return int(ExitCode.INTERRUPTED)
+    except SystemExit as done:
+        return _status(done.code)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`); Python would complain again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.OK)
+    except Exception as error:  # noqa: BLE001  (the last catcher: nothing may end in a traceback)
+        return _unexpected(error)
+    return int(ExitCode.OK)
+
+
+def _status(code: str | int | None) -> int:
+    if code is None:
+        return int(ExitCode.OK)
+    return code if isinstance(code, int) else int(ExitCode.USAGE)
+
+
+def _unexpected(error: Exception) -> int:
+    """A full disk or a permission is the host's doing; anything else is a bug of ours."""
+    import errno
+
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
+        show_error(
+            HostError(f"cannot write: {error}", hint="make room on the disk and run it again")
+        )
+        return int(ExitCode.HOST)
+    if isinstance(error, PermissionError):
+        show_error(
+            HostError(
+                f"no permission: {error}", hint="see who owns it: ls -ld, or run as its owner"
+            )
+        )
+        return int(ExitCode.HOST)
+    log = _write_bug_report(error)
+    show_error(
+        SandboxError(
+            f"this is a bug in sandbox: {type(error).__name__}: {error}",
+            hint="please report it with the log; `sandbox destroy NAME` still cleans up",
+        ),
+        log=log,
+    )
+    return int(ExitCode.BUG)
+
+
+def _write_bug_report(error: Exception) -> str:
+    import platform
+    import traceback
+    from datetime import UTC, datetime
+
+    from sandbox.paths import state_dir
+
+    trace = "".join(traceback.format_exception(error))
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    path = state_dir() / "bugs" / f"{stamp}-{os.getpid()}.log"
+    head = f"sandbox {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(head + trace)
+    except OSError:
+        # No place for a log: then the terminal is the log
+        say(head + trace)
+        return ""
+    return str(path)

@@ -15,6 +15,7 @@ from sandbox.events import Event, Notice, StepEnded, StepOutput, StepStarted
 
 if TYPE_CHECKING:
     from rich.status import Status
+    from rich.text import Text
 
 _SLOW_S = 5.0
 _RED, _GREEN, _YELLOW, _DIM, _BOLD, _OFF = "31", "32", "33", "2", "1", "0"
@@ -124,11 +125,10 @@ class Progress:
         if self._status is None:
             from rich.console import Console
             from rich.status import Status
-            from rich.text import Text
 
-            self._status = Status(Text(), console=Console(stderr=True), spinner="dots")
+            self._status = Status("", console=Console(stderr=True), spinner="dots")
             self._status.start()
-        self._status.update(_LiveLine(self))  # type: ignore[arg-type]  (any renderable will do)
+        self._status.update(_LiveLine(self))
 
     def _hide(self) -> None:
         if self._status is not None:
@@ -150,7 +150,7 @@ class _LiveLine:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
-    def __rich__(self) -> object:
+    def __rich__(self) -> "Text":
         from rich.text import Text
 
         return Text(self._progress.current(), overflow="ellipsis", no_wrap=True)

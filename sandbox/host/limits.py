@@ -1,20 +1,10 @@
 """What this host can give to sandboxes, for plans that ask for too much."""
 
-from dataclasses import dataclass
-
 from sandbox.engines.incus_client import IncusPlace
 from sandbox.errors import SandboxError
 from sandbox.host.facts import INCUS_DIR, free_gb, gather
 from sandbox.host.server import ask
-
-
-@dataclass(frozen=True)
-class HostLimits:
-    """The most that one sandbox can be given here."""
-
-    cpus: int
-    memory_mb: int
-    free_disk_gb: int
+from sandbox.plan import HostLimits
 
 
 def host_limits(place: IncusPlace | None = None) -> HostLimits:

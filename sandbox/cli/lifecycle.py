@@ -1,0 +1,175 @@
+"""Commands that change a sandbox: up, start, stop, destroy."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sandbox.cli.console import Progress, say
+from sandbox.cli.settings import (
+    BaseSourceOption,
+    NameArgument,
+    ProviderOption,
+    complete_name,
+    context,
+)
+
+if TYPE_CHECKING:
+    from sandbox.workflows.up import UpResult
+
+
+def up(
+    box: Annotated[
+        str | None,
+        typer.Argument(
+            help="A box file, a box's name, or a sandbox. Default: the only box file here.",
+            autocompletion=complete_name,
+        ),
+    ] = None,
+    *,
+    name: Annotated[
+        str | None, typer.Option(help="The sandbox's name; default: the box's.")
+    ] = None,
+    provider: ProviderOption = None,
+    cpus: Annotated[int | None, typer.Option(help="Instead of what the box says.")] = None,
+    memory_mb: Annotated[int | None, typer.Option(help="Instead of what the box says.")] = None,
+    disk_gb: Annotated[int | None, typer.Option(help="Instead of what the box says.")] = None,
+    base_source: BaseSourceOption = "auto",
+    checks: Annotated[
+        bool, typer.Option("--checks/--no-checks", help="Run the checks at the end.")
+    ] = True,
+    provision: Annotated[
+        bool, typer.Option("--provision", help="Run the playbooks even if nothing has changed.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
+) -> None:
+    """Create a sandbox, or bring it to what its box says now.
+
+    Ends when the apps answer and the checks have run, and prints the URL. Run it again at any time:
+    nothing to do takes no time, and interrupted work is taken up where it stopped.
+
+    sandbox up boxes/shiny.yml
+
+    sandbox up boxes/shiny.yml --name bug-42 --memory-mb 4096
+    """
+    from sandbox.workflows.request import Overrides, plan_for
+    from sandbox.workflows.up import up as bring_up
+
+    with Progress() as progress:
+        its_context = context(progress, provider=provider, base_source=base_source)
+        overrides = Overrides(name=name, cpus=cpus, memory_mb=memory_mb, disk_gb=disk_gb)
+        plan = plan_for(box, overrides, its_context, cwd=Path.cwd())
+        result = bring_up(plan, context=its_context, checks=checks, provision_again=provision)
+    _show_up(result, as_json=as_json)
+    if result.report is not None and not result.report.ok:
+        raise typer.Exit(1)
+
+
+def _show_up(result: "UpResult", *, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        typer.echo(
+            json.dumps(
+                {
+                    "name": result.plan.name,
+                    "state": str(result.status.power),
+                    "unchanged": result.unchanged,
+                    "address": result.status.address,
+                    "urls": [app.url for app in result.urls],
+                    "checks": result.report.model_dump(mode="json") if result.report else None,
+                },
+                indent=2,
+            )
+        )
+        return
+    from sandbox.cli.check_table import render_report
+
+    if result.unchanged:
+        when = f"; last checks: {result.report.summary}" if result.report else ""
+        say(f"{result.plan.name} is up and unchanged{when}")
+    elif result.report is not None:
+        typer.echo(render_report(result.report))
+    for app in result.urls:
+        typer.echo(app.url)
+    if not result.urls:
+        say(f"a shell: sandbox ssh {result.plan.name}")
+
+
+def start(name: NameArgument) -> None:
+    """Start a stopped sandbox, and end when its apps answer.
+
+    sandbox start shiny
+    """
+    from sandbox.workflows.power import start as start_sandbox
+
+    with Progress() as progress:
+        urls = start_sandbox(name, context=context(progress))
+    for app in urls:
+        typer.echo(app.url)
+
+
+def stop(name: NameArgument) -> None:
+    """Shut a sandbox down; its disk is kept.
+
+    sandbox stop shiny
+    """
+    from sandbox.workflows.power import stop as stop_sandbox
+
+    with Progress() as progress:
+        stop_sandbox(name, context=context(progress))
+
+
+def destroy(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Sandboxes. Default: the only one.", autocompletion=complete_name),
+    ] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="All sandboxes; asks first.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove sandboxes and all that belongs to them, also half-made ones.
+
+    sandbox destroy shiny
+
+    sandbox destroy --all
+    """
+    from sandbox.workflows.look import all_sandboxes
+    from sandbox.workflows.power import destroy as destroy_sandbox
+
+    with Progress() as progress:
+        its_context = context(progress)
+        chosen = list(names or [])
+        if not chosen:
+            chosen = _chosen(
+                [info.name for info in all_sandboxes(its_context)], every=every, yes=yes
+            )
+        for name in chosen:
+            destroy_sandbox(name, context=its_context)
+
+
+def _chosen(existing: list[str], *, every: bool, yes: bool) -> list[str]:
+    from sandbox.errors import UsageError
+
+    if not existing:
+        say("there is no sandbox")
+        return []
+    if len(existing) > 1 and not every:
+        raise UsageError(
+            "there are several sandboxes: say which",
+            details=", ".join(existing),
+            hint="sandbox destroy NAME, or sandbox destroy --all",
+        )
+    if len(existing) > 1 and not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("--all asks first, and there is nobody to ask", hint="add --yes")
+        typer.confirm(f"destroy {', '.join(existing)}?", abort=True, err=True)
+    return existing
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (up, start, stop, destroy):
+        app.command(command.__name__)(command)

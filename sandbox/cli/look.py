@@ -1,0 +1,215 @@
+"""Commands that look and enter: list, status, ssh, exec, open, logs, render."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sandbox.cli.console import Progress, say
+from sandbox.cli.settings import NameArgument, context
+
+JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+def list_(*, as_json: JsonOption = False) -> None:
+    """List all sandboxes.
+
+    sandbox list
+
+    sandbox list --json
+    """
+    from sandbox.workflows.look import all_sandboxes
+
+    with Progress(quiet=True) as progress:
+        infos = all_sandboxes(context(progress))
+    if as_json:
+        import json
+
+        typer.echo(json.dumps([info.model_dump(mode="json") for info in infos], indent=2))
+        return
+    if not infos:
+        say("there is no sandbox yet: sandbox up boxes/shiny.yml makes one")
+        return
+    rows = [
+        (
+            info.name,
+            info.state,
+            info.box,
+            info.base,
+            info.provider,
+            info.urls[0] if info.urls else "",
+        )
+        for info in infos
+    ]
+    typer.echo(_columns(("NAME", "STATE", "BOX", "BASE", "PROVIDER", "URL"), rows))
+
+
+def _columns(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (head, *rows)
+    )
+
+
+def status(name: NameArgument, *, as_json: JsonOption = False) -> None:
+    """Show one sandbox: state, size, URLs, last checks, history.
+
+    sandbox status shiny
+    """
+    from sandbox.workflows.look import details_of
+
+    with Progress(quiet=True) as progress:
+        info = details_of(name, context(progress))
+    if as_json:
+        typer.echo(info.model_dump_json(indent=2))
+        return
+    size = f"{info.cpus} cpus, {info.memory_mb} MB memory, {info.disk_gb} GB disk"
+    rows = [
+        ("state", info.state),
+        ("box", info.box_path),
+        ("base", f"{info.base} on {info.provider}"),
+        ("size", size),
+        ("address", info.address or "-"),
+        *(("url", url) for url in info.urls),
+        ("checks", info.checks or "none ran yet"),
+        ("plan", info.plan_key),
+        ("folder", info.folder),
+    ]
+    lines = [f"{label:<8}  {value}" for label, value in rows]
+    lines += [
+        f"{'history' if entry is info.history[0] else '':<8}  "
+        f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}  {entry.what}  {entry.note}".rstrip()
+        for entry in info.history
+    ]
+    typer.echo("\n".join(lines))
+
+
+def ssh(
+    name: NameArgument,
+    command: Annotated[
+        list[str] | None, typer.Argument(help="A command to run there, after `--`.")
+    ] = None,
+) -> None:
+    """Open a shell in a sandbox (or run a command on a terminal there).
+
+    sandbox ssh shiny
+
+    sandbox ssh shiny -- top
+    """
+    from sandbox.workflows.enter import target_of
+
+    with Progress(quiet=True) as progress:
+        target = target_of(name, context=context(progress))
+    raise typer.Exit(target.interactive(tuple(command or ()), terminal=True))
+
+
+def exec_(
+    name: NameArgument,
+    command: Annotated[
+        list[str], typer.Argument(help="The command and its arguments, after `--`.")
+    ],
+) -> None:
+    """Run a command in a sandbox; its output and exit status are passed on.
+
+    sandbox exec shiny -- Rscript -e 'sessionInfo()'
+    """
+    from sandbox.workflows.enter import target_of
+
+    with Progress(quiet=True) as progress:
+        target = target_of(name, context=context(progress))
+    raise typer.Exit(target.interactive(tuple(command), terminal=False))
+
+
+def open_(
+    name: NameArgument,
+    *,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Start a browser.")
+    ] = True,
+) -> None:
+    """Show the URLs of a sandbox's apps, and open the first in a browser.
+
+    For a machine that this host has no route to (a remote Incus), the way through ssh stays open
+    until Ctrl-C.
+
+    sandbox open shiny
+    """
+    from sandbox.workflows.enter import opened
+
+    with Progress(quiet=True) as progress, opened(name, context=context(progress)) as view:
+        for app in view.urls:
+            typer.echo(app.url)
+        if browser and sys.stdout.isatty() and view.urls:
+            typer.launch(view.urls[0].url)
+        if view.tunnelled:
+            say("the way through ssh is open until Ctrl-C")
+            view.wait()
+
+
+def logs(
+    name: NameArgument,
+    *,
+    own: Annotated[
+        bool, typer.Option("--own", help="What sandbox itself logged (provisioning, checks).")
+    ] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines each.")] = 50,
+) -> None:
+    """Show the last lines of Shiny Server's logs, of its apps', and what the system warned of.
+
+    sandbox logs shiny
+
+    sandbox logs shiny --own
+    """
+    from sandbox.workflows.enter import machine_logs, own_logs
+
+    if own:
+        for path, text in own_logs(name, lines=lines):
+            typer.echo(f"==> {path} <==\n{text}")
+        return
+    with Progress(quiet=True) as progress:
+        typer.echo(machine_logs(name, context=context(progress), lines=lines))
+
+
+def render(
+    box: Annotated[str | None, typer.Argument(help="A box file or a box's name.")] = None,
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the files into this folder.")
+    ] = None,
+) -> None:
+    """Show what a box would write: the plan, the bootstrap script, Ansible's variables.
+
+    sandbox render boxes/shiny.yml
+
+    sandbox render boxes/shiny.yml -o /tmp/shiny
+    """
+    from sandbox.render import rendered_files
+    from sandbox.workflows.request import Overrides, plan_for
+
+    with Progress(quiet=True) as progress:
+        plan = plan_for(box, Overrides(), context(progress), cwd=Path.cwd())
+    for file in rendered_files(plan):
+        if output is None:
+            typer.echo(f"==> {file.path} <==\n{file.content}")
+            continue
+        path = output / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(file.content)
+        say(f"wrote {path}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    for name, command in (
+        ("list", list_),
+        ("status", status),
+        ("ssh", ssh),
+        ("exec", exec_),
+        ("open", open_),
+        ("logs", logs),
+        ("render", render),
+    ):
+        app.command(name)(command)

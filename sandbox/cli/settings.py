@@ -1,0 +1,67 @@
+"""What the environment sets (read here and nowhere else), and the context of every workflow."""
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sandbox.events import Listener
+
+if TYPE_CHECKING:
+    from sandbox.engines.incus_client import IncusPlace
+    from sandbox.workflows.context import Context
+
+ProviderOption = Annotated[
+    str | None,
+    typer.Option("--provider", help="What runs it: incus. Also from the box, or SANDBOX_PROVIDER."),
+]
+BaseSourceOption = Annotated[
+    str,
+    typer.Option(
+        "--base-source",
+        help="Where the base image comes from: auto, build (on this host), public (image server).",
+    ),
+]
+
+
+def place() -> "IncusPlace":
+    """Our project, pool and network: SANDBOX_INCUS_PREFIX on SANDBOX_INCUS_REMOTE."""
+    from sandbox.engines.incus_client import IncusPlace
+
+    return IncusPlace.from_prefix(
+        os.environ.get("SANDBOX_INCUS_PREFIX") or "sandbox",
+        os.environ.get("SANDBOX_INCUS_REMOTE") or "local",
+    )
+
+
+def context(
+    listener: Listener, *, provider: str | None = None, base_source: str = "auto"
+) -> "Context":
+    """What the workflows need, from the command line and the environment.
+
+    Raises:
+        UsageError: an unknown base source.
+    """
+    from sandbox.workflows.context import Context, parse_base_source
+
+    return Context(
+        place=place(),
+        listener=listener,
+        provider=provider,
+        default_provider=os.environ.get("SANDBOX_PROVIDER") or None,
+        base_source=parse_base_source(base_source),
+    )
+
+
+def complete_name(incomplete: str) -> list[str]:
+    """Names of sandboxes, for the shell's completion."""
+    from sandbox.paths import instances_dir
+
+    folder = instances_dir()
+    names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+NameArgument = Annotated[
+    str, typer.Argument(help="A sandbox, as `sandbox list` shows it.", autocompletion=complete_name)
+]

@@ -1,0 +1,104 @@
+"""Probe a sandbox and run its checks."""
+
+from collections.abc import Sequence
+
+from sandbox.checks.results import CheckReport, Goal
+from sandbox.checks.runner import run_checks
+from sandbox.engines.base import Engine, Power
+from sandbox.errors import UsageError
+from sandbox.events import step
+from sandbox.probe.collect import probe
+from sandbox.probe.facts import Facts
+from sandbox.ssh import SshTarget
+from sandbox.state import Instance, Record, locked
+from sandbox.workflows.context import Context, status_of
+from sandbox.workflows.reach import app_urls, connect, page_status, shiny_base_url
+
+
+def check(
+    name: str, *, context: Context, goals: Sequence[Goal] = (), quick: bool = False
+) -> CheckReport:
+    """Verify the live machine against its saved plan; `quick`: end no process on it.
+
+    Raises:
+        UsageError: no such sandbox, or it does not run.
+    """
+    with locked(name) as instance:
+        record = instance.require()
+        engine = context.engine(record.plan.provider)
+        require_running(engine, name)
+        return verify(instance, record, engine, context, goals, quick=quick)
+
+
+def verify(
+    instance: Instance,
+    record: Record,
+    engine: Engine,
+    context: Context,
+    goals: Sequence[Goal] = (),
+    *,
+    quick: bool = False,
+) -> CheckReport:
+    """Probe, check, and keep both results; the caller holds the lock and knows that it runs."""
+    plan, name = record.plan, instance.name
+    target = connect(instance, engine)
+    with shiny_base_url(plan, status_of(engine, name), target) as base_url:
+        for app in app_urls(plan, base_url):
+            # Starts the app's worker, so that the probe sees the inside of a real one; what the
+            # page answers is judged by the checks
+            page_status(app.url, timeout_s=30)
+        with step(context.listener, name, "probe") as note:
+            facts = _probe(target, record)
+            note.text = f"{len(facts.not_seen)} not seen" if facts.not_seen else ""
+        instance.write_text("facts.json", facts.model_dump_json(indent=1))
+        with step(context.listener, name, "checks") as note:
+            report = run_checks(
+                plan,
+                target,
+                base_url,
+                facts,
+                instance.folder,
+                context.listener,
+                goals=goals,
+                quick=quick,
+            )
+            note.text = report.summary
+    if not goals and not quick:
+        instance.write_text("checks.json", report.model_dump_json(indent=1))
+        instance.write(record.advanced("checked", note=report.summary))
+    return report
+
+
+def require_running(engine: Engine, name: str) -> None:
+    """Say how to go on when the machine does not run.
+
+    Raises:
+        UsageError: it is stopped, gone, or broken.
+    """
+    status = status_of(engine, name)
+    if status.power is Power.RUNNING:
+        return
+    detail = "its machine is gone" if status.power is Power.ABSENT else f"it is {status.power}"
+    raise UsageError(
+        f"the sandbox {name} does not run: {detail}",
+        details=status.detail,
+        hint=f"sandbox up {name}",
+    )
+
+
+def probe_sandbox(name: str, *, context: Context) -> Facts:
+    """The facts of a running sandbox.
+
+    Raises:
+        UsageError: no such sandbox, or it does not run.
+    """
+    instance = Instance(name)
+    record = instance.require()
+    engine = context.engine(record.plan.provider)
+    require_running(engine, name)
+    return _probe(connect(instance, engine), record)
+
+
+def _probe(target: SshTarget, record: Record) -> Facts:
+    packages = record.plan.r.packages.names if record.plan.r is not None else ()
+    return probe(target, load_packages=packages)

@@ -1,0 +1,99 @@
+"""What every workflow is given: whom to tell, which engine to use, and where."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import get_args
+
+from sandbox.engines import make_engine
+from sandbox.engines.base import Engine, MachineStatus, Power
+from sandbox.engines.incus_client import IncusClient, IncusPlace
+from sandbox.errors import HostError, UsageError
+from sandbox.events import Listener, Notice, ignore
+from sandbox.images.base_image import BaseSource
+from sandbox.spec.models import Provider
+
+DRIVEN: tuple[Provider, ...] = ("incus",)
+"""The providers that have an engine."""
+PREFERRED: tuple[Provider, ...] = ("virtualbox", "incus", "libvirt")
+"""In this order the first usable one is taken when nobody chose."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """Passed to every workflow by the CLI, and by tests with an engine of their own."""
+
+    place: IncusPlace
+    listener: Listener = ignore
+    provider: str | None = None
+    """The user's choice (`--provider`)."""
+    default_provider: str | None = None
+    """The user's standing choice (SANDBOX_PROVIDER)."""
+    base_source: BaseSource = "auto"
+    make_engine: Callable[[str, IncusPlace], Engine] = make_engine
+
+    def engine(self, provider: str) -> Engine:
+        """The engine that drives `provider`."""
+        return self.make_engine(provider, self.place)
+
+    def client(self) -> IncusClient:
+        """Incus itself, for base images."""
+        return IncusClient(self.place)
+
+
+def parse_base_source(word: str) -> BaseSource:
+    """The `--base-source` of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    known: tuple[BaseSource, ...] = get_args(BaseSource)
+    for source in known:
+        if source == word:
+            return source
+    raise UsageError(f"there is no base source `{word}`", hint=f"one of: {', '.join(known)}")
+
+
+def choose_provider(context: Context, wanted_by_box: str | None) -> Provider:
+    """`--provider`, else the box's, else SANDBOX_PROVIDER, else the first that is driven.
+
+    Raises:
+        UsageError: no such provider.
+        HostError: the chosen one has no engine yet, or none is usable here.
+    """
+    chosen = context.provider or wanted_by_box or context.default_provider
+    if chosen is None:
+        # Only one has an engine: whether it is usable is proven by its check_host before use
+        return next(name for name in PREFERRED if name in DRIVEN)
+    if chosen not in PREFERRED:
+        raise UsageError(f"there is no provider `{chosen}`", hint=f"one of: {', '.join(PREFERRED)}")
+    for provider in DRIVEN:
+        if provider == chosen:
+            return provider
+    raise HostError(
+        f"this version of sandbox cannot drive {chosen} yet", hint=f"use --provider {DRIVEN[0]}"
+    )
+
+
+def require_usable(engine: Engine, listener: Listener, sandbox: str) -> None:
+    """Stop early, with everything that is missing, when the host is not ready.
+
+    Raises:
+        HostError: something stands in the way; `details` lists it all.
+    """
+    report = engine.check_host()
+    for finding in report.findings:
+        if finding.warning and not finding.ok:
+            listener(Notice(sandbox, f"{finding.title}: {finding.detail}"))
+    if report.usable:
+        return
+    failed = [item for item in report.findings if not item.ok and not item.warning]
+    raise HostError(
+        f"{report.provider} is not ready on this host",
+        details="\n".join(f"{item.title}: {item.detail}" for item in failed),
+        hint=next((item.fix for item in failed if item.fix), "sandbox doctor"),
+    )
+
+
+def status_of(engine: Engine, name: str) -> MachineStatus:
+    """One machine's status; absent when the engine does not list it."""
+    return engine.status([name]).get(name) or MachineStatus(name=name, power=Power.ABSENT)

@@ -1,0 +1,142 @@
+"""What is there: all sandboxes, one of them, and its logs. Reads only, and takes no lock."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from sandbox.engines.base import MachineStatus, Power
+from sandbox.errors import SandboxError
+from sandbox.events import Notice
+from sandbox.plan import Plan
+from sandbox.state import HistoryEntry, Instance, Phase, Record, instance_names
+from sandbox.workflows.context import DRIVEN, Context
+from sandbox.workflows.reach import app_urls
+from sandbox.workflows.up import last_report
+
+
+class SandboxInfo(BaseModel):
+    """One line of `sandbox list`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    box: str
+    base: str
+    provider: str
+    state: str
+    """`running`, `stopped`, `unfinished`, `gone`, `unknown` (the provider does not answer), …"""
+    address: str | None = None
+    urls: tuple[str, ...] = ()
+    checks: str = ""
+    """What the last checks came to, in a few words; empty when none ran."""
+    made_at: datetime | None = None
+    plan_key: str = ""
+
+
+class SandboxDetails(SandboxInfo):
+    """What `sandbox status NAME` shows on top of the line."""
+
+    cpus: int
+    memory_mb: int
+    disk_gb: int
+    folder: str
+    box_path: str
+    history: tuple[HistoryEntry, ...]
+
+
+def all_sandboxes(context: Context) -> list[SandboxInfo]:
+    """Every sandbox with a folder, and every machine of ours that has lost its folder."""
+    records = {name: _readable(name, context) for name in instance_names()}
+    statuses = _statuses(context, [name for name, record in records.items() if record is not None])
+    infos = [
+        _info(
+            record, statuses.get(name) if statuses is not None else None, known=statuses is not None
+        )
+        for name, record in records.items()
+        if record is not None
+    ]
+    for name, status in sorted((statuses or {}).items()):
+        if name not in records and status.power is not Power.ABSENT:
+            labels = dict(status.labels)
+            infos.append(
+                SandboxInfo(
+                    name=name,
+                    box=labels.get("box", "?"),
+                    base="?",
+                    provider=DRIVEN[0],
+                    state="no record",
+                    address=status.address,
+                )
+            )
+    return infos
+
+
+def details_of(name: str, context: Context) -> SandboxDetails:
+    """Everything known of one sandbox.
+
+    Raises:
+        UsageError: there is no such sandbox.
+    """
+    record = Instance(name).require()
+    statuses = _statuses(context, [name])
+    info = _info(record, (statuses or {}).get(name), known=statuses is not None)
+    machine = record.plan.machine
+    return SandboxDetails(
+        **info.model_dump(),
+        cpus=machine.cpus,
+        memory_mb=machine.memory_mb,
+        disk_gb=machine.disk_gb,
+        folder=str(Instance(name).folder),
+        box_path=str(record.plan.box_path),
+        history=record.history,
+    )
+
+
+def _readable(name: str, context: Context) -> Record | None:
+    try:
+        return Instance(name).read()
+    except SandboxError as error:
+        context.listener(Notice(name, f"{error.message}: {error.hint}"))
+        return None
+
+
+def _statuses(context: Context, names: list[str]) -> dict[str, MachineStatus] | None:
+    """None when the provider does not answer: what is on disk can be shown all the same."""
+    try:
+        return context.engine(DRIVEN[0]).status()
+    except SandboxError as error:
+        if names:
+            context.listener(Notice("", f"states are unknown: {error.message}"))
+        return None
+
+
+def _info(record: Record, status: MachineStatus | None, *, known: bool) -> SandboxInfo:
+    plan = record.plan
+    report = last_report(Instance(plan.name))
+    return SandboxInfo(
+        name=plan.name,
+        box=plan.box_name,
+        base=plan.base.name,
+        provider=plan.provider,
+        state=_state(record, status) if known else "unknown",
+        address=status.address if status is not None else None,
+        urls=_urls(plan, status),
+        checks=report.summary if report is not None else "",
+        made_at=record.history[0].at if record.history else None,
+        plan_key=plan.key,
+    )
+
+
+def _state(record: Record, status: MachineStatus | None) -> str:
+    if status is None or status.power is Power.ABSENT:
+        return "unfinished" if record.phase is Phase.PLANNED else "gone"
+    if record.phase is not Phase.PROVISIONED and status.power is Power.RUNNING:
+        return "unfinished"
+    return str(status.power)
+
+
+def _urls(plan: Plan, status: MachineStatus | None) -> tuple[str, ...]:
+    shiny = plan.services.shiny_server
+    if shiny is None or status is None or status.address is None:
+        return ()
+    return tuple(app.url for app in app_urls(plan, f"http://{status.address}:{shiny.port}"))

@@ -1,0 +1,102 @@
+"""Start, stop and destroy: what can be done to a sandbox that exists, or half exists."""
+
+from sandbox.engines.base import Power
+from sandbox.errors import SandboxError, UsageError
+from sandbox.events import step
+from sandbox.ssh import SshTarget, disconnect
+from sandbox.state import Instance, Phase, locked
+from sandbox.workflows.context import DRIVEN, Context, status_of
+from sandbox.workflows.reach import AppUrl, app_urls, connect, shiny_base_url, wait_for_apps
+
+STOP_TIMEOUT_S = 60.0
+
+
+def start(name: str, *, context: Context) -> tuple[AppUrl, ...]:
+    """Start a stopped sandbox and wait until its apps answer.
+
+    Raises:
+        UsageError: there is no such sandbox, or its machine is gone or was never finished.
+        ProvisionError: an app does not answer.
+    """
+    with locked(name) as instance:
+        record = instance.require()
+        engine = context.engine(record.plan.provider)
+        status = status_of(engine, name)
+        if status.power is Power.ABSENT or record.phase is not Phase.PROVISIONED:
+            raise UsageError(
+                f"the sandbox {name} was never finished, or its machine is gone",
+                hint=f"sandbox up {name} makes it whole",
+            )
+        if status.power is not Power.RUNNING:
+            with step(context.listener, name, "start"):
+                engine.start(name, context.listener)
+            instance.write(record.advanced("started"))
+        target = connect(instance, engine)
+        with shiny_base_url(record.plan, status_of(engine, name), target) as base_url:
+            urls = app_urls(record.plan, base_url)
+            if urls:
+                with step(context.listener, name, "first page"):
+                    wait_for_apps(urls)
+        return urls
+
+
+def stop(name: str, *, context: Context) -> None:
+    """Shut a sandbox down; it keeps its disk.
+
+    Raises:
+        UsageError: there is no such sandbox.
+    """
+    with locked(name) as instance:
+        record = instance.require()
+        engine = context.engine(record.plan.provider)
+        if status_of(engine, name).power in {Power.STOPPED, Power.ABSENT}:
+            return
+        _hang_up(instance)
+        with step(context.listener, name, "stop"):
+            engine.stop(name, timeout_s=STOP_TIMEOUT_S)
+        instance.write(record.advanced("stopped"))
+
+
+def destroy(name: str, *, context: Context) -> None:
+    """Remove a sandbox and all that is its own, also a half-made one or one without a folder.
+
+    Raises:
+        UsageError: neither a folder nor a machine of ours has this name.
+    """
+    with locked(name) as instance:
+        known = instance.exists()
+        engine = context.engine(_provider_of(instance))
+        # A folder whose machine was never asked for needs no provider to go away
+        if known and _only_planned(instance) and not engine.check_host().usable:
+            instance.remove()
+            return
+        status = status_of(engine, name)
+        if not known and status.power is Power.ABSENT:
+            instance.require()
+        _hang_up(instance)
+        with step(context.listener, name, "destroy"):
+            engine.destroy(name)
+            instance.remove()
+
+
+def _only_planned(instance: Instance) -> bool:
+    try:
+        record = instance.read()
+    except SandboxError:
+        return False
+    return record is None or record.phase is Phase.PLANNED
+
+
+def _provider_of(instance: Instance) -> str:
+    try:
+        record = instance.read()
+    except SandboxError:
+        # A damaged record must not keep its machine alive
+        record = None
+    return record.plan.provider if record is not None else DRIVEN[0]
+
+
+def _hang_up(instance: Instance) -> None:
+    config = instance.folder / "ssh_config"
+    if config.exists():
+        disconnect(SshTarget(host=instance.name, config=config))

@@ -1,0 +1,107 @@
+"""Getting to a running machine: its ssh_config, and the URLs under which its apps answer."""
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sandbox.engines.base import Engine, MachineStatus
+from sandbox.errors import CommandError, ProviderError, ProvisionError
+from sandbox.plan import Plan
+from sandbox.ssh import SshTarget, forwarded, write_config
+from sandbox.state import Instance
+
+READY_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class AppUrl:
+    """Where a browser finds an app."""
+
+    app: str
+    url: str
+
+
+def connect(instance: Instance, engine: Engine) -> SshTarget:
+    """Write the ssh_config of a running machine; address and host key come from the provider."""
+    return write_config(instance.folder, instance.name, engine.ssh_endpoint(instance.name))
+
+
+def wait_for_ssh(target: SshTarget, *, timeout_s: float = 30.0) -> None:
+    """Return once a login works.
+
+    Raises:
+        ProviderError: it does not within `timeout_s`; details are ssh's own words.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            target.run(("true",), timeout_s=15)
+        except CommandError as error:
+            if time.monotonic() > deadline:
+                raise ProviderError(
+                    f"{target.host} runs, but ssh does not get in",
+                    details=error.details or error.message,
+                    hint=f"sandbox destroy {target.host}, then sandbox up again",
+                ) from error
+            time.sleep(0.2)
+        else:
+            return
+
+
+@contextmanager
+def shiny_base_url(plan: Plan, status: MachineStatus, target: SshTarget) -> Iterator[str]:
+    """`http://HOST:PORT` of the machine's Shiny Server, for as long as the block runs.
+
+    Direct where this host has a route to the machine; else through ssh, from a port on 127.0.0.1.
+    An empty string for a machine without Shiny Server.
+    """
+    shiny = plan.services.shiny_server
+    if shiny is None:
+        yield ""
+    elif status.address is not None:
+        yield f"http://{status.address}:{shiny.port}"
+    else:
+        with forwarded(target, shiny.port) as local_port:
+            yield f"http://127.0.0.1:{local_port}"
+
+
+def app_urls(plan: Plan, base_url: str) -> tuple[AppUrl, ...]:
+    """The URL of each app under `base_url`; none without Shiny Server or without apps."""
+    if not base_url:
+        return ()
+    return tuple(AppUrl(app.name, f"{base_url}/{app.name}/") for app in plan.apps)
+
+
+def page_status(url: str, *, timeout_s: float) -> str:
+    """`` when the page answers 200, else what came instead, in a few words."""
+    # Never through a proxy of the user's: the machine is on this host or at the end of a tunnel
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=timeout_s) as answer:
+            answer.read()
+    except urllib.error.HTTPError as error:
+        return f"HTTP {error.code} {error.reason}"
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "reason", error)) or type(error).__name__
+    return ""
+
+
+def wait_for_apps(urls: tuple[AppUrl, ...], *, timeout_s: float = READY_TIMEOUT_S) -> None:
+    """Return once every app serves its page.
+
+    Raises:
+        ProvisionError: one does not within `timeout_s`; details say what it answered last.
+    """
+    deadline = time.monotonic() + timeout_s
+    for app in urls:
+        while (answer := page_status(app.url, timeout_s=timeout_s)) != "":
+            if time.monotonic() > deadline:
+                raise ProvisionError(
+                    f"the app {app.app} does not answer",
+                    details=f"{app.url}: {answer} (for {timeout_s:g} s)",
+                    hint="sandbox logs NAME shows what Shiny Server and the app say",
+                )
+            time.sleep(0.1)

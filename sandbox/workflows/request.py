@@ -1,0 +1,82 @@
+"""From what the user typed to a plan: a box file, a box's name, or a sandbox that exists."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.errors import UsageError
+from sandbox.plan import Plan, resolve
+from sandbox.spec.catalogue import find_box
+from sandbox.spec.load import load_box
+from sandbox.state import Instance
+from sandbox.workflows.context import Context, choose_provider
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What the command line changes about a box."""
+
+    name: str | None = None
+    cpus: int | None = None
+    memory_mb: int | None = None
+    disk_gb: int | None = None
+
+
+def plan_for(target: str | None, overrides: Overrides, context: Context, *, cwd: Path) -> Plan:
+    """The plan for `target`: a box file, a box's name, a sandbox, or None for the only box here.
+
+    Raises:
+        BoxError: the box file is wrong; all its problems at once.
+        UsageError: nothing of that name, or several.
+        HostError: the provider has no engine.
+    """
+    existing = _existing(target, overrides)
+    if existing is not None:
+        saved = existing.require().plan
+        if not saved.box_path.exists():
+            # Its box file has gone: the saved plan is complete by itself
+            return saved
+        path, overrides = saved.box_path, _kept(overrides, existing.name)
+    else:
+        path = find_box(target, cwd=cwd)
+    loaded = load_box(path)
+    return resolve(
+        loaded,
+        provider=choose_provider(context, loaded.provider),
+        name=overrides.name,
+        cpus=overrides.cpus,
+        memory_mb=overrides.memory_mb,
+        disk_gb=overrides.disk_gb,
+    )
+
+
+def _existing(target: str | None, overrides: Overrides) -> Instance | None:
+    if target is None or overrides.name is not None or "/" in target or target.endswith(".yml"):
+        return None
+    instance = Instance(target)
+    return instance if instance.exists() and instance.read() is not None else None
+
+
+def _kept(overrides: Overrides, name: str) -> Overrides:
+    return Overrides(name, overrides.cpus, overrides.memory_mb, overrides.disk_gb)
+
+
+def require_same_machine(instance: Instance, plan: Plan) -> None:
+    """Refuse to turn a sandbox into another box's, another base's or another provider's.
+
+    Raises:
+        UsageError: says what differs and how to go on.
+    """
+    record = instance.read()
+    if record is None:
+        return
+    saved = record.plan
+    for what, old, new in (
+        ("made from the box", saved.box_name, plan.box_name),
+        ("based on", saved.base.name, plan.base.name),
+        ("run by", saved.provider, plan.provider),
+    ):
+        if old != new:
+            raise UsageError(
+                f"the sandbox {plan.name} exists and is {what} {old}, not {new}",
+                hint=f"sandbox destroy {plan.name}, or choose another name with --name",
+            )

@@ -1,0 +1,32 @@
+"""Three R versions side by side, each proven from inside."""
+
+import json
+
+import pytest
+
+from tests.conftest import Host
+
+BOXES = {"r-4.0": "4.0.4", "r": "4.2.2", "r-4.5": "4.5.0"}
+
+
+@pytest.fixture(scope="module")
+def versions(host: Host) -> object:
+    names = {box: box.replace(".", "-") for box in BOXES}
+    for box, name in names.items():
+        host.sandbox("up", f"boxes/{box}.yml", "--name", name, timeout_s=1800)
+    yield names
+    for name in names.values():
+        host.sandbox("destroy", name)
+
+
+def test_each_sandbox_runs_the_r_of_its_base(host: Host, versions: dict[str, str]) -> None:
+    states = {
+        row["name"]: row["state"] for row in json.loads(host.sandbox("list", "--json").stdout)
+    }
+    for box, wanted in BOXES.items():
+        name = versions[box]
+        assert states[name] == "running"
+        script = "cat(as.character(getRversion()))"
+        assert host.sandbox("exec", name, "--", "Rscript", "-e", script).stdout == wanted
+        report = json.loads(host.sandbox("check", name, "--json").stdout)
+        assert {result["outcome"] for result in report["results"]} == {"passed"}
