@@ -307,12 +307,12 @@ def _perhaps(near: list[str]) -> str:
 
 @dataclass(frozen=True)
 class HostLimits:
-    """What this host has, as far as it is known."""
+    """The most that one sandbox can be given on a host; `sandbox.host` measures it."""
 
-    memory_mb: int
     cpus: int
-    free_disk_gb: float | None = None
-    """None when it is not known where the machine's disk will lie."""
+    memory_mb: int
+    free_disk_gb: float
+    """Where the machine's disk will lie."""
 
 
 def exceeds_host(plan: Plan, host: HostLimits) -> list[str]:
@@ -323,6 +323,6 @@ def exceeds_host(plan: Plan, host: HostLimits) -> list[str]:
         problems.append(f"memory_mb: {wanted.memory_mb} MB, and this host has {host.memory_mb} MB")
     if wanted.cpus > host.cpus:
         problems.append(f"cpus: {wanted.cpus}, and this host has {host.cpus}")
-    if host.free_disk_gb is not None and wanted.disk_gb > host.free_disk_gb:
+    if wanted.disk_gb > host.free_disk_gb:
         problems.append(f"disk_gb: {wanted.disk_gb} GB, and {host.free_disk_gb:.0f} GB are free")
     return problems

@@ -9,6 +9,8 @@ from sandbox.errors import BoxError
 
 _SHOWN = 110
 """Longer text is cut."""
+_MOST = 50
+"""As many problems as a person reads; `problems` has them all."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,10 @@ class InvalidBoxError(BoxError):
     def __init__(self, message: str, *, problems: tuple[Problem, ...]) -> None:
         first = next((problem for problem in problems if problem.line), None)
         where = f" {first.place}" if first else ""
+        more = [f"... and {len(problems) - _MOST} more"] if len(problems) > _MOST else []
         super().__init__(
             message,
-            details="\n".join(str(problem) for problem in problems),
+            details="\n".join([*map(str, problems[:_MOST]), *more]),
             hint=f"mend{where or ' the file'}, then run `sandbox validate` again",
         )
         self.problems = problems

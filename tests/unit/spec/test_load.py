@@ -140,6 +140,14 @@ def test_a_problem_hides_no_other_of_another_kind(problems: Problems) -> None:
     ]
 
 
+def test_a_flood_of_problems_is_cut_for_people_and_kept_for_programs(write: Write) -> None:
+    path = write(HEAD + "".join(f"x{number}: 1\n" for number in range(80)))
+    with pytest.raises(InvalidBoxError) as caught:
+        load_box(path)
+    assert len(caught.value.problems) == 80
+    assert caught.value.details.endswith("\n... and 30 more")
+
+
 def test_numbers_and_words_keep_their_types(load: Load) -> None:
     box = load(
         HEAD + "r:\n  options: {digits: 7, scipen: 2.0, warn: true, encoding: 'UTF-8', n: no}\n"
