@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, Vali
 
 from sandbox.errors import BoxError, UsageError
 from sandbox.spec.load import LoadedBox, load_box
-from sandbox.spec.models import Base, Budget, Machine, Provider, R, Services, System, User
+from sandbox.spec.models import Base, Box, Budget, Machine, Provider, R, Services, System, User
 from sandbox.spec.problem import code, short
 
 SandboxName = Annotated[
@@ -142,7 +142,7 @@ def resolve(
             _digest([path], path.parent, loaded.place_of("system", "ca_certificates", index))
             for index, path in enumerate(certificates)
         ),
-        apt_packages=tuple(sorted(_apt_packages(box.system, box.r, box.services))),
+        apt_packages=tuple(sorted({*_apt_packages(box), *loaded.base.packages})),
     )
 
 
@@ -217,14 +217,15 @@ def _fingerprint(path: Path) -> tuple[str, str]:
     return "program" if path.stat().st_mode & 0o111 else "file", content
 
 
-def _apt_packages(system: System, r: R | None, services: Services) -> set[str]:
+def _apt_packages(box: Box) -> set[str]:
     """Every Debian package that the box needs, in the releases we have as bases."""
     # Nothing is left to what a base image happens to have, or to Recommends: those stay out
-    packages = {"ca-certificates", "tzdata", *system.packages}
-    if system.locale not in {"C", "POSIX", "C.UTF-8"}:
+    packages = {"ca-certificates", "tzdata", *box.system.packages}
+    if box.system.locale not in {"C", "POSIX", "C.UTF-8"}:
         packages.add("locales")
-    if services.shiny_server is not None:
+    if box.services.shiny_server is not None:
         packages.add("shiny-server")
+    r = box.r
     if r is not None:
         # Without a font, cairo draws every glyph of a plot as the same empty box
         packages |= {"r-base-core", "fonts-dejavu-core"}

@@ -257,4 +257,6 @@ class Base(Model):
     """The R that its r-base-core package gives."""
     offers: tuple[Literal["shiny_server"], ...] = ()
     """Services that the distribution has a package of."""
+    packages: tuple[DebianPackage, ...] = ()
+    """Debian packages that every machine of this base gets, to be like those of other bases."""
     images: BaseImages

@@ -75,6 +75,11 @@ def test_a_machine_without_r_needs_little(make: Make) -> None:
     assert not plan.has_shiny
 
 
+def test_a_base_may_need_packages_of_its_own(make: Make) -> None:
+    plan = make("version: 1\nbase: debian-13\nsystem: {timezone: US/Eastern}\n")
+    assert "tzdata-legacy" in plan.apt_packages
+
+
 def test_a_plan_survives_json_whole(make: Make) -> None:
     plan = make()
     again = Plan.model_validate_json(plan.model_dump_json())
