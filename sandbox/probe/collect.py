@@ -16,7 +16,8 @@ from sandbox.probe.parse import parse
 from sandbox.run import Completed, run
 from sandbox.ssh import SshTarget
 
-_R_TIMEOUT_S = 20
+# Two views, each tried twice at worst, and the rest
+_R_SHARE = 5
 _CONNECT_TIMEOUT_S = 15
 _SSH_FAILED = 255
 _PACKAGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9.]*")
@@ -44,7 +45,7 @@ def probe(
         load_packages: R packages to load, one after the other, in one R process: a Shiny app's
             kind where there is Shiny Server, else a login's.
         use_sudo: become root by `sudo -n` where the login may; without, `not_seen` is longer.
-        timeout_s: for everything together.
+        timeout_s: for everything together; one R process may take a fifth of it.
 
     Raises:
         UsageError: a name in `load_packages` cannot be an R package's.
@@ -52,7 +53,7 @@ def probe(
             long; `details` has ssh's own words.
     """
     boundary = _boundary()
-    script = compose(boundary, load_packages=load_packages, use_sudo=use_sudo)
+    script = compose(boundary, load_packages=load_packages, use_sudo=use_sudo, timeout_s=timeout_s)
     without_locale = [word for name in _LOCALE_VARIABLES for word in ("-u", name)]
     options = ("-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_TIMEOUT_S}", "-T")
     argv = ("env", *without_locale, *target.argv(*options), "sh -s")
@@ -69,11 +70,17 @@ def probe_local(
         HostError: the answer took too long.
     """
     boundary = _boundary()
-    script = compose(boundary, load_packages=load_packages, use_sudo=use_sudo)
+    script = compose(boundary, load_packages=load_packages, use_sudo=use_sudo, timeout_s=timeout_s)
     return _answer(("sh", "-s"), script, boundary, where="this machine", timeout_s=timeout_s)
 
 
-def compose(boundary: str, *, load_packages: Sequence[str] = (), use_sudo: bool = True) -> str:
+def compose(
+    boundary: str,
+    *,
+    load_packages: Sequence[str] = (),
+    use_sudo: bool = True,
+    timeout_s: float = 60,
+) -> str:
     """The whole text that goes to `sh -s`.
 
     Raises:
@@ -83,7 +90,8 @@ def compose(boundary: str, *, load_packages: Sequence[str] = (), use_sudo: bool 
         if not _PACKAGE_NAME.fullmatch(name):
             raise UsageError(f"`{name}` is not the name of an R package")
     loads = shlex.quote(" ".join(load_packages))
-    settings = f"B={boundary}\nR_TIMEOUT={_R_TIMEOUT_S}\nPROBE_R={shlex.quote(_r_text())}\n"
+    settings = f"B={boundary}\nR_TIMEOUT={max(1, int(timeout_s // _R_SHARE))}\n"
+    settings += f"PROBE_R={shlex.quote(_r_text())}\n"
     functions = _text("probe.sh") + _text("probe_r.sh")
     # `</dev/null`: the rest of standard input is this text itself, and nobody else's to read
     for_root = f"{settings}{functions}\nprobe_as_root {loads} </dev/null\n"

@@ -201,7 +201,8 @@ class RView(FactsModel):
     loads: tuple[PackageLoad, ...] = ()
     """Only of the packages the caller asked for."""
     startup_output: str = ""
-    """What R said before the first command: messages of Rprofile.site, locale warnings."""
+    """What was said before R's first command: by the profile of the login shell, by Rprofile.site,
+    about locales."""
     startup_error: str | None = None
     """Set when R does not start with its site files; the view was then taken without them."""
     profile_skipped: str | None = None
@@ -275,7 +276,7 @@ class ListeningPort(FactsModel):
 
 
 class Account(FactsModel):
-    """A user: people, root, and those that run the servers."""
+    """A user: people, root, those that run the servers, and any whose password is set or empty."""
 
     name: str
     uid: int

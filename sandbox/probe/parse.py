@@ -221,7 +221,10 @@ def _users(frame: Frame) -> tuple[Account, ...]:
         if len(fields) != 7 or not fields[2].isdecimal():  # noqa: PLR2004  (passwd(5))
             continue
         name, _, uid, gid, _, home, shell = fields
-        if int(uid) not in _PEOPLE and name not in _SERVICE_USERS:
+        password = _password(passwords.get(name))
+        wanted = int(uid) in _PEOPLE or name in _SERVICE_USERS
+        # A system account that a password (or none) opens is one to know of
+        if not wanted and password not in ("set", "empty"):
             continue
         own = [g[0] for g in groups if len(g) > 3 and (g[2] == gid or name in g[3].split(","))]  # noqa: PLR2004
         accounts.append(
@@ -232,7 +235,7 @@ def _users(frame: Frame) -> tuple[Account, ...]:
                 home=home,
                 shell=shell,
                 groups=tuple(sorted(own)),
-                password=_password(passwords.get(name)),
+                password=password,
                 sudo=_may_sudo(name, sudo, root=root),
             )
         )

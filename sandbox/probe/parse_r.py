@@ -22,7 +22,11 @@ from sandbox.probe.redact import redact, redact_text
 
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
 _LIMIT_LINE = re.compile(r"Max (open files|processes) +(\S+) +(\S+)")
-_TIMED_OUT = ("124", "137")
+# timeout(1): it asked R to end, or had to make it
+_ENDINGS = {
+    "124": "R did not answer in time",
+    "137": "R was killed: memory ran out, or it did not answer in time",
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class _Said:
 
     noise: list[str] = field(default_factory=list)
     facts: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
-    loads: list[PackageLoad] = field(default_factory=list)
+    last_words: list[str] = field(default_factory=list)
+    """What stands between the facts: words of a package while it is loaded."""
 
     def one(self, kind: str) -> str:
         """The only value of `kind`, or an empty string."""
@@ -112,41 +117,47 @@ def _failed(seen_by: str, section: Section) -> NotSeen:
 
 def _why_failed(section: Section) -> str:
     words = redact_text("\n".join(_own_words(section.lines)).strip())
-    if section.args[3] in _TIMED_OUT:
-        return f"R did not answer in time\n{words}".strip()
+    if ending := _ENDINGS.get(section.args[3]):
+        return f"{ending}\n{words}".strip()
     return words or f"R ended with exit status {section.args[3]} and without a word"
 
 
 def _read(lines: Sequence[str], boundary: str) -> _Said:
     said = _Said()
-    loading: str | None = None
-    crash_words: list[str] = []
     started = False
     for line in lines:
         if not line.startswith(f"{boundary}\t"):
             # Before our first line it is start-up noise; later, words of a package being loaded
-            (crash_words if started else said.noise).append(line)
+            (said.last_words if started else said.noise).append(line)
             continue
         started = True
         word, *fields = line.split("\t")[1:]
         if word != "fact":
             continue
         kind, *values = (_unescape(value) for value in fields)
+        said.facts.setdefault(kind, []).append(tuple(values))
         if kind == "loading":
-            loading, crash_words = values[0], []
-        elif kind == "loaded":
-            said.loads.append(PackageLoad(name=values[0], ok=True, version=values[1]))
-            loading = None
-        elif kind == "not_loaded":
-            error = redact_text(values[1])
-            said.loads.append(PackageLoad(name=values[0], ok=False, error=error))
-            loading = None
-        else:
-            said.facts.setdefault(kind, []).append(tuple(values))
-    if loading is not None:
-        words = redact_text("\n".join(crash_words).strip()) or "nothing was said"
-        said.loads.append(PackageLoad(name=loading, ok=False, error=f"R itself ended: {words}"))
+            said.last_words.clear()
     return said
+
+
+def _loads(said: _Said, status: str) -> tuple[PackageLoad, ...]:
+    """Each package that was asked for, also when R ended in the middle of them."""
+    loaded = said.table("loaded")
+    failed = said.table("not_loaded")
+    begun = said.column("loading")
+    words = redact_text("\n".join(said.last_words).strip())
+    end = _ENDINGS.get(status, "R itself ended")
+    found = []
+    for name in said.column("to_load"):
+        if name in loaded:
+            found.append(PackageLoad(name=name, ok=True, version=loaded[name]))
+            continue
+        error = failed.get(name) or f"{end}: {words}".removesuffix(": ")
+        if name not in begun:
+            error = f"not tried: {end} while it loaded {begun[-1] if begun else 'others'}"
+        found.append(PackageLoad(name=name, ok=False, error=redact_text(error)))
+    return tuple(found)
 
 
 def _unescape(text: str) -> str:
@@ -154,7 +165,7 @@ def _unescape(text: str) -> str:
 
 
 def _view(section: Section, said: _Said, startup_error: str | None) -> RView:
-    seen_by, how, _, _, *profile = section.args
+    seen_by, how, _, status, *profile = section.args
     environment = said.table("environment")
     timezone = said.one("timezone")
     exec_answer = said.one("tempdir_exec")
@@ -186,7 +197,7 @@ def _view(section: Section, said: _Said, startup_error: str | None) -> RView:
         tempdir_exec=_flag(exec_answer) if exec_answer else None,
         sort_probe=said.column("sort_probe"),
         graphics=_graphics(said),
-        loads=tuple(said.loads),
+        loads=_loads(said, status),
         startup_output=redact_text("\n".join(_own_words(said.noise)).strip()),
         startup_error=startup_error,
         profile_skipped=(profile[0] or None) if profile else None,

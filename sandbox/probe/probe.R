@@ -158,9 +158,12 @@ local({
   cat("\n")
   writeLines(lines)
   cat(probe_boundary, "\tend-of-facts\n", sep = "")
+  to_load <- strsplit(probe_loads, " ", fixed = TRUE)[[1L]]
+  lines <- character()
+  say("to_load", to_load)
+  writeLines(lines)
   flush(stdout())
-
-  for (name in strsplit(probe_loads, " ", fixed = TRUE)[[1L]]) {
+  for (name in to_load) {
     cat(probe_boundary, "fact", "loading", name, sep = "\t")
     cat("\n")
     flush(stdout())
