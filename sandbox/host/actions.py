@@ -29,10 +29,14 @@ class Action:
     names: tuple[str, ...] = ()
     """What the journal keeps, so that teardown can find it."""
 
+    content: str = ""
+    """What is written, when the action writes a file: the first of `names`."""
+
     @property
     def lines(self) -> list[str]:
-        """How it is shown: the title, and below it the exact commands."""
-        return [self.title, *(f"    {command}" for command in self.commands)]
+        """How it is shown: the title, and below it the exact commands or what is written."""
+        written = (f"    {line}" for line in self.content.splitlines())
+        return [self.title, *(f"    {command}" for command in self.commands), *written]
 
 
 def incus(*words: str, project: str = "default", timeout_s: float = 120.0) -> Command:

@@ -198,8 +198,8 @@ def _add_source(facts: AptFacts, codename: str) -> Action:
         )
     keyring = next((path for path in KEYRINGS if path.exists()), KEYRINGS[0])
     text = source_text(facts.archive_uri, codename, keyring)
-    body = "; ".join(line for line in text.splitlines() if not line.startswith("#"))
-    return Action(Kind.SOURCE, f"write {SOURCE_FILE} ({body})", (), (str(SOURCE_FILE), text))
+    path = str(SOURCE_FILE)
+    return Action(Kind.SOURCE, f"write {path}", names=(path,), content=text)
 
 
 def add_source(action: Action, root: Root, journal: Journal) -> None:
@@ -208,9 +208,8 @@ def add_source(action: Action, root: Root, journal: Journal) -> None:
     Raises:
         HostError: it cannot be written.
     """
-    path, text = action.names
-    journal.intend(Kind.SOURCE, (path,))
-    _as_root(root, ("tee", path), stdin=text)
+    journal.intend(Kind.SOURCE, action.names)
+    _as_root(root, ("tee", action.names[0]), stdin=action.content)
     journal.done(Kind.SOURCE)
 
 
