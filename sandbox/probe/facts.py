@@ -227,7 +227,7 @@ class RInstallation(FactsModel):
 
     home: str
     version: str | None
-    """None when it could not be started; `not_seen` says why."""
+    """By its base package, so also of an R that does not start; then it has no views."""
     found_as: tuple[str, ...]
     """The programs or folders that led here: `/usr/bin/R`, `/opt/R/4.4.1`."""
     on_path: bool

@@ -229,6 +229,7 @@ probe_as_root() {
     if has_shiny_server; then
         probe_r_shiny "$1"
     fi
+    section root-end
 }
 
 probe_without_root() {

@@ -174,23 +174,30 @@ worker_view() {
     return 1
 }
 
-# worker_r PID OPTIONS...: run $probe_exe as that process was run
+# The environment of a process as `export` lines. Never on a command line, where everybody could read it.
+# Names that a shell cannot set, or keeps for itself, are left out.
+variables_of() {
+    LC_ALL=C sed -z -n \
+        -e '/^\(UID\|EUID\|PPID\|BASHOPTS\|SHELLOPTS\|BASH_VERSINFO\)=/d' \
+        -e "s/'/'\\\\''/g" \
+        -e "s/^\([A-Za-z_][A-Za-z0-9_]*\)=\(.*\)\$/export \1='\2'/p" \
+        "/proc/$1/environ" | tr '\0' '\n'
+}
+
+# worker_r PID OPTIONS...: run $probe_exe as that process was run, R's text on standard input
 worker_r() {
     probe_worker=$1
     shift
+    probe_keep=--clear-groups
+    [ -n "$probe_groups" ] && probe_keep=--groups=$probe_groups
     # shellcheck disable=SC2016  # for the inner shell
-    # xargs puts the variables at the end of its command line; the inner shell moves them in front of R.
-    # A thing without `=` in an environment is no variable, and env(1) would run it.
-    probe_start='for item; do shift; case $item in *=*) set -- "$@" "$item" ;; esac; done
-        exec setpriv --reuid="$PROBE_UID" --regid="$PROBE_GID" "$PROBE_GROUPS" -- \
-            env -i -- "$@" "$PROBE_EXE" $PROBE_OPTIONS'
-    PROBE_UID=$(field_of "$probe_worker" Uid | cut -d ' ' -f 1)
-    PROBE_GID=$(field_of "$probe_worker" Gid | cut -d ' ' -f 1)
-    PROBE_GROUPS=--clear-groups
-    [ -n "$probe_groups" ] && PROBE_GROUPS=--groups=$probe_groups
-    PROBE_EXE=$probe_exe PROBE_OPTIONS=$*
-    export PROBE_UID PROBE_GID PROBE_GROUPS PROBE_EXE PROBE_OPTIONS
-    with_limits_of "$probe_worker" xargs -0 -x -a "/proc/$probe_worker/environ" sh -c "$probe_start" sh
+    probe_start='probe=$(cat); unset PWD OLDPWD SHLVL _; eval "$probe"; exec "$@" <&3 3<&-'
+    exec 3<&0
+    variables_of "$probe_worker" |
+        with_limits_of "$probe_worker" setpriv "$probe_keep" \
+            --reuid="$(field_of "$probe_worker" Uid | cut -d ' ' -f 1)" \
+            --regid="$(field_of "$probe_worker" Gid | cut -d ' ' -f 1)" \
+            env -i sh -c "$probe_start" sh "$probe_exe" "$@"
 }
 
 # A folder that Shiny Server would start an app in, if the configuration names one with an app in it
