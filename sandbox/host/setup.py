@@ -124,7 +124,8 @@ def host_setup(
         actions = plan()
         if not actions:
             return Outcome.UNCHANGED
-        if not confirm([line for action in actions for line in action.lines]):
+        is_root = now.host.is_root
+        if not confirm([line for action in actions for line in action.lines(is_root=is_root)]):
             return Outcome.DECLINED
         work = _Work(place, root or _root_for(now, actions), journal, listener)
         before = [action for action in actions if action.kind in _BEFORE_OBJECTS]
