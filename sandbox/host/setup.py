@@ -173,7 +173,7 @@ class _Work:
         with step(self.listener, "host", action.title):
             match action.kind:
                 case Kind.REPAIR:
-                    packages.repair(action, self.root, self.listener, self.log)
+                    packages.repair(self.root, self.listener, self.log)
                 case Kind.SOURCE:
                     packages.add_source(action, self.root, self.journal)
                 case Kind.PACKAGES:
