@@ -68,8 +68,8 @@ def obstacle(machine: str) -> Obstacle | None:
 def build_folder(folder: Path) -> Iterator[Path]:
     """A new folder inside `folder`, whose lock we hold; it and all leftovers are gone at the end.
 
-    mmdebstrap outlives a killed build for a moment, and writes on while its folder is being removed:
-    what the first sweep misses, the second finds.
+    mmdebstrap outlives a killed build for a moment, and writes on while its folder is removed: what
+    the first sweep misses, the second finds.
     """
     _sweep(folder)
     work = Path(tempfile.mkdtemp(prefix="build-", dir=folder))
