@@ -186,11 +186,13 @@ def test_a_fresh_machine(
         machine.sandbox("host", "teardown", "--yes")
         assert_daemon_gone(machine)
 
-        if base == "debian-12":
-            machine.without_systemd()
-            machine.sandbox("host", "setup", "--yes")
-            assert "incusd --group incus-admin" in machine.processes()
-            machine.sandbox("doctor", "--provider", "incus")
+        if base == "debian-13":
+            # Taking the packages back and doing without systemd is the same there: once is enough
+            return
+        machine.without_systemd()
+        machine.sandbox("host", "setup", "--yes")
+        assert "incusd --group incus-admin" in machine.processes()
+        machine.sandbox("doctor", "--provider", "incus")
 
         machine.sandbox("host", "teardown", "--yes", "--packages")
         assert_daemon_gone(machine)
