@@ -64,6 +64,8 @@ _UNIT = re.compile(r"[A-Za-z0-9@._:\\-]+\.(service|socket|timer|mount|target|pat
 _SETTLE = """\
 set -eu
 root=$1
+# In `unshare` mode the folder we were called in may be closed to us, and `find` would stop at that
+cd /
 put() { mkdir -p "$(dirname "$root$2")"; cat > "$root$2"; chmod "$1" "$root$2"; }
 
 chroot "$root" useradd --system --create-home --shell /bin/bash --comment 'sandbox login' @USER@
@@ -130,9 +132,9 @@ rm -f "$root"/etc/ssh/ssh_host_* "$root"/var/lib/dbus/machine-id "$root"/etc/hos
 chmod 0444 "$root/etc/machine-id"
 : > "$root/etc/resolv.conf"
 find "$root/var/log" -type f -delete
-find "$root/tmp" "$root/var/tmp" "$root/run" -mindepth 1 -delete 2>/dev/null || true
-rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/cache/ldconfig/*
-mkdir -p "$root/var/cache/apt/archives/partial" "$root/var/lib/apt/lists/partial"
+rm -rf "$root"/var/cache/ldconfig/*
+# Not $root/tmp: mmdebstrap keeps its apt configuration there, and without it the clean-up of apt's
+# lists that follows would empty those of the host. It clears /tmp and /run and apt's folders itself
 """
 
 # Written by Incus when a machine is made: its name is its hostname from the first boot on

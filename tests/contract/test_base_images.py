@@ -102,6 +102,7 @@ def test_a_killed_build_is_never_used(
     client = IncusClient(incus_place)
     before = len(client.query("GET", api_path("images")))
     base = read_base().model_copy(update={"description": "Debian 12, killed"})
+    lists = sorted(Path("/var/lib/apt/lists").iterdir())
     _kill_a_build(incus_place, base.model_dump_json(), tmp_path)
     assert len(client.query("GET", api_path("images"))) == before
     left = list(tmp_path.glob("sandbox/images/*/build-*"))
@@ -110,6 +111,8 @@ def test_a_killed_build_is_never_used(
     assert available_packages(made)
     assert not list(tmp_path.glob("sandbox/images/*/build-*"))
     assert len(client.query("GET", api_path("images"))) == before + 1
+    # The host's own package lists are none of the build's business
+    assert sorted(Path("/var/lib/apt/lists").iterdir()) == lists
     running = subprocess.run(["pgrep", "-f", str(left[0])], capture_output=True, check=False)
     assert not running.stdout
 

@@ -107,6 +107,12 @@ def test_the_key_follows_what_goes_in() -> None:
     assert len(recipe.key) == 12
 
 
+def test_what_mmdebstrap_still_needs_is_left_alone() -> None:
+    """Without the apt.conf in the root's /tmp, mmdebstrap's own clean-up works on the host."""
+    commands = [line for line in settle_script(BASE).splitlines() if not line.startswith("#")]
+    assert not [line for line in commands if "$root/tmp" in line or '"$root"/tmp' in line]
+
+
 def test_units_are_masked() -> None:
     assert "for unit in a.service 'x\\x2dy.mount'; do" in settle_script(
         masking("a.service", "x\\x2dy.mount")
