@@ -27,6 +27,16 @@ _APP_CHECKS = (
 """What cannot be well when Shiny Server or its apps do not answer."""
 
 
+# A running app keeps the environment and limits that it was started with, and outlives the server
+# for a while; and whoever looks next should not find a server that is still starting
+_RESTART = (
+    "systemctl restart shiny-server && { pkill -KILL -x R || true; }"
+    " && for try in $(seq 100); do"
+    " if ss -Hltn sport = :3838 | grep -q .; then break; fi; sleep 0.1; done"
+)
+_PROFILE = "/etc/profile.d/zz-breakage.sh"
+
+
 @dataclass(frozen=True)
 class Breakage:
     """One way to break the machine."""
@@ -198,9 +208,11 @@ SAFETY = (
         *_edited(
             "/etc/shiny-server/default.config",
             "sed -i 's/^run_as .*/run_as root;/' /etc/shiny-server/default.config",
-            after="systemctl restart shiny-server",
+            after=_RESTART,
         ),
         ("safe.shiny.user",),
+        # Shiny Server refuses to start R that way in some places
+        _APP_CHECKS,
     ),
 )
 
@@ -215,29 +227,27 @@ SETTINGS = (
     ),
     Breakage(
         "TZ is set to something else for everyone",
-        *_edited("/etc/environment", "echo TZ=Asia/Tokyo >> /etc/environment"),
+        f"echo 'export TZ=Asia/Tokyo' > {_PROFILE} && {_RESTART}",
+        f"rm -f {_PROFILE} && {_RESTART}",
         both("correct.timezone"),
     ),
     Breakage(
         "the locale is another",
-        *_edited("/etc/default/locale", "echo LANG=C.UTF-8 > /etc/default/locale"),
+        *_edited("/etc/default/locale", "echo LANG=C.UTF-8 > /etc/default/locale", after=_RESTART),
         ("correct.locale", *both("correct.locale")),
     ),
     Breakage(
         "an environment variable is another",
-        *_edited(
-            "/etc/environment",
-            "sed -i '/^OMP_NUM_THREADS/d' /etc/environment"
-            " && echo OMP_NUM_THREADS=8 >> /etc/environment",
-        ),
-        ("correct.environment.OMP_NUM_THREADS.app",),
-        ("correct.environment.",),
+        f"echo 'export OMP_NUM_THREADS=8' > {_PROFILE} && {_RESTART}",
+        f"rm -f {_PROFILE} && {_RESTART}",
+        both("correct.environment.OMP_NUM_THREADS"),
     ),
     Breakage(
         "limits are lower",
         *_edited(
             "/etc/security/limits.d/sandbox.conf",
             "sed -i 's/16384/1000/' /etc/security/limits.d/sandbox.conf",
+            after=_RESTART,
         ),
         both("correct.limit.nofile"),
     ),
@@ -268,18 +278,18 @@ SOFTWARE = (
     ),
     Breakage(
         "a library under an R package is gone",
-        'real=$(readlink -f /usr/lib/*/libsodium.so.23) && echo "$real" > /var/tmp/breakage-path'
+        'real=$(readlink -f /usr/lib/*/libuv.so.1) && echo "$real" > /var/tmp/breakage-path'
         ' && mv "$real" /var/tmp/breakage-library',
         'mv /var/tmp/breakage-library "$(cat /var/tmp/breakage-path)" && rm /var/tmp/breakage-path',
-        ("correct.r.shared-objects", "correct.r.package.plumber"),
+        ("correct.r.shared-objects", "correct.r.package.shiny"),
+        # What loads shiny does not load either
+        ("correct.r.package.", *_APP_CHECKS),
     ),
     Breakage(
         "the fonts are gone",
         "mv /usr/share/fonts /usr/share/fonts.before-breakage && fc-cache -f",
         "mv /usr/share/fonts.before-breakage /usr/share/fonts && fc-cache -f",
         both("correct.r.plot"),
-        # A text that no font has may be an error of the device
-        ("up.session.",),
     ),
     Breakage(
         "the BLAS is another",
@@ -299,8 +309,8 @@ SOFTWARE = (
     ),
     Breakage(
         "programs may not run in /tmp",
-        "mount -t tmpfs -o noexec,mode=1777 tmpfs /tmp && systemctl restart shiny-server",
-        "umount -l /tmp && systemctl restart shiny-server",
+        f"mount -t tmpfs -o noexec,mode=1777 tmpfs /tmp && {_RESTART}",
+        f"umount -l /tmp && {_RESTART}",
         both("correct.r.tempdir"),
     ),
 )
