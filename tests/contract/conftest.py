@@ -200,8 +200,8 @@ def incus_lab(incus_place: IncusPlace, incus_image: str) -> Iterator[IncusLab]:
     lab = IncusLab(IncusEngine(incus_place), incus_image, folder)
     try:
         yield lab
-    finally:
         lab.close()
+    finally:
         shutil.rmtree(folder)
 
 
