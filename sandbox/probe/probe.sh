@@ -86,10 +86,22 @@ probe_timezone() {
     [ -r /etc/timezone ] && printf 'etc-timezone\t%s\n' "$(cat /etc/timezone)"
 }
 
+# A container may see all of its host's memory in meminfo: what counts is the least that anything says
+memory_kb() {
+    {
+        awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo
+        for probe_file in /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; do
+            [ -r "$probe_file" ] && awk '/^[0-9]+$/ { printf "%.0f\n", $1 / 1024 }' "$probe_file"
+        done
+    } 2>/dev/null | sort -n | head -n 1
+}
+
 probe_machine() {
     section machine
-    printf 'cpus\t%s\n' "$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null)"
-    awk '$1 == "MemTotal:" { print "memory-kb\t" $2 }' /proc/meminfo 2>/dev/null
+    # OMP_NUM_THREADS changes what nproc says
+    printf 'cpus\t%s\n' "$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null \
+        || getconf _NPROCESSORS_ONLN 2>/dev/null)"
+    printf 'memory-kb\t%s\n' "$(memory_kb)"
     df -Pk / 2>/dev/null | awk 'NR == 2 { print "disk-kb\t" $2 "\t" $4 }'
     awk '$2 == "/" || $2 == "/tmp" { print "mount\t" $2 "\t" $4 }' /proc/self/mounts 2>/dev/null
 }
