@@ -1,0 +1,276 @@
+"""The order of steps: what is recorded when, and how `up` goes on from wherever it was cut off."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sandbox.checks.results import CheckReport
+from sandbox.engines.base import Finding, Power
+from sandbox.engines.fake import FakeEngine
+from sandbox.engines.incus_client import IncusPlace
+from sandbox.errors import BoxError, HostError, ProviderError, ProvisionError, UsageError
+from sandbox.events import Event, Notice
+from sandbox.images import BaseImage
+from sandbox.plan import HostLimits, Plan
+from sandbox.provision import ProvisionResult
+from sandbox.ssh import SshTarget
+from sandbox.state import Instance, Phase, Record
+from sandbox.workflows import check, context, look, power, reach, up
+from tests.unit.factories import plain_plan, shiny_plan
+
+
+class Bench:
+    """A fake engine, with everything that would leave this process replaced."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.engine = FakeEngine(folder / "machines")
+        self.engine.folder.mkdir()
+        self.events: list[Event] = []
+        self.provisioned = 0
+        self.fail_provision: BaseException | None = None
+        self.green = True
+        self.page = ""
+        self.context = context.Context(
+            place=IncusPlace.from_prefix("test"),
+            listener=self.events.append,
+            make_engine=lambda *_: self.engine,
+        )
+        image = BaseImage("base-debian-12-0", "f" * 64, None)
+        replaced: dict[str, Callable[..., object]] = {
+            "sandbox.workflows.up.ensure_base": lambda *_, **__: image,
+            "sandbox.workflows.up.available_packages": lambda _: None,
+            "sandbox.workflows.up.host_limits": lambda _: HostLimits(8, 16384, 100),
+            "sandbox.workflows.up.make_key": lambda _: "ssh-ed25519 AAAA",
+            "sandbox.workflows.up.bootstrap": lambda *_: None,
+            "sandbox.workflows.up.provision": self._provision,
+            "sandbox.workflows.up.disconnect": lambda _: None,
+            "sandbox.workflows.up.connect": self._connect,
+            "sandbox.workflows.up.wait_for_ssh": lambda _: None,
+            "sandbox.workflows.up.wait_for_apps": lambda _: None,
+            "sandbox.workflows.up.page_status": lambda *_, **__: self.page,
+            "sandbox.workflows.up.verify": self._verify,
+            "sandbox.workflows.power.connect": self._connect,
+            "sandbox.workflows.power.wait_for_apps": lambda _: None,
+            "sandbox.workflows.power.disconnect": lambda _: None,
+        }
+        for name, value in replaced.items():
+            monkeypatch.setattr(name, value)
+
+    def _connect(self, instance: Instance, engine: FakeEngine) -> SshTarget:
+        engine.ssh_endpoint(instance.name)
+        return SshTarget(instance.name)
+
+    def _provision(self, *_: object) -> ProvisionResult:
+        self.provisioned += 1
+        if self.fail_provision is not None:
+            raise self.fail_provision
+        return ProvisionResult(3, 10, (), 1.0)
+
+    def _verify(self, instance: Instance, record: Record, *_: object) -> CheckReport:
+        plan = record.plan
+        report = CheckReport(
+            sandbox=plan.name, box=plan.box_name, plan_key=plan.key, elapsed_s=1.0, results=()
+        )
+        if self.green:
+            instance.write_text("checks.json", report.to_json())
+        return report
+
+    def up(self, plan: Plan, **options: bool) -> up.UpResult:
+        return up.up(plan, context=self.context, **options)
+
+    def notices(self) -> list[str]:
+        return [event.text for event in self.events if isinstance(event, Notice)]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return Bench(tmp_path, monkeypatch)
+
+
+def record_of(name: str) -> Record:
+    return Instance(name).require()
+
+
+def test_a_first_up_goes_all_the_way(bench: Bench) -> None:
+    result = bench.up(shiny_plan())
+    assert not result.unchanged
+    assert result.status.power is Power.RUNNING
+    assert [app.url.endswith(":3838/faithful/") for app in result.urls] == [True]
+    record = record_of("shiny")
+    assert record.phase is Phase.PROVISIONED
+    assert [entry.what for entry in record.history] == ["created", "provisioned"]
+
+
+def test_a_second_up_touches_nothing(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    before = Instance("shiny").folder.joinpath("record.json").read_text()
+    assert bench.up(shiny_plan()).unchanged
+    assert bench.provisioned == 1
+    assert Instance("shiny").folder.joinpath("record.json").read_text() == before
+
+
+def test_an_app_that_does_not_answer_is_not_unchanged(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    bench.page = "HTTP 503"
+    assert not bench.up(shiny_plan()).unchanged
+
+
+def test_checks_that_were_not_green_run_again(bench: Bench) -> None:
+    bench.green = False
+    bench.up(shiny_plan())
+    assert not bench.up(shiny_plan()).unchanged
+    assert bench.provisioned == 1
+
+
+def test_provision_again_runs_the_playbooks_over_an_unchanged_machine(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    bench.up(shiny_plan(), provision_again=True)
+    assert bench.provisioned == 2
+
+
+def test_a_changed_plan_is_provisioned_again(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    plan = shiny_plan()
+    system = plan.system.model_copy(update={"timezone": "America/New_York"})
+    bench.up(plan.model_copy(update={"system": system}))
+    assert bench.provisioned == 2
+    assert record_of("shiny").plan.system.timezone == "America/New_York"
+
+
+def test_a_failed_provisioning_is_taken_up_again(bench: Bench) -> None:
+    bench.fail_provision = ProvisionError("a task failed")
+    with pytest.raises(ProvisionError):
+        bench.up(shiny_plan())
+    assert record_of("shiny").phase is Phase.CREATED
+    bench.fail_provision = None
+    bench.up(shiny_plan())
+    assert record_of("shiny").phase is Phase.PROVISIONED
+    assert bench.engine.calls.count("create:shiny") == 1
+
+
+def test_a_provisioning_that_fails_on_a_whole_machine_is_not_forgotten(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    bench.fail_provision = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        bench.up(shiny_plan(), provision_again=True)
+    bench.fail_provision = None
+    assert not bench.up(shiny_plan()).unchanged
+    assert bench.provisioned == 3
+
+
+@pytest.mark.parametrize("call", ["create", "create!", "start", "start!"])
+def test_cut_off_in_the_engine_the_next_up_ends_well(bench: Bench, call: str) -> None:
+    bench.engine.failures[call] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        bench.up(plain_plan())
+    bench.engine.failures.clear()
+    assert bench.up(plain_plan()).status.power is Power.RUNNING
+
+
+@pytest.mark.parametrize("call", ["create", "create!", "start"])
+def test_cut_off_in_the_engine_destroy_leaves_nothing(bench: Bench, call: str) -> None:
+    bench.engine.failures[call] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        bench.up(plain_plan())
+    bench.engine.failures.clear()
+    power.destroy("plain", context=bench.context)
+    assert bench.engine.status() == {}
+    assert not Instance("plain").exists()
+
+
+def test_a_machine_deleted_behind_our_back_is_made_again_with_a_word(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    bench.engine.destroy("shiny")
+    (info,) = look.all_sandboxes(bench.context)
+    assert info.state == "gone"
+    assert bench.up(shiny_plan()).status.power is Power.RUNNING
+    assert any("gone" in text for text in bench.notices())
+    assert bench.provisioned == 2
+
+
+def test_a_machine_without_a_record_is_not_taken_over(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    Instance("shiny").remove()
+    with pytest.raises(ProviderError, match="no record of") as caught:
+        bench.up(shiny_plan())
+    assert "sandbox destroy shiny" in caught.value.hint
+    (info,) = look.all_sandboxes(bench.context)
+    assert (info.name, info.state) == ("shiny", "no record")
+    power.destroy("shiny", context=bench.context)
+    assert bench.engine.status() == {}
+
+
+def test_another_boxes_sandbox_is_not_turned_into_this_one(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    with pytest.raises(UsageError, match="made from the box shiny, not plain") as caught:
+        bench.up(plain_plan("shiny"))
+    assert "--name" in caught.value.hint
+
+
+def test_an_unusable_host_is_said_before_anything_is_written(bench: Bench) -> None:
+    broken = Finding(ok=False, title="it runs", detail="it does not", fix="sandbox host setup")
+    bench.engine = replace(bench.engine, findings=(broken,))
+    with pytest.raises(HostError) as caught:
+        bench.up(shiny_plan())
+    assert "it runs: it does not" in caught.value.details
+    assert caught.value.hint == "sandbox host setup"
+    assert not Instance("shiny").exists()
+
+
+def test_too_much_memory_is_said_before_anything_is_written(bench: Bench) -> None:
+    plan = shiny_plan()
+    machine = plan.machine.model_copy(update={"memory_mb": 99999})
+    with pytest.raises(HostError, match="more than this host has"):
+        bench.up(plan.model_copy(update={"machine": machine}))
+    assert not Instance("shiny").exists()
+
+
+def test_missing_packages_leave_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.workflows.up.available_packages", lambda _: frozenset({"tree"}))
+    with pytest.raises(BoxError) as caught:
+        bench.up(shiny_plan())
+    assert "r-cran-shiny" in caught.value.details
+    assert not Instance("shiny").exists()
+    assert bench.engine.status() == {}
+
+
+def test_stop_start_and_status(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    power.stop("shiny", context=bench.context)
+    with pytest.raises(UsageError, match="does not run: it is stopped"):
+        check.require_running(bench.engine, "shiny")
+    power.start("shiny", context=bench.context)
+    details = look.details_of("shiny", bench.context)
+    assert details.state == "running"
+    assert [entry.what for entry in details.history][-2:] == ["stopped", "started"]
+
+
+def test_start_of_an_unfinished_sandbox_says_how_to_go_on(bench: Bench) -> None:
+    bench.fail_provision = ProvisionError("a task failed")
+    with pytest.raises(ProvisionError):
+        bench.up(shiny_plan())
+    with pytest.raises(UsageError) as caught:
+        power.start("shiny", context=bench.context)
+    assert "sandbox up shiny" in caught.value.hint
+
+
+def test_destroy_of_nothing_is_an_error(bench: Bench) -> None:
+    with pytest.raises(UsageError, match="no sandbox named"):
+        power.destroy("shiny", context=bench.context)
+
+
+def test_list_works_when_the_provider_does_not(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    bench.engine.failures["status"] = HostError("incus is not running")
+    (info,) = look.all_sandboxes(bench.context)
+    assert info.state == "unknown"
+    assert any("incus is not running" in text for text in bench.notices())
+
+
+def test_pages_are_asked_for_under_the_apps_own_names() -> None:
+    urls = reach.app_urls(shiny_plan(), "http://192.0.2.7:3838")
+    assert [app.url for app in urls] == ["http://192.0.2.7:3838/faithful/"]
+    assert reach.app_urls(plain_plan(), "") == ()
