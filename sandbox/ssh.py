@@ -83,6 +83,8 @@ def write_config(folder: Path, name: str, endpoint: SshEndpoint) -> SshTarget:
         "  ForwardAgent no",
         "  LogLevel ERROR",
         "  ConnectTimeout 10",
+        # A reloading sshd refuses for a moment
+        "  ConnectionAttempts 5",
         "  ServerAliveInterval 15",
         "  ControlMaster auto",
         "  ControlPersist 60",

@@ -98,7 +98,7 @@ SERVICES = (
         "systemctl mask --now shiny-server",
         "systemctl unmask shiny-server && systemctl enable --now shiny-server",
         ("up.service.shiny-server", "up.enabled.shiny-server", "up.page.faithful"),
-        ("safe.port.3838", *_APP_CHECKS),
+        ("up.system", "safe.port.3838", *_APP_CHECKS),
     ),
     Breakage(
         "Shiny Server does not start with the machine",
