@@ -17,13 +17,12 @@ from sandbox.engines.base import Engine, MachineSpec
 from sandbox.engines.fake import FakeEngine
 from sandbox.engines.incus import IncusEngine
 from sandbox.engines.incus_client import IncusClient, IncusPlace, api_path
-from sandbox.errors import SandboxError
 from sandbox.events import ignore
 from sandbox.images import ensure_base
 from sandbox.paths import data_dir
 from sandbox.spec.models import Base
 from sandbox.ssh import make_key
-from tests.conftest import cannot_run
+from tests.conftest import Host
 
 
 def read_base(name: str = "debian-12") -> Base:
@@ -129,16 +128,14 @@ class IncusLab:
 
 
 @pytest.fixture(scope="session")
-def incus_place() -> Iterator[IncusPlace]:
-    """A project, pool and network that belong to these tests; gone afterwards."""
-    if shutil.which("incus") is None:
-        cannot_run("Incus is not installed: sandbox host setup")
+def incus_place(host: Host) -> Iterator[IncusPlace]:
+    """A project, pool and network that belong to these tests; gone afterwards.
+
+    `host` has made sure that Incus is there: on a fresh machine these tests come first.
+    """
+    assert host.prefix
     place = IncusPlace.from_prefix(f"sbx{os.getpid()}"[:10])
     client = IncusClient(place)
-    try:
-        client.query("GET", "/1.0", timeout_s=10)
-    except SandboxError as error:
-        cannot_run(f"{error.message}: {error.hint}")
     driver = ("btrfs", "size=15GiB") if shutil.which("mkfs.btrfs") else ("dir",)
     subnet = f"10.213.{os.getpid() % 250}.1/24"
     addresses = (f"ipv4.address={subnet}", "ipv4.nat=true", "ipv6.address=none")
