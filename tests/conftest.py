@@ -87,6 +87,8 @@ class Host:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # A shell's background job, which the tests may be, hands on that SIGINT is ignored
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
         self.started.append(process)
         return process
