@@ -101,7 +101,7 @@ def test_a_base_image_killed_half_way_is_never_used(host: Host, tmp_path: Path) 
     path.write_text(BOX.replace("debian-12", "debian-11"))
     try:
         process = host.start("up", path)
-        reach_step(process, "base image", delay_s=8)
+        reach_step(process, "build the base image", delay_s=8)
         process.kill()
         process.wait()
         host.sandbox("up", path, timeout_s=600)
