@@ -16,7 +16,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SANDBOX = Path(sys.executable).with_name("sandbox")
-PREFIX = "sbxtest"
+PREFIX = os.environ.get("SANDBOX_TEST_PREFIX", "sbxtest")
+"""Of all Incus names; another one lets two checkouts be tested at once on one machine."""
 
 
 def cannot_run(reason: str) -> NoReturn:
