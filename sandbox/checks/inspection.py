@@ -44,7 +44,7 @@ echo "@accounts"; awk -F : '
 ' /etc/shadow /etc/passwd
 # OMP_NUM_THREADS changes what nproc says; a container may see all of its host's memory in meminfo
 echo "@cpus"; env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc
-echo "@memory"; awk '$1 == "MemTotal:" { print $2 * 1024 }' /proc/meminfo
+echo "@memory"; awk '$1 == "MemTotal:" { printf "%.0f\\n", $2 * 1024 }' /proc/meminfo
 for file in /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; do
   if [ -r "$file" ]; then cat "$file"; fi
 done

@@ -79,6 +79,11 @@ class IncusEngine:
                 except ExistsError:
                     # Another command was quicker by a moment
                     continue
+                except ProviderError:
+                    # Quicker by less than that, and Incus has other words for it
+                    if self._find(spec.name) is None:
+                        raise
+                    continue
                 self._say_unlimited_disk(spec, listener)
                 return
             _refuse_foreign(spec.name, instance)

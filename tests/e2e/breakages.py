@@ -185,9 +185,9 @@ SAFETY = (
     ),
     Breakage(
         "sshd takes passwords",
-        "echo 'PasswordAuthentication yes' > /etc/ssh/sshd_config.d/000-breakage.conf"
+        "echo 'PasswordAuthentication yes' > /etc/ssh/sshd_config.d/0-breakage.conf"
         " && systemctl reload ssh",
-        "rm -f /etc/ssh/sshd_config.d/000-breakage.conf && systemctl reload ssh",
+        "rm -f /etc/ssh/sshd_config.d/0-breakage.conf && systemctl reload ssh",
         ("safe.sshd.password",),
     ),
     Breakage(

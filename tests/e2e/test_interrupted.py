@@ -85,8 +85,7 @@ def test_destroy_removes_a_half_made_sandbox(host: Host, box: Path, step: str) -
 @pytest.mark.parametrize("step", ["start", "provision", "checks"])
 def test_ctrl_c_says_how_to_go_on(host: Host, box: Path, step: str) -> None:
     process = host.start("up", box)
-    said: list[str] = []
-    reach_step(process, step, delay_s=0.3)
+    said = reach_step(process, step, delay_s=0.3)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(30) == 130, said
     host.sandbox("up", box, timeout_s=600)

@@ -1,6 +1,7 @@
 """Three R versions side by side, each proven from inside."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,13 +11,15 @@ BOXES = {"r-4.0": "4.0.4", "r": "4.2.2", "r-4.5": "4.5.0"}
 
 
 @pytest.fixture(scope="module")
-def versions(host: Host) -> object:
+def versions(host: Host) -> Iterator[dict[str, str]]:
     names = {box: box.replace(".", "-") for box in BOXES}
-    for box, name in names.items():
-        host.sandbox("up", f"boxes/{box}.yml", "--name", name, timeout_s=1800)
-    yield names
-    for name in names.values():
-        host.sandbox("destroy", name)
+    try:
+        for box in names:
+            host.sandbox("up", f"boxes/{box}.yml", timeout_s=1800)
+        yield names
+    finally:
+        for name in names.values():
+            host.sandbox("destroy", name, expect=None)
 
 
 def test_each_sandbox_runs_the_r_of_its_base(host: Host, versions: dict[str, str]) -> None:
