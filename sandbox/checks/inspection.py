@@ -100,7 +100,9 @@ class Inspection:
     cpus: int
     """That a program may use."""
     memory_mb: int
-    """That its programs may use together."""
+    """That its programs may use together, as far as the machine is shown it."""
+    memory_limit_seen: bool
+    """Whether it is shown a limit of its own, and not only its host's memory."""
     disk_used_percent: int
     disk_free_mb: int
     inodes_used_percent: int | None
@@ -135,6 +137,7 @@ def parse(text: str) -> Inspection:
         raise ValueError(f"the machine's answer was cut off: {text[-200:]!r}")
     used, free_mb = _df(parts["disk"])
     inodes_used, _ = _df(parts["inodes"])
+    memory = [int(line) for line in parts["memory"] if line.isdigit()]
     return Inspection(
         system_state=(parts["state"] or ["unknown"])[0],
         failed_units=tuple(line.split()[0] for line in parts["failed"]),
@@ -142,7 +145,9 @@ def parse(text: str) -> Inspection:
         packages=dict(_packages(parts["packages"])),
         logins=tuple(_logins(parts["accounts"])),
         cpus=int(parts["cpus"][0]),
-        memory_mb=min(int(line) for line in parts["memory"] if line.isdigit()) // 2**20,
+        memory_mb=min(memory) // 2**20,
+        # The first is /proc/meminfo's
+        memory_limit_seen=len(memory) > 1,
         disk_used_percent=used or 0,
         disk_free_mb=free_mb,
         inodes_used_percent=inodes_used,

@@ -32,4 +32,13 @@ def test_each_sandbox_runs_the_r_of_its_base(host: Host, versions: dict[str, str
         script = "cat(as.character(getRversion()))"
         assert host.sandbox("exec", name, "--", "Rscript", "-e", script).stdout == wanted
         report = json.loads(host.sandbox("check", name, "--json").stdout)
-        assert {result["outcome"] for result in report["results"]} == {"passed"}
+        outcomes = {result["id"]: result["outcome"] for result in report["results"]}
+        # Debian 11's systemd may hide from the machine its own limit (the check says so): then it
+        # is proven by what the kernel does
+        if outcomes["snappy.memory"] == "skipped":
+            assert box == "r-4.0"
+            del outcomes["snappy.memory"]
+        assert set(outcomes.values()) == {"passed"}, outcomes
+        hog = "python3 -c 'print(len(bytearray(2 * 1024**3)))'; echo $?"
+        done = host.sandbox("exec", name, "--", "sh", "-c", hog)
+        assert done.stdout.strip() == "137", done.stdout

@@ -4,8 +4,10 @@ import shlex
 
 import pytest
 
+from sandbox.checks import snappy
+from sandbox.checks.check import NothingToLookAt
 from sandbox.checks.inspection import FileMode, Login, parse, planned_packages, script
-from tests.unit.checks.samples import full_plan
+from tests.unit.checks.samples import doctored, full_plan, good
 from tests.unit.factories import plain_plan
 
 ANSWER = """@state
@@ -81,3 +83,12 @@ def test_a_hostile_package_name_stays_a_word() -> None:
     plan = full_plan().model_copy(update={"apt_packages": (evil,)})
     assert shlex.quote(evil) in script(plan)
     assert f'"{evil}' not in script(plan)
+
+
+def test_a_limit_that_the_machine_is_not_shown_is_skipped_and_never_passed() -> None:
+    (check,) = [one for one in snappy.seen_checks(full_plan()) if one.id == "snappy.memory"]
+    seen = doctored(good(), "inspection.memory_mb", 24105)
+    seen = doctored(seen, "inspection.memory_limit_seen", value=False)
+    with pytest.raises(NothingToLookAt, match="24105 MB"):
+        check.look(doctored(seen, "facts.os.virtualization", "lxc"))
+    assert not check.look(doctored(seen, "facts.os.virtualization", "kvm")).ok
