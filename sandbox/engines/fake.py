@@ -35,7 +35,8 @@ class FakeEngine:
     folder: Path
     failures: dict[str, BaseException] = field(default_factory=dict)
     """What a call raises instead of doing its work: `{"create": ProviderError("full")}`, or for one
-    machine `{"create:a": …}`. Before anything is changed; `{"create!": …}` raises after it was."""
+    machine `{"create:a": …}`. Before anything is changed; `{"create!": …}` raises after it was, and
+    `{"power_on!": …}` in the middle of a start."""
     calls: list[str] = field(default_factory=list)
     """`create:a`, `start:a` … in the order they came."""
     host_memory_mb: int = 16384
@@ -73,9 +74,11 @@ class FakeEngine:
     def start(self, name: str, listener: Listener) -> None:
         """Note that it runs."""
         self._called("start", name)
-        machine = self._ours(name)
+        machine = {**self._ours(name), "power": Power.RUNNING}
+        self._write(name, **machine)
+        self._done("power_on", name)
         listener(StepOutput(name, "running"))
-        self._write(name, **{**machine, "power": Power.RUNNING})
+        self._write(name, **{**machine, "has_login": True})
         self._done("start", name)
 
     def stop(self, name: str, *, timeout_s: float) -> None:
@@ -110,6 +113,8 @@ class FakeEngine:
         status = self._status(name)
         if status.power is not Power.RUNNING or status.address is None:
             raise ProviderError(f"{name} does not run: it is {status.power}")
+        if not self._ours(name).get("has_login"):
+            raise ProviderError(f"{name} was never wholly started: nobody may log in")
         return SshEndpoint("sandbox", status.address, 22, (_HOST_KEY,))
 
     def exec_as_root(

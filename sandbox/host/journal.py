@@ -95,6 +95,13 @@ class Journal:
         """Write down that it was made."""
         self._put(Made(kind=kind, names=self.names(kind), done=True))
 
+    def settle(self) -> None:
+        """Write down that all that was begun is in place, as the host itself shows."""
+        record = self._read()
+        if any(not entry.done for entry in record.made):
+            settled = tuple(entry.model_copy(update={"done": True}) for entry in record.made)
+            self._write(record.model_copy(update={"made": settled}))
+
     def forget(self, kind: Kind) -> None:
         """Write down that it has been taken back."""
         record = self._read()

@@ -123,6 +123,8 @@ def host_setup(
 
         actions = plan()
         if not actions:
+            # Cut off between the last change and its entry
+            journal.settle()
             return Outcome.UNCHANGED
         is_root = now.host.is_root
         if not confirm([line for action in actions for line in action.lines(is_root=is_root)]):
@@ -141,6 +143,7 @@ def host_setup(
                 details="\n".join(action.title for action in left),
                 hint="sandbox doctor",
             )
+        journal.settle()
         return Outcome.CHANGED
 
 

@@ -17,6 +17,7 @@ from sandbox.engines.incus_client import ExistsError, IncusClient, NotFoundError
 from sandbox.errors import BoxError, HostError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice, step
 from sandbox.images import build
+from sandbox.images.build_folder import build_folder
 from sandbox.images.recipe import Recipe
 from sandbox.images.sources import choose_sources, host_archives
 from sandbox.paths import cache_dir
@@ -174,7 +175,7 @@ def _make(recipe: Recipe, client: IncusClient, folder: Path, listener: Listener)
     if recipe.kind == "public":
         return _fetch(recipe, client, listener)
     name = recipe.base.name
-    with build.build_folder(folder) as work:
+    with build_folder(folder) as work:
         with step(listener, name, f"build the base image {name}") as note:
             root = build.build_root(recipe, work, folder / "build.log", listener)
             note.text = f"{root.stat().st_size / 1e6:.0f} MB"

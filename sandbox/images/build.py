@@ -5,17 +5,14 @@ import json
 import os
 import platform
 import shutil
-import signal
 import tarfile
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
 from sandbox.events import Listener, StepOutput
+from sandbox.images.build_folder import MARK
 from sandbox.images.recipe import (
     DEBIAN_ARCHITECTURES,
     TEMPLATE_TARGETS,
@@ -31,10 +28,6 @@ INDEX_NAME = "packages.txt.gz"
 KEY_PROPERTY = "sandbox.key"
 
 _BUILD_S = 3600.0
-_GRACE_S = 20.0
-_POLL_S = 0.5
-_MARK = "SANDBOX_BUILD_FOLDER"
-"""Set for mmdebstrap and so for all it starts, to find them again when we are gone."""
 # mmdebstrap repeats our hooks line by line; these are the lines that tell how far it is
 _TELLING = ("I: ", "W: ", "E: ", "Get:", "Err:")
 
@@ -69,64 +62,6 @@ def obstacle(machine: str) -> Obstacle | None:
     return None
 
 
-@contextmanager
-def build_folder(folder: Path) -> Iterator[Path]:
-    """A new folder inside `folder`, whose lock we hold; it and all leftovers are gone at the end.
-
-    Raises:
-        HostError: what is left of a killed build does not end.
-    """
-    _sweep(folder)
-    work = Path(tempfile.mkdtemp(prefix="build-", dir=folder))
-    try:
-        yield work
-    finally:
-        _sweep(folder)
-
-
-def _sweep(folder: Path) -> None:
-    for leftover in folder.glob("build-*"):
-        _end_orphans(leftover)
-        shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _end_orphans(work: Path) -> None:
-    """End what a killed build started, before its folder is removed.
-
-    mmdebstrap tells apt by a file in that folder that the root is meant. Were it removed under a
-    build that still runs, apt would take the host instead.
-
-    Raises:
-        HostError: something does not end.
-    """
-    mark = f"{_MARK}={work}".encode()
-    deadline = time.monotonic() + _GRACE_S
-    while orphans := [pid for pid in _processes() if mark in _environ(pid)]:
-        late = time.monotonic() > deadline
-        if time.monotonic() > deadline + _GRACE_S:
-            raise HostError(
-                f"a build that was killed still runs in {work}",
-                details="processes " + ", ".join(str(pid) for pid in orphans),
-                hint="end them, then try again",
-            )
-        for pid in orphans:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
-        time.sleep(_POLL_S)
-
-
-def _processes() -> list[int]:
-    return [int(path.name) for path in Path("/proc").glob("[0-9]*")]
-
-
-def _environ(pid: int) -> list[bytes]:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        # Ended in the meantime, or somebody else's
-        return []
-
-
 def build_root(recipe: Recipe, work: Path, log: Path, listener: Listener) -> Path:
     """Run mmdebstrap; the root's tarball and the package index are in `work` afterwards.
 
@@ -149,7 +84,7 @@ def build_root(recipe: Recipe, work: Path, log: Path, listener: Listener) -> Pat
         # Here, the leftovers of a killed build are found again. The mapped root user of `unshare`
         # mode cannot enter a private folder: then the default has to do
         place = {} if unshare else {"TMPDIR": str(work)}
-        place[_MARK] = str(work)
+        place[MARK] = str(work)
         run(argv, timeout_s=_BUILD_S, env={**_environment(), **place}, log=log, on_line=tell)
     except CommandError as error:
         raise _explain(error, base, log, told) from error

@@ -166,7 +166,8 @@ def _created(plan: Plan, instance: Instance, engine: Engine, context: Context) -
             engine.create(spec, listener)
         record = record.advanced("created", phase=Phase.CREATED, note=base.alias)
         instance.write(record)
-    if status_of(engine, name).power is not Power.RUNNING:
+    # One that runs may have been cut off before its login was prepared: `start` makes that whole
+    if record.phase is Phase.CREATED or status_of(engine, name).power is not Power.RUNNING:
         with step(listener, name, "start"):
             engine.start(name, listener)
     return record

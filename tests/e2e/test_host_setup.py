@@ -126,6 +126,16 @@ def test_killed_anywhere_and_run_again(own: Host) -> None:
     doctor(own, expect=0)
 
 
+def test_killed_between_a_change_and_its_entry(own: Host) -> None:
+    own.sandbox("host", "setup", "--yes")
+    path = own.home / "state" / "sandbox" / "host" / f"{own.prefix}.json"
+    record = json.loads(path.read_text())
+    record["made"][-1]["done"] = False
+    path.write_text(json.dumps(record))
+    assert "in place already" in own.sandbox("host", "setup").stderr
+    assert all(journal(own).values())
+
+
 def test_teardown_of_a_half_made_host(own: Host) -> None:
     process = own.start("host", "setup", "--yes")
     wait_until("setup begins the network", lambda: "network" in journal(own), interval_s=0.005)

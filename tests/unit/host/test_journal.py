@@ -31,6 +31,21 @@ def test_names_of_an_unfinished_try_are_kept(journal: Journal) -> None:
     assert Journal("sandbox").names(Kind.PACKAGES) == ("a", "b", "c", "d")
 
 
+def test_what_is_in_place_counts_as_made(journal: Journal) -> None:
+    # Killed after the change and before its entry: the next run finds nothing left to do
+    journal.intend(Kind.POOL, ("sandbox",))
+    journal.done(Kind.POOL)
+    journal.intend(Kind.PROJECT, ("sandbox",))
+    journal.settle()
+    assert not journal.unfinished(Kind.PROJECT)
+    assert journal.names(Kind.PROJECT) == ("sandbox",)
+
+
+def test_nothing_made_is_nothing_to_settle(journal: Journal) -> None:
+    journal.settle()
+    assert not journal.path.exists()
+
+
 def test_the_last_entry_takes_the_file_along(journal: Journal) -> None:
     journal.intend(Kind.POOL, ("sandbox",))
     journal.intend(Kind.NETWORK, ("sandboxbr0",))

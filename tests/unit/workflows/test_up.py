@@ -161,7 +161,7 @@ def test_a_provisioning_that_fails_on_a_whole_machine_is_not_forgotten(bench: Be
     assert bench.provisioned == 3
 
 
-@pytest.mark.parametrize("call", ["create", "create!", "start", "start!"])
+@pytest.mark.parametrize("call", ["create", "create!", "start", "power_on!", "start!"])
 def test_cut_off_in_the_engine_the_next_up_ends_well(bench: Bench, call: str) -> None:
     bench.engine.failures[call] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
@@ -170,7 +170,7 @@ def test_cut_off_in_the_engine_the_next_up_ends_well(bench: Bench, call: str) ->
     assert bench.up(plain_plan()).status.power is Power.RUNNING
 
 
-@pytest.mark.parametrize("call", ["create", "create!", "start"])
+@pytest.mark.parametrize("call", ["create", "create!", "start", "power_on!"])
 def test_cut_off_in_the_engine_destroy_leaves_nothing(bench: Bench, call: str) -> None:
     bench.engine.failures[call] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):

@@ -1,0 +1,109 @@
+"""The folder that a base image is built in, and the clearing away of builds that were killed."""
+
+import os
+import re
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sandbox.errors import HostError
+from sandbox.run import run
+
+MARK = "SANDBOX_BUILD_FOLDER"
+"""Set for mmdebstrap and so for all it starts, to find them again when we are gone."""
+
+_GRACE_S = 20.0
+_POLL_S = 0.5
+_UMOUNT_S = 60.0
+_MOUNTS = Path("/proc/self/mountinfo")
+
+
+@contextmanager
+def build_folder(folder: Path) -> Iterator[Path]:
+    """A new folder inside `folder`, whose lock we hold; it and all leftovers are gone at the end.
+
+    Raises:
+        HostError: what is left of a killed build does not end, or stays mounted.
+    """
+    sweep(folder)
+    work = Path(tempfile.mkdtemp(prefix="build-", dir=folder))
+    try:
+        yield work
+    finally:
+        sweep(folder)
+
+
+def sweep(folder: Path) -> None:
+    """End, unmount and remove what is left of the builds in `folder`, whose lock we hold.
+
+    Raises:
+        HostError: something does not end, or stays mounted; then it is not removed.
+    """
+    for leftover in folder.glob("build-*"):
+        _end_orphans(leftover)
+        _unmount(leftover)
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _end_orphans(work: Path) -> None:
+    """End what a killed build started, before its folder is removed.
+
+    mmdebstrap tells apt by a file in that folder that the root is meant. Were it removed under a
+    build that still runs, apt would take the host instead.
+    """
+    mark = f"{MARK}={work}".encode()
+    deadline = time.monotonic() + _GRACE_S
+    while orphans := [pid for pid in _processes() if mark in _environ(pid)]:
+        late = time.monotonic() > deadline
+        if time.monotonic() > deadline + _GRACE_S:
+            raise HostError(
+                f"a build that was killed still runs in {work}",
+                details="processes " + ", ".join(str(pid) for pid in orphans),
+                hint="end them, then try again",
+            )
+        for pid in orphans:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+        time.sleep(_POLL_S)
+
+
+def _unmount(work: Path) -> None:
+    """A killed mmdebstrap leaves the host's /proc, /sys and devices mounted in its root.
+
+    Removing the folder with those in it would be removing them.
+    """
+    for mounted in reversed(mounts_below(work, _MOUNTS.read_text())):
+        # Lazily: nothing of ours is in there any more, and its name has to be free at once
+        run(("umount", "--lazy", "--", mounted), timeout_s=_UMOUNT_S, check=False)
+    if left := mounts_below(work, _MOUNTS.read_text()):
+        raise HostError(
+            f"a build that was killed is still mounted in {work}",
+            details="\n".join(str(path) for path in left),
+            hint=f"umount --recursive {left[0]}",
+        )
+
+
+def mounts_below(folder: Path, mountinfo: str) -> list[Path]:
+    """Where something is mounted inside `folder`, in the order it was mounted (see proc(5))."""
+    points = (Path(_unescape(line.split(" ")[4])) for line in mountinfo.splitlines())
+    return [point for point in points if point.is_relative_to(folder)]
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
+
+
+def _processes() -> list[int]:
+    return [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+
+
+def _environ(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        # Ended in the meantime, or somebody else's
+        return []
