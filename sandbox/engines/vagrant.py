@@ -7,7 +7,7 @@ its own. What a killed run left behind, listing and ownership are settled with t
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -33,12 +33,20 @@ from sandbox.engines.vagrant_files import (
 )
 from sandbox.engines.vagrant_look import check_size, vagrant_findings
 from sandbox.engines.vagrant_ports import PortBook
-from sandbox.engines.vagrant_reach import set_clock, wait_for_sshd
-from sandbox.engines.vagrant_vms import Hypervisor, Vm, is_ours, record_of, refuse_foreign
+from sandbox.engines.vagrant_reach import run_as_root, set_clock, wait_for_sshd
+from sandbox.engines.vagrant_vms import (
+    Hypervisor,
+    Vm,
+    host_lock,
+    is_ours,
+    record_of,
+    refuse_foreign,
+)
 from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener, Notice, StepOutput, ignore
 from sandbox.paths import instances_dir
 from sandbox.render import LOGIN_USER
+from sandbox.run import Completed
 
 _IMPORT_S: Final = 1800.0
 _LOCKED: Final = re.compile(r"already executing an action|is locked|already locked")
@@ -61,16 +69,19 @@ class VagrantEngine:
         return HostReport(self.provider, (*own, *vagrant_findings(self.hypervisor.provider)))
 
     def create(self, spec: MachineSpec, listener: Listener) -> None:
-        """Make the VM and start it for the first time: Vagrant knows no other way.
+        """Make the VM, stopped, under an id that was written down beforehand.
 
         Raises:
             HostError: the host has not enough memory or processors, or lacks a program.
             ProviderError: the provider refused, or something that is not ours has the name.
         """
-        folder = VmFolder(spec.instance_dir)
+        with host_lock(f"vm-{spec.name}"):
+            self._create(spec, VmFolder(spec.instance_dir), listener)
+
+    def _create(self, spec: MachineSpec, folder: VmFolder, listener: Listener) -> None:
         record, vm = folder.read(), self._vm(spec.name)
         refuse_foreign(vm, record)
-        if record is not None and vm is not None and folder.host_keys():
+        if record is not None and vm is not None and record.made:
             _require_same_key(record, spec)
             return
         check_size(spec)
@@ -84,11 +95,11 @@ class VagrantEngine:
         )
         try:
             self.hypervisor.prepare(record, folder, listener)
-            self._up(folder, record, listener)
-        except SandboxError as error:
-            self._note_console(error, record, folder)
+        except SandboxError:
             self._clear(folder, record, self._vm(spec.name))
+            folder.record_path.unlink(missing_ok=True)
             raise
+        folder.write(record.model_copy(update={"made": True}))
 
     def start(self, name: str, listener: Listener) -> None:
         """Start it and wait until its sshd answers.
@@ -104,7 +115,11 @@ class VagrantEngine:
         if vm.power is Power.STOPPED:
             record = self._with_free_ports(folder, record, listener)
             self.hypervisor.adjust(record)
-        self._up(folder, record, listener)
+        try:
+            self._up(folder, record, listener)
+        except SandboxError as error:
+            self._note_console(error, record, folder)
+            raise
 
     def stop(self, name: str, *, timeout_s: float) -> None:
         """Shut it down, by force after `timeout_s`.
@@ -207,7 +222,35 @@ class VagrantEngine:
                 hint=f"sandbox stop {name}; sandbox start {name}",
             )
         # A machine that goes on from its memory still has the time of back then
-        set_clock(record, folder, listener)
+        set_clock(folder.path, self.ssh_endpoint(name), name, listener)
+
+    def exec_as_root(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: str | bytes | None = None,
+        log: Path | None = None,
+        on_line: Callable[[str], None] | None = None,
+        check: bool = True,
+    ) -> Completed:
+        """Run `argv` in the running machine as root, in `/root`; by ssh and sudo.
+
+        Raises:
+            ProviderError: it does not run, or (with `check`) the command failed or took too long.
+        """
+        endpoint = self.ssh_endpoint(name)
+        return run_as_root(
+            self._folder(name).path,
+            endpoint,
+            argv,
+            timeout_s=timeout_s,
+            stdin=stdin,
+            log=log,
+            on_line=on_line,
+            check=check,
+        )
 
     def snapshots(self, name: str) -> tuple[Snapshot, ...]:
         """Its snapshots, the oldest first.
@@ -354,7 +397,7 @@ class VagrantEngine:
         folder.host_keys_path.unlink(missing_ok=True)
 
     def _note_console(self, error: SandboxError, record: VmRecord, folder: VmFolder) -> None:
-        """Add what the machine said last, before it is cleared away."""
+        """Add what the machine said last."""
         with suppress(SandboxError, OSError):
             last = self.hypervisor.console(record, folder).splitlines()[-_CONSOLE_LINES:]
             if last:

@@ -59,6 +59,8 @@ class VmRecord(BaseModel):
     forwarded: tuple[tuple[int, int], ...] = ()
     """The machine's port, and the port on 127.0.0.1."""
     labels: tuple[tuple[str, str], ...] = ()
+    made: bool = False
+    """Whether the VM was ever whole; until then, what is found of it is cleared away."""
     virtualbox: VirtualBoxOptions = VirtualBoxOptions()
     libvirt: LibvirtOptions = LibvirtOptions()
 
@@ -201,6 +203,8 @@ def port_fields(ports: dict[int, int]) -> dict[str, Any]:
 
 
 SSH: Final = 22
+NET_DEVICE: Final = "virtio-net-pci,netdev=sandbox,mac=52:54:00:12:34:56,addr=0x1e"
+"""Each VM is alone in its network: one address serves all. The slot is one libvirt leaves free."""
 
 
 def boot_timeout_s(record: VmRecord, *, slow: bool) -> int:
@@ -215,9 +219,6 @@ def render_vagrantfile(record: VmRecord, facts: HostFacts) -> str:
     """The Vagrantfile: every value from the box passes the filter `ruby`."""
     box_name, _, box_version = record.image.partition("@")
     options = record.virtualbox if record.provider == "virtualbox" else record.libvirt
-    forwards = ((SSH, record.ssh_port), *record.forwarded)
-    netdev = ["user", "id=sandbox", f"hostname={record.name}"]
-    netdev += [f"hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in forwards]
     return (
         environment()
         .get_template("Vagrantfile.j2")
@@ -237,7 +238,34 @@ def render_vagrantfile(record: VmRecord, facts: HostFacts) -> str:
             driver=record.libvirt.driver or facts.driver,
             libvirt_uri=facts.libvirt_uri,
             pool=facts.pool,
-            netdev=",".join(netdev),
+            netdev=netdev(record),
+            device=NET_DEVICE,
+        )
+    )
+
+
+def netdev(record: VmRecord) -> str:
+    """QEMU's words for a network of the VM's own, whose ports are forwarded from 127.0.0.1."""
+    forwards = ((SSH, record.ssh_port), *record.forwarded)
+    words = ["user", "id=sandbox", f"hostname={record.name}"]
+    return ",".join(words) + "".join(
+        f",hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in forwards
+    )
+
+
+def render_domain(record: VmRecord, facts: HostFacts, disk_path: Path) -> str:
+    """The same machine in libvirt's words: it exists before Vagrant starts it."""
+    return (
+        environment()
+        .get_template("libvirt-domain.xml.j2")
+        .render(
+            machine=record,
+            driver=facts.driver,
+            arch=os.uname().machine,
+            disk_path=str(disk_path),
+            console_path=str(facts.console_path),
+            netdev=netdev(record),
+            device=NET_DEVICE,
         )
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from sandbox.engines.base import Finding, Power, Snapshot
-from sandbox.engines.vagrant_files import HostFacts, VmFolder, VmRecord
+from sandbox.engines.vagrant_files import HostFacts, VmFolder, VmRecord, netdev, render_domain
 from sandbox.engines.vagrant_vms import StoredBox, Vm, find_box, host_lock
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
 from sandbox.events import Listener, StepOutput
@@ -89,28 +89,23 @@ class Libvirt:
         )
 
     def prepare(self, record: VmRecord, folder: VmFolder, listener: Listener) -> None:
-        """Put the base image into the pool, whole."""
-        del folder
+        """Put the base image into the pool, whole; then the VM's own disk, and the VM."""
         box = find_box(record.image, self.provider)
         with host_lock("libvirt"):
             self._ensure_pool()
-            self._ensure_base_volume(box, record, listener)
+            base = self._ensure_base_volume(box, record, listener)
+        name, size = f"{record.vm_name}.img", f"{record.disk_gb}G"
+        backing = ("--backing-vol", base, "--backing-vol-format", "qcow2")
+        self._virsh("vol-create-as", self.pool, name, size, "--format", "qcow2", *backing)
+        facts = self.host_facts(record, folder)
+        self._define(render_domain(record, facts, self._pool_path() / name))
 
     def adjust(self, record: VmRecord) -> None:
         """Let QEMU forward the ports that the record names; Vagrant sets them at creation only."""
-        forwards = ((22, record.ssh_port), *record.forwarded)
-        wanted = "".join(f",hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in forwards)
         xml = self._virsh("dumpxml", "--inactive", "--security-info", record.uuid).stdout
-        changed = re.sub(
-            r"(?<=user,id=sandbox)([^'\"]*?)((?:,hostfwd=[^,'\"]+)*)(?=['\"])",
-            lambda found: found[1] + wanted,
-            xml,
-        )
+        changed = re.sub(r"user,id=sandbox[^'\"]*", netdev(record), xml)
         if changed != xml:
-            with tempfile.NamedTemporaryFile("w", suffix=".xml") as file:
-                file.write(changed)
-                file.flush()
-                self._virsh("define", file.name)
+            self._define(changed)
 
     def power_off(self, vm: Vm) -> None:
         """Pull the plug."""
@@ -204,25 +199,30 @@ class Libvirt:
             self._virsh("pool-autostart", self.pool)
         self._virsh("pool-start", self.pool)
 
-    def _ensure_base_volume(self, box: StoredBox, record: VmRecord, listener: Listener) -> None:
+    def _define(self, xml: str) -> None:
+        with tempfile.NamedTemporaryFile("w", suffix=".xml") as file:
+            file.write(xml)
+            file.flush()
+            self._virsh("define", file.name)
+
+    def _ensure_base_volume(self, box: StoredBox, record: VmRecord, listener: Listener) -> str:
         """Vagrant takes a volume of that name for whole, also when its upload was cut off."""
-        image = box.folder / "box.img"
-        if not image.is_file():
-            # A box of several disks: Vagrant itself puts those into the pool
-            return
-        name = base_volume_name(box)
+        metadata = json.loads((box.folder / "metadata.json").read_text())
+        disks = metadata.get("disks") or [{"path": "box.img"}]
+        image = box.folder / disks[0]["path"]
+        name = base_volume_name(box, image)
         size = image.stat().st_size
         self._virsh("pool-refresh", self.pool)
         if name in self._volumes():
             if self._volume_bytes(name) >= size:
-                return
+                return name
             self._virsh("vol-delete", "--pool", self.pool, name)
         listener(StepOutput(record.name, f"copying the base image {box.name} to {self.pool}"))
-        metadata = json.loads((box.folder / "metadata.json").read_text())
-        capacity = f"{int(metadata['virtual_size'])}G"
+        capacity = f"{int(metadata.get('virtual_size', 1))}G"
         flags = ("--format", "qcow2", "--allocation", "0")
         self._virsh("vol-create-as", self.pool, name, capacity, *flags)
         self._virsh("vol-upload", "--pool", self.pool, name, str(image), timeout_s=_COPY_S)
+        return name
 
     def _volume_bytes(self, name: str) -> int:
         said = self._virsh("vol-dumpxml", "--pool", self.pool, name).stdout
@@ -249,12 +249,13 @@ class Libvirt:
             raise _explain(error, words[0]) from error
 
 
-def base_volume_name(box: StoredBox) -> str:
-    """The name under which vagrant-libvirt looks for the base image."""
+def base_volume_name(box: StoredBox, image: Path) -> str:
+    """The name under which vagrant-libvirt, too, looks for the base image."""
     version = box.version
     if version in ("", "0"):
-        version = f"0_{int((box.folder / 'box.img').stat().st_mtime)}"
-    return f"{box.name.replace('/', '-VAGRANTSLASH-')}_vagrant_box_image_{version}_box.img"
+        version = f"0_{int(image.stat().st_mtime)}"
+    name = box.name.replace("/", "-VAGRANTSLASH-")
+    return f"{name}_vagrant_box_image_{version}_{image.stem}.img"
 
 
 def kvm_works() -> bool:

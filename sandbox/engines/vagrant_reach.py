@@ -1,17 +1,22 @@
-"""Reaching a VM before the workflows do: is its sshd there, and what time does it think it is."""
+"""Reaching a VM before the workflows do: is its sshd there, and a command as root over ssh."""
 
+import shlex
+import tempfile
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
+from sandbox.engines.base import SshEndpoint
 from sandbox.engines.vagrant_files import VmFolder, VmRecord
 from sandbox.engines.vagrant_ports import port_speaks_ssh
-from sandbox.errors import CommandError
+from sandbox.errors import CommandError, ProviderError
 from sandbox.events import Listener, Notice
-from sandbox.render import LOGIN_USER
-from sandbox.run import run
+from sandbox.run import Completed, run
 
 _TRY_S: Final = 5.0
+_CLOCK_S: Final = 120.0
 
 
 def wait_for_sshd(record: VmRecord, folder: VmFolder, *, timeout_s: float) -> bool:
@@ -26,22 +31,49 @@ def wait_for_sshd(record: VmRecord, folder: VmFolder, *, timeout_s: float) -> bo
     return True
 
 
-def set_clock(record: VmRecord, folder: VmFolder, listener: Listener) -> None:
-    """Give the VM this host's time; a warning when it cannot be set."""
-    known_hosts = folder.path / ".clock_known_hosts"
-    known_hosts.write_text("".join(f"{record.name} {key}\n" for key in folder.host_keys()))
-    now = datetime.now(UTC).strftime("@%s")
-    argv = (
-        *("ssh", "-F", "none", "-p", str(record.ssh_port), "-l", LOGIN_USER),
-        *("-i", str(folder.path / "id_ed25519"), "-o", "IdentitiesOnly=yes"),
-        *("-o", f"UserKnownHostsFile={known_hosts}", "-o", f"HostKeyAlias={record.name}"),
-        *("-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=60"),
-        *("--", "127.0.0.1", f"sudo -n date --utc --set={now} >/dev/null"),
-    )
+def run_as_root(
+    folder: Path,
+    endpoint: SshEndpoint,
+    argv: Sequence[str],
+    *,
+    timeout_s: float,
+    stdin: str | bytes | None = None,
+    log: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+    check: bool = True,
+) -> Completed:
+    """Run `argv` in `/root` of the machine, with the key in `folder`.
+
+    Raises:
+        ProviderError: ssh does not get in, or (with `check`) the command failed or took too long.
+    """
+    script = 'cd /root && exec "$@"'
+    command = shlex.join(("sudo", "-n", "--", "sh", "-c", script, "sh", *argv))
+    with tempfile.NamedTemporaryFile("w", prefix="sandbox-known-hosts-") as known_hosts:
+        known_hosts.write("".join(f"sandbox {key}\n" for key in endpoint.host_keys))
+        known_hosts.flush()
+        words = (
+            *("ssh", "-F", "none", "-p", str(endpoint.port), "-l", endpoint.user),
+            *("-i", str(folder / "id_ed25519"), "-o", "IdentitiesOnly=yes"),
+            *("-o", f"UserKnownHostsFile={known_hosts.name}", "-o", "HostKeyAlias=sandbox"),
+            *("-o", "GlobalKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=yes"),
+            *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=60"),
+            *("--", endpoint.host, command),
+        )
+        try:
+            return run(
+                words, timeout_s=timeout_s, stdin=stdin, log=log, on_line=on_line, check=check
+            )
+        except CommandError as error:
+            raise ProviderError(
+                f"`{argv[0]}` failed in the machine", details=error.details or error.message
+            ) from error
+
+
+def set_clock(folder: Path, endpoint: SshEndpoint, name: str, listener: Listener) -> None:
+    """Give the machine this host's time; a warning when it cannot be set."""
+    now = datetime.now(UTC).strftime("--set=@%s")
     try:
-        run(argv, timeout_s=120)
-    except CommandError as error:
-        text = f"the machine's clock could not be set: {error.details or error.message}"
-        listener(Notice(record.name, text))
-    finally:
-        known_hosts.unlink(missing_ok=True)
+        run_as_root(folder, endpoint, ("date", "--utc", now), timeout_s=_CLOCK_S)
+    except ProviderError as error:
+        listener(Notice(name, f"the machine's clock could not be set: {error.details}"))

@@ -316,7 +316,7 @@ class VirtualBox:
 def _sections(said: str) -> Iterator[tuple[str, str]]:
     """`list --long vms` cut into its VMs; a shared folder's `Name:` has no UUID after it."""
     starts = list(re.finditer(r"^Name:\s+(\S.*?)\s*$(?=(?:\n.*){1,4}\nUUID:)", said, re.MULTILINE))
-    ends = [one.start() for one in starts[1:]] + [len(said)]
+    ends = [*(one.start() for one in starts), len(said)][1:]
     for start, end in zip(starts, ends, strict=True):
         yield start[1], said[start.start() : end]
 
