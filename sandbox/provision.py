@@ -20,7 +20,7 @@ from sandbox.plan import Plan, PlannedApp
 from sandbox.provision_errors import explained, explained_bootstrap, read_summary
 from sandbox.render import archive_path, not_templates, provision_vars, render_bootstrap
 from sandbox.run import run
-from sandbox.ssh import SshTarget
+from sandbox.ssh import SshTarget, disconnect
 
 BOOTSTRAP_TIMEOUT_S = 900.0
 PROVISION_TIMEOUT_S = 3600.0
@@ -99,6 +99,9 @@ def provision(
             timeout_s=timeout_s,
         )
         note.text = f"{result.changed} of {result.ok} tasks changed something"
+        if result.changed:
+            # The shared connection keeps the environment and limits it was opened with
+            disconnect(target)
     return result
 
 

@@ -1,6 +1,7 @@
 """`sandbox up`: create or converge, and end only when the app answers and the checks have run."""
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 
 from sandbox.checks.results import CheckReport
@@ -12,7 +13,7 @@ from sandbox.images.base_image import available_packages, ensure_base
 from sandbox.paths import data_dir
 from sandbox.plan import Plan, exceeds_host, missing_packages
 from sandbox.provision import bootstrap, provision
-from sandbox.ssh import make_key
+from sandbox.ssh import disconnect, make_key
 from sandbox.state import Instance, Phase, Record, locked
 from sandbox.workflows.check import verify
 from sandbox.workflows.context import Context, require_usable, status_of
@@ -124,13 +125,13 @@ def _refuse_impossible(plan: Plan, instance: Instance, engine: Engine, context: 
 def _refuse_too_large(plan: Plan, context: Context) -> None:
     limits = host_limits(context.place)
     # A machine's disk is a limit, not a reservation: what counts is room to begin with
-    if problems := exceeds_host(plan, replace(limits, free_disk_gb=None)):
+    if problems := exceeds_host(plan, replace(limits, free_disk_gb=math.inf)):
         raise HostError(
             f"{plan.name} asks for more than this host has",
             details="\n".join(problems),
             hint="make it smaller: `machine:` in the box, or --cpus, --memory-mb",
         )
-    if limits.free_disk_gb is not None and limits.free_disk_gb < NEEDED_DISK_GB:
+    if limits.free_disk_gb < NEEDED_DISK_GB:
         raise HostError(
             "no disk space is left for sandboxes",
             details=f"{limits.free_disk_gb:.1f} GB free, {NEEDED_DISK_GB} GB needed",
@@ -205,6 +206,8 @@ def _provisioned(
         instance.write(record.model_copy(update={"phase": Phase.CREATED, "recipe_key": ""}))
         bootstrap(plan, target, instance.folder, listener)
         result = provision(plan, target, instance.folder, listener)
+        # Limits and environment are given to a login when it begins: what follows must begin anew
+        disconnect(target)
         note = f"{result.changed} changed"
         record = record.advanced(
             "provisioned", phase=Phase.PROVISIONED, recipe_key=wanted, note=note
