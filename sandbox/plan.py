@@ -263,8 +263,9 @@ def _apt_packages(box: Box) -> set[str]:
         # Without a font, cairo draws every glyph of a plot as the same empty box
         packages |= {"r-base-core", "fonts-dejavu-core"}
         packages |= {f"r-cran-{name.lower()}" for name in r.packages.names if name not in _R_ITSELF}
-        if r.blas == "openblas":
-            packages.add("libopenblas0-pthread")
+        # Named in both cases: a machine that had the other one gets what it is to go (back) to
+        blas = {"openblas": ("libopenblas0-pthread",), "reference": ("libblas3", "liblapack3")}
+        packages.update(blas[r.blas])
         if "rmarkdown" in r.packages.names:
             packages.add("pandoc")
     return packages

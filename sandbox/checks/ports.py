@@ -47,6 +47,7 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
             f"{name} listens on {port}/tcp",
             "another program on a service's port takes the users' requests, passwords included",
             _owner_of(name, port),
+            f"sandbox exec {plan.name} -- sudo ss -ltnp sport = :{port} (shows whose it is)",
         )
 
 

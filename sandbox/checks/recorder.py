@@ -42,10 +42,15 @@ class Recorder:
         items[:] = kept
         self._folder.write_collected([item.stash[_DRAFT] for item in kept])
 
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
         """A test file of the box's own that cannot be read is an error like any other."""
+        report = yield
         if report.failed:
-            self._folder.append(_unreadable(report))
+            self._folder.append(_unreadable(collector.path, report))
+        return report
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -169,13 +174,12 @@ def _place(item: pytest.Item, report: pytest.TestReport) -> str:
     return f"{Path(crash.path).name}:{crash.lineno}"
 
 
-def _unreadable(report: pytest.CollectReport) -> CheckResult:
-    name = Path(report.nodeid.split("::")[0]).name
+def _unreadable(path: Path, report: pytest.CollectReport) -> CheckResult:
     lines = [line for line in report.longreprtext.strip().splitlines() if line.strip()]
     return CheckResult(
-        id=f"box.{Path(name).stem}",
+        id=f"box.{path.stem}",
         goal=Goal.CORRECT,
-        title=f"{name} can be read",
+        title=f"{path.name} can be read",
         outcome=Outcome.ERROR,
         expected="a Python file that pytest can collect",
         actual="\n".join(line.removeprefix("E").strip() for line in lines[-6:])[:_LONGEST],

@@ -13,6 +13,7 @@ from sandbox.checks.results import Goal
 from sandbox.plan import Plan
 from sandbox.probe.facts import AuthorizedKey, SshDaemon
 
+_COOKIE_KEY = "secure-cookie-key"
 _LOCKED, _EMPTY = "locked", "empty"
 
 
@@ -275,7 +276,7 @@ def _files(plan: Plan) -> Iterator[Check[Seen]]:
 
 
 def _cookie_key(seen: Seen) -> Look:
-    keys = [file for file in seen.inspection.files if file.path.endswith("secure-cookie-key")]
+    keys = [file for file in seen.inspection.files if file.path.endswith(_COOKIE_KEY)]
     if not keys:
         return Look(ok=True, actual="absent")
     open_ones = [f"{file.path} is {file.octal}" for file in keys if file.mode & 0o077]
@@ -287,6 +288,9 @@ def _writable(files: Iterable[FileMode]) -> Iterator[str]:
         logs = file.path.startswith("/var/log/")
         if file.mode & 0o002:
             yield f"{file.path} is {file.octal}: anyone can write to it"
+        elif _COOKIE_KEY in file.path:
+            # RStudio Server's own, and judged by a check of its own
+            continue
         elif file.path.startswith("/etc/") and (file.owner != "root" or file.mode & 0o020):
             yield f"{file.path} is {file.octal} {file.owner}"
         elif logs and file.kind == "regular file" and file.mode & 0o020:

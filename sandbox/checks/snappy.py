@@ -94,28 +94,32 @@ def _warm(plan: Plan, app: str) -> Check[Machine]:
 
 
 # Shiny Server starts R through `su`, which may put it into a session outside the service's control
-# group: a worker is known by the script that it runs
+# group: a worker is known by the script that it runs. The server itself hears of its end when `su`
+# ends, and until then sends requests to a process that is gone
 _END_WORKERS = """\
 set -eu
 workers() {
   for folder in /proc/[0-9]*; do
     pid=${folder#/proc/}
     # By its name first: the shell that runs this has the same words on its command line
-    [ "$(cat "$folder/comm" 2>/dev/null || true)" = R ] || continue
+    name=$(cat "$folder/comm" 2>/dev/null || true)
+    case " $* " in *" $name "*) ;; *) continue ;; esac
     case $(tr '\\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null || true) in
       *SockJSAdapter.R*) printf '%s ' "$pid" ;;
     esac
   done
 }
-first=$(workers)
+first=$(workers R)
+all=$(workers R su)
 for pid in $first; do kill -KILL "$pid" 2>/dev/null || true; done
 for again in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   left=
-  for pid in $first; do if [ -e "/proc/$pid" ]; then left="$left $pid"; fi; done
+  for pid in $all; do if [ -e "/proc/$pid" ]; then left="$left $pid"; fi; done
   if [ -z "$left" ]; then break; fi
   sleep 0.1
 done
 if [ -n "$left" ]; then echo "still running:$left" >&2; exit 1; fi
+sleep 0.2
 echo "ended: $first"
 """
 

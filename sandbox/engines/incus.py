@@ -1,6 +1,7 @@
 """The Incus engine: system containers on this machine or on a remote Incus server."""
 
 import ipaddress
+import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -21,6 +22,7 @@ from sandbox.engines.incus_client import (
     IncusPlace,
     NotFoundError,
     api_path,
+    explain,
 )
 from sandbox.engines.incus_look import (
     AUTHORIZED_KEY,
@@ -34,12 +36,16 @@ from sandbox.engines.incus_look import (
 )
 from sandbox.errors import CommandError, HostError, ProviderError
 from sandbox.events import Listener, Notice, StepOutput
-from sandbox.run import Completed, run
+from sandbox.run import TAIL_LINES, Completed, run
 
 _CREATE_S = 1800.0
 _SETTLE_S = 600.0
 _POLL_S = 0.1
 _TRIES = 3
+# What the client says when the command was not even begun, in distinction to what the command says
+_NOT_EXECUTED = re.compile(
+    r"Error: .*(Instance is not running|Instance not found|Instance is frozen)"
+)
 
 
 class IncusEngine:
@@ -164,7 +170,8 @@ class IncusEngine:
                 details=status.detail,
                 hint=f"sandbox start {name}",
             )
-        said = self.exec_as_root(name, ("sh", "-c", inside.HOST_KEYS), timeout_s=30)
+        read = ("sh", "-c", inside.HOST_KEYS)
+        said = self.exec_as_root(name, read, timeout_s=30, check=False)
         keys = inside.parse_host_keys(said.stdout)
         if not keys:
             raise ProviderError(
@@ -198,9 +205,18 @@ class IncusEngine:
                 or (with `check`) the command failed or took too long.
         """
         words = ("exec", "-T", self.client.ref(name), "--cwd", "/root", "--", *argv)
-        return self.client.run(
-            *words, timeout_s=timeout_s, stdin=stdin, log=log, on_line=on_line, check=check
+        done = self.client.run(
+            *words, timeout_s=timeout_s, stdin=stdin, log=log, on_line=on_line, check=False
         )
+        if done.returncode != 0 and _NOT_EXECUTED.match(done.stderr):
+            own = done.stderr.strip().removeprefix("Error: ")
+            raise explain(own, what=f"running `{argv[0]}` in {name}")
+        if done.returncode != 0 and check:
+            raise ProviderError(
+                f"`{argv[0]}` failed in {name} with exit status {done.returncode}",
+                details="\n".join((done.stdout + done.stderr).splitlines()[-TAIL_LINES:]),
+            )
+        return done
 
     def _find(self, name: str) -> dict[str, Any] | None:
         self.client.ref(name)
@@ -252,7 +268,7 @@ class IncusEngine:
         if spec.memory_mb > memory_mb:
             raise HostError(
                 f"{spec.name} wants {spec.memory_mb} MB of memory, the host has {memory_mb} MB",
-                hint="lower machine.memory_mb in the box, or pass --memory",
+                hint="lower machine.memory_mb in the box, or pass --memory-mb",
             )
         if spec.cpus > cpus:
             raise HostError(

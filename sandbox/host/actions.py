@@ -29,10 +29,16 @@ class Action:
     names: tuple[str, ...] = ()
     """What the journal keeps, so that teardown can find it."""
 
-    @property
-    def lines(self) -> list[str]:
-        """How it is shown: the title, and below it the exact commands."""
-        return [self.title, *(f"    {command}" for command in self.commands)]
+    content: str = ""
+    """What is written, when the action writes a file: the first of `names`."""
+
+    def lines(self, *, is_root: bool) -> list[str]:
+        """How it is shown: the title, and below it the exact commands or what is written."""
+        commands = [
+            f"    {'' if is_root or not command.needs_root else 'sudo '}{command}"
+            for command in self.commands
+        ]
+        return [self.title, *commands, *(f"    {line}" for line in self.content.splitlines())]
 
 
 def incus(*words: str, project: str = "default", timeout_s: float = 120.0) -> Command:

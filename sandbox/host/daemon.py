@@ -17,6 +17,8 @@ START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 120.0
 BY_SYSTEMD = "systemd"
 BY_US = "spawned"
+TEMPLATES_VARIABLE = "LXC_TEMPLATE_CONFIG"
+DEBIANS_INCUSD = Path("/usr/libexec/incus/incusd")
 
 
 def plan_daemon(host: HostFacts) -> Action:
@@ -31,14 +33,9 @@ def plan_daemon(host: HostFacts) -> Action:
     return Action(
         Kind.DAEMON,
         "start the Incus daemon (there is no systemd here: until the next boot only)",
-        (Command(_incusd(host.incusd or Path("/usr/libexec/incus/incusd"))),),
+        (Command(("env", *_settings(), *_incusd(host.incusd or DEBIANS_INCUSD))),),
         (BY_US,),
     )
-
-
-def daemon_env() -> tuple[tuple[str, str], ...]:
-    """What the daemon needs to find LXC's templates where Debian puts them."""
-    return (("LXC_TEMPLATE_CONFIG", str(LXC_TEMPLATES)),) if LXC_TEMPLATES.is_dir() else ()
 
 
 def start(host: HostFacts, root: Root, answers: Callable[[], None]) -> None:
@@ -60,8 +57,8 @@ def start(host: HostFacts, root: Root, answers: Callable[[], None]) -> None:
         elif not running("incusd"):
             if host.incusd is None:
                 raise HostError("incusd is not installed", hint="sandbox host setup")
-            words = root.argv(*_incusd(host.incusd), env=daemon_env())
-            pid = spawn_daemon(words, log=log)
+            words = ("env", *_settings(), *_incusd(host.incusd))
+            pid = spawn_daemon(root.argv(*words), log=log)
     except CommandError as error:
         raise HostError(
             "the Incus daemon does not start",
@@ -69,6 +66,26 @@ def start(host: HostFacts, root: Root, answers: Callable[[], None]) -> None:
             hint="journalctl -u incus.service" if host.systemd else f"see {log}",
         ) from error
     _wait(answers, pid, log, systemd=host.systemd)
+
+
+def _settings() -> tuple[str, ...]:
+    # Without it the daemon looks for LXC's templates where Debian does not put them
+    return (f"{TEMPLATES_VARIABLE}={LXC_TEMPLATES}",)
+
+
+def lacks_templates(pid: int) -> bool:
+    """Whether the daemon with this process id was started without LXC's templates.
+
+    False also where that cannot be seen: only root may read another's environment.
+    """
+    try:
+        raw = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+    variables = raw.split(b"\0")
+    return LXC_TEMPLATES.is_dir() and not any(
+        item.startswith(f"{TEMPLATES_VARIABLE}=".encode()) for item in variables
+    )
 
 
 def _incusd(path: Path) -> tuple[str, ...]:

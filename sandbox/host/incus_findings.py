@@ -40,6 +40,14 @@ def _client(host: HostFacts) -> Finding:
 
 def _daemon(now: Situation) -> Finding:
     title = "the Incus daemon answers"
+    if now.lacks_templates:
+        return Finding(
+            ok=False,
+            warning=True,
+            title="the Incus daemon finds LXC's templates",
+            detail="it was started by hand without LXC_TEMPLATE_CONFIG",
+            fix=f"stop it (incus admin shutdown), then: {SETUP}",
+        )
     if now.server is not None:
         return Finding(ok=True, title=title, detail=f"version {now.server.version}")
     problem = now.problem
@@ -76,10 +84,10 @@ def _pool(place: IncusPlace, server: ServerFacts) -> Finding:
     bad = _object("storage pool", place.pool, pool, place)
     if bad is not None or pool is None:
         return bad or Finding(ok=False, title="")
-    slow = pool.driver == "dir"
-    detail = "plain folders: every copy of a sandbox takes long" if slow else pool.driver
-    title = f"our storage pool {place.pool} is right"
-    return Finding(ok=not slow, warning=slow, title=title, detail=detail)
+    if pool.driver == "dir":
+        title = f"our storage pool {place.pool} copies fast"
+        return Finding(ok=False, warning=True, title=title, detail="it is made of plain folders")
+    return Finding(ok=True, title=f"our storage pool {place.pool} is right", detail=pool.driver)
 
 
 def _network(place: IncusPlace, server: ServerFacts) -> Finding:

@@ -34,6 +34,7 @@ _INSTALL_TIMEOUT_S = 1800.0
 _FORMAT = "$(REPO_URI)|$(RELEASE)|$(CODENAME)|$(LABEL)|$(COMPONENT)"
 _COLUMNS = 5
 _INSTALLED = re.compile(r"^Inst (\S+) (\[)?", re.MULTILINE)
+_LOCKED = re.compile(r"Could not get lock|Unable to acquire|lock was locked by another")
 _REMOVED = re.compile(r"^(?:Remv|Purg) (\S+)", re.MULTILINE)
 
 
@@ -198,8 +199,8 @@ def _add_source(facts: AptFacts, codename: str) -> Action:
         )
     keyring = next((path for path in KEYRINGS if path.exists()), KEYRINGS[0])
     text = source_text(facts.archive_uri, codename, keyring)
-    body = "; ".join(line for line in text.splitlines() if not line.startswith("#"))
-    return Action(Kind.SOURCE, f"write {SOURCE_FILE} ({body})", (), (str(SOURCE_FILE), text))
+    path = str(SOURCE_FILE)
+    return Action(Kind.SOURCE, f"write {path}", names=(path,), content=text)
 
 
 def add_source(action: Action, root: Root, journal: Journal) -> None:
@@ -208,21 +209,22 @@ def add_source(action: Action, root: Root, journal: Journal) -> None:
     Raises:
         HostError: it cannot be written.
     """
-    path, text = action.names
-    journal.intend(Kind.SOURCE, (path,))
-    _as_root(root, ("tee", path), stdin=text)
+    journal.intend(Kind.SOURCE, action.names)
+    _as_root(root, ("tee", action.names[0]), stdin=action.content)
     journal.done(Kind.SOURCE)
 
 
-def repair(action: Action, root: Root, listener: Listener, log: Path) -> None:
+def repair(root: Root, listener: Listener, log: Path) -> None:
     """Finish an interrupted dpkg, once no other apt is at work.
 
     Raises:
         HostError: dpkg cannot be brought in order.
     """
+    configure, fix = (root.argv(*command.argv, env=APT_ENV) for command in _repair().commands)
     try:
-        for command in action.commands:
-            _patiently(root.argv(*command.argv, env=APT_ENV), listener, log)
+        # Packages that need one which was cut off while unpacking stop it: apt comes next
+        _patiently(configure, listener, log, check=False)
+        _patiently(fix, listener, log)
     except CommandError as error:
         raise _failed(error, "dpkg cannot be brought in order", log) from error
 
@@ -245,7 +247,7 @@ def install(
     journal.done(Kind.PACKAGES)
 
 
-def _patiently(argv: tuple[str, ...], listener: Listener, log: Path) -> None:
+def _patiently(argv: tuple[str, ...], listener: Listener, log: Path, *, check: bool = True) -> None:
     """Run apt or dpkg; wait while another one is at work (one may outlive a killed setup)."""
     deadline = time.monotonic() + LOCK_WAIT_S
     told = False
@@ -259,8 +261,10 @@ def _patiently(argv: tuple[str, ...], listener: Listener, log: Path) -> None:
             )
         except CommandError as error:
             # DPkg::Lock::Timeout covers neither dpkg itself nor the lock of apt's lists
-            if "lock" not in error.stderr or time.monotonic() > deadline:
-                raise
+            if not _LOCKED.search(error.stderr) or time.monotonic() > deadline:
+                if check:
+                    raise
+                return
         else:
             return
         if not told:
@@ -286,6 +290,8 @@ def remove(names: tuple[str, ...], root: Root, listener: Listener, log: Path) ->
     installed = _still_installed(names)
     if not installed:
         return ()
+    if ask_apt("").interrupted:
+        repair(root, listener, log)
     purge = ("apt-get", "purge", "--yes", *_apt_options())
     try:
         simulated = run((*purge, "--simulate", *installed), timeout_s=120, env=dict(APT_ENV))

@@ -108,7 +108,8 @@ def ask(place: IncusPlace, root: Root | None = None) -> ServerFacts:
         ]
         devices = pool.submit(_devices, ours)
         free = pool.submit(_free_gb, everyones, place.pool)
-        pools, networks, projects = (future.result() for future in lists)
+        # A daemon that has none yet answers null, not an empty list
+        pools, networks, projects = (future.result() or () for future in lists)
     return ServerFacts(
         version=str(environment.get("server_version", "")),
         drivers=frozenset(

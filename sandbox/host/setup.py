@@ -39,6 +39,8 @@ class Situation:
     """Why the daemon could not be asked."""
     docker: DockerRules | None = None
     """Docker's firewall rules, where it is here and they can be read."""
+    lacks_templates: bool = False
+    """The daemon was started by hand without what it needs to find LXC's templates."""
 
 
 def look(place: IncusPlace, root: Root | None = None) -> Situation:
@@ -50,9 +52,11 @@ def look(place: IncusPlace, root: Root | None = None) -> Situation:
     host = gather()
     docker = docker_rules(host, root) if place.is_local else None
     try:
-        return Situation(host, ask(place, root), docker=docker)
+        server = ask(place, root)
     except SandboxError as error:
         return Situation(host, None, error, docker)
+    lacking = place.is_local and not host.systemd and daemon.lacks_templates(server.server_pid)
+    return Situation(host, server, None, docker, lacking)
 
 
 def plan_setup(
@@ -120,7 +124,8 @@ def host_setup(
         actions = plan()
         if not actions:
             return Outcome.UNCHANGED
-        if not confirm([line for action in actions for line in action.lines]):
+        is_root = now.host.is_root
+        if not confirm([line for action in actions for line in action.lines(is_root=is_root)]):
             return Outcome.DECLINED
         work = _Work(place, root or _root_for(now, actions), journal, listener)
         before = [action for action in actions if action.kind in _BEFORE_OBJECTS]
@@ -168,7 +173,7 @@ class _Work:
         with step(self.listener, "host", action.title):
             match action.kind:
                 case Kind.REPAIR:
-                    packages.repair(action, self.root, self.listener, self.log)
+                    packages.repair(self.root, self.listener, self.log)
                 case Kind.SOURCE:
                     packages.add_source(action, self.root, self.journal)
                 case Kind.PACKAGES:

@@ -8,6 +8,9 @@ from typing import Any
 
 from sandbox.errors import HostError
 
+_PREFIX_LENGTH = 24
+_SIZE = 1 << (32 - _PREFIX_LENGTH)
+
 
 def networks_in_use(routes_json: str, addresses_json: str) -> tuple[IPv4Network, ...]:
     """Every network that `ip -json route show table all` and `ip -json address` speak of.
@@ -39,10 +42,11 @@ def choose_subnet(prefix: str, used: Iterable[IPv4Network]) -> IPv4Network:
     Raises:
         HostError: every candidate is taken.
     """
-    taken = tuple(used)
-    for candidate in _candidates(prefix):
-        if not any(candidate.overlaps(network) for network in taken):
-            return candidate
+    taken = [(int(network[0]), int(network[-1])) for network in used]
+    for first in _candidates(prefix):
+        last = first + _SIZE - 1
+        if all(last < start or end < first for start, end in taken):
+            return IPv4Network((first, _PREFIX_LENGTH))
     raise HostError(
         "no free IPv4 subnet is left for our bridge",
         details="tried 10.64.0.0/10, 172.16.0.0/12 and 192.168.0.0/16",
@@ -65,14 +69,15 @@ def clashes(
     return tuple(network for network in others if network.overlaps(own))
 
 
-def _candidates(prefix: str) -> Iterator[IPv4Network]:
+def _candidates(prefix: str) -> Iterator[int]:
+    """The first addresses of all subnets that come into question."""
     seed = int.from_bytes(hashlib.sha256(prefix.encode()).digest()[:4], "big")
     for block in ("10.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"):
         whole = IPv4Network(block)
-        count = 1 << (24 - whole.prefixlen)
+        count = 1 << (_PREFIX_LENGTH - whole.prefixlen)
         base = int(whole.network_address)
         for index in range(count):
-            yield IPv4Network((base + ((seed + index) % count) * 256, 24))
+            yield base + ((seed + index) % count) * _SIZE
 
 
 def _items(text: str) -> list[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from sandbox.engines.incus_client import IncusPlace, api_path
@@ -48,6 +50,13 @@ class Removal:
     title: str
     names: tuple[str, ...] = ()
 
+    @property
+    def lines(self) -> list[str]:
+        """How it is shown: the title, and for packages which ones."""
+        if self.kind is not Kind.PACKAGES:
+            return [self.title]
+        return [self.title, f"    {' '.join(self.names)}"]
+
 
 def plan_teardown(
     place: IncusPlace, server: ServerFacts | None, journal: Journal, keep: Keep
@@ -67,7 +76,7 @@ def plan_teardown(
         title = f"take {user} out of the group {INCUS_GROUP}"
         removals.append(Removal(Kind.GROUP, title, (user,)))
     if installed and not keep.packages and not shared:
-        title = f"remove the packages that setup installed: {', '.join(installed)}"
+        title = f"remove the {len(installed)} packages that setup installed"
         removals.append(Removal(Kind.PACKAGES, title, installed))
     for path in journal.names(Kind.SOURCE):
         removals.append(Removal(Kind.SOURCE, f"remove {path}", (path,)))
@@ -132,16 +141,20 @@ def host_teardown(
         contents = contents_of(place, root) if has_project else Contents()
         if contents.instances and not sure:
             raise UsageError(
-                f"{len(contents.instances)} sandboxes still exist here",
+                "there are still sandboxes here",
                 details="\n".join(contents.instances),
                 hint="`sandbox destroy` them, or say `sandbox host teardown --yes`",
             )
-        if not confirm([*(item.title for item in removals), *_describe(contents)]):
+        lines = [line for item in removals for line in item.lines]
+        if not confirm([*_describe(contents), *lines]):
             return Outcome.DECLINED
         work = _Work(place, root or acquire_root(), journal, listener)
         for removal in removals:
             work.take_back(removal, contents)
         _forget_what_is_gone(journal)
+        if not journal.entries():
+            for log in (work.setup_log, work.log, host_dir() / "incusd.log"):
+                log.unlink(missing_ok=True)
         return Outcome.CHANGED
 
 
@@ -173,7 +186,6 @@ def contents_of(place: IncusPlace, root: Root | None) -> Contents:
         HostError, ProviderError: Incus could not be asked.
     """
     client = HostClient(place, root)
-    deep = {"recursion": "1"}
     pools = _last_parts(client.query("GET", "/1.0/storage-pools"))
     return Contents(
         instances=_last_parts(client.query("GET", "/1.0/instances")),
@@ -181,9 +193,7 @@ def contents_of(place: IncusPlace, root: Root | None) -> Contents:
         volumes=tuple(
             (pool, str(volume["name"]))
             for pool in pools
-            for volume in client.query(
-                "GET", api_path("storage-pools", pool, "volumes"), parameters=deep
-            )
+            for volume in _volumes(client, pool)
             if volume["type"] == "custom"
         ),
         profiles=tuple(
@@ -192,14 +202,21 @@ def contents_of(place: IncusPlace, root: Root | None) -> Contents:
     )
 
 
-def _last_parts(urls: list[str]) -> tuple[str, ...]:
-    return tuple(unquote(url.split("?", 1)[0].rsplit("/", 1)[-1]) for url in urls)
+def _volumes(client: HostClient, pool: str) -> list[dict[str, Any]]:
+    path = api_path("storage-pools", pool, "volumes")
+    found: list[dict[str, Any]] = client.query("GET", path, parameters={"recursion": "1"}) or []
+    return found
+
+
+def _last_parts(urls: list[str] | None) -> tuple[str, ...]:
+    # Where there are none, Incus answers null
+    return tuple(unquote(url.split("?", 1)[0].rsplit("/", 1)[-1]) for url in urls or ())
 
 
 def _describe(contents: Contents) -> list[str]:
     lines = [f"destroy the sandbox {name}" for name in contents.instances]
     if contents.images:
-        lines.append(f"remove {len(contents.images)} images from the project")
+        lines.append(f"remove the project's images ({len(contents.images)})")
     lines += [f"remove the storage volume {name}" for _, name in contents.volumes]
     return lines
 
@@ -234,6 +251,14 @@ class _Work:
     root: Root
     journal: Journal
     listener: Listener
+
+    @property
+    def log(self) -> Path:
+        return host_dir() / f"{self.place.project}-teardown.log"
+
+    @property
+    def setup_log(self) -> Path:
+        return host_dir() / f"{self.place.project}-setup.log"
 
     def take_back(self, removal: Removal, contents: Contents) -> None:
         with step(self.listener, "host", removal.title) as note:
@@ -289,8 +314,7 @@ class _Work:
             daemon.stop(daemon.BY_SYSTEMD if host.systemd else daemon.BY_US, self.root)
 
     def _remove_packages(self, names: tuple[str, ...]) -> str:
-        log = host_dir() / f"{self.place.project}-teardown.log"
-        others = packages.remove(names, self.root, self.listener, log)
+        others = packages.remove(names, self.root, self.listener, self.log)
         if not others:
             return ""
         text = f"they stay, for others need them by now: {', '.join(others)}"

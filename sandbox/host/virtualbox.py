@@ -64,12 +64,12 @@ def report(facts: VirtualBoxFacts, host: HostFacts) -> HostReport:
 
 
 def parse_version(text: str) -> Version:
-    """The first dotted number in `text`; empty when there is none.
+    """The dotted number that ends the last line that has one; empty when there is none.
 
     VBoxManage prints warnings before its version when the kernel module is missing.
     """
-    found = re.search(r"^\D*?(\d+(?:\.\d+)+)(?:r\d+|_\w+)*\s*$", text, re.MULTILINE)
-    return tuple(int(part) for part in found[1].split(".")) if found else ()
+    found = re.findall(r"^\D*?(\d+(?:\.\d+)+)(?:r\d+|_\w+)*\s*$", text, re.MULTILINE)
+    return tuple(int(part) for part in found[-1].split(".")) if found else ()
 
 
 def vagrant_accepts(vagrant: Version, virtualbox: Version) -> bool:

@@ -91,14 +91,22 @@ def build_lock(folder: Path, subject: str, listener: Listener) -> Iterator[None]
 
 @contextmanager
 def build_folder(folder: Path) -> Iterator[Path]:
-    """A new folder inside `folder`, removed at the end; what a killed build left goes first."""
-    for leftover in folder.glob("build-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    """A new folder inside `folder`, whose lock we hold; it and all leftovers are gone at the end.
+
+    mmdebstrap outlives a killed build for a moment, and writes on while its folder is removed: what
+    the first sweep misses, the second finds.
+    """
+    _sweep(folder)
     work = Path(tempfile.mkdtemp(prefix="build-", dir=folder))
     try:
         yield work
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
+    for leftover in folder.glob("build-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def build_root(recipe: Recipe, work: Path, log: Path, listener: Listener) -> Path:

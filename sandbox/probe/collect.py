@@ -16,8 +16,8 @@ from sandbox.probe.parse import parse
 from sandbox.run import Completed, run
 from sandbox.ssh import SshTarget
 
-# Two views, each tried twice at worst, and the rest
-_R_SHARE = 5
+# A view is tried twice at worst (a login's and an app's at the same time), and there is the rest
+_R_SHARE = 3
 _CONNECT_TIMEOUT_S = 15
 _SSH_FAILED = 255
 _PACKAGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9.]*")
@@ -45,7 +45,7 @@ def probe(
         load_packages: R packages to load, one after the other, in one R process: a Shiny app's
             kind where there is Shiny Server, else a login's.
         use_sudo: become root by `sudo -n` where the login may; without, `not_seen` is longer.
-        timeout_s: for everything together; one R process may take a fifth of it.
+        timeout_s: for everything together; one R process may take a third of it.
 
     Raises:
         UsageError: a name in `load_packages` cannot be an R package's.

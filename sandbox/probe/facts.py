@@ -176,7 +176,9 @@ class RView(FactsModel):
     tz_variable: str | None
     """TZ; None when it is not set."""
     environment: dict[str, str]
-    """Sys.getenv(), secrets redacted."""
+    """Sys.getenv(), secrets redacted. Of an app, without what Shiny Server's adapter sets inside R
+    (SHINY_…, WORKER_ID, RSTUDIO_PANDOC, LOG_FILE); of a `replay`, also without the XDG_… of a
+    systemd session."""
     capabilities: dict[str, bool | None]
     external_software: dict[str, str]
     """extSoftVersion(): BLAS, PCRE, ICU, …"""
@@ -227,7 +229,7 @@ class RInstallation(FactsModel):
 
     home: str
     version: str | None
-    """None when it could not be started; `not_seen` says why."""
+    """By its base package, so also of an R that does not start; then it has no views."""
     found_as: tuple[str, ...]
     """The programs or folders that led here: `/usr/bin/R`, `/opt/R/4.4.1`."""
     on_path: bool

@@ -65,7 +65,16 @@ def parse(frame: Frame) -> Facts:
         sshd=_sshd(frame),
         shiny_server=parse_shiny_server(frame),
         system_packages=_system_packages(frame),
-        not_seen=(*stated, *r.not_seen),
+        not_seen=(*stated, *r.not_seen, *_root_cut_off(frame)),
+    )
+
+
+def _root_cut_off(frame: Frame) -> tuple[NotSeen, ...]:
+    """The part that runs as root is a process of its own, and may end on its own."""
+    if frame.first("root") is None or frame.first("root-end") is not None:
+        return ()
+    return (
+        NotSeen(what="some of what only root sees", why="the part that ran as root was cut off"),
     )
 
 

@@ -6,6 +6,9 @@
 # before the first line is printed, so that messages (stderr) do not land inside a fact.
 # Writes only into tempdir(), which R itself removes.
 local({
+  # What was said before this line is the start-up's
+  cat("\n", probe_boundary, "\tbegin\n", sep = "")
+  flush(stdout())
   lines <- character()
   escape <- function(x) {
     x <- as.character(x)

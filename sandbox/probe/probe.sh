@@ -164,14 +164,18 @@ probe_shiny_config() {
 # ---- what only root may see ----------------------------------------------------------------------------
 
 probe_accounts() {
-    section shadow
-    # The state alone: no hash leaves the machine
-    awk -F : '{
-        state = "set"
-        if ($2 == "") state = "empty"
-        else if ($2 ~ /^[!*]/) state = "locked"
-        print $1 "\t" state
-    }' /etc/shadow
+    if [ -r /etc/shadow ]; then
+        section shadow
+        # The state alone: no hash leaves the machine
+        awk -F : '{
+            state = "set"
+            if ($2 == "") state = "empty"
+            else if ($2 ~ /^[!*]/) state = "locked"
+            print $1 "\t" state
+        }' /etc/shadow
+    else
+        unseen "passwords" "there is no /etc/shadow"
+    fi
     if have sudo; then
         section sudo
         awk -F : '$3 >= 1000 && $3 < 60000 || $1 == "shiny" || $1 ~ /^rstudio/ { print $1 }' /etc/passwd |
@@ -229,6 +233,7 @@ probe_as_root() {
     if has_shiny_server; then
         probe_r_shiny "$1"
     fi
+    section root-end
 }
 
 probe_without_root() {
@@ -258,16 +263,26 @@ probe_everything() {
     probe_services
     probe_users
     probe_shiny_config
-    if [ -n "$probe_root" ] && has_shiny_server; then
-        # What an app can load is what counts
-        probe_r_login ''
-    else
-        probe_r_login "$1"
-    fi
+    probe_login_loads=$1
+    # What an app can load is what counts
+    [ -n "$probe_root" ] && has_shiny_server && probe_login_loads=
+    # R takes most of the time: a login's and an app's at once, the second one's answer held back
+    probe_r_login "$probe_login_loads" &
+    probe_held=
     case $probe_root in
-    self) probe_as_root "$1" ;;
-    sudo) printf '%s\n' "$PROBE_ROOT" | sudo -n sh -s 2>/dev/null ;;
-    *) probe_without_root "not root, and sudo asks for a password or is not there" ;;
+    self) probe_held=$(probe_as_root "$1" 2>/dev/null) ;;
+    sudo) probe_held=$(printf '%s\n' "$PROBE_ROOT" | sudo -n sh -s 2>/dev/null) ;;
+    esac
+    wait
+    printf '%s\n' "$probe_held"
+    case $probe_root in
+    '')
+        if [ "$2" = sudo ]; then
+            probe_without_root "sudo asks for a password, or is not there"
+        else
+            probe_without_root "sudo was not to be used"
+        fi
+        ;;
     esac
     section end
 }

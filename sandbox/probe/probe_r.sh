@@ -8,12 +8,18 @@ R_OPTIONS='--slave --no-save --no-restore --no-init-file'
 
 # Every R home on the machine, with what led to it
 find_r() {
+    probe_last=
     for probe_file in "$1" /usr/bin/R /usr/local/bin/R /usr/lib/R /usr/lib64/R /usr/local/lib/R \
         /usr/local/lib64/R /opt/local/lib/R /opt/local/lib64/R /opt/R/* /opt/local/R/*; do
         probe_r=$probe_file
         [ -d "$probe_file" ] && probe_r=$probe_file/bin/R
         if [ -n "$probe_file" ] && [ -f "$probe_r" ] && [ -x "$probe_r" ]; then
-            probe_home=$(limited "$probe_r" RHOME </dev/null 2>/dev/null | tail -n 1)
+            probe_real=$(readlink -f "$probe_r")
+            # Another name of the same R: it need not be asked again
+            if [ "$probe_real" != "$probe_last" ]; then
+                probe_home=$(limited "$probe_r" RHOME </dev/null 2>/dev/null | tail -n 1)
+                probe_last=$probe_real
+            fi
             # Whatever else is called R has no base package
             if [ -r "$probe_home/library/base/DESCRIPTION" ]; then
                 printf '%s\t%s\t%s\t%s\n' "$probe_home" \
@@ -113,7 +119,7 @@ limit_of() {
 
 # One variable of a process's environment
 variable_of() {
-    tr '\0' '\n' <"/proc/$1/environ" 2>/dev/null | sed -n "s/^$2=//p" | head -n 1
+    tr '\0' '\n' 2>/dev/null <"/proc/$1/environ" | sed -n "s/^$2=//p" | head -n 1
 }
 
 field_of() {
@@ -135,13 +141,24 @@ with_limits_of() {
     limited "$@"
 }
 
+# processes_like PATTERN: their ids; not those inside containers that run on this machine
+processes_like() {
+    probe_space=$(readlink /proc/self/ns/pid)
+    grep -l -s "$1" /proc/[0-9]*/cmdline | while read -r probe_file; do
+        probe_dir=${probe_file%/cmdline}
+        if [ "$(readlink "$probe_dir/ns/pid")" = "$probe_space" ]; then
+            printf '%s\n' "${probe_dir#/proc/}"
+        fi
+    done
+}
+
 # The R process of a live app, if there is one
 find_worker() {
-    grep -l -s 'SockJSAdapter\.R' /proc/[0-9]*/cmdline | while read -r probe_file; do
-        probe_dir=${probe_file%/cmdline}
+    processes_like 'SockJSAdapter\.R' | while read -r probe_pid; do
+        probe_dir=/proc/$probe_pid
         case $(readlink "$probe_dir/exe" 2>/dev/null) in
         */bin/exec/R)
-            printf '%s\n' "${probe_dir#/proc/}"
+            printf '%s\n' "$probe_pid"
             return
             ;;
         esac
@@ -151,9 +168,7 @@ find_worker() {
 find_shiny_server() {
     probe_pid=$(systemctl show -p MainPID --value shiny-server.service 2>/dev/null)
     if [ "${probe_pid:-0}" -le 0 ]; then
-        probe_pid=$(grep -l -s 'shiny-server.*main\.js' /proc/[0-9]*/cmdline | head -n 1)
-        probe_pid=${probe_pid#/proc/}
-        probe_pid=${probe_pid%/cmdline}
+        probe_pid=$(processes_like 'shiny-server.*main\.js' | head -n 1)
     fi
     printf '%s\n' "$probe_pid"
 }
@@ -174,23 +189,30 @@ worker_view() {
     return 1
 }
 
-# worker_r PID OPTIONS...: run $probe_exe as that process was run
+# The environment of a process as `export` lines. Never on a command line, where everybody could read it.
+# Names that a shell cannot set, or keeps for itself, are left out.
+variables_of() {
+    LC_ALL=C sed -z -n \
+        -e '/^\(UID\|EUID\|PPID\|BASHOPTS\|SHELLOPTS\|BASH_VERSINFO\)=/d' \
+        -e "s/'/'\\\\''/g" \
+        -e "s/^\([A-Za-z_][A-Za-z0-9_]*\)=\(.*\)\$/export \1='\2'/p" \
+        "/proc/$1/environ" | tr '\0' '\n'
+}
+
+# worker_r PID OPTIONS...: run $probe_exe as that process was run, R's text on standard input
 worker_r() {
     probe_worker=$1
     shift
+    probe_keep=--clear-groups
+    [ -n "$probe_groups" ] && probe_keep=--groups=$probe_groups
     # shellcheck disable=SC2016  # for the inner shell
-    # xargs puts the variables at the end of its command line; the inner shell moves them in front of R.
-    # A thing without `=` in an environment is no variable, and env(1) would run it.
-    probe_start='for item; do shift; case $item in *=*) set -- "$@" "$item" ;; esac; done
-        exec setpriv --reuid="$PROBE_UID" --regid="$PROBE_GID" "$PROBE_GROUPS" -- \
-            env -i -- "$@" "$PROBE_EXE" $PROBE_OPTIONS'
-    PROBE_UID=$(field_of "$probe_worker" Uid | cut -d ' ' -f 1)
-    PROBE_GID=$(field_of "$probe_worker" Gid | cut -d ' ' -f 1)
-    PROBE_GROUPS=--clear-groups
-    [ -n "$probe_groups" ] && PROBE_GROUPS=--groups=$probe_groups
-    PROBE_EXE=$probe_exe PROBE_OPTIONS=$*
-    export PROBE_UID PROBE_GID PROBE_GROUPS PROBE_EXE PROBE_OPTIONS
-    with_limits_of "$probe_worker" xargs -0 -x -a "/proc/$probe_worker/environ" sh -c "$probe_start" sh
+    probe_start='probe=$(cat); unset PWD OLDPWD SHLVL _; eval "$probe"; exec "$@" <&3 3<&-'
+    exec 3<&0
+    variables_of "$probe_worker" |
+        with_limits_of "$probe_worker" setpriv "$probe_keep" \
+            --reuid="$(field_of "$probe_worker" Uid | cut -d ' ' -f 1)" \
+            --regid="$(field_of "$probe_worker" Gid | cut -d ' ' -f 1)" \
+            env -i sh -c "$probe_start" sh "$probe_exe" "$@"
 }
 
 # A folder that Shiny Server would start an app in, if the configuration names one with an app in it

@@ -42,7 +42,8 @@ class Context:
 
     def absent(self, key: str) -> bool:
         """Whether the file (with all it extends) says nothing about `key`."""
-        return self.complete and self.said.get(key) is None
+        value = self.said.get(key)
+        return self.complete and (value is None or value.content is None)
 
 
 def problems_of(context: Context) -> list[Problem]:
@@ -56,7 +57,7 @@ def _base(context: Context) -> Iterator[Problem]:
     if name is None:
         if context.absent("base"):
             message = f"`base` is missing: {alternatives(known)}"
-            yield context.top.problem(message, key="base")
+            yield context.at("base").problem(message, key="base")
     elif context.base is None:
         suggestion = near(name, known, most=1) or f"There is {alternatives(known)}"
         yield context.at("base").problem(f"there is no base {code(name)}", suggestion)

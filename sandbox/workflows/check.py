@@ -9,7 +9,7 @@ from sandbox.errors import UsageError
 from sandbox.events import step
 from sandbox.probe.collect import probe
 from sandbox.probe.facts import Facts
-from sandbox.ssh import SshTarget
+from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, Record, locked
 from sandbox.workflows.context import Context, status_of
 from sandbox.workflows.reach import app_urls, connect, page_status, shiny_base_url
@@ -42,6 +42,8 @@ def verify(
     """Probe, check, and keep both results; the caller holds the lock and knows that it runs."""
     plan, name = record.plan, instance.name
     target = connect(instance, engine)
+    # Environment, locale and limits are those of the moment a connection began: begin a new one
+    disconnect(target)
     with shiny_base_url(plan, status_of(engine, name), target) as base_url:
         for app in app_urls(plan, base_url):
             # Starts the app's worker, so that the probe sees the inside of a real one; what the

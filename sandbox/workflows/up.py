@@ -1,18 +1,19 @@
 """`sandbox up`: create or converge, and end only when the app answers and the checks have run."""
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 
 from sandbox.checks.results import CheckReport
-from sandbox.engines.base import Engine, MachineSpec, MachineStatus, Power
+from sandbox.engines.base import Engine, MachineSpec, MachineStatus, Power, RootExec
 from sandbox.errors import HostError, ProviderError
 from sandbox.events import Notice, step
 from sandbox.host.limits import host_limits
 from sandbox.images.base_image import available_packages, ensure_base
 from sandbox.paths import data_dir
 from sandbox.plan import Plan, exceeds_host, missing_packages
-from sandbox.provision import bootstrap, provision
-from sandbox.ssh import make_key
+from sandbox.provision import bootstrap, provision, root_over_ssh
+from sandbox.ssh import disconnect, make_key
 from sandbox.state import Instance, Phase, Record, locked
 from sandbox.workflows.check import verify
 from sandbox.workflows.context import Context, require_usable, status_of
@@ -21,6 +22,7 @@ from sandbox.workflows.reach import (
     app_urls,
     connect,
     page_status,
+    root_inside,
     shiny_base_url,
     wait_for_apps,
     wait_for_ssh,
@@ -124,13 +126,13 @@ def _refuse_impossible(plan: Plan, instance: Instance, engine: Engine, context: 
 def _refuse_too_large(plan: Plan, context: Context) -> None:
     limits = host_limits(context.place)
     # A machine's disk is a limit, not a reservation: what counts is room to begin with
-    if problems := exceeds_host(plan, replace(limits, free_disk_gb=None)):
+    if problems := exceeds_host(plan, replace(limits, free_disk_gb=math.inf)):
         raise HostError(
             f"{plan.name} asks for more than this host has",
             details="\n".join(problems),
             hint="make it smaller: `machine:` in the box, or --cpus, --memory-mb",
         )
-    if limits.free_disk_gb is not None and limits.free_disk_gb < NEEDED_DISK_GB:
+    if limits.free_disk_gb < NEEDED_DISK_GB:
         raise HostError(
             "no disk space is left for sandboxes",
             details=f"{limits.free_disk_gb:.1f} GB free, {NEEDED_DISK_GB} GB needed",
@@ -196,15 +198,22 @@ def _provisioned(
 ) -> Record:
     """The machine is what the plan says, and its apps answer."""
     plan, listener, name = record.plan, context.listener, record.plan.name
+    wanted = recipe_key(plan)
+    stale = again or record.phase is not Phase.PROVISIONED or record.recipe_key != wanted
+    if stale:
+        # Half-done work must never pass for whole: forget the old recipe first
+        instance.write(record.model_copy(update={"phase": Phase.CREATED, "recipe_key": ""}))
+        if isinstance(engine, RootExec):
+            bootstrap(plan, root_inside(engine, name), instance.folder, listener)
     target = connect(instance, engine)
     with step(listener, name, "ssh"):
         wait_for_ssh(target)
-    wanted = recipe_key(plan)
-    if again or record.phase is not Phase.PROVISIONED or record.recipe_key != wanted:
-        # Half-done work must never pass for whole: forget the old recipe first
-        instance.write(record.model_copy(update={"phase": Phase.CREATED, "recipe_key": ""}))
-        bootstrap(plan, target, instance.folder, listener)
+    if stale:
+        if not isinstance(engine, RootExec):
+            bootstrap(plan, root_over_ssh(target), instance.folder, listener)
         result = provision(plan, target, instance.folder, listener)
+        # Limits and environment are given to a login when it begins: what follows must begin anew
+        disconnect(target)
         note = f"{result.changed} changed"
         record = record.advanced(
             "provisioned", phase=Phase.PROVISIONED, recipe_key=wanted, note=note

@@ -1,0 +1,1 @@
+"""What every engine promises, proven on the fake one and on the real ones."""

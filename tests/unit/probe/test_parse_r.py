@@ -177,6 +177,12 @@ def test_a_part_of_r_that_failed_is_not_seen() -> None:
     ]
 
 
+def test_only_what_was_said_before_the_first_command_is_the_start_ups() -> None:
+    lines = ("Welcome", "B\tbegin", "Fontconfig warning", "B\tfact\thome\t/usr/lib/R")
+    section = Section("r-view", ("login", "login", "/usr/lib/R", "0", ""), lines)
+    assert _parsed(section).installations[0].views[0].startup_output == "Welcome"
+
+
 def test_tofu_and_drawing_that_fails() -> None:
     tofu, error = (
         _parsed(_r(line)).installations[0].views[0].graphics

@@ -77,6 +77,7 @@ def test_any_bytes(path: Path, data: bytes) -> None:
 
 @SETTINGS
 @given(box=st.dictionaries(keys, values, max_size=6))
+@example(box={"base": None, "r": None, "services": {"shiny_server": {}}})
 @example(box={"r": {"options": {"x": {"bool": 1}, "[key]": [1]}}})
 @example(box={"apps": [{"name": "a"}, 1, None], "users": {"0": 1}})
 def test_any_map(path: Path, box: dict[str, object]) -> None:

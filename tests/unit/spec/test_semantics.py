@@ -24,6 +24,10 @@ def said(problem: object) -> str:
             "box.yml:1: base: `base` is missing: `debian-11`, `debian-12` or `debian-13`",
         ),
         (
+            "version: 1\nbase:\n",
+            "box.yml:2: base: `base` is missing: `debian-11`, `debian-12` or `debian-13`",
+        ),
+        (
             "version: 1\nbase: centos-7\n",
             "box.yml:2: base: there is no base `centos-7`. "
             "There is `debian-11`, `debian-12` or `debian-13`",

@@ -48,16 +48,29 @@ def renviron(environment):
     return "\n".join(lines)
 
 
+# A backslash right before a quote means something, in other ways in each version of R; so do those
+# at the end of a segment. Anywhere else between quotes it is a backslash.
+_SEGMENTS = re.compile(
+    r"""
+    \\*'                                      # a quote, with the backslashes before it
+    | \\+\Z                                   # backslashes at the end
+    | (?:[^\\'$] | \\(?!\\*(?:'|\Z)))*\$       # up to a dollar: ${ is expanded even between quotes
+    | (?:[^\\'$] | \\(?!\\*(?:'|\Z)))+         # anything else
+    """,
+    re.VERBOSE,
+)
+
+
 def _renviron_quoted(value):
     pieces = []
-    # Inside '...' a backslash may eat the closing quote, `'` ends it, and ${ is expanded even there
-    for piece in re.findall(r"\\+|'|\$|[^\\'$]+", value):
-        if piece[0] == "\\":
-            pieces.append(piece + "\\")
-        elif piece == "'":
-            pieces.append("\"'\"")
+    for segment in _SEGMENTS.findall(value):
+        if segment.endswith("'"):
+            pieces.append(f'"{segment}"')
+        elif segment.endswith("\\"):
+            # Outside of quotes each but the last is kept
+            pieces.append(segment + "\\")
         else:
-            pieces.append(f"'{piece}'")
+            pieces.append(f"'{segment}'")
     return "".join(pieces) or "''"
 
 

@@ -1,0 +1,145 @@
+"""Provisioning against the bare `apt-get install` of the same packages.
+
+Both in fresh machines of one kind, in turn and in the same run, so that they meet the same host
+and mirror. `SANDBOX_BENCH_RUNS` says how often (3), `SANDBOX_BENCH_BOX` which box (shiny).
+"""
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from sandbox.cli.settings import place
+from sandbox.engines.base import MachineSpec
+from sandbox.engines.incus import IncusEngine
+from sandbox.engines.incus_client import IncusClient
+from sandbox.events import StepEnded, ignore
+from sandbox.images import ensure_base
+from sandbox.plan import Plan, resolve
+from sandbox.provision import bootstrap, provision, root_over_ssh
+from sandbox.spec.catalogue import find_box
+from sandbox.spec.load import load_box
+from sandbox.ssh import SshTarget, disconnect, make_key, write_config
+
+ROW = "{:<28}{:>10}{:>10}{:>10}"
+
+
+@dataclass
+class Machine:
+    """A fresh machine, reachable by ssh."""
+
+    name: str
+    folder: Path
+    target: SshTarget
+    engine: IncusEngine
+
+
+@contextmanager
+def fresh_machine(plan: Plan, image: str, engine: IncusEngine, root: Path) -> Iterator[Machine]:
+    """A machine as `sandbox up` makes it, up to the moment before provisioning; gone afterwards."""
+    folder = root / plan.name
+    folder.mkdir(parents=True, exist_ok=True)
+    spec = MachineSpec(
+        name=plan.name,
+        image=image,
+        cpus=plan.machine.cpus,
+        memory_mb=plan.machine.memory_mb,
+        disk_gb=plan.machine.disk_gb,
+        authorized_key=make_key(folder),
+        instance_dir=folder,
+    )
+    try:
+        engine.create(spec, ignore)
+        engine.start(plan.name, ignore)
+        target = write_config(folder, plan.name, engine.ssh_endpoint(plan.name))
+        target.run(("true",), timeout_s=60)
+        yield Machine(plan.name, folder, target, engine)
+        disconnect(target)
+    finally:
+        engine.destroy(plan.name)
+
+
+def bare(machine: Machine, plan: Plan) -> None:
+    """What an admin would type."""
+    script = (
+        "export DEBIAN_FRONTEND=noninteractive; apt-get -q update && "
+        'apt-get -q -y --no-install-recommends install "$@"'
+    )
+    machine.engine.exec_as_root(
+        machine.name, ("sh", "-c", script, "sh", *plan.apt_packages), timeout_s=3600
+    )
+
+
+def ours(machine: Machine, plan: Plan) -> None:
+    """What `sandbox up` does between ssh and the first page."""
+    bootstrap(plan, root_over_ssh(machine.target), machine.folder, ignore)
+    provision(plan, machine.target, machine.folder, ignore)
+
+
+def ours_again(machine: Machine, plan: Plan) -> None:
+    """The same again, with nothing to change."""
+    changed: list[str] = []
+
+    def listen(event: object) -> None:
+        if isinstance(event, StepEnded):
+            changed.append(event.note)
+
+    provision(plan, machine.target, machine.folder, listen)
+    typer.echo(f"  second run: {changed[-1]}", err=True)
+
+
+def timed(what: Callable[[Machine, Plan], None], machine: Machine, plan: Plan) -> float:
+    """The seconds that it takes."""
+    started = time.monotonic()
+    what(machine, plan)
+    return time.monotonic() - started
+
+
+def main() -> None:
+    """Measure and print."""
+    runs = int(os.environ.get("SANDBOX_BENCH_RUNS") or "3")
+    box = find_box(os.environ.get("SANDBOX_BENCH_BOX") or "shiny", cwd=Path.cwd())
+    engine = IncusEngine(place())
+    plan = resolve(load_box(box), provider="incus", name=f"bench-{os.getpid()}")
+    base = ensure_base(
+        plan.base,
+        client=IncusClient(place()),
+        source="auto",
+        mirror=plan.system.mirror,
+        listener=ignore,
+    )
+    seconds: dict[str, list[float]] = {"bare apt-get": [], "provisioning": [], "again": []}
+    with tempfile.TemporaryDirectory(prefix="sandbox-bench-") as scratch:
+        for number in range(1, runs + 1):
+            with fresh_machine(plan, base.image, engine, Path(scratch)) as machine:
+                seconds["bare apt-get"].append(timed(bare, machine, plan))
+            with fresh_machine(plan, base.image, engine, Path(scratch)) as machine:
+                seconds["provisioning"].append(timed(ours, machine, plan))
+                seconds["again"].append(timed(ours_again, machine, plan))
+            said = ", ".join(f"{name} {times[-1]:.1f} s" for name, times in seconds.items())
+            typer.echo(f"run {number} of {runs}: {said}", err=True)
+    report(box.stem, plan, seconds)
+
+
+def report(box: str, plan: Plan, seconds: dict[str, list[float]]) -> None:
+    """Print the table."""
+    typer.echo(f"{box}: {len(plan.apt_packages)} packages named, seconds")
+    typer.echo(ROW.format("", "median", "best", "worst"))
+    for name, times in seconds.items():
+        figures = (statistics.median(times), min(times), max(times))
+        typer.echo(ROW.format(name, *(f"{figure:.1f}" for figure in figures)))
+    ratio = statistics.median(
+        mine / theirs
+        for mine, theirs in zip(seconds["provisioning"], seconds["bare apt-get"], strict=True)
+    )
+    typer.echo(ROW.format("provisioning / bare", f"{ratio:.2f}", "", ""))
+
+
+if __name__ == "__main__":
+    main()

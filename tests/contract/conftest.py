@@ -1,0 +1,219 @@
+"""A lab for each engine: a folder for the fake one, for Incus a project, pool and network."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+import yaml
+
+from sandbox.engines.base import Engine, MachineSpec
+from sandbox.engines.fake import FakeEngine
+from sandbox.engines.incus import IncusEngine
+from sandbox.engines.incus_client import IncusClient, IncusPlace, api_path
+from sandbox.errors import SandboxError
+from sandbox.events import ignore
+from sandbox.images import ensure_base
+from sandbox.paths import data_dir
+from sandbox.spec.models import Base
+from sandbox.ssh import make_key
+from tests.conftest import cannot_run
+
+
+def read_base(name: str = "debian-12") -> Base:
+    """A base as it is shipped."""
+    content = yaml.safe_load((data_dir("boxes") / "_base" / f"{name}.yml").read_text())
+    return Base.model_validate_json(json.dumps(content))
+
+
+class Lab(Protocol):
+    """An engine, and what a test needs around it."""
+
+    @property
+    def engine(self) -> Engine: ...
+    @property
+    def source(self) -> str:
+        """Python that makes the same engine, as `engine`, in another process."""
+
+    def spec(self, name: str, *, cpus: int = 1, memory_mb: int = 512) -> MachineSpec: ...
+    def add_foreign(self, name: str) -> None: ...
+    def is_there(self, name: str) -> bool: ...
+    def close(self) -> None: ...
+
+
+@dataclass
+class FakeLab:
+    folder: Path
+    engine: FakeEngine = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.engine = FakeEngine(self.folder / "machines")
+
+    @property
+    def source(self) -> str:
+        return (
+            "from pathlib import Path\n"
+            "from sandbox.engines.fake import FakeEngine\n"
+            f"engine = FakeEngine(Path({str(self.folder / 'machines')!r}))\n"
+        )
+
+    def spec(self, name: str, *, cpus: int = 1, memory_mb: int = 512) -> MachineSpec:
+        labels = (("box", "plain"), ("plan", "0123"))
+        return MachineSpec(name, "img", cpus, memory_mb, 4, "ssh-ed25519 AAAA", self.folder, labels)
+
+    def add_foreign(self, name: str) -> None:
+        self.engine.add_foreign(name)
+
+    def is_there(self, name: str) -> bool:
+        return (self.folder / "machines" / f"{name}.json").exists()
+
+    def close(self) -> None:
+        return
+
+
+@dataclass
+class IncusLab:
+    engine: IncusEngine
+    image: str
+    folder: Path
+
+    @property
+    def client(self) -> IncusClient:
+        return self.engine.client
+
+    @property
+    def source(self) -> str:
+        place = self.engine.place
+        return (
+            "from sandbox.engines.incus import IncusEngine\n"
+            "from sandbox.engines.incus_client import IncusPlace\n"
+            f"engine = IncusEngine(IncusPlace({place.project!r}, {place.pool!r}, "
+            f"{place.network!r}, {place.remote!r}))\n"
+        )
+
+    def spec(self, name: str, *, cpus: int = 1, memory_mb: int = 512) -> MachineSpec:
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        labels = (("box", "plain"), ("plan", "0123"))
+        key = make_key(folder)
+        return MachineSpec(name, self.image, cpus, memory_mb, 4, key, folder, labels)
+
+    def add_foreign(self, name: str) -> None:
+        place = self.engine.place
+        self.client.run(
+            "init",
+            self.client.ref(self.image),
+            self.client.ref(name),
+            "--storage",
+            place.pool,
+            "--network",
+            place.network,
+            timeout_s=120,
+        )
+
+    def is_there(self, name: str) -> bool:
+        return self.client.exists("instances", name)
+
+    def run(self, name: str, *argv: str, stdin: str | None = None) -> str:
+        """What `argv` says, run as root in the machine."""
+        return self.engine.exec_as_root(name, argv, timeout_s=120, stdin=stdin).stdout
+
+    def close(self) -> None:
+        _delete_instances(self.client)
+
+
+@pytest.fixture(scope="session")
+def incus_place() -> Iterator[IncusPlace]:
+    """A project, pool and network that belong to these tests; gone afterwards."""
+    if shutil.which("incus") is None:
+        cannot_run("Incus is not installed: sandbox host setup")
+    place = IncusPlace.from_prefix(f"sbx{os.getpid()}"[:10])
+    client = IncusClient(place)
+    try:
+        client.query("GET", "/1.0", timeout_s=10)
+    except SandboxError as error:
+        cannot_run(f"{error.message}: {error.hint}")
+    driver = ("btrfs", "size=15GiB") if shutil.which("mkfs.btrfs") else ("dir",)
+    subnet = f"10.213.{os.getpid() % 250}.1/24"
+    addresses = (f"ipv4.address={subnet}", "ipv4.nat=true", "ipv6.address=none")
+    try:
+        client.run("project", "create", client.ref(place.project), "-c", "features.images=true")
+        pool = client.ref(place.pool)
+        client.run("storage", "create", pool, *driver, timeout_s=120, project="default")
+        net = client.ref(place.network)
+        client.run("network", "create", net, *addresses, timeout_s=60, project="default")
+        yield place
+    finally:
+        _remove_all(client, place)
+
+
+def _delete_instances(client: IncusClient) -> None:
+    for instance in client.query("GET", api_path("instances"), parameters={"recursion": "1"}):
+        client.run("delete", "--force", client.ref(instance["name"]), timeout_s=120)
+
+
+def _remove_all(client: IncusClient, place: IncusPlace) -> None:
+    _delete_instances(client)
+    for image in client.query("GET", api_path("images"), parameters={"recursion": "1"}):
+        client.run("image", "delete", client.ref(image["fingerprint"]), timeout_s=120)
+    for kind, name in (("network", place.network), ("storage", place.pool)):
+        client.run(kind, "delete", client.ref(name), timeout_s=120, project="default", check=False)
+    client.run("project", "delete", client.ref(place.project), project="default")
+    kept = [
+        name
+        for kind, name in (("networks", place.network), ("storage-pools", place.pool))
+        if IncusClient(IncusPlace("default", "", "")).exists(kind, name)
+    ]
+    assert not kept
+
+
+@pytest.fixture(scope="session")
+def incus_image(incus_place: IncusPlace, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The base image of Debian 12, in the tests' own project.
+
+    Built, which takes a minute; or copied when SANDBOX_TEST_IMAGE names one, `PROJECT/ALIAS`.
+    """
+    client = IncusClient(incus_place)
+    if known := os.environ.get("SANDBOX_TEST_IMAGE"):
+        project, _, alias = known.partition("/")
+        to = ("local:", "--target-project", incus_place.project, "--copy-aliases")
+        words = ("image", "copy", f"local:{alias}", *to, "--mode", "relay")
+        client.run(*words, timeout_s=120, project=project)
+        return alias
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        base = read_base()
+        made = ensure_base(base, client=client, source="auto", mirror=None, listener=ignore)
+    return made.image
+
+
+@pytest.fixture
+def incus_lab(incus_place: IncusPlace, incus_image: str) -> Iterator[IncusLab]:
+    # Not tmp_path: the keys' folders must not be kept after the test
+    folder = Path(tempfile.mkdtemp(prefix="sbx-lab-"))
+    lab = IncusLab(IncusEngine(incus_place), incus_image, folder)
+    try:
+        yield lab
+    finally:
+        lab.close()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["fake", pytest.param("incus", marks=pytest.mark.incus)])
+def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Lab:
+    """Each test runs once in each lab."""
+    if request.param == "fake":
+        return FakeLab(tmp_path)
+    made: IncusLab = request.getfixturevalue("incus_lab")
+    return made
+
+
+def run_quietly(*argv: str) -> subprocess.CompletedProcess[str]:
+    """A command of the test's own; what it says is kept, its failure is not raised."""
+    return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)

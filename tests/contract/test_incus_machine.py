@@ -1,0 +1,241 @@
+"""What only a real Incus can show: limits, identity, the road in, and Incus's own refusals."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sandbox.engines.base import MachineSpec, Power
+from sandbox.engines.incus import IncusEngine
+from sandbox.engines.incus_client import IncusPlace, NotFoundError
+from sandbox.errors import HostError, ProviderError
+from sandbox.events import Event, Notice, ignore
+from sandbox.ssh import SshTarget, disconnect, write_config
+from tests.contract.conftest import IncusLab
+
+pytestmark = pytest.mark.incus
+
+
+@pytest.fixture
+def machine(incus_lab: IncusLab) -> Iterator[MachineSpec]:
+    """A running machine, with its ssh_config written."""
+    spec = incus_lab.spec("box")
+    incus_lab.engine.create(spec, ignore)
+    incus_lab.engine.start("box", ignore)
+    yield spec
+    incus_lab.engine.destroy("box")
+
+
+def connect(lab: IncusLab, spec: MachineSpec, *, through_incus: bool = False) -> SshTarget:
+    endpoint = lab.engine.ssh_endpoint(spec.name)
+    if through_incus:
+        proxy = lab.engine.proxy_command(spec.name)
+        endpoint = replace(endpoint, host=spec.name, proxy_command=proxy)
+    return write_config(spec.instance_dir, spec.name, endpoint)
+
+
+def test_the_limits_are_real(incus_lab: IncusLab, machine: MachineSpec) -> None:
+    assert incus_lab.run("box", "nproc").strip() == "1"
+    cgroups = "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; true"
+    assert incus_lab.run("box", "sh", "-c", cgroups).split() == [str(512 * 1024**2)]
+    pool = incus_lab.client.query("GET", f"/1.0/storage-pools/{incus_lab.engine.place.pool}")
+    if pool["driver"] == "dir":
+        pytest.skip("a pool of driver dir cannot limit a disk")
+    full = incus_lab.engine.exec_as_root(
+        "box", ("fallocate", "-l", "5G", "/big"), timeout_s=60, check=False
+    )
+    assert "quota exceeded" in full.stderr.lower()
+
+
+def test_ssh_by_either_road(incus_lab: IncusLab, machine: MachineSpec) -> None:
+    data = os.urandom(300_000)
+    for through_incus in (False, True):
+        target = connect(incus_lab, machine, through_incus=through_incus)
+        done = target.run(("sh", "-c", "id -un; sudo -n id -un; hostname"), timeout_s=30)
+        assert done.stdout.split() == ["sandbox", "root", "box"]
+        echoed = subprocess.run(
+            [*target.argv(), "cat"], input=data, capture_output=True, timeout=60, check=True
+        )
+        assert echoed.stdout == data
+        disconnect(target)
+
+
+def test_the_road_through_incus_ends_with_the_connection(
+    incus_lab: IncusLab, machine: MachineSpec
+) -> None:
+    target = connect(incus_lab, machine, through_incus=True)
+    target.run(("true",), timeout_s=30)
+    assert "exec" in _ours(machine.name)
+    # sshd's side ends: somebody's session is killed in the machine
+    incus_lab.engine.exec_as_root(
+        "box", ("pkill", "-KILL", "-f", "sshd.*: sandbox"), timeout_s=10, check=False
+    )
+    _until_gone(machine.name)
+    # ssh's side ends without a word
+    target.run(("true",), timeout_s=30)
+    for pid in _pids("ssh:.*mux"):
+        if machine.name in _command(pid) or str(machine.instance_dir) in _command(pid):
+            os.kill(pid, signal.SIGKILL)
+    disconnect(target)
+    _until_gone(machine.name)
+    assert "cat" not in incus_lab.run("box", "ps", "-eo", "comm").split()
+
+
+def test_two_machines_share_no_identity(incus_lab: IncusLab, machine: MachineSpec) -> None:
+    other = incus_lab.spec("other")
+    incus_lab.engine.create(other, ignore)
+    incus_lab.engine.start("other", ignore)
+    for what in ("/etc/machine-id", "/etc/ssh/ssh_host_ed25519_key", "/etc/hostname"):
+        values = [incus_lab.run(name, "cat", what).strip() for name in ("box", "other")]
+        assert values[0] != values[1]
+        assert all(values)
+    known = incus_lab.engine.ssh_endpoint("box").host_keys
+    assert not set(known) & set(incus_lab.engine.ssh_endpoint("other").host_keys)
+
+
+def test_identity_survives_a_restart(incus_lab: IncusLab, machine: MachineSpec) -> None:
+    before = incus_lab.run("box", "cat", "/etc/machine-id")
+    incus_lab.engine.stop("box", timeout_s=30)
+    incus_lab.engine.start("box", ignore)
+    assert incus_lab.run("box", "cat", "/etc/machine-id") == before
+    assert len(before.strip()) == 32
+
+
+def test_the_machine_as_it_comes(incus_lab: IncusLab, machine: MachineSpec) -> None:
+    assert incus_lab.run("box", "systemctl", "is-system-running").strip() == "running"
+    assert 0 < int(incus_lab.run("box", "id", "-u", "sandbox")) < 1000
+    shadow = [line.split(":")[1] for line in incus_lab.run("box", "getent", "shadow").splitlines()]
+    assert all(field.startswith(("!", "*")) for field in shadow)
+    sshd = incus_lab.run("box", "/usr/sbin/sshd", "-T").splitlines()
+    assert "passwordauthentication no" in sshd
+    assert "kbdinteractiveauthentication no" in sshd
+    assert "permitrootlogin no" in sshd
+    listening = incus_lab.run("box", "sh", "-c", "ss -Hlnt || cat /proc/net/tcp").split("\n")
+    assert all(":22 " in line for line in listening if line)
+    keys = incus_lab.run("box", "cat", "/home/sandbox/.ssh/authorized_keys").splitlines()
+    assert keys == [machine.authorized_key]
+
+
+def test_a_new_key_is_let_in(incus_lab: IncusLab, machine: MachineSpec) -> None:
+    for half in ("id_ed25519", "id_ed25519.pub"):
+        (machine.instance_dir / half).unlink()
+    renewed = incus_lab.spec("box")
+    assert renewed.authorized_key != machine.authorized_key
+    incus_lab.engine.create(renewed, ignore)
+    incus_lab.engine.start("box", ignore)
+    target = connect(incus_lab, renewed)
+    assert target.run(("true",), timeout_s=30).returncode == 0
+    disconnect(target)
+
+
+def test_an_image_without_sshd_and_login(incus_lab: IncusLab, machine: MachineSpec) -> None:
+    """As the public images are: the engine prepares what it can and says what is missing."""
+    strip = (
+        "systemctl stop ssh; userdel --remove sandbox; rm /etc/sudoers.d/sandbox; "
+        "dpkg --purge --force-depends openssh-server sudo; rm -rf /etc/ssh"
+    )
+    incus_lab.run("box", "sh", "-c", strip)
+    incus_lab.engine.stop("box", timeout_s=30)
+    heard: list[Event] = []
+    incus_lab.engine.start("box", heard.append)
+    assert Notice("box", "the machine has no sshd yet") in heard
+    assert machine.authorized_key in incus_lab.run(
+        "box", "cat", "/home/sandbox/.ssh/authorized_keys"
+    )
+    with pytest.raises(ProviderError, match="no ssh host key"):
+        incus_lab.engine.ssh_endpoint("box")
+
+
+def test_failed_units_are_named(incus_lab: IncusLab, machine: MachineSpec) -> None:
+    unit = "[Service]\nType=oneshot\nExecStart=/bin/false\n[Install]\nWantedBy=multi-user.target\n"
+    incus_lab.run("box", "sh", "-c", "cat > /etc/systemd/system/bad.service", stdin=unit)
+    incus_lab.run("box", "systemctl", "enable", "bad.service")
+    incus_lab.engine.stop("box", timeout_s=30)
+    heard: list[Event] = []
+    incus_lab.engine.start("box", heard.append)
+    assert Notice("box", "systemd is degraded; failed: bad.service") in heard
+
+
+def test_a_machine_that_does_not_stop(incus_lab: IncusLab, machine: MachineSpec) -> None:
+    incus_lab.client.run("pause", incus_lab.client.ref("box"))
+    assert incus_lab.engine.status(["box"])["box"].power is Power.BROKEN
+    incus_lab.engine.destroy("box")
+    assert not incus_lab.is_there("box")
+
+
+def test_the_image_is_gone(incus_lab: IncusLab) -> None:
+    spec = replace(incus_lab.spec("orphan"), image="base-that-is-gone")
+    with pytest.raises(NotFoundError) as caught:
+        incus_lab.engine.create(spec, ignore)
+    assert caught.value.details
+    assert "sandbox up" in caught.value.hint
+    assert not incus_lab.is_there("orphan")
+
+
+@pytest.mark.slow
+def test_no_space_is_left(incus_lab: IncusLab) -> None:
+    place = incus_lab.engine.place
+    if shutil.which("mkfs.btrfs") is None:
+        pytest.skip("needs btrfs-progs for a small pool")
+    small = replace(place, pool=f"{place.pool}s")
+    ref = incus_lab.client.ref(small.pool)
+    incus_lab.client.run("storage", "create", ref, "btrfs", "size=256MiB", project="default")
+    try:
+        with pytest.raises(HostError) as caught:
+            IncusEngine(small).create(incus_lab.spec("full"), ignore)
+        assert "no space" in caught.value.message
+        assert "No space left on device" in caught.value.details
+        assert not incus_lab.is_there("full")
+    finally:
+        incus_lab.client.run("storage", "delete", ref, project="default", timeout_s=60)
+
+
+def test_incus_does_not_run(incus_place: IncusPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INCUS_SOCKET", "/nonexistent/unix.socket")
+    engine = IncusEngine(incus_place)
+    with pytest.raises(HostError, match="Incus is not running") as caught:
+        engine.status()
+    assert "sandbox host setup" in caught.value.hint
+    report = engine.check_host()
+    assert not report.usable
+    assert "sandbox host setup" in report.findings[0].fix
+
+
+def test_the_place_is_not_set_up() -> None:
+    engine = IncusEngine(IncusPlace.from_prefix("sbxnone"))
+    assert not engine.check_host().usable
+    assert engine.status() == {}
+    spec = MachineSpec("lost", "image", 1, 512, 4, "ssh-ed25519 AAAA", Path("/nonexistent"))
+    with pytest.raises(HostError, match="not set up"):
+        engine.create(spec, ignore)
+
+
+def _pids(pattern: str) -> list[int]:
+    found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True, check=False)
+    return [int(word) for word in found.stdout.split()]
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except FileNotFoundError:
+        return ""
+
+
+def _ours(name: str) -> str:
+    """The command lines of the `incus exec` that this test's ssh started."""
+    lines = [_command(pid) for pid in _pids(f"incus.* exec -T local:{name} ")]
+    return "\n".join(line for line in lines if line.startswith("incus "))
+
+
+def _until_gone(name: str) -> None:
+    deadline = time.monotonic() + 10
+    while _ours(name):
+        assert time.monotonic() < deadline, _ours(name)
+        time.sleep(0.05)

@@ -1,0 +1,176 @@
+"""The probe's script for real: in every shell there is here, as root and not, with nothing of R."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sandbox.errors import HostError
+from sandbox.probe import collect
+from sandbox.probe.collect import compose, probe, probe_local
+from sandbox.probe.frame import read_frame
+from sandbox.probe.parse import parse
+from sandbox.ssh import SshTarget
+from tests.conftest import ROOT, cannot_run
+
+# The first three must be there; of the others, those that are
+_SHELLS = ["sh", "dash", "bash"] + [
+    shell for shell in ("busybox sh", "zsh", "ksh", "mksh") if shutil.which(shell.split()[0])
+]
+_SCRIPTS = sorted((ROOT / "sandbox" / "probe").glob("*.sh"))
+
+
+def _run(argv: list[str], script: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        argv,
+        input=script,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **env},
+    )
+
+
+def test_this_machine() -> None:
+    facts = probe_local()
+    assert facts.identity.hostname == os.uname().nodename
+    assert facts.os.kernel == os.uname().release
+    assert facts.machine.cpus == len(os.sched_getaffinity(0))
+    assert facts.machine.memory_mb is not None
+    assert facts.machine.memory_mb > 100
+    assert "root" in {user.name for user in facts.users}
+    assert facts.probe.privileged or facts.not_seen
+
+
+@pytest.mark.parametrize("shell", _SHELLS)
+def test_every_posix_shell(shell: str) -> None:
+    done = _run([*shell.split(), "-s"], compose("BOUNDARY", use_sudo=False))
+    facts = parse(read_frame(done.stdout, "BOUNDARY"))
+    assert facts.identity.hostname == os.uname().nodename
+    assert done.stderr == ""
+
+
+def test_a_machine_without_r_says_so(tmp_path: Path) -> None:
+    for name in ("awk", "cat", "date", "df", "getent", "id", "nproc", "readlink", "renice", "sed",
+                 "sh", "tail", "uname", "head", "grep", "tr", "cut"):  # fmt: skip
+        program = shutil.which(name)
+        assert program is not None, name
+        (tmp_path / name).symlink_to(program)
+    if any(Path(place).exists() for place in ("/usr/bin/R", "/usr/local/bin/R", "/opt/R")):
+        pytest.skip("this machine has R in a place of its own")
+    done = _run(["sh", "-s"], compose("BOUNDARY"), PATH=str(tmp_path))
+    facts = parse(read_frame(done.stdout, "BOUNDARY"))
+    assert facts.r == ()
+    assert facts.r_view("login") is None
+    # No ss either: the kernel's own tables are read instead
+    assert facts.ports is not None
+    assert "there is no ss command" in {one.why for one in facts.not_seen}
+    assert "there is no dpkg-query" in {one.why for one in facts.not_seen}
+
+
+def test_a_cut_off_script_does_nothing(tmp_path: Path) -> None:
+    script = compose("BOUNDARY")
+    cut = script[: script.rindex("probe_everything")]
+    done = _run(["sh", "-s"], cut, HOME=str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_it_writes_nothing_of_its_own(tmp_path: Path) -> None:
+    home, temporary = tmp_path / "home", tmp_path / "tmp"
+    home.mkdir()
+    temporary.mkdir()
+    _run(["sh", "-s"], compose("BOUNDARY"), HOME=str(home), TMPDIR=str(temporary))
+    assert list(home.rglob("*")) == []
+    assert list(temporary.rglob("*")) == []
+
+
+def _fake_ssh(folder: Path, text: str) -> str:
+    """A PATH on which `ssh` is this script."""
+    program = folder / "ssh"
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+def test_noise_around_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = 'echo "*** banner ***" >&2; printf "motd"; sh -s; echo logout'
+    monkeypatch.setenv("PATH", _fake_ssh(tmp_path, text))
+    facts = probe(SshTarget("anywhere"), use_sudo=False)
+    assert facts.identity.hostname == os.uname().nodename
+
+
+def test_the_callers_locale_is_not_handed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", _fake_ssh(tmp_path, f"env > {tmp_path}/seen; exit 255"))
+    monkeypatch.setenv("LC_TIME", "C.UTF-8")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    with pytest.raises(HostError, match="ssh to anywhere failed"):
+        probe(SshTarget("anywhere"))
+    seen = (tmp_path / "seen").read_text()
+    assert "LC_TIME" not in seen
+    assert "LANG=" not in seen
+
+
+def test_a_connection_that_drops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (
+        'sh -s | head -c 2000; echo "Connection to anywhere closed by remote host." >&2; exit 255'
+    )
+    monkeypatch.setenv("PATH", _fake_ssh(tmp_path, text))
+    with pytest.raises(HostError) as caught:
+        probe(SshTarget("anywhere"), use_sudo=False)
+    assert caught.value.details == "Connection to anywhere closed by remote host."
+
+
+def test_a_machine_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", _fake_ssh(tmp_path, "exec sleep 60"))
+    with pytest.raises(HostError, match=r"did not end within 0\.5 s"):
+        probe(SshTarget("anywhere"), timeout_s=0.5)
+
+
+def test_a_host_that_looks_like_an_option_runs_nothing(tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    with pytest.raises(HostError):
+        probe(SshTarget(f"-oProxyCommand=touch {marker}"), timeout_s=30)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("script", _SCRIPTS, ids=lambda path: path.name)
+def test_shellcheck(script: Path) -> None:
+    if shutil.which("shellcheck") is None:
+        cannot_run("shellcheck is not installed: apt-get install shellcheck")
+    done = subprocess.run(
+        ["shellcheck", str(script)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_what_is_sent_is_valid_in_dash_and_bash() -> None:
+    for shell in ("dash", "bash"):
+        done = _run([shell, "-n"], compose("BOUNDARY", load_packages=["shiny"]))
+        assert (done.returncode, done.stderr) == (0, ""), shell
+
+
+def test_a_hanging_r_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An R that hangs costs its own time and no more, and the rest is complete."""
+    home = tmp_path / "lib" / "R"
+    (home / "library" / "base").mkdir(parents=True)
+    (home / "library" / "base" / "DESCRIPTION").write_text("Package: base\nVersion: 4.9.9\n")
+    program = tmp_path / "R"
+    program.write_text(
+        f'#!/bin/sh\nif [ "$1" = RHOME ]; then echo {home}; else exec sleep 60; fi\n'
+    )
+    program.chmod(0o755)
+    profile = tmp_path / ".profile"
+    profile.write_text(f'PATH="{tmp_path}:$PATH"\n')
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SHELL", "/bin/sh")
+    monkeypatch.setattr(collect, "_R_SHARE", 20)
+    facts = probe_local(use_sudo=False, timeout_s=60)
+    r = next(one for one in facts.r if one.home == str(home))
+    assert (r.version, r.on_path, r.views) == ("4.9.9", True, ())
+    why = {one.what: one.why for one in facts.not_seen}
+    assert why[f"R of {home}"].startswith("R did not answer in time")

@@ -1,0 +1,83 @@
+"""The one command that checks ask as root: what it says, and that a plan says nothing in it."""
+
+import shlex
+
+import pytest
+
+from sandbox.checks.inspection import FileMode, Login, parse, planned_packages, script
+from tests.unit.checks.samples import full_plan
+from tests.unit.factories import plain_plan
+
+ANSWER = """@state
+degraded
+@failed
+cron.service loaded failed failed Regular background program processing daemon
+@files
+640 root regular file|/etc/shadow
+755 shiny directory|/var/log/shiny-server
+@packages
+installed pandoc 2.17.1.1-2~deb12u1
+config-files shiny-server 1.5.20.1002-1
+@accounts
+root:0:/bin/bash:locked
+games:5:/usr/sbin/nologin:set
+guest:1002::empty
+@cpus
+2
+@memory
+25276137472
+max
+2147483648
+@disk
+/dev/loop0 40960 4537 34737 12% /
+@inodes
+/dev/loop0 0 0 0 - /
+@end
+"""
+
+
+def test_the_answer_is_read() -> None:
+    found = parse(ANSWER)
+    assert (found.system_state, found.failed_units) == ("degraded", ("cron.service",))
+    assert found.file("/etc/shadow") == FileMode("/etc/shadow", 0o640, "root", "regular file")
+    assert found.file("/etc/sudoers") is None
+    assert found.packages == {"pandoc": "2.17.1.1-2~deb12u1"}
+    assert found.logins == (
+        Login("root", 0, "/bin/bash", "locked"),
+        Login("games", 5, "/usr/sbin/nologin", "set"),
+        Login("guest", 1002, "", "empty"),
+    )
+    assert [login.has_shell for login in found.logins] == [True, False, True]
+    assert (found.cpus, found.memory_mb) == (2, 2048)
+    assert (found.disk_used_percent, found.disk_free_mb) == (12, 34737)
+    assert found.inodes_used_percent is None
+
+
+@pytest.mark.parametrize("at", [0, len(ANSWER) // 2, len(ANSWER) - 6])
+def test_an_answer_that_was_cut_off_is_not_believed(at: int) -> None:
+    with pytest.raises(ValueError, match="cut off"):
+        parse(ANSWER[:at])
+
+
+@pytest.mark.parametrize("line", ["/dev/loop0 40960", ""])
+def test_a_df_that_says_something_else_is_not_believed(line: str) -> None:
+    with pytest.raises(ValueError, match="df answered"):
+        parse(ANSWER.replace("/dev/loop0 40960 4537 34737 12% /", line))
+
+
+def test_packages_are_asked_for_by_name() -> None:
+    text = script(full_plan())
+    assert "-- pandoc r-base-core r-cran-shiny shiny-server 2>" in text
+    assert "@" not in text.replace("@state", "").split("@failed")[0]
+
+
+def test_without_packages_none_is_asked_for() -> None:
+    assert planned_packages(plain_plan()) == ()
+    assert 'if [ -n "" ]' in script(plain_plan())
+
+
+def test_a_hostile_package_name_stays_a_word() -> None:
+    evil = "x$(touch /tmp/pwned)`id`'\""
+    plan = full_plan().model_copy(update={"apt_packages": (evil,)})
+    assert shlex.quote(evil) in script(plan)
+    assert f'"{evil}' not in script(plan)

@@ -1,0 +1,156 @@
+"""Checks of the live machine, tried out on one that answers as it is told."""
+
+import time
+
+import pytest
+
+from sandbox.checks import snappy, up
+from sandbox.checks.check import CannotLook, Check, NothingToLookAt
+from sandbox.checks.live import Machine
+from sandbox.checks.shiny_session import SessionOutcome
+from sandbox.checks.web import NoAnswer, Page
+from tests.unit.checks.samples import FakeMachine, full_plan, page
+from tests.unit.factories import shiny_plan
+
+INDEX = "<html><head><title>Index of /</title></head><body>faithful/</body></html>"
+DOCUMENT = (
+    '<html><head><meta name="generator" content="pandoc" /><title>Notes</title></head></html>'
+)
+
+
+def check(check_id: str, *, apps: bool = True) -> Check[Machine]:
+    plan = shiny_plan() if apps else shiny_plan().model_copy(update={"apps": ()})
+    made = {one.id: one for one in (*up.live_checks(plan), *snappy.live_checks(plan))}
+    return made[check_id]
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 100_000, 5))
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+
+
+def test_each_app_has_its_checks_and_what_disturbs_says_so() -> None:
+    plan = full_plan()
+    made = [*up.live_checks(plan), *snappy.live_checks(plan)]
+    assert [one.id for one in made if one.disturbs] == [
+        "up.restart.shiny-server",
+        "snappy.first-page.faithful",
+        "snappy.first-page.report",
+    ]
+    # The machine goes down only when nothing else is left to look at
+    assert max(made, key=lambda one: one.order).id == "up.restart.shiny-server"
+    assert {"up.page.report", "up.session.report", "snappy.warm-page.report"} <= {
+        one.id for one in made
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "ok", "actual"),
+    [
+        (page(), True, "HTTP 200, “Old Faithful”"),
+        (page(DOCUMENT), True, "HTTP 200, “Notes”"),
+        (page(INDEX), False, "HTTP 200, “Index of /”"),
+        (page("OK"), False, "HTTP 200, text/html; charset=utf-8"),
+        (page(status=500), False, "HTTP 500, “Old Faithful”"),
+        (page("<title>Page not found</title>", status=404), False, "HTTP 404, “Page not found”"),
+        (NoAnswer("connection refused"), False, "no answer: connection refused"),
+    ],
+)
+def test_only_the_apps_own_page_will_do(answer: Page | NoAnswer, ok: bool, actual: str) -> None:
+    look = check("up.page.faithful").look(FakeMachine([answer]))
+    assert (look.ok, look.actual) == (ok, actual)
+
+
+def test_a_session_that_computes_passes() -> None:
+    machine = FakeMachine()
+    look = check("up.session.faithful").look(machine)
+    assert (look.ok, look.actual) == (True, "computed plot")
+    assert machine.asked == ["/faithful/", "session /faithful/"]
+
+
+def test_a_server_function_that_fails_is_caught_though_the_page_is_fine() -> None:
+    failed = SessionOutcome(ok=False, summary="The application unexpectedly exited", elapsed_s=1)
+    look = check("up.session.faithful").look(FakeMachine(outcome=failed))
+    assert (look.ok, look.actual) == (False, "The application unexpectedly exited")
+
+
+@pytest.mark.parametrize("answer", [page(status=500), page(INDEX), NoAnswer("refused")])
+def test_without_a_page_there_is_no_session(answer: Page | NoAnswer) -> None:
+    assert not check("up.session.faithful").look(FakeMachine([answer])).ok
+
+
+def test_a_document_needs_no_session() -> None:
+    with pytest.raises(NothingToLookAt, match="document"):
+        check("up.session.faithful").look(FakeMachine([page(DOCUMENT)]))
+
+
+@pytest.mark.parametrize(
+    ("answer", "ok"), [(page("OK"), True), (page("no"), False), (NoAnswer("refused"), False)]
+)
+def test_without_apps_the_server_itself_is_asked(answer: Page | NoAnswer, ok: bool) -> None:
+    assert check("up.ping", apps=False).look(FakeMachine([answer])).ok is ok
+
+
+RESTART = "up.restart.shiny-server"
+
+
+def test_a_server_that_comes_back_by_itself_passes() -> None:
+    machine = FakeMachine([NoAnswer("refused"), page(status=502), page()], output=["7", "7", "9"])
+    look = check(RESTART).look(machine)
+    assert look.ok
+    assert look.actual.endswith("by process 9")
+
+
+def test_a_server_that_stays_dead_fails_and_is_started_again() -> None:
+    machine = FakeMachine([NoAnswer("refused")], output=["7", "7", "0", ""])
+    look = check(RESTART).look(machine)
+    assert not look.ok
+    assert "no page for 30 s (refused)" in look.actual
+    assert machine.asked[-1] == "systemctl start shiny-server.service"
+
+
+def test_a_page_from_the_old_process_does_not_count() -> None:
+    look = check(RESTART).look(FakeMachine(output=["7", "7", "7"]))
+    assert (look.ok, look.actual) == (
+        False,
+        "the page is served by something else (main process 7)",
+    )
+
+
+def test_what_does_not_run_cannot_be_killed() -> None:
+    machine = FakeMachine(output=["0"])
+    assert not check(RESTART).look(machine).ok
+    assert len(machine.asked) == 1
+
+
+def test_the_warm_page_is_the_median_without_the_first() -> None:
+    times_s = (9.0, 0.1, 0.3, 0.2)
+    look = check("snappy.warm-page.faithful").look(
+        FakeMachine([page(elapsed_s=one) for one in times_s])
+    )
+    assert (look.ok, look.actual) == (True, "0.20 s (median of 3)")
+
+
+def test_a_slow_page_fails() -> None:
+    look = check("snappy.warm-page.faithful").look(FakeMachine([page(elapsed_s=1.5)]))
+    assert (look.ok, look.actual) == (False, "1.50 s (median of 3)")
+
+
+def test_the_first_page_is_timed_after_its_worker_ended() -> None:
+    machine = FakeMachine([page(), page(elapsed_s=7)], output=["ended: 12 13 "])
+    look = check("snappy.first-page.faithful").look(machine)
+    assert (look.ok, look.actual) == (False, "7.00 s")
+    assert "kill -KILL" in machine.asked[1]
+
+
+def test_a_first_page_is_not_claimed_when_no_worker_was_ended() -> None:
+    with pytest.raises(CannotLook, match="warm page"):
+        check("snappy.first-page.faithful").look(FakeMachine(output=["ended: "]))
+
+
+@pytest.mark.parametrize("answer", [page(status=500), NoAnswer("refused")])
+def test_what_does_not_come_is_not_timed(answer: Page | NoAnswer) -> None:
+    with pytest.raises(CannotLook):
+        check("snappy.warm-page.faithful").look(FakeMachine([answer]))

@@ -1,0 +1,205 @@
+#!/bin/sh
+# Brings a bare Debian to where Ansible can work. Run as root: sh -s < bootstrap.sh
+# Can be run again at any time; changes nothing when all is in place.
+set -eu
+umask 022
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+# What `sandbox` knows each failure by
+UNREACHABLE=71
+APT_FAILED=72
+DISK_FULL=73
+LOCKED=74
+NOT_ROOT=75
+
+LOGIN=sandbox
+KEEP=/var/lib/sandbox
+sources_changed=
+
+fail() {
+    status=$1
+    shift
+    printf 'bootstrap: %s\n' "$*" >&2
+    exit "$status"
+}
+
+# put FILE CONTENT: writes it whole or not at all; true when that changed something
+put() {
+    if [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; then
+        return 1
+    fi
+    mkdir -p "${1%/*}"
+    printf '%s\n' "$2" >"$1.new" || fail "$DISK_FULL" "cannot write $1"
+    mv "$1.new" "$1"
+}
+
+# take_away FILE: true when it was there
+take_away() {
+    [ -e "$1" ] && rm -f "$1"
+}
+
+# judge TEXT: the reason, when apt's words tell of one that has a status of its own
+judge() {
+    case $1 in
+    *'No space left on device'* | *"don't have enough free space"*)
+        fail "$DISK_FULL" "no space is left on this machine" ;;
+    *'Could not get lock'* | *'Unable to acquire the dpkg frontend lock'*)
+        fail "$LOCKED" "another program holds the package manager's lock" ;;
+    esac
+    unreachable=$(printf '%s\n' "$1" | sed -n 's/^[EW]: Failed to fetch \([^ ]*\)  */\1: /p' | head -n 3)
+    if [ -z "$unreachable" ]; then
+        unreachable=$(printf '%s\n' "$1" | grep -E "does not have a Release file|is not signed|certificate" \
+            | head -n 3 || true)
+    fi
+    if [ -n "$unreachable" ]; then
+        fail "$UNREACHABLE" "cannot get packages from $unreachable"
+    fi
+}
+
+# apt ARGS: apt-get, tried again while the lock is held or the network stumbles
+apt() {
+    attempt=0
+    while :; do
+        attempt=$((attempt + 1))
+        if said=$(apt-get -q -y -o DPkg::Lock::Timeout=120 -o Acquire::Retries=1 \
+            -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 \
+            -o APT::Update::Error-Mode=any -o APT::Install-Recommends=false \
+            -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" 2>&1); then
+            printf '%s\n' "$said"
+            return
+        fi
+        case $said in
+        *'Could not get lock'*) most=60 ;;
+        *'Failed to fetch'*) most=3 ;;
+        *) most=1 ;;
+        esac
+        if [ "$attempt" -ge "$most" ]; then
+            printf '%s\n' "$said" >&2
+            judge "$said"
+            fail "$APT_FAILED" "apt-get $1 failed"
+        fi
+        sleep 2
+    done
+}
+
+# A run that was cut off leaves packages unpacked: finish them, when whoever holds the lock is done
+mend_dpkg() {
+    attempt=0
+    while [ -n "$(dpkg --audit)" ] || [ -n "$(ls -A /var/lib/dpkg/updates)" ]; do
+        if said=$(dpkg --force-confdef --force-confold --configure -a 2>&1); then
+            apt --fix-broken install
+            return
+        fi
+        attempt=$((attempt + 1))
+        case $said in *lock*) most=150 ;; *) most=1 ;; esac
+        if [ "$attempt" -ge "$most" ]; then
+            # Packages half unpacked can only be finished by apt
+            case $said in *lock*) ;; *) apt --fix-broken install && return ;; esac
+            printf '%s\n' "$said" >&2
+            judge "$said"
+            fail "$LOCKED" "another program holds the package manager's lock"
+        fi
+        sleep 2
+    done
+}
+
+[ "$(id -u)" = 0 ] || fail "$NOT_ROOT" "this must be run as root"
+mkdir -p "$KEEP"
+
+# The base's own sources are kept while a mirror of the box stands in for them
+use_mirror() {
+    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    if [ ! -d "$KEEP/apt" ]; then
+        rm -rf "$KEEP/apt.new"
+        mkdir -p "$KEEP/apt.new/sources.list.d"
+        if [ -f /etc/apt/sources.list ]; then
+            cp -p /etc/apt/sources.list "$KEEP/apt.new/"
+        fi
+        find /etc/apt/sources.list.d -maxdepth 1 -type f ! -name sandbox.list \
+            -exec cp -p {} "$KEEP/apt.new/sources.list.d/" \;
+        mv "$KEEP/apt.new" "$KEEP/apt"
+    fi
+    rm -f /etc/apt/sources.list
+    for file in "$KEEP"/apt/sources.list.d/*; do
+        rm -f "/etc/apt/sources.list.d/${file##*/}"
+    done
+    signed=
+    if [ -r "$keyring" ]; then
+        signed="[signed-by=$keyring] "
+    fi
+    mirror=http://mirror.example/debian
+    suite=bookworm
+    lines="deb $signed$mirror $suite main
+deb $signed$mirror $suite-updates main"
+    kept=$(cat "$KEEP/apt/sources.list" "$KEEP"/apt/sources.list.d/*.list 2>/dev/null \
+        | grep -E '^deb .*-security' || true)
+    lines="$lines
+$kept"
+    # The other format has paragraphs
+    kept=$(cat "$KEEP"/apt/sources.list.d/*.sources 2>/dev/null \
+        | awk 'BEGIN { RS = ""; ORS = "\n\n" } /\nSuites:[^\n]*-security/' || true)
+    if [ -n "$kept" ] && put /etc/apt/sources.list.d/sandbox-security.sources "$kept"; then
+        sources_changed=yes
+    fi
+    if put /etc/apt/sources.list.d/sandbox.list "$lines"; then
+        sources_changed=yes
+    fi
+}
+use_mirror
+
+if put /etc/apt/apt.conf.d/80sandbox-proxy 'Acquire::http::Proxy "http://user:word@proxy.example:3128";
+Acquire::https::Proxy "http://user:word@proxy.example:3128";'; then
+    sources_changed=yes
+fi
+
+certificates_changed=
+wanted=' '
+file=/usr/local/share/ca-certificates/sandbox-1-house.crt
+wanted="$wanted$file "
+if put "$file" '-----BEGIN
+abc
+-----END'; then
+    certificates_changed=yes
+fi
+for file in /usr/local/share/ca-certificates/sandbox-*.crt; do
+    case $wanted in
+    *" $file "*) ;;
+    *) if take_away "$file"; then certificates_changed=yes; fi ;;
+    esac
+done
+
+mend_dpkg
+
+# The lists' own times are the mirror's: whether they are old is told by a file of ours
+if [ -n "$sources_changed" ] \
+    || [ -z "$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' 2>/dev/null | head -n 1)" ] \
+    || [ -z "$(find "$KEEP/apt-updated" -mmin -1440 2>/dev/null)" ]; then
+    rm -f "$KEEP/apt-updated"
+    apt update
+    touch "$KEEP/apt-updated"
+fi
+
+missing=
+for package in python3 python3-apt sudo openssh-server ca-certificates; do
+    case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true) in
+    installed) ;;
+    *) missing="$missing $package" ;;
+    esac
+done
+if [ -n "$missing" ]; then
+    # shellcheck disable=SC2086  # package names, one word each
+    apt install $missing
+fi
+
+if [ -n "$certificates_changed" ]; then
+    update-ca-certificates --fresh >/dev/null
+fi
+
+if ! id -u "$LOGIN" >/dev/null 2>&1; then
+    useradd --create-home --shell /bin/bash "$LOGIN"
+fi
+if [ ! -e "/etc/sudoers.d/$LOGIN" ]; then
+    put "/etc/sudoers.d/$LOGIN" "$LOGIN ALL=(ALL:ALL) NOPASSWD: ALL"
+    chmod 0440 "/etc/sudoers.d/$LOGIN"
+fi

@@ -1,0 +1,151 @@
+"""What doctor says: never "usable" when it is not, and always how to mend it."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from sandbox.engines.base import Finding, HostReport
+from sandbox.errors import HostError
+from sandbox.host.doctor import choose_default
+from sandbox.host.firewall import DockerRules, docker_finding
+from sandbox.host.incus_findings import incus_findings
+from sandbox.host.libvirt import LibvirtFacts, kvm_finding
+from sandbox.host.libvirt import report as libvirt_report
+from sandbox.host.setup import Situation
+from sandbox.host.virtualbox import VirtualBoxFacts, parse_version, vagrant_accepts
+from sandbox.host.virtualbox import report as virtualbox_report
+from tests.unit.host.facts import (
+    PLACE,
+    a_bare_host,
+    a_host,
+    a_ready_server,
+    a_thing,
+    an_empty_server,
+)
+
+
+def bad(now: Situation) -> list[Finding]:
+    return [item for item in incus_findings(PLACE, now) if not item.ok and not item.warning]
+
+
+def test_a_ready_host_has_nothing_to_mend() -> None:
+    findings = incus_findings(PLACE, Situation(a_host(), a_ready_server()))
+    assert [item for item in findings if not item.ok] == []
+
+
+def test_every_finding_that_stops_us_has_a_fix() -> None:
+    for now in (
+        Situation(a_bare_host(), None, HostError("Incus's client `incus` is not installed")),
+        Situation(a_host(), an_empty_server()),
+        Situation(a_host(), an_empty_server(pools=(a_thing("sandbox", None),))),
+        Situation(a_host(), a_ready_server(pool_free_gb=1.0)),
+    ):
+        found = bad(now)
+        assert found
+        assert all(item.fix for item in found), found
+
+
+def test_permission_says_newgrp_only_to_members() -> None:
+    refused = HostError("you may not talk to the Incus daemon", details="no permission")
+    stranger = a_host(is_root=False, user="ada")
+    (finding,) = bad(Situation(stranger, None, refused))
+    assert finding.fix == "sudo usermod -aG incus-admin ada && newgrp incus-admin"
+    (finding,) = bad(Situation(replace(stranger, in_group=True), None, refused))
+    assert finding.fix == "newgrp incus-admin"
+
+
+def test_a_vpn_over_our_subnet_is_found() -> None:
+    host = a_host(routes_json=json.dumps([{"dst": "10.80.0.0/16", "dev": "tun0"}]))
+    (finding,) = bad(Situation(host, a_ready_server()))
+    assert "10.80.0.0/16" in finding.detail
+
+
+def test_a_slow_pool_and_a_missing_builder_are_warnings() -> None:
+    host = a_host(commands=a_host().commands - {"mmdebstrap"})
+    server = a_ready_server(pools=(a_thing("sandbox", driver="dir"),))
+    findings = incus_findings(PLACE, Situation(host, server))
+    warned = [item for item in findings if item.warning and not item.ok]
+    assert len(warned) == 2
+    assert HostReport("incus", findings).usable
+
+
+def test_a_daemon_without_templates_is_told() -> None:
+    findings = incus_findings(PLACE, Situation(a_host(), a_ready_server(), lacks_templates=True))
+    assert any("LXC_TEMPLATE_CONFIG" in item.detail for item in findings)
+
+
+def test_docker() -> None:
+    here = a_host(addresses_json=json.dumps([{"ifname": "docker0"}]))
+    drop = DockerRules("-P FORWARD DROP\n", "")
+    assert docker_finding("sandboxbr0", a_host(), None).ok
+    assert docker_finding("sandboxbr0", here, None).warning
+    blocked = docker_finding("sandboxbr0", here, drop)
+    assert not blocked.ok
+    assert not blocked.warning
+    assert docker_finding("sandboxbr0", here, DockerRules("-P FORWARD ACCEPT\n", "")).ok
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ("7.0.16r162802\n", (7, 0, 16)),
+        ("7.2.2_Debianr170484\n", (7, 2, 2)),
+        (
+            "WARNING: The vboxdrv kernel module is not loaded.\n for 6.18.44\n7.1.4r165100\n",
+            (7, 1, 4),
+        ),
+        ("Vagrant 2.3.4\n", (2, 3, 4)),
+        ("", ()),
+        ("command failed\n", ()),
+    ],
+)
+def test_versions(said: str, version: tuple[int, ...]) -> None:
+    assert parse_version(said) == version
+
+
+@pytest.mark.parametrize(
+    ("vagrant", "virtualbox", "accepted"),
+    [
+        ((2, 3, 4), (7, 0, 16), True),
+        ((2, 3, 4), (7, 1, 0), False),
+        ((2, 4, 2), (7, 1, 4), True),
+        ((2, 4, 8), (7, 2, 0), False),
+        ((2, 4, 9), (7, 2, 0), True),
+        ((2, 4, 9), (8, 0, 0), False),
+        ((2, 3, 4), (6, 1, 50), True),
+        ((2, 2, 14), (7, 0, 0), False),
+        ((2, 0, 0), (5, 2, 0), True),
+    ],
+)
+def test_which_vagrant_drives_which_virtualbox(
+    vagrant: tuple[int, ...], virtualbox: tuple[int, ...], accepted: bool
+) -> None:
+    assert vagrant_accepts(vagrant, virtualbox) is accepted
+
+
+def test_what_has_no_engine_is_never_called_usable() -> None:
+    box = VirtualBoxFacts(True, "7.0.16r1", "Vagrant 2.3.4", driver_device=True)
+    virt = LibvirtFacts(True, True, True, "Vagrant 2.3.4", plugin=True)
+    for report in (virtualbox_report(box, a_host()), libvirt_report(virt, a_host())):
+        assert not report.usable
+        (only,) = [item for item in report.findings if not item.ok]
+        assert "not driven yet by this version" in only.detail
+
+
+def test_a_kvm_device_that_lies() -> None:
+    assert kvm_finding(a_host()).ok
+    lying = kvm_finding(a_host(cpu_virtualisation=False))
+    assert not lying.ok
+    assert "neither vmx nor svm" in lying.detail
+
+
+def test_the_default_is_explained() -> None:
+    usable = HostReport("incus", (Finding(ok=True, title="all"),))
+    useless = HostReport("x", (Finding(ok=False, title="nothing"),))
+    reports = {"virtualbox": useless, "incus": usable, "libvirt": useless}
+    name, reason = choose_default(reports, None)
+    assert name == "incus"
+    assert "virtualbox" in reason
+    assert choose_default(reports, "libvirt") == ("libvirt", "you chose it")
+    assert choose_default({**reports, "incus": useless}, None)[0] is None

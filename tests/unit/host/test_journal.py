@@ -1,0 +1,65 @@
+"""The journal survives being cut off, and says when it cannot be read."""
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.errors import BusyError, HostError
+from sandbox.host.journal import Journal, Kind, host_lock
+
+
+@pytest.fixture
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return Journal("sandbox")
+
+
+def test_intent_comes_before_the_change(journal: Journal) -> None:
+    journal.intend(Kind.POOL, ("sandbox",))
+    assert journal.has(Kind.POOL)
+    assert journal.unfinished(Kind.POOL)
+    journal.done(Kind.POOL)
+    assert journal.has(Kind.POOL)
+    assert not journal.unfinished(Kind.POOL)
+
+
+def test_names_of_an_unfinished_try_are_kept(journal: Journal) -> None:
+    # The second run finds half of the packages installed: they are ours all the same
+    journal.intend(Kind.PACKAGES, ("a", "b", "c"))
+    journal.intend(Kind.PACKAGES, ("c", "d"))
+    journal.done(Kind.PACKAGES)
+    assert Journal("sandbox").names(Kind.PACKAGES) == ("a", "b", "c", "d")
+
+
+def test_the_last_entry_takes_the_file_along(journal: Journal) -> None:
+    journal.intend(Kind.POOL, ("sandbox",))
+    journal.intend(Kind.NETWORK, ("sandboxbr0",))
+    journal.forget(Kind.POOL)
+    assert [entry.kind for entry in journal.entries()] == [Kind.NETWORK]
+    journal.forget(Kind.NETWORK)
+    assert not journal.path.exists()
+    journal.forget(Kind.NETWORK)
+    assert journal.entries() == ()
+
+
+def test_a_write_cut_off_leaves_the_old_one(journal: Journal) -> None:
+    journal.intend(Kind.POOL, ("sandbox",))
+    journal.path.with_suffix(".new").write_text('{"format": 1, "pre')
+    assert journal.has(Kind.POOL)
+    journal.done(Kind.POOL)
+    assert not journal.unfinished(Kind.POOL)
+
+
+def test_a_broken_journal_is_an_error_not_a_blank_page(journal: Journal) -> None:
+    journal.path.parent.mkdir(parents=True)
+    journal.path.write_text("{")
+    with pytest.raises(HostError) as caught:
+        journal.entries()
+    assert str(journal.path) in caught.value.message
+
+
+def test_one_at_a_time(journal: Journal) -> None:
+    with host_lock(), pytest.raises(BusyError), host_lock():
+        pytest.fail("two at once")
+    with host_lock():
+        assert journal.path.parent.is_dir()

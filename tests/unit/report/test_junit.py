@@ -1,0 +1,60 @@
+"""JUnit XML that every reader takes, whatever a machine has said."""
+
+from xml.etree import ElementTree as ET
+
+from sandbox.checks.results import Outcome
+from sandbox.report.junit import render
+from tests.unit.checks.reports import HOSTILE, report, result
+
+
+def test_one_suite_a_goal_with_the_right_numbers() -> None:
+    root = ET.fromstring(render(report()))
+    assert root.tag == "testsuites"
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("4", "1", "1")
+    assert [suite.get("name") for suite in root] == ["up", "safe", "correct", "snappy"]
+    safe = root[1]
+    assert (safe.get("tests"), safe.get("failures"), safe.get("skipped")) == ("1", "1", "0")
+
+
+def test_a_failure_tells_all_that_the_table_tells() -> None:
+    root = ET.fromstring(render(report()))
+    case = root.find("testsuite[@name='safe']/testcase")
+    assert case is not None
+    assert case.get("name") == "safe.ports: safe.ports holds"
+    assert case.get("classname") == "shiny.safe"
+    failure = case.find("failure")
+    assert failure is not None
+    assert failure.get("message") == "nc on 0.0.0.0 4444/tcp"
+    assert failure.text == (
+        "expected: wanted\nis: nc on 0.0.0.0 4444/tcp\nwhy: it matters\nfix: sandbox up shiny"
+    )
+
+
+def test_errors_and_skips_are_told_apart() -> None:
+    root = ET.fromstring(render(report()))
+    error = root.find(".//error")
+    skipped = root.find(".//skipped")
+    assert error is not None
+    assert skipped is not None
+    assert error.get("message") == "ssh failed"
+    assert skipped.get("message") == "left out (--quick)"
+    passed = root.find("testsuite[@name='up']/testcase")
+    assert passed is not None
+    assert len(passed) == 0
+
+
+def test_whatever_a_machine_says_the_xml_is_valid() -> None:
+    hostile = result("up.system", Outcome.FAILED, actual=HOSTILE, title=HOSTILE)
+    text = render(report(hostile))
+    failure = ET.fromstring(text.encode()).find(".//failure")
+    assert failure is not None
+    assert failure.get("message") == "red  <b>&\"' ]]>   end"
+    assert "\x1b" not in text
+    assert "\x00" not in text
+
+
+def test_nothing_found_at_all_still_has_a_message() -> None:
+    silent = result("up.system", Outcome.FAILED, actual="")
+    failure = ET.fromstring(render(report(silent))).find(".//failure")
+    assert failure is not None
+    assert failure.get("message") == "up.system holds"
