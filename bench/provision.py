@@ -22,7 +22,7 @@ from sandbox.engines.incus_client import IncusClient
 from sandbox.events import StepEnded, ignore
 from sandbox.images import ensure_base
 from sandbox.plan import Plan, resolve
-from sandbox.provision import bootstrap, provision
+from sandbox.provision import bootstrap, provision, root_over_ssh
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.load import load_box
 from sandbox.ssh import SshTarget, disconnect, make_key, write_config
@@ -78,7 +78,7 @@ def bare(machine: Machine, plan: Plan) -> None:
 
 def ours(machine: Machine, plan: Plan) -> None:
     """What `sandbox up` does between ssh and the first page."""
-    bootstrap(plan, machine.target, machine.folder, ignore)
+    bootstrap(plan, root_over_ssh(machine.target), machine.folder, ignore)
     provision(plan, machine.target, machine.folder, ignore)
 
 

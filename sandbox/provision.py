@@ -12,6 +12,7 @@ import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from sandbox.errors import CommandError, ProvisionError
 from sandbox.events import Listener, StepOutput, step
@@ -41,15 +42,44 @@ def log_path(folder: Path) -> Path:
     return folder / "logs" / "provision.log"
 
 
+class RootShell(Protocol):
+    """Feeds a script to `sh -s`, run as root on the machine; CommandError when it fails."""
+
+    def __call__(
+        self, script: str, *, timeout_s: float, log: Path, on_line: Callable[[str], None]
+    ) -> object:
+        """Run it to its end."""
+        ...
+
+
+def root_over_ssh(target: SshTarget) -> RootShell:
+    """The root shell of a machine whose login may `sudo` without a password."""
+
+    def shell(
+        script: str, *, timeout_s: float, log: Path, on_line: Callable[[str], None]
+    ) -> object:
+        command = ("sudo", "-n", "sh", "-s")
+        return target.run(command, timeout_s=timeout_s, stdin=script, log=log, on_line=on_line)
+
+    return shell
+
+
 def bootstrap(
     plan: Plan,
-    target: SshTarget,
+    root_shell: RootShell,
     folder: Path,
     listener: Listener,
     *,
     timeout_s: float = BOOTSTRAP_TIMEOUT_S,
 ) -> None:
     """Bring the machine to where Ansible can work; quick when it is there already.
+
+    Args:
+        plan: what the machine is to be.
+        root_shell: the way in. A public image may have neither sshd nor sudo yet.
+        folder: the instance's folder.
+        listener: told of the step and of each line.
+        timeout_s: after so long it is given up.
 
     Raises:
         BoxError: a certificate of the plan cannot be read.
@@ -59,10 +89,9 @@ def bootstrap(
     _write(folder / "bootstrap.sh", script)
     with step(listener, plan.name, "bootstrap"):
         try:
-            target.run(
-                ("sudo", "-n", "sh", "-s"),
+            root_shell(
+                script,
                 timeout_s=timeout_s,
-                stdin=script,
                 log=log_path(folder),
                 on_line=_relay(listener, plan.name),
             )

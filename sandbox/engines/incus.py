@@ -269,7 +269,7 @@ class IncusEngine(IncusSnapshots):
         if spec.memory_mb > memory_mb:
             raise HostError(
                 f"{spec.name} wants {spec.memory_mb} MB of memory, the host has {memory_mb} MB",
-                hint="lower machine.memory_mb in the box, or pass --memory",
+                hint="lower machine.memory_mb in the box, or pass --memory-mb",
             )
         if spec.cpus > cpus:
             raise HostError(

@@ -3,13 +3,16 @@
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
-from sandbox.engines.base import Engine, MachineStatus
+from sandbox.engines.base import Engine, MachineStatus, RootExec
 from sandbox.errors import CommandError, ProviderError, ProvisionError
 from sandbox.plan import Plan
+from sandbox.provision import RootShell
+from sandbox.run import TAIL_LINES
 from sandbox.ssh import SshTarget, forwarded, write_config
 from sandbox.state import Instance
 
@@ -27,6 +30,34 @@ class AppUrl:
 def connect(instance: Instance, engine: Engine) -> SshTarget:
     """Write the ssh_config of a running machine; address and host key come from the provider."""
     return write_config(instance.folder, instance.name, engine.ssh_endpoint(instance.name))
+
+
+def root_inside(engine: RootExec, name: str) -> RootShell:
+    """The root shell that the engine itself has into a machine, with or without sshd in it."""
+
+    def shell(
+        script: str, *, timeout_s: float, log: Path, on_line: Callable[[str], None]
+    ) -> object:
+        done = engine.exec_as_root(
+            name,
+            ("sh", "-s"),
+            timeout_s=timeout_s,
+            stdin=script,
+            log=log,
+            on_line=on_line,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise CommandError(
+                f"a script failed in {name} with exit status {done.returncode}",
+                returncode=done.returncode,
+                stdout=done.stdout,
+                stderr=done.stderr,
+                details="\n".join((done.stdout + done.stderr).splitlines()[-TAIL_LINES:]),
+            )
+        return done
+
+    return shell
 
 
 def wait_for_ssh(target: SshTarget, *, timeout_s: float = 30.0) -> None:

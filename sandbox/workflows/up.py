@@ -5,14 +5,14 @@ import math
 from dataclasses import dataclass, replace
 
 from sandbox.checks.results import CheckReport
-from sandbox.engines.base import Engine, MachineSpec, MachineStatus, Power
+from sandbox.engines.base import Engine, MachineSpec, MachineStatus, Power, RootExec
 from sandbox.errors import HostError, ProviderError
 from sandbox.events import Notice, step
 from sandbox.host.limits import host_limits
 from sandbox.images.base_image import available_packages, ensure_base
 from sandbox.paths import data_dir
 from sandbox.plan import Plan, exceeds_host, missing_packages
-from sandbox.provision import bootstrap, provision
+from sandbox.provision import bootstrap, provision, root_over_ssh
 from sandbox.ssh import disconnect, make_key
 from sandbox.state import Instance, Phase, Record, locked
 from sandbox.workflows.check import verify
@@ -22,6 +22,7 @@ from sandbox.workflows.reach import (
     app_urls,
     connect,
     page_status,
+    root_inside,
     shiny_base_url,
     wait_for_apps,
     wait_for_ssh,
@@ -197,14 +198,19 @@ def _provisioned(
 ) -> Record:
     """The machine is what the plan says, and its apps answer."""
     plan, listener, name = record.plan, context.listener, record.plan.name
+    wanted = recipe_key(plan)
+    stale = again or record.phase is not Phase.PROVISIONED or record.recipe_key != wanted
+    if stale:
+        # Half-done work must never pass for whole: forget the old recipe first
+        instance.write(record.model_copy(update={"phase": Phase.CREATED, "recipe_key": ""}))
+        if isinstance(engine, RootExec):
+            bootstrap(plan, root_inside(engine, name), instance.folder, listener)
     target = connect(instance, engine)
     with step(listener, name, "ssh"):
         wait_for_ssh(target)
-    wanted = recipe_key(plan)
-    if again or record.phase is not Phase.PROVISIONED or record.recipe_key != wanted:
-        # Half-done work must never pass for whole: forget the old recipe first
-        instance.write(record.model_copy(update={"phase": Phase.CREATED, "recipe_key": ""}))
-        bootstrap(plan, target, instance.folder, listener)
+    if stale:
+        if not isinstance(engine, RootExec):
+            bootstrap(plan, root_over_ssh(target), instance.folder, listener)
         result = provision(plan, target, instance.folder, listener)
         # Limits and environment are given to a login when it begins: what follows must begin anew
         disconnect(target)

@@ -22,7 +22,7 @@ machine: {cpus: 1, memory_mb: 512, disk_gb: 5}
 system: {timezone: Europe/Vienna, packages: [tree]}
 """
 
-STEPS = ("create", "start", "ssh", "bootstrap", "provision", "probe", "checks")
+STEPS = ("create", "start", "bootstrap", "ssh", "provision", "probe", "checks")
 
 
 @pytest.fixture
