@@ -36,8 +36,15 @@ class Vm:
 class Hypervisor(Protocol):
     """VirtualBox or libvirt. Every call can be repeated."""
 
-    provider: VmProvider
-    prefix: str
+    @property
+    def provider(self) -> VmProvider:
+        """Which of the two it is."""
+        ...
+
+    @property
+    def prefix(self) -> str:
+        """Before the name of every VM of ours."""
+        ...
 
     def findings(self) -> tuple[Finding, ...]:
         """Whether it can be used here."""
