@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -58,12 +59,13 @@ def test_a_folder_with_somebodys_files(lab: VirtualBoxLab) -> None:
 
 def test_somebody_elses_vm_of_that_name(lab: VirtualBoxLab) -> None:
     manage("createvm", "--name", f"{lab.prefix}-theirs", "--register")
-    for call in (
+    calls: tuple[Callable[[], None], ...] = (
         lambda: lab.engine.create(lab.spec("theirs"), ignore),
         lambda: lab.engine.start("theirs", ignore),
         lambda: lab.engine.stop("theirs", timeout_s=5),
         lambda: lab.engine.destroy("theirs"),
-    ):
+    )
+    for call in calls:
         with pytest.raises(ProviderError, match="theirs"):
             call()
     assert "theirs" not in lab.engine.status()

@@ -1,5 +1,6 @@
 """The whole life of a VM on real VirtualBox; one boot takes minutes where nothing helps it."""
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -16,7 +17,7 @@ pytestmark = [pytest.mark.virtualbox, pytest.mark.slow]
 def timed(what: str, call: Callable[[], object]) -> None:
     started = time.monotonic()
     call()
-    print(f"{what}: {time.monotonic() - started:.1f} s")
+    sys.stderr.write(f"{what}: {time.monotonic() - started:.1f} s\n")
 
 
 def test_a_life(lab: VirtualBoxLab) -> None:
