@@ -5,6 +5,7 @@ import json
 import os
 import re
 import tempfile
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -123,7 +124,7 @@ class Libvirt:
             self._tolerant("undefine", vm.uuid, *flags, but=r"no domain")
         if not self._has_pool():
             return
-        self._virsh("pool-refresh", self.pool)
+        self._refresh_pool()
         names = {f"{record.vm_name}.img", self._console_path(record).name}
         for name in self._volumes() & names:
             self._tolerant("vol-delete", "--pool", self.pool, name, but=r"no storage vol")
@@ -137,7 +138,7 @@ class Libvirt:
             return ""
         except PermissionError:
             copy = folder.path / "console.log"
-            self._virsh("pool-refresh", self.pool)
+            self._refresh_pool()
             self._virsh("vol-download", "--pool", self.pool, path.name, str(copy))
             return copy.read_text(errors="replace")
 
@@ -212,7 +213,6 @@ class Libvirt:
         image = box.folder / disks[0]["path"]
         name = base_volume_name(box, image)
         size = image.stat().st_size
-        self._virsh("pool-refresh", self.pool)
         if name in self._volumes():
             if self._volume_bytes(name) >= size:
                 return name
@@ -228,6 +228,20 @@ class Libvirt:
         said = self._virsh("vol-dumpxml", "--pool", self.pool, name).stdout
         found = re.search(r"<physical unit='bytes'>(\d+)</physical>", said)
         return int(found[1]) if found else 0
+
+    def _refresh_pool(self) -> None:
+        """Let libvirt see files that came by themselves, such as a console's."""
+        deadline = time.monotonic() + _COPY_S
+        while True:
+            try:
+                self._virsh("pool-refresh", self.pool)
+            except ProviderError as error:
+                # It refuses as long as anybody's disk is being made or copied there
+                if "asynchronous jobs" not in error.details or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
 
     def _tolerant(self, *words: str, but: str) -> None:
         """Run it; that there is nothing to do is no failure."""

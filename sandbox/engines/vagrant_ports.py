@@ -110,10 +110,14 @@ class PortBook:
         with port_lock():
             ports = {SSH: record.ssh_port, **dict(record.forwarded)}
             taken = self._taken(folder)
-            if all(is_free(port) and port not in taken for port in ports.values()):
+            kept = {
+                guest: port for guest, port in ports.items() if is_free(port) and port not in taken
+            }
+            if kept == ports:
                 return record
-            fresh = choose_ports(record.name, tuple(ports), taken)
-            changed = record.model_copy(update=port_fields(fresh))
+            lost = tuple(guest for guest in ports if guest not in kept)
+            fresh = choose_ports(record.name, lost, {*taken, *kept.values()})
+            changed = record.model_copy(update=port_fields({**kept, **fresh}))
             folder.write(changed)
         return changed
 

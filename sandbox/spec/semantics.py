@@ -201,8 +201,8 @@ def _providers(context: Context) -> Iterator[Problem]:
     for name, options in (("virtualbox", providers.virtualbox), ("libvirt", providers.libvirt)):
         if options.base_image is not None and options.base_image_version is None:
             value = context.at("providers", name, "base_image")
-            message = f"which version of {code(options.base_image)}?"
-            yield value.problem(message, "Add `base_image_version`: without it, it changes")
+            message = f"the version of {code(options.base_image)} is not said"
+            yield value.problem(message, "Add `base_image_version`: else it changes under you")
 
 
 _LOOKS: Final[tuple[Callable[[Context], Iterator[Problem]], ...]] = (

@@ -95,9 +95,8 @@ def libvirt_image() -> str:
     for program in ("virsh", "vagrant", "mmdebstrap"):
         if shutil.which(program) is None:
             cannot_run(f"{program} is not installed: sandbox host setup --provider libvirt")
-    from sandbox.images.vagrant_box import ensure_vagrant_box
-
     from sandbox.events import ignore
+    from sandbox.images.vagrant_box import ensure_vagrant_box
     from tests.contract.conftest import read_base
 
     base = read_base()
