@@ -1,24 +1,32 @@
 """libvirt itself, through virsh: what there is, base volumes, leftovers, the console, snapshots."""
 
-import contextlib
 import json
-import os
 import re
 import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
+from sandbox.engines.accelerator import FIX as KVM_FIX
+from sandbox.engines.accelerator import accelerator
 from sandbox.engines.base import Finding, Power, Snapshot
-from sandbox.engines.vagrant_files import HostFacts, VmFolder, VmRecord, netdev, render_domain
+from sandbox.engines.vagrant_files import (
+    HostFacts,
+    VmFolder,
+    VmProvider,
+    VmRecord,
+    netdev,
+    render_domain,
+)
 from sandbox.engines.vagrant_vms import StoredBox, Vm, find_box, host_lock
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
 from sandbox.events import Listener, StepOutput
 from sandbox.run import Completed, run
 
 URI: Final = "qemu:///system"
-_DEFAULT_POOL_PATH: Final = "/var/lib/libvirt/images"
+# Below libvirt's own folder, whose owner and security labels are right for QEMU
+_POOLS: Final = Path("/var/lib/libvirt")
 _QUICK_S: Final = 30.0
 _COPY_S: Final = 1800.0
 _SETUP: Final = "sandbox host setup --provider libvirt"
@@ -33,12 +41,13 @@ _POWER: Final = {
 class Libvirt:
     """The hypervisor's side of the provider libvirt."""
 
-    provider: Literal["libvirt"] = "libvirt"
+    provider: VmProvider = "libvirt"
 
-    def __init__(self, prefix: str, *, uri: str = URI, pool: str = "default") -> None:
+    def __init__(self, prefix: str, *, uri: str = URI, pool: str | None = None) -> None:
         self.prefix = prefix
         self.uri = uri
-        self.pool = pool
+        # Of our own: what is in it is ours, and goes with it
+        self.pool = pool or prefix
 
     def findings(self) -> tuple[Finding, ...]:
         """Whether libvirt answers, and what runs the guests."""
@@ -79,7 +88,7 @@ class Libvirt:
     def host_facts(self, record: VmRecord, folder: VmFolder) -> HostFacts:
         """What the Vagrantfile says about this host."""
         del folder
-        driver = record.libvirt.driver or ("kvm" if kvm_works() else "qemu")
+        driver = record.libvirt.driver or accelerator().kind
         return HostFacts(
             prefix=self.prefix,
             console_path=self._console_path(record),
@@ -181,7 +190,7 @@ class Libvirt:
     def _pool_path(self) -> Path:
         said = self._virsh("pool-dumpxml", self.pool, check=False).stdout
         found = re.search(r"<path>([^<]+)</path>", said)
-        return Path(found[1] if found else _DEFAULT_POOL_PATH)
+        return Path(found[1]) if found else _POOLS / self.pool
 
     def _has_pool(self) -> bool:
         names = self._virsh("pool-list", "--name").stdout.split()
@@ -195,7 +204,7 @@ class Libvirt:
         if self._has_pool():
             return
         if self.pool not in self._virsh("pool-list", "--all", "--name").stdout.split():
-            self._virsh("pool-define-as", self.pool, "dir", "--target", _DEFAULT_POOL_PATH)
+            self._virsh("pool-define-as", self.pool, "dir", "--target", str(_POOLS / self.pool))
             self._virsh("pool-build", self.pool)
             self._virsh("pool-autostart", self.pool)
         self._virsh("pool-start", self.pool)
@@ -272,26 +281,13 @@ def base_volume_name(box: StoredBox, image: Path) -> str:
     return f"{name}_vagrant_box_image_{version}_{image.stem}.img"
 
 
-def kvm_works() -> bool:
-    """Whether KVM can be used: that /dev/kvm opens proves nothing, see docs/decisions.md."""
-    # Whether we may open it is no matter: libvirt's daemon does
-    if not Path("/dev/kvm").exists():
-        return False
-    if os.uname().machine != "x86_64":
-        return True
-    with contextlib.suppress(OSError):
-        flags = Path("/proc/cpuinfo").read_text()
-        return re.search(r"^flags\s*:.*\b(vmx|svm)\b", flags, re.MULTILINE) is not None
-    return False
-
-
 def _kvm_finding() -> Finding:
     title = "KVM works"
-    if kvm_works():
-        return Finding(ok=True, title=title)
-    detail = "machines are emulated by QEMU, several times slower"
-    fix = "switch virtualisation on in the firmware; inside a VM, switch nesting on"
-    return Finding(ok=False, warning=True, title=title, detail=detail, fix=fix)
+    found = accelerator()
+    if found.kind == "kvm":
+        return Finding(ok=True, title=title, detail=found.reason)
+    detail = f"{found.reason}; machines are emulated by QEMU, several times slower"
+    return Finding(ok=False, warning=True, title=title, detail=detail, fix=KVM_FIX)
 
 
 def _explain(error: CommandError, what: str) -> SandboxError:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice, StepOutput
+from sandbox.image_tools import tool_path
 from sandbox.images.recipe import (
     DEBIAN_ARCHITECTURES,
     TEMPLATE_TARGETS,
@@ -169,12 +170,6 @@ def write_metadata(path: Path, recipe: Recipe) -> None:
 def keep_index(work: Path, folder: Path) -> None:
     """Put the package index where `available_packages` finds it; its date is the file's."""
     (work / INDEX_NAME).replace(folder / INDEX_NAME)
-
-
-def tool_path() -> str:
-    """PATH, with the folders of administrators' programs."""
-    # mmdebstrap and what it calls are in sbin, which a plain user's PATH lacks on Debian
-    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
 
 def _environment() -> dict[str, str]:

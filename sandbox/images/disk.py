@@ -7,50 +7,21 @@ Needs root, or else `fakeroot`, so that the files in it can belong to anybody.
 import os
 import shutil
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.errors import CommandError, HostError, ProviderError
-from sandbox.images.build import tool_path
+from sandbox.image_tools import GRUB_DIR, tool_path
 from sandbox.images.vm_recipe import GRUB_CONFIG, MKE2FS_CONF, ROOT_LABEL
 from sandbox.run import run
 
 DISK_GB = 4
 """How large the disk says it is: the least that a box may ask for. Grows at the first boot."""
 
-GRUB_DIR = Path("/usr/lib/grub/i386-pc")
-
 _SECTOR = 512
 _FIRST_SECTOR = 2048  # 1 MiB: where every partitioning program begins
 _BOOT_CODE = 440
 _GRUB_MODULES = ("biosdisk", "part_msdos", "ext2", "linux", "boot")
 _TOOL_S = 600.0
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A program that building a disk needs, and the Debian package that has it."""
-
-    command: str
-    package: str
-
-
-TOOLS = (
-    Tool("mke2fs", "e2fsprogs"),
-    Tool("grub-mkimage", "grub-common"),
-    Tool("qemu-img", "qemu-utils"),
-    Tool("tar", "tar"),
-)
-
-
-def missing_tools() -> tuple[str, ...]:
-    """The Debian packages that this host lacks for building a disk."""
-    tools = TOOLS if os.geteuid() == 0 else (*TOOLS, Tool("fakeroot", "fakeroot"))
-    path = tool_path()
-    missing = [tool.package for tool in tools if shutil.which(tool.command, path=path) is None]
-    if not (GRUB_DIR / "boot.img").is_file():
-        missing.append("grub-pc-bin")
-    return tuple(missing)
 
 
 def build_disk(root: Path, work: Path, log: Path) -> Path:

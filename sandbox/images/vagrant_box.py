@@ -17,6 +17,7 @@ from typing import Literal
 
 from sandbox.errors import BoxError, CommandError, HostError, ProviderError
 from sandbox.events import Listener, Notice, StepOutput, step
+from sandbox.image_tools import missing_tools
 from sandbox.images import build, disk
 from sandbox.images.base_image import BaseSource
 from sandbox.images.box_files import (
@@ -141,7 +142,7 @@ def choose_kind(source: BaseSource, provider: VmProvider) -> Literal["build", "p
     if source == "public":
         return "public"
     why = build.obstacle(MACHINE, whose="the base image")
-    missing = disk.missing_tools() if why is None else ()
+    missing = missing_tools() if why is None else ()
     if missing:
         text = f"missing: {', '.join(missing)}"
         hint = f"sandbox host setup --provider libvirt, or apt-get install {' '.join(missing)}"
