@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sandbox import paths
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
 from sandbox.events import Listener, StepOutput
-from sandbox.paths import cache_dir
 from sandbox.run import Completed, run
 
 # It warns at import where Vagrant is missing; that is a finding of ours, said at the right time
@@ -176,10 +176,10 @@ def vagrant_home() -> Path:
     What a user's `~/.vagrant.d/Vagrantfile` says is put on top of every machine of theirs. Ours
     must be what the box says.
     """
-    own = Path(os.environ.get("VAGRANT_HOME") or Path.home() / ".vagrant.d")
+    own = paths.vagrant_home()
     if not any((own / name).exists() for name in ("Vagrantfile", "vagrantfile")):
         return own
-    ours = cache_dir() / "vagrant.d"
+    ours = paths.cache_dir() / "vagrant.d"
     ours.mkdir(parents=True, exist_ok=True, mode=0o700)
     (own / "boxes").mkdir(exist_ok=True)
     for entry in own.iterdir():

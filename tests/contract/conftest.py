@@ -24,9 +24,9 @@ from sandbox.paths import data_dir
 from sandbox.spec.models import Base
 from sandbox.ssh import make_key
 from tests.conftest import cannot_run
-from tests.contract.vm_lab import libvirt_image, libvirt_lab
+from tests.contract.vm_lab import libvirt_image, libvirt_lab, libvirt_prefix
 
-__all__ = ["libvirt_image", "libvirt_lab"]
+__all__ = ["libvirt_image", "libvirt_lab", "libvirt_prefix"]
 
 
 def read_base(name: str = "debian-12") -> Base:

@@ -74,8 +74,8 @@ class LibvirtLab:
 
     def traces(self) -> list[str]:
         """Everything of these tests that libvirt knows: VMs, disks, consoles."""
-        virsh("pool-refresh", "default")
-        said = virsh("list", "--all") + virsh("vol-list", "default")
+        virsh("pool-refresh", self.prefix)
+        said = virsh("list", "--all") + virsh("vol-list", self.prefix)
         return [line for line in said.splitlines() if f"{self.prefix}-" in line]
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class LibvirtLab:
             virsh("destroy", name)
             virsh("undefine", name, "--managed-save", "--snapshots-metadata")
         for line in self.traces():
-            virsh("vol-delete", "--pool", "default", line.split()[0])
+            virsh("vol-delete", "--pool", self.prefix, line.split()[0])
         assert self.traces() == []
 
 
@@ -104,15 +104,37 @@ def libvirt_image() -> str:
     return made.image
 
 
+@pytest.fixture(scope="session")
+def libvirt_prefix(libvirt_image: str) -> Iterator[str]:
+    """A storage pool of the tests' own; gone afterwards."""
+    del libvirt_image
+    prefix = f"sbx{os.getpid()}"
+    said = virsh("pool-define-as", prefix, "dir", "--target", f"/var/lib/libvirt/{prefix}")
+    if "error" in said:
+        cannot_run(f"libvirt does not answer: {said}")
+    virsh("pool-build", prefix)
+    virsh("pool-start", prefix)
+    try:
+        yield prefix
+    finally:
+        for line in virsh("vol-list", prefix).splitlines():
+            if line.strip():
+                virsh("vol-delete", "--pool", prefix, line.split()[0])
+        virsh("pool-destroy", prefix)
+        virsh("pool-delete", prefix)
+        virsh("pool-undefine", prefix)
+        assert prefix not in virsh("pool-list", "--all", "--name").split()
+
+
 @pytest.fixture
-def libvirt_lab(libvirt_image: str) -> Iterator[LibvirtLab]:
+def libvirt_lab(libvirt_image: str, libvirt_prefix: str) -> Iterator[LibvirtLab]:
     # Short, and not pytest's: the keys' folders must not be kept after the test
     folder = Path(tempfile.mkdtemp(prefix="sbx-vm-"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder / "state"))
         instances = folder / "instances"
         instances.mkdir()
-        made = LibvirtLab(instances, libvirt_image, f"sbx{os.getpid()}")
+        made = LibvirtLab(instances, libvirt_image, libvirt_prefix)
         report = made.engine.check_host()
         if not report.usable:
             cannot_run("; ".join(one.detail for one in report.findings if not one.ok))
