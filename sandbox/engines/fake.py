@@ -6,6 +6,7 @@ both.
 
 import json
 import os
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -229,6 +230,6 @@ class FakeEngine:
 
     def _write(self, name: str, **machine: Any) -> None:  # noqa: ANN401  (JSON)
         self.folder.mkdir(parents=True, exist_ok=True)
-        fresh = self.folder / f".{name}.{os.getpid()}"
+        fresh = self.folder / f".{name}.{os.getpid()}.{threading.get_ident()}"
         fresh.write_text(json.dumps(machine))
         fresh.replace(self._file(name))

@@ -28,12 +28,17 @@ from sandbox.engines.vagrant_files import (
     VmRecord,
     boot_timeout_s,
     new_record,
-    parse_console,
     read_note,
 )
 from sandbox.engines.vagrant_look import check_size, vagrant_findings
 from sandbox.engines.vagrant_ports import PortBook
-from sandbox.engines.vagrant_reach import run_as_root, set_clock, wait_for_sshd
+from sandbox.engines.vagrant_reach import (
+    add_last_words,
+    learn_host_keys,
+    run_as_root,
+    set_clock,
+    wait_for_sshd,
+)
 from sandbox.engines.vagrant_vms import (
     Hypervisor,
     Vm,
@@ -51,8 +56,6 @@ from sandbox.run import Completed
 _IMPORT_S: Final = 1800.0
 _LOCKED: Final = re.compile(r"already executing an action|is locked|already locked")
 _LOCK_WAIT_S: Final = 60.0
-_CONSOLE_S: Final = 10.0
-_CONSOLE_LINES: Final = 15
 
 
 class VagrantEngine:
@@ -118,7 +121,7 @@ class VagrantEngine:
         try:
             self._up(folder, record, listener)
         except SandboxError as error:
-            self._note_console(error, record, folder)
+            add_last_words(error, self.hypervisor, record, folder)
             raise
 
     def stop(self, name: str, *, timeout_s: float) -> None:
@@ -185,7 +188,7 @@ class VagrantEngine:
                 details=vm.detail,
                 hint=f"sandbox start {name}",
             )
-        keys = folder.host_keys() or self._learn_host_keys(folder, record)
+        keys = folder.host_keys() or learn_host_keys(self.hypervisor, record, folder)
         return SshEndpoint(LOGIN_USER, "127.0.0.1", record.ssh_port, keys)
 
     def save_snapshot(self, name: str, snapshot: str, listener: Listener) -> None:
@@ -354,7 +357,7 @@ class VagrantEngine:
                 time.sleep(1)
             else:
                 break
-        folder.write_host_keys(self._learn_host_keys(folder, record))
+        folder.write_host_keys(learn_host_keys(self.hypervisor, record, folder))
 
     def _point_vagrant(self, folder: VmFolder, record: VmRecord) -> None:
         """Vagrant's own notes are made anew from what there is: a stale `.vagrant` cannot harm."""
@@ -366,20 +369,6 @@ class VagrantEngine:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.is_file() or path.read_text() != vm.uuid:
             path.write_text(vm.uuid)
-
-    def _learn_host_keys(self, folder: VmFolder, record: VmRecord) -> tuple[str, ...]:
-        deadline = time.monotonic() + _CONSOLE_S
-        while True:
-            text = self.hypervisor.console(record, folder)
-            if keys := parse_console(text):
-                return keys
-            if time.monotonic() > deadline:
-                raise ProviderError(
-                    f"{record.name} did not print its ssh host key to its serial console",
-                    details="\n".join(text.splitlines()[-_CONSOLE_LINES:]),
-                    hint=f"sandbox destroy {record.name}, then sandbox up again",
-                )
-            time.sleep(0.2)
 
     def _require_snapshot(self, name: str, vm: Vm, snapshot: str) -> None:
         names = [one.name for one in self.hypervisor.snapshots(vm)]
@@ -395,13 +384,6 @@ class VagrantEngine:
         self.hypervisor.clear(record, vm)
         shutil.rmtree(folder.path / ".vagrant", ignore_errors=True)
         folder.host_keys_path.unlink(missing_ok=True)
-
-    def _note_console(self, error: SandboxError, record: VmRecord, folder: VmFolder) -> None:
-        """Add what the machine said last."""
-        with suppress(SandboxError, OSError):
-            last = self.hypervisor.console(record, folder).splitlines()[-_CONSOLE_LINES:]
-            if last:
-                error.details = "\n".join([error.details, "", "the machine's console:", *last])
 
 
 def _require_same_key(record: VmRecord, spec: MachineSpec) -> None:

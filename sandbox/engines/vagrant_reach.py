@@ -1,22 +1,26 @@
-"""Reaching a VM before the workflows do: is its sshd there, and a command as root over ssh."""
+"""Reaching a VM before the workflows do: its console, its sshd, a command as root over ssh."""
 
 import shlex
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from sandbox.engines.base import SshEndpoint
-from sandbox.engines.vagrant_files import VmFolder, VmRecord
+from sandbox.engines.vagrant_files import VmFolder, VmRecord, parse_console
 from sandbox.engines.vagrant_ports import port_speaks_ssh
-from sandbox.errors import CommandError, ProviderError
+from sandbox.engines.vagrant_vms import Hypervisor
+from sandbox.errors import CommandError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice
 from sandbox.run import Completed, run
 
 _TRY_S: Final = 5.0
 _CLOCK_S: Final = 120.0
+_CONSOLE_S: Final = 10.0
+_LAST_LINES: Final = 15
 
 
 def wait_for_sshd(record: VmRecord, folder: VmFolder, *, timeout_s: float) -> bool:
@@ -29,6 +33,36 @@ def wait_for_sshd(record: VmRecord, folder: VmFolder, *, timeout_s: float) -> bo
             return False
         time.sleep(0.2)
     return True
+
+
+def learn_host_keys(hypervisor: Hypervisor, record: VmRecord, folder: VmFolder) -> tuple[str, ...]:
+    """The host keys that the VM printed to its serial console, which only it can write to.
+
+    Raises:
+        ProviderError: it printed none.
+    """
+    deadline = time.monotonic() + _CONSOLE_S
+    while True:
+        text = hypervisor.console(record, folder)
+        if keys := parse_console(text):
+            return keys
+        if time.monotonic() > deadline:
+            raise ProviderError(
+                f"{record.name} did not print its ssh host key to its serial console",
+                details="\n".join(text.splitlines()[-_LAST_LINES:]),
+                hint=f"sandbox destroy {record.name}, then sandbox up again",
+            )
+        time.sleep(0.2)
+
+
+def add_last_words(
+    error: SandboxError, hypervisor: Hypervisor, record: VmRecord, folder: VmFolder
+) -> None:
+    """Add what the VM said last to an error about it; nothing when that cannot be read."""
+    with suppress(SandboxError, OSError):
+        last = hypervisor.console(record, folder).splitlines()[-_LAST_LINES:]
+        if last:
+            error.details = "\n".join([error.details, "", "the machine's console:", *last])
 
 
 def run_as_root(
