@@ -162,6 +162,7 @@ class VagrantEngine:
             record = record_of(vm, name, self.hypervisor.provider)
         if record is not None:
             self._clear(folder, record, vm)
+            self.hypervisor.drop_unused_bases()
         folder.record_path.unlink(missing_ok=True)
 
     def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:

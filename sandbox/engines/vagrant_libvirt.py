@@ -27,6 +27,7 @@ from sandbox.run import Completed, run
 URI: Final = "qemu:///system"
 # Below libvirt's own folder, whose owner and security labels are right for QEMU
 _POOLS: Final = Path("/var/lib/libvirt")
+_BASE_MARK: Final = "_vagrant_box_image_"
 _QUICK_S: Final = 30.0
 _COPY_S: Final = 1800.0
 _SETUP: Final = "sandbox host setup --provider libvirt"
@@ -104,9 +105,10 @@ class Libvirt:
         with host_lock("libvirt"):
             self._ensure_pool()
             base = self._ensure_base_volume(box, record, listener)
-        name, size = f"{record.vm_name}.img", f"{record.disk_gb}G"
-        backing = ("--backing-vol", base, "--backing-vol-format", "qcow2")
-        self._virsh("vol-create-as", self.pool, name, size, "--format", "qcow2", *backing)
+            # Under the lock still: a base on which nothing hangs may be removed by a `destroy`
+            name, size = f"{record.vm_name}.img", f"{record.disk_gb}G"
+            backing = ("--backing-vol", base, "--backing-vol-format", "qcow2")
+            self._virsh("vol-create-as", self.pool, name, size, "--format", "qcow2", *backing)
         facts = self.host_facts(record, folder)
         self._define(render_domain(record, facts, self._pool_path() / name))
 
@@ -137,6 +139,19 @@ class Libvirt:
         names = {f"{record.vm_name}.img", self._console_path(record).name}
         for name in self._volumes() & names:
             self._tolerant("vol-delete", "--pool", self.pool, name, but=r"no storage vol")
+
+    def drop_unused_bases(self) -> None:
+        """Remove base images from the pool on which no disk hangs."""
+        with host_lock("libvirt"):
+            volumes = self._volumes() if self._has_pool() else set()
+            bases = {name for name in volumes if _BASE_MARK in name}
+            said = "".join(
+                self._virsh("vol-dumpxml", "--pool", self.pool, name).stdout
+                for name in volumes - bases
+            )
+            for name in bases:
+                if f"/{name}<" not in said:
+                    self._tolerant("vol-delete", "--pool", self.pool, name, but="no storage vol")
 
     def console(self, record: VmRecord, folder: VmFolder) -> str:
         """The console's file: libvirt's own daemon owns it, and reads it to us when we may not."""
@@ -278,7 +293,7 @@ def base_volume_name(box: StoredBox, image: Path) -> str:
     if version in ("", "0"):
         version = f"0_{int(image.stat().st_mtime)}"
     name = box.name.replace("/", "-VAGRANTSLASH-")
-    return f"{name}_vagrant_box_image_{version}_{image.stem}.img"
+    return f"{name}{_BASE_MARK}{version}_{image.stem}.img"
 
 
 def _kvm_finding() -> Finding:

@@ -127,6 +127,16 @@ class VirtualBox:
             self._unregister(vm.uuid)
         self._clear_leftovers(record.vm_name)
 
+    def drop_unused_bases(self) -> None:
+        """Remove masters on whose disks no clone hangs."""
+        with host_lock("virtualbox"):
+            said = self._manage("list", "vms").stdout
+            pattern = rf'^"({re.escape(self._masters)}[^"]+)" '
+            for name in re.findall(pattern, said, re.MULTILINE):
+                if not self._has_clones(name):
+                    self._unregister(name)
+                    self._clear_leftovers(name)
+
     def console(self, record: VmRecord, folder: VmFolder) -> str:
         """The console's file."""
         try:
@@ -278,6 +288,18 @@ class VirtualBox:
                 parent = re.search(r"^Parent UUID:\s+base", block, re.MULTILINE)
                 found.append((parent is not None, uuid[1]))
         return [uuid for _, uuid in sorted(found)]
+
+    def _has_clones(self, master: str) -> bool:
+        """Whether a disk outside of the master's folder hangs on one inside."""
+        folder = self._machine_folder() / master
+        inside, parents = set(), set()
+        for block in re.split(r"\n\s*\n", self._manage("list", "hdds").stdout):
+            found = dict(re.findall(r"^(UUID|Parent UUID|Location):\s+(.+?)\s*$", block, re.M))
+            if Path(found.get("Location", "")).is_relative_to(folder):
+                inside.add(found["UUID"])
+            elif "Parent UUID" in found:
+                parents.add(found["Parent UUID"])
+        return not inside.isdisjoint(parents)
 
     def _wait_unlocked(self, uuid: str) -> None:
         """A VM that was switched off stays locked for a moment."""

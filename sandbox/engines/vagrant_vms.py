@@ -78,6 +78,10 @@ class Hypervisor(Protocol):
         """Remove the VM, if any, and all that was ever made for it."""
         ...
 
+    def drop_unused_bases(self) -> None:
+        """Remove what VMs were made from and none needs now; Vagrant's own store still has it."""
+        ...
+
     def console(self, record: VmRecord, folder: VmFolder) -> str:
         """What the VM has printed to its serial console since it was started."""
         ...

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from sandbox.engines.base import Power
+from sandbox.engines.vagrant_vms import find_box
 from sandbox.errors import ProviderError
 from sandbox.events import ignore
 from tests.virtualbox.conftest import VirtualBoxLab, manage
@@ -86,16 +87,16 @@ def test_a_stale_vagrant_folder(lab: VirtualBoxLab) -> None:
 
 def test_a_half_imported_base(lab: VirtualBoxLab) -> None:
     """The import ended, the snapshot that makes it whole was never taken."""
-    lab.engine.create(lab.spec("first"), ignore)
-    lab.engine.destroy("first")
-    [master] = [
-        line.partition('" ')[0].strip('"')
-        for line in manage("list", "vms").splitlines()
-        if f"{lab.prefix}-base." in line
-    ]
-    manage("snapshot", master, "delete", "base")
+    box = find_box(lab.image, "virtualbox")
+    master = f"{lab.prefix}-base.{box.key}"
+    manage("import", str(box.folder / "box.ovf"), "--vsys", "0", "--vmname", master)
     lab.engine.create(lab.spec("second"), ignore)
     assert is_whole(lab, "second")
+    lab.engine.create(lab.spec("third"), ignore)
+    lab.engine.destroy("second")
+    assert f'"{master}"' in manage("list", "vms")
+    lab.engine.destroy("third")
+    assert f'"{master}"' not in manage("list", "vms")
 
 
 @pytest.mark.parametrize("after_s", [0.3, 1.0, 2.0, 4.0, 8.0])
