@@ -145,8 +145,9 @@ class Libvirt:
         with host_lock("libvirt"):
             volumes = self._volumes() if self._has_pool() else set()
             bases = {name for name in volumes if _BASE_MARK in name}
+            # One may vanish while we look: then nothing of it hangs anywhere
             said = "".join(
-                self._virsh("vol-dumpxml", "--pool", self.pool, name).stdout
+                self._virsh("vol-dumpxml", "--pool", self.pool, name, check=False).stdout
                 for name in volumes - bases
             )
             for name in bases:
