@@ -15,7 +15,7 @@ from sandbox.errors import ProviderError
 from sandbox.events import ignore
 from sandbox.image_tools import missing_tools, tool_path
 from sandbox.images import disk, vagrant_box
-from sandbox.images.box_files import CONVERT, DISK_NAMES, VmProvider
+from sandbox.images.box_files import CONVERT, DISK_NAMES, VmProvider, catalogue
 from sandbox.images.vagrant_box import box_root, ensure_public_box, host_architecture, is_whole
 from sandbox.spec.models import PublicBox
 from tests.conftest import cannot_run
@@ -113,7 +113,7 @@ def test_vagrant_takes_our_box_and_half_of_one_is_made_whole(
 ) -> None:
     box = a_box(store / "made", provider)
     name, log = "sandbox/test-0123456789ab", store / "log"
-    text = vagrant_box.catalogue(name, "1.0.0", provider, box.as_uri())
+    text = catalogue(name, "1.0.0", provider, box.as_uri())
     vagrant_box._add(text, provider, store, log, ignore)
     assert is_whole(name, "1.0.0", provider)
     assert not (box_root(name) / "metadata_url").exists()
@@ -152,9 +152,8 @@ def test_vagrants_own_words_when_a_public_box_cannot_be_fetched(
 ) -> None:
     # A port that nobody listens on
     monkeypatch.setenv("VAGRANT_SERVER_URL", "http://127.0.0.1:9")
-    public = PublicBox(
-        box="debian/bookworm64", box_version="12.1", architectures=(host_architecture(),)
-    )  # type: ignore[arg-type]
+    named = {"box": "debian/bookworm64", "box_version": "12.1"}
+    public = PublicBox.model_validate({**named, "architectures": (host_architecture(),)})
     with pytest.raises(ProviderError) as caught:
         ensure_public_box(public, provider="libvirt", listener=ignore)
     assert "debian/bookworm64" in caught.value.details
