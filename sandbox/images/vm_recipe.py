@@ -54,8 +54,9 @@ _LEFT_OUT_DRIVERS = (
 # virtual machines inside the virtual machine
 _NOT_LOADED = ("floppy", "parport_pc", "ppdev", "pcspkr", "kvm_amd", "kvm_intel", "ccp")
 
-# It looks for LVM snapshots at every boot
-_MASKED_UNITS = ("e2scrub_reap.service", "e2scrub_all.timer")
+# The first two look for LVM snapshots. Nobody has a password to log in on the serial console with,
+# and where there is no serial port the boot would wait for it
+_MASKED_UNITS = ("e2scrub_reap.service", "e2scrub_all.timer", "serial-getty@ttyS0.service")
 
 _BEFORE_PACKAGES = """\
 set -eu
@@ -101,6 +102,11 @@ put 0644 /etc/modprobe.d/sandbox.conf <<'END'
 @BLACKLIST@
 END
 for unit in @MASKED@; do ln -sf /dev/null "$root/etc/systemd/system/$unit"; done
+put 0644 /etc/systemd/system/systemd-machine-id-commit.service.d/slow.conf <<'END'
+[Service]
+# Half a minute is not enough on a busy host that emulates the processor
+TimeoutStartSec=10min
+END
 put 0755 /usr/local/sbin/sandbox-grow <<'END'
 #!/bin/sh
 # Lets the root partition and its file system fill the disk, which the provider may have made larger
