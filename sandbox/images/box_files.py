@@ -69,13 +69,20 @@ def ovf(disk_bytes: int) -> str:
 
 
 def catalogue(
-    name: str, version: str, provider: VmProvider, url: str, sha256: str | None = None
+    name: str,
+    version: str,
+    provider: VmProvider,
+    url: str,
+    *,
+    sha256: str | None = None,
+    architecture: str = "amd64",
 ) -> str:
     """What `vagrant box add` reads to learn of one box, at one version, and its checksum."""
     where: dict[str, object] = {
         "name": provider,
         "url": url,
-        "architecture": "unknown",
+        # Vagrant 2.4 goes by these two, earlier ones know of no architectures
+        "architecture": architecture,
         "default_architecture": True,
     }
     if sha256 is not None:

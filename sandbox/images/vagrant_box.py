@@ -259,7 +259,14 @@ def _fetch(
         where = f"{public.box.replace('/', '/boxes/', 1)}/versions/{public.box_version}"
         own = f"{server.rstrip('/')}/{where}/providers/{provider}/{architecture}/vagrant.box"
         url = public.url or own
-        text = catalogue(public.box, public.box_version, provider, url, public.sha256)
+        text = catalogue(
+            public.box,
+            public.box_version,
+            provider,
+            url,
+            sha256=public.sha256,
+            architecture=architecture,
+        )
         _add(text, provider, work, log, listener)
 
 

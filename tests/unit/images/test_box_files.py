@@ -41,7 +41,7 @@ def test_virtualbox_gets_a_machine_that_it_can_import() -> None:
 
 
 def test_the_catalogue_names_one_box_with_its_checksum() -> None:
-    text = catalogue("debian/x", "1.2.3", "libvirt", "file:///x.box", "ab" * 32)
+    text = catalogue("debian/x", "1.2.3", "libvirt", "file:///x.box", sha256="ab" * 32)
     (version,) = json.loads(text)["versions"]
     assert version["version"] == "1.2.3"
     (provider,) = version["providers"]
