@@ -35,6 +35,7 @@ from sandbox.engines.vagrant_ports import PortBook
 from sandbox.engines.vagrant_reach import (
     add_last_words,
     learn_host_keys,
+    retire_boxs_account,
     run_as_root,
     set_clock,
     wait_for_sshd,
@@ -46,6 +47,7 @@ from sandbox.engines.vagrant_vms import (
     is_ours,
     record_of,
     refuse_foreign,
+    require_same_key,
 )
 from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener, Notice, StepOutput, ignore
@@ -54,8 +56,12 @@ from sandbox.render import LOGIN_USER
 from sandbox.run import Completed
 
 _IMPORT_S: Final = 1800.0
-_LOCKED: Final = re.compile(r"already executing an action|is locked|already locked")
-_LOCK_WAIT_S: Final = 60.0
+_PASSING: Final = re.compile(
+    r"already executing an action|is locked|already locked|underlying SSH library|"
+    r"SSH connection was unexpectedly closed"
+)
+_TRIES: Final = 10
+_PAUSE_S: Final = 3.0
 
 
 class VagrantEngine:
@@ -85,7 +91,7 @@ class VagrantEngine:
         record, vm = folder.read(), self._vm(spec.name)
         refuse_foreign(vm, record)
         if record is not None and vm is not None and record.made:
-            _require_same_key(record, spec)
+            require_same_key(record, spec)
             return
         check_size(spec)
         if record is not None:
@@ -111,7 +117,8 @@ class VagrantEngine:
             ProviderError: absent, not ours, or not ready in time.
         """
         folder, record, vm = self._ours(name)
-        if vm.power is Power.RUNNING and wait_for_sshd(record, folder, timeout_s=5):
+        running = vm.power is Power.RUNNING and record.settled
+        if running and wait_for_sshd(record, folder, timeout_s=5):
             return
         if vm.power is Power.BROKEN:
             vm = self._mend(vm, name, listener)
@@ -347,18 +354,22 @@ class VagrantEngine:
         self._point_vagrant(folder, record)
         cli = self._cli(folder, record, listener)
         timeout_s = _IMPORT_S + boot_timeout_s(record, slow=facts.slow)
-        deadline = time.monotonic() + _LOCK_WAIT_S
-        while True:
+        for tries_left in reversed(range(_TRIES)):
             try:
                 cli.bring_up(timeout_s=timeout_s)
             except ProviderError as error:
-                # A Vagrant of a killed command may take a moment to end
-                if time.monotonic() > deadline or _LOCKED.search(error.details) is None:
+                # A Vagrant of a killed command may take a moment to end; a busy host drops an ssh
+                if not tries_left or _PASSING.search(error.details) is None:
                     raise
-                time.sleep(1)
+                time.sleep(_PAUSE_S)
             else:
                 break
         folder.write_host_keys(learn_host_keys(self.hypervisor, record, folder))
+        if not record.settled:
+            # From now on our own account is the way in; the one that everybody knows goes
+            folder.write_vagrantfile(record, facts)
+            retire_boxs_account(folder.path, self.ssh_endpoint(record.name))
+            folder.write(record.model_copy(update={"settled": True}))
 
     def _point_vagrant(self, folder: VmFolder, record: VmRecord) -> None:
         """Vagrant's own notes are made anew from what there is: a stale `.vagrant` cannot harm."""
@@ -385,11 +396,3 @@ class VagrantEngine:
         self.hypervisor.clear(record, vm)
         shutil.rmtree(folder.path / ".vagrant", ignore_errors=True)
         folder.host_keys_path.unlink(missing_ok=True)
-
-
-def _require_same_key(record: VmRecord, spec: MachineSpec) -> None:
-    if record.authorized_key != spec.authorized_key:
-        raise ProviderError(
-            f"the login key of {record.name} was lost, and only it opened the machine",
-            hint=f"sandbox destroy {record.name}, then sandbox up again",
-        )

@@ -88,7 +88,13 @@ class VagrantCli(Vagrant):
         """
         self.up_timeout_s = timeout_s
         self._call_vagrant_command(
-            ["up", f"--provider={self.provider}", "--no-destroy-on-error", "--no-color"]
+            [
+                "up",
+                f"--provider={self.provider}",
+                "--provision",
+                "--no-destroy-on-error",
+                "--no-color",
+            ]
         )
 
     def shut_down(self, *, timeout_s: float) -> None:

@@ -61,6 +61,8 @@ class VmRecord(BaseModel):
     labels: tuple[tuple[str, str], ...] = ()
     made: bool = False
     """Whether the VM was ever whole; until then, what is found of it is cleared away."""
+    settled: bool = False
+    """Whether its first start was completed: our login works, and the base image's is gone."""
     virtualbox: VirtualBoxOptions = VirtualBoxOptions()
     libvirt: LibvirtOptions = LibvirtOptions()
 
@@ -133,7 +135,8 @@ class VmFolder:
 
     def write_vagrantfile(self, record: VmRecord, facts: "HostFacts") -> None:
         """Write what Vagrant reads: the Vagrantfile and the script that it runs in the machine."""
-        self._put(self.vagrantfile, render_vagrantfile(record, facts))
+        logged_in = bool(self.host_keys())
+        self._put(self.vagrantfile, render_vagrantfile(record, facts, logged_in=logged_in))
         self._put(self.path / "login.sh", render_login_script())
 
     def host_keys(self) -> tuple[str, ...]:
@@ -215,8 +218,11 @@ def boot_timeout_s(record: VmRecord, *, slow: bool) -> int:
     return _BOOT_TIMEOUT_S * (_EMULATION_FACTOR if slow else 1)
 
 
-def render_vagrantfile(record: VmRecord, facts: HostFacts) -> str:
-    """The Vagrantfile: every value from the box passes the filter `ruby`."""
+def render_vagrantfile(record: VmRecord, facts: HostFacts, *, logged_in: bool = False) -> str:
+    """The Vagrantfile: every value from the box passes the filter `ruby`.
+
+    Until somebody has `logged_in`, the base image's own account is the only one there is.
+    """
     box_name, _, box_version = record.image.partition("@")
     options = record.virtualbox if record.provider == "virtualbox" else record.libvirt
     return (
@@ -230,6 +236,8 @@ def render_vagrantfile(record: VmRecord, facts: HostFacts) -> str:
             ssh_timeout_s=options.ssh_timeout_s,
             halt_timeout_s=HALT_TIMEOUT_S,
             key_path="id_ed25519",
+            logged_in=logged_in,
+            login_user=LOGIN_USER,
             login_script="login.sh",
             console_path=str(facts.console_path),
             linked_clone=record.virtualbox.linked_clone,

@@ -19,6 +19,12 @@ from sandbox.run import Completed, run
 
 _TRY_S: Final = 5.0
 _CLOCK_S: Final = 120.0
+_RETIRE: Final = """
+getent passwd vagrant >/dev/null || exit 0
+rm -f /etc/sudoers.d/vagrant
+userdel --force --remove vagrant 2>/dev/null
+! getent passwd vagrant
+"""
 _CONSOLE_S: Final = 10.0
 _LAST_LINES: Final = 15
 
@@ -102,6 +108,15 @@ def run_as_root(
             raise ProviderError(
                 f"`{argv[0]}` failed in the machine", details=error.details or error.message
             ) from error
+
+
+def retire_boxs_account(folder: Path, endpoint: SshEndpoint) -> None:
+    """Remove the account `vagrant` that base images come with: no box has planned it.
+
+    Raises:
+        ProviderError: it is still there.
+    """
+    run_as_root(folder, endpoint, ("sh", "-c", _RETIRE), timeout_s=_CLOCK_S)
 
 
 def set_clock(folder: Path, endpoint: SshEndpoint, name: str, listener: Listener) -> None:

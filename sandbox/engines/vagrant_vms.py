@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sandbox.engines.base import Finding, Power, Snapshot
+from sandbox.engines.base import Finding, MachineSpec, Power, Snapshot
 from sandbox.engines.vagrant_cli import vagrant_home
 from sandbox.engines.vagrant_files import HostFacts, VmFolder, VmProvider, VmRecord, read_note
 from sandbox.errors import ProviderError
@@ -140,6 +140,19 @@ def record_of(vm: Vm, name: str, provider: VmProvider) -> VmRecord:
         authorized_key="",
         ssh_port=1,
     )
+
+
+def require_same_key(record: VmRecord, spec: MachineSpec) -> None:
+    """Refuse to go on with a VM that only a lost key opens.
+
+    Raises:
+        ProviderError: the VM has another key than `spec`.
+    """
+    if record.authorized_key != spec.authorized_key:
+        raise ProviderError(
+            f"the login key of {record.name} was lost, and only it opened the machine",
+            hint=f"sandbox destroy {record.name}, then sandbox up again",
+        )
 
 
 @contextmanager
