@@ -30,9 +30,10 @@ KERNEL_ARGUMENTS = (
 )
 
 # linux-image-cloud-amd64 is a third of the size, but lacks what VirtualBox needs: ahci, e1000, and
-# vboxguest with vboxsf, without which there are no synced folders. fdisk brings sfdisk, which lets
-# the root partition grow. A container gets its time from the host, a machine has to ask for it
-PACKAGES = ("linux-image-amd64", "fdisk", "zstd", "systemd-timesyncd")
+# vboxguest with vboxsf, without which there are no synced folders. fdisk (sfdisk) and e2fsprogs
+# (resize2fs, which Debian 13 no longer has by itself) let the root file system grow. A container
+# gets its time from the host, a machine has to ask for it
+PACKAGES = ("linux-image-amd64", "fdisk", "e2fsprogs", "zstd", "systemd-timesyncd")
 
 # Disk and root file system of every hypervisor we make images for, and nothing else: with all of
 # Debian's drivers the initramfs takes seconds to unpack where the processor is emulated

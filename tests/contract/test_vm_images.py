@@ -50,8 +50,10 @@ class BuiltBox:
         return {entry[5] for entry in entries if len(entry) > 5} - {".", ".."}
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuiltBox]:
+@pytest.fixture(scope="module", params=["debian-12", "debian-13"])
+def built(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BuiltBox]:
     if shutil.which("vagrant") is None:
         cannot_run("Vagrant is not installed")
     if missing := missing_tools():
@@ -61,7 +63,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuiltBox]:
         patch.setenv("VAGRANT_HOME", str(folder / "vagrant"))
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         box = ensure_vagrant_box(
-            read_base(), provider="libvirt", source="build", mirror=None, listener=ignore
+            read_base(request.param),
+            provider="libvirt",
+            source="build",
+            mirror=None,
+            listener=ignore,
         )
         (image,) = box_root(box.name).rglob("box.img")
         raw = folder / "disk.raw"
@@ -71,7 +77,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuiltBox]:
 
 
 def test_it_is_found_again_and_knows_its_packages(built: BuiltBox) -> None:
-    assert built.box.name.startswith("sandbox/debian-12-")
+    assert built.box.name.startswith("sandbox/debian-1")
     packages = available_packages(built.box)
     assert packages is not None
     assert {"r-base-core", "shiny-server"} <= packages
@@ -123,4 +129,7 @@ def test_it_can_boot_where_it_is_meant_to(built: BuiltBox) -> None:
     assert "vboxsf.ko" in built.names(f"{drivers}/fs/vboxsf")
     assert "virtio_blk.ko" in built.names(f"{drivers}/drivers/block")
     assert built.names(f"{drivers}/drivers/gpu") == set()
+    # What lets the root file system grow to the disk
+    assert {"sfdisk", "resize2fs"} <= built.names("/usr/sbin") | built.names("/sbin")
+    assert "partx" in built.names("/usr/bin")
     assert "allow-hotplug eth0" in built.read("/etc/network/interfaces")
