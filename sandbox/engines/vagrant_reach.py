@@ -17,7 +17,6 @@ from sandbox.errors import CommandError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice
 from sandbox.run import Completed, run
 
-_TRY_S: Final = 5.0
 _CLOCK_S: Final = 120.0
 _RETIRE: Final = """
 getent passwd vagrant >/dev/null || exit 0
@@ -33,12 +32,14 @@ def wait_for_sshd(record: VmRecord, folder: VmFolder, *, timeout_s: float) -> bo
     """Whether the VM's sshd answers within `timeout_s`, and its host keys are known."""
     if not folder.host_keys():
         return False
+    options = record.virtualbox if record.provider == "virtualbox" else record.libvirt
     deadline = time.monotonic() + timeout_s
-    while not port_speaks_ssh(record.ssh_port, timeout_s=_TRY_S):
-        if time.monotonic() > deadline:
-            return False
+    while (left_s := deadline - time.monotonic()) > 0:
+        # Patiently: each try that is given up leaves a slow machine with one more sshd to start
+        if port_speaks_ssh(record.ssh_port, timeout_s=min(left_s, options.ssh_timeout_s)):
+            return True
         time.sleep(0.2)
-    return True
+    return False
 
 
 def learn_host_keys(hypervisor: Hypervisor, record: VmRecord, folder: VmFolder) -> tuple[str, ...]:
