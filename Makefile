@@ -1,6 +1,6 @@
 # `make up` and `make test` do all set-up by themselves; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help up test lint unit contract integration e2e bench lock schema clean
+.PHONY: help up test lint unit contract integration e2e test-libvirt test-virtualbox bench lock schema clean
 SHELL := /bin/sh
 bin := .venv/bin
 
@@ -12,7 +12,7 @@ up: $(bin)/.run ## A running, checked R sandbox from boxes/shiny.yml; sets up th
 	$(bin)/sandbox up boxes/shiny.yml
 
 test: lint ## All tests, on real machines; sets up this host for them and takes it back
-	$(bin)/python -m pytest
+	$(bin)/python -m pytest -m "not libvirt and not virtualbox"
 
 lint: $(bin)/.dev ## Style, types, import contracts, playbooks, scripts
 	$(bin)/ruff check .
@@ -33,6 +33,12 @@ integration: $(bin)/.dev ## Real tools, no machines
 
 e2e: $(bin)/.dev ## Real machines, with R running inside
 	$(bin)/python -m pytest tests/e2e
+
+test-libvirt: $(bin)/.dev ## VMs on real libvirt; after `sandbox host setup --provider libvirt`
+	$(bin)/python -m pytest -m libvirt
+
+test-virtualbox: $(bin)/.dev ## The life of a VM on real VirtualBox: any VBoxManage on PATH
+	SANDBOX_TEST_VIRTUALBOX=1 $(bin)/python -m pytest -v -s tests/virtualbox
 
 bench: $(bin)/.dev ## Measure against bare apt-get in the same run; not a test
 	$(bin)/python -m bench

@@ -41,6 +41,12 @@ def cache_dir() -> Path:
     return _xdg("XDG_CACHE_HOME", ".cache")
 
 
+def vagrant_home() -> Path:
+    """Where this user's Vagrant keeps its boxes: `$VAGRANT_HOME`, or `~/.vagrant.d`."""
+    value = os.environ.get("VAGRANT_HOME", "")
+    return Path(value).expanduser() if value else Path.home() / ".vagrant.d"
+
+
 def runtime_dir() -> Path:
     """A short folder of this user's own, for sockets (a ControlPath may have about 100 bytes).
 

@@ -16,7 +16,19 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, Vali
 
 from sandbox.errors import BoxError, UsageError
 from sandbox.spec.load import LoadedBox, load_box
-from sandbox.spec.models import Base, Box, Budget, Machine, Provider, R, Services, System, User
+from sandbox.spec.models import (
+    Base,
+    Box,
+    Budget,
+    Machine,
+    Provider,
+    Providers,
+    R,
+    Services,
+    System,
+    User,
+    VagrantOptions,
+)
 from sandbox.spec.problem import code, short
 
 SandboxName = Annotated[
@@ -52,6 +64,7 @@ class Plan(PlanModel):
     description: str = ""
     provider: Provider | Literal["fake"]
     base: Base
+    providers: Providers = Providers()
     machine: Machine
     system: System
     r: R | None
@@ -78,8 +91,27 @@ class Plan(PlanModel):
         del content["system"]["ca_certificates"]
         for app in content["apps"]:
             del app["path"]
+        if (options := self.provider_options) is not None and options.base_image is not None:
+            content["base_image"] = f"{options.base_image} {options.base_image_version}"
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def provider_options(self) -> VagrantOptions | None:
+        """What the box says for the plan's provider; None where there is nothing to say."""
+        match self.provider:
+            case "virtualbox":
+                return self.providers.virtualbox
+            case "libvirt":
+                return self.providers.libvirt
+            case _:
+                return None
+
+    @property
+    def forwarded_ports(self) -> tuple[int, ...]:
+        """The machine's ports that this host's people use; forwarded where there is no route."""
+        shiny = self.services.shiny_server
+        return (shiny.port,) if shiny is not None else ()
 
     @property
     def has_shiny(self) -> bool:
@@ -88,7 +120,7 @@ class Plan(PlanModel):
 
 
 _NOT_THE_MACHINE: Final = (
-    {"name", "box_name", "box_path", "provider", "description"}
+    {"name", "box_name", "box_path", "provider", "providers", "description"}
     | {"budget", "check_files"}
     | {"ca_certificates"}  # their contents count, see ca_sha256
 )
@@ -127,6 +159,7 @@ def resolve(
         description=box.description,
         provider=provider,
         base=loaded.base,
+        providers=box.providers,
         machine=_machine(box.machine, cpus=cpus, memory_mb=memory_mb, disk_gb=disk_gb),
         system=box.system,
         r=box.r,

@@ -49,6 +49,7 @@ def run(
     log: Path | None = None,
     on_line: Callable[[str], None] | None = None,
     check: bool = True,
+    grace_s: float = _GRACE_S,
 ) -> Completed:
     """Run `argv` and return what it said.
 
@@ -61,6 +62,7 @@ def run(
         log: a file to which the command line and every output line are appended as they come.
         on_line: called with each line, of stdout and stderr alike, as it comes.
         check: raise CommandError when the exit status is not 0.
+        grace_s: how long it may clean up after SIGINT, at a timeout or an interrupt.
 
     Raises:
         CommandError: not found, timed out, or (with `check`) failed; `details` has the last lines.
@@ -78,12 +80,12 @@ def run(
         try:
             finished = streams.pump(process, data, started + timeout_s)
         except BaseException:
-            _end_group(process)
+            _end_group(process, grace_s)
             raise
         finally:
             _close_pipes(process)
         if not finished:
-            _end_group(process)
+            _end_group(process, grace_s)
             raise CommandError(
                 f"`{_short(words)}` did not end within {timeout_s:g} s",
                 returncode=None,
@@ -271,14 +273,14 @@ def _feed(
     return rest
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def _end_group(process: subprocess.Popen[bytes], grace_s: float) -> None:
     """Ask the group to stop, then make it: background jobs of a shell ignore SIGINT."""
-    for number, grace_s in ((signal.SIGINT, _GRACE_S), (signal.SIGTERM, _GRACE_S)):
+    for number, wait_s in ((signal.SIGINT, grace_s), (signal.SIGTERM, _GRACE_S)):
         try:
             os.killpg(process.pid, number)
         except ProcessLookupError:
             break
-        if _group_gone(process, grace_s):
+        if _group_gone(process, wait_s):
             break
     else:
         with suppress(ProcessLookupError):

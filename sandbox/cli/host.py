@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network
 
     from sandbox.engines.base import Finding
+    from sandbox.events import Listener
     from sandbox.host.doctor import Diagnosis
+    from sandbox.host.setup import Outcome
+    from sandbox.host.teardown import Keep
 
 _RED, _GREEN, _YELLOW, _BOLD = "31", "32", "33", "1"
 _PROVIDERS = ("virtualbox", "incus", "libvirt")
@@ -59,7 +62,7 @@ def doctor(
 def setup(
     *,
     provider: Annotated[
-        str, typer.Option("--provider", help="What to set up: incus (the only one so far).")
+        str, typer.Option("--provider", help="What to set up: incus or libvirt.")
     ] = "incus",
     pool_gb: Annotated[
         int | None,
@@ -87,29 +90,41 @@ def setup(
     from sandbox.host.setup import Outcome, host_setup
 
     _known(provider)
-    if provider != "incus":
+    if provider == "virtualbox":
         raise UsageError(
-            f"`sandbox host setup` cannot set up {provider} yet",
-            hint="sandbox doctor tells what is missing; or use --provider incus",
+            "`sandbox host setup` does not install VirtualBox: its maker does",
+            hint="sandbox doctor --provider virtualbox tells what is missing",
         )
+    if provider == "libvirt" and (pool_gb is not None or subnet is not None):
+        raise UsageError("--pool-gb and --subnet are for Incus: libvirt needs neither here")
     choices = Choices(pool_gb=pool_gb, subnet=_subnet(subnet))
     with Progress() as progress:
         ask = _asker("To make this host ready for sandboxes, this will be done:", yes=yes)
-        outcome = host_setup(place(), confirm=ask, listener=progress, choices=choices)
+        if provider == "libvirt":
+            from sandbox.host import libvirt_setup
+
+            where = libvirt_setup.LibvirtPlace(place().pool)
+            outcome = libvirt_setup.host_setup(where, confirm=ask, listener=progress)
+        else:
+            outcome = host_setup(place(), confirm=ask, listener=progress, choices=choices)
     if outcome is Outcome.DECLINED:
         say("nothing was changed")
         raise typer.Exit(4)
     if outcome is Outcome.UNCHANGED:
         say("everything is in place already")
     else:
-        say("this host is ready: sandbox up boxes/shiny.yml")
-    _tell_about_group()
+        option = "" if provider == "incus" else f" --provider {provider}"
+        say(f"this host is ready: sandbox up boxes/shiny.yml{option}")
+    _tell_about_group(provider)
 
 
 def teardown(
     *,
+    provider: Annotated[
+        str, typer.Option("--provider", help="What to take back: incus or libvirt.")
+    ] = "incus",
     keep_daemon: Annotated[
-        bool, typer.Option("--keep-daemon", help="Leave the Incus daemon running.")
+        bool, typer.Option("--keep-daemon", help="Leave the daemon (Incus, libvirt) running.")
     ] = False,
     packages: Annotated[
         bool, typer.Option("--packages", help="Also remove the packages that setup installed.")
@@ -131,10 +146,16 @@ def teardown(
 
     if keep_daemon and packages:
         raise UsageError("--packages removes the daemon, and --keep-daemon keeps it: choose one")
+    _known(provider)
+    if provider == "virtualbox":
+        raise UsageError("`sandbox host setup` makes nothing for VirtualBox, so nothing is removed")
     keep = Keep(daemon=keep_daemon, packages=not packages)
     with Progress() as progress:
         ask = _asker("This will be removed:", yes=yes)
-        outcome = host_teardown(place(), confirm=ask, sure=yes, listener=progress, keep=keep)
+        if provider == "libvirt":
+            outcome = _libvirt_teardown(ask, progress, keep, sure=yes)
+        else:
+            outcome = host_teardown(place(), confirm=ask, sure=yes, listener=progress, keep=keep)
     if outcome is Outcome.DECLINED:
         say("nothing was changed")
         raise typer.Exit(4)
@@ -142,6 +163,19 @@ def teardown(
         say("there is nothing of ours here")
     else:
         say("what sandbox made on this host is gone")
+
+
+def _libvirt_teardown(
+    ask: Callable[[list[str]], bool], listener: "Listener", keep: "Keep", *, sure: bool
+) -> "Outcome":
+    from sandbox.engines.vagrant import VagrantEngine
+    from sandbox.engines.vagrant_libvirt import Libvirt
+    from sandbox.host.libvirt_setup import LibvirtPlace
+    from sandbox.host.libvirt_teardown import host_teardown
+
+    where = LibvirtPlace(place().pool)
+    engine = VagrantEngine(Libvirt(where.prefix, pool=where.pool))
+    return host_teardown(where, engine=engine, confirm=ask, sure=sure, listener=listener, keep=keep)
 
 
 def register(app: typer.Typer) -> None:
@@ -202,13 +236,18 @@ def _known(provider: str | None) -> None:
         )
 
 
-def _tell_about_group() -> None:
+def _tell_about_group(provider: str) -> None:
     from sandbox.host.facts import INCUS_GROUP, gather
+    from sandbox.host.libvirt import GROUP, has_group_now, is_member
 
     host = gather()
-    if host.user is not None and host.in_group and not host.in_group_now:
-        say(f"{host.user} is in the group {INCUS_GROUP} from the next login on; until then:")
-        say(f"  newgrp {INCUS_GROUP}")
+    if provider == "libvirt":
+        group, member, now = GROUP, host.user is not None and is_member(host.user), has_group_now()
+    else:
+        group, member, now = INCUS_GROUP, host.in_group, host.in_group_now
+    if host.user is not None and member and not now:
+        say(f"{host.user} is in the group {group} from the next login on; until then:")
+        say(f"  newgrp {group}")
 
 
 def _print_json(diagnosis: "Diagnosis", shown: list[str]) -> None:

@@ -1,10 +1,11 @@
 """Engines: what speaks to the providers. Each is imported only when it is asked for."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from sandbox.engines.base import Engine
 from sandbox.engines.incus_client import IncusPlace
-from sandbox.errors import HostError
+from sandbox.errors import HostError, SandboxError
 
 
 def _incus(place: IncusPlace) -> Engine:
@@ -13,7 +14,25 @@ def _incus(place: IncusPlace) -> Engine:
     return IncusEngine(place)
 
 
-ENGINES: dict[str, Callable[[IncusPlace], Engine]] = {"incus": _incus}
+def _libvirt(place: IncusPlace) -> Engine:
+    from sandbox.engines.vagrant import VagrantEngine
+    from sandbox.engines.vagrant_libvirt import Libvirt
+
+    return VagrantEngine(Libvirt(place.project))
+
+
+def _virtualbox(place: IncusPlace) -> Engine:
+    from sandbox.engines.vagrant import VagrantEngine
+    from sandbox.engines.vagrant_virtualbox import VirtualBox
+
+    return VagrantEngine(VirtualBox(place.project))
+
+
+ENGINES: dict[str, Callable[[IncusPlace], Engine]] = {
+    "incus": _incus,
+    "libvirt": _libvirt,
+    "virtualbox": _virtualbox,
+}
 """Provider to engine. The fake one is not a user's choice: tests make it themselves."""
 
 
@@ -29,3 +48,14 @@ def make_engine(provider: str, place: IncusPlace) -> Engine:
             hint=f"use --provider {next(iter(ENGINES))}",
         )
     return ENGINES[provider](place)
+
+
+def vm_provider(folder: Path) -> str | None:
+    """Which of the providers of VMs made the machine of an instance's folder; None: neither."""
+    from sandbox.engines.vagrant_files import VmFolder
+
+    try:
+        record = VmFolder(folder).read()
+    except SandboxError:
+        return None
+    return record.provider if record is not None else None

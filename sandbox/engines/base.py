@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from sandbox.events import Listener
 from sandbox.run import Completed
+from sandbox.spec.models import VagrantOptions
 
 
 class Power(StrEnum):
@@ -64,6 +66,10 @@ class MachineSpec:
     """The instance's folder, where an engine may keep files of its own."""
     labels: tuple[tuple[str, str], ...] = ()
     """Kept with the machine, so that it can be told whose it is: plan key, box."""
+    forwarded_ports: tuple[int, ...] = ()
+    """Ports of the machine that this host's people use; forwarded where there is no route to it."""
+    options: VagrantOptions | None = None
+    """What the box says for this provider alone."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,12 @@ class MachineStatus:
     detail: str = ""
     """The provider's own word, when it says more than `power`."""
     labels: tuple[tuple[str, str], ...] = ()
+    forwarded: tuple[tuple[int, int], ...] = ()
+    """The machine's port and the port on 127.0.0.1 that leads to it, for each that is forwarded."""
+
+    def forwarded_to(self, port: int) -> int | None:
+        """The port on 127.0.0.1 that leads to the machine's `port`; None when there is none."""
+        return dict(self.forwarded).get(port)
 
 
 @dataclass(frozen=True)
@@ -153,5 +165,55 @@ class RootExec(Protocol):
 
         Raises:
             ProviderError: it does not run, or (with `check`) the command failed or took too long.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A state of a machine's disk that it can be taken back to."""
+
+    name: str
+    created_at: datetime
+
+
+@runtime_checkable
+class Snapshots(Protocol):
+    """Engines whose machines can be taken back to how they were.
+
+    The same on each: what was written after the snapshot is gone after `restore_snapshot`; a
+    machine that ran runs again and its sshd answers, one that was stopped stays stopped. The
+    snapshot is kept, and so are those made after it.
+    """
+
+    def save_snapshot(self, name: str, snapshot: str, listener: Listener) -> None:
+        """Keep the machine's disk as it is now, under the name `snapshot`; it may be running.
+
+        Raises:
+            ProviderError: no such machine, or it has a snapshot of that name.
+        """
+        ...
+
+    def restore_snapshot(self, name: str, snapshot: str, listener: Listener) -> None:
+        """Take the machine's disk back to `snapshot`; running again at the end if it ran before.
+
+        Raises:
+            ProviderError: no such machine or snapshot.
+        """
+        ...
+
+    def snapshots(self, name: str) -> tuple[Snapshot, ...]:
+        """The machine's snapshots, the oldest first.
+
+        Raises:
+            ProviderError: no such machine.
+        """
+        ...
+
+    def delete_snapshot(self, name: str, snapshot: str) -> None:
+        """Forget `snapshot`; the machine stays as it is.
+
+        Raises:
+            ProviderError: no such machine or snapshot.
         """
         ...

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sandbox.engines.base import (
     MachineSpec,
     MachineStatus,
     Power,
+    Snapshot,
     SshEndpoint,
 )
 from sandbox.errors import CommandError, HostError, ProviderError
@@ -144,6 +146,39 @@ class FakeEngine:
             raise ProviderError(f"`{words[0]}` failed in {name}", details=done.stderr) from error
         return done
 
+    def save_snapshot(self, name: str, snapshot: str, listener: Listener) -> None:
+        """Note the name."""
+        self._called("save_snapshot", name)
+        machine = self._ours(name)
+        kept = dict(machine.get("snapshots", {}))
+        if snapshot in kept:
+            raise ProviderError(f"{name} has a snapshot {snapshot} already")
+        listener(StepOutput(name, f"saving {snapshot}"))
+        kept[snapshot] = datetime.now(UTC).isoformat()
+        self._write(name, **{**machine, "snapshots": kept})
+        self._done("save_snapshot", name)
+
+    def restore_snapshot(self, name: str, snapshot: str, listener: Listener) -> None:
+        """Nothing to take back."""
+        self._called("restore_snapshot", name)
+        self._require_snapshot(name, snapshot)
+        listener(StepOutput(name, f"going back to {snapshot}"))
+        self._done("restore_snapshot", name)
+
+    def snapshots(self, name: str) -> tuple[Snapshot, ...]:
+        """The names that were noted."""
+        self._called("snapshots", name)
+        kept = dict(self._ours(name).get("snapshots", {}))
+        return tuple(Snapshot(key, datetime.fromisoformat(at)) for key, at in kept.items())
+
+    def delete_snapshot(self, name: str, snapshot: str) -> None:
+        """Forget the name."""
+        self._called("delete_snapshot", name)
+        machine = self._require_snapshot(name, snapshot)
+        kept = {key: at for key, at in machine["snapshots"].items() if key != snapshot}
+        self._write(name, **{**machine, "snapshots": kept})
+        self._done("delete_snapshot", name)
+
     def add_foreign(self, name: str) -> None:
         """A machine of that name which somebody else made."""
         self._write(name, power=Power.RUNNING, labels={}, ours=False)
@@ -178,6 +213,12 @@ class FakeEngine:
         if machine is None:
             raise ProviderError(f"there is no machine {name}")
         self._refuse_foreign(name, machine)
+        return machine
+
+    def _require_snapshot(self, name: str, snapshot: str) -> dict[str, Any]:
+        machine = self._ours(name)
+        if snapshot not in machine.get("snapshots", {}):
+            raise ProviderError(f"{name} has no snapshot {snapshot}")
         return machine
 
     def _refuse_foreign(self, name: str, machine: dict[str, Any]) -> None:

@@ -34,6 +34,7 @@ from sandbox.engines.incus_look import (
     machine_status,
     ssh_port_is_open,
 )
+from sandbox.engines.incus_snapshots import IncusSnapshots
 from sandbox.errors import CommandError, HostError, ProviderError
 from sandbox.events import Listener, Notice, StepOutput
 from sandbox.run import TAIL_LINES, Completed, run
@@ -48,7 +49,7 @@ _NOT_EXECUTED = re.compile(
 )
 
 
-class IncusEngine:
+class IncusEngine(IncusSnapshots):
     """Machines as Incus containers, in a project of our own."""
 
     provider = "incus"

@@ -42,7 +42,7 @@ def diagnose(place: IncusPlace, chosen: str | None = None) -> Diagnosis:
     by_name = {
         "virtualbox": virtualbox.report(virtualbox.gather(), now.host),
         "incus": _incus_report(place, now),
-        "libvirt": libvirt.report(libvirt.gather(), now.host),
+        "libvirt": libvirt.report(libvirt.gather(), now.host, place.pool),
     }
     default, reason = choose_default(by_name, chosen)
     return Diagnosis(tuple(by_name.values()), default, reason)

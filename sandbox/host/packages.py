@@ -154,21 +154,22 @@ def plan_packages(
             hint=host.distribution.advice,
         )
     facts = apt()
-    actions: list[Action] = []
-    if facts.interrupted:
-        actions.append(_repair())
     words = install_words(missing, host)
+    *repair, installation = plan_install(missing, words, facts)
     if source is IncusSource.BACKPORTS and words != missing and not facts.backports:
-        actions.append(_add_source(facts, host.distribution.codename))
-    actions.append(
-        Action(
-            Kind.PACKAGES,
-            f"install {', '.join(missing)} and what they need",
-            (Command(("apt-get", "update")), Command(install_argv(words))),
-            missing,
-        )
+        return [*repair, _add_source(facts, host.distribution.codename), installation]
+    return [*repair, installation]
+
+
+def plan_install(missing: tuple[str, ...], words: tuple[str, ...], facts: AptFacts) -> list[Action]:
+    """Install `missing`, told to apt as `words`; mend an interrupted dpkg before."""
+    installation = Action(
+        Kind.PACKAGES,
+        f"install {', '.join(missing)} and what they need",
+        (Command(("apt-get", "update")), Command(install_argv(words))),
+        missing,
     )
-    return actions
+    return [_repair(), installation] if facts.interrupted else [installation]
 
 
 def install_argv(words: tuple[str, ...]) -> tuple[str, ...]:

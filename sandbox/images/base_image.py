@@ -4,20 +4,17 @@ Two that want the same image wait for each other. What a killed build left is cl
 next one; Incus itself shows an image only when it has all of it.
 """
 
-import fcntl
 import gzip
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from sandbox.engines.incus_client import ExistsError, IncusClient, NotFoundError, api_path
 from sandbox.errors import BoxError, HostError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice, step
 from sandbox.images import build
-from sandbox.images.build_folder import build_folder
+from sandbox.images.build_folder import build_folder, build_lock
 from sandbox.images.recipe import Recipe
 from sandbox.images.sources import choose_sources, host_archives
 from sandbox.paths import cache_dir
@@ -66,7 +63,7 @@ def ensure_base(
     folder = cache_dir() / "images" / recipe.key
     found = None if refresh else find_image(client, recipe)
     if found is None:
-        with _lock(folder, base, listener):
+        with build_lock(folder, base.name, listener):
             # Somebody may have made it while we waited
             found = None if refresh else find_image(client, recipe)
             if found is None:
@@ -75,7 +72,16 @@ def ensure_base(
     return BaseImage(recipe.alias, found, index if index.is_file() else None)
 
 
-def available_packages(image: BaseImage) -> frozenset[str] | None:
+class Indexed(Protocol):
+    """An image of any provider."""
+
+    @property
+    def package_index_path(self) -> Path | None:
+        """The names of the packages its archive has, gzipped; None when nobody listed them."""
+        ...
+
+
+def available_packages(image: Indexed) -> frozenset[str] | None:
     """The names of all packages that the base's archive had when the image was built, if known."""
     if image.package_index_path is None:
         return None
@@ -150,23 +156,6 @@ def _point(client: IncusClient, alias: str, fingerprint: str) -> None:
             api_path("images", "aliases", alias),
             {"target": fingerprint, "description": ""},
         )
-
-
-@contextmanager
-def _lock(folder: Path, base: Base, listener: Listener) -> Iterator[None]:
-    """One build of a key at a time; the lock goes with the process that holds it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = (folder / "lock").open("w")
-    except OSError as error:
-        raise HostError(f"cannot write to {folder}", details=str(error), hint="df -h") from error
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            listener(Notice(base.name, "another command makes this base image: waiting for it"))
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _make(recipe: Recipe, client: IncusClient, folder: Path, listener: Listener) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
 from sandbox.events import Listener, StepOutput
+from sandbox.image_tools import tool_path
 from sandbox.images.build_folder import MARK
 from sandbox.images.recipe import (
     DEBIAN_ARCHITECTURES,
@@ -42,18 +43,21 @@ class Obstacle:
     """The host is of the right kind and lacks a package only."""
 
 
-def obstacle(machine: str) -> Obstacle | None:
-    """What stands in the way of building an image for `machine` on this host; None: nothing."""
+def obstacle(machine: str, *, whose: str = "the Incus server") -> Obstacle | None:
+    """What stands in the way of building an image for `machine` here; None: nothing.
+
+    `whose` is what has that architecture, for the message.
+    """
     release = platform.freedesktop_os_release() if Path("/etc/os-release").exists() else {}
     family = {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
     if "debian" not in family:
         return Obstacle("it is not a Debian or one of its family", hint="--base-source public")
     if machine not in DEBIAN_ARCHITECTURES or platform.machine() != machine:
         return Obstacle(
-            f"the Incus server is a {machine}, this host a {platform.machine()}",
+            f"{whose} is a {machine}, this host a {platform.machine()}",
             hint="--base-source public",
         )
-    if shutil.which("mmdebstrap", path=_path()) is None:
+    if shutil.which("mmdebstrap", path=tool_path()) is None:
         return Obstacle(
             "mmdebstrap is not installed",
             hint="sandbox host setup --provider incus, or apt-get install mmdebstrap",
@@ -125,13 +129,8 @@ def keep_index(work: Path, folder: Path) -> None:
     (work / INDEX_NAME).replace(folder / INDEX_NAME)
 
 
-def _path() -> str:
-    # mmdebstrap and what it calls are in sbin, which a plain user's PATH lacks on Debian
-    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
-
-
 def _environment() -> dict[str, str]:
-    environment = {"LC_ALL": "C.UTF-8", "PATH": _path()}
+    environment = {"LC_ALL": "C.UTF-8", "PATH": tool_path()}
     for scheme in ("http", "https"):
         name = f"{scheme}_proxy"
         if name not in os.environ and (proxy := host_proxy(scheme)):

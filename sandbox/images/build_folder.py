@@ -1,5 +1,6 @@
-"""The folder that a base image is built in, and the clearing away of builds that were killed."""
+"""The folder that a base image is built in, its lock, and the end of builds that were killed."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sandbox.errors import HostError
+from sandbox.events import Listener, Notice
 from sandbox.run import run
 
 MARK = "SANDBOX_BUILD_FOLDER"
@@ -20,6 +22,27 @@ _GRACE_S = 20.0
 _POLL_S = 0.5
 _UMOUNT_S = 60.0
 _MOUNTS = Path("/proc/self/mountinfo")
+
+
+@contextmanager
+def build_lock(folder: Path, subject: str, listener: Listener) -> Iterator[None]:
+    """One build of a key at a time; the lock goes with the process that holds it.
+
+    Raises:
+        HostError: the folder cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = (folder / "lock").open("w")
+    except OSError as error:
+        raise HostError(f"cannot write to {folder}", details=str(error), hint="df -h") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            listener(Notice(subject, "another command makes this base image: waiting for it"))
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

@@ -41,6 +41,23 @@ PACKAGES = (
     "tzdata",
 )
 
+
+@dataclass(frozen=True)
+class Form:
+    """What a root is made for, on top of what every image of a base has in common."""
+
+    login_user: str = LOGIN_USER
+    packages: tuple[str, ...] = ()
+    before_packages: str = ""
+    """A shell script on the root `$1`: settings that packages look at while they are installed."""
+    after_settling: str = ""
+    """A shell script on the root `$1`, the last to run."""
+    masks_units: bool = False
+    """Whether the base's `masked_units`, which cannot work in a container, are masked."""
+
+
+CONTAINER = Form(masks_units=True)
+
 PACKAGE_INDEX = "/sandbox-packages.gz"
 """Inside the root, until it is fetched: the names of all packages that the suite's archive has."""
 
@@ -168,18 +185,24 @@ class Recipe:
     """The architecture in Incus's words: x86_64."""
     kind: Literal["build", "public"]
     sources: Sources = Sources()
+    form: Form = CONTAINER
+    wrapping: str = ""
+    """What is put around the root (boot loader, disk, box), as text, where we decide it."""
 
     @property
     def key(self) -> str:
         """12 hex digits over everything that goes into the image but the date."""
+        boxes = {"images": {"libvirt_public", "virtualbox_public"}}  # a pin is not what we build
         content: dict[str, object] = {
-            "base": self.base.model_dump(mode="json"),
+            "base": self.base.model_dump(mode="json", exclude=boxes),
             "machine": self.machine,
             "kind": self.kind,
         }
         if self.kind == "build":
             argv = mmdebstrap_argv(self, rootfs="", index="", unshare=False)
             content |= {"argv": argv, "templates": TEMPLATES, "targets": TEMPLATE_TARGETS}
+        if self.wrapping:
+            content["wrapping"] = self.wrapping
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -189,20 +212,21 @@ class Recipe:
         return f"base-{self.base.name}-{self.key}"
 
 
-def settle_script(base: Base) -> str:
-    """The shell script that turns the root `$1` into the image of `base`.
+def settle_script(base: Base, form: Form = CONTAINER) -> str:
+    """The shell script that turns the root `$1` into an image of `base`.
 
     Raises:
         BoxError: a unit to be masked is not the name of a unit.
     """
-    for unit in base.images.masked_units:
+    masked = base.images.masked_units if form.masks_units else ()
+    for unit in masked:
         if not _UNIT.fullmatch(unit):
             raise BoxError(
                 f"{unit!r} in masked_units of the base {base.name} is not a systemd unit",
                 hint="such as systemd-udev-trigger.service",
             )
-    units = " ".join(shlex.quote(unit) for unit in base.images.masked_units)
-    return _SETTLE.replace("@USER@", LOGIN_USER).replace("@UNITS@", units)
+    units = " ".join(shlex.quote(unit) for unit in masked)
+    return _SETTLE.replace("@USER@", form.login_user).replace("@UNITS@", units)
 
 
 def mmdebstrap_argv(recipe: Recipe, *, rootfs: str, index: str, unshare: bool) -> tuple[str, ...]:
@@ -211,18 +235,23 @@ def mmdebstrap_argv(recipe: Recipe, *, rootfs: str, index: str, unshare: bool) -
     The hooks are passed as text, not as files: in `unshare` mode the user that runs them may not be
     able to read our folders.
     """
+    form = recipe.form
+    before = (f"--essential-hook={form.before_packages}",) if form.before_packages else ()
+    after = (f"--customize-hook={form.after_settling}",) if form.after_settling else ()
     return (
         "mmdebstrap",
         "--variant=minbase",
         f"--mode={'unshare' if unshare else 'root'}",
         "--format=tar",
         f"--architectures={DEBIAN_ARCHITECTURES.get(recipe.machine, recipe.machine)}",
-        f"--include={','.join(PACKAGES)}",
+        f"--include={','.join((*PACKAGES, *form.packages))}",
+        *before,
         '--aptopt=Acquire::Languages "none"',
         f"--customize-hook={TAKE_INDEX}",
         f"--customize-hook=download {PACKAGE_INDEX} {shlex.quote(index)}",
         f'--customize-hook=rm "$1{PACKAGE_INDEX}"',
-        f"--customize-hook={settle_script(recipe.base)}",
+        f"--customize-hook={settle_script(recipe.base, form)}",
+        *after,
         recipe.base.suite,
         rootfs,
         *recipe.sources.lines,

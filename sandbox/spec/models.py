@@ -5,9 +5,9 @@ where it is rendered; the patterns here are for early, clear messages, not for s
 of a field is its description in the JSON Schema (see sandbox.spec.schema).
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Provider = Literal["virtualbox", "libvirt", "incus"]
 
@@ -26,6 +26,9 @@ _BASE_NAME = r"^[a-z0-9][a-z0-9.-]*$"
 _TIMEZONE = r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"
 _LOCALE = r"^[A-Za-z0-9_.@-]+$"
 _SUITE = r"^[a-z]+$"
+_VAGRANT_BOX = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
+_VAGRANT_VERSION = r"^[0-9][A-Za-z0-9.+-]*$"
+_SHA256 = r"^[0-9a-f]{64}$"
 
 PATTERN_WORDS: Final[dict[str, str]] = {
     _ONE_LINE: "one line of text without control characters",
@@ -43,6 +46,9 @@ PATTERN_WORDS: Final[dict[str, str]] = {
     _TIMEZONE: "an IANA time zone, such as Europe/Vienna",
     _LOCALE: "a locale, such as en_US.UTF-8",
     _SUITE: "a Debian release's code name, such as bookworm",
+    _VAGRANT_BOX: "the name of a Vagrant box, such as debian/bookworm64",
+    _VAGRANT_VERSION: "the version of a Vagrant box, such as 12.20250126.1",
+    _SHA256: "a SHA-256 checksum: 64 digits and letters from a to f",
 }
 """What each pattern means, for error messages."""
 
@@ -63,6 +69,10 @@ UserName = Annotated[str, StringConstraints(pattern=_USER_NAME)]
 BaseName = Annotated[str, StringConstraints(pattern=_BASE_NAME, max_length=64)]
 Timezone = Annotated[str, StringConstraints(pattern=_TIMEZONE, max_length=64)]
 Locale = Annotated[str, StringConstraints(pattern=_LOCALE, max_length=64)]
+VagrantBox = Annotated[str, StringConstraints(pattern=_VAGRANT_BOX, max_length=128)]
+VagrantVersion = Annotated[str, StringConstraints(pattern=_VAGRANT_VERSION, max_length=64)]
+Sha256 = Annotated[str, StringConstraints(pattern=_SHA256)]
+BootSeconds = Annotated[int, Field(ge=10, le=7200)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -204,6 +214,46 @@ class Checks(Model):
     """testinfra files of your own, relative to the box file."""
 
 
+class VagrantOptions(Model):
+    """What both providers of virtual machines have in common."""
+
+    base_image: VagrantBox | None = None
+    """A public Vagrant box to start from instead of an image of ours: debian/bookworm64."""
+    base_image_version: VagrantVersion | None = None
+    """The version of `base_image`; the same box means the same machine only with it."""
+    base_image_sha256: Sha256 | None = None
+    """The checksum of that version's file."""
+    boot_timeout_s: BootSeconds | None = None
+    """How long the first answer by ssh may take, in seconds; by default more on a slow host."""
+    ssh_timeout_s: BootSeconds = 15
+    """How long one try to connect by ssh may take, in seconds."""
+
+
+class VirtualBoxOptions(VagrantOptions):
+    """How VirtualBox runs the machine."""
+
+    linked_clone: bool = True
+    """Share the base image's disk and keep what differs: up in seconds, and little space."""
+    customize: tuple[tuple[Text, ...], ...] = ()
+    """Words for `VBoxManage modifyvm`, one list an option: [modifyvm, --vram, "16"]."""
+
+
+class LibvirtOptions(VagrantOptions):
+    """How libvirt runs the machine."""
+
+    driver: Literal["kvm", "qemu"] | None = None
+    """kvm, or qemu for QEMU's own emulation; leave out for kvm where it really works."""
+
+
+class Providers(Model):
+    """What only one provider understands; the others leave it alone."""
+
+    virtualbox: VirtualBoxOptions = VirtualBoxOptions()
+    """How VirtualBox runs the machine."""
+    libvirt: LibvirtOptions = LibvirtOptions()
+    """How libvirt runs the machine."""
+
+
 class Box(Model):
     """A box: what a machine must be."""
 
@@ -218,6 +268,8 @@ class Box(Model):
     """The operating system it starts from: debian-11, debian-12, debian-13."""
     provider: Provider | None = None
     """Where it runs, unless --provider says otherwise."""
+    providers: Providers = Providers()
+    """What only one provider understands."""
     machine: Machine = Machine()
     """The size of the machine."""
     system: System = System()
@@ -234,11 +286,35 @@ class Box(Model):
     """What `sandbox check` verifies beyond what it makes from the box."""
 
 
+class PublicBox(Model):
+    """A base image that others publish for Vagrant, at one version."""
+
+    box: VagrantBox
+    """Its name in Vagrant's public catalogue, `debian/bookworm64`."""
+    box_version: VagrantVersion
+    architectures: tuple[Literal["amd64", "arm64"], ...] = ("amd64",)
+    """What it is published for; arm64 is what Apple silicon needs."""
+    url: RepoUrl | None = None
+    """Where the .box file is, when not where the public catalogue has it; needs `sha256`."""
+    sha256: Sha256 | None = None
+    """Of the .box file; without it, Vagrant trusts the catalogue."""
+
+    @model_validator(mode="after")
+    def _no_url_unverified(self) -> Self:
+        if self.url is not None and self.sha256 is None:
+            raise ValueError("a url needs the file's sha256 beside it")
+        return self
+
+
 class BaseImages(Model):
     """Where each provider gets a base."""
 
     incus_public: Text
     """The image on the public Incus image server, `images:debian/12`."""
+    libvirt_public: PublicBox | None = None
+    """The public Vagrant box for libvirt."""
+    virtualbox_public: PublicBox | None = None
+    """The public Vagrant box for VirtualBox."""
     masked_units: tuple[Text, ...] = ()
     """systemd units that cannot work in a container; masked in the Incus image."""
 

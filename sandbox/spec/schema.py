@@ -66,10 +66,13 @@ def _allow_null(section: Json) -> None:
 
 def _field_descriptions() -> dict[tuple[str, str], str]:
     """The docstrings below the fields of the models, by model and field."""
-    found = {}
+    found: dict[tuple[str, str], str] = {}
     for statement in ast.parse(inspect.getsource(models)).body:
         if not isinstance(statement, ast.ClassDef):
             continue
+        bases = {ast.unparse(base) for base in statement.bases}
+        inherited = [(name, text) for (base, name), text in found.items() if base in bases]
+        found.update({(statement.name, name): text for name, text in inherited})
         for field, words in zip(statement.body, statement.body[1:], strict=False):
             if isinstance(field, ast.AnnAssign) and isinstance(words, ast.Expr):
                 name, text = ast.unparse(field.target), ast.literal_eval(words.value)

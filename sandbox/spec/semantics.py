@@ -11,6 +11,7 @@ from sandbox.spec.models import Base, Box
 from sandbox.spec.problem import Problem, alternatives, code, near, short
 from sandbox.spec.source import NO_SUCH_FILE, Value, not_a_file
 from sandbox.spec.translate import private_key_problem
+from sandbox.spec.vboxmanage import why_not
 
 SSH_PORT: Final = 22
 _APP_FILES = frozenset({"app.r", "server.r", "ui.r"})
@@ -191,6 +192,19 @@ def _users(context: Context) -> Iterator[Problem]:
                 yield value.problem(f"this is not an ssh public key: {wrong}")
 
 
+def _providers(context: Context) -> Iterator[Problem]:
+    providers = context.box.providers
+    for index, line in enumerate(providers.virtualbox.customize):
+        if (wrong := why_not(line)) is not None:
+            value = context.at("providers", "virtualbox", "customize", index)
+            yield value.problem(wrong[0], wrong[1])
+    for name, options in (("virtualbox", providers.virtualbox), ("libvirt", providers.libvirt)):
+        if options.base_image is not None and options.base_image_version is None:
+            value = context.at("providers", name, "base_image")
+            message = f"the version of {code(options.base_image)} is not said"
+            yield value.problem(message, "Add `base_image_version`: else it changes under you")
+
+
 _LOOKS: Final[tuple[Callable[[Context], Iterator[Problem]], ...]] = (
     _base,
     _r_version,
@@ -199,4 +213,5 @@ _LOOKS: Final[tuple[Callable[[Context], Iterator[Problem]], ...]] = (
     _files,
     _system,
     _users,
+    _providers,
 )

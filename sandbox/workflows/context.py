@@ -12,7 +12,7 @@ from sandbox.events import Listener, Notice, ignore
 from sandbox.images.base_image import BaseSource
 from sandbox.spec.models import Provider
 
-DRIVEN: tuple[Provider, ...] = ("incus",)
+DRIVEN: tuple[Provider, ...] = ("incus", "libvirt", "virtualbox")
 """The providers that have an engine."""
 PREFERRED: tuple[Provider, ...] = ("virtualbox", "incus", "libvirt")
 """In this order the first usable one is taken when nobody chose."""
@@ -62,8 +62,9 @@ def choose_provider(context: Context, wanted_by_box: str | None) -> Provider:
     """
     chosen = context.provider or wanted_by_box or context.default_provider
     if chosen is None:
-        # Only one has an engine: whether it is usable is proven by its check_host before use
-        return next(name for name in PREFERRED if name in DRIVEN)
+        # The choice by default keeps away from a doubtful provider; one chosen by hand is tried
+        sound = (name for name in PREFERRED if _is_sound(context.engine(name)))
+        return next(sound, DRIVEN[0])
     if chosen not in PREFERRED:
         raise UsageError(f"there is no provider `{chosen}`", hint=f"one of: {', '.join(PREFERRED)}")
     for provider in DRIVEN:
@@ -72,6 +73,10 @@ def choose_provider(context: Context, wanted_by_box: str | None) -> Provider:
     raise HostError(
         f"this version of sandbox cannot drive {chosen} yet", hint=f"use --provider {DRIVEN[0]}"
     )
+
+
+def _is_sound(engine: Engine) -> bool:
+    return all(finding.ok for finding in engine.check_host().findings)
 
 
 def require_usable(engine: Engine, listener: Listener, sandbox: str) -> None:

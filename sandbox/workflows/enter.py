@@ -11,7 +11,7 @@ from sandbox.ssh import SshTarget
 from sandbox.state import Instance
 from sandbox.workflows.check import require_running
 from sandbox.workflows.context import Context, status_of
-from sandbox.workflows.reach import AppUrl, app_urls, connect, shiny_base_url
+from sandbox.workflows.reach import AppUrl, app_urls, connect, direct_url, shiny_base_url
 
 # Shell on the machine's side, with the number of lines as $1
 _LOGS = """
@@ -72,7 +72,7 @@ def opened(name: str, *, context: Context) -> Iterator[View]:
         urls = app_urls(plan, base_url)
         if base_url and not urls:
             urls = (AppUrl("Shiny Server", f"{base_url}/"),)
-        yield View(urls, tunnelled=bool(base_url) and status.address is None)
+        yield View(urls, tunnelled=bool(base_url) and not direct_url(plan, status))
 
 
 def machine_logs(name: str, *, context: Context, lines: int) -> str:

@@ -10,7 +10,7 @@ from sandbox.events import Notice
 from sandbox.plan import Plan
 from sandbox.state import HistoryEntry, Instance, Phase, Record, instance_names
 from sandbox.workflows.context import DRIVEN, Context
-from sandbox.workflows.reach import app_urls
+from sandbox.workflows.reach import app_urls, direct_url
 from sandbox.workflows.up import last_report
 
 
@@ -47,27 +47,14 @@ class SandboxDetails(SandboxInfo):
 def all_sandboxes(context: Context) -> list[SandboxInfo]:
     """Every sandbox with a folder, and every machine of ours that has lost its folder."""
     records = {name: _readable(name, context) for name in instance_names()}
-    statuses = _statuses(context, [name for name, record in records.items() if record is not None])
-    infos = [
-        _info(
-            record, statuses.get(name) if statuses is not None else None, known=statuses is not None
-        )
-        for name, record in records.items()
-        if record is not None
-    ]
-    for name, status in sorted((statuses or {}).items()):
-        if name not in records and status.power is not Power.ABSENT:
-            labels = dict(status.labels)
-            infos.append(
-                SandboxInfo(
-                    name=name,
-                    box=labels.get("box", "?"),
-                    base="?",
-                    provider=DRIVEN[0],
-                    state="no record",
-                    address=status.address,
-                )
-            )
+    known = [record for record in records.values() if record is not None]
+    used = {DRIVEN[0], *(record.plan.provider for record in known)}
+    statuses = {provider: _statuses(context, provider, quiet=not known) for provider in used}
+    infos = [_info(record, statuses[record.plan.provider]) for record in known]
+    for provider in sorted(used):
+        for name, status in sorted((statuses[provider] or {}).items()):
+            if name not in records and status.power is not Power.ABSENT:
+                infos.append(_unrecorded(name, provider, status))
     return infos
 
 
@@ -78,8 +65,7 @@ def details_of(name: str, context: Context) -> SandboxDetails:
         UsageError: there is no such sandbox.
     """
     record = Instance(name).require()
-    statuses = _statuses(context, [name])
-    info = _info(record, (statuses or {}).get(name), known=statuses is not None)
+    info = _info(record, _statuses(context, record.plan.provider, quiet=False))
     machine = record.plan.machine
     return SandboxDetails(
         **info.model_dump(),
@@ -100,25 +86,37 @@ def _readable(name: str, context: Context) -> Record | None:
         return None
 
 
-def _statuses(context: Context, names: list[str]) -> dict[str, MachineStatus] | None:
+def _statuses(context: Context, provider: str, *, quiet: bool) -> dict[str, MachineStatus] | None:
     """None when the provider does not answer: what is on disk can be shown all the same."""
     try:
-        return context.engine(DRIVEN[0]).status()
+        return context.engine(provider).status()
     except SandboxError as error:
-        if names:
-            context.listener(Notice("", f"states are unknown: {error.message}"))
+        if not quiet:
+            context.listener(Notice("", f"states at {provider} are unknown: {error.message}"))
         return None
 
 
-def _info(record: Record, status: MachineStatus | None, *, known: bool) -> SandboxInfo:
+def _unrecorded(name: str, provider: str, status: MachineStatus) -> SandboxInfo:
+    return SandboxInfo(
+        name=name,
+        box=dict(status.labels).get("box", "?"),
+        base="?",
+        provider=provider,
+        state="no record",
+        address=status.address,
+    )
+
+
+def _info(record: Record, statuses: dict[str, MachineStatus] | None) -> SandboxInfo:
     plan = record.plan
+    status = (statuses or {}).get(plan.name)
     report = last_report(Instance(plan.name))
     return SandboxInfo(
         name=plan.name,
         box=plan.box_name,
         base=plan.base.name,
         provider=plan.provider,
-        state=_state(record, status) if known else "unknown",
+        state=_state(record, status) if statuses is not None else "unknown",
         address=status.address if status is not None else None,
         urls=_urls(plan, status),
         checks=report.summary if report is not None else "",
@@ -136,7 +134,5 @@ def _state(record: Record, status: MachineStatus | None) -> str:
 
 
 def _urls(plan: Plan, status: MachineStatus | None) -> tuple[str, ...]:
-    shiny = plan.services.shiny_server
-    if shiny is None or status is None or status.address is None:
-        return ()
-    return tuple(app.url for app in app_urls(plan, f"http://{status.address}:{shiny.port}"))
+    url = direct_url(plan, status) if status is not None else ""
+    return tuple(app.url for app in app_urls(plan, url))

@@ -1,5 +1,6 @@
 """Start, stop and destroy: what can be done to a sandbox that exists, or half exists."""
 
+from sandbox.engines import vm_provider
 from sandbox.engines.base import Power
 from sandbox.errors import SandboxError, UsageError
 from sandbox.events import step
@@ -93,7 +94,9 @@ def _provider_of(instance: Instance) -> str:
     except SandboxError:
         # A damaged record must not keep its machine alive
         record = None
-    return record.plan.provider if record is not None else DRIVEN[0]
+    if record is not None:
+        return record.plan.provider
+    return vm_provider(instance.folder) or DRIVEN[0]
 
 
 def _hang_up(instance: Instance) -> None:

@@ -86,17 +86,28 @@ def wait_for_ssh(target: SshTarget, *, timeout_s: float = 30.0) -> None:
 def shiny_base_url(plan: Plan, status: MachineStatus, target: SshTarget) -> Iterator[str]:
     """`http://HOST:PORT` of the machine's Shiny Server, for as long as the block runs.
 
-    Direct where this host has a route to the machine; else through ssh, from a port on 127.0.0.1.
-    An empty string for a machine without Shiny Server.
+    Direct where this host has a route to the machine or a port that leads there; else through ssh,
+    from a port on 127.0.0.1. An empty string for a machine without Shiny Server.
     """
     shiny = plan.services.shiny_server
     if shiny is None:
         yield ""
-    elif status.address is not None:
-        yield f"http://{status.address}:{shiny.port}"
+    elif url := direct_url(plan, status):
+        yield url
     else:
         with forwarded(target, shiny.port) as local_port:
             yield f"http://127.0.0.1:{local_port}"
+
+
+def direct_url(plan: Plan, status: MachineStatus) -> str:
+    """`http://HOST:PORT` of its Shiny Server as it answers without us; empty when it does not."""
+    shiny = plan.services.shiny_server
+    if shiny is None:
+        return ""
+    if status.address is not None:
+        return f"http://{status.address}:{shiny.port}"
+    port = status.forwarded_to(shiny.port)
+    return f"http://127.0.0.1:{port}" if port is not None else ""
 
 
 def app_urls(plan: Plan, base_url: str) -> tuple[AppUrl, ...]:

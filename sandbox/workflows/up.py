@@ -9,18 +9,19 @@ from sandbox.engines.base import Engine, MachineSpec, MachineStatus, Power, Root
 from sandbox.errors import HostError, ProviderError
 from sandbox.events import Notice, step
 from sandbox.host.limits import host_limits
-from sandbox.images.base_image import available_packages, ensure_base
 from sandbox.paths import data_dir
 from sandbox.plan import Plan, exceeds_host, missing_packages
 from sandbox.provision import bootstrap, provision, root_over_ssh
 from sandbox.ssh import disconnect, make_key
 from sandbox.state import Instance, Phase, Record, locked
+from sandbox.workflows.base import prepare_base
 from sandbox.workflows.check import verify
 from sandbox.workflows.context import Context, require_usable, status_of
 from sandbox.workflows.reach import (
     AppUrl,
     app_urls,
     connect,
+    direct_url,
     page_status,
     root_inside,
     shiny_base_url,
@@ -28,6 +29,7 @@ from sandbox.workflows.reach import (
     wait_for_ssh,
 )
 from sandbox.workflows.request import require_same_machine
+from sandbox.workflows.snapshot import keep_provisioned
 
 NEEDED_DISK_GB = 2
 """Less than that and not even the base image and R fit."""
@@ -152,19 +154,13 @@ def _created(plan: Plan, instance: Instance, engine: Engine, context: Context) -
     record = Record(plan=plan) if record is None else record.model_copy(update={"plan": plan})
     instance.write(record)
     if record.phase is Phase.PLANNED:
-        base = ensure_base(
-            plan.base,
-            client=context.client(),
-            source=context.base_source,
-            mirror=plan.system.mirror,
-            listener=listener,
-        )
-        if (index := available_packages(base)) is not None:
-            _refuse_missing(plan, index, instance)
-        spec = _machine_spec(plan, instance, base.alias)
+        base = prepare_base(plan, context)
+        if base.packages is not None:
+            _refuse_missing(plan, base.packages, instance)
+        spec = _machine_spec(plan, instance, base.image)
         with step(listener, name, "create"):
             engine.create(spec, listener)
-        record = record.advanced("created", phase=Phase.CREATED, note=base.alias)
+        record = record.advanced("created", phase=Phase.CREATED, note=base.image)
         instance.write(record)
     # One that runs may have been cut off before its login was prepared: `start` makes that whole
     if record.phase is Phase.CREATED or status_of(engine, name).power is not Power.RUNNING:
@@ -191,6 +187,8 @@ def _machine_spec(plan: Plan, instance: Instance, image: str) -> MachineSpec:
         authorized_key=make_key(instance.folder),
         instance_dir=instance.folder,
         labels=(("box", plan.box_name), ("plan", plan.key)),
+        forwarded_ports=plan.forwarded_ports,
+        options=plan.provider_options,
     )
 
 
@@ -225,12 +223,11 @@ def _provisioned(
         if urls:
             with step(listener, name, "first page"):
                 wait_for_apps(urls)
+    if stale:
+        keep_provisioned(name, engine, listener)
     return record
 
 
 def _result(plan: Plan, engine: Engine, report: CheckReport | None, *, unchanged: bool) -> UpResult:
     status = status_of(engine, plan.name)
-    shiny = plan.services.shiny_server
-    direct = shiny is not None and status.address is not None
-    base_url = f"http://{status.address}:{shiny.port}" if direct and shiny is not None else ""
-    return UpResult(plan, status, app_urls(plan, base_url), report, unchanged)
+    return UpResult(plan, status, app_urls(plan, direct_url(plan, status)), report, unchanged)

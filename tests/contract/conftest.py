@@ -23,6 +23,9 @@ from sandbox.paths import data_dir
 from sandbox.spec.models import Base
 from sandbox.ssh import make_key
 from tests.conftest import Host
+from tests.contract.vm_lab import libvirt_image, libvirt_lab, libvirt_prefix
+
+__all__ = ["libvirt_image", "libvirt_lab", "libvirt_prefix"]
 
 
 def read_base(name: str = "debian-12") -> Base:
@@ -202,12 +205,18 @@ def incus_lab(incus_place: IncusPlace, incus_image: str) -> Iterator[IncusLab]:
         shutil.rmtree(folder)
 
 
-@pytest.fixture(params=["fake", pytest.param("incus", marks=pytest.mark.incus)])
+@pytest.fixture(
+    params=[
+        "fake",
+        pytest.param("incus", marks=pytest.mark.incus),
+        pytest.param("libvirt", marks=[pytest.mark.libvirt, pytest.mark.slow]),
+    ]
+)
 def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Lab:
     """Each test runs once in each lab."""
     if request.param == "fake":
         return FakeLab(tmp_path)
-    made: IncusLab = request.getfixturevalue("incus_lab")
+    made: Lab = request.getfixturevalue(f"{request.param}_lab")
     return made
 
 

@@ -62,6 +62,7 @@ def test_an_unusable_host(tmp_path: Path) -> None:
 
 def test_a_provider_without_an_engine() -> None:
     place = IncusPlace.from_prefix("sandbox")
-    assert make_engine("incus", place).provider == "incus"
-    with pytest.raises(HostError, match="virtualbox"):
-        make_engine("virtualbox", place)
+    for provider in ("incus", "libvirt", "virtualbox"):
+        assert make_engine(provider, place).provider == provider
+    with pytest.raises(HostError, match="hyperv"):
+        make_engine("hyperv", place)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,6 @@ from sandbox.errors import HostError
 from sandbox.host.doctor import choose_default
 from sandbox.host.firewall import DockerRules, docker_finding
 from sandbox.host.incus_findings import incus_findings
-from sandbox.host.libvirt import LibvirtFacts, kvm_finding
-from sandbox.host.libvirt import report as libvirt_report
 from sandbox.host.setup import Situation
 from sandbox.host.virtualbox import VirtualBoxFacts, parse_version, vagrant_accepts
 from sandbox.host.virtualbox import report as virtualbox_report
@@ -124,20 +123,62 @@ def test_which_vagrant_drives_which_virtualbox(
     assert vagrant_accepts(vagrant, virtualbox) is accepted
 
 
-def test_what_has_no_engine_is_never_called_usable() -> None:
-    box = VirtualBoxFacts(True, "7.0.16r1", "Vagrant 2.3.4", driver_device=True)
-    virt = LibvirtFacts(True, True, True, "Vagrant 2.3.4", plugin=True)
-    for report in (virtualbox_report(box, a_host()), libvirt_report(virt, a_host())):
-        assert not report.usable
-        (only,) = [item for item in report.findings if not item.ok]
-        assert "not driven yet by this version" in only.detail
+BOX = VirtualBoxFacts(True, "7.0.16r1", "Vagrant 2.3.4", driver_device=True, kernel="6.1.0")
 
 
-def test_a_kvm_device_that_lies() -> None:
-    assert kvm_finding(a_host()).ok
-    lying = kvm_finding(a_host(cpu_virtualisation=False))
-    assert not lying.ok
-    assert "neither vmx nor svm" in lying.detail
+def wanting(facts: VirtualBoxFacts, **host: Any) -> dict[str, str]:
+    """What is not as it should be, and the fix."""
+    found = virtualbox_report(facts, a_host(**host))
+    return {item.title: f"{item.detail} | {item.fix}" for item in found.findings if not item.ok}
+
+
+def test_a_laptop_with_virtualbox() -> None:
+    assert virtualbox_report(BOX, a_host()).usable
+    assert wanting(BOX) == {}
+
+
+def test_debians_vagrant_refuses_a_newer_virtualbox() -> None:
+    (only,) = wanting(replace(BOX, version_text="7.1.4r1")).values()
+    assert "Vagrant 2.3.4 refuses VirtualBox 7.1.4" in only
+    assert "2.4.2" in only
+
+
+def test_missing_module_and_processor_keep_it_from_being_the_default() -> None:
+    without = replace(BOX, driver_device=False, hypervisor=True)
+    found = wanting(without, cpu_virtualisation=False)
+    assert "vboxconfig" in found["VirtualBox's kernel module is loaded"]
+    assert "nesting" in found["the processor offers virtualisation"]
+    assert not virtualbox_report(without, a_host(cpu_virtualisation=False)).usable
+
+
+def test_linux_under_windows() -> None:
+    (only,) = wanting(replace(BOX, wsl=True)).values()
+    assert "Hyper-V" in only
+
+
+def test_a_kvm_that_holds_the_processor_is_warned_about() -> None:
+    old = replace(BOX, kvm_loaded=True)
+    assert wanting(old) == {}
+    new = replace(old, kernel="6.12.9-amd64")
+    (only,) = wanting(new).values()
+    assert "VERR_VMX_IN_VMX_ROOT_MODE" in only
+    assert virtualbox_report(new, a_host()).usable
+
+
+def test_an_arm64_host() -> None:
+    silicon = replace(BOX, machine="aarch64", version_text="7.0.16r1")
+    found = wanting(silicon, cpu_virtualisation=False)
+    assert "no machines for arm64" in found["the processor offers virtualisation"]
+    assert "public boxes are used" in found["base images for virtualbox can be built here"]
+    newer = replace(silicon, version_text="7.2.0r1", vagrant_text="Vagrant 2.4.9")
+    assert virtualbox_report(newer, a_host(cpu_virtualisation=False)).usable
+
+
+def test_too_little_memory_or_disk_is_said() -> None:
+    (memory,) = wanting(BOX, memory_mb=1024).values()
+    assert "1024 MB" in memory
+    (disk,) = wanting(replace(BOX, free_disk_gb=3)).values()
+    assert "3 GB of disk free" in disk
 
 
 def test_the_default_is_explained() -> None:

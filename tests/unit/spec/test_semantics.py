@@ -57,6 +57,17 @@ def said(problem: object) -> str:
             "The usual one is 3838",
         ),
         (
+            HEAD + "providers: {virtualbox: {customize: [[modifyvm, --vrde, 'on']]}}\n",
+            "box.yml:3: providers.virtualbox.customize[0]: a box may not set `--vrde`. "
+            "It could reach beyond the VM",
+        ),
+        (
+            HEAD + "providers: {libvirt: {base_image: debian/bookworm64}}\n",
+            "box.yml:3: providers.libvirt.base_image: "
+            "the version of `debian/bookworm64` is not said. "
+            "Add `base_image_version`: else it changes under you",
+        ),
+        (
             HEAD + SHINY + "apps: [{name: a, path: nowhere}]\n",
             "box.yml:5: apps[0].path: no app at `nowhere`: there is no such folder (nowhere)",
         ),

@@ -12,12 +12,12 @@ from sandbox.engines.fake import FakeEngine
 from sandbox.engines.incus_client import IncusPlace
 from sandbox.errors import BoxError, HostError, ProviderError, ProvisionError, UsageError
 from sandbox.events import Event, Notice
-from sandbox.images import BaseImage
 from sandbox.plan import HostLimits, Plan
 from sandbox.provision import ProvisionResult
 from sandbox.ssh import SshTarget
 from sandbox.state import Instance, Phase, Record
 from sandbox.workflows import check, context, look, power, reach, up
+from sandbox.workflows.base import PreparedBase
 from tests.unit.factories import plain_plan, shiny_plan
 
 
@@ -32,15 +32,14 @@ class Bench:
         self.fail_provision: BaseException | None = None
         self.green = True
         self.page = ""
+        self.base = PreparedBase("base-debian-12-0", packages=None)
         self.context = context.Context(
             place=IncusPlace.from_prefix("test"),
             listener=self.events.append,
             make_engine=lambda *_: self.engine,
         )
-        image = BaseImage("base-debian-12-0", "f" * 64, None)
         replaced: dict[str, Callable[..., object]] = {
-            "sandbox.workflows.up.ensure_base": lambda *_, **__: image,
-            "sandbox.workflows.up.available_packages": lambda _: None,
+            "sandbox.workflows.up.prepare_base": lambda *_: self.base,
             "sandbox.workflows.up.host_limits": lambda _: HostLimits(8, 16384, 100),
             "sandbox.workflows.up.make_key": lambda _: "ssh-ed25519 AAAA",
             "sandbox.workflows.up.bootstrap": lambda *_: None,
@@ -228,8 +227,8 @@ def test_too_much_memory_is_said_before_anything_is_written(bench: Bench) -> Non
     assert not Instance("shiny").exists()
 
 
-def test_missing_packages_leave_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.workflows.up.available_packages", lambda _: frozenset({"tree"}))
+def test_missing_packages_leave_nothing(bench: Bench) -> None:
+    bench.base = replace(bench.base, packages=frozenset({"tree"}))
     with pytest.raises(BoxError) as caught:
         bench.up(shiny_plan())
     assert "r-cran-shiny" in caught.value.details

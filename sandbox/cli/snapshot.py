@@ -1,0 +1,112 @@
+"""Commands that take a sandbox back to how it was: snapshot save|restore|list|delete, and reset."""
+
+from typing import Annotated
+
+import typer
+
+from sandbox.cli.console import Progress, say
+from sandbox.cli.settings import NameArgument, context
+
+SnapshotArgument = Annotated[str, typer.Argument(help="A snapshot, as `snapshot list` shows it.")]
+
+group = typer.Typer(
+    no_args_is_help=True,
+    help="Keep a sandbox as it is, and go back to it: save, restore, list, delete.",
+)
+
+
+@group.command("save")
+def save(
+    name: NameArgument,
+    snapshot: Annotated[
+        str | None, typer.Argument(help="Its name; by default snap-1, snap-2, ...")
+    ] = None,
+) -> None:
+    """Keep a sandbox's disk as it is now; it may be running.
+
+    sandbox snapshot save shiny before-upgrade
+    """
+    from sandbox.workflows import snapshot as workflow
+
+    with Progress() as progress:
+        typer.echo(workflow.save(name, snapshot, context=context(progress)))
+
+
+@group.command("restore")
+def restore(
+    name: NameArgument,
+    snapshot: Annotated[
+        str | None, typer.Argument(help="By default the newest one that you saved.")
+    ] = None,
+) -> None:
+    """Take a sandbox back to a snapshot: what was written since is gone.
+
+    A sandbox that runs is running again at the end. The snapshot is kept.
+
+    sandbox snapshot restore shiny before-upgrade
+    """
+    from sandbox.workflows import snapshot as workflow
+
+    with Progress() as progress:
+        chosen = workflow.restore(name, snapshot, context=context(progress))
+    say(f"{name} is as it was at {chosen}")
+
+
+@group.command("list")
+def list_(
+    name: NameArgument,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Show a sandbox's snapshots, the oldest first.
+
+    sandbox snapshot list shiny
+    """
+    from sandbox.workflows import snapshot as workflow
+
+    with Progress() as progress:
+        found = workflow.saved(name, context=context(progress))
+    if as_json:
+        import json
+
+        rows = [{"name": one.name, "created_at": one.created_at.isoformat()} for one in found]
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    width = max((len(one.name) for one in found), default=0)
+    for one in found:
+        when = one.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        typer.echo(f"{one.name:<{width}}  {when}")
+    if not found:
+        say(f"{name} has no snapshot: sandbox snapshot save {name}")
+
+
+@group.command("delete")
+def delete(name: NameArgument, snapshot: SnapshotArgument) -> None:
+    """Forget a snapshot; the sandbox stays as it is.
+
+    sandbox snapshot delete shiny before-upgrade
+    """
+    from sandbox.workflows import snapshot as workflow
+
+    with Progress() as progress:
+        workflow.delete(name, snapshot, context=context(progress))
+
+
+def reset(name: NameArgument) -> None:
+    """Take a sandbox back to how it was after its last provisioning, and let it run.
+
+    `sandbox up` keeps that state at its end, as the snapshot `provisioned`.
+
+    sandbox reset shiny
+    """
+    from sandbox.workflows import snapshot as workflow
+
+    with Progress() as progress:
+        workflow.reset(name, context=context(progress))
+    say(f"{name} is as it was after provisioning")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(group, name="snapshot")
+    app.command("reset")(reset)

@@ -1,0 +1,129 @@
+"""Reaching a VM before the workflows do: its console, its sshd, a command as root over ssh."""
+
+import shlex
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from sandbox.engines.base import SshEndpoint
+from sandbox.engines.vagrant_files import VmFolder, VmRecord, parse_console
+from sandbox.engines.vagrant_ports import port_speaks_ssh
+from sandbox.engines.vagrant_vms import Hypervisor
+from sandbox.errors import CommandError, ProviderError, SandboxError
+from sandbox.events import Listener, Notice
+from sandbox.run import Completed, run
+
+_CLOCK_S: Final = 120.0
+_RETIRE: Final = """
+getent passwd vagrant >/dev/null || exit 0
+rm -f /etc/sudoers.d/vagrant
+userdel --force --remove vagrant 2>/dev/null
+! getent passwd vagrant
+"""
+_CONSOLE_S: Final = 10.0
+_LAST_LINES: Final = 15
+
+
+def wait_for_sshd(record: VmRecord, folder: VmFolder, *, timeout_s: float) -> bool:
+    """Whether the VM's sshd answers within `timeout_s`, and its host keys are known."""
+    if not folder.host_keys():
+        return False
+    options = record.virtualbox if record.provider == "virtualbox" else record.libvirt
+    deadline = time.monotonic() + timeout_s
+    while (left_s := deadline - time.monotonic()) > 0:
+        # Patiently: each try that is given up leaves a slow machine with one more sshd to start
+        if port_speaks_ssh(record.ssh_port, timeout_s=min(left_s, options.ssh_timeout_s)):
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def learn_host_keys(hypervisor: Hypervisor, record: VmRecord, folder: VmFolder) -> tuple[str, ...]:
+    """The host keys that the VM printed to its serial console, which only it can write to.
+
+    Raises:
+        ProviderError: it printed none.
+    """
+    deadline = time.monotonic() + _CONSOLE_S
+    while True:
+        text = hypervisor.console(record, folder)
+        if keys := parse_console(text):
+            return keys
+        if time.monotonic() > deadline:
+            raise ProviderError(
+                f"{record.name} did not print its ssh host key to its serial console",
+                details="\n".join(text.splitlines()[-_LAST_LINES:]),
+                hint=f"sandbox destroy {record.name}, then sandbox up again",
+            )
+        time.sleep(0.2)
+
+
+def add_last_words(
+    error: SandboxError, hypervisor: Hypervisor, record: VmRecord, folder: VmFolder
+) -> None:
+    """Add what the VM said last to an error about it; nothing when that cannot be read."""
+    with suppress(SandboxError, OSError):
+        last = hypervisor.console(record, folder).splitlines()[-_LAST_LINES:]
+        if last:
+            error.details = "\n".join([error.details, "", "the machine's console:", *last])
+
+
+def run_as_root(
+    folder: Path,
+    endpoint: SshEndpoint,
+    argv: Sequence[str],
+    *,
+    timeout_s: float,
+    stdin: str | bytes | None = None,
+    log: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+    check: bool = True,
+) -> Completed:
+    """Run `argv` in `/root` of the machine, with the key in `folder`.
+
+    Raises:
+        ProviderError: ssh does not get in, or (with `check`) the command failed or took too long.
+    """
+    script = 'cd /root && exec "$@"'
+    command = shlex.join(("sudo", "-n", "--", "sh", "-c", script, "sh", *argv))
+    with tempfile.NamedTemporaryFile("w", prefix="sandbox-known-hosts-") as known_hosts:
+        known_hosts.write("".join(f"sandbox {key}\n" for key in endpoint.host_keys))
+        known_hosts.flush()
+        words = (
+            *("ssh", "-F", "none", "-p", str(endpoint.port), "-l", endpoint.user),
+            *("-i", str(folder / "id_ed25519"), "-o", "IdentitiesOnly=yes"),
+            *("-o", f"UserKnownHostsFile={known_hosts.name}", "-o", "HostKeyAlias=sandbox"),
+            *("-o", "GlobalKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=yes"),
+            *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=60"),
+            *("--", endpoint.host, command),
+        )
+        try:
+            return run(
+                words, timeout_s=timeout_s, stdin=stdin, log=log, on_line=on_line, check=check
+            )
+        except CommandError as error:
+            raise ProviderError(
+                f"`{argv[0]}` failed in the machine", details=error.details or error.message
+            ) from error
+
+
+def retire_boxs_account(folder: Path, endpoint: SshEndpoint) -> None:
+    """Remove the account `vagrant` that base images come with: no box has planned it.
+
+    Raises:
+        ProviderError: it is still there.
+    """
+    run_as_root(folder, endpoint, ("sh", "-c", _RETIRE), timeout_s=_CLOCK_S)
+
+
+def set_clock(folder: Path, endpoint: SshEndpoint, name: str, listener: Listener) -> None:
+    """Give the machine this host's time; a warning when it cannot be set."""
+    now = datetime.now(UTC).strftime("--set=@%s")
+    try:
+        run_as_root(folder, endpoint, ("date", "--utc", now), timeout_s=_CLOCK_S)
+    except ProviderError as error:
+        listener(Notice(name, f"the machine's clock could not be set: {error.details}"))

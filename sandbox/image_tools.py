@@ -1,0 +1,45 @@
+"""The programs that building a virtual machine's base image takes, and the packages they are in."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+GRUB_DIR = Path("/usr/lib/grub/i386-pc")
+"""The boot loader's parts; the package only brings them, and installs no boot loader here."""
+
+_SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program, and the Debian package that has it."""
+
+    command: str
+    package: str
+
+
+TOOLS = (
+    Tool("mmdebstrap", "mmdebstrap"),
+    Tool("mke2fs", "e2fsprogs"),
+    Tool("grub-mkimage", "grub-common"),
+    Tool("qemu-img", "qemu-utils"),
+    Tool("tar", "tar"),
+)
+WITHOUT_ROOT = Tool("fakeroot", "fakeroot")
+"""Lets a user who is not root make files that belong to root, inside the image."""
+
+
+def tool_path() -> str:
+    """PATH, with the folders of administrators' programs, which a user's own often lacks."""
+    return f"{os.environ.get('PATH', os.defpath)}:{_SBIN}"
+
+
+def missing_tools() -> tuple[str, ...]:
+    """The packages that this host lacks for building a virtual machine's image, as this user."""
+    tools = TOOLS if os.geteuid() == 0 else (*TOOLS, WITHOUT_ROOT)
+    path = tool_path()
+    missing = [tool.package for tool in tools if shutil.which(tool.command, path=path) is None]
+    if not (GRUB_DIR / "boot.img").is_file():
+        missing.append("grub-pc-bin")
+    return tuple(missing)

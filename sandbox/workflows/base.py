@@ -1,0 +1,55 @@
+"""The base image of a plan, in the form that its provider boots."""
+
+from dataclasses import dataclass
+
+from sandbox.images.base_image import available_packages, ensure_base
+from sandbox.images.vagrant_box import ensure_public_box, ensure_vagrant_box
+from sandbox.plan import Plan
+from sandbox.spec.models import PublicBox
+from sandbox.workflows.context import Context
+
+
+@dataclass(frozen=True)
+class PreparedBase:
+    """A base image that the provider has."""
+
+    image: str
+    """What `MachineSpec.image` takes."""
+    packages: frozenset[str] | None
+    """The names of all packages that its archive has; None when nobody listed them."""
+
+
+def prepare_base(plan: Plan, context: Context) -> PreparedBase:
+    """Find, build or fetch it.
+
+    Raises:
+        SandboxError: as `ensure_base` and `ensure_vagrant_box`.
+    """
+    listener = context.listener
+    if plan.provider not in ("virtualbox", "libvirt"):
+        made = ensure_base(
+            plan.base,
+            client=context.client(),
+            source=context.base_source,
+            mirror=plan.system.mirror,
+            listener=listener,
+        )
+        return PreparedBase(made.alias, available_packages(made))
+    provider = plan.provider
+    options = plan.provider_options
+    if options is not None and options.base_image and options.base_image_version:
+        public = PublicBox(
+            box=options.base_image,
+            box_version=options.base_image_version,
+            sha256=options.base_image_sha256,
+        )
+        found = ensure_public_box(public, provider=provider, listener=listener)
+    else:
+        found = ensure_vagrant_box(
+            plan.base,
+            provider=provider,
+            source=context.base_source,
+            mirror=plan.system.mirror,
+            listener=listener,
+        )
+    return PreparedBase(found.image, available_packages(found))

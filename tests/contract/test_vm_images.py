@@ -1,0 +1,135 @@
+"""The base image of virtual machines, built for real and read offline: what must not be in it."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sandbox.events import ignore
+from sandbox.image_tools import missing_tools, tool_path
+from sandbox.images import available_packages
+from sandbox.images.vagrant_box import VagrantBox, box_root, ensure_vagrant_box
+from sandbox.images.vm_recipe import INSECURE_KEY, VM_USER
+from tests.conftest import cannot_run
+from tests.contract.conftest import read_base
+
+pytestmark = pytest.mark.slow
+
+PARTITION = "?offset=1048576"
+
+
+@dataclass
+class BuiltBox:
+    """The box in Vagrant's store, and its disk as a raw image."""
+
+    box: VagrantBox
+    raw: Path
+
+    def ask(self, command: str) -> str:
+        """One debugfs command on the root file system; nothing is mounted."""
+        done = subprocess.run(
+            ["debugfs", "-R", command, f"{self.raw}{PARTITION}"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=True,
+            env={**os.environ, "PATH": tool_path()},
+        )
+        return done.stdout
+
+    def read(self, path: str) -> str:
+        return self.ask(f"cat {path}")
+
+    def names(self, folder: str) -> set[str]:
+        """What is in a folder; empty when there is no such folder."""
+        entries = (line.split("/") for line in self.ask(f"ls -p {folder}").splitlines())
+        return {entry[5] for entry in entries if len(entry) > 5} - {".", ".."}
+
+
+@pytest.fixture(scope="module", params=["debian-12", "debian-13"])
+def built(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BuiltBox]:
+    if shutil.which("vagrant") is None:
+        cannot_run("Vagrant is not installed")
+    if missing := missing_tools():
+        cannot_run(f"packages are missing: {', '.join(missing)}")
+    folder = tmp_path_factory.mktemp("vm-image")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAGRANT_HOME", str(folder / "vagrant"))
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        box = ensure_vagrant_box(
+            read_base(request.param),
+            provider="libvirt",
+            source="build",
+            mirror=None,
+            listener=ignore,
+        )
+        (image,) = box_root(box.name).rglob("box.img")
+        raw = folder / "disk.raw"
+        subprocess.run(["qemu-img", "convert", "-O", "raw", image, raw], check=True)
+        yield BuiltBox(box, raw)
+    shutil.rmtree(folder)
+
+
+def test_it_is_found_again_and_knows_its_packages(built: BuiltBox) -> None:
+    assert built.box.name.startswith("sandbox/debian-1")
+    packages = available_packages(built.box)
+    assert packages is not None
+    assert {"r-base-core", "shiny-server"} <= packages
+
+
+def test_nothing_that_two_machines_must_not_share(built: BuiltBox) -> None:
+    assert "machine-id" in built.names("/etc")
+    assert built.read("/etc/machine-id") == ""
+    assert not [name for name in built.names("/etc/ssh") if name.startswith("ssh_host_")]
+    for folder, name in (
+        ("/etc", "hostname"),
+        ("/var/lib/dbus", "machine-id"),
+        ("/var/lib/systemd", "random-seed"),
+        ("/var/lib/systemd", "credential.secret"),
+        ("/etc", "shadow-"),
+        ("/root", ".bash_history"),
+        ("/root/.ssh", "authorized_keys"),
+    ):
+        assert name not in built.names(folder), f"{folder}/{name}"
+
+
+def test_nobody_has_a_password_and_one_known_key_opens_it(built: BuiltBox) -> None:
+    passwords = [line.split(":")[1] for line in built.read("/etc/shadow").splitlines()]
+    assert passwords
+    assert all(password[:1] in ("!", "*") for password in passwords)
+    # The first `vagrant up` takes it out, and the checks of a sandbox look whether it did
+    assert built.read(f"/home/{VM_USER}/.ssh/authorized_keys").strip() == INSECURE_KEY
+    assert "PasswordAuthentication no" in built.read("/etc/ssh/sshd_config.d/00-sandbox.conf")
+
+
+def test_nothing_of_the_host_that_built_it(built: BuiltBox) -> None:
+    assert built.read("/etc/resolv.conf") == ""
+    assert "99mmdebstrap" not in built.names("/etc/apt/apt.conf.d")
+    assert "99mmdebstrap" not in built.names("/etc/dpkg/dpkg.cfg.d")
+    assert built.names("/tmp") == set()
+    assert built.names("/var/lib/apt/lists") <= {"partial"}
+    assert built.names("/var/cache/apt") <= {"archives"}
+    hostname = Path("/proc/sys/kernel/hostname").read_text().strip()
+    assert len(hostname) < 4 or hostname not in built.read("/etc/hosts")
+
+
+def test_it_can_boot_where_it_is_meant_to(built: BuiltBox) -> None:
+    assert 'Fast link dest: "boot/vmlinuz-' in built.ask("stat /vmlinuz")
+    assert 'Fast link dest: "boot/initrd.img-' in built.ask("stat /initrd.img")
+    (kernel,) = built.names("/usr/lib/modules")
+    drivers = f"/usr/lib/modules/{kernel}/kernel"
+    # VirtualBox's disk controller and its synced folders; libvirt's disk
+    assert "ahci.ko" in built.names(f"{drivers}/drivers/ata")
+    assert "vboxsf.ko" in built.names(f"{drivers}/fs/vboxsf")
+    assert "virtio_blk.ko" in built.names(f"{drivers}/drivers/block")
+    assert built.names(f"{drivers}/drivers/gpu") == set()
+    # What lets the root file system grow to the disk
+    assert {"sfdisk", "resize2fs"} <= built.names("/usr/sbin") | built.names("/sbin")
+    assert "partx" in built.names("/usr/bin")
+    assert "allow-hotplug eth0" in built.read("/etc/network/interfaces")

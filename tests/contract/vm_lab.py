@@ -1,0 +1,149 @@
+"""A lab on real libvirt: VMs under a prefix of the tests' own, in folders of their own."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from sandbox.engines.base import MachineSpec
+from sandbox.engines.vagrant import VagrantEngine
+from sandbox.engines.vagrant_libvirt import Libvirt
+from sandbox.errors import SandboxError
+from sandbox.ssh import make_key
+from tests.conftest import cannot_run
+
+BOX_VARIABLE = "SANDBOX_TEST_LIBVIRT_BOX"
+"""Names a base image that Vagrant has already; without it, one is built, which takes minutes."""
+
+_FOREIGN = """
+<domain type='qemu'><name>{name}</name><memory unit='MiB'>64</memory>
+<os><type>hvm</type></os></domain>
+"""
+
+
+def virsh(*words: str) -> str:
+    """The real virsh; what it says, also when it fails."""
+    done = subprocess.run(
+        ["virsh", "-q", "-c", "qemu:///system", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+@dataclass
+class LibvirtLab:
+    folder: Path
+    image: str
+    prefix: str
+    engine: VagrantEngine = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.engine = VagrantEngine(Libvirt(self.prefix), self.folder)
+
+    @property
+    def source(self) -> str:
+        return (
+            "from pathlib import Path\n"
+            "from sandbox.engines.vagrant import VagrantEngine\n"
+            "from sandbox.engines.vagrant_libvirt import Libvirt\n"
+            f"engine = VagrantEngine(Libvirt({self.prefix!r}), Path({str(self.folder)!r}))\n"
+        )
+
+    def spec(self, name: str, *, cpus: int = 1, memory_mb: int = 512) -> MachineSpec:
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        labels = (("box", "plain"), ("plan", "0123"))
+        key = make_key(folder)
+        return MachineSpec(name, self.image, cpus, memory_mb, 4, key, folder, labels, (3838,))
+
+    def add_foreign(self, name: str) -> None:
+        path = self.folder / "foreign.xml"
+        path.write_text(_FOREIGN.format(name=f"{self.prefix}-{name}"))
+        virsh("define", str(path))
+
+    def is_there(self, name: str) -> bool:
+        return any(f"{self.prefix}-{name}" in line.split() for line in self.traces())
+
+    def traces(self) -> list[str]:
+        """Everything of these tests that libvirt knows: VMs, disks, consoles."""
+        virsh("pool-refresh", self.prefix)
+        said = virsh("list", "--all") + virsh("vol-list", self.prefix)
+        return [line for line in said.splitlines() if f"{self.prefix}-" in line]
+
+    def close(self) -> None:
+        for name in self.engine.hypervisor.vms():
+            virsh("destroy", name)
+            virsh("undefine", name, "--managed-save", "--snapshots-metadata")
+        for line in self.traces():
+            virsh("vol-delete", "--pool", self.prefix, line.split()[0])
+        assert self.traces() == []
+
+
+@pytest.fixture(scope="session")
+def libvirt_image() -> str:
+    """A base image that Vagrant has."""
+    if known := os.environ.get(BOX_VARIABLE):
+        return known
+    for program in ("virsh", "vagrant", "mmdebstrap"):
+        if shutil.which(program) is None:
+            cannot_run(f"{program} is not installed: sandbox host setup --provider libvirt")
+    from sandbox.events import ignore
+    from sandbox.images.vagrant_box import ensure_vagrant_box
+    from tests.contract.conftest import read_base
+
+    base = read_base()
+    made = ensure_vagrant_box(base, provider="libvirt", source="auto", mirror=None, listener=ignore)
+    return made.image
+
+
+@pytest.fixture(scope="session")
+def libvirt_prefix(libvirt_image: str) -> Iterator[str]:
+    """A storage pool of the tests' own; gone afterwards."""
+    del libvirt_image
+    prefix = f"sbx{os.getpid()}"
+    said = virsh("pool-define-as", prefix, "dir", "--target", f"/var/lib/libvirt/{prefix}")
+    if "error" in said:
+        cannot_run(f"libvirt does not answer: {said}")
+    virsh("pool-build", prefix)
+    virsh("pool-start", prefix)
+    try:
+        yield prefix
+    finally:
+        for line in virsh("vol-list", prefix).splitlines():
+            if line.strip():
+                virsh("vol-delete", "--pool", prefix, line.split()[0])
+        virsh("pool-destroy", prefix)
+        virsh("pool-delete", prefix)
+        virsh("pool-undefine", prefix)
+        assert prefix not in virsh("pool-list", "--all", "--name").split()
+
+
+@pytest.fixture
+def libvirt_lab(libvirt_image: str, libvirt_prefix: str) -> Iterator[LibvirtLab]:
+    # Short, and not pytest's: the keys' folders must not be kept after the test
+    folder = Path(tempfile.mkdtemp(prefix="sbx-vm-"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder / "state"))
+        instances = folder / "instances"
+        instances.mkdir()
+        made = LibvirtLab(instances, libvirt_image, libvirt_prefix)
+        report = made.engine.check_host()
+        if not report.usable:
+            cannot_run("; ".join(one.detail for one in report.findings if not one.ok))
+        try:
+            yield made
+        finally:
+            try:
+                made.close()
+            except SandboxError as error:
+                pytest.fail(f"{error.message}: {error.details}")
+            finally:
+                shutil.rmtree(folder)

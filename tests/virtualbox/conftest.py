@@ -1,0 +1,138 @@
+"""Real VirtualBox, with any VBoxManage on PATH; only `make test-virtualbox` collects these.
+
+The base image is the Vagrant box that SANDBOX_TEST_VIRTUALBOX_BOX names, else one that is built.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from sandbox.engines.base import MachineSpec
+from sandbox.engines.vagrant import VagrantEngine
+from sandbox.engines.vagrant_virtualbox import VirtualBox
+from sandbox.events import ignore
+from sandbox.images.vagrant_box import ensure_vagrant_box
+from sandbox.spec.models import VirtualBoxOptions
+from sandbox.ssh import make_key
+from tests.conftest import cannot_run
+from tests.contract.conftest import read_base
+
+collect_ignore_glob = [] if os.environ.get("SANDBOX_TEST_VIRTUALBOX") else ["test_*.py"]
+
+SLOW = VirtualBoxOptions(
+    boot_timeout_s=3600, ssh_timeout_s=180, customize=(("modifyvm", "--vram", "16"),)
+)
+"""Patient enough for VirtualBox's recompiler, on a machine without hardware virtualisation."""
+
+
+def manage(*words: str, check: bool = True) -> str:
+    """The real VBoxManage; what it says."""
+    done = subprocess.run(
+        ["VBoxManage", *words], capture_output=True, text=True, timeout=600, check=False
+    )
+    if check and done.returncode != 0:
+        pytest.fail(f"VBoxManage {' '.join(words)}: {done.stderr}", pytrace=False)
+    return done.stdout + done.stderr
+
+
+@dataclass
+class VirtualBoxLab:
+    instances: Path
+    image: str
+    prefix: str
+    engine: VagrantEngine = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.engine = VagrantEngine(VirtualBox(self.prefix), self.instances)
+
+    @property
+    def source(self) -> str:
+        """Python that makes the same engine, as `engine`, in another process."""
+        return (
+            "from pathlib import Path\n"
+            "from sandbox.engines.vagrant import VagrantEngine\n"
+            "from sandbox.engines.vagrant_virtualbox import VirtualBox\n"
+            f"engine = VagrantEngine(VirtualBox({self.prefix!r}), Path({str(self.instances)!r}))\n"
+        )
+
+    @property
+    def machine_folder(self) -> Path:
+        said = manage("list", "systemproperties")
+        line = next(one for one in said.splitlines() if one.startswith("Default machine folder:"))
+        return Path(line.partition(":")[2].strip())
+
+    def spec(self, name: str) -> MachineSpec:
+        folder = self.instances / name
+        folder.mkdir(exist_ok=True)
+        labels = (("box", "plain"), ("plan", "0123"))
+        key = make_key(folder)
+        return MachineSpec(name, self.image, 1, 512, 4, key, folder, labels, (3838,), options=SLOW)
+
+    def uuid(self, name: str) -> str:
+        return self.engine.hypervisor.vms()[f"{self.prefix}-{name}"].uuid
+
+    def traces(self, name: str = "") -> list[str]:
+        """What VirtualBox and its machine folder have of these tests, masters left out."""
+        said = manage("list", "vms") + manage("list", "hdds")
+        found = [line for line in said.splitlines() if f"{self.prefix}-{name}" in line]
+        found += [str(path) for path in self.machine_folder.glob(f"{self.prefix}-{name}*")]
+        return [one for one in found if f"{self.prefix}-base." not in one]
+
+    def close(self) -> None:
+        for vm in self.engine.hypervisor.vms().values():
+            manage("controlvm", vm.uuid, "poweroff", check=False)
+            manage("unregistervm", vm.uuid, "--delete", check=False)
+        for path in self.machine_folder.glob(f"{self.prefix}-*"):
+            if not path.name.startswith(f"{self.prefix}-base."):
+                shutil.rmtree(path)
+
+    def remove_masters(self) -> None:
+        for line in manage("list", "vms").splitlines():
+            name = line.partition('" ')[0].strip('"')
+            if name.startswith(f"{self.prefix}-base."):
+                manage("unregistervm", name, "--delete")
+
+
+@pytest.fixture(scope="session")
+def virtualbox_image() -> str:
+    """A base image that Vagrant has."""
+    for program in ("VBoxManage", "vagrant"):
+        if shutil.which(program) is None:
+            cannot_run(f"{program} is not on PATH: sandbox doctor")
+    if known := os.environ.get("SANDBOX_TEST_VIRTUALBOX_BOX"):
+        return known
+    base = read_base()
+    made = ensure_vagrant_box(
+        base, provider="virtualbox", source="auto", mirror=None, listener=ignore
+    )
+    return made.image
+
+
+@pytest.fixture(scope="session")
+def lab(virtualbox_image: str) -> Iterator[VirtualBoxLab]:
+    folder = Path(tempfile.mkdtemp(prefix="sbx-vb-"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder / "state"))
+        instances = folder / "instances"
+        instances.mkdir()
+        made = VirtualBoxLab(instances, virtualbox_image, f"sbx{os.getpid()}")
+        try:
+            yield made
+        finally:
+            made.close()
+            made.remove_masters()
+            shutil.rmtree(folder)
+
+
+@pytest.fixture(autouse=True)
+def tidy(lab: VirtualBoxLab) -> Iterator[None]:
+    """Each test begins with nothing, and leaves nothing."""
+    yield
+    lab.close()
+    assert lab.traces() == []

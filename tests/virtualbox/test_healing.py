@@ -1,0 +1,135 @@
+"""Bad days on real VirtualBox: each produced by hand, then `create` and `destroy` end well."""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from sandbox.engines.base import Power
+from sandbox.engines.vagrant_vms import find_box
+from sandbox.errors import ProviderError
+from sandbox.events import ignore
+from tests.virtualbox.conftest import VirtualBoxLab, manage
+
+pytestmark = pytest.mark.virtualbox
+
+
+def is_whole(lab: VirtualBoxLab, name: str) -> bool:
+    return lab.engine.status([name])[name].power is Power.STOPPED
+
+
+def test_a_vm_deleted_behind_our_back(lab: VirtualBoxLab) -> None:
+    spec = lab.spec("gone")
+    lab.engine.create(spec, ignore)
+    manage("unregistervm", lab.uuid("gone"), "--delete")
+    assert lab.engine.status(["gone"])["gone"].power is Power.ABSENT
+    with pytest.raises(ProviderError, match="no machine gone"):
+        lab.engine.start("gone", ignore)
+    lab.engine.create(spec, ignore)
+    assert is_whole(lab, "gone")
+    manage("unregistervm", lab.uuid("gone"), "--delete")
+    lab.engine.destroy("gone")
+    assert lab.traces() == []
+
+
+def test_a_leftover_machine_folder(lab: VirtualBoxLab) -> None:
+    folder = lab.machine_folder / f"{lab.prefix}-left"
+    (folder / "Logs").mkdir(parents=True)
+    (folder / f"{lab.prefix}-left.vbox").write_text("<VirtualBox/>")
+    (folder / f"{lab.prefix}-left-1.19-linux.vbox").write_text("<VirtualBox/>")
+    (folder / "Logs" / "VBox.log").write_text("old")
+    lab.engine.create(lab.spec("left"), ignore)
+    assert is_whole(lab, "left")
+    lab.engine.destroy("left")
+    assert lab.traces() == []
+
+
+def test_a_folder_with_somebodys_files(lab: VirtualBoxLab) -> None:
+    folder = lab.machine_folder / f"{lab.prefix}-mine"
+    folder.mkdir(parents=True)
+    (folder / "thesis.odt").write_text("years of work")
+    with pytest.raises(ProviderError, match="left alone") as caught:
+        lab.engine.create(lab.spec("mine"), ignore)
+    assert "thesis.odt" in caught.value.details
+    assert (folder / "thesis.odt").read_text() == "years of work"
+    (folder / "thesis.odt").unlink()
+
+
+def test_somebody_elses_vm_of_that_name(lab: VirtualBoxLab) -> None:
+    manage("createvm", "--name", f"{lab.prefix}-theirs", "--register")
+    calls: tuple[Callable[[], None], ...] = (
+        lambda: lab.engine.create(lab.spec("theirs"), ignore),
+        lambda: lab.engine.start("theirs", ignore),
+        lambda: lab.engine.stop("theirs", timeout_s=5),
+        lambda: lab.engine.destroy("theirs"),
+    )
+    for call in calls:
+        with pytest.raises(ProviderError, match="theirs"):
+            call()
+    assert "theirs" not in lab.engine.status()
+    assert f'"{lab.prefix}-theirs"' in manage("list", "vms")
+
+
+def test_a_stale_vagrant_folder(lab: VirtualBoxLab) -> None:
+    spec = lab.spec("stale")
+    place = spec.instance_dir / ".vagrant" / "machines" / "stale" / "virtualbox"
+    place.mkdir(parents=True)
+    (place / "id").write_text("00000000-0000-0000-0000-000000000000")
+    lab.engine.create(spec, ignore)
+    assert (place / "id").read_text() == lab.uuid("stale")
+    shutil.rmtree(spec.instance_dir / ".vagrant")
+    lab.engine.destroy("stale")
+    assert lab.traces() == []
+
+
+def test_a_half_imported_base(lab: VirtualBoxLab) -> None:
+    """The import ended, the snapshot that makes it whole was never taken."""
+    box = find_box(lab.image, "virtualbox")
+    master = f"{lab.prefix}-base.{box.key}"
+    manage("import", str(box.folder / "box.ovf"), "--vsys", "0", "--vmname", master)
+    lab.engine.create(lab.spec("second"), ignore)
+    assert is_whole(lab, "second")
+    lab.engine.create(lab.spec("third"), ignore)
+    lab.engine.destroy("second")
+    assert f'"{master}"' in manage("list", "vms")
+    lab.engine.destroy("third")
+    assert f'"{master}"' not in manage("list", "vms")
+
+
+@pytest.mark.parametrize("after_s", [0.3, 1.0, 2.0, 4.0, 8.0])
+def test_killed_twice_the_third_works(lab: VirtualBoxLab, after_s: float) -> None:
+    spec = lab.spec("killed")
+    for _ in range(2):
+        code = (
+            "from pathlib import PosixPath\n"
+            "from sandbox.engines.base import MachineSpec\n"
+            "from sandbox.spec.models import VirtualBoxOptions\n"
+            "from sandbox.events import ignore\n"
+            f"{lab.source}spec = {spec!r}\n"
+            "print('go', flush=True)\n"
+            "engine.create(spec, ignore)\n"
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        with process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"go\n"
+            time.sleep(after_s)
+            process.kill()
+    lab.engine.create(spec, ignore)
+    assert is_whole(lab, "killed")
+    lab.engine.destroy("killed")
+    assert lab.traces() == []
+
+
+def test_a_machine_without_its_folder(lab: VirtualBoxLab) -> None:
+    spec = lab.spec("lost")
+    lab.engine.create(spec, ignore)
+    shutil.rmtree(spec.instance_dir)
+    assert "lost" in lab.engine.status()
+    lab.engine.destroy("lost")
+    assert lab.traces() == []

@@ -1,0 +1,65 @@
+"""The whole life of a VM on real VirtualBox; one boot takes minutes where nothing helps it."""
+
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from sandbox.engines.base import Power
+from sandbox.errors import ProviderError
+from sandbox.events import ignore
+from tests.virtualbox.conftest import VirtualBoxLab, manage
+
+pytestmark = [pytest.mark.virtualbox, pytest.mark.slow]
+
+
+def timed(what: str, call: Callable[[], object]) -> None:
+    started = time.monotonic()
+    call()
+    sys.stderr.write(f"{what}: {time.monotonic() - started:.1f} s\n")
+
+
+def test_a_life(lab: VirtualBoxLab) -> None:
+    engine, spec = lab.engine, lab.spec("life")
+
+    def sh(script: str) -> str:
+        done = engine.exec_as_root("life", ("sh", "-c", script), timeout_s=600)
+        return done.stdout.strip()
+
+    timed("create", lambda: engine.create(spec, ignore))
+    assert engine.status()["life"].power is Power.STOPPED
+    timed("start", lambda: engine.start("life", ignore))
+    running = engine.status(["life"])["life"]
+    assert running.power is Power.RUNNING
+    assert set(spec.labels) <= set(running.labels)
+    endpoint = engine.ssh_endpoint("life")
+    assert (endpoint.host, endpoint.user) == ("127.0.0.1", "sandbox")
+    assert running.forwarded_to(3838) not in (None, endpoint.port)
+    assert set(endpoint.host_keys) == set(sh("cut -d' ' -f1,2 /etc/ssh/*.pub").splitlines())
+    assert sh("hostname; id -u; pwd") == "life\n0\n/root"
+    insecure = sh("cat /home/*/.ssh/authorized_keys | grep -c 6NF8iallvQVp22WDkTkyrtvp || true")
+    assert insecure == "0"
+
+    sh("echo before > /root/kept; sync")
+    timed("save", lambda: engine.save_snapshot("life", "one", ignore))
+    with pytest.raises(ProviderError, match="already"):
+        engine.save_snapshot("life", "one", ignore)
+    sh("echo after > /root/kept; sync")
+    timed("restore", lambda: engine.restore_snapshot("life", "one", ignore))
+    assert engine.status()["life"].power is Power.RUNNING
+    assert sh("cat /root/kept") == "before"
+    assert [one.name for one in engine.snapshots("life")] == ["one"]
+    engine.delete_snapshot("life", "one")
+    assert engine.snapshots("life") == ()
+
+    # The plug is pulled behind our back: VirtualBox calls it aborted
+    manage("startvm", lab.uuid("life"), "--type", "emergencystop")
+    assert engine.status()["life"].power is Power.STOPPED
+    timed("start", lambda: engine.start("life", ignore))
+    assert sh("cat /root/kept") == "before"
+    assert engine.ssh_endpoint("life").host_keys == endpoint.host_keys
+    timed("stop", lambda: engine.stop("life", timeout_s=60))
+    assert engine.status()["life"].power is Power.STOPPED
+    timed("destroy", lambda: engine.destroy("life"))
+    assert lab.traces() == []
