@@ -43,6 +43,7 @@ class Host:
             "SANDBOX_INCUS_PREFIX": self.prefix,
             "XDG_STATE_HOME": str(self.home / "state"),
             "XDG_CACHE_HOME": str(self.home / "cache"),
+            "VAGRANT_HOME": str(self.home / "vagrant.d"),
             "NO_COLOR": "1",
         }
 
@@ -167,6 +168,46 @@ def host() -> Iterator[Host]:
         its.reap()
         gone = its.sandbox("host", "teardown", "--yes", timeout_s=600, expect=None)
         left = leftovers(its)
+        shutil.rmtree(home, ignore_errors=True)
+        assert gone.returncode == 0, gone.stdout + gone.stderr
+        assert not left, left
+
+
+def virsh(*words: str) -> str:
+    """The real virsh; what it says, also when it fails."""
+    done = subprocess.run(
+        ["virsh", "-q", "-c", "qemu:///system", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+def libvirt_leftovers(prefix: str) -> list[str]:
+    """Everything of the tests' own that libvirt, or the system below it, still has."""
+    found = [f"machine {line}" for line in virsh("list", "--all").splitlines() if prefix in line]
+    found += [f"pool {name}" for name in virsh("pool-list", "--all", "--name").split()]
+    found += [str(path) for path in Path("/var/lib/libvirt").glob(f"**/*{prefix}*")]
+    return [one for one in found if prefix in one]
+
+
+@pytest.fixture(scope="session")
+def libvirt_host() -> Iterator[Host]:
+    """A host made ready for VMs by `sandbox host setup`, and taken back after."""
+    if os.geteuid() != 0:
+        cannot_run("needs root, to set up libvirt: sudo make test")
+    home = Path(tempfile.mkdtemp(prefix="sbxtest-vm-", dir="/tmp"))
+    its = Host(home)
+    try:
+        its.sandbox("host", "setup", "--provider", "libvirt", "--yes", timeout_s=900)
+        yield its
+    finally:
+        its.reap()
+        words = ("host", "teardown", "--provider", "libvirt", "--yes")
+        gone = its.sandbox(*words, timeout_s=600, expect=None)
+        left = libvirt_leftovers(its.prefix) if shutil.which("virsh") else []
         shutil.rmtree(home, ignore_errors=True)
         assert gone.returncode == 0, gone.stdout + gone.stderr
         assert not left, left

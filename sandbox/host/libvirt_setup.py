@@ -155,6 +155,8 @@ def host_setup(
         apt = partial(ask_apt, now.host.distribution.codename)
         actions = plan_setup(place, now, apt, _still_missing(half, now))
         if not actions:
+            # Cut off between the last change and its entry
+            journal.settle()
             return Outcome.UNCHANGED
         lines = [line for one in actions for line in one.lines(is_root=now.host.is_root)]
         if not confirm(lines):
@@ -169,6 +171,7 @@ def host_setup(
                 details="\n".join(action.title for action in left),
                 hint="sandbox doctor --provider libvirt",
             )
+        journal.settle()
         return Outcome.CHANGED
 
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from sandbox.engines.vagrant import VagrantEngine
 from sandbox.engines.vagrant_libvirt import Libvirt
 from sandbox.errors import SandboxError
 from sandbox.ssh import make_key
-from tests.conftest import cannot_run
+from tests.conftest import Host, cannot_run, virsh
 
 BOX_VARIABLE = "SANDBOX_TEST_LIBVIRT_BOX"
 """Names a base image that Vagrant has already; without it, one is built, which takes minutes."""
@@ -24,18 +23,6 @@ _FOREIGN = """
 <domain type='qemu'><name>{name}</name><memory unit='MiB'>64</memory>
 <os><type>hvm</type></os></domain>
 """
-
-
-def virsh(*words: str) -> str:
-    """The real virsh; what it says, also when it fails."""
-    done = subprocess.run(
-        ["virsh", "-q", "-c", "qemu:///system", *words],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return done.stdout + done.stderr
 
 
 @dataclass
@@ -88,42 +75,28 @@ class LibvirtLab:
 
 
 @pytest.fixture(scope="session")
-def libvirt_image() -> str:
-    """A base image that Vagrant has."""
+def libvirt_image(libvirt_host: Host) -> Iterator[str]:
+    """A base image that Vagrant has: the one that is named to us, else a new one."""
     if known := os.environ.get(BOX_VARIABLE):
-        return known
-    for program in ("virsh", "vagrant", "mmdebstrap"):
-        if shutil.which(program) is None:
-            cannot_run(f"{program} is not installed: sandbox host setup --provider libvirt")
+        yield known
+        return
     from sandbox.events import ignore
     from sandbox.images.vagrant_box import ensure_vagrant_box
     from tests.contract.conftest import read_base
 
-    base = read_base()
-    made = ensure_vagrant_box(base, provider="libvirt", source="auto", mirror=None, listener=ignore)
-    return made.image
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("VAGRANT_HOME", "XDG_CACHE_HOME"):
+            patch.setenv(name, libvirt_host.env[name])
+        made = ensure_vagrant_box(
+            read_base(), provider="libvirt", source="auto", mirror=None, listener=ignore
+        )
+        yield made.image
 
 
 @pytest.fixture(scope="session")
-def libvirt_prefix(libvirt_image: str) -> Iterator[str]:
-    """A storage pool of the tests' own; gone afterwards."""
-    del libvirt_image
-    prefix = f"sbx{os.getpid()}"
-    said = virsh("pool-define-as", prefix, "dir", "--target", f"/var/lib/libvirt/{prefix}")
-    if "error" in said:
-        cannot_run(f"libvirt does not answer: {said}")
-    virsh("pool-build", prefix)
-    virsh("pool-start", prefix)
-    try:
-        yield prefix
-    finally:
-        for line in virsh("vol-list", prefix).splitlines():
-            if line.strip():
-                virsh("vol-delete", "--pool", prefix, line.split()[0])
-        virsh("pool-destroy", prefix)
-        virsh("pool-delete", prefix)
-        virsh("pool-undefine", prefix)
-        assert prefix not in virsh("pool-list", "--all", "--name").split()
+def libvirt_prefix(libvirt_host: Host) -> str:
+    """The prefix of all names, and the storage pool that setup made."""
+    return libvirt_host.prefix
 
 
 @pytest.fixture

@@ -1,0 +1,149 @@
+"""A real VM: Vagrant and libvirt bring up boxes/r.yml, R inside, from the disk to the checks."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Host, virsh
+from tests.e2e.test_interrupted import reach_step
+
+pytestmark = [pytest.mark.libvirt, pytest.mark.slow]
+
+UP_S = 2400
+"""Most of what `up` does here is done by an emulated processor."""
+
+BARE = """\
+version: 1
+description: a bare machine
+base: debian-12
+machine: {cpus: 1, memory_mb: 512, disk_gb: 5}
+"""
+
+
+@dataclass
+class Vm:
+    host: Host
+    name: str
+
+    def exec(self, *words: str) -> str:
+        return self.host.sandbox("exec", self.name, "--", *words, timeout_s=300).stdout
+
+    def listed(self) -> dict[str, Any]:
+        rows: list[dict[str, Any]] = json.loads(self.host.sandbox("list", "--json").stdout)
+        return next(row for row in rows if row["name"] == self.name)
+
+
+def traces(host: Host, name: str) -> list[str]:
+    """What libvirt, Vagrant and the instances' folder know of one sandbox."""
+    full = f"{host.prefix}-{name}"
+    said = virsh("list", "--all") + virsh("vol-list", host.prefix)
+    found = [line for line in said.splitlines() if full in line]
+    index = host.home / "vagrant.d" / "data" / "machine-index" / "index"
+    if index.exists():
+        machines = json.loads(index.read_text())["machines"].values()
+        found += [str(one) for one in machines if one["name"] == name]
+    folder = host.instances / name
+    return [*found, *([str(folder)] if folder.exists() else [])]
+
+
+@pytest.fixture(scope="module")
+def vm(libvirt_host: Host) -> Iterator[Vm]:
+    """boxes/r.yml on libvirt; its checks are green, else `up` fails."""
+    try:
+        libvirt_host.sandbox("up", "boxes/r.yml", "--provider", "libvirt", timeout_s=UP_S)
+        yield Vm(libvirt_host, "r")
+    finally:
+        libvirt_host.sandbox("destroy", "r", expect=None)
+        assert traces(libvirt_host, "r") == []
+
+
+def test_it_is_a_machine_of_its_own_with_r_in_it(vm: Vm) -> None:
+    facts = json.loads(vm.host.sandbox("probe", "r", timeout_s=300).stdout)
+    assert facts["os"]["codename"] == "bookworm"
+    assert (facts["machine"]["cpus"], facts["machine"]["virtualization"]) in (
+        (2, "qemu"),
+        (2, "kvm"),
+    )
+    assert vm.exec("Rscript", "-e", "cat(as.character(getRversion()))").startswith("4.2.")
+    # A kernel of its own, and a disk that has grown to what the box says
+    assert vm.exec("uname", "-r") != Path("/proc/sys/kernel/osrelease").read_text()
+    size_kb = int(vm.exec("df", "--output=size", "/").split()[-1])
+    assert size_kb > 0.9 * 10 * 1000**2
+
+
+def test_every_check_is_green(vm: Vm) -> None:
+    done = vm.host.sandbox("check", "r", "--json", timeout_s=600)
+    outcomes = {one["id"]: one["outcome"] for one in json.loads(done.stdout)["results"]}
+    assert set(outcomes.values()) == {"passed"}, outcomes
+
+
+def test_it_listens_on_this_host_alone(vm: Vm) -> None:
+    config = (vm.host.instances / "r" / "ssh_config").read_text()
+    assert "HostName 127.0.0.1" in config
+    port = next(line.split()[1] for line in config.splitlines() if line.split()[:1] == ["Port"])
+    listening = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    places = [line.split()[1] for line in listening if line.split()[3] == "0A"]
+    ours = [place for place in places if int(place.split(":")[1], 16) == int(port)]
+    assert [place.split(":")[0] for place in ours] == ["0100007F"]
+
+
+def test_snapshots_and_reset(vm: Vm) -> None:
+    vm.exec("sudo", "sh", "-c", "echo before > /root/kept; sync")
+    assert vm.host.sandbox("snapshot", "save", "r", "one").stdout.strip() == "one"
+    vm.exec("sudo", "sh", "-c", "echo after > /root/kept; sync")
+    vm.host.sandbox("snapshot", "restore", "r", "one")
+    assert vm.exec("sudo", "cat", "/root/kept") == "before\n"
+    rows = json.loads(vm.host.sandbox("snapshot", "list", "r", "--json").stdout)
+    assert [row["name"] for row in rows] == ["provisioned", "one"]
+    vm.host.sandbox("snapshot", "delete", "r", "one")
+
+    vm.host.sandbox("reset", "r")
+    assert vm.exec("sudo", "sh", "-c", "ls /root/kept || echo gone") == "gone\n"
+    assert vm.listed()["state"] == "running"
+
+
+def test_stop_start_and_up_again(vm: Vm) -> None:
+    vm.host.sandbox("stop", "r", timeout_s=300)
+    assert vm.listed()["state"] == "stopped"
+    vm.host.sandbox("start", "r", timeout_s=600)
+    assert vm.exec("Rscript", "-e", "cat(1 + 1)") == "2"
+    # The checks were looking at another state of the machine: they run once more, then never again
+    vm.host.sandbox("up", "boxes/r.yml", "--provider", "libvirt", timeout_s=UP_S)
+    again = vm.host.sandbox("up", "boxes/r.yml", "--provider", "libvirt")
+    assert "unchanged" in again.stderr
+
+
+@pytest.fixture
+def bare(libvirt_host: Host, tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "bare.yml"
+    path.write_text(BARE)
+    yield path
+    libvirt_host.reap()
+    libvirt_host.sandbox("destroy", "bare", expect=None)
+    assert traces(libvirt_host, "bare") == []
+
+
+def test_killed_in_every_step_the_last_up_ends_well(libvirt_host: Host, bare: Path) -> None:
+    for step, delay_s in (("create", 0.0), ("create", 0.7), ("start", 1.0), ("start", 25.0)):
+        process = libvirt_host.start("up", bare, "--provider", "libvirt")
+        reach_step(process, step, delay_s=delay_s)
+        process.kill()
+        process.wait()
+    libvirt_host.sandbox("up", bare, "--provider", "libvirt", timeout_s=UP_S)
+    assert libvirt_host.sandbox("exec", "bare", "--", "hostname").stdout == "bare\n"
+
+
+@pytest.mark.parametrize(("step", "delay_s"), [("create", 0.5), ("start", 3.0)])
+def test_destroy_of_a_half_made_vm_leaves_nothing(
+    libvirt_host: Host, bare: Path, step: str, delay_s: float
+) -> None:
+    process = libvirt_host.start("up", bare, "--provider", "libvirt")
+    reach_step(process, step, delay_s=delay_s)
+    process.kill()
+    process.wait()
+    libvirt_host.sandbox("destroy", "bare", timeout_s=300)
+    assert traces(libvirt_host, "bare") == []
