@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sandbox.cli.console import Progress, say
-from sandbox.cli.settings import NameArgument, context
+from sandbox.cli.settings import NameArgument, ProviderOption, context
 
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -179,19 +179,25 @@ def render(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the files into this folder.")
     ] = None,
+    provider: ProviderOption = None,
 ) -> None:
-    """Show what a box would write: the plan, the bootstrap script, Ansible's variables.
+    """Show what a box would write: plan, Vagrantfile, bootstrap script, Ansible's variables.
+
+    Ports, ids and keys in a Vagrantfile are examples: `up` chooses them.
 
     sandbox render boxes/shiny.yml
 
+    sandbox render boxes/shiny.yml --provider virtualbox
+
     sandbox render boxes/shiny.yml -o /tmp/shiny
     """
-    from sandbox.render import rendered_files
+    from sandbox.workflows.preview import preview
     from sandbox.workflows.request import Overrides, plan_for
 
     with Progress(quiet=True) as progress:
-        plan = plan_for(box, Overrides(), context(progress), cwd=Path.cwd())
-    for file in rendered_files(plan):
+        where = context(progress, provider=provider)
+        files = preview(plan_for(box, Overrides(), where, cwd=Path.cwd()), where)
+    for file in files:
         if output is None:
             typer.echo(f"==> {file.path} <==\n{file.content}")
             continue

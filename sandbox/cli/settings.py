@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 ProviderOption = Annotated[
     str | None,
-    typer.Option("--provider", help="What runs it: incus. Also from the box, or SANDBOX_PROVIDER."),
+    typer.Option(
+        "--provider",
+        help="What runs it: virtualbox, incus or libvirt. Also from the box, or SANDBOX_PROVIDER.",
+    ),
 ]
 BaseSourceOption = Annotated[
     str,

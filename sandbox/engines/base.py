@@ -178,6 +178,15 @@ class Snapshot:
 
 
 @runtime_checkable
+class Previews(Protocol):
+    """Engines that write files of their own into an instance's folder."""
+
+    def preview(self, spec: MachineSpec) -> tuple[tuple[str, str], ...]:
+        """Their names and contents for `spec`, with examples for what is chosen at `create`."""
+        ...
+
+
+@runtime_checkable
 class Snapshots(Protocol):
     """Engines whose machines can be taken back to how they were.
 

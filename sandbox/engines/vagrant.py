@@ -27,6 +27,7 @@ from sandbox.engines.vagrant_files import (
     VmFolder,
     VmRecord,
     boot_timeout_s,
+    example_files,
     new_record,
     read_note,
 )
@@ -48,6 +49,7 @@ from sandbox.engines.vagrant_vms import (
     record_of,
     refuse_foreign,
     require_same_key,
+    require_snapshot,
 )
 from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener, Notice, StepOutput, ignore
@@ -109,6 +111,10 @@ class VagrantEngine:
             folder.record_path.unlink(missing_ok=True)
             raise
         folder.write(record.model_copy(update={"made": True}))
+
+    def preview(self, spec: MachineSpec) -> tuple[tuple[str, str], ...]:
+        """The Vagrantfile and the script it runs, on example ports."""
+        return example_files(spec, self.hypervisor.provider, self.hypervisor.prefix)
 
     def start(self, name: str, listener: Listener) -> None:
         """Start it and wait until its sshd answers.
@@ -221,7 +227,7 @@ class VagrantEngine:
             ProviderError: no such machine or snapshot.
         """
         folder, record, vm = self._ours(name)
-        self._require_snapshot(name, vm, snapshot)
+        require_snapshot(self.hypervisor.snapshots(vm), name, snapshot)
         listener(StepOutput(name, f"going back to {snapshot}"))
         self.hypervisor.restore_snapshot(vm, snapshot)
         if vm.power is not Power.RUNNING:
@@ -278,7 +284,7 @@ class VagrantEngine:
             ProviderError: no such machine or snapshot.
         """
         _, _, vm = self._ours(name)
-        self._require_snapshot(name, vm, snapshot)
+        require_snapshot(self.hypervisor.snapshots(vm), name, snapshot)
         self.hypervisor.delete_snapshot(vm, snapshot)
 
     def _folder(self, name: str) -> VmFolder:
@@ -381,15 +387,6 @@ class VagrantEngine:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.is_file() or path.read_text() != vm.uuid:
             path.write_text(vm.uuid)
-
-    def _require_snapshot(self, name: str, vm: Vm, snapshot: str) -> None:
-        names = [one.name for one in self.hypervisor.snapshots(vm)]
-        if snapshot not in names:
-            raise ProviderError(
-                f"{name} has no snapshot {snapshot}",
-                details=f"there is {', '.join(names)}" if names else "it has none",
-                hint=f"sandbox snapshot list {name}",
-            )
 
     def _clear(self, folder: VmFolder, record: VmRecord, vm: Vm | None) -> None:
         """Vagrant's traces and the hypervisor's; the folder itself belongs to the workflows."""

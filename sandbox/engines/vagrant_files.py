@@ -27,6 +27,7 @@ HOST_KEY_WORD: Final = "sandbox-host-key"
 
 _EMULATION_FACTOR: Final = 5
 _BOOT_TIMEOUT_S: Final = 300
+_EXAMPLE_PORT: Final = 20200
 _NOTE: Final = "made-by=sandbox"
 
 # The public halves of the private keys that every Vagrant carries, RSA and ed25519
@@ -285,6 +286,17 @@ def render_login_script() -> str:
         .get_template("vagrant-login.sh.j2")
         .render(login_user=LOGIN_USER, insecure_keys=_INSECURE_KEYS, host_key_word=HOST_KEY_WORD)
     )
+
+
+def example_files(
+    spec: MachineSpec, provider: VmProvider, prefix: str
+) -> tuple[tuple[str, str], ...]:
+    """What a folder for `spec` would hold, as far as that is known before the VM is made."""
+    guests = (SSH, *spec.forwarded_ports)
+    ports = {guest: _EXAMPLE_PORT + at for at, guest in enumerate(guests)}
+    facts = HostFacts(prefix=prefix, console_path=Path("console.log"), pool=prefix)
+    vagrantfile = render_vagrantfile(new_record(spec, provider, prefix, ports), facts)
+    return (("Vagrantfile", vagrantfile), ("login.sh", render_login_script()))
 
 
 def parse_console(text: str) -> tuple[str, ...]:

@@ -210,3 +210,18 @@ def find_box(image: str, provider: VmProvider) -> StoredBox:
 def _version_key(version: str) -> tuple[tuple[int, str], ...]:
     parts = re.split(r"[.+-]", version)
     return tuple((int(part), "") if part.isdigit() else (-1, part) for part in parts)
+
+
+def require_snapshot(known: tuple[Snapshot, ...], machine: str, snapshot: str) -> None:
+    """Refuse to go on without a snapshot of that name.
+
+    Raises:
+        ProviderError: says which there are.
+    """
+    names = [one.name for one in known]
+    if snapshot not in names:
+        raise ProviderError(
+            f"{machine} has no snapshot {snapshot}",
+            details=f"there is {', '.join(names)}" if names else "it has none",
+            hint=f"sandbox snapshot list {machine}",
+        )

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.errors import UsageError
-from sandbox.plan import Plan, resolve
+from sandbox.plan import Plan, resolve, sandbox_name
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.load import load_box
+from sandbox.spec.models import Provider
 from sandbox.state import Instance
 from sandbox.workflows.context import Context, choose_provider
 
@@ -39,9 +40,10 @@ def plan_for(target: str | None, overrides: Overrides, context: Context, *, cwd:
     else:
         path = find_box(target, cwd=cwd)
     loaded = load_box(path)
+    name = sandbox_name(overrides.name, loaded.name)
     return resolve(
         loaded,
-        provider=choose_provider(context, loaded.provider),
+        provider=choose_provider(context, _provider_of(name) or loaded.provider),
         name=overrides.name,
         cpus=overrides.cpus,
         memory_mb=overrides.memory_mb,
@@ -54,6 +56,14 @@ def _existing(target: str | None, overrides: Overrides) -> Instance | None:
         return None
     instance = Instance(target)
     return instance if instance.exists() and instance.read() is not None else None
+
+
+def _provider_of(name: str) -> Provider | None:
+    """Who runs the sandbox of that name already: nobody has to say `--provider` twice."""
+    record = Instance(name).read()
+    if record is None or record.plan.provider == "fake":
+        return None
+    return record.plan.provider
 
 
 def _kept(overrides: Overrides, name: str) -> Overrides:

@@ -1,0 +1,52 @@
+"""From what was typed to a plan, and what the plan would write."""
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.engines.base import Finding
+from sandbox.engines.fake import FakeEngine
+from sandbox.engines.incus_client import IncusPlace
+from sandbox.state import Phase, Record, locked
+from sandbox.workflows.context import Context
+from sandbox.workflows.preview import preview
+from sandbox.workflows.request import Overrides, plan_for
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    bad = FakeEngine(tmp_path, findings=(Finding(ok=False, title="nothing is usable"),))
+    return Context(IncusPlace.from_prefix("test"), make_engine=lambda *_: bad)
+
+
+def plan_of(context: Context, **chosen: str | None) -> str:
+    its = Context(**{**vars(context), **chosen})
+    return plan_for("boxes/r.yml", Overrides(), its, cwd=ROOT).provider
+
+
+def test_a_sandbox_stays_with_its_provider(context: Context) -> None:
+    assert plan_of(context) == "incus"
+    plan = plan_for(
+        "boxes/r.yml", Overrides(), Context(**{**vars(context), "provider": "libvirt"}), cwd=ROOT
+    )
+    with locked("r") as instance:
+        instance.write(Record(plan=plan, phase=Phase.CREATED))
+    assert plan_of(context) == "libvirt"
+    assert plan_of(context, default_provider="virtualbox") == "libvirt"
+    assert plan_of(context, provider="incus") == "incus"
+
+
+@pytest.mark.parametrize("provider", ["virtualbox", "libvirt"])
+def test_a_preview_has_the_vagrantfile(
+    provider: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    real = Context(IncusPlace.from_prefix("test"), provider=provider)
+    plan = plan_for("boxes/shiny.yml", Overrides(), real, cwd=ROOT)
+    files = {str(file.path): file.content for file in preview(plan, real)}
+    assert {"Vagrantfile", "login.sh", "bootstrap.sh", "plan.json"} <= set(files)
+    assert f'machine.vm.provider "{provider}"' in files["Vagrantfile"]
+    assert "3838" in files["Vagrantfile"]
+    assert list(tmp_path.iterdir()) == []
