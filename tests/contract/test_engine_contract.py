@@ -77,13 +77,6 @@ def test_an_absent_machine(lab: Lab) -> None:
         engine.ssh_endpoint("nobody")
 
 
-def test_a_running_machine_can_be_destroyed(lab: Lab) -> None:
-    lab.engine.create(lab.spec("busy"), ignore)
-    lab.engine.start("busy", ignore)
-    lab.engine.destroy("busy")
-    assert not lab.is_there("busy")
-
-
 def test_a_stopped_machine_cannot_be_reached(lab: Lab) -> None:
     lab.engine.create(lab.spec("asleep"), ignore)
     with pytest.raises(ProviderError, match="asleep does not run"):
@@ -114,8 +107,8 @@ def test_two_creates_of_one_name(lab: Lab) -> None:
     with ThreadPoolExecutor(2) as pool:
         for each in [pool.submit(lab.engine.create, spec, ignore) for _ in range(2)]:
             each.result()
-    lab.engine.start("twin", ignore)
     assert list(lab.engine.status()) == ["twin"]
+    assert lab.engine.status()["twin"].power is Power.STOPPED
 
 
 def test_ten_creates_at_once(lab: Lab) -> None:
@@ -141,9 +134,17 @@ def test_a_killed_create_is_mended_by_the_next(lab: Lab, after_s: float) -> None
     spec = lab.spec("killed")
     _kill_in(lab, "create", spec, after_s)
     lab.engine.create(spec, ignore)
+    assert lab.engine.status(["killed"])["killed"].power is Power.STOPPED
+    assert set(spec.labels) <= set(lab.engine.status()["killed"].labels)
+
+
+def test_what_was_mended_starts(lab: Lab) -> None:
+    spec = lab.spec("killed")
+    for after_s in (0.1, 0.3):
+        _kill_in(lab, "create", spec, after_s)
+    lab.engine.create(spec, ignore)
     lab.engine.start("killed", ignore)
     assert lab.engine.status(["killed"])["killed"].power is Power.RUNNING
-    assert set(spec.labels) <= set(lab.engine.status()["killed"].labels)
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.2, 0.5])
@@ -177,7 +178,10 @@ def test_commands_as_root(lab: Lab) -> None:
     with pytest.raises(SandboxError):
         engine.exec_as_root("rooted", ("true",), timeout_s=10)
     lab.engine.start("rooted", ignore)
-    assert engine.exec_as_root("rooted", ("true",), timeout_s=10).returncode == 0
+    assert engine.exec_as_root("rooted", ("true",), timeout_s=60).returncode == 0
+    # It runs: `destroy` stops it first
+    lab.engine.destroy("rooted")
+    assert not lab.is_there("rooted")
 
 
 def _kill_in(lab: Lab, call: str, spec: MachineSpec, after_s: float) -> None:
