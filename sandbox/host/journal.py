@@ -23,6 +23,7 @@ class Kind(StrEnum):
     REPAIR = "repair"
     SOURCE = "source"
     PACKAGES = "packages"
+    DEVICE = "device"
     DAEMON = "daemon"
     GROUP = "group"
     POOL = "pool"

@@ -4,6 +4,7 @@ import getpass
 import grp
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ URI = "qemu:///system"
 GROUP = "libvirt"
 SETUP = "sandbox host setup --provider libvirt"
 POOLS_DIR = Path("/var/lib/libvirt")
+KVM = Path("/dev/kvm")
+KVM_GROUP = "kvm"
 
 _GEMS = "usr/share/rubygems-integration"
 _ASK_S = 20.0
@@ -45,6 +48,8 @@ class LibvirtFacts:
     plugin: bool
     """vagrant-libvirt is installed, as Debian's package or by `vagrant plugin install`."""
     accelerator: Accelerator
+    closed_kvm: str
+    """`GROUP:MODE` of a /dev/kvm that QEMU's user may not open; empty when it may, or has none."""
     missing_tools: tuple[str, ...]
     """Packages that building a base image would need."""
     in_group: bool
@@ -67,10 +72,27 @@ def gather(root: Root | None = None) -> LibvirtFacts:
         vagrant_text=_vagrant_version(),
         plugin=_has_plugin(),
         accelerator=accelerator(),
+        closed_kvm=closed_kvm(),
         missing_tools=missing_tools(),
         in_group=os.geteuid() == 0 or is_member(getpass.getuser()),
         free_disk_gb=free_gb(POOLS_DIR),
     )
+
+
+def closed_kvm() -> str:
+    """`GROUP:MODE` of /dev/kvm where nobody has opened it to the group kvm, as udev does."""
+    try:
+        found = KVM.stat()
+    except FileNotFoundError:
+        return ""
+    try:
+        of_group = found.st_gid == grp.getgrnam(KVM_GROUP).gr_gid
+    except KeyError:
+        of_group = False
+    needed = (stat.S_IRGRP | stat.S_IWGRP) if of_group else (stat.S_IROTH | stat.S_IWOTH)
+    if found.st_mode & needed == needed:
+        return ""
+    return f"{found.st_gid}:{stat.S_IMODE(found.st_mode):o}"
 
 
 def qemu_command() -> str:

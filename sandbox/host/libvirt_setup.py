@@ -16,7 +16,16 @@ from sandbox.host import libvirt_daemon, packages
 from sandbox.host.actions import Action, Command
 from sandbox.host.facts import HostFacts
 from sandbox.host.journal import Journal, Kind, host_dir, host_lock
-from sandbox.host.libvirt import GROUP, POOLS_DIR, LibvirtFacts, gather, is_member, virsh
+from sandbox.host.libvirt import (
+    GROUP,
+    KVM,
+    KVM_GROUP,
+    POOLS_DIR,
+    LibvirtFacts,
+    gather,
+    is_member,
+    virsh,
+)
 from sandbox.host.packages import AptFacts, ask_apt, plan_install
 from sandbox.host.privilege import Root, acquire_root, passwordless_root
 from sandbox.host.setup import Outcome
@@ -103,6 +112,8 @@ def plan_setup(
     if missing:
         _refuse_others(now.host, missing)
         actions += plan_install(missing, missing, apt())
+    if now.libvirt.closed_kvm and not now.host.systemd:
+        actions.append(_open_kvm(now.libvirt.closed_kvm))
     if not now.libvirt.answer:
         actions.append(libvirt_daemon.plan_daemon(now.host, now.libvirt.daemon))
     if now.host.user is not None and not now.member:
@@ -124,6 +135,13 @@ def _refuse_others(host: HostFacts, missing: tuple[str, ...]) -> None:
             details=f"missing, by their Debian names: {', '.join(missing)}",
             hint="install them yourself, then run `sandbox host setup --provider libvirt` again",
         )
+
+
+def _open_kvm(closed: str) -> Action:
+    """What udev does on a host that has one. Until then libvirt looks for KVM all the time."""
+    commands = (("chgrp", KVM_GROUP, str(KVM)), ("chmod", "660", str(KVM)))
+    title = f"open {KVM} to the group {KVM_GROUP}, as udev would (until the next boot)"
+    return Action(Kind.DEVICE, title, tuple(Command(words) for words in commands), (closed,))
 
 
 def _make_pool(place: LibvirtPlace) -> Action:

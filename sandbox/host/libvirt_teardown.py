@@ -11,7 +11,7 @@ from sandbox.events import Listener, Notice, ignore, step
 from sandbox.host import libvirt_daemon, packages
 from sandbox.host.facts import find_command
 from sandbox.host.journal import Journal, Kind, host_lock
-from sandbox.host.libvirt import GROUP, virsh
+from sandbox.host.libvirt import GROUP, KVM, virsh
 from sandbox.host.libvirt_setup import LibvirtPlace, Situation, look
 from sandbox.host.privilege import Root, acquire_root, passwordless_root
 from sandbox.host.setup import Outcome
@@ -58,6 +58,8 @@ def plan_teardown(
     ours = journal.has(Kind.DAEMON) or "libvirt-daemon-system" in installed
     if now.libvirt.answer and ours and not others and not keep.daemon:
         removals.append(Removal(Kind.DAEMON, "stop libvirt"))
+    if closed := journal.names(Kind.DEVICE):
+        removals.append(Removal(Kind.DEVICE, f"close {KVM} again", closed[:1]))
     for user in journal.names(Kind.GROUP):
         removals.append(Removal(Kind.GROUP, f"take {user} out of the group {GROUP}", (user,)))
     if installed and not keep.packages and not others:
@@ -169,6 +171,8 @@ class _Work:
                 case Kind.DAEMON:
                     daemon, systemd = now.libvirt.daemon, now.host.systemd
                     libvirt_daemon.stop(daemon, self.root, systemd=systemd)
+                case Kind.DEVICE:
+                    self._close_kvm(removal.names[0])
                 case Kind.GROUP:
                     self._as_root("gpasswd", "--delete", removal.names[0], GROUP)
                 case Kind.PACKAGES:
@@ -177,6 +181,12 @@ class _Work:
                     raise HostError(f"cannot take back {removal.kind}")
             if not note.text:
                 self.journal.forget(removal.kind)
+
+    def _close_kvm(self, closed: str) -> None:
+        group, _, mode = closed.partition(":")
+        if KVM.exists():
+            self._as_root("chgrp", group, str(KVM))
+            self._as_root("chmod", mode, str(KVM))
 
     def _remove_pool(self) -> None:
         """The pool is a folder of ours alone: base images, and consoles of machines now gone."""

@@ -28,6 +28,7 @@ READY = LibvirtFacts(
     vagrant_text="Vagrant 2.3.4",
     plugin=True,
     accelerator=Accelerator("kvm", "/dev/kvm answers"),
+    closed_kvm="",
     missing_tools=(),
     in_group=True,
     free_disk_gb=100.0,
@@ -92,6 +93,21 @@ def test_the_daemon_with_and_without_systemd() -> None:
     modular = replace(stopped, daemon="virtqemud")
     (cut_up, _) = plan_setup(PLACE, now(modular), unasked)
     assert "virtqemud.socket" in cut_up.commands[0].argv
+
+
+def test_without_udev_kvm_is_opened_and_closed_again(journal: Journal) -> None:
+    closed = replace(READY, closed_kvm="0:600")
+    assert plan_setup(PLACE, now(closed), unasked) == []
+    (action,) = plan_setup(PLACE, now(closed, systemd=False), unasked)
+    assert [one.argv for one in action.commands] == [
+        ("chgrp", "kvm", "/dev/kvm"),
+        ("chmod", "660", "/dev/kvm"),
+    ]
+    journal.intend(action.kind, action.names)
+    removals = plan_teardown(PLACE, now(READY), journal, Keep())
+    assert [(one.kind, one.names) for one in removals if one.kind is Kind.DEVICE] == [
+        (Kind.DEVICE, ("0:600",))
+    ]
 
 
 def test_only_debians_family_is_installed_on() -> None:
