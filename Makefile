@@ -1,18 +1,18 @@
 # `make up` and `make test` do all set-up by themselves; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help up test lint unit contract integration e2e test-libvirt test-virtualbox bench lock schema clean
+.PHONY: help up test lint unit contract integration e2e test-libvirt test-virtualbox bench bench-libvirt lock schema clean
 SHELL := /bin/sh
 bin := .venv/bin
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(bin)/.run ## A running, checked R sandbox from boxes/shiny.yml; sets up this host on the way
 	$(bin)/sandbox host setup --yes
 	$(bin)/sandbox up boxes/shiny.yml
 
 test: lint ## All tests, on real machines; sets up this host for them and takes it back
-	$(bin)/python -m pytest -m "not libvirt and not virtualbox"
+	$(bin)/python -m pytest
 
 lint: $(bin)/.dev ## Style, types, import contracts, playbooks, scripts
 	$(bin)/ruff check .
@@ -34,7 +34,7 @@ integration: $(bin)/.dev ## Real tools, no machines
 e2e: $(bin)/.dev ## Real machines, with R running inside
 	$(bin)/python -m pytest tests/e2e
 
-test-libvirt: $(bin)/.dev ## VMs on real libvirt; after `sandbox host setup --provider libvirt`
+test-libvirt: $(bin)/.dev ## What `make test` does on real libvirt, alone
 	$(bin)/python -m pytest -m libvirt
 
 test-virtualbox: $(bin)/.dev ## The life of a VM on real VirtualBox: any VBoxManage on PATH
@@ -42,6 +42,9 @@ test-virtualbox: $(bin)/.dev ## The life of a VM on real VirtualBox: any VBoxMan
 
 bench: $(bin)/.dev ## Measure against bare apt-get in the same run; not a test
 	$(bin)/python -m bench
+
+bench-libvirt: $(bin)/.dev ## Measure `up` on libvirt against a Vagrantfile written by hand
+	$(bin)/python -m bench.libvirt
 
 schema: $(bin)/.dev ## Write boxes/box.schema.json from the models
 	$(bin)/sandbox schema > boxes/box.schema.json
