@@ -211,3 +211,12 @@ def libvirt_host() -> Iterator[Host]:
         shutil.rmtree(home, ignore_errors=True)
         assert gone.returncode == 0, gone.stdout + gone.stderr
         assert not left, left
+
+
+@pytest.fixture(scope="session")
+def vagrant_tools(request: pytest.FixtureRequest) -> None:
+    """Vagrant, Ruby, and what makes disks: setting up libvirt brings what is missing."""
+    from sandbox.image_tools import missing_tools
+
+    if missing_tools() or not (shutil.which("vagrant") and shutil.which("ruby")):
+        request.getfixturevalue("libvirt_host")

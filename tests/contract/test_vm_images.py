@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.events import ignore
-from sandbox.image_tools import missing_tools, tool_path
+from sandbox.image_tools import tool_path
 from sandbox.images import available_packages
 from sandbox.images.vagrant_box import VagrantBox, box_root, ensure_vagrant_box
 from sandbox.images.vm_recipe import INSECURE_KEY, VM_USER
-from tests.conftest import cannot_run
+from tests.conftest import Host
 from tests.contract.conftest import read_base
 
 pytestmark = pytest.mark.slow
@@ -52,16 +52,13 @@ class BuiltBox:
 
 @pytest.fixture(scope="module", params=["debian-12", "debian-13"])
 def built(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    libvirt_host: Host, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[BuiltBox]:
-    if shutil.which("vagrant") is None:
-        cannot_run("Vagrant is not installed")
-    if missing := missing_tools():
-        cannot_run(f"packages are missing: {', '.join(missing)}")
+    """Built where the tests' VMs find it, too: it is made once."""
     folder = tmp_path_factory.mktemp("vm-image")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VAGRANT_HOME", str(folder / "vagrant"))
-        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        for name in ("VAGRANT_HOME", "XDG_CACHE_HOME"):
+            patch.setenv(name, libvirt_host.env[name])
         box = ensure_vagrant_box(
             read_base(request.param),
             provider="libvirt",

@@ -23,7 +23,6 @@ from sandbox.engines.vagrant_files import (
     render_vagrantfile,
 )
 from sandbox.spec.models import VirtualBoxOptions
-from tests.conftest import cannot_run
 
 FACTS = HostFacts(prefix="sbxtest", console_path=Path("/nowhere/console.log"))
 
@@ -108,10 +107,9 @@ puts JSON.generate(texts($told))
 """
 
 
+@pytest.mark.usefixtures("vagrant_tools")
 @pytest.mark.parametrize("provider", ["virtualbox", "libvirt"])
 def test_hostile_text_stays_text(folder: Path, provider: VmProvider) -> None:
-    if shutil.which("ruby") is None:
-        cannot_run("needs Ruby: apt-get install vagrant")
     sources: list[str] = []
     texts: list[str] = []
 
@@ -141,11 +139,10 @@ def test_hostile_text_stays_text(folder: Path, provider: VmProvider) -> None:
     assert not (folder / "MARK").exists()
 
 
+@pytest.mark.usefixtures("vagrant_tools")
 @pytest.mark.parametrize("provider", ["virtualbox", "libvirt"])
 @pytest.mark.parametrize("text", ["", "'; `touch MARK`; '", "#{`touch MARK`}", "a\nb"])
 def test_ruby_can_read_it(folder: Path, provider: VmProvider, text: str) -> None:
-    if shutil.which("ruby") is None:
-        cannot_run("needs Ruby: apt-get install vagrant")
     path = folder / "Vagrantfile"
     path.write_text(render_vagrantfile(record(provider, text, text), FACTS))
     done = subprocess.run(
@@ -155,10 +152,9 @@ def test_ruby_can_read_it(folder: Path, provider: VmProvider, text: str) -> None
     assert done.stderr == ""
 
 
+@pytest.mark.usefixtures("vagrant_tools")
 @pytest.mark.parametrize("provider", ["virtualbox", "libvirt"])
 def test_vagrant_accepts_it(provider: VmProvider) -> None:
-    if shutil.which("vagrant") is None:
-        cannot_run("Vagrant is not installed: sandbox host setup --provider libvirt")
     if provider == "virtualbox" and shutil.which("VBoxManage") is None:
         # `vagrant validate` loads the provider, which insists on its program
         words = ["vagrant", "validate", "--ignore-provider"]

@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -13,12 +12,11 @@ import pytest
 
 from sandbox.errors import ProviderError
 from sandbox.events import ignore
-from sandbox.image_tools import missing_tools, tool_path
+from sandbox.image_tools import tool_path
 from sandbox.images import disk, vagrant_box
 from sandbox.images.box_files import CONVERT, DISK_NAMES, VmProvider, catalogue
 from sandbox.images.vagrant_box import box_root, ensure_public_box, host_architecture, is_whole
 from sandbox.spec.models import PublicBox
-from tests.conftest import cannot_run
 
 PARTITION = "?offset=1048576"
 
@@ -35,10 +33,9 @@ def debugfs(image: Path, command: str) -> str:
 
 
 @pytest.fixture
-def raw(tmp_path: Path) -> Path:
+def raw(vagrant_tools: None, tmp_path: Path) -> Path:
     """A disk made of a root with a few files that are hard to get right."""
-    if missing := missing_tools():
-        cannot_run(f"packages are missing: {', '.join(missing)}")
+    del vagrant_tools
     root = tmp_path / "rootfs.tar"
     with tarfile.open(root, "w") as archive:
         for name, mode, owner in (("su", 0o4755, 0), ("mine", 0o640, 1234)):
@@ -92,9 +89,8 @@ def test_owners_modes_and_links_survive(raw: Path) -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    if shutil.which("vagrant") is None:
-        cannot_run("Vagrant is not installed")
+def store(vagrant_tools: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    del vagrant_tools
     monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
