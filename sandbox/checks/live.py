@@ -10,6 +10,7 @@ from sandbox.checks.inspection import Inspection
 from sandbox.checks.shiny_page import ShinyPage
 from sandbox.checks.shiny_session import SessionOutcome, try_session
 from sandbox.checks.web import NoAnswer, Page, fetch
+from sandbox.engines.base import EMULATION_FACTOR
 from sandbox.probe.facts import Facts, RView
 
 
@@ -37,6 +38,11 @@ class Seen:
 
 class Machine(Protocol):
     """What live checks may do: talk to the machine's web server, and run commands as root."""
+
+    @property
+    def emulated(self) -> bool:
+        """Whether its processor is QEMU's: right in all it does, and many times slower."""
+        ...
 
     def get(self, path: str, *, timeout_s: float = 30.0) -> Page:
         """GET a path of the machine's Shiny Server.
@@ -73,16 +79,20 @@ _AS_ROOT = 'if [ "$(id -u)" = 0 ]; then sh -c %s; else sudo -n sh -c %s; fi'
 class LiveMachine:
     """The real one, through testinfra's `host` and HTTP."""
 
-    def __init__(self, base_url: str, run: Callable[..., Command]) -> None:
+    def __init__(
+        self, base_url: str, run: Callable[..., Command], *, emulated: bool = False
+    ) -> None:
         self._base_url = base_url.rstrip("/")
         self._run = run
+        self.emulated = emulated
 
     def get(self, path: str, *, timeout_s: float = 30.0) -> Page:
         """GET a path of the machine's Shiny Server."""
-        return fetch(self._base_url + path, timeout_s=timeout_s)
+        return fetch(self._base_url + path, timeout_s=patient(self, timeout_s))
 
     def session(self, path: str, page: ShinyPage, *, timeout_s: float = 30.0) -> SessionOutcome:
         """Try a Shiny session of the app at `path`."""
+        timeout_s = patient(self, timeout_s)
         return try_session(self._base_url + path, page, timeout_s=timeout_s)
 
     def sudo(self, script: str) -> str:
@@ -100,15 +110,27 @@ class LiveMachine:
         return done.stdout
 
 
+def is_emulated(facts: Facts) -> bool:
+    """Whether the machine's processor is QEMU's own emulation (systemd-detect-virt calls it so)."""
+    return facts.os.virtualization == "qemu"
+
+
+def patient(machine: Machine, timeout_s: float) -> float:
+    """How long to wait for what should take `timeout_s` at most."""
+    return timeout_s * EMULATION_FACTOR if machine.emulated else timeout_s
+
+
 def wait_for_page(
     machine: Machine, path: str, accept: Callable[[Page], bool], *, timeout_s: float
 ) -> tuple[bool, str]:
     """Ask for `path` until an answer is accepted; False with the last answer at the deadline."""
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + patient(machine, timeout_s)
     last = "no answer"
     while time.monotonic() < deadline:
         try:
-            page = machine.get(path, timeout_s=max(0.5, deadline - time.monotonic()))
+            page = machine.get(
+                path, timeout_s=min(timeout_s, max(0.5, deadline - time.monotonic()))
+            )
         except NoAnswer as error:
             last = str(error)
         else:

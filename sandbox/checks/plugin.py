@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.checks import inspection
 from sandbox.checks.check import Check, Verify, require
-from sandbox.checks.live import LiveMachine, Machine, Seen
+from sandbox.checks.live import LiveMachine, Machine, Seen, is_emulated
 from sandbox.checks.recorder import Recorder, note_actual
 from sandbox.checks.request import CheckRequest, ResultFolder
 from sandbox.plan import Plan
@@ -57,9 +57,9 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def machine(host: Any, url: str) -> Machine:  # noqa: ANN401  (testinfra has no types)
+def machine(host: Any, url: str, facts: Facts) -> Machine:  # noqa: ANN401  (testinfra has no types)
     """The live machine, as the suite's own checks use it."""
-    return LiveMachine(url, host.run)
+    return LiveMachine(url, host.run, emulated=is_emulated(facts))
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox.checks.live import is_emulated
 from sandbox.checks.recorder import NO_RESULT
 from sandbox.checks.request import CheckRequest, ResultFolder
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
 from sandbox.checks.safe import fingerprint
+from sandbox.engines.base import EMULATION_FACTOR
 from sandbox.errors import CommandError, SandboxError
 from sandbox.events import Listener, StepOutput
 from sandbox.plan import Plan
@@ -63,7 +65,7 @@ def run_checks(  # noqa: PLR0917  (a workflow hands on what it holds, in this or
         goals=tuple(goals) or tuple(Goal),
         quick=quick,
     )
-    limit_s = timeout_s if timeout_s is not None else 120.0 + 60.0 * len(plan.apps)
+    limit_s = timeout_s if timeout_s is not None else _limit_s(plan, facts)
     log = folder / "logs" / "check.log"
     with tempfile.TemporaryDirectory(prefix="sandbox-check-") as place:
         results = ResultFolder(Path(place))
@@ -85,6 +87,11 @@ def run_checks(  # noqa: PLR0917  (a workflow hands on what it holds, in this or
         elapsed_s=round(elapsed_s, 3),
         results=found + missing,
     )
+
+
+def _limit_s(plan: Plan, facts: Facts) -> float:
+    limit_s = 120.0 + 60.0 * len(plan.apps)
+    return limit_s * EMULATION_FACTOR if is_emulated(facts) else limit_s
 
 
 def _own_key(folder: Path) -> str:

@@ -72,6 +72,10 @@ class MachineSpec:
     """What the box says for this provider alone."""
 
 
+EMULATION_FACTOR = 10.0
+"""How much more time an emulated machine is given."""
+
+
 @dataclass(frozen=True)
 class MachineStatus:
     """One machine as its provider sees it."""
@@ -85,6 +89,12 @@ class MachineStatus:
     labels: tuple[tuple[str, str], ...] = ()
     forwarded: tuple[tuple[int, int], ...] = ()
     """The machine's port and the port on 127.0.0.1 that leads to it, for each that is forwarded."""
+    emulated: bool = False
+    """Whether its processor is emulated: right in all it does, and many times slower."""
+
+    def patient(self, timeout_s: float) -> float:
+        """How long to wait here for what takes at most `timeout_s` on a real processor."""
+        return timeout_s * EMULATION_FACTOR if self.emulated else timeout_s
 
     def forwarded_to(self, port: int) -> int | None:
         """The port on 127.0.0.1 that leads to the machine's `port`; None when there is none."""

@@ -328,6 +328,7 @@ class VagrantEngine:
             detail=vm.detail,
             labels=tuple(sorted(labels)),
             forwarded=record.forwarded if record is not None and running else (),
+            emulated=record is not None and self.hypervisor.emulates(record),
         )
 
     def _mend(self, vm: Vm, name: str, listener: Listener) -> Vm:

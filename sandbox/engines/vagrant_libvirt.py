@@ -6,7 +6,7 @@ import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from sandbox.engines.accelerator import FIX as KVM_FIX
 from sandbox.engines.accelerator import accelerator
@@ -89,7 +89,7 @@ class Libvirt:
     def host_facts(self, record: VmRecord, folder: VmFolder) -> HostFacts:
         """What the Vagrantfile says about this host."""
         del folder
-        driver = record.libvirt.driver or accelerator().kind
+        driver = _driver(record)
         return HostFacts(
             prefix=self.prefix,
             console_path=self._console_path(record),
@@ -98,6 +98,10 @@ class Libvirt:
             pool=self.pool,
             slow=driver == "qemu",
         )
+
+    def emulates(self, record: VmRecord) -> bool:
+        """Whether QEMU itself is the processor."""
+        return _driver(record) == "qemu"
 
     def prepare(self, record: VmRecord, folder: VmFolder, listener: Listener) -> None:
         """Put the base image into the pool, whole; then the VM's own disk, and the VM."""
@@ -295,6 +299,10 @@ def base_volume_name(box: StoredBox, image: Path) -> str:
         version = f"0_{int(image.stat().st_mtime)}"
     name = box.name.replace("/", "-VAGRANTSLASH-")
     return f"{name}{_BASE_MARK}{version}_{image.stem}.img"
+
+
+def _driver(record: VmRecord) -> Literal["kvm", "qemu"]:
+    return record.libvirt.driver or accelerator().kind
 
 
 def _kvm_finding() -> Finding:

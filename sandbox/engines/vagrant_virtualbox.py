@@ -84,6 +84,11 @@ class VirtualBox:
         del record
         return HostFacts(prefix=self.prefix, console_path=folder.path / "console.log")
 
+    def emulates(self, record: VmRecord) -> bool:
+        """VirtualBox does not say when it has to do without the processor's virtualisation."""
+        del record
+        return False
+
     def prepare(self, record: VmRecord, folder: VmFolder, listener: Listener) -> None:
         """Import the base image once as a master, and clone the VM from it."""
         box = find_box(record.image, self.provider)

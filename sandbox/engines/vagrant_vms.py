@@ -98,6 +98,10 @@ class Hypervisor(Protocol):
         """Take it back to that state, running if it runs now."""
         ...
 
+    def emulates(self, record: VmRecord) -> bool:
+        """Whether the VM's processor is emulated."""
+        ...
+
     def snapshots(self, vm: Vm) -> tuple[Snapshot, ...]:
         """Its snapshots, the oldest first."""
         ...

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sandbox.checks.results import CheckReport, Goal
 from sandbox.checks.runner import run_checks
-from sandbox.engines.base import Engine, Power
+from sandbox.engines.base import Engine, MachineStatus, Power
 from sandbox.errors import UsageError
 from sandbox.events import step
 from sandbox.probe.collect import probe
@@ -13,6 +13,8 @@ from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, Record, locked
 from sandbox.workflows.context import Context, status_of
 from sandbox.workflows.reach import app_urls, connect, page_status, shiny_base_url
+
+PROBE_TIMEOUT_S = 60.0
 
 
 def check(
@@ -44,13 +46,14 @@ def verify(
     target = connect(instance, engine)
     # Environment, locale and limits are those of the moment a connection began: begin a new one
     disconnect(target)
-    with shiny_base_url(plan, status_of(engine, name), target) as base_url:
+    status = status_of(engine, name)
+    with shiny_base_url(plan, status, target) as base_url:
         for app in app_urls(plan, base_url):
             # Starts the app's worker, so that the probe sees the inside of a real one; what the
             # page answers is judged by the checks
-            page_status(app.url, timeout_s=30)
+            page_status(app.url, timeout_s=status.patient(30))
         with step(context.listener, name, "probe") as note:
-            facts = _probe(target, record)
+            facts = _probe(target, record, status)
             note.text = f"{len(facts.not_seen)} not seen" if facts.not_seen else ""
         instance.write_text("facts.json", facts.model_dump_json(indent=1))
         with step(context.listener, name, "checks") as note:
@@ -98,9 +101,9 @@ def probe_sandbox(name: str, *, context: Context) -> Facts:
     record = instance.require()
     engine = context.engine(record.plan.provider)
     require_running(engine, name)
-    return _probe(connect(instance, engine), record)
+    return _probe(connect(instance, engine), record, status_of(engine, name))
 
 
-def _probe(target: SshTarget, record: Record) -> Facts:
+def _probe(target: SshTarget, record: Record, status: MachineStatus) -> Facts:
     packages = record.plan.r.packages.names if record.plan.r is not None else ()
-    return probe(target, load_packages=packages)
+    return probe(target, load_packages=packages, timeout_s=status.patient(PROBE_TIMEOUT_S))

@@ -7,7 +7,14 @@ from sandbox.events import step
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, Phase, locked
 from sandbox.workflows.context import DRIVEN, Context, status_of
-from sandbox.workflows.reach import AppUrl, app_urls, connect, shiny_base_url, wait_for_apps
+from sandbox.workflows.reach import (
+    READY_TIMEOUT_S,
+    AppUrl,
+    app_urls,
+    connect,
+    shiny_base_url,
+    wait_for_apps,
+)
 
 STOP_TIMEOUT_S = 60.0
 
@@ -33,11 +40,12 @@ def start(name: str, *, context: Context) -> tuple[AppUrl, ...]:
                 engine.start(name, context.listener)
             instance.write(record.advanced("started"))
         target = connect(instance, engine)
-        with shiny_base_url(record.plan, status_of(engine, name), target) as base_url:
+        status = status_of(engine, name)
+        with shiny_base_url(record.plan, status, target) as base_url:
             urls = app_urls(record.plan, base_url)
             if urls:
                 with step(context.listener, name, "first page"):
-                    wait_for_apps(urls)
+                    wait_for_apps(urls, timeout_s=status.patient(READY_TIMEOUT_S))
         return urls
 
 

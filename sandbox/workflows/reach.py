@@ -17,6 +17,8 @@ from sandbox.ssh import SshTarget, forwarded, write_config
 from sandbox.state import Instance
 
 READY_TIMEOUT_S = 60.0
+SSH_TIMEOUT_S = 30.0
+_LOGIN_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def root_inside(engine: RootExec, name: str) -> RootShell:
     return shell
 
 
-def wait_for_ssh(target: SshTarget, *, timeout_s: float = 30.0) -> None:
+def wait_for_ssh(target: SshTarget, *, timeout_s: float = SSH_TIMEOUT_S) -> None:
     """Return once a login works.
 
     Raises:
@@ -69,7 +71,7 @@ def wait_for_ssh(target: SshTarget, *, timeout_s: float = 30.0) -> None:
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            target.run(("true",), timeout_s=15)
+            target.run(("true",), timeout_s=max(_LOGIN_S, timeout_s / 2))
         except CommandError as error:
             if time.monotonic() > deadline:
                 raise ProviderError(

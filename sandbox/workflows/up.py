@@ -18,6 +18,8 @@ from sandbox.workflows.base import prepare_base
 from sandbox.workflows.check import verify
 from sandbox.workflows.context import Context, require_usable, status_of
 from sandbox.workflows.reach import (
+    READY_TIMEOUT_S,
+    SSH_TIMEOUT_S,
     AppUrl,
     app_urls,
     connect,
@@ -206,7 +208,7 @@ def _provisioned(
             bootstrap(plan, root_inside(engine, name), instance.folder, listener)
     target = connect(instance, engine)
     with step(listener, name, "ssh"):
-        wait_for_ssh(target)
+        wait_for_ssh(target, timeout_s=status_of(engine, name).patient(SSH_TIMEOUT_S))
     if stale:
         if not isinstance(engine, RootExec):
             bootstrap(plan, root_over_ssh(target), instance.folder, listener)
@@ -218,11 +220,12 @@ def _provisioned(
             "provisioned", phase=Phase.PROVISIONED, recipe_key=wanted, note=note
         )
         instance.write(record)
-    with shiny_base_url(plan, status_of(engine, name), target) as base_url:
+    status = status_of(engine, name)
+    with shiny_base_url(plan, status, target) as base_url:
         urls = app_urls(plan, base_url)
         if urls:
             with step(listener, name, "first page"):
-                wait_for_apps(urls)
+                wait_for_apps(urls, timeout_s=status.patient(READY_TIMEOUT_S))
     if stale:
         keep_provisioned(name, engine, listener)
     return record

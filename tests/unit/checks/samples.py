@@ -296,6 +296,7 @@ class FakeMachine:
     output: list[str] = dataclasses.field(default_factory=list)
     """Of the scripts that run as root, in turn; then there is no more ssh."""
     asked: list[str] = dataclasses.field(default_factory=list)
+    emulated: bool = False
 
     def get(self, path: str, *, timeout_s: float = 30.0) -> Page:
         self.asked.append(path)

@@ -138,6 +138,16 @@ def test_a_slow_page_fails() -> None:
     assert (look.ok, look.actual) == (False, "1.50 s (median of 3)")
 
 
+def test_an_emulated_processor_is_no_stopwatch() -> None:
+    warm = check("snappy.warm-page.faithful")
+    assert warm.look(FakeMachine([page(elapsed_s=0.5)], emulated=True)).ok
+    with pytest.raises(NothingToLookAt, match=r"1\.50 s .* emulates"):
+        warm.look(FakeMachine([page(elapsed_s=1.5)], emulated=True))
+    machine = FakeMachine([page(), page(elapsed_s=7)], output=["ended: 12"], emulated=True)
+    with pytest.raises(NothingToLookAt, match=r"7\.00 s, .* emulates"):
+        check("snappy.first-page.faithful").look(machine)
+
+
 def test_the_first_page_is_timed_after_its_worker_ended() -> None:
     machine = FakeMachine([page(), page(elapsed_s=7)], output=["ended: 12 13 "])
     look = check("snappy.first-page.faithful").look(machine)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.base import Finding
+from sandbox.engines.base import Finding, MachineStatus, Power
 from sandbox.engines.fake import FakeEngine
 from sandbox.engines.incus_client import IncusPlace
 from sandbox.state import Phase, Record, locked
@@ -50,3 +50,8 @@ def test_a_preview_has_the_vagrantfile(
     assert f'machine.vm.provider "{provider}"' in files["Vagrantfile"]
     assert "3838" in files["Vagrantfile"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_emulated_machine_is_given_time() -> None:
+    assert MachineStatus("a", Power.RUNNING).patient(30) == 30
+    assert MachineStatus("a", Power.RUNNING, emulated=True).patient(30) == 300
