@@ -46,12 +46,12 @@ class Bench:
             "sandbox.workflows.up.provision": self._provision,
             "sandbox.workflows.up.disconnect": lambda _: None,
             "sandbox.workflows.up.connect": self._connect,
-            "sandbox.workflows.up.wait_for_ssh": lambda _: None,
-            "sandbox.workflows.up.wait_for_apps": lambda _: None,
+            "sandbox.workflows.up.wait_for_ssh": lambda *_, **__: None,
+            "sandbox.workflows.up.wait_for_apps": lambda *_, **__: None,
             "sandbox.workflows.up.page_status": lambda *_, **__: self.page,
             "sandbox.workflows.up.verify": self._verify,
             "sandbox.workflows.power.connect": self._connect,
-            "sandbox.workflows.power.wait_for_apps": lambda _: None,
+            "sandbox.workflows.power.wait_for_apps": lambda *_, **__: None,
             "sandbox.workflows.power.disconnect": lambda _: None,
         }
         for name, value in replaced.items():
