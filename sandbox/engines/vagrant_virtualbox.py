@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from sandbox.engines import virtualbox_look
 from sandbox.engines.base import Finding, Power, Snapshot
 from sandbox.engines.vagrant_files import HostFacts, VmFolder, VmRecord
 from sandbox.engines.vagrant_vms import StoredBox, Vm, find_box, host_lock
@@ -47,21 +48,8 @@ class VirtualBox:
         self.prefix = prefix
 
     def findings(self) -> tuple[Finding, ...]:
-        """Whether VirtualBox answers."""
-        title = "VirtualBox answers"
-        fix = "install VirtualBox; sandbox doctor says which version"
-        if shutil.which("VBoxManage") is None:
-            return (Finding(ok=False, title=title, detail="no command `VBoxManage`", fix=fix),)
-        try:
-            said = self._manage("--version").stdout.strip()
-        except SandboxError as error:
-            return (Finding(ok=False, title=title, detail=error.details, fix="VBoxManage -v"),)
-        lines = said.splitlines() or ["it says nothing"]
-        if len(lines) > 1:
-            # Its kernel module is missing, and it says so before the version
-            text = " ".join(line.strip() for line in lines[:-1] if line.strip())
-            return (Finding(ok=False, warning=True, title=title, detail=text, fix="VBoxManage -v"),)
-        return (Finding(ok=True, title=title, detail=lines[-1]),)
+        """Whether VirtualBox is there, and what makes it doubtful that it works."""
+        return virtualbox_look.findings(virtualbox_look.gather())
 
     def vms(self) -> dict[str, Vm]:
         """All VMs whose name begins with our prefix, in one call."""
