@@ -85,7 +85,6 @@ class VirtualBox:
             name = ("--name", record.vm_name, "--uuid", record.uuid)
             self._manage(*words, *name, timeout_s=_COPY_S)
             self._manage("setextradata", record.uuid, NOTE_KEY, record.owner_note)
-        self._grow_disk(record, listener)
         path = folder.id_path(record)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(record.uuid)
@@ -184,8 +183,12 @@ class VirtualBox:
                 return None
             raise
 
+    def master_name(self, box: StoredBox, disk_gb: int) -> str:
+        """Of the VM that those with that base image and that size of disk are cloned from."""
+        return f"{self._masters}{box.key}-{disk_gb}"
+
     def _ensure_master(self, box: StoredBox, record: VmRecord, listener: Listener) -> str:
-        name = f"{self._masters}{box.key}"
+        name = self.master_name(box, record.disk_gb)
         info = self._info(name)
         if info is not None:
             if f'SnapshotName="{BASE_SNAPSHOT}"' in info:
@@ -195,26 +198,37 @@ class VirtualBox:
         self._clear_leftovers(name)
         listener(StepOutput(record.name, f"importing {box.name} into VirtualBox"))
         ovf = box.folder / "box.ovf"
-        self._manage("import", str(ovf), "--vsys", "0", "--vmname", name, timeout_s=_COPY_S)
+        # As VDI: a VMDK, which base images come with, cannot be resized
+        how = ("--vsys", "0", "--vmname", name, "--options", "importtovdi")
+        self._manage("import", str(ovf), *how, timeout_s=_COPY_S)
+        self._size_disk(name, record, listener)
         self._manage("snapshot", name, "take", BASE_SNAPSHOT, timeout_s=_COPY_S)
         return name
 
-    def _grow_disk(self, record: VmRecord, listener: Listener) -> None:
-        info = self._info(record.uuid) or ""
-        found = re.search(r'^"[^"]+-ImageUUID-0-0"="([0-9a-f-]{36})"$', info, re.MULTILINE)
+    def _size_disk(self, master: str, record: VmRecord, listener: Listener) -> None:
+        """Grow the master's disk, before anything hangs on it: its clones are as large.
+
+        The machine's own start grows its file system. A disk takes the space of what is in it.
+        """
+        found = re.search(
+            r'^"[^"]+-ImageUUID-\d+-\d+"="([0-9a-f-]{36})"$', self._info(master) or "", re.MULTILINE
+        )
         if found is None:
             listener(Notice(record.name, "VirtualBox names no disk: its size is not changed"))
             return
         said = self._manage("showmediuminfo", "disk", found[1]).stdout
-        now_mb = re.search(r"^Capacity:\s+(\d+) MBytes", said, re.MULTILINE)
-        wanted_mb = record.disk_gb * 1024
-        if now_mb is None or int(now_mb[1]) >= wanted_mb:
+        capacity = re.search(r"^Capacity:\s+(\d+) MBytes", said, re.MULTILINE)
+        now_mb, wanted_mb = int(capacity[1]) if capacity else 0, record.disk_gb * 1024
+        if now_mb > wanted_mb:
+            text = f"the disk is {now_mb} MB, not {wanted_mb}: its base image is not smaller"
+            listener(Notice(record.name, text))
+        if now_mb >= wanted_mb:
             return
         try:
             self._manage("modifymedium", "disk", found[1], "--resize", str(wanted_mb))
         except ProviderError as error:
-            last = error.details.strip().splitlines()[-1:]
-            text = f"the disk stays at {now_mb[1]} MB: VirtualBox cannot grow it: {''.join(last)}"
+            last = "".join(error.details.strip().splitlines()[-1:])
+            text = f"the disk stays at {now_mb} MB: VirtualBox cannot grow it: {last}"
             listener(Notice(record.name, text))
 
     def _unregister(self, vm: str) -> None:

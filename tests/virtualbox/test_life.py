@@ -40,6 +40,13 @@ def test_a_life(lab: VirtualBoxLab) -> None:
     assert sh("hostname; id -u; pwd") == "life\n0\n/root"
     insecure = sh("cat /home/*/.ssh/authorized_keys | grep -c 6NF8iallvQVp22WDkTkyrtvp || true")
     assert insecure == "0"
+    # As large as was asked for, and the room beyond the base image's end is really there
+    assert int(sh("cat /sys/block/sda/size")) * 512 == spec.disk_gb * 1024**3
+    sh("head -c 1M /dev/urandom >/run/noise")
+    sh("dd if=/run/noise of=/dev/sda bs=1M seek=3000 conv=notrunc,fsync status=none")
+    sh("echo 1 >/proc/sys/vm/drop_caches")
+    read = "dd if=/dev/sda bs=1M skip=3000 count=1 status=none"
+    assert sh(f"{read} | cmp - /run/noise && echo same") == "same"
 
     sh("echo before > /root/kept; sync")
     timed("save", lambda: engine.save_snapshot("life", "one", ignore))
