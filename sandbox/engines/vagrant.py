@@ -251,9 +251,10 @@ class VagrantEngine:
         Raises:
             ProviderError: it does not run, or (with `check`) the command failed or took too long.
         """
-        endpoint = self.ssh_endpoint(name)
+        endpoint, folder = self.ssh_endpoint(name), self._folder(name)
+        record = folder.read()
         return run_as_root(
-            self._folder(name).path,
+            folder.path,
             endpoint,
             argv,
             timeout_s=timeout_s,
@@ -261,6 +262,7 @@ class VagrantEngine:
             log=log,
             on_line=on_line,
             check=check,
+            connect_timeout_s=record.ssh_timeout_s if record is not None else 0,
         )
 
     def snapshots(self, name: str) -> tuple[Snapshot, ...]:
