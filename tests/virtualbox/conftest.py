@@ -6,7 +6,9 @@ The base image is the Vagrant box that SANDBOX_TEST_VIRTUALBOX_BOX names, else o
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,8 +60,24 @@ class VirtualBoxLab:
             "from pathlib import Path\n"
             "from sandbox.engines.vagrant import VagrantEngine\n"
             "from sandbox.engines.vagrant_virtualbox import VirtualBox\n"
+            "from pathlib import PosixPath\n"
+            "from sandbox.engines.base import MachineSpec\n"
+            "from sandbox.spec.models import VirtualBoxOptions\n"
+            "from sandbox.events import ignore\n"
             f"engine = VagrantEngine(VirtualBox({self.prefix!r}), Path({str(self.instances)!r}))\n"
         )
+
+    def kill_after(self, call: str, after_s: float) -> None:
+        """Do `call`, which may use `engine`, in a process that gets kill -9 after so long."""
+        code = f"{self.source}print('go', flush=True)\n{call}\n"
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        with process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"go\n"
+            time.sleep(after_s)
+            process.kill()
 
     @property
     def machine_folder(self) -> Path:

@@ -3,10 +3,9 @@
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -92,6 +91,28 @@ def test_a_stale_vagrant_folder(lab: VirtualBoxLab) -> None:
     shutil.rmtree(spec.instance_dir / ".vagrant")
     lab.engine.destroy("stale")
     assert lab.traces() == []
+
+
+def test_a_vagrant_folder_that_points_to_somebody_elses_vm(lab: VirtualBoxLab) -> None:
+    said = manage("createvm", "--name", f"other-{lab.prefix}", "--register")
+    theirs = re.search(r"UUID: ([0-9a-f-]{36})", said)
+    assert theirs is not None, said
+    try:
+        spec = lab.spec("astray")
+        place = spec.instance_dir / ".vagrant" / "machines" / "astray" / "virtualbox"
+        place.mkdir(parents=True)
+        (place / "id").write_text(theirs[1])
+        lab.engine.create(spec, ignore)
+        (place / "id").write_text(theirs[1])
+        folder = VmFolder(spec.instance_dir)
+        record = folder.read()
+        assert record is not None
+        folder.write_vagrantfile(record, lab.engine.hypervisor.host_facts(record, folder))
+        lab.engine.destroy("astray")
+        assert lab.traces() == []
+        assert theirs[1] in manage("list", "vms")
+    finally:
+        manage("unregistervm", theirs[1], "--delete")
 
 
 def test_a_half_imported_base(lab: VirtualBoxLab) -> None:
@@ -182,23 +203,7 @@ def test_a_machine_that_another_vagrant_has_locked(lab: VirtualBoxLab) -> None:
 def test_killed_twice_the_third_works(lab: VirtualBoxLab, after_s: float) -> None:
     spec = lab.spec("killed")
     for _ in range(2):
-        code = (
-            "from pathlib import PosixPath\n"
-            "from sandbox.engines.base import MachineSpec\n"
-            "from sandbox.spec.models import VirtualBoxOptions\n"
-            "from sandbox.events import ignore\n"
-            f"{lab.source}spec = {spec!r}\n"
-            "print('go', flush=True)\n"
-            "engine.create(spec, ignore)\n"
-        )
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        with process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"go\n"
-            time.sleep(after_s)
-            process.kill()
+        lab.kill_after(f"engine.create({spec!r}, ignore)", after_s)
     lab.engine.create(spec, ignore)
     assert is_whole(lab, "killed")
     lab.engine.destroy("killed")

@@ -85,3 +85,16 @@ def test_a_life(lab: VirtualBoxLab) -> None:
     assert engine.status()["life"].power is Power.STOPPED
     timed("destroy", lambda: engine.destroy("life"))
     assert lab.traces() == []
+
+
+def test_killed_twice_while_it_starts(lab: VirtualBoxLab) -> None:
+    """Once while Vagrant sets the VM up, once while the VM boots under Vagrant's eyes."""
+    engine, spec = lab.engine, lab.spec("cut")
+    engine.create(spec, ignore)
+    for after_s in (3.0, 45.0):
+        lab.kill_after("engine.start('cut', ignore)", after_s)
+    timed("the third start", lambda: engine.start("cut", ignore))
+    done = engine.exec_as_root("cut", ("hostname",), timeout_s=600)
+    assert done.stdout == "cut\n"
+    engine.destroy("cut")
+    assert lab.traces() == []
