@@ -226,14 +226,15 @@ class VagrantEngine:
         self.hypervisor.restore_snapshot(vm, snapshot)
         if vm.power is not Power.RUNNING:
             return
-        slow = self.hypervisor.host_facts(record, folder).slow
-        if not wait_for_sshd(record, folder, timeout_s=boot_timeout_s(record, slow=slow)):
+        patience_s = boot_timeout_s(record, slow=self.hypervisor.host_facts(record, folder).slow)
+        if not wait_for_sshd(record, folder, timeout_s=patience_s):
             raise ProviderError(
                 f"{name} does not answer by ssh after going back to {snapshot}",
                 hint=f"sandbox stop {name}; sandbox start {name}",
             )
         # A machine that goes on from its memory still has the time of back then
-        set_clock(folder.path, self.ssh_endpoint(name), name, listener)
+        endpoint = self.ssh_endpoint(name)
+        set_clock(folder.path, endpoint, name, listener, timeout_s=patience_s)
 
     def exec_as_root(
         self,
@@ -355,10 +356,10 @@ class VagrantEngine:
         folder.write_vagrantfile(record, facts)
         self._point_vagrant(folder, record)
         cli = self._cli(folder, record, listener)
-        timeout_s = _IMPORT_S + boot_timeout_s(record, slow=facts.slow)
+        patience_s = boot_timeout_s(record, slow=facts.slow)
         for tries_left in reversed(range(_TRIES)):
             try:
-                cli.bring_up(timeout_s=timeout_s)
+                cli.bring_up(timeout_s=_IMPORT_S + patience_s)
             except ProviderError as error:
                 # A Vagrant of a killed command may take a moment to end; a busy host drops an ssh
                 if not tries_left or _PASSING.search(error.details) is None:
@@ -370,7 +371,8 @@ class VagrantEngine:
         if not record.settled:
             # From now on our own account is the way in; the one that everybody knows goes
             folder.write_vagrantfile(record, facts)
-            retire_boxs_account(folder.path, self.ssh_endpoint(record.name))
+            endpoint = self.ssh_endpoint(record.name)
+            retire_boxs_account(folder.path, endpoint, timeout_s=patience_s)
             folder.write(record.model_copy(update={"settled": True}))
 
     def _point_vagrant(self, folder: VmFolder, record: VmRecord) -> None:

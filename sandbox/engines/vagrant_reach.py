@@ -18,7 +18,6 @@ from sandbox.errors import CommandError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice
 from sandbox.run import Completed, run
 
-_CLOCK_S: Final = 120.0
 _RETIRE: Final = """
 getent passwd vagrant >/dev/null || exit 0
 rm -f /etc/sudoers.d/vagrant
@@ -138,19 +137,23 @@ def never_began(returncode: int | None, stderr: str) -> bool:
     return returncode == _SSH_FAILED and _TURNED_AWAY.search(stderr) is not None
 
 
-def retire_boxs_account(folder: Path, endpoint: SshEndpoint) -> None:
+def retire_boxs_account(folder: Path, endpoint: SshEndpoint, *, timeout_s: float) -> None:
     """Remove the account `vagrant` that base images come with: no box has planned it.
+
+    One login may take `timeout_s`: a machine that is slow to boot is slow to let anybody in.
 
     Raises:
         ProviderError: it is still there.
     """
-    run_as_root(folder, endpoint, ("sh", "-c", _RETIRE), timeout_s=_CLOCK_S)
+    run_as_root(folder, endpoint, ("sh", "-c", _RETIRE), timeout_s=timeout_s)
 
 
-def set_clock(folder: Path, endpoint: SshEndpoint, name: str, listener: Listener) -> None:
+def set_clock(
+    folder: Path, endpoint: SshEndpoint, name: str, listener: Listener, *, timeout_s: float
+) -> None:
     """Give the machine this host's time; a warning when it cannot be set."""
     now = datetime.now(UTC).strftime("--set=@%s")
     try:
-        run_as_root(folder, endpoint, ("date", "--utc", now), timeout_s=_CLOCK_S)
+        run_as_root(folder, endpoint, ("date", "--utc", now), timeout_s=timeout_s)
     except ProviderError as error:
         listener(Notice(name, f"the machine's clock could not be set: {error.details}"))
