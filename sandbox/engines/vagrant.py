@@ -144,8 +144,8 @@ class VagrantEngine:
             # What did not work gently is done by force below
             with suppress(ProviderError):
                 self._point_vagrant(folder, record)
-                cli = self._cli(folder, record, ignore)
-                cli.shut_down(timeout_s=min(timeout_s, HALT_TIMEOUT_S) + 30)
+                limit_s = min(timeout_s, HALT_TIMEOUT_S) + 30
+                self._cli(folder, record, ignore).shut_down(timeout_s=limit_s)
         vm = self._vm(name) or vm
         if vm.power is not Power.STOPPED:
             self.hypervisor.power_off(vm)
@@ -233,8 +233,7 @@ class VagrantEngine:
                 hint=f"sandbox stop {name}; sandbox start {name}",
             )
         # A machine that goes on from its memory still has the time of back then
-        endpoint = self.ssh_endpoint(name)
-        set_clock(folder.path, endpoint, name, listener, timeout_s=patience_s)
+        set_clock(folder.path, self.ssh_endpoint(name), name, listener, patience_s)
 
     def exec_as_root(
         self,
@@ -252,18 +251,17 @@ class VagrantEngine:
         Raises:
             ProviderError: it does not run, or (with `check`) the command failed or took too long.
         """
-        endpoint, folder = self.ssh_endpoint(name), self._folder(name)
-        record = folder.read()
+        folder, record, _ = self._ours(name)
         return run_as_root(
             folder.path,
-            endpoint,
+            self.ssh_endpoint(name),
             argv,
             timeout_s=timeout_s,
             stdin=stdin,
             log=log,
             on_line=on_line,
             check=check,
-            connect_timeout_s=record.ssh_timeout_s if record is not None else 0,
+            connect_timeout_s=record.ssh_timeout_s,
         )
 
     def snapshots(self, name: str) -> tuple[Snapshot, ...]:
@@ -371,8 +369,8 @@ class VagrantEngine:
         if not record.settled:
             # From now on our own account is the way in; the one that everybody knows goes
             folder.write_vagrantfile(record, facts)
-            endpoint = self.ssh_endpoint(record.name)
-            retire_boxs_account(folder.path, endpoint, timeout_s=patience_s)
+            way_in = self.ssh_endpoint(record.name)
+            retire_boxs_account(folder.path, way_in, timeout_s=patience_s)
             folder.write(record.model_copy(update={"settled": True}))
 
     def _point_vagrant(self, folder: VmFolder, record: VmRecord) -> None:

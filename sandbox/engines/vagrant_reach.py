@@ -149,7 +149,7 @@ def retire_boxs_account(folder: Path, endpoint: SshEndpoint, *, timeout_s: float
 
 
 def set_clock(
-    folder: Path, endpoint: SshEndpoint, name: str, listener: Listener, *, timeout_s: float
+    folder: Path, endpoint: SshEndpoint, name: str, listener: Listener, timeout_s: float
 ) -> None:
     """Give the machine this host's time; a warning when it cannot be set."""
     now = datetime.now(UTC).strftime("--set=@%s")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import pytest
 from sandbox.engines.base import MachineSpec
 from sandbox.engines.vagrant import VagrantEngine
 from sandbox.engines.vagrant_virtualbox import VirtualBox
+from sandbox.errors import SandboxError
 from sandbox.events import ignore
 from sandbox.images.vagrant_box import ensure_vagrant_box
 from sandbox.spec.models import VirtualBoxOptions
@@ -115,6 +116,18 @@ class VirtualBoxLab:
             name = line.partition('" ')[0].strip('"')
             if name.startswith(f"{self.prefix}-base."):
                 manage("unregistervm", name, "--delete")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What VirtualBox and Vagrant said themselves is in an error's details."""
+    report = yield
+    error = call.excinfo.value if call.excinfo is not None else None
+    if isinstance(error, SandboxError):
+        report.sections.append(("details", f"{error.message}\n{error.details}"))
+    return report
 
 
 @pytest.fixture(scope="session")
