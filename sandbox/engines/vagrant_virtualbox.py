@@ -8,6 +8,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -27,6 +28,8 @@ BASE_SNAPSHOT: Final = "base"
 _QUICK_S: Final = 120.0
 _COPY_S: Final = 1800.0
 _UNLOCK_S: Final = 60.0
+_LISTS: Final = 5
+_LIST_PAUSE_S: Final = 0.3
 
 _POWER: Final = {
     "running": Power.RUNNING,
@@ -53,7 +56,7 @@ class VirtualBox:
 
     def vms(self) -> dict[str, Vm]:
         """All VMs whose name begins with our prefix, in one call."""
-        said = self._manage("list", "--long", "vms").stdout
+        said = self._list("--long", "vms")
         found = {}
         for name, text in _sections(said):
             if not name.startswith(f"{self.prefix}-") or name.startswith(self._masters):
@@ -117,7 +120,7 @@ class VirtualBox:
     def drop_unused_bases(self) -> None:
         """Remove masters on whose disks no clone hangs."""
         with host_lock("virtualbox"):
-            said = self._manage("list", "vms").stdout
+            said = self._list("vms")
             pattern = rf'^"({re.escape(self._masters)}[^"]+)" '
             for name in re.findall(pattern, said, re.MULTILINE):
                 if not self._has_clones(name):
@@ -273,7 +276,7 @@ class VirtualBox:
         shutil.rmtree(folder)
 
     def _machine_folder(self) -> Path:
-        said = self._manage("list", "systemproperties").stdout
+        said = self._list("systemproperties")
         found = re.search(r"^Default machine folder:\s+(.+?)\s*$", said, re.MULTILINE)
         if found is None:
             raise ProviderError("VirtualBox names no machine folder", details=said)
@@ -281,7 +284,7 @@ class VirtualBox:
 
     def _disks_in(self, folder: Path) -> list[str]:
         """The disks that VirtualBox knows there, those that hang on others first."""
-        said = self._manage("list", "hdds").stdout
+        said = self._list("hdds")
         found = []
         for block in re.split(r"\n\s*\n", said):
             uuid = re.search(r"^UUID:\s+(\S+)", block, re.MULTILINE)
@@ -295,7 +298,7 @@ class VirtualBox:
         """Whether a disk outside of the master's folder hangs on one inside."""
         folder = self._machine_folder() / master
         inside, parents = set(), set()
-        for block in re.split(r"\n\s*\n", self._manage("list", "hdds").stdout):
+        for block in re.split(r"\n\s*\n", self._list("hdds")):
             found = dict(re.findall(r"^(UUID|Parent UUID|Location):\s+(.+?)\s*$", block, re.M))
             if Path(found.get("Location", "")).is_relative_to(folder):
                 inside.add(found["UUID"])
@@ -327,6 +330,14 @@ class VirtualBox:
             uuid: datetime.fromisoformat(stamp.replace("Z", "+00:00"))
             for uuid, stamp in re.findall(pattern, text)
         }
+
+    def _list(self, *words: str) -> str:
+        """A list of all there is, which fails when one of them is removed while it is read."""
+        for _ in range(_LISTS - 1):
+            with suppress(ProviderError):
+                return self._manage("list", *words).stdout
+            time.sleep(_LIST_PAUSE_S)
+        return self._manage("list", *words).stdout
 
     def _manage(self, *words: str, timeout_s: float = _QUICK_S, check: bool = True) -> Completed:
         try:
