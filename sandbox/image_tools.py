@@ -1,6 +1,7 @@
 """The programs that building a virtual machine's base image takes, and the packages they are in."""
 
 import os
+import platform
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,3 +44,9 @@ def missing_tools() -> tuple[str, ...]:
     if not (GRUB_DIR / "boot.img").is_file():
         missing.append("grub-pc-bin")
     return tuple(missing)
+
+
+def host_architecture() -> str:
+    """This host's architecture in Vagrant's words: amd64, arm64. Machines have their host's."""
+    machine = platform.machine().lower()
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)

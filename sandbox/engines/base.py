@@ -35,6 +35,9 @@ class Finding:
     """The command that mends it; empty when `ok`."""
     warning: bool = False
     """Not as it should be, but no reason to stop."""
+    doubtful: bool = False
+    """It probably does not work like this: nobody gets this provider by default, but whoever names
+    it is warned and may try."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,11 @@ class HostReport:
     def usable(self) -> bool:
         """True when nothing found stands in the way."""
         return all(finding.ok or finding.warning for finding in self.findings)
+
+    @property
+    def possible(self) -> bool:
+        """True when it is usable, or nothing but doubts stands in the way."""
+        return all(item.ok or item.warning or item.doubtful for item in self.findings)
 
 
 @dataclass(frozen=True)

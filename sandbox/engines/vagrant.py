@@ -150,8 +150,8 @@ class VagrantEngine:
             # What did not work gently is done by force below
             with suppress(ProviderError):
                 self._point_vagrant(folder, record)
-                cli = self._cli(folder, record, ignore)
-                cli.shut_down(timeout_s=min(timeout_s, HALT_TIMEOUT_S) + 30)
+                limit_s = min(timeout_s, HALT_TIMEOUT_S) + 30
+                self._cli(folder, record, ignore).shut_down(timeout_s=limit_s)
         vm = self._vm(name) or vm
         if vm.power is not Power.STOPPED:
             self.hypervisor.power_off(vm)
@@ -232,14 +232,14 @@ class VagrantEngine:
         self.hypervisor.restore_snapshot(vm, snapshot)
         if vm.power is not Power.RUNNING:
             return
-        slow = self.hypervisor.host_facts(record, folder).slow
-        if not wait_for_sshd(record, folder, timeout_s=boot_timeout_s(record, slow=slow)):
+        patience_s = boot_timeout_s(record, slow=self.hypervisor.host_facts(record, folder).slow)
+        if not wait_for_sshd(record, folder, timeout_s=patience_s):
             raise ProviderError(
                 f"{name} does not answer by ssh after going back to {snapshot}",
                 hint=f"sandbox stop {name}; sandbox start {name}",
             )
         # A machine that goes on from its memory still has the time of back then
-        set_clock(folder.path, self.ssh_endpoint(name), name, listener)
+        set_clock(folder.path, self.ssh_endpoint(name), name, listener, patience_s)
 
     def exec_as_root(
         self,
@@ -257,16 +257,17 @@ class VagrantEngine:
         Raises:
             ProviderError: it does not run, or (with `check`) the command failed or took too long.
         """
-        endpoint = self.ssh_endpoint(name)
+        folder, record, _ = self._ours(name)
         return run_as_root(
-            self._folder(name).path,
-            endpoint,
+            folder.path,
+            self.ssh_endpoint(name),
             argv,
             timeout_s=timeout_s,
             stdin=stdin,
             log=log,
             on_line=on_line,
             check=check,
+            connect_timeout_s=record.ssh_timeout_s,
         )
 
     def snapshots(self, name: str) -> tuple[Snapshot, ...]:
@@ -360,10 +361,10 @@ class VagrantEngine:
         folder.write_vagrantfile(record, facts)
         self._point_vagrant(folder, record)
         cli = self._cli(folder, record, listener)
-        timeout_s = _IMPORT_S + boot_timeout_s(record, slow=facts.slow)
+        patience_s = boot_timeout_s(record, slow=facts.slow)
         for tries_left in reversed(range(_TRIES)):
             try:
-                cli.bring_up(timeout_s=timeout_s)
+                cli.bring_up(timeout_s=_IMPORT_S + patience_s)
             except ProviderError as error:
                 # A Vagrant of a killed command may take a moment to end; a busy host drops an ssh
                 if not tries_left or _PASSING.search(error.details) is None:
@@ -375,7 +376,8 @@ class VagrantEngine:
         if not record.settled:
             # From now on our own account is the way in; the one that everybody knows goes
             folder.write_vagrantfile(record, facts)
-            retire_boxs_account(folder.path, self.ssh_endpoint(record.name))
+            way_in = self.ssh_endpoint(record.name)
+            retire_boxs_account(folder.path, way_in, timeout_s=patience_s)
             folder.write(record.model_copy(update={"settled": True}))
 
     def _point_vagrant(self, folder: VmFolder, record: VmRecord) -> None:

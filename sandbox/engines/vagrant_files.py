@@ -68,6 +68,11 @@ class VmRecord(BaseModel):
     libvirt: LibvirtOptions = LibvirtOptions()
 
     @property
+    def ssh_timeout_s(self) -> int:
+        """How long one try to connect by ssh may take."""
+        return (self.virtualbox if self.provider == "virtualbox" else self.libvirt).ssh_timeout_s
+
+    @property
     def owner_note(self) -> str:
         """Kept with the VM; holds no character that XML or a shell would take for its own."""
         words = [f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in self.labels]

@@ -1,5 +1,6 @@
 """Reaching a VM before the workflows do: its console, its sshd, a command as root over ssh."""
 
+import re
 import shlex
 import tempfile
 import time
@@ -17,7 +18,6 @@ from sandbox.errors import CommandError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice
 from sandbox.run import Completed, run
 
-_CLOCK_S: Final = 120.0
 _RETIRE: Final = """
 getent passwd vagrant >/dev/null || exit 0
 rm -f /etc/sudoers.d/vagrant
@@ -25,6 +25,14 @@ userdel --force --remove vagrant 2>/dev/null
 ! getent passwd vagrant
 """
 _CONSOLE_S: Final = 10.0
+_CONNECT_S: Final = 60
+_LOGINS: Final = 3
+_PAUSE_S: Final = 2.0
+_SSH_FAILED: Final = 255
+_TURNED_AWAY: Final = re.compile(
+    r"during banner exchange|kex_exchange_identification|^Connection (closed|reset) by \S+ port",
+    re.MULTILINE,
+)
 _LAST_LINES: Final = 15
 
 
@@ -82,8 +90,12 @@ def run_as_root(
     log: Path | None = None,
     on_line: Callable[[str], None] | None = None,
     check: bool = True,
+    connect_timeout_s: int = _CONNECT_S,
 ) -> Completed:
     """Run `argv` in `/root` of the machine, with the key in `folder`.
+
+    A login that the machine was too slow for (its sshd gives one two minutes) is tried again: what
+    never began cannot happen twice.
 
     Raises:
         ProviderError: ssh does not get in, or (with `check`) the command failed or took too long.
@@ -98,32 +110,50 @@ def run_as_root(
             *("-i", str(folder / "id_ed25519"), "-o", "IdentitiesOnly=yes"),
             *("-o", f"UserKnownHostsFile={known_hosts.name}", "-o", "HostKeyAlias=sandbox"),
             *("-o", "GlobalKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=yes"),
-            *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=60"),
+            *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR"),
+            *("-o", f"ConnectTimeout={max(_CONNECT_S, connect_timeout_s)}"),
             *("--", endpoint.host, command),
         )
-        try:
-            return run(
-                words, timeout_s=timeout_s, stdin=stdin, log=log, on_line=on_line, check=check
-            )
-        except CommandError as error:
-            raise ProviderError(
-                f"`{argv[0]}` failed in the machine", details=error.details or error.message
-            ) from error
+        logins = 0
+        while True:
+            logins += 1
+            try:
+                done = run(
+                    words, timeout_s=timeout_s, stdin=stdin, log=log, on_line=on_line, check=check
+                )
+            except CommandError as error:
+                if logins == _LOGINS or not never_began(error.returncode, error.stderr):
+                    raise ProviderError(
+                        f"`{argv[0]}` failed in the machine", details=error.details or error.message
+                    ) from error
+            else:
+                if logins == _LOGINS or not never_began(done.returncode, done.stderr):
+                    return done
+            time.sleep(_PAUSE_S)
 
 
-def retire_boxs_account(folder: Path, endpoint: SshEndpoint) -> None:
+def never_began(returncode: int | None, stderr: str) -> bool:
+    """Whether ssh was turned away before it was logged in: nothing was run in the machine."""
+    return returncode == _SSH_FAILED and _TURNED_AWAY.search(stderr) is not None
+
+
+def retire_boxs_account(folder: Path, endpoint: SshEndpoint, *, timeout_s: float) -> None:
     """Remove the account `vagrant` that base images come with: no box has planned it.
+
+    One login may take `timeout_s`: a machine that is slow to boot is slow to let anybody in.
 
     Raises:
         ProviderError: it is still there.
     """
-    run_as_root(folder, endpoint, ("sh", "-c", _RETIRE), timeout_s=_CLOCK_S)
+    run_as_root(folder, endpoint, ("sh", "-c", _RETIRE), timeout_s=timeout_s)
 
 
-def set_clock(folder: Path, endpoint: SshEndpoint, name: str, listener: Listener) -> None:
+def set_clock(
+    folder: Path, endpoint: SshEndpoint, name: str, listener: Listener, timeout_s: float
+) -> None:
     """Give the machine this host's time; a warning when it cannot be set."""
     now = datetime.now(UTC).strftime("--set=@%s")
     try:
-        run_as_root(folder, endpoint, ("date", "--utc", now), timeout_s=_CLOCK_S)
+        run_as_root(folder, endpoint, ("date", "--utc", now), timeout_s=timeout_s)
     except ProviderError as error:
         listener(Notice(name, f"the machine's clock could not be set: {error.details}"))

@@ -8,10 +8,12 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from sandbox.engines import virtualbox_look
 from sandbox.engines.base import Finding, Power, Snapshot
 from sandbox.engines.vagrant_files import HostFacts, VmFolder, VmRecord
 from sandbox.engines.vagrant_vms import StoredBox, Vm, find_box, host_lock
@@ -26,6 +28,8 @@ BASE_SNAPSHOT: Final = "base"
 _QUICK_S: Final = 120.0
 _COPY_S: Final = 1800.0
 _UNLOCK_S: Final = 60.0
+_LISTS: Final = 5
+_LIST_PAUSE_S: Final = 0.3
 
 _POWER: Final = {
     "running": Power.RUNNING,
@@ -47,25 +51,12 @@ class VirtualBox:
         self.prefix = prefix
 
     def findings(self) -> tuple[Finding, ...]:
-        """Whether VirtualBox answers."""
-        title = "VirtualBox answers"
-        fix = "install VirtualBox; sandbox doctor says which version"
-        if shutil.which("VBoxManage") is None:
-            return (Finding(ok=False, title=title, detail="no command `VBoxManage`", fix=fix),)
-        try:
-            said = self._manage("--version").stdout.strip()
-        except SandboxError as error:
-            return (Finding(ok=False, title=title, detail=error.details, fix="VBoxManage -v"),)
-        lines = said.splitlines() or ["it says nothing"]
-        if len(lines) > 1:
-            # Its kernel module is missing, and it says so before the version
-            text = " ".join(line.strip() for line in lines[:-1] if line.strip())
-            return (Finding(ok=False, warning=True, title=title, detail=text, fix="VBoxManage -v"),)
-        return (Finding(ok=True, title=title, detail=lines[-1]),)
+        """Whether VirtualBox is there, and what makes it doubtful that it works."""
+        return virtualbox_look.findings(virtualbox_look.gather())
 
     def vms(self) -> dict[str, Vm]:
         """All VMs whose name begins with our prefix, in one call."""
-        said = self._manage("list", "--long", "vms").stdout
+        said = self._list("--long", "vms")
         found = {}
         for name, text in _sections(said):
             if not name.startswith(f"{self.prefix}-") or name.startswith(self._masters):
@@ -102,7 +93,6 @@ class VirtualBox:
             name = ("--name", record.vm_name, "--uuid", record.uuid)
             self._manage(*words, *name, timeout_s=_COPY_S)
             self._manage("setextradata", record.uuid, NOTE_KEY, record.owner_note)
-        self._grow_disk(record, listener)
         path = folder.id_path(record)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(record.uuid)
@@ -135,7 +125,7 @@ class VirtualBox:
     def drop_unused_bases(self) -> None:
         """Remove masters on whose disks no clone hangs."""
         with host_lock("virtualbox"):
-            said = self._manage("list", "vms").stdout
+            said = self._list("vms")
             pattern = rf'^"({re.escape(self._masters)}[^"]+)" '
             for name in re.findall(pattern, said, re.MULTILINE):
                 if not self._has_clones(name):
@@ -201,8 +191,12 @@ class VirtualBox:
                 return None
             raise
 
+    def master_name(self, box: StoredBox, disk_gb: int) -> str:
+        """Of the VM that those with that base image and that size of disk are cloned from."""
+        return f"{self._masters}{box.key}-{disk_gb}"
+
     def _ensure_master(self, box: StoredBox, record: VmRecord, listener: Listener) -> str:
-        name = f"{self._masters}{box.key}"
+        name = self.master_name(box, record.disk_gb)
         info = self._info(name)
         if info is not None:
             if f'SnapshotName="{BASE_SNAPSHOT}"' in info:
@@ -212,26 +206,37 @@ class VirtualBox:
         self._clear_leftovers(name)
         listener(StepOutput(record.name, f"importing {box.name} into VirtualBox"))
         ovf = box.folder / "box.ovf"
-        self._manage("import", str(ovf), "--vsys", "0", "--vmname", name, timeout_s=_COPY_S)
+        # As VDI: a VMDK, which base images come with, cannot be resized
+        how = ("--vsys", "0", "--vmname", name, "--options", "importtovdi")
+        self._manage("import", str(ovf), *how, timeout_s=_COPY_S)
+        self._size_disk(name, record, listener)
         self._manage("snapshot", name, "take", BASE_SNAPSHOT, timeout_s=_COPY_S)
         return name
 
-    def _grow_disk(self, record: VmRecord, listener: Listener) -> None:
-        info = self._info(record.uuid) or ""
-        found = re.search(r'^"[^"]+-ImageUUID-0-0"="([0-9a-f-]{36})"$', info, re.MULTILINE)
+    def _size_disk(self, master: str, record: VmRecord, listener: Listener) -> None:
+        """Grow the master's disk, before anything hangs on it: its clones are as large.
+
+        The machine's own start grows its file system. A disk takes the space of what is in it.
+        """
+        found = re.search(
+            r'^"[^"]+-ImageUUID-\d+-\d+"="([0-9a-f-]{36})"$', self._info(master) or "", re.MULTILINE
+        )
         if found is None:
             listener(Notice(record.name, "VirtualBox names no disk: its size is not changed"))
             return
         said = self._manage("showmediuminfo", "disk", found[1]).stdout
-        now_mb = re.search(r"^Capacity:\s+(\d+) MBytes", said, re.MULTILINE)
-        wanted_mb = record.disk_gb * 1024
-        if now_mb is None or int(now_mb[1]) >= wanted_mb:
+        capacity = re.search(r"^Capacity:\s+(\d+) MBytes", said, re.MULTILINE)
+        now_mb, wanted_mb = int(capacity[1]) if capacity else 0, record.disk_gb * 1024
+        if now_mb > wanted_mb:
+            text = f"the disk is {now_mb} MB, not {wanted_mb}: its base image is not smaller"
+            listener(Notice(record.name, text))
+        if now_mb >= wanted_mb:
             return
         try:
             self._manage("modifymedium", "disk", found[1], "--resize", str(wanted_mb))
         except ProviderError as error:
-            last = error.details.strip().splitlines()[-1:]
-            text = f"the disk stays at {now_mb[1]} MB: VirtualBox cannot grow it: {''.join(last)}"
+            last = "".join(error.details.strip().splitlines()[-1:])
+            text = f"the disk stays at {now_mb} MB: VirtualBox cannot grow it: {last}"
             listener(Notice(record.name, text))
 
     def _unregister(self, vm: str) -> None:
@@ -276,7 +281,7 @@ class VirtualBox:
         shutil.rmtree(folder)
 
     def _machine_folder(self) -> Path:
-        said = self._manage("list", "systemproperties").stdout
+        said = self._list("systemproperties")
         found = re.search(r"^Default machine folder:\s+(.+?)\s*$", said, re.MULTILINE)
         if found is None:
             raise ProviderError("VirtualBox names no machine folder", details=said)
@@ -284,7 +289,7 @@ class VirtualBox:
 
     def _disks_in(self, folder: Path) -> list[str]:
         """The disks that VirtualBox knows there, those that hang on others first."""
-        said = self._manage("list", "hdds").stdout
+        said = self._list("hdds")
         found = []
         for block in re.split(r"\n\s*\n", said):
             uuid = re.search(r"^UUID:\s+(\S+)", block, re.MULTILINE)
@@ -298,7 +303,7 @@ class VirtualBox:
         """Whether a disk outside of the master's folder hangs on one inside."""
         folder = self._machine_folder() / master
         inside, parents = set(), set()
-        for block in re.split(r"\n\s*\n", self._manage("list", "hdds").stdout):
+        for block in re.split(r"\n\s*\n", self._list("hdds")):
             found = dict(re.findall(r"^(UUID|Parent UUID|Location):\s+(.+?)\s*$", block, re.M))
             if Path(found.get("Location", "")).is_relative_to(folder):
                 inside.add(found["UUID"])
@@ -330,6 +335,14 @@ class VirtualBox:
             uuid: datetime.fromisoformat(stamp.replace("Z", "+00:00"))
             for uuid, stamp in re.findall(pattern, text)
         }
+
+    def _list(self, *words: str) -> str:
+        """A list of all there is, which fails when one of them is removed while it is read."""
+        for _ in range(_LISTS - 1):
+            with suppress(ProviderError):
+                return self._manage("list", *words).stdout
+            time.sleep(_LIST_PAUSE_S)
+        return self._manage("list", *words).stdout
 
     def _manage(self, *words: str, timeout_s: float = _QUICK_S, check: bool = True) -> Completed:
         try:

@@ -6,6 +6,7 @@ left) or cannot do (whose a machine is) is asked of the hypervisor's own program
 
 import fcntl
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,9 @@ from typing import Protocol
 from sandbox.engines.base import Finding, MachineSpec, Power, Snapshot
 from sandbox.engines.vagrant_cli import vagrant_home
 from sandbox.engines.vagrant_files import HostFacts, VmFolder, VmProvider, VmRecord, read_note
-from sandbox.errors import ProviderError
+from sandbox.errors import HostError, ProviderError
 from sandbox.events import Listener
+from sandbox.image_tools import host_architecture
 from sandbox.paths import state_dir
 
 
@@ -193,22 +195,46 @@ def find_box(image: str, provider: VmProvider) -> StoredBox:
     """The base image `NAME` or `NAME@VERSION` in Vagrant's store; the newest without a version.
 
     Raises:
+        HostError: it is there, for another architecture than this host's.
         ProviderError: it is not there.
     """
     name, _, wanted = image.partition("@")
     root = vagrant_home() / "boxes" / name.replace("/", "-VAGRANTSLASH-")
-    found = []
+    here, found, others = host_architecture(), [], set()
     for folder in (*root.glob(f"*/{provider}"), *root.glob(f"*/*/{provider}")):
         version = folder.relative_to(root).parts[0]
-        if (folder / "metadata.json").is_file() and wanted in ("", version):
+        if not (folder / "metadata.json").is_file() or wanted not in ("", version):
+            continue
+        architecture = _architecture(folder)
+        if architecture in (None, here):
             found.append(StoredBox(name, version, folder))
-    if not found:
-        raise ProviderError(
-            f"Vagrant has no base image {image} for {provider}",
-            details=f"looked in {root}",
-            hint="vagrant box list; sandbox up makes or fetches it again",
+        else:
+            others.add(architecture)
+    if found:
+        return max(found, key=lambda box: _version_key(box.version))
+    if others:
+        raise HostError(
+            f"the base image {image} is for {', '.join(sorted(others))}, and this host is {here}",
+            details="a virtual machine has the architecture of its host",
+            hint="choose another base image, or --provider incus",
         )
-    return max(found, key=lambda box: _version_key(box.version))
+    raise ProviderError(
+        f"Vagrant has no base image {image} for {provider}",
+        details=f"looked in {root}",
+        hint="vagrant box list; sandbox up makes or fetches it again",
+    )
+
+
+def _architecture(folder: Path) -> str | None:
+    """What a stored box says it is for, in Vagrant's words; None when it says nothing."""
+    if folder.parent.name in ("amd64", "arm64"):
+        # So does Vagrant 2.4 keep what its catalogue knows the architecture of
+        return folder.parent.name
+    try:
+        said = json.loads((folder / "metadata.json").read_bytes()).get("architecture")
+    except (OSError, ValueError, AttributeError):
+        said = None
+    return said if said in ("amd64", "arm64") else None
 
 
 def _version_key(version: str) -> tuple[tuple[int, str], ...]:

@@ -1,8 +1,10 @@
 """What is usable here and why not, for every provider, with the command that mends it."""
 
+import platform
 from dataclasses import dataclass
 
-from sandbox.engines.base import HostReport
+from sandbox.engines import virtualbox_look
+from sandbox.engines.base import Finding, HostReport
 from sandbox.engines.incus_client import IncusPlace
 from sandbox.host import libvirt, virtualbox
 from sandbox.host.firewall import docker_finding
@@ -38,9 +40,15 @@ def diagnose(place: IncusPlace, chosen: str | None = None) -> Diagnosis:
     Raises:
         HostError: this host cannot be read at all.
     """
+    box_report = virtualbox.report(virtualbox_look.gather())
+    if platform.system() != "Linux":
+        others = {name: _linux_only(name) for name in PREFERRED if name != "virtualbox"}
+        by_name = {"virtualbox": box_report, **others}
+        default, reason = choose_default(by_name, chosen)
+        return Diagnosis(tuple(by_name.values()), default, reason)
     now = look(place)
     by_name = {
-        "virtualbox": virtualbox.report(virtualbox.gather(), now.host),
+        "virtualbox": box_report,
         "incus": _incus_report(place, now),
         "libvirt": libvirt.report(libvirt.gather(), now.host, place.pool),
     }
@@ -58,6 +66,13 @@ def choose_default(reports: dict[str, HostReport], chosen: str | None) -> tuple[
             others = f" ({', '.join(passed)}, which would come first, not)" if passed else ""
             return name, f"it is usable here{others}"
     return None, "none is usable here yet; the findings above say what is missing"
+
+
+def _linux_only(provider: str) -> HostReport:
+    title = f"{provider} is there"
+    detail = f"it runs on Linux only, and this is {platform.system()}"
+    fix = "use virtualbox here"
+    return HostReport(provider, (Finding(ok=False, title=title, detail=detail, fix=fix),))
 
 
 def _incus_report(place: IncusPlace, now: Situation) -> HostReport:

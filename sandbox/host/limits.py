@@ -1,5 +1,8 @@
 """What this host can give to sandboxes, for plans that ask for too much."""
 
+import os
+from pathlib import Path
+
 from sandbox.engines.incus_client import IncusPlace
 from sandbox.errors import SandboxError
 from sandbox.host.facts import INCUS_DIR, free_gb, gather
@@ -26,3 +29,10 @@ def host_limits(place: IncusPlace | None = None) -> HostLimits:
             in_pool = None
         free = min(free, in_pool) if in_pool is not None else free
     return HostLimits(cpus=host.cpus, memory_mb=host.memory_mb, free_disk_gb=int(free))
+
+
+def virtualbox_limits() -> HostLimits:
+    """What there is for VirtualBox's machines; asks only what every system answers."""
+    memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2
+    free = free_gb(Path.home())
+    return HostLimits(cpus=os.cpu_count() or 1, memory_mb=memory_mb, free_disk_gb=int(free))

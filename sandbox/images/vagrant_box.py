@@ -7,7 +7,6 @@ looked at on disk: `vagrant box list` takes a second, and does not tell half a b
 import hashlib
 import json
 import os
-import platform
 import re
 import tarfile
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from typing import Literal
 
 from sandbox.errors import BoxError, CommandError, HostError, ProviderError
 from sandbox.events import Listener, Notice, StepOutput, step
-from sandbox.image_tools import missing_tools
+from sandbox.image_tools import host_architecture, missing_tools
 from sandbox.images import build, disk
 from sandbox.images.base_image import BaseSource
 from sandbox.images.box_files import (
@@ -93,8 +92,18 @@ def ensure_vagrant_box(
     return VagrantBox(name, VERSION, provider, index if index.is_file() else None)
 
 
-def ensure_public_box(public: PublicBox, *, provider: VmProvider, listener: Listener) -> VagrantBox:
+def ensure_public_box(
+    public: PublicBox,
+    sha256: str | None = None,
+    *,
+    provider: VmProvider,
+    listener: Listener,
+) -> VagrantBox:
     """Find or fetch somebody else's box, at exactly that version.
+
+    One whose checksum is known is kept under a name of ours, which holds that checksum: what the
+    user has under the public name may have come from anywhere. `sha256` is that of the file for
+    this host's architecture, when `public` does not know it.
 
     Raises:
         HostError: it is not published for this host's architecture.
@@ -108,14 +117,26 @@ def ensure_public_box(public: PublicBox, *, provider: VmProvider, listener: List
             details="a virtual machine has the architecture of its host",
             hint="choose a base that has it (sandbox doctor), or --provider incus",
         )
-    found = VagrantBox(public.box, public.box_version, provider)
-    if not is_whole(public.box, public.box_version, provider):
+    sha256 = sha256 or dict(public.sha256).get(architecture)
+    name = public.box if sha256 is None else checked_name(public.box, sha256)
+    found = VagrantBox(name, public.box_version, provider)
+    if not is_whole(name, public.box_version, provider):
         digest = hashlib.sha256(found.image.encode()).hexdigest()[:12]
         folder = cache_dir() / "images" / f"public-{digest}"
         with build_lock(folder, public.box, listener):
-            if not is_whole(public.box, public.box_version, provider):
-                _fetch(public, provider, architecture, folder, listener)
+            if not is_whole(name, public.box_version, provider):
+                _fetch(public, found, sha256, folder, listener)
     return found
+
+
+def checked_name(box: str, sha256: str) -> str:
+    """What a public box is called here once its file was found to be the one that is meant."""
+    return f"sandbox/{box.replace('/', '-')}-{sha256[:12]}"
+
+
+def named_box(box: str, version: str) -> PublicBox:
+    """A box that somebody names; what it is published for is Vagrant's to find out."""
+    return PublicBox(box=box, box_version=version, architectures=("amd64", "arm64"))
 
 
 def public_box(base: Base, provider: VmProvider) -> PublicBox:
@@ -156,17 +177,11 @@ def choose_kind(source: BaseSource, provider: VmProvider) -> Literal["build", "p
     return "public"
 
 
-def host_architecture() -> str:
-    """This host's architecture in Vagrant's words: amd64, arm64."""
-    machine = platform.machine().lower()
-    return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
-
-
 def is_whole(name: str, version: str, provider: VmProvider) -> bool:
     """Whether Vagrant has the box, with every file and each to its last byte."""
-    # Vagrant 2.4 puts a folder for the architecture between
+    # Vagrant 2.4 puts a folder for the architecture between, and may have several
     root = box_root(name) / version
-    return any(_whole(folder) for folder in (*root.glob(provider), *root.glob(f"*/{provider}")))
+    return _whole(root / provider) or _whole(root / host_architecture() / provider)
 
 
 def box_root(name: str) -> Path:
@@ -247,25 +262,27 @@ def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def _fetch(
-    public: PublicBox, provider: VmProvider, architecture: str, folder: Path, listener: Listener
+    public: PublicBox, wanted: VagrantBox, sha256: str | None, folder: Path, listener: Listener
 ) -> None:
     title = f"fetch the public box {public.box} {public.box_version}"
+    provider, architecture = wanted.provider, host_architecture()
     with build_folder(folder) as work, step(listener, public.box, title):
         log = folder / "fetch.log"
-        if public.sha256 is None:
+        if sha256 is None:
+            text = "no checksum of it is pinned: Vagrant goes by the one that the catalogue names"
+            listener(Notice(public.box, text))
             words = (public.box, "--box-version", public.box_version)
             _vagrant_add(words, provider, work, log, listener)
             return
         server = os.environ.get("VAGRANT_SERVER_URL") or _DEFAULT_SERVER
         where = f"{public.box.replace('/', '/boxes/', 1)}/versions/{public.box_version}"
         own = f"{server.rstrip('/')}/{where}/providers/{provider}/{architecture}/vagrant.box"
-        url = public.url or own
         text = catalogue(
-            public.box,
-            public.box_version,
+            wanted.name,
+            wanted.version,
             provider,
-            url,
-            sha256=public.sha256,
+            public.url or own,
+            sha256=sha256,
             architecture=architecture,
         )
         _add(text, provider, work, log, listener)

@@ -72,6 +72,7 @@ Locale = Annotated[str, StringConstraints(pattern=_LOCALE, max_length=64)]
 VagrantBox = Annotated[str, StringConstraints(pattern=_VAGRANT_BOX, max_length=128)]
 VagrantVersion = Annotated[str, StringConstraints(pattern=_VAGRANT_VERSION, max_length=64)]
 Sha256 = Annotated[str, StringConstraints(pattern=_SHA256)]
+Architecture = Literal["amd64", "arm64"]
 BootSeconds = Annotated[int, Field(ge=10, le=7200)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -292,17 +293,21 @@ class PublicBox(Model):
     box: VagrantBox
     """Its name in Vagrant's public catalogue, `debian/bookworm64`."""
     box_version: VagrantVersion
-    architectures: tuple[Literal["amd64", "arm64"], ...] = ("amd64",)
+    architectures: tuple[Architecture, ...] = ("amd64",)
     """What it is published for; arm64 is what Apple silicon needs."""
     url: RepoUrl | None = None
-    """Where the .box file is, when not where the public catalogue has it; needs `sha256`."""
-    sha256: Sha256 | None = None
-    """Of the .box file; without it, Vagrant trusts the catalogue."""
+    """Where the .box file is, when not where the public catalogue has it; needs `sha256`, of one
+    architecture."""
+    sha256: dict[Architecture, Sha256] = {}
+    """Of the .box file for each architecture; without it, Vagrant goes by what the catalogue says
+    at the time."""
 
     @model_validator(mode="after")
-    def _no_url_unverified(self) -> Self:
-        if self.url is not None and self.sha256 is None:
-            raise ValueError("a url needs the file's sha256 beside it")
+    def _sums_fit(self) -> Self:
+        if self.url is not None and len(self.sha256) != 1:
+            raise ValueError("a url needs the file's sha256 beside it, of one architecture")
+        if not set(self.sha256) <= set(self.architectures):
+            raise ValueError("there is a sha256 for what is not among its architectures")
         return self
 
 

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from sandbox.images.base_image import available_packages, ensure_base
-from sandbox.images.vagrant_box import ensure_public_box, ensure_vagrant_box
+from sandbox.images.vagrant_box import ensure_public_box, ensure_vagrant_box, named_box
 from sandbox.plan import Plan
-from sandbox.spec.models import PublicBox
 from sandbox.workflows.context import Context
 
 
@@ -38,12 +37,9 @@ def prepare_base(plan: Plan, context: Context) -> PreparedBase:
     provider = plan.provider
     options = plan.provider_options
     if options is not None and options.base_image and options.base_image_version:
-        public = PublicBox(
-            box=options.base_image,
-            box_version=options.base_image_version,
-            sha256=options.base_image_sha256,
-        )
-        found = ensure_public_box(public, provider=provider, listener=listener)
+        public = named_box(options.base_image, options.base_image_version)
+        sha256 = options.base_image_sha256
+        found = ensure_public_box(public, sha256, provider=provider, listener=listener)
     else:
         found = ensure_vagrant_box(
             plan.base,

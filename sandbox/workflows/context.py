@@ -63,8 +63,8 @@ def choose_provider(context: Context, wanted_by_box: str | None) -> Provider:
     chosen = context.provider or wanted_by_box or context.default_provider
     if chosen is None:
         # The choice by default keeps away from a doubtful provider; one chosen by hand is tried
-        sound = (name for name in PREFERRED if _is_sound(context.engine(name)))
-        return next(sound, DRIVEN[0])
+        usable = (name for name in PREFERRED if context.engine(name).check_host().usable)
+        return next(usable, DRIVEN[0])
     if chosen not in PREFERRED:
         raise UsageError(f"there is no provider `{chosen}`", hint=f"one of: {', '.join(PREFERRED)}")
     for provider in DRIVEN:
@@ -75,23 +75,24 @@ def choose_provider(context: Context, wanted_by_box: str | None) -> Provider:
     )
 
 
-def _is_sound(engine: Engine) -> bool:
-    return all(finding.ok for finding in engine.check_host().findings)
-
-
 def require_usable(engine: Engine, listener: Listener, sandbox: str) -> None:
     """Stop early, with everything that is missing, when the host is not ready.
+
+    Doubts are said, and do not stop anybody: the provider itself has the last word.
 
     Raises:
         HostError: something stands in the way; `details` lists it all.
     """
     report = engine.check_host()
     for finding in report.findings:
-        if finding.warning and not finding.ok:
+        if not finding.ok and finding.doubtful:
+            text = f"{finding.title}? {finding.detail}; trying all the same"
+            listener(Notice(sandbox, f"{text} ({finding.fix})" if finding.fix else text))
+        elif not finding.ok and finding.warning:
             listener(Notice(sandbox, f"{finding.title}: {finding.detail}"))
-    if report.usable:
+    if report.possible:
         return
-    failed = [item for item in report.findings if not item.ok and not item.warning]
+    failed = [item for item in report.findings if not (item.ok or item.warning or item.doubtful)]
     raise HostError(
         f"{report.provider} is not ready on this host",
         details="\n".join(f"{item.title}: {item.detail}" for item in failed),

@@ -76,7 +76,7 @@ def destroy(name: str, *, context: Context) -> None:
         known = instance.exists()
         engine = context.engine(_provider_of(instance))
         # A folder whose machine was never asked for needs no provider to go away
-        if known and _only_planned(instance) and not engine.check_host().usable:
+        if known and _only_planned(instance) and not engine.check_host().possible:
             instance.remove()
             return
         status = status_of(engine, name)

@@ -8,9 +8,9 @@ from sandbox.checks.results import CheckReport
 from sandbox.engines.base import Engine, MachineSpec, MachineStatus, Power, RootExec
 from sandbox.errors import HostError, ProviderError
 from sandbox.events import Notice, step
-from sandbox.host.limits import host_limits
+from sandbox.host.limits import host_limits, virtualbox_limits
 from sandbox.paths import data_dir
-from sandbox.plan import Plan, exceeds_host, missing_packages
+from sandbox.plan import HostLimits, Plan, exceeds_host, missing_packages
 from sandbox.provision import bootstrap, provision, root_over_ssh
 from sandbox.ssh import disconnect, make_key
 from sandbox.state import Instance, Phase, Record, locked
@@ -116,8 +116,10 @@ def last_report(instance: Instance) -> CheckReport | None:
 
 def _refuse_impossible(plan: Plan, instance: Instance, engine: Engine, context: Context) -> None:
     require_usable(engine, context.listener, plan.name)
-    if context.place.is_local:
-        _refuse_too_large(plan, context)
+    if plan.provider == "virtualbox":
+        _refuse_too_large(plan, virtualbox_limits())
+    elif context.place.is_local:
+        _refuse_too_large(plan, host_limits(context.place))
     status = status_of(engine, plan.name)
     if instance.read() is None and status.power is not Power.ABSENT:
         raise ProviderError(
@@ -127,8 +129,7 @@ def _refuse_impossible(plan: Plan, instance: Instance, engine: Engine, context: 
         )
 
 
-def _refuse_too_large(plan: Plan, context: Context) -> None:
-    limits = host_limits(context.place)
+def _refuse_too_large(plan: Plan, limits: HostLimits) -> None:
     # A machine's disk is a limit, not a reservation: what counts is room to begin with
     if problems := exceeds_host(plan, replace(limits, free_disk_gb=math.inf)):
         raise HostError(

@@ -178,6 +178,36 @@ def test_vagrant_accepts_it(provider: VmProvider) -> None:
     assert "validated successfully" in done.stdout
 
 
+@pytest.mark.usefixtures("vagrant_tools")
+@pytest.mark.parametrize("ignored", [True, False])
+def test_a_base_images_own_ruby_is_never_run(*, ignored: bool) -> None:
+    with tempfile.TemporaryDirectory(prefix="sbx-vagrant-") as name:
+        folder, home = VmFolder(Path(name) / "m"), Path(name) / "home"
+        stored = home / "boxes" / "evil-VAGRANTSLASH-box" / "1.0" / "libvirt"
+        stored.mkdir(parents=True)
+        (stored / "metadata.json").write_text('{"provider": "libvirt", "architecture": "amd64"}')
+        mark = Path(name) / "MARK"
+        (stored / "Vagrantfile").write_text(f"File.write({str(mark)!r}, '')\n")
+        machine = record("libvirt").model_copy(update={"image": "evil/box@1.0"})
+        folder.write_vagrantfile(machine, FACTS)
+        (folder.path / "id_ed25519").touch()
+        if not ignored:
+            # The counter-proof: without that line Vagrant does run it
+            text = folder.vagrantfile.read_text()
+            folder.vagrantfile.write_text(text.replace("ignore_box_vagrantfile = true", "guest"))
+        env = {**environment(folder.path, "libvirt"), "VAGRANT_HOME": str(home)}
+        done = subprocess.run(
+            ["vagrant", "ssh-config"],
+            cwd=folder.path,
+            env={**os.environ, **env},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert mark.exists() is not ignored, done.stdout + done.stderr
+
+
 @given(HOSTILE)
 @settings(max_examples=100, deadline=None)
 def test_the_domain_is_whole_xml(text: str) -> None:

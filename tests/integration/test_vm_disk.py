@@ -12,10 +12,10 @@ import pytest
 
 from sandbox.errors import ProviderError
 from sandbox.events import ignore
-from sandbox.image_tools import tool_path
+from sandbox.image_tools import host_architecture, tool_path
 from sandbox.images import disk, vagrant_box
 from sandbox.images.box_files import CONVERT, DISK_NAMES, VmProvider, catalogue
-from sandbox.images.vagrant_box import box_root, ensure_public_box, host_architecture, is_whole
+from sandbox.images.vagrant_box import box_root, checked_name, ensure_public_box, is_whole
 from sandbox.spec.models import PublicBox
 
 PARTITION = "?offset=1048576"
@@ -130,15 +130,19 @@ def test_a_public_box_is_what_its_checksum_says(store: Path) -> None:
         "architectures": (host_architecture(),),
         "url": box.as_uri(),
     }
-    wrong = PublicBox.model_validate({**here, "sha256": "0" * 64})
+    wrong = PublicBox.model_validate({**here, "sha256": {host_architecture(): "0" * 64}})
     with pytest.raises(ProviderError) as caught:
         ensure_public_box(wrong, provider="libvirt", listener=ignore)
     assert "checksum" in caught.value.details.lower()
-    assert not is_whole("somebody/debian", "12.20250126.1", "libvirt")
-    right = PublicBox.model_validate({**here, "sha256": digest})
+    assert not is_whole(checked_name("somebody/debian", "0" * 64), "12.20250126.1", "libvirt")
+    # What the user has under its public name is not taken for it, whatever that is
+    foreign = a_box(store / "foreign", "libvirt")
+    text = catalogue("somebody/debian", "12.20250126.1", "libvirt", foreign.as_uri())
+    vagrant_box._add(text, "libvirt", store, store / "log", ignore)
+    right = PublicBox.model_validate({**here, "sha256": {host_architecture(): digest}})
     found = ensure_public_box(right, provider="libvirt", listener=ignore)
-    assert found.image == "somebody/debian@12.20250126.1"
-    assert is_whole("somebody/debian", "12.20250126.1", "libvirt")
+    assert found.image == f"sandbox/somebody-debian-{digest[:12]}@12.20250126.1"
+    assert is_whole(found.name, "12.20250126.1", "libvirt")
     box.unlink()
     assert ensure_public_box(right, provider="libvirt", listener=ignore) == found
 

@@ -6,8 +6,10 @@ The base image is the Vagrant box that SANDBOX_TEST_VIRTUALBOX_BOX names, else o
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import pytest
 from sandbox.engines.base import MachineSpec
 from sandbox.engines.vagrant import VagrantEngine
 from sandbox.engines.vagrant_virtualbox import VirtualBox
+from sandbox.errors import SandboxError
 from sandbox.events import ignore
 from sandbox.images.vagrant_box import ensure_vagrant_box
 from sandbox.spec.models import VirtualBoxOptions
@@ -58,8 +61,24 @@ class VirtualBoxLab:
             "from pathlib import Path\n"
             "from sandbox.engines.vagrant import VagrantEngine\n"
             "from sandbox.engines.vagrant_virtualbox import VirtualBox\n"
+            "from pathlib import PosixPath\n"
+            "from sandbox.engines.base import MachineSpec\n"
+            "from sandbox.spec.models import VirtualBoxOptions\n"
+            "from sandbox.events import ignore\n"
             f"engine = VagrantEngine(VirtualBox({self.prefix!r}), Path({str(self.instances)!r}))\n"
         )
+
+    def kill_after(self, call: str, after_s: float) -> None:
+        """Do `call`, which may use `engine`, in a process that gets kill -9 after so long."""
+        code = f"{self.source}print('go', flush=True)\n{call}\n"
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        with process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"go\n"
+            time.sleep(after_s)
+            process.kill()
 
     @property
     def machine_folder(self) -> Path:
@@ -97,6 +116,18 @@ class VirtualBoxLab:
             name = line.partition('" ')[0].strip('"')
             if name.startswith(f"{self.prefix}-base."):
                 manage("unregistervm", name, "--delete")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What VirtualBox and Vagrant said themselves is in an error's details."""
+    report = yield
+    error = call.excinfo.value if call.excinfo is not None else None
+    if isinstance(error, SandboxError):
+        report.sections.append(("details", f"{error.message}\n{error.details}"))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,22 @@
 """Bad days on real VirtualBox: each produced by hand, then `create` and `destroy` end well."""
 
+import fcntl
+import hashlib
+import os
+import re
 import shutil
-import subprocess
-import sys
+import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from sandbox.engines.base import Power
+from sandbox.engines.vagrant_cli import vagrant_home
+from sandbox.engines.vagrant_files import VmFolder
+from sandbox.engines.vagrant_virtualbox import VirtualBox
 from sandbox.engines.vagrant_vms import find_box
 from sandbox.errors import ProviderError
 from sandbox.events import ignore
@@ -85,10 +93,32 @@ def test_a_stale_vagrant_folder(lab: VirtualBoxLab) -> None:
     assert lab.traces() == []
 
 
+def test_a_vagrant_folder_that_points_to_somebody_elses_vm(lab: VirtualBoxLab) -> None:
+    said = manage("createvm", "--name", f"other-{lab.prefix}", "--register")
+    theirs = re.search(r"UUID: ([0-9a-f-]{36})", said)
+    assert theirs is not None, said
+    try:
+        spec = lab.spec("astray")
+        place = spec.instance_dir / ".vagrant" / "machines" / "astray" / "virtualbox"
+        place.mkdir(parents=True)
+        (place / "id").write_text(theirs[1])
+        lab.engine.create(spec, ignore)
+        (place / "id").write_text(theirs[1])
+        folder = VmFolder(spec.instance_dir)
+        record = folder.read()
+        assert record is not None
+        folder.write_vagrantfile(record, lab.engine.hypervisor.host_facts(record, folder))
+        lab.engine.destroy("astray")
+        assert lab.traces() == []
+        assert theirs[1] in manage("list", "vms")
+    finally:
+        manage("unregistervm", theirs[1], "--delete")
+
+
 def test_a_half_imported_base(lab: VirtualBoxLab) -> None:
     """The import ended, the snapshot that makes it whole was never taken."""
     box = find_box(lab.image, "virtualbox")
-    master = f"{lab.prefix}-base.{box.key}"
+    master = VirtualBox(lab.prefix).master_name(box, lab.spec("second").disk_gb)
     manage("import", str(box.folder / "box.ovf"), "--vsys", "0", "--vmname", master)
     lab.engine.create(lab.spec("second"), ignore)
     assert is_whole(lab, "second")
@@ -99,27 +129,81 @@ def test_a_half_imported_base(lab: VirtualBoxLab) -> None:
     assert f'"{master}"' not in manage("list", "vms")
 
 
+def processes_of(uuid: str) -> list[int]:
+    """The processes in which VirtualBox runs that VM."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            words = path.read_bytes().split(b"\0")
+            if b"VBoxHeadless" in words[0] and uuid.encode() in words:
+                found.append(int(path.parent.name))
+    return found
+
+
+def test_an_aborted_vm(lab: VirtualBoxLab) -> None:
+    """Its process was killed: VirtualBox keeps it, and calls it aborted."""
+    spec = lab.spec("aborted")
+    lab.engine.create(spec, ignore)
+    uuid = lab.uuid("aborted")
+    manage("startvm", uuid, "--type", "headless")
+    for pid in processes_of(uuid):
+        os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while 'VMState="aborted"' not in manage("showvminfo", uuid, "--machinereadable"):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert is_whole(lab, "aborted")
+    lab.engine.create(spec, ignore)
+    assert lab.uuid("aborted") == uuid
+    lab.engine.destroy("aborted")
+    assert lab.traces() == []
+
+
+def test_a_vm_that_is_locked_by_a_process_that_hangs(lab: VirtualBoxLab) -> None:
+    """Nobody else may change or remove it, and it answers nobody."""
+    lab.engine.create(lab.spec("locked"), ignore)
+    uuid = lab.uuid("locked")
+    manage("startvm", uuid, "--type", "headless")
+    pids = processes_of(uuid)
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        refused = manage("unregistervm", uuid, "--delete", check=False)
+        assert "locked" in refused
+        lab.engine.destroy("locked")
+        assert lab.traces() == []
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def test_a_machine_that_another_vagrant_has_locked(lab: VirtualBoxLab) -> None:
+    """Vagrant refuses any command on it while one is under way, or hangs."""
+    lab.engine.create(lab.spec("busy"), ignore)
+    record = VmFolder(lab.instances / "busy").read()
+    assert record is not None
+    # One that `start` writes: with it, `destroy` asks Vagrant
+    folder = VmFolder(lab.instances / "busy")
+    folder.write_vagrantfile(record, lab.engine.hypervisor.host_facts(record, folder))
+    words = f"{folder.path}Vagrantfile{folder.path}/.vagrantbusy"
+    key = hashlib.md5(words.encode(), usedforsecurity=False).hexdigest()
+    place = vagrant_home() / "data" / f"lock.machine-action-{key}.lock"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        lab.engine.destroy("busy")
+    place.unlink(missing_ok=True)
+    assert "already executing an action" in folder.log.read_text()
+    assert lab.traces() == []
+
+
 @pytest.mark.parametrize("after_s", [0.3, 1.0, 2.0, 4.0, 8.0])
 def test_killed_twice_the_third_works(lab: VirtualBoxLab, after_s: float) -> None:
     spec = lab.spec("killed")
     for _ in range(2):
-        code = (
-            "from pathlib import PosixPath\n"
-            "from sandbox.engines.base import MachineSpec\n"
-            "from sandbox.spec.models import VirtualBoxOptions\n"
-            "from sandbox.events import ignore\n"
-            f"{lab.source}spec = {spec!r}\n"
-            "print('go', flush=True)\n"
-            "engine.create(spec, ignore)\n"
-        )
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        with process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"go\n"
-            time.sleep(after_s)
-            process.kill()
+        lab.kill_after(f"engine.create({spec!r}, ignore)", after_s)
     lab.engine.create(spec, ignore)
     assert is_whole(lab, "killed")
     lab.engine.destroy("killed")

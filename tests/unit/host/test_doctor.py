@@ -2,17 +2,16 @@
 
 import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from sandbox.engines.base import Finding, HostReport
+from sandbox.engines.virtualbox_look import VirtualBoxFacts, parse_version, vagrant_accepts
 from sandbox.errors import HostError
-from sandbox.host.doctor import choose_default
+from sandbox.host.doctor import choose_default, diagnose
 from sandbox.host.firewall import DockerRules, docker_finding
 from sandbox.host.incus_findings import incus_findings
 from sandbox.host.setup import Situation
-from sandbox.host.virtualbox import VirtualBoxFacts, parse_version, vagrant_accepts
 from sandbox.host.virtualbox import report as virtualbox_report
 from tests.unit.host.facts import (
     PLACE,
@@ -113,6 +112,7 @@ def test_versions(said: str, version: tuple[int, ...]) -> None:
         ((2, 4, 9), (7, 2, 0), True),
         ((2, 4, 9), (8, 0, 0), False),
         ((2, 3, 4), (6, 1, 50), True),
+        ((2, 2, 6), (6, 1, 0), False),
         ((2, 2, 14), (7, 0, 0), False),
         ((2, 0, 0), (5, 2, 0), True),
     ],
@@ -123,37 +123,70 @@ def test_which_vagrant_drives_which_virtualbox(
     assert vagrant_accepts(vagrant, virtualbox) is accepted
 
 
-BOX = VirtualBoxFacts(True, "7.0.16r1", "Vagrant 2.3.4", driver_device=True, kernel="6.1.0")
+BOX = VirtualBoxFacts(
+    manage=True,
+    version_text="7.0.16r1",
+    vagrant_text="Vagrant 2.3.4",
+    driver_device=True,
+    kernel="6.1.0",
+)
 
 
-def wanting(facts: VirtualBoxFacts, **host: Any) -> dict[str, str]:
+def wanting(facts: VirtualBoxFacts) -> dict[str, str]:
     """What is not as it should be, and the fix."""
-    found = virtualbox_report(facts, a_host(**host))
+    found = virtualbox_report(facts)
     return {item.title: f"{item.detail} | {item.fix}" for item in found.findings if not item.ok}
 
 
+def is_doubtful(facts: VirtualBoxFacts) -> bool:
+    """Never the default, and yet it may be tried."""
+    found = virtualbox_report(facts)
+    return found.possible and not found.usable
+
+
 def test_a_laptop_with_virtualbox() -> None:
-    assert virtualbox_report(BOX, a_host()).usable
+    assert virtualbox_report(BOX).usable
     assert wanting(BOX) == {}
 
 
 def test_debians_vagrant_refuses_a_newer_virtualbox() -> None:
-    (only,) = wanting(replace(BOX, version_text="7.1.4r1")).values()
+    newer = replace(BOX, version_text="7.1.4r1")
+    (only,) = wanting(newer).values()
     assert "Vagrant 2.3.4 refuses VirtualBox 7.1.4" in only
     assert "2.4.2" in only
+    assert is_doubtful(newer)
+
+
+def test_a_virtualbox_that_no_vagrant_knows() -> None:
+    (only,) = wanting(replace(BOX, version_text="8.0.0r1")).values()
+    assert "install a VirtualBox that your Vagrant knows" in only
 
 
 def test_missing_module_and_processor_keep_it_from_being_the_default() -> None:
-    without = replace(BOX, driver_device=False, hypervisor=True)
-    found = wanting(without, cpu_virtualisation=False)
+    without = replace(BOX, driver_device=False, hypervisor=True, cpu_virtualisation=False)
+    found = wanting(without)
     assert "vboxconfig" in found["VirtualBox's kernel module is loaded"]
     assert "nesting" in found["the processor offers virtualisation"]
-    assert not virtualbox_report(without, a_host(cpu_virtualisation=False)).usable
+    assert is_doubtful(without)
+    assert is_doubtful(replace(BOX, driver_device=False))
+    off = wanting(replace(BOX, cpu_virtualisation=False))
+    assert "firmware" in off["the processor offers virtualisation"]
+
+
+def test_without_virtualbox_or_vagrant_nothing_can_be_tried() -> None:
+    none = replace(BOX, manage=False, version_text="")
+    assert not virtualbox_report(none).possible
+    assert list(wanting(none)) == ["VirtualBox is installed"]
+    (only,) = wanting(replace(BOX, vagrant_text="")).values()
+    assert "there is no command `vagrant`" in only
+    assert not virtualbox_report(replace(BOX, vagrant_text="")).possible
 
 
 def test_linux_under_windows() -> None:
-    (only,) = wanting(replace(BOX, wsl=True)).values()
+    here = replace(BOX, wsl=True)
+    (only,) = wanting(here).values()
     assert "Hyper-V" in only
+    assert is_doubtful(here)
 
 
 def test_a_kvm_that_holds_the_processor_is_warned_about() -> None:
@@ -162,23 +195,55 @@ def test_a_kvm_that_holds_the_processor_is_warned_about() -> None:
     new = replace(old, kernel="6.12.9-amd64")
     (only,) = wanting(new).values()
     assert "VERR_VMX_IN_VMX_ROOT_MODE" in only
-    assert virtualbox_report(new, a_host()).usable
+    assert virtualbox_report(new).usable
 
 
 def test_an_arm64_host() -> None:
-    silicon = replace(BOX, machine="aarch64", version_text="7.0.16r1")
-    found = wanting(silicon, cpu_virtualisation=False)
+    arm = replace(BOX, machine="aarch64", cpu_virtualisation=False)
+    found = wanting(arm)
     assert "no machines for arm64" in found["the processor offers virtualisation"]
     assert "public boxes are used" in found["base images for virtualbox can be built here"]
-    newer = replace(silicon, version_text="7.2.0r1", vagrant_text="Vagrant 2.4.9")
-    assert virtualbox_report(newer, a_host(cpu_virtualisation=False)).usable
+    assert is_doubtful(arm)
+    newer = replace(arm, version_text="7.2.0r1", vagrant_text="Vagrant 2.4.9")
+    assert virtualbox_report(newer).usable
+
+
+def test_apple_silicon() -> None:
+    """macOS calls it arm64, and has neither /dev/vboxdrv nor /proc."""
+    mac = replace(
+        BOX,
+        system="Darwin",
+        machine="arm64",
+        version_text="7.0.16r1",
+        driver_device=False,
+        cpu_virtualisation=False,
+        kernel="25.1.0",
+        missing_tools=("mmdebstrap",),
+    )
+    (only,) = wanting(mac).values()
+    assert "no machines for arm64" in only
+    newer = replace(mac, version_text="7.2.0r1", vagrant_text="Vagrant 2.4.9")
+    assert wanting(newer) == {}
+    assert virtualbox_report(replace(mac, machine="x86_64")).usable
+
+
+def test_other_systems_have_virtualbox_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    monkeypatch.setattr("sandbox.engines.virtualbox_look.gather", lambda: BOX)
+    found = diagnose(PLACE)
+    assert found.default == "virtualbox"
+    assert [item.provider for item in found.reports if item.usable] == ["virtualbox"]
+    assert diagnose(PLACE, "incus").default == "incus"
 
 
 def test_too_little_memory_or_disk_is_said() -> None:
-    (memory,) = wanting(BOX, memory_mb=1024).values()
+    (memory,) = wanting(replace(BOX, memory_mb=1024)).values()
     assert "1024 MB" in memory
     (disk,) = wanting(replace(BOX, free_disk_gb=3)).values()
     assert "3 GB of disk free" in disk
+    none = replace(BOX, free_disk_gb=0.5)
+    assert "0.5 GB free, 2 GB needed" in wanting(none)["there is room for a machine's disk"]
+    assert not virtualbox_report(none).possible
 
 
 def test_the_default_is_explained() -> None:

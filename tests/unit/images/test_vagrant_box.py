@@ -3,18 +3,21 @@
 import json
 import platform
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from sandbox.errors import BoxError, HostError
-from sandbox.events import ignore
+from sandbox.engines.vagrant_vms import find_box
+from sandbox.errors import BoxError, HostError, ProviderError
+from sandbox.events import Event, Notice, ignore
 from sandbox.images import build, vagrant_box
 from sandbox.images.box_files import DISK_NAMES, VmProvider, box_files
 from sandbox.images.vagrant_box import (
     choose_kind,
     ensure_public_box,
     is_whole,
+    named_box,
     public_box,
 )
 from sandbox.spec.bases import load_bases
@@ -27,6 +30,8 @@ NAME = "sandbox/debian-12-0123456789ab"
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VAGRANT_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     return tmp_path / "boxes" / "sandbox-VAGRANTSLASH-debian-12-0123456789ab" / "1.0.0"
 
 
@@ -134,3 +139,77 @@ def test_every_base_names_public_boxes() -> None:
 def test_a_url_is_never_taken_without_a_checksum() -> None:
     with pytest.raises(ValidationError, match="sha256 beside it"):
         PublicBox(box="debian/x", box_version="1", url="https://mirror.example/x.box")
+    with pytest.raises(ValidationError, match="not among its architectures"):
+        PublicBox(box="debian/x", box_version="1", sha256={"arm64": "0" * 64})
+
+
+def told(
+    public: PublicBox, sha256: str | None, monkeypatch: pytest.MonkeyPatch
+) -> tuple[str, dict[str, Any], list[str]]:
+    """The box's name here, what Vagrant is asked to add, and what the user hears."""
+    asked: dict[str, Any] = {}
+    heard: list[Event] = []
+
+    def add(words: tuple[str, ...], *_: object) -> None:
+        path = Path(words[0])
+        asked.update(json.loads(path.read_text()) if path.suffix == ".json" else {"words": words})
+
+    monkeypatch.setattr(vagrant_box, "_vagrant_add", add)
+    found = ensure_public_box(public, sha256, provider="virtualbox", listener=heard.append)
+    return found.image, asked, [one.text for one in heard if isinstance(one, Notice)]
+
+
+def test_each_architecture_has_its_own_checksum(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del store
+    monkeypatch.setenv("VAGRANT_SERVER_URL", "https://boxes.example")
+    sums = {"amd64": "a" * 64, "arm64": "b" * 64}
+    public = PublicBox(
+        box="bento/debian-12",
+        box_version="1.2",
+        architectures=("amd64", "arm64"),
+        sha256=sums,  # type: ignore[arg-type]
+    )
+    for machine, architecture in (("x86_64", "amd64"), ("arm64", "arm64")):
+        monkeypatch.setattr(platform, "machine", lambda machine=machine: machine)
+        image, asked, notices = told(public, None, monkeypatch)
+        digest = sums[architecture]
+        assert image == f"sandbox/bento-debian-12-{digest[:12]}@1.2"
+        (provider,) = asked["versions"][0]["providers"]
+        assert provider["checksum"] == digest
+        assert provider["architecture"] == architecture
+        assert provider["url"].startswith("https://boxes.example/bento/boxes/debian-12/")
+        assert notices == []
+
+
+def test_without_a_checksum_it_is_said(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    del store
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    public = named_box("bento/debian-12", "1.2")
+    image, asked, notices = told(public, None, monkeypatch)
+    assert image == "bento/debian-12@1.2"
+    assert asked["words"] == ("bento/debian-12", "--box-version", "1.2")
+    (notice,) = notices
+    assert "no checksum of it is pinned" in notice
+    # As a box gives it: for the host that it is meant for
+    image, asked, notices = told(public, "c" * 64, monkeypatch)
+    assert image == "sandbox/bento-debian-12-cccccccccccc@1.2"
+    assert asked["versions"][0]["providers"][0]["checksum"] == "c" * 64
+    assert notices == []
+
+
+def test_a_box_for_another_architecture_is_not_ours(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_box(store / "arm64" / "virtualbox", "virtualbox")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    assert not is_whole(NAME, "1.0.0", "virtualbox")
+    with pytest.raises(HostError, match="is for arm64, and this host is amd64"):
+        find_box(NAME, "virtualbox")
+    put_box(store / "amd64" / "virtualbox", "virtualbox")
+    assert find_box(NAME, "virtualbox").folder == store / "amd64" / "virtualbox"
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    assert find_box(f"{NAME}@1.0.0", "virtualbox").folder == store / "arm64" / "virtualbox"
+    with pytest.raises(ProviderError, match="has no base image"):
+        find_box(f"{NAME}@2.0.0", "virtualbox")

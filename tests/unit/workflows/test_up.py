@@ -227,6 +227,19 @@ def test_too_much_memory_is_said_before_anything_is_written(bench: Bench) -> Non
     assert not Instance("shiny").exists()
 
 
+def test_virtualbox_is_measured_by_what_every_system_tells(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plain_plan().model_copy(update={"provider": "virtualbox"})
+    monkeypatch.setattr(up, "virtualbox_limits", lambda: HostLimits(8, 16384, 1))
+    monkeypatch.setattr(up, "host_limits", lambda _: pytest.fail("that is Linux's and Incus's"))
+    with pytest.raises(HostError, match="no disk space is left"):
+        bench.up(plan)
+    monkeypatch.setattr(up, "virtualbox_limits", lambda: HostLimits(8, 16384, 50))
+    bench.up(plan)
+    assert bench.engine.status([plan.name])[plan.name].power is Power.RUNNING
+
+
 def test_missing_packages_leave_nothing(bench: Bench) -> None:
     bench.base = replace(bench.base, packages=frozenset({"tree"}))
     with pytest.raises(BoxError) as caught:
