@@ -64,10 +64,8 @@ def vm(libvirt_host: Host) -> Iterator[Vm]:
 def test_it_is_a_machine_of_its_own_with_r_in_it(vm: Vm) -> None:
     facts = json.loads(vm.host.sandbox("probe", "r", timeout_s=300).stdout)
     assert facts["os"]["codename"] == "bookworm"
-    assert (facts["machine"]["cpus"], facts["machine"]["virtualization"]) in (
-        (2, "qemu"),
-        (2, "kvm"),
-    )
+    assert facts["machine"]["cpus"] == 2
+    assert facts["os"]["virtualization"] in ("qemu", "kvm")
     assert vm.exec("Rscript", "-e", "cat(as.character(getRversion()))").startswith("4.2.")
     # A kernel of its own, and a disk that has grown to what the box says
     assert vm.exec("uname", "-r") != Path("/proc/sys/kernel/osrelease").read_text()
