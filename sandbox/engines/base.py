@@ -36,8 +36,8 @@ class Finding:
     warning: bool = False
     """Not as it should be, but no reason to stop."""
     doubtful: bool = False
-    """It probably does not work like this: nobody gets this provider by default, but whoever names
-    it is warned and may try."""
+    """It may not be what anybody wants: nobody gets this provider by default, but whoever names it
+    is warned and may try."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,11 @@ class HostReport:
     def usable(self) -> bool:
         """True when nothing found stands in the way."""
         return all(finding.ok or finding.warning for finding in self.findings)
+
+    @property
+    def sound(self) -> bool:
+        """True when it is usable and there is no doubt: good enough to be taken unasked."""
+        return self.usable and not any(finding.doubtful for finding in self.findings)
 
     @property
     def possible(self) -> bool:

@@ -311,7 +311,7 @@ def _kvm_finding() -> Finding:
     if found.kind == "kvm":
         return Finding(ok=True, title=title, detail=found.reason)
     detail = f"{found.reason}; machines are emulated by QEMU, several times slower"
-    return Finding(ok=False, warning=True, title=title, detail=detail, fix=KVM_FIX)
+    return Finding(ok=False, warning=True, doubtful=True, title=title, detail=detail, fix=KVM_FIX)
 
 
 def _explain(error: CommandError, what: str) -> SandboxError:

@@ -61,7 +61,7 @@ def choose_default(reports: dict[str, HostReport], chosen: str | None) -> tuple[
     if chosen is not None:
         return chosen, "you chose it"
     for name in PREFERRED:
-        if reports[name].usable:
+        if reports[name].sound:
             passed = PREFERRED[: PREFERRED.index(name)]
             others = f" ({', '.join(passed)}, which would come first, not)" if passed else ""
             return name, f"it is usable here{others}"

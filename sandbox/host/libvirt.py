@@ -137,7 +137,7 @@ def kvm_finding(found: Accelerator) -> Finding:
     if found.kind == "kvm":
         return Finding(ok=True, title=title, detail=found.reason)
     detail = f"{found.reason}; machines are emulated by QEMU, several times slower"
-    return Finding(ok=False, warning=True, title=title, detail=detail, fix=KVM_FIX)
+    return Finding(ok=False, warning=True, doubtful=True, title=title, detail=detail, fix=KVM_FIX)
 
 
 def _installed(facts: LibvirtFacts) -> Finding:

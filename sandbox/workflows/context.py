@@ -63,8 +63,8 @@ def choose_provider(context: Context, wanted_by_box: str | None) -> Provider:
     chosen = context.provider or wanted_by_box or context.default_provider
     if chosen is None:
         # The choice by default keeps away from a doubtful provider; one chosen by hand is tried
-        usable = (name for name in PREFERRED if context.engine(name).check_host().usable)
-        return next(usable, DRIVEN[0])
+        sound = (name for name in PREFERRED if context.engine(name).check_host().sound)
+        return next(sound, DRIVEN[0])
     if chosen not in PREFERRED:
         raise UsageError(f"there is no provider `{chosen}`", hint=f"one of: {', '.join(PREFERRED)}")
     for provider in DRIVEN:
