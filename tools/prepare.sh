@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the Makefile needs before the project's own environment can exist, and nothing that is
-# there already: a Python of 3.11 or newer with venv, and for the tests shellcheck and an ssh client.
+# there already: a Python of 3.11 or newer with venv, and for the tests shellcheck, an ssh client, fdisk.
 #   tools/prepare.sh [--test]     prints the Python to use on stdout, all else on stderr
 set -eu
 
@@ -26,6 +26,9 @@ usable() {
 if [ "${1:-}" = --test ]; then
   command -v shellcheck >/dev/null || install shellcheck
   command -v ssh-keygen >/dev/null || install openssh-client
+  # They read the disks of virtual machines
+  PATH="$PATH:/usr/sbin:/sbin" command -v sfdisk >/dev/null || install fdisk
+  PATH="$PATH:/usr/sbin:/sbin" command -v debugfs >/dev/null || install e2fsprogs
 fi
 
 for python in python3 python3.13 python3.12 python3.11; do
