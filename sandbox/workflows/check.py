@@ -74,15 +74,15 @@ def verify(
     return report
 
 
-def require_running(engine: Engine, name: str) -> None:
-    """Say how to go on when the machine does not run.
+def require_running(engine: Engine, name: str) -> MachineStatus:
+    """The status of a machine that runs; says how to go on when it does not.
 
     Raises:
         UsageError: it is stopped, gone, or broken.
     """
     status = status_of(engine, name)
     if status.power is Power.RUNNING:
-        return
+        return status
     detail = "its machine is gone" if status.power is Power.ABSENT else f"it is {status.power}"
     raise UsageError(
         f"the sandbox {name} does not run: {detail}",
@@ -100,8 +100,8 @@ def probe_sandbox(name: str, *, context: Context) -> Facts:
     instance = Instance(name)
     record = instance.require()
     engine = context.engine(record.plan.provider)
-    require_running(engine, name)
-    return _probe(connect(instance, engine), record, status_of(engine, name))
+    status = require_running(engine, name)
+    return _probe(connect(instance, engine), record, status)
 
 
 def _probe(target: SshTarget, record: Record, status: MachineStatus) -> Facts:
