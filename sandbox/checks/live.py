@@ -10,7 +10,7 @@ from sandbox.checks.inspection import Inspection
 from sandbox.checks.shiny_page import ShinyPage
 from sandbox.checks.shiny_session import SessionOutcome, try_session
 from sandbox.checks.web import NoAnswer, Page, fetch
-from sandbox.engines.base import EMULATION_FACTOR
+from sandbox.engines.base import patient
 from sandbox.probe.facts import Facts, RView
 
 
@@ -88,11 +88,11 @@ class LiveMachine:
 
     def get(self, path: str, *, timeout_s: float = 30.0) -> Page:
         """GET a path of the machine's Shiny Server."""
-        return fetch(self._base_url + path, timeout_s=patient(self, timeout_s))
+        return fetch(self._base_url + path, timeout_s=patient(timeout_s, emulated=self.emulated))
 
     def session(self, path: str, page: ShinyPage, *, timeout_s: float = 30.0) -> SessionOutcome:
         """Try a Shiny session of the app at `path`."""
-        timeout_s = patient(self, timeout_s)
+        timeout_s = patient(timeout_s, emulated=self.emulated)
         return try_session(self._base_url + path, page, timeout_s=timeout_s)
 
     def sudo(self, script: str) -> str:
@@ -115,16 +115,11 @@ def is_emulated(facts: Facts) -> bool:
     return facts.os.virtualization == "qemu"
 
 
-def patient(machine: Machine, timeout_s: float) -> float:
-    """How long to wait for what should take `timeout_s` at most."""
-    return timeout_s * EMULATION_FACTOR if machine.emulated else timeout_s
-
-
 def wait_for_page(
     machine: Machine, path: str, accept: Callable[[Page], bool], *, timeout_s: float
 ) -> tuple[bool, str]:
     """Ask for `path` until an answer is accepted; False with the last answer at the deadline."""
-    deadline = time.monotonic() + patient(machine, timeout_s)
+    deadline = time.monotonic() + patient(timeout_s, emulated=machine.emulated)
     last = "no answer"
     while time.monotonic() < deadline:
         try:

@@ -10,7 +10,7 @@ from sandbox.checks.recorder import NO_RESULT
 from sandbox.checks.request import CheckRequest, ResultFolder
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
 from sandbox.checks.safe import fingerprint
-from sandbox.engines.base import EMULATION_FACTOR
+from sandbox.engines.base import patient
 from sandbox.errors import CommandError, SandboxError
 from sandbox.events import Listener, StepOutput
 from sandbox.plan import Plan
@@ -90,8 +90,7 @@ def run_checks(  # noqa: PLR0917  (a workflow hands on what it holds, in this or
 
 
 def _limit_s(plan: Plan, facts: Facts) -> float:
-    limit_s = 120.0 + 60.0 * len(plan.apps)
-    return limit_s * EMULATION_FACTOR if is_emulated(facts) else limit_s
+    return patient(120.0 + 60.0 * len(plan.apps), emulated=is_emulated(facts))
 
 
 def _own_key(folder: Path) -> str:

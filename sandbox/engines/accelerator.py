@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from sandbox.engines.base import Finding
+
 _KVM = Path("/dev/kvm")
 _CPUINFO = Path("/proc/cpuinfo")
 _KVM_GET_API_VERSION = 0xAE00
 _API_VERSION = 12  # the only one since Linux 2.6.22
 
-FIX = "switch virtualisation on in the firmware; inside a virtual machine, switch nesting on"
+_FIX = "switch virtualisation on in the firmware; inside a virtual machine, switch nesting on"
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,15 @@ def judge(facts: KvmFacts) -> Accelerator:
             return Accelerator("qemu", text)
         return Accelerator("kvm", f"/dev/kvm answers, and the processor has {found[0]}")
     return Accelerator("kvm", "/dev/kvm answers")
+
+
+def kvm_finding(found: Accelerator) -> Finding:
+    """Whether KVM really works: the device alone proves nothing."""
+    title = "KVM works"
+    if found.kind == "kvm":
+        return Finding(ok=True, title=title, detail=found.reason)
+    detail = f"{found.reason}; machines are emulated by QEMU, several times slower"
+    return Finding(ok=False, warning=True, doubtful=True, title=title, detail=detail, fix=_FIX)
 
 
 def gather() -> KvmFacts:

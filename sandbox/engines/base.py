@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from sandbox.errors import HostError
 from sandbox.events import Listener
 from sandbox.run import Completed
 from sandbox.spec.models import VagrantOptions
@@ -89,6 +90,29 @@ EMULATION_FACTOR = 10.0
 """How much more time an emulated machine is given."""
 
 
+def patient(timeout_s: float, *, emulated: bool) -> float:
+    """How long to wait for what takes at most `timeout_s` on a real processor."""
+    return timeout_s * EMULATION_FACTOR if emulated else timeout_s
+
+
+def require_size(spec: MachineSpec, *, memory_mb: int, cpus: int) -> None:
+    """Refuse what is larger than the host: hypervisors take any number, and fail later.
+
+    Raises:
+        HostError: the host has not so much memory or so many processors.
+    """
+    if spec.memory_mb > memory_mb:
+        raise HostError(
+            f"{spec.name} wants {spec.memory_mb} MB of memory, the host has {memory_mb} MB",
+            hint="lower machine.memory_mb in the box, or pass --memory-mb",
+        )
+    if spec.cpus > cpus:
+        raise HostError(
+            f"{spec.name} wants {spec.cpus} processors, the host has {cpus}",
+            hint="lower machine.cpus in the box, or pass --cpus",
+        )
+
+
 @dataclass(frozen=True)
 class MachineStatus:
     """One machine as its provider sees it."""
@@ -107,7 +131,7 @@ class MachineStatus:
 
     def patient(self, timeout_s: float) -> float:
         """How long to wait here for what takes at most `timeout_s` on a real processor."""
-        return timeout_s * EMULATION_FACTOR if self.emulated else timeout_s
+        return patient(timeout_s, emulated=self.emulated)
 
     def forwarded_to(self, port: int) -> int | None:
         """The port on 127.0.0.1 that leads to the machine's `port`; None when there is none."""

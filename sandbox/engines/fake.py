@@ -22,8 +22,9 @@ from sandbox.engines.base import (
     Power,
     Snapshot,
     SshEndpoint,
+    require_size,
 )
-from sandbox.errors import CommandError, HostError, ProviderError
+from sandbox.errors import CommandError, ProviderError
 from sandbox.events import Listener, StepOutput
 from sandbox.run import Completed
 
@@ -60,15 +61,7 @@ class FakeEngine:
         if there is not None:
             self._refuse_foreign(spec.name, there)
             return
-        if spec.memory_mb > self.host_memory_mb:
-            raise HostError(
-                f"{spec.name} wants {spec.memory_mb} MB of memory, "
-                f"the host has {self.host_memory_mb} MB"
-            )
-        if spec.cpus > self.host_cpus:
-            raise HostError(
-                f"{spec.name} wants {spec.cpus} processors, the host has {self.host_cpus}"
-            )
+        require_size(spec, memory_mb=self.host_memory_mb, cpus=self.host_cpus)
         listener(StepOutput(spec.name, f"from {spec.image}"))
         self._write(spec.name, power=Power.STOPPED, labels=dict(spec.labels), ours=True)
         self._done("create", spec.name)

@@ -15,6 +15,7 @@ from sandbox.engines.base import (
     MachineStatus,
     Power,
     SshEndpoint,
+    require_size,
 )
 from sandbox.engines.incus_client import (
     ExistsError,
@@ -35,7 +36,7 @@ from sandbox.engines.incus_look import (
     ssh_port_is_open,
 )
 from sandbox.engines.incus_snapshots import IncusSnapshots
-from sandbox.errors import CommandError, HostError, ProviderError
+from sandbox.errors import CommandError, ProviderError
 from sandbox.events import Listener, Notice, StepOutput
 from sandbox.run import TAIL_LINES, Completed, run
 
@@ -267,20 +268,10 @@ class IncusEngine(IncusSnapshots):
         self.client.query("POST", api_path("instances"), body, timeout_s=_CREATE_S)
 
     def _check_size(self, spec: MachineSpec) -> None:
-        """Incus would take any number and the kernel would never give it: say so before."""
         resources = self.client.query("GET", api_path("resources"))
         memory_mb = int(resources["memory"]["total"]) // 1024**2
         cpus = int(resources["cpu"]["total"])
-        if spec.memory_mb > memory_mb:
-            raise HostError(
-                f"{spec.name} wants {spec.memory_mb} MB of memory, the host has {memory_mb} MB",
-                hint="lower machine.memory_mb in the box, or pass --memory-mb",
-            )
-        if spec.cpus > cpus:
-            raise HostError(
-                f"{spec.name} wants {spec.cpus} processors, the host has {cpus}",
-                hint="lower machine.cpus in the box, or pass --cpus",
-            )
+        require_size(spec, memory_mb=memory_mb, cpus=cpus)
 
     def _say_unlimited_disk(self, spec: MachineSpec, listener: Listener) -> None:
         pool = self.client.query("GET", api_path("storage-pools", self.place.pool))

@@ -8,8 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from sandbox.engines.accelerator import FIX as KVM_FIX
-from sandbox.engines.accelerator import accelerator
+from sandbox.engines.accelerator import accelerator, kvm_finding
 from sandbox.engines.base import Finding, Power, Snapshot
 from sandbox.engines.vagrant_files import (
     HostFacts,
@@ -60,7 +59,7 @@ class Libvirt:
             return (Finding(ok=False, title=title, detail=detail, fix=error.hint or _SETUP),)
         hypervisor = re.search(r"Running hypervisor: (.+)", said)
         answers = Finding(ok=True, title=title, detail=hypervisor[1] if hypervisor else self.uri)
-        return (answers, _kvm_finding())
+        return (answers, kvm_finding(accelerator()))
 
     def vms(self) -> dict[str, Vm]:
         """All domains whose name begins with our prefix."""
@@ -303,15 +302,6 @@ def base_volume_name(box: StoredBox, image: Path) -> str:
 
 def _driver(record: VmRecord) -> Literal["kvm", "qemu"]:
     return record.libvirt.driver or accelerator().kind
-
-
-def _kvm_finding() -> Finding:
-    title = "KVM works"
-    found = accelerator()
-    if found.kind == "kvm":
-        return Finding(ok=True, title=title, detail=found.reason)
-    detail = f"{found.reason}; machines are emulated by QEMU, several times slower"
-    return Finding(ok=False, warning=True, doubtful=True, title=title, detail=detail, fix=KVM_FIX)
 
 
 def _explain(error: CommandError, what: str) -> SandboxError:

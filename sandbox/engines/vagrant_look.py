@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from sandbox.engines.base import Finding, MachineSpec
+from sandbox.engines.base import Finding, MachineSpec, require_size
 from sandbox.engines.vagrant_cli import vagrant_home
 from sandbox.engines.vagrant_files import VmProvider
-from sandbox.errors import CommandError, HostError
+from sandbox.errors import CommandError
 from sandbox.run import run
 
 _GEMS: Final = "/usr/share/rubygems-integration/*/specifications"
@@ -48,20 +48,11 @@ def _plugin_finding() -> Finding:
 
 
 def check_size(spec: MachineSpec) -> None:
-    """Hypervisors take any number and fail later, or swap the host to death.
+    """Refuse what is larger than this host.
 
     Raises:
         HostError: the host has not so much memory or so many processors.
     """
     memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2
     cpus = os.cpu_count() or 1
-    if spec.memory_mb > memory_mb:
-        raise HostError(
-            f"{spec.name} wants {spec.memory_mb} MB of memory, the host has {memory_mb} MB",
-            hint="lower machine.memory_mb in the box, or pass --memory-mb",
-        )
-    if spec.cpus > cpus:
-        raise HostError(
-            f"{spec.name} wants {spec.cpus} processors, the host has {cpus}",
-            hint="lower machine.cpus in the box, or pass --cpus",
-        )
+    require_size(spec, memory_mb=memory_mb, cpus=cpus)

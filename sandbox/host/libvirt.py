@@ -8,8 +8,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.engines.accelerator import FIX as KVM_FIX
-from sandbox.engines.accelerator import Accelerator, accelerator
+from sandbox.engines.accelerator import Accelerator, accelerator, kvm_finding
 from sandbox.engines.base import Finding, HostReport
 from sandbox.errors import CommandError
 from sandbox.host.facts import HostFacts, find_command, free_gb
@@ -129,15 +128,6 @@ def report(facts: LibvirtFacts, host: HostFacts, pool: str) -> HostReport:
         size_finding(host.memory_mb, facts.free_disk_gb),
     )
     return HostReport("libvirt", findings)
-
-
-def kvm_finding(found: Accelerator) -> Finding:
-    """Whether KVM really works: the device alone proves nothing."""
-    title = "KVM works"
-    if found.kind == "kvm":
-        return Finding(ok=True, title=title, detail=found.reason)
-    detail = f"{found.reason}; machines are emulated by QEMU, several times slower"
-    return Finding(ok=False, warning=True, doubtful=True, title=title, detail=detail, fix=KVM_FIX)
 
 
 def _installed(facts: LibvirtFacts) -> Finding:

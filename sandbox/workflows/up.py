@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass, replace
 
 from sandbox.checks.results import CheckReport
-from sandbox.engines.base import Engine, MachineSpec, MachineStatus, Power, RootExec
+from sandbox.engines.base import Engine, MachineStatus, Power, RootExec
 from sandbox.errors import HostError, ProviderError
 from sandbox.events import Notice, step
 from sandbox.host.limits import host_limits, virtualbox_limits
@@ -17,6 +17,7 @@ from sandbox.state import Instance, Phase, Record, locked
 from sandbox.workflows.base import prepare_base
 from sandbox.workflows.check import verify
 from sandbox.workflows.context import Context, require_usable, status_of
+from sandbox.workflows.machine import machine_spec
 from sandbox.workflows.reach import (
     READY_TIMEOUT_S,
     SSH_TIMEOUT_S,
@@ -160,7 +161,9 @@ def _created(plan: Plan, instance: Instance, engine: Engine, context: Context) -
         base = prepare_base(plan, context)
         if base.packages is not None:
             _refuse_missing(plan, base.packages, instance)
-        spec = _machine_spec(plan, instance, base.image)
+        spec = machine_spec(
+            plan, image=base.image, key=make_key(instance.folder), folder=instance.folder
+        )
         with step(listener, name, "create"):
             engine.create(spec, listener)
         record = record.advanced("created", phase=Phase.CREATED, note=base.image)
@@ -180,21 +183,6 @@ def _refuse_missing(plan: Plan, index: frozenset[str], instance: Instance) -> No
         raise error
 
 
-def _machine_spec(plan: Plan, instance: Instance, image: str) -> MachineSpec:
-    return MachineSpec(
-        name=plan.name,
-        image=image,
-        cpus=plan.machine.cpus,
-        memory_mb=plan.machine.memory_mb,
-        disk_gb=plan.machine.disk_gb,
-        authorized_key=make_key(instance.folder),
-        instance_dir=instance.folder,
-        labels=(("box", plan.box_name), ("plan", plan.key)),
-        forwarded_ports=plan.forwarded_ports,
-        options=plan.provider_options,
-    )
-
-
 def _provisioned(
     record: Record, instance: Instance, engine: Engine, context: Context, *, again: bool
 ) -> Record:
@@ -207,9 +195,9 @@ def _provisioned(
         instance.write(record.model_copy(update={"phase": Phase.CREATED, "recipe_key": ""}))
         if isinstance(engine, RootExec):
             bootstrap(plan, root_inside(engine, name), instance.folder, listener)
-    target = connect(instance, engine)
+    target, status = connect(instance, engine), status_of(engine, name)
     with step(listener, name, "ssh"):
-        wait_for_ssh(target, timeout_s=status_of(engine, name).patient(SSH_TIMEOUT_S))
+        wait_for_ssh(target, timeout_s=status.patient(SSH_TIMEOUT_S))
     if stale:
         if not isinstance(engine, RootExec):
             bootstrap(plan, root_over_ssh(target), instance.folder, listener)
@@ -221,7 +209,6 @@ def _provisioned(
             "provisioned", phase=Phase.PROVISIONED, recipe_key=wanted, note=note
         )
         instance.write(record)
-    status = status_of(engine, name)
     with shiny_base_url(plan, status, target) as base_url:
         urls = app_urls(plan, base_url)
         if urls:

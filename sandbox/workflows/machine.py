@@ -1,0 +1,29 @@
+"""What an engine is asked for, to make the machine of a plan."""
+
+from pathlib import Path
+
+from sandbox.engines.base import MachineSpec
+from sandbox.plan import Plan
+
+
+def machine_spec(plan: Plan, *, image: str, key: str, folder: Path) -> MachineSpec:
+    """The machine of `plan`.
+
+    Args:
+        plan: what it must be.
+        image: the base image, as the provider knows it.
+        key: the public key that may log in.
+        folder: the instance's.
+    """
+    return MachineSpec(
+        name=plan.name,
+        image=image,
+        cpus=plan.machine.cpus,
+        memory_mb=plan.machine.memory_mb,
+        disk_gb=plan.machine.disk_gb,
+        authorized_key=key,
+        instance_dir=folder,
+        labels=(("box", plan.box_name), ("plan", plan.key)),
+        forwarded_ports=plan.forwarded_ports,
+        options=plan.provider_options,
+    )
