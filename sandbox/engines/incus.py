@@ -16,6 +16,7 @@ from sandbox.engines.base import (
     Power,
     SshEndpoint,
 )
+from sandbox.engines.incus_baking import MADE_FROM, IncusBaking, source_of
 from sandbox.engines.incus_client import (
     ExistsError,
     IncusClient,
@@ -49,7 +50,7 @@ _NOT_EXECUTED = re.compile(
 )
 
 
-class IncusEngine(IncusSnapshots):
+class IncusEngine(IncusSnapshots, IncusBaking):
     """Machines as Incus containers, in a project of our own."""
 
     provider = "incus"
@@ -239,16 +240,16 @@ class IncusEngine(IncusSnapshots):
         return instance
 
     def _request(self, spec: MachineSpec) -> None:
-        by = "fingerprint" if len(spec.image) == 64 else "alias"  # noqa: PLR2004  (sha256)
         labels = {f"{LABEL}{key}": value for key, value in spec.labels}
         body = {
             "name": spec.name,
             "type": "container",
-            "source": {"type": "image", by: spec.image},
+            "source": source_of(spec),
             "profiles": [],
             "config": {
                 **labels,
                 MADE_BY: OURS,
+                MADE_FROM: spec.image,
                 AUTHORIZED_KEY: spec.authorized_key,
                 "limits.cpu": str(spec.cpus),
                 "limits.memory": f"{spec.memory_mb}MiB",

@@ -7,6 +7,8 @@ be run at any time and any number of times, and works on a public image as well 
 import re
 from dataclasses import dataclass
 
+from sandbox.engines.sealing import RENEW
+
 LOGIN_USER = "sandbox"
 
 WAIT_S = 120
@@ -59,6 +61,7 @@ sshd_answers() {
 
 late() { echo "late: $said"; systemctl list-jobs --no-legend --plain 2>&1 | head -n 20; exit 3; }
 
+@RENEW@
 login && hostname_is_ours || { echo "late: the login account cannot be prepared"; exit 3; }
 while :; do
   [ "$(date +%s)" -lt "$end" ] || late
@@ -84,7 +87,7 @@ while :; do
 done
 failed=$(systemctl list-units --failed --no-legend --plain | cut -d' ' -f1 | tr '\n' ' ')
 echo "ready: $system $address $ssh $failed"
-""".replace("@USER@", LOGIN_USER)
+""".replace("@USER@", LOGIN_USER).replace("@RENEW@", RENEW)
 
 # Both directions end together: sshd's end must not wait for a next key stroke, nor ours for sshd.
 # Background jobs of a shell get /dev/null as stdin, hence the copy in 4.

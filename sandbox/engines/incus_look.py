@@ -11,6 +11,8 @@ LABEL = "user.sandbox."
 """Before the name of every label of a machine."""
 MADE_BY = "user.sandbox-engine.made-by"
 OURS = "sandbox"
+BAKED = "sandbox bake"
+"""Who made it, of an instance that is a baked image: no machine of anybody's."""
 AUTHORIZED_KEY = "user.sandbox-engine.authorized-key"
 
 _SETUP = "sandbox host setup --provider incus"
