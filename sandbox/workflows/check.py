@@ -1,6 +1,7 @@
 """Probe a sandbox and run its checks."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sandbox.checks.results import CheckReport, Goal
 from sandbox.checks.runner import run_checks
@@ -40,6 +41,43 @@ def verify(
     quick: bool = False,
 ) -> CheckReport:
     """Probe, check, and keep both results; the caller holds the lock and knows that it runs."""
+    report = _look(instance, record, engine, context, _Extent(tuple(goals), quick=quick))
+    if not goals and not quick:
+        _keep(instance, record, report)
+    return report
+
+
+def verify_clone(
+    instance: Instance, record: Record, engine: Engine, context: Context
+) -> CheckReport:
+    """Check what a machine that came whole from a baked image could lack: services and security.
+
+    All else is the image's, byte by byte, and was checked before that was baked. R is not asked by
+    itself: an app's session is.
+    """
+    extent = _Extent((Goal.UP, Goal.SAFE), quick=True, with_r=False)
+    report = _look(instance, record, engine, context, extent)
+    _keep(instance, record, report)
+    return report
+
+
+@dataclass(frozen=True)
+class _Extent:
+    """How much is looked at."""
+
+    goals: tuple[Goal, ...]
+    quick: bool
+    with_r: bool = True
+
+
+def _keep(instance: Instance, record: Record, report: CheckReport) -> None:
+    instance.write_text("checks.json", report.model_dump_json(indent=1))
+    instance.write(record.advanced("checked", note=report.summary))
+
+
+def _look(
+    instance: Instance, record: Record, engine: Engine, context: Context, extent: _Extent
+) -> CheckReport:
     plan, name = record.plan, instance.name
     target = connect(instance, engine)
     # Environment, locale and limits are those of the moment a connection began: begin a new one
@@ -50,10 +88,12 @@ def verify(
             # page answers is judged by the checks
             page_status(app.url, timeout_s=30)
         with step(context.listener, name, "probe") as note:
-            facts = _probe(target, record)
+            facts = _probe(target, record, with_r=extent.with_r)
             note.text = f"{len(facts.not_seen)} not seen" if facts.not_seen else ""
-        instance.write_text("facts.json", facts.model_dump_json(indent=1))
-        with step(context.listener, name, "checks") as note:
+        if extent.with_r:
+            instance.write_text("facts.json", facts.model_dump_json(indent=1))
+        title = "quick checks" if extent.quick else "checks"
+        with step(context.listener, name, title) as note:
             report = run_checks(
                 plan,
                 target,
@@ -61,13 +101,10 @@ def verify(
                 facts,
                 instance.folder,
                 context.listener,
-                goals=goals,
-                quick=quick,
+                goals=extent.goals,
+                quick=extent.quick,
             )
             note.text = report.summary
-    if not goals and not quick:
-        instance.write_text("checks.json", report.model_dump_json(indent=1))
-        instance.write(record.advanced("checked", note=report.summary))
     return report
 
 
@@ -101,6 +138,6 @@ def probe_sandbox(name: str, *, context: Context) -> Facts:
     return _probe(connect(instance, engine), record)
 
 
-def _probe(target: SshTarget, record: Record) -> Facts:
+def _probe(target: SshTarget, record: Record, *, with_r: bool = True) -> Facts:
     packages = record.plan.r.packages.names if record.plan.r is not None else ()
-    return probe(target, load_packages=packages)
+    return probe(target, load_packages=packages if with_r else (), with_r=with_r)

@@ -1,22 +1,23 @@
 """`sandbox up`: create or converge, and end only when the app answers and the checks have run."""
 
-import hashlib
 import math
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from sandbox.baking import BakeKeys, CacheUse, recipe_key
 from sandbox.checks.results import CheckReport
 from sandbox.engines.base import Engine, MachineSpec, MachineStatus, Power, RootExec
-from sandbox.errors import HostError, ProviderError
+from sandbox.errors import HostError, ProviderError, UsageError
 from sandbox.events import Notice, step
 from sandbox.host.limits import host_limits
-from sandbox.paths import data_dir
 from sandbox.plan import Plan, exceeds_host, missing_packages
 from sandbox.provision import bootstrap, provision, root_over_ssh
 from sandbox.ssh import disconnect, make_key
 from sandbox.state import Instance, Phase, Record, locked
 from sandbox.workflows.base import prepare_base
-from sandbox.workflows.check import verify
+from sandbox.workflows.check import verify, verify_clone
 from sandbox.workflows.context import Context, require_usable, status_of
+from sandbox.workflows.origin import Oven, choose_origin, create_from, keep_baked
 from sandbox.workflows.reach import (
     AppUrl,
     app_urls,
@@ -48,7 +49,12 @@ class UpResult:
 
 
 def up(
-    plan: Plan, *, context: Context, checks: bool = True, provision_again: bool = False
+    plan: Plan,
+    *,
+    context: Context,
+    checks: bool = True,
+    provision_again: bool = False,
+    cache: CacheUse = CacheUse.USE,
 ) -> UpResult:
     """Make the machine what the plan says, whatever state an earlier run left it in.
 
@@ -57,32 +63,38 @@ def up(
         context: whom to tell, and where.
         checks: probe and check it at the end.
         provision_again: run the playbooks even when nothing has changed since they last ran.
+        cache: what to do with baked images, when a machine is to be made.
 
     Raises:
         SandboxError: as errors.py says; running it again goes on from the last whole step.
     """
     engine = context.engine(plan.provider)
-    with locked(plan.name) as instance:
+    with locked(plan.name) as instance, ExitStack() as stack:
         require_same_machine(instance, plan)
         if not provision_again and (result := _unchanged(plan, instance, engine)) is not None:
+            _refuse_fresh(plan, cache)
             return result
         _refuse_impossible(plan, instance, engine, context)
-        record = _created(plan, instance, engine, context)
-        record = _provisioned(record, instance, engine, context, again=provision_again)
-        report = verify(instance, record, engine, context) if checks else None
+        oven = Oven(cache, will_check=checks, lock=stack)
+        record, keys = _created(plan, instance, engine, context, oven)
+        record, is_clone = _provisioned(record, instance, engine, context, again=provision_again)
+        if not checks:
+            report = None
+        elif is_clone:
+            report = verify_clone(instance, record, engine, context)
+        else:
+            report = verify(instance, record, engine, context)
+        if keys is not None and report is not None and report.ok:
+            keep_baked(plan, keys, engine, context.listener)
         return _result(plan, engine, report, unchanged=False)
 
 
-def recipe_key(plan: Plan) -> str:
-    """12 hex digits over the plan and all that turns a base into it: templates and playbooks."""
-    digest = hashlib.sha256(plan.key.encode())
-    for kind in ("templates", "playbooks"):
-        root = data_dir(kind)
-        for path in sorted(root.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(f"{kind}/{path.relative_to(root)}\0".encode())
-                digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+def _refuse_fresh(plan: Plan, cache: CacheUse) -> None:
+    if cache is CacheUse.FRESH:
+        raise UsageError(
+            f"the sandbox {plan.name} is there already, and --fresh is for making one",
+            hint=f"sandbox destroy {plan.name}, then again",
+        )
 
 
 def _unchanged(plan: Plan, instance: Instance, engine: Engine) -> UpResult | None:
@@ -142,31 +154,56 @@ def _refuse_too_large(plan: Plan, context: Context) -> None:
         )
 
 
-def _created(plan: Plan, instance: Instance, engine: Engine, context: Context) -> Record:
-    """The machine exists, is started, and is recorded, before anything is done inside it."""
+def _created(
+    plan: Plan, instance: Instance, engine: Engine, context: Context, oven: Oven
+) -> tuple[Record, BakeKeys | None]:
+    """The machine exists, is started, and is recorded, before anything is done inside it.
+
+    Returns:
+        The record, and by what keys to bake the machine once it is proven; None: not at all.
+    """
     listener, name = context.listener, plan.name
     record = instance.read()
     status = status_of(engine, name)
     if record is not None and record.phase is not Phase.PLANNED and status.power is Power.ABSENT:
         listener(Notice(name, "its machine is gone: making a new one"))
         record = None
+    if record is not None and status.power is not Power.ABSENT:
+        _refuse_fresh(plan, oven.cache)
     # From here on `destroy` and `list` know of it, whatever happens next
     record = Record(plan=plan) if record is None else record.model_copy(update={"plan": plan})
     instance.write(record)
+    keys = None
     if record.phase is Phase.PLANNED:
-        base = prepare_base(plan, context)
-        if base.packages is not None:
-            _refuse_missing(plan, base.packages, instance)
-        spec = _machine_spec(plan, instance, base.image)
-        with step(listener, name, "create"):
-            engine.create(spec, listener)
-        record = record.advanced("created", phase=Phase.CREATED, note=base.image)
-        instance.write(record)
+        record, keys = _made(record, instance, engine, context, oven)
     # One that runs may have been cut off before its login was prepared: `start` makes that whole
     if record.phase is Phase.CREATED or status_of(engine, name).power is not Power.RUNNING:
         with step(listener, name, "start"):
             engine.start(name, listener)
-    return record
+    return record, keys
+
+
+def _made(
+    record: Record, instance: Instance, engine: Engine, context: Context, oven: Oven
+) -> tuple[Record, BakeKeys | None]:
+    """The machine exists, from a baked image where there is one."""
+    plan, listener = record.plan, context.listener
+    base = prepare_base(plan, context)
+    if base.packages is not None:
+        _refuse_missing(plan, base.packages, instance)
+    origin = choose_origin(plan, base, engine, oven, listener)
+    # An earlier run may have asked for it and not lived to see it: then it is from who knows what
+    was_there = status_of(engine, plan.name).power is not Power.ABSENT
+    with step(listener, plan.name, origin.title) as note:
+        note.text = origin.note
+        made_from = create_from(
+            origin, base, _machine_spec(plan, instance, base.image), engine, listener
+        )
+    whole = made_from.whole and not was_there
+    record = record.advanced("created", phase=Phase.CREATED, note=made_from.image)
+    record = record.model_copy(update={"made_whole": recipe_key(plan) if whole else ""})
+    instance.write(record)
+    return record, None if was_there else made_from.keys
 
 
 def _refuse_missing(plan: Plan, index: frozenset[str], instance: Instance) -> None:
@@ -194,14 +231,24 @@ def _machine_spec(plan: Plan, instance: Instance, image: str) -> MachineSpec:
 
 def _provisioned(
     record: Record, instance: Instance, engine: Engine, context: Context, *, again: bool
-) -> Record:
-    """The machine is what the plan says, and its apps answer."""
+) -> tuple[Record, bool]:
+    """The machine is what the plan says, and its apps answer.
+
+    Returns:
+        The record, and whether it came so from a baked image.
+    """
     plan, listener, name = record.plan, context.listener, record.plan.name
     wanted = recipe_key(plan)
     stale = again or record.phase is not Phase.PROVISIONED or record.recipe_key != wanted
+    is_clone = record.phase is Phase.CREATED and record.made_whole == wanted and not again
+    stale = stale and not is_clone
+    done = "as it was baked"
     if stale:
         # Half-done work must never pass for whole: forget the old recipe first
-        instance.write(record.model_copy(update={"phase": Phase.CREATED, "recipe_key": ""}))
+        record = record.model_copy(
+            update={"phase": Phase.CREATED, "recipe_key": "", "made_whole": ""}
+        )
+        instance.write(record)
         if isinstance(engine, RootExec):
             bootstrap(plan, root_inside(engine, name), instance.folder, listener)
     target = connect(instance, engine)
@@ -213,9 +260,10 @@ def _provisioned(
         result = provision(plan, target, instance.folder, listener)
         # Limits and environment are given to a login when it begins: what follows must begin anew
         disconnect(target)
-        note = f"{result.changed} changed"
+        done = f"{result.changed} changed"
+    if stale or is_clone:
         record = record.advanced(
-            "provisioned", phase=Phase.PROVISIONED, recipe_key=wanted, note=note
+            "provisioned", phase=Phase.PROVISIONED, recipe_key=wanted, note=done
         )
         instance.write(record)
     with shiny_base_url(plan, status_of(engine, name), target) as base_url:
@@ -223,9 +271,9 @@ def _provisioned(
         if urls:
             with step(listener, name, "first page"):
                 wait_for_apps(urls)
-    if stale:
+    if stale or is_clone:
         keep_provisioned(name, engine, listener)
-    return record
+    return record, is_clone
 
 
 def _result(plan: Plan, engine: Engine, report: CheckReport | None, *, unchanged: bool) -> UpResult:
