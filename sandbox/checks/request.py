@@ -13,6 +13,8 @@ from sandbox.checks.results import CheckResult, Goal
 from sandbox.plan import Plan
 from sandbox.probe.facts import Facts
 
+NO_RESULT = "the run of the checks ended before this one"
+
 
 class CheckRequest(BaseModel):
     """Everything a run of the checks needs to know."""

@@ -5,8 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox.checks.recorder import NO_RESULT
-from sandbox.checks.request import CheckRequest, ResultFolder
+from sandbox.checks.request import NO_RESULT, CheckRequest, ResultFolder
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
 from sandbox.checks.safe import fingerprint
 from sandbox.errors import CommandError, SandboxError

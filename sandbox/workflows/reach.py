@@ -1,20 +1,22 @@
 """Getting to a running machine: its ssh_config, and the URLs under which its apps answer."""
 
+import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sandbox.engines.base import Engine, MachineStatus, RootExec
 from sandbox.errors import CommandError, ProviderError, ProvisionError
 from sandbox.plan import Plan
-from sandbox.provision import RootShell
 from sandbox.run import TAIL_LINES
 from sandbox.ssh import SshTarget, forwarded, write_config
 from sandbox.state import Instance
+
+if TYPE_CHECKING:
+    from sandbox.provision import RootShell
 
 READY_TIMEOUT_S = 60.0
 
@@ -32,7 +34,7 @@ def connect(instance: Instance, engine: Engine) -> SshTarget:
     return write_config(instance.folder, instance.name, engine.ssh_endpoint(instance.name))
 
 
-def root_inside(engine: RootExec, name: str) -> RootShell:
+def root_inside(engine: RootExec, name: str) -> "RootShell":
     """The root shell that the engine itself has into a machine, with or without sshd in it."""
 
     def shell(
@@ -119,6 +121,9 @@ def app_urls(plan: Plan, base_url: str) -> tuple[AppUrl, ...]:
 
 def page_status(url: str, *, timeout_s: float) -> str:
     """`` when the page answers 200, else what came instead, in a few words."""
+    import urllib.error
+    import urllib.request
+
     # Never through a proxy of the user's: the machine is on this host or at the end of a tunnel
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -129,6 +134,20 @@ def page_status(url: str, *, timeout_s: float) -> str:
     except (OSError, ValueError) as error:
         return str(getattr(error, "reason", error)) or type(error).__name__
     return ""
+
+
+@contextmanager
+def knocking(urls: tuple[AppUrl, ...], *, timeout_s: float = READY_TIMEOUT_S) -> Iterator[None]:
+    """Ask every app for its page on the side, so that its R starts; what it answers is not kept."""
+
+    def knock() -> None:
+        with suppress(ProvisionError):
+            wait_for_apps(urls, timeout_s=timeout_s)
+
+    thread = threading.Thread(target=knock, daemon=True)
+    thread.start()
+    yield
+    # Whoever waited for the pages in the block has waited for this too
 
 
 def wait_for_apps(urls: tuple[AppUrl, ...], *, timeout_s: float = READY_TIMEOUT_S) -> None:

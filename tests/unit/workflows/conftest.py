@@ -1,6 +1,7 @@
 """A fake engine, and everything that would leave this process replaced."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +38,19 @@ class Bench:
             make_engine=lambda *_: self.engine,
         )
         replaced: dict[str, Callable[..., object]] = {
-            "sandbox.workflows.up.prepare_base": lambda *_: self.base,
-            "sandbox.workflows.up.host_limits": lambda _: HostLimits(8, 16384, 100),
-            "sandbox.workflows.up.make_key": lambda _: "ssh-ed25519 AAAA",
-            "sandbox.workflows.up.bootstrap": lambda *_: None,
-            "sandbox.workflows.up.provision": self._provision,
-            "sandbox.workflows.up.disconnect": lambda _: None,
-            "sandbox.workflows.up.connect": self._connect,
-            "sandbox.workflows.up.wait_for_ssh": lambda _: None,
-            "sandbox.workflows.up.wait_for_apps": lambda _: None,
+            "sandbox.workflows.making.prepare_base": lambda *_: self.base,
+            "sandbox.workflows.making.host_limits": lambda _: HostLimits(8, 16384, 100),
+            "sandbox.workflows.making.make_key": lambda _: "ssh-ed25519 AAAA",
+            "sandbox.workflows.making.bootstrap": lambda *_: None,
+            "sandbox.workflows.making.provision": self._provision,
+            "sandbox.workflows.making.disconnect": lambda _: None,
+            "sandbox.workflows.making.connect": self._connect,
+            "sandbox.workflows.making.wait_for_ssh": lambda _: None,
+            "sandbox.workflows.making.wait_for_apps": lambda _: None,
+            "sandbox.workflows.making.knocking": lambda _: nullcontext(),
             "sandbox.workflows.up.page_status": lambda *_, **__: self.page,
-            "sandbox.workflows.up.verify": self._verify_all,
-            "sandbox.workflows.up.verify_clone": self._verify_clone,
+            "sandbox.workflows.making.verify": self._verify_all,
+            "sandbox.workflows.making.verify_clone": self._verify_clone,
             "sandbox.workflows.power.connect": self._connect,
             "sandbox.workflows.power.wait_for_apps": lambda _: None,
             "sandbox.workflows.power.disconnect": lambda _: None,
