@@ -17,7 +17,6 @@ from pathlib import Path
 from sandbox import __version__
 from sandbox.engines.base import BakedImage, Baking
 from sandbox.events import Listener
-from sandbox.images.build_folder import build_lock
 from sandbox.paths import cache_dir, data_dir
 from sandbox.plan import Plan
 from sandbox.spec.models import Machine
@@ -137,6 +136,8 @@ def baking_lock(provider: str, key: str, name: str, listener: Listener) -> Itera
     Raises:
         HostError: the cache folder cannot be written to.
     """
+    from sandbox.images.build_folder import build_lock
+
     folder = cache_dir() / "baked" / f"{provider}-{key}"
     with build_lock(folder, name, listener, what="machine"):
         yield

@@ -153,7 +153,7 @@ def resolve(
         for index in range(len(box.system.ca_certificates))
     )
     return Plan(
-        name=_name(name, loaded.name),
+        name=sandbox_name(name, loaded.name),
         box_name=loaded.name,
         box_path=loaded.path,
         description=box.description,
@@ -195,7 +195,12 @@ def valid_name(name: str) -> str:
         ) from None
 
 
-def _name(given: str | None, stem: str) -> str:
+def sandbox_name(given: str | None, stem: str) -> str:
+    """The name that was given, or else that of the box file, as a sandbox can have it.
+
+    Raises:
+        UsageError: it cannot.
+    """
     # r-4.0.yml makes the sandbox r-4-0: the name is a hostname too, and those have no dots inside
     return valid_name(given if given is not None else re.sub(r"[._ ]+", "-", stem.lower()))
 

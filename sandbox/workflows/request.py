@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.errors import UsageError
-from sandbox.plan import Plan, resolve
+from sandbox.plan import Plan, resolve, sandbox_name
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.load import load_box
+from sandbox.spec.models import Provider
 from sandbox.state import Instance
 from sandbox.workflows.context import Context, choose_provider
 
@@ -39,14 +40,24 @@ def plan_for(target: str | None, overrides: Overrides, context: Context, *, cwd:
     else:
         path = find_box(target, cwd=cwd)
     loaded = load_box(path)
+    name = sandbox_name(overrides.name, loaded.name)
     return resolve(
         loaded,
-        provider=choose_provider(context, loaded.provider),
-        name=overrides.name,
+        provider=_provider(name, loaded.provider, context),
+        name=name,
         cpus=overrides.cpus,
         memory_mb=overrides.memory_mb,
         disk_gb=overrides.disk_gb,
     )
+
+
+def _provider(name: str, wanted_by_box: Provider | None, context: Context) -> Provider:
+    """As `choose_provider`; where nobody chose, a sandbox that exists stays where it is."""
+    if not (context.provider or wanted_by_box or context.default_provider):
+        record = Instance(name).read()
+        if record is not None and record.plan.provider != "fake":
+            return record.plan.provider
+    return choose_provider(context, wanted_by_box)
 
 
 def _existing(target: str | None, overrides: Overrides) -> Instance | None:
