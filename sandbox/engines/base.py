@@ -232,7 +232,7 @@ class BakedImage:
     """False for what a bake that was cut off has left: never to be used."""
     labels: tuple[tuple[str, str], ...] = ()
     size_bytes: int | None = None
-    """What it takes on the disk by itself; None when the provider cannot tell."""
+    """What it takes on the disk by itself; None when it was not asked, or cannot be told."""
     machines: tuple[str, ...] = ()
     """The machines of ours that were made from it."""
 
@@ -264,8 +264,8 @@ class Baking(Protocol):
         """
         ...
 
-    def baked_images(self) -> tuple[BakedImage, ...]:
-        """All there are, the newest first, also unfinished ones."""
+    def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
+        """All there are, the newest first, also unfinished ones; sizes take longer to find out."""
         ...
 
     def delete_baked(self, image: str) -> None:

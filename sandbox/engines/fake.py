@@ -206,7 +206,7 @@ class FakeEngine:
         self._image(image).write_text(json.dumps({**content, "complete": True}))
         return next(one for one in self.baked_images() if one.image == image)
 
-    def baked_images(self) -> tuple[BakedImage, ...]:
+    def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
         """What the files say."""
         self._called("baked_images", "")
         machines = {path.stem: self._read(path.stem) or {} for path in self.folder.glob("*.json")}
@@ -221,7 +221,7 @@ class FakeEngine:
                     made_at=datetime.fromisoformat(content["made_at"]),
                     complete=bool(content["complete"]),
                     labels=tuple(sorted(content["labels"].items())),
-                    size_bytes=path.stat().st_size,
+                    size_bytes=path.stat().st_size if with_sizes else None,
                     machines=tuple(sorted(users)),
                 )
             )

@@ -14,10 +14,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sandbox.engines.base import BakedImage, MachineSpec
+from sandbox.engines.base import BakedImage
 from sandbox.engines.incus_client import IncusClient, IncusPlace, NotFoundError, api_path
 from sandbox.engines.incus_inside import LOGIN_USER
-from sandbox.engines.incus_look import AUTHORIZED_KEY, BAKED, LABEL, MADE_BY, OURS
+from sandbox.engines.incus_look import (
+    AUTHORIZED_KEY,
+    BAKED,
+    LABEL,
+    MADE_BY,
+    OURS,
+    config_of,
+)
 from sandbox.engines.sealing import SEAL
 from sandbox.errors import ProviderError
 from sandbox.events import Listener, StepOutput
@@ -101,15 +108,14 @@ class IncusBaking(ABC):
             raise
         return BakedImage(image, key, made_at, complete=True, labels=labels)
 
-    def baked_images(self) -> tuple[BakedImage, ...]:
+    def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
         """All there are, the newest first, also unfinished ones."""
-        instances = self.client.query(
-            "GET", api_path("instances"), parameters={"recursion": "2"}, timeout_s=60
-        )
+        depth = {"recursion": "2" if with_sizes else "1"}
+        instances = self.client.query("GET", api_path("instances"), parameters=depth, timeout_s=60)
         users: dict[str, list[str]] = {}
         for instance in instances:
-            source = instance["config"].get(MADE_FROM)
-            if source and instance["config"].get(MADE_BY) == OURS:
+            source = config_of(instance).get(MADE_FROM)
+            if source and config_of(instance).get(MADE_BY) == OURS:
                 users.setdefault(source, []).append(str(instance["name"]))
         images = [
             _image(instance, tuple(sorted(users.get(instance["name"], ()))))
@@ -164,21 +170,13 @@ class IncusBaking(ABC):
         self._set_state(image, "stop", timeout_s=_STOP_S, force=True)
 
 
-def source_of(spec: MachineSpec) -> dict[str, Any]:
-    """What Incus makes the machine from: a baked image, or a base image by alias or fingerprint."""
-    if spec.image.startswith(PREFIX):
-        return {"type": "copy", "source": spec.image, "instance_only": True}
-    by = "fingerprint" if len(spec.image) == 64 else "alias"  # noqa: PLR2004  (sha256)
-    return {"type": "image", by: spec.image}
-
-
 def is_baked(instance: dict[str, Any]) -> bool:
     """Whether the instance is a baked image of ours, finished or not."""
-    return bool(instance["config"].get(MADE_BY) == BAKED)
+    return bool(config_of(instance).get(MADE_BY) == BAKED)
 
 
 def _image(instance: dict[str, Any], machines: tuple[str, ...]) -> BakedImage:
-    config = instance["config"]
+    config = config_of(instance)
     finished = str(config.get(COMPLETE) or "")
     labels = tuple(
         sorted(

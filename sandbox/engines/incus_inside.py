@@ -86,6 +86,7 @@ while :; do
   sleep 0.05
 done
 failed=$(systemctl list-units --failed --no-legend --plain | cut -d' ' -f1 | tr '\n' ' ')
+cat /etc/ssh/ssh_host_*_key.pub 2>/dev/null
 echo "ready: $system $address $ssh $failed"
 """.replace("@USER@", LOGIN_USER).replace("@RENEW@", RENEW)
 
@@ -108,6 +109,8 @@ class Ready:
     address: str
     has_sshd: bool
     failed_units: tuple[str, ...]
+    host_keys: tuple[str, ...] = ()
+    """As `parse_host_keys` gives them."""
 
 
 def parse_ready(text: str) -> Ready | None:
@@ -116,7 +119,8 @@ def parse_ready(text: str) -> Ready | None:
     if found is None:
         return None
     system, address, ssh, failed = found.groups()
-    return Ready(system, address, ssh == "answers", tuple(failed.split()))
+    keys = parse_host_keys(text)
+    return Ready(system, address, ssh == "answers", tuple(failed.split()), keys)
 
 
 def parse_host_keys(text: str) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ def kept(context: Context) -> tuple[KeptImage, ...]:
     found = [
         _as_kept(image, provider)
         for provider, engine in _bakers(context)
-        for image in engine.baked_images()
+        for image in engine.baked_images(with_sizes=True)
     ]
     found += [_base_as_kept(base) for base in bases_or_none(context.client()) or ()]
     oldest = datetime.min.replace(tzinfo=UTC)
@@ -136,7 +136,7 @@ def prune(rule: PruneRule, *, context: Context, dry_run: bool = False) -> tuple[
     now = datetime.now(UTC)
     removed: list[KeptImage] = []
     for provider, engine in _bakers(context):
-        for image in _to_prune(engine.baked_images(), rule, now):
+        for image in _to_prune(engine.baked_images(with_sizes=True), rule, now):
             if dry_run or _remove(engine, image, provider, context.listener):
                 removed.append(_as_kept(image, provider))
     return (*removed, *_prune_bases(rule, context, dry_run=dry_run))
