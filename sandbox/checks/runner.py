@@ -5,9 +5,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox.checks.request import NO_RESULT, CheckRequest, ResultFolder
+from sandbox.checks.request import NO_RESULT, CheckRequest, ResultFolder, own_key
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
-from sandbox.checks.safe import fingerprint
 from sandbox.errors import CommandError, SandboxError
 from sandbox.events import Listener, StepOutput
 from sandbox.plan import Plan
@@ -58,7 +57,7 @@ def run_checks(  # noqa: PLR0917  (a workflow hands on what it holds, in this or
         plan=plan,
         facts=facts,
         base_url=base_url,
-        own_key=_own_key(folder),
+        own_key=own_key(folder),
         goals=tuple(goals) or tuple(Goal),
         quick=quick,
     )
@@ -84,11 +83,6 @@ def run_checks(  # noqa: PLR0917  (a workflow hands on what it holds, in this or
         elapsed_s=round(elapsed_s, 3),
         results=found + missing,
     )
-
-
-def _own_key(folder: Path) -> str:
-    public = folder / "id_ed25519.pub"
-    return fingerprint(public.read_text()) if public.is_file() else ""
 
 
 def _argv(

@@ -81,6 +81,11 @@ while :; do
         say "systemd is $system, sshd does not answer yet"
       fi
       ;;
+    starting | initializing)
+      say "systemd: $system"
+      # Systemd itself says when it is done: asking again and again would only keep it from it
+      timeout $((end - $(date +%s) + 1)) systemctl is-system-running --wait >/dev/null 2>&1
+      ;;
     *) say "systemd: $system" ;;
   esac
   sleep 0.05

@@ -1,8 +1,8 @@
 """Probe a sandbox and run its checks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from sandbox.checks.quick import run_quick
 from sandbox.checks.results import CheckReport, Goal
 from sandbox.checks.runner import run_checks
 from sandbox.engines.base import Engine, Power
@@ -13,7 +13,14 @@ from sandbox.probe.facts import Facts
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, Record, locked
 from sandbox.workflows.context import Context, status_of
-from sandbox.workflows.reach import app_urls, connect, page_status, shiny_base_url
+from sandbox.workflows.reach import (
+    app_urls,
+    connect,
+    page_status,
+    shiny_base_url,
+    wait_for_apps,
+    wait_for_port,
+)
 
 
 def check(
@@ -41,43 +48,6 @@ def verify(
     quick: bool = False,
 ) -> CheckReport:
     """Probe, check, and keep both results; the caller holds the lock and knows that it runs."""
-    report = _look(instance, record, engine, context, _Extent(tuple(goals), quick=quick))
-    if not goals and not quick:
-        _keep(instance, record, report)
-    return report
-
-
-def verify_clone(
-    instance: Instance, record: Record, engine: Engine, context: Context
-) -> CheckReport:
-    """Check what a machine that came whole from a baked image could lack: services and security.
-
-    All else is the image's, byte by byte, and was checked before that was baked. R is not asked by
-    itself: an app's session is.
-    """
-    extent = _Extent((Goal.UP, Goal.SAFE), quick=True, with_r=False)
-    report = _look(instance, record, engine, context, extent)
-    _keep(instance, record, report)
-    return report
-
-
-@dataclass(frozen=True)
-class _Extent:
-    """How much is looked at."""
-
-    goals: tuple[Goal, ...]
-    quick: bool
-    with_r: bool = True
-
-
-def _keep(instance: Instance, record: Record, report: CheckReport) -> None:
-    instance.write_text("checks.json", report.model_dump_json(indent=1))
-    instance.write(record.advanced("checked", note=report.summary))
-
-
-def _look(
-    instance: Instance, record: Record, engine: Engine, context: Context, extent: _Extent
-) -> CheckReport:
     plan, name = record.plan, instance.name
     target = connect(instance, engine)
     # Environment, locale and limits are those of the moment a connection began: begin a new one
@@ -88,12 +58,10 @@ def _look(
             # page answers is judged by the checks
             page_status(app.url, timeout_s=30)
         with step(context.listener, name, "probe") as note:
-            facts = _probe(target, record, with_r=extent.with_r)
+            facts = _probe(target, record)
             note.text = f"{len(facts.not_seen)} not seen" if facts.not_seen else ""
-        if extent.with_r:
-            instance.write_text("facts.json", facts.model_dump_json(indent=1))
-        title = "quick checks" if extent.quick else "checks"
-        with step(context.listener, name, title) as note:
+        instance.write_text("facts.json", facts.model_dump_json(indent=1))
+        with step(context.listener, name, "checks") as note:
             report = run_checks(
                 plan,
                 target,
@@ -101,11 +69,43 @@ def _look(
                 facts,
                 instance.folder,
                 context.listener,
-                goals=extent.goals,
-                quick=extent.quick,
+                goals=goals,
+                quick=quick,
             )
             note.text = report.summary
+    if not goals and not quick:
+        _keep(instance, record, report)
     return report
+
+
+def verify_clone(
+    instance: Instance, record: Record, engine: Engine, context: Context
+) -> CheckReport:
+    """Wait for the apps of a clone, and check what it could lack: services, security, size.
+
+    All else is the image's, byte by byte, and was checked before that was baked. R is not asked by
+    itself: an app's session is. The probe looks while R starts.
+    """
+    plan, name = record.plan, instance.name
+    target = connect(instance, engine)
+    with shiny_base_url(plan, status_of(engine, name), target) as base_url:
+        wait_for_port(base_url)
+        with step(context.listener, name, "probe"):
+            facts = probe(target, with_r=False)
+        urls = app_urls(plan, base_url)
+        if urls:
+            with step(context.listener, name, "first page"):
+                wait_for_apps(urls)
+        with step(context.listener, name, "quick checks") as note:
+            report = run_quick(plan, target, base_url, facts, instance.folder)
+            note.text = report.summary
+    _keep(instance, record, report)
+    return report
+
+
+def _keep(instance: Instance, record: Record, report: CheckReport) -> None:
+    instance.write_text("checks.json", report.model_dump_json(indent=1))
+    instance.write(record.advanced("checked", note=report.summary))
 
 
 def require_running(engine: Engine, name: str) -> None:
@@ -138,6 +138,6 @@ def probe_sandbox(name: str, *, context: Context) -> Facts:
     return _probe(connect(instance, engine), record)
 
 
-def _probe(target: SshTarget, record: Record, *, with_r: bool = True) -> Facts:
+def _probe(target: SshTarget, record: Record) -> Facts:
     packages = record.plan.r.packages.names if record.plan.r is not None else ()
-    return probe(target, load_packages=packages if with_r else (), with_r=with_r)
+    return probe(target, load_packages=packages)

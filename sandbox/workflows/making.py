@@ -57,8 +57,7 @@ def make(
         oven = Oven(cache, will_check=checks, lock=stack)
         record, keys = _created(plan, instance, engine, context, oven)
         if _is_whole(record) and not again:
-            record = _woken(record, instance, engine, context)
-            return verify_clone(instance, record, engine, context) if checks else None
+            return _woken(record, instance, engine, context, checks=checks)
         record = _provisioned(record, instance, engine, context, again=again)
         report = verify(instance, record, engine, context) if checks else None
         if keys is not None and report is not None and report.ok:
@@ -184,8 +183,10 @@ def _is_whole(record: Record) -> bool:
     return record.phase is Phase.CREATED and record.made_whole == recipe_key(record.plan)
 
 
-def _woken(record: Record, instance: Instance, engine: Engine, context: Context) -> Record:
-    """A clone is reached and its apps answer: no playbook has anything to do in it."""
+def _woken(
+    record: Record, instance: Instance, engine: Engine, context: Context, *, checks: bool
+) -> CheckReport | None:
+    """A clone is reached, and its apps answer: no playbook has anything to do in it."""
     plan, listener, name = record.plan, context.listener, record.plan.name
     status = status_of(engine, name)
     # R takes longest to start: it begins before we have logged in
@@ -201,8 +202,10 @@ def _woken(record: Record, instance: Instance, engine: Engine, context: Context)
             note="as it was baked",
         )
         instance.write(record)
+        if checks:
+            return verify_clone(instance, record, engine, context)
         _first_page(plan, instance, engine, context, target)
-    return record
+        return None
 
 
 def _provisioned(

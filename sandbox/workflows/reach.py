@@ -1,5 +1,6 @@
 """Getting to a running machine: its ssh_config, and the URLs under which its apps answer."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sandbox.engines.base import Engine, MachineStatus, RootExec
 from sandbox.errors import CommandError, ProviderError, ProvisionError
@@ -134,6 +136,19 @@ def page_status(url: str, *, timeout_s: float) -> str:
     except (OSError, ValueError) as error:
         return str(getattr(error, "reason", error)) or type(error).__name__
     return ""
+
+
+def wait_for_port(base_url: str, *, timeout_s: float = READY_TIMEOUT_S) -> None:
+    """Return once somebody listens there, or after `timeout_s`: what is wrong is judged later."""
+    if not base_url:
+        return
+    place = urlsplit(base_url)
+    address = (place.hostname or "", place.port or 80)
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection(address, timeout=timeout_s):
+            return
+        time.sleep(0.02)
 
 
 @contextmanager
