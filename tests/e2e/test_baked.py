@@ -1,7 +1,6 @@
 """Clones of what was proven once: whole, with an identity of their own, and never from a half."""
 
 import json
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -61,13 +60,10 @@ def bare(host: Host, tmp_path: Path) -> Iterator[Path]:
 def test_a_second_shiny_is_a_clone_that_answers_and_is_itself(host: Host, shiny: Shiny) -> None:
     assert "bake" in shiny.first_up.stderr
     try:
-        began = time.monotonic()
         done = host.sandbox("up", "boxes/shiny.yml", "--name", "twin", "--memory-mb", "1024")
-        took_s = time.monotonic() - began
         assert "clone" in done.stderr
         assert "provision" not in done.stderr
         assert "HTTP" not in done.stderr
-        assert took_s < 60
         everything = json.loads(host.sandbox("check", "twin", "--json").stdout)
         bad = [one for one in everything["results"] if one["outcome"] not in ("passed", "skipped")]
         assert bad == []
