@@ -40,7 +40,7 @@ test-libvirt: $(bin)/.dev ## VMs on real libvirt; after `sandbox host setup --pr
 test-virtualbox: $(bin)/.dev ## The life of a VM on real VirtualBox: any VBoxManage on PATH
 	SANDBOX_TEST_VIRTUALBOX=1 $(bin)/python -m pytest -v -s tests/virtualbox
 
-bench: $(bin)/.dev ## Measure against bare apt-get in the same run; not a test
+bench: $(bin)/.dev ## Measure against the same by hand, in turn; not a test
 	$(bin)/python -m bench
 
 schema: $(bin)/.dev ## Write boxes/box.schema.json from the models

@@ -47,7 +47,7 @@ class BakeKeys:
     """By what images are found."""
 
     whole: str
-    """Of everything: a machine made from such an image needs no provisioning."""
+    """Of everything, its checks too: a machine made from such an image needs no provisioning."""
     layer: str
     """Of everything but which packages are wanted."""
 
@@ -62,8 +62,19 @@ def bake_keys(plan: Plan, base_image: str) -> BakeKeys:
     if plan.provider not in ("incus", "fake"):
         # A disk cannot be made smaller than the one it is made from
         around.append(plan.machine.disk_gb)
-    bare = without_packages(same_size)
-    return BakeKeys(whole=_key(around, same_size.key), layer=_key(around, bare.key))
+    proof = [plan.budget.model_dump(mode="json"), [_digest(path) for path in plan.check_files]]
+    return BakeKeys(
+        whole=_key([*around, *proof], same_size.key),
+        layer=_key(around, without_packages(same_size).key),
+    )
+
+
+def _digest(path: Path) -> str:
+    """Of a box's own checks: a machine that passed others has not been proven by these."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return "cannot be read"
 
 
 def without_packages(plan: Plan) -> Plan:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,21 @@ def test_anything_else_is_another_machine(bench: Bench) -> None:
     bench.base = replace(bench.base, identity="another build")
     bench.up(shiny_plan("third"))
     assert bench.provisioned == 3
+
+
+def test_what_passed_other_checks_is_another_machine(bench: Bench, tmp_path: Path) -> None:
+    own = tmp_path / "test_own.py"
+    own.write_text("def test_it(): pass")
+    plan = shiny_plan("one").model_copy(update={"check_files": (own,)})
+    bench.up(plan)
+    bench.up(plan.model_copy(update={"name": "two"}))
+    assert bench.provisioned == 1
+    own.write_text("def test_it(): assert 1 + 1 == 2")
+    bench.up(plan.model_copy(update={"name": "three"}))
+    assert bench.verified[-1] == "all of three"
+    faster = plan.budget.model_copy(update={"warm_page_s": plan.budget.warm_page_s / 2})
+    bench.up(plan.model_copy(update={"name": "four", "budget": faster}))
+    assert bench.verified[-1] == "all of four"
 
 
 def test_what_failed_its_checks_is_not_kept(bench: Bench) -> None:
