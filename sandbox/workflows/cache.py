@@ -157,7 +157,8 @@ def _prune_bases(rule: PruneRule, context: Context, *, dry_run: bool) -> Iterato
                 remove_base(client, base)
         yield _base_as_kept(base)
     for folder in stale_folders(client):
-        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        # Not what is below: a build that was killed has the host's /proc mounted in there
+        size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
         if dry_run or clear_folder(folder):
             yield KeptImage(image=str(folder), kind="build", provider="", size_bytes=size)
 

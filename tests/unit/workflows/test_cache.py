@@ -168,6 +168,25 @@ def test_a_provider_that_does_not_answer_is_named(bench: Bench) -> None:
     assert any("it is not running" in text for text in bench.notices())
 
 
+def test_what_a_killed_build_left_is_not_walked_through(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have /proc mounted in it."""
+    folder = cache_dir() / "images" / "0123456789ab"
+    closed = folder / "build-x" / "proc"
+    closed.mkdir(parents=True)
+    (folder / "build.log").write_text("12345")
+
+    def walk(*_: object) -> None:
+        raise PermissionError(closed)
+
+    monkeypatch.setattr(type(folder), "rglob", walk)
+    monkeypatch.setattr(cache, "bases_or_none", lambda _: ())
+    monkeypatch.setattr(cache, "stale_folders", lambda _: (folder,))
+    [found] = cache.prune(PruneRule(), context=bench.context, dry_run=True)
+    assert (found.kind, found.image, found.size_bytes) == ("build", str(folder), 5)
+
+
 def test_the_cache_may_be_removed_at_any_time(bench: Bench) -> None:
     bake(bench, shiny_plan())
     import shutil
