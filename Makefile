@@ -40,7 +40,7 @@ test-libvirt: $(bin)/.dev ## What `make test` does on real libvirt, alone
 test-virtualbox: $(bin)/.dev ## The life of a VM on real VirtualBox: any VBoxManage on PATH
 	SANDBOX_TEST_VIRTUALBOX=1 $(bin)/python -m pytest -v -s tests/virtualbox
 
-bench: $(bin)/.dev ## Measure against bare apt-get in the same run; not a test
+bench: $(bin)/.dev ## Measure against the same by hand, in turn; not a test
 	$(bin)/python -m bench
 
 bench-libvirt: $(bin)/.dev ## Measure `up` on libvirt against a Vagrantfile written by hand

@@ -1,20 +1,21 @@
 """Provisioning against the bare `apt-get install` of the same packages.
 
 Both in fresh machines of one kind, in turn and in the same run, so that they meet the same host
-and mirror. `SANDBOX_BENCH_RUNS` says how often (3), `SANDBOX_BENCH_BOX` which box (shiny).
+and mirror. `SANDBOX_BENCH_BOX` says which box (shiny).
 """
 
 import os
-import statistics
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import typer
 
+from bench.measure import Series, Table, ratio, timed
+from bench.place import BOX
 from sandbox.cli.settings import place
 from sandbox.engines.base import MachineSpec
 from sandbox.engines.incus import IncusEngine
@@ -26,8 +27,6 @@ from sandbox.provision import bootstrap, provision, root_over_ssh
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.load import load_box
 from sandbox.ssh import SshTarget, disconnect, make_key, write_config
-
-ROW = "{:<28}{:>10}{:>10}{:>10}"
 
 
 @dataclass
@@ -94,17 +93,10 @@ def ours_again(machine: Machine, plan: Plan) -> None:
     typer.echo(f"  second run: {changed[-1]}", err=True)
 
 
-def timed(what: Callable[[Machine, Plan], None], machine: Machine, plan: Plan) -> float:
-    """The seconds that it takes."""
-    started = time.monotonic()
-    what(machine, plan)
-    return time.monotonic() - started
-
-
-def main() -> None:
-    """Measure and print."""
-    runs = int(os.environ.get("SANDBOX_BENCH_RUNS") or "3")
-    box = find_box(os.environ.get("SANDBOX_BENCH_BOX") or "shiny", cwd=Path.cwd())
+def cold(runs: int) -> Table:
+    """Fresh machines of one kind, in turn; at most three turns, for each takes minutes."""
+    runs = min(runs, 3)
+    box = find_box(BOX, cwd=Path.cwd())
     engine = IncusEngine(place())
     plan = resolve(load_box(box), provider="incus", name=f"bench-{os.getpid()}")
     base = ensure_base(
@@ -114,32 +106,15 @@ def main() -> None:
         mirror=plan.system.mirror,
         listener=ignore,
     )
-    seconds: dict[str, list[float]] = {"bare apt-get": [], "provisioning": [], "again": []}
+    theirs, mine, again = Series("bare apt-get"), Series("provisioning"), Series("again")
     with tempfile.TemporaryDirectory(prefix="sandbox-bench-") as scratch:
         for number in range(1, runs + 1):
             with fresh_machine(plan, base.image, engine, Path(scratch)) as machine:
-                seconds["bare apt-get"].append(timed(bare, machine, plan))
+                theirs.values.append(timed(partial(bare, machine, plan)))
             with fresh_machine(plan, base.image, engine, Path(scratch)) as machine:
-                seconds["provisioning"].append(timed(ours, machine, plan))
-                seconds["again"].append(timed(ours_again, machine, plan))
-            said = ", ".join(f"{name} {times[-1]:.1f} s" for name, times in seconds.items())
-            typer.echo(f"run {number} of {runs}: {said}", err=True)
-    report(box.stem, plan, seconds)
-
-
-def report(box: str, plan: Plan, seconds: dict[str, list[float]]) -> None:
-    """Print the table."""
-    typer.echo(f"{box}: {len(plan.apt_packages)} packages named, seconds")
-    typer.echo(ROW.format("", "median", "best", "worst"))
-    for name, times in seconds.items():
-        figures = (statistics.median(times), min(times), max(times))
-        typer.echo(ROW.format(name, *(f"{figure:.1f}" for figure in figures)))
-    ratio = statistics.median(
-        mine / theirs
-        for mine, theirs in zip(seconds["provisioning"], seconds["bare apt-get"], strict=True)
-    )
-    typer.echo(ROW.format("provisioning / bare", f"{ratio:.2f}", "", ""))
-
-
-if __name__ == "__main__":
-    main()
+                mine.values.append(timed(partial(ours, machine, plan)))
+                again.values.append(timed(partial(ours_again, machine, plan)))
+            said = ", ".join(f"{one.title} {one.values[-1]:.1f} s" for one in (theirs, mine, again))
+            typer.echo(f"  turn {number} of {runs}: {said}", err=True)
+    notes = [ratio(mine, theirs), f"{box.stem}: {len(plan.apt_packages)} packages named."]
+    return Table("Cold provisioning", [theirs, mine, again], notes)

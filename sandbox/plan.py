@@ -196,10 +196,10 @@ def valid_name(name: str) -> str:
 
 
 def sandbox_name(given: str | None, stem: str) -> str:
-    """What the user calls it, else what its box is called.
+    """The name that was given, or else that of the box file, as a sandbox can have it.
 
     Raises:
-        UsageError: a sandbox cannot have that name.
+        UsageError: it cannot.
     """
     # r-4.0.yml makes the sandbox r-4-0: the name is a hostname too, and those have no dots inside
     return valid_name(given if given is not None else re.sub(r"[._ ]+", "-", stem.lower()))

@@ -11,13 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict
 
 from sandbox.errors import BoxError
 from sandbox.paths import data_dir
 from sandbox.plan import Plan
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 LOGIN_USER = "sandbox"
 """The account that ssh and Ansible come in with."""
@@ -78,8 +81,10 @@ def yaml(value: Json) -> str:
 
 
 @cache
-def environment() -> Environment:
+def environment() -> "Environment":
     """The one Jinja environment: an undefined name is an error, and nothing is escaped for HTML."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     made = Environment(
         loader=FileSystemLoader(data_dir("templates")),
         undefined=StrictUndefined,

@@ -54,6 +54,9 @@ class Record(BaseModel):
     phase: Phase = Phase.PLANNED
     recipe_key: str = ""
     """Plan and playbooks of the last provisioning that went well; empty before it."""
+    made_whole: str = ""
+    """The recipe key of the baked image that the machine was made from: it needs no provisioning
+    while that is what is wanted. Empty for a machine made from a base image or a layer."""
     history: tuple[HistoryEntry, ...] = ()
 
     def advanced(

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from sandbox.checks.check import CannotLook, Check, CheckFailed, NothingToLookAt
-from sandbox.checks.request import CheckRequest, ResultFolder
+from sandbox.checks.request import NO_RESULT, CheckRequest, ResultFolder
 from sandbox.checks.results import CheckResult, Goal, Outcome
 
-NO_RESULT = "the run of the checks ended before this one"
 _LONGEST = 2000
 _DRAFT = pytest.StashKey[CheckResult]()
 _ACTUAL = pytest.StashKey[str]()

@@ -10,8 +10,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from sandbox.checks.results import CheckResult, Goal
+from sandbox.checks.safe import fingerprint
 from sandbox.plan import Plan
 from sandbox.probe.facts import Facts
+
+NO_RESULT = "the run of the checks ended before this one"
 
 
 class CheckRequest(BaseModel):
@@ -26,6 +29,12 @@ class CheckRequest(BaseModel):
     """Fingerprint of the instance's own login key; empty when unknown."""
     goals: tuple[Goal, ...]
     quick: bool
+
+
+def own_key(folder: Path) -> str:
+    """Fingerprint of the login key in an instance's folder; empty when it has none."""
+    public = folder / "id_ed25519.pub"
+    return fingerprint(public.read_text()) if public.is_file() else ""
 
 
 class ResultFolder:

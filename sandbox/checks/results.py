@@ -2,6 +2,7 @@
 
 from collections import Counter
 from enum import StrEnum
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -115,3 +116,11 @@ class CheckReport(_Result):
             pydantic.ValidationError: it is something else.
         """
         return cls.model_validate_json(text)
+
+
+def last_report(folder: Path) -> CheckReport | None:
+    """The checks of an instance's last whole run; None when none ran, or it cannot be read."""
+    try:
+        return CheckReport.from_json((folder / "checks.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return None

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox.checks.live import is_emulated
-from sandbox.checks.recorder import NO_RESULT
-from sandbox.checks.request import CheckRequest, ResultFolder
+from sandbox.checks.request import NO_RESULT, CheckRequest, ResultFolder, own_key
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
-from sandbox.checks.safe import fingerprint
 from sandbox.engines.base import patient
 from sandbox.errors import CommandError, SandboxError
 from sandbox.events import Listener, StepOutput
@@ -61,7 +59,7 @@ def run_checks(  # noqa: PLR0917  (a workflow hands on what it holds, in this or
         plan=plan,
         facts=facts,
         base_url=base_url,
-        own_key=_own_key(folder),
+        own_key=own_key(folder),
         goals=tuple(goals) or tuple(Goal),
         quick=quick,
     )
@@ -91,11 +89,6 @@ def run_checks(  # noqa: PLR0917  (a workflow hands on what it holds, in this or
 
 def _limit_s(plan: Plan, facts: Facts) -> float:
     return patient(120.0 + 60.0 * len(plan.apps), emulated=is_emulated(facts))
-
-
-def _own_key(folder: Path) -> str:
-    public = folder / "id_ed25519.pub"
-    return fingerprint(public.read_text()) if public.is_file() else ""
 
 
 def _argv(

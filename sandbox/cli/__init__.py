@@ -1,1 +1,6 @@
 """The command line: the only place that prints, reads the environment, or exits."""
+
+import os
+
+# Looking for pydantic plugins among all that is installed takes longer than most commands
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")

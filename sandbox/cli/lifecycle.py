@@ -42,6 +42,12 @@ def up(
     provision: Annotated[
         bool, typer.Option("--provision", help="Run the playbooks even if nothing has changed.")
     ] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Neither use a baked image nor keep one.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Make it from nothing, and bake that anew.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
     """Create a sandbox, or bring it to what its box says now.
@@ -49,18 +55,29 @@ def up(
     Ends when the apps answer and the checks have run, and prints the URL. Run it again at any time:
     nothing to do takes no time, and interrupted work is taken up where it stopped.
 
+    A machine that passed its checks is baked: kept, so that the next one like it is a clone, up in
+    seconds. `sandbox cache list` shows what is kept.
+
     sandbox up boxes/shiny.yml
 
     sandbox up boxes/shiny.yml --name bug-42 --memory-mb 4096
     """
+    from sandbox.baking import CacheUse
+    from sandbox.errors import UsageError
     from sandbox.workflows.request import Overrides, plan_for
     from sandbox.workflows.up import up as bring_up
+
+    if no_cache and fresh:
+        raise UsageError("--no-cache keeps nothing, --fresh keeps what it makes: choose one")
+    cache = CacheUse.OFF if no_cache else CacheUse.FRESH if fresh else CacheUse.USE
 
     with Progress() as progress:
         its_context = context(progress, provider=provider, base_source=base_source)
         overrides = Overrides(name=name, cpus=cpus, memory_mb=memory_mb, disk_gb=disk_gb)
         plan = plan_for(box, overrides, its_context, cwd=Path.cwd())
-        result = bring_up(plan, context=its_context, checks=checks, provision_again=provision)
+        result = bring_up(
+            plan, context=its_context, checks=checks, provision_again=provision, cache=cache
+        )
     _show_up(result, as_json=as_json)
     if result.report is not None and not result.report.ok:
         raise typer.Exit(1)

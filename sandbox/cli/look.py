@@ -43,10 +43,11 @@ def list_(*, as_json: JsonOption = False) -> None:
         )
         for info in infos
     ]
-    typer.echo(_columns(("NAME", "STATE", "BOX", "BASE", "PROVIDER", "URL"), rows))
+    typer.echo(columns(("NAME", "STATE", "BOX", "BASE", "PROVIDER", "URL"), rows))
 
 
-def _columns(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+def columns(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Rows below their heads, each column as wide as it needs."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

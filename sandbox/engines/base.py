@@ -273,3 +273,61 @@ class Snapshots(Protocol):
             ProviderError: no such machine or snapshot.
         """
         ...
+
+
+@dataclass(frozen=True)
+class BakedImage:
+    """A provisioned machine that is kept to make others from."""
+
+    image: str
+    """Its name in the provider's own store; what `MachineSpec.image` takes."""
+    key: str
+    """What it was baked from, as one word; two images of one key are alike but for their age."""
+    made_at: datetime
+    complete: bool = True
+    """False for what a bake that was cut off has left: never to be used."""
+    labels: tuple[tuple[str, str], ...] = ()
+    size_bytes: int | None = None
+    """What it takes on the disk by itself; None when it was not asked, or cannot be told."""
+    machines: tuple[str, ...] = ()
+    """The machines of ours that were made from it."""
+
+
+@runtime_checkable
+class Baking(Protocol):
+    """Engines that keep provisioned machines, and make others from them by copy-on-write.
+
+    `Engine.create` takes the name of a baked image for that of a base image. What belongs to one
+    machine alone (host keys, machine id, hostname, authorized key, cookie keys, random seeds, logs,
+    histories) is not in the image: each machine makes its own when it first starts.
+    """
+
+    def bake(
+        self,
+        name: str,
+        snapshot: str,
+        key: str,
+        labels: tuple[tuple[str, str], ...],
+        listener: Listener,
+    ) -> BakedImage:
+        """Keep the machine `name`, as it was at `snapshot`, as an image of `key`.
+
+        The caller sees to it that there is one bake of a key at a time. The image is whole before
+        `baked_images` calls it complete; what earlier bakes of the key left unfinished is removed.
+
+        Raises:
+            ProviderError: no such machine or snapshot, or the provider failed; nothing is left.
+        """
+        ...
+
+    def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
+        """All there are, the newest first, also unfinished ones; sizes take longer to find out."""
+        ...
+
+    def delete_baked(self, image: str) -> None:
+        """Remove an image; does nothing when it is gone.
+
+        Raises:
+            ProviderError: it is not a baked image of ours, or machines need it to run.
+        """
+        ...

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.engines.base import (
+    BakedImage,
     Finding,
     HostReport,
     MachineSpec,
@@ -62,8 +63,11 @@ class FakeEngine:
             self._refuse_foreign(spec.name, there)
             return
         require_size(spec, memory_mb=self.host_memory_mb, cpus=self.host_cpus)
+        if spec.image.startswith("baked-") and not self._image(spec.image).exists():
+            raise ProviderError(f"there is no image {spec.image}")
         listener(StepOutput(spec.name, f"from {spec.image}"))
-        self._write(spec.name, power=Power.STOPPED, labels=dict(spec.labels), ours=True)
+        machine = {"power": Power.STOPPED, "labels": dict(spec.labels), "image": spec.image}
+        self._write(spec.name, **machine, ours=True)
         self._done("create", spec.name)
 
     def start(self, name: str, listener: Listener) -> None:
@@ -172,6 +176,57 @@ class FakeEngine:
         self._write(name, **{**machine, "snapshots": kept})
         self._done("delete_snapshot", name)
 
+    def bake(
+        self,
+        name: str,
+        snapshot: str,
+        key: str,
+        labels: tuple[tuple[str, str], ...],
+        listener: Listener,
+    ) -> BakedImage:
+        """Write the image's file, in two goes: `{"bake!": …}` raises between them."""
+        self._called("bake", name)
+        self._require_snapshot(name, snapshot)
+        for old in self.baked_images():
+            if old.key == key and not old.complete:
+                self.delete_baked(old.image)
+        listener(StepOutput(name, "baking"))
+        image = f"baked-{key}-{sum(call.startswith('bake:') for call in self.calls)}"
+        content = {"key": key, "labels": dict(labels), "made_at": datetime.now(UTC).isoformat()}
+        self._image(image).parent.mkdir(parents=True, exist_ok=True)
+        self._image(image).write_text(json.dumps({**content, "complete": False}))
+        self._done("bake", name)
+        self._image(image).write_text(json.dumps({**content, "complete": True}))
+        return next(one for one in self.baked_images() if one.image == image)
+
+    def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
+        """What the files say."""
+        self._called("baked_images", "")
+        machines = {path.stem: self._read(path.stem) or {} for path in self.folder.glob("*.json")}
+        found = []
+        for path in (self.folder / "baked").glob("*.json"):
+            content = json.loads(path.read_text())
+            users = [name for name, one in machines.items() if one.get("image") == path.stem]
+            found.append(
+                BakedImage(
+                    image=path.stem,
+                    key=str(content["key"]),
+                    made_at=datetime.fromisoformat(content["made_at"]),
+                    complete=bool(content["complete"]),
+                    labels=tuple(sorted(content["labels"].items())),
+                    size_bytes=path.stat().st_size if with_sizes else None,
+                    machines=tuple(sorted(users)),
+                )
+            )
+        return tuple(sorted(found, key=lambda one: one.made_at, reverse=True))
+
+    def delete_baked(self, image: str) -> None:
+        """Remove its file."""
+        self._called("delete_baked", image)
+        if self._file(image).exists():
+            raise ProviderError(f"{image} is not a baked image")
+        self._image(image).unlink(missing_ok=True)
+
     def add_foreign(self, name: str) -> None:
         """A machine of that name which somebody else made."""
         self._write(name, power=Power.RUNNING, labels={}, ours=False)
@@ -217,6 +272,9 @@ class FakeEngine:
     def _refuse_foreign(self, name: str, machine: dict[str, Any]) -> None:
         if not machine["ours"]:
             raise ProviderError(f"there is a machine {name} that `sandbox` did not make")
+
+    def _image(self, image: str) -> Path:
+        return self.folder / "baked" / f"{image}.json"
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.json"

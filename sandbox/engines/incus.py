@@ -17,6 +17,8 @@ from sandbox.engines.base import (
     SshEndpoint,
     require_size,
 )
+from sandbox.engines.incus_baking import IncusBaking
+from sandbox.engines.incus_body import machine_body
 from sandbox.engines.incus_client import (
     ExistsError,
     IncusClient,
@@ -27,9 +29,6 @@ from sandbox.engines.incus_client import (
 )
 from sandbox.engines.incus_look import (
     AUTHORIZED_KEY,
-    LABEL,
-    MADE_BY,
-    OURS,
     findings,
     is_ours,
     machine_status,
@@ -50,7 +49,7 @@ _NOT_EXECUTED = re.compile(
 )
 
 
-class IncusEngine(IncusSnapshots):
+class IncusEngine(IncusSnapshots, IncusBaking):
     """Machines as Incus containers, in a project of our own."""
 
     provider = "incus"
@@ -58,6 +57,8 @@ class IncusEngine(IncusSnapshots):
     def __init__(self, place: IncusPlace) -> None:
         self.place = place
         self.client = IncusClient(place)
+        self._host_keys: dict[str, tuple[str, ...]] = {}
+        # Of the machines that this very object has started: what they said when they were ready
 
     def check_host(self) -> HostReport:
         """Prove what is usable here; reads only."""
@@ -119,6 +120,7 @@ class IncusEngine(IncusSnapshots):
         Raises:
             ProviderError: absent, not ours, or it cannot be stopped even by force.
         """
+        self._host_keys.pop(name, None)
         instance = self._ours(name)
         self._settle(name)
         if instance["status"] == "Stopped":
@@ -134,6 +136,7 @@ class IncusEngine(IncusSnapshots):
         Raises:
             ProviderError: it is not ours, or Incus cannot remove it.
         """
+        self._host_keys.pop(name, None)
         instance = self._find(name)
         if instance is None:
             return
@@ -152,12 +155,29 @@ class IncusEngine(IncusSnapshots):
         Raises:
             HostError, ProviderError: Incus cannot be asked.
         """
-        answer = self.client.query("GET", api_path("instances"), parameters={"recursion": "2"})
-        known = {str(instance["name"]): instance for instance in answer}
+        if names is not None and len(names) == 1:
+            found = [self._find(names[0])]
+        else:
+            # With their states it would take ten times as long, and only addresses are wanted
+            deep = {"recursion": "1"}
+            found = list(self.client.query("GET", api_path("instances"), parameters=deep))
+        known = {str(instance["name"]): instance for instance in found if instance is not None}
         if names is None:
             names = sorted(name for name, instance in known.items() if is_ours(instance))
+        is_local = self.place.is_local
+        leases = self._leases() if is_local and known else {}
         return {
-            name: machine_status(name, known.get(name), local=self.place.is_local) for name in names
+            name: machine_status(name, known.get(name), local=is_local, leases=leases)
+            for name in names
+        }
+
+    def _leases(self) -> dict[str, str]:
+        """The addresses that our network has given out, by network card."""
+        found = self.client.query("GET", api_path("networks", self.place.network, "leases"))
+        return {
+            str(lease["hwaddr"]): str(lease["address"])
+            for lease in found or ()
+            if ":" not in lease["address"]
         }
 
     def ssh_endpoint(self, name: str) -> SshEndpoint:
@@ -166,17 +186,19 @@ class IncusEngine(IncusSnapshots):
         Raises:
             ProviderError: it does not run, or its host key cannot be read.
         """
-        status = machine_status(
-            name,
-            self.client.query("GET", api_path("instances", name), parameters={"recursion": "1"}),
-            local=self.place.is_local,
-        )
+        status = self.status([name])[name]
         if status.power is not Power.RUNNING:
             raise ProviderError(
                 f"{name} does not run: it is {status.power}",
                 details=status.detail,
                 hint=f"sandbox start {name}",
             )
+        keys = self._host_keys.get(name) or self._read_host_keys(name)
+        if status.address is not None and ssh_port_is_open(status.address):
+            return SshEndpoint(inside.LOGIN_USER, status.address, 22, keys)
+        return SshEndpoint(inside.LOGIN_USER, name, 22, keys, self.proxy_command(name))
+
+    def _read_host_keys(self, name: str) -> tuple[str, ...]:
         read = ("sh", "-c", inside.HOST_KEYS)
         said = self.exec_as_root(name, read, timeout_s=30, check=False)
         keys = inside.parse_host_keys(said.stdout)
@@ -184,9 +206,7 @@ class IncusEngine(IncusSnapshots):
             raise ProviderError(
                 f"{name} has no ssh host key", details=said.stderr, hint=f"sandbox up {name}"
             )
-        if status.address is not None and ssh_port_is_open(status.address):
-            return SshEndpoint(inside.LOGIN_USER, status.address, 22, keys)
-        return SshEndpoint(inside.LOGIN_USER, name, 22, keys, self.proxy_command(name))
+        return keys
 
     def proxy_command(self, name: str) -> tuple[str, ...]:
         """An argv that connects stdin and stdout to the machine's sshd, through Incus alone."""
@@ -240,31 +260,7 @@ class IncusEngine(IncusSnapshots):
         return instance
 
     def _request(self, spec: MachineSpec) -> None:
-        by = "fingerprint" if len(spec.image) == 64 else "alias"  # noqa: PLR2004  (sha256)
-        labels = {f"{LABEL}{key}": value for key, value in spec.labels}
-        body = {
-            "name": spec.name,
-            "type": "container",
-            "source": {"type": "image", by: spec.image},
-            "profiles": [],
-            "config": {
-                **labels,
-                MADE_BY: OURS,
-                AUTHORIZED_KEY: spec.authorized_key,
-                "limits.cpu": str(spec.cpus),
-                "limits.memory": f"{spec.memory_mb}MiB",
-                "boot.autostart": "false",
-            },
-            "devices": {
-                "root": {
-                    "type": "disk",
-                    "path": "/",
-                    "pool": self.place.pool,
-                    "size": f"{spec.disk_gb}GiB",
-                },
-                "eth0": {"type": "nic", "name": "eth0", "network": self.place.network},
-            },
-        }
+        body = machine_body(spec, self.place)
         self.client.query("POST", api_path("instances"), body, timeout_s=_CREATE_S)
 
     def _check_size(self, spec: MachineSpec) -> None:
@@ -368,6 +364,7 @@ class IncusEngine(IncusSnapshots):
         if ready is None:
             raise ProviderError(f"{name} gave no clear answer", details=done.stdout)
         ipaddress.IPv4Address(ready.address)
+        self._host_keys[name] = ready.host_keys
         return ready
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError, UsageError
+from sandbox.paths import incus_socket
 from sandbox.run import Completed, run
 
 LOCAL = "local"
@@ -139,22 +140,53 @@ class IncusClient:
             HostError, NotFoundError, ExistsError, ProviderError: as `run`.
         """
         search = urlencode({**(parameters or {}), "project": self.place.project})
+        answer = self._ask_socket(method, f"{path}?{search}", data, timeout_s)
+        if answer is None:
+            answer = self._ask_command(method, f"{path}?{search}", data, timeout_s)
+        if answer["type"] == "error":
+            code = int(answer["error_code"])
+            raise explain(str(answer["error"]), what=f"{method} {path}", code=code)
+        metadata = answer["metadata"]
+        if isinstance(metadata, dict) and metadata.get("class") == "task" and metadata.get("err"):
+            raise explain(str(metadata["err"]), what=f"{method} {path}")
+        return metadata
+
+    def _ask_socket(
+        self, method: str, target: str, data: Mapping[str, Any] | None, timeout_s: float
+    ) -> dict[str, Any] | None:
+        """The daemon's answer; None when it cannot be talked to but by the `incus` command."""
+        socket = incus_socket() if self.place.is_local else None
+        if socket is None:
+            return None
+        from sandbox.engines.incus_socket import LateError, UnreachableError, ask
+
+        try:
+            return ask(socket, method, target, data, timeout_s=timeout_s)
+        except UnreachableError:
+            return None
+        except LateError as error:
+            raise ProviderError(
+                f"Incus did not answer to {method} {target.partition('?')[0]}",
+                details=str(error),
+                hint="see what Incus is doing: `incus operation list --all-projects`",
+            ) from error
+
+    def _ask_command(
+        self, method: str, target: str, data: Mapping[str, Any] | None, timeout_s: float
+    ) -> dict[str, Any]:
         words = ["incus", "query", "--raw", "--wait", "-X", method]
         if data is not None:
             words += ["--data", json.dumps(data)]
         done = self._call(
-            (*words, f"{self.place.remote}:{path}?{search}"), timeout_s=timeout_s, check=True
+            (*words, f"{self.place.remote}:{target}"), timeout_s=timeout_s, check=True
         )
         try:
-            answer = json.loads(done.stdout)
+            return dict(json.loads(done.stdout))
         except ValueError as error:
             raise ProviderError(
-                f"cannot read what Incus answered to {method} {path}", details=done.stdout[:2000]
+                f"cannot read what Incus answered to {method} {target}",
+                details=done.stdout[:2000],
             ) from error
-        if answer["type"] == "error":
-            code = int(answer["error_code"])
-            raise explain(str(answer["error"]), what=f"{method} {path}", code=code)
-        return answer["metadata"]
 
     def exists(self, *path: str) -> bool:
         """Whether the API knows the thing at `path`, such as `("networks", "sandboxbr0")`.

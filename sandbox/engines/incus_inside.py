@@ -7,6 +7,8 @@ be run at any time and any number of times, and works on a public image as well 
 import re
 from dataclasses import dataclass
 
+from sandbox.engines.sealing import RENEW
+
 LOGIN_USER = "sandbox"
 
 WAIT_S = 120
@@ -59,6 +61,7 @@ sshd_answers() {
 
 late() { echo "late: $said"; systemctl list-jobs --no-legend --plain 2>&1 | head -n 20; exit 3; }
 
+@RENEW@
 login && hostname_is_ours || { echo "late: the login account cannot be prepared"; exit 3; }
 while :; do
   [ "$(date +%s)" -lt "$end" ] || late
@@ -78,13 +81,19 @@ while :; do
         say "systemd is $system, sshd does not answer yet"
       fi
       ;;
+    starting | initializing)
+      say "systemd: $system"
+      # Systemd itself says when it is done: asking again and again would only keep it from it
+      timeout $((end - $(date +%s) + 1)) systemctl is-system-running --wait >/dev/null 2>&1
+      ;;
     *) say "systemd: $system" ;;
   esac
   sleep 0.05
 done
 failed=$(systemctl list-units --failed --no-legend --plain | cut -d' ' -f1 | tr '\n' ' ')
+cat /etc/ssh/ssh_host_*_key.pub 2>/dev/null
 echo "ready: $system $address $ssh $failed"
-""".replace("@USER@", LOGIN_USER)
+""".replace("@USER@", LOGIN_USER).replace("@RENEW@", RENEW)
 
 # Both directions end together: sshd's end must not wait for a next key stroke, nor ours for sshd.
 # Background jobs of a shell get /dev/null as stdin, hence the copy in 4.
@@ -105,6 +114,8 @@ class Ready:
     address: str
     has_sshd: bool
     failed_units: tuple[str, ...]
+    host_keys: tuple[str, ...] = ()
+    """As `parse_host_keys` gives them."""
 
 
 def parse_ready(text: str) -> Ready | None:
@@ -113,7 +124,8 @@ def parse_ready(text: str) -> Ready | None:
     if found is None:
         return None
     system, address, ssh, failed = found.groups()
-    return Ready(system, address, ssh == "answers", tuple(failed.split()))
+    keys = parse_host_keys(text)
+    return Ready(system, address, ssh == "answers", tuple(failed.split()), keys)
 
 
 def parse_host_keys(text: str) -> tuple[str, ...]:

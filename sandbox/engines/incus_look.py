@@ -1,6 +1,7 @@
 """Reading what Incus says: instances into machine statuses, the daemon into findings."""
 
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 from sandbox.engines.base import Finding, MachineStatus, Power
@@ -11,6 +12,8 @@ LABEL = "user.sandbox."
 """Before the name of every label of a machine."""
 MADE_BY = "user.sandbox-engine.made-by"
 OURS = "sandbox"
+BAKED = "sandbox bake"
+"""Who made it, of an instance that is a baked image: no machine of anybody's."""
 AUTHORIZED_KEY = "user.sandbox-engine.authorized-key"
 
 _SETUP = "sandbox host setup --provider incus"
@@ -27,11 +30,29 @@ _POWER = {
 
 def is_ours(instance: dict[str, Any]) -> bool:
     """Whether this program made the instance."""
-    return bool(instance["config"].get(MADE_BY) == OURS)
+    return bool(config_of(instance).get(MADE_BY) == OURS)
 
 
-def machine_status(name: str, instance: dict[str, Any] | None, *, local: bool) -> MachineStatus:
-    """What an instance (with its state, as recursion gives it) is to the rest of the program."""
+def config_of(instance: dict[str, Any]) -> dict[str, Any]:
+    """Its configuration; empty for one that comes or goes at this very moment."""
+    return instance.get("config") or {}
+
+
+def machine_status(
+    name: str,
+    instance: dict[str, Any] | None,
+    *,
+    local: bool,
+    leases: Mapping[str, str] | None = None,
+) -> MachineStatus:
+    """What an instance is to the rest of the program.
+
+    Args:
+        name: the machine's.
+        instance: as Incus lists it; None: there is none.
+        local: whether this host has a route to it.
+        leases: addresses by network card, where the instance came without its state.
+    """
     if instance is None:
         return MachineStatus(name, Power.ABSENT)
     if not is_ours(instance):
@@ -41,20 +62,22 @@ def machine_status(name: str, instance: dict[str, Any] | None, *, local: bool) -
     labels = tuple(
         sorted(
             (key.removeprefix(LABEL), str(value))
-            for key, value in instance["config"].items()
+            for key, value in config_of(instance).items()
             if key.startswith(LABEL)
         )
     )
     return MachineStatus(
         name=name,
         power=_POWER.get(word, Power.BROKEN),
-        address=_address(instance) if local else None,
+        address=_address(instance, leases or {}) if local else None,
         detail=word,
         labels=labels,
     )
 
 
-def _address(instance: dict[str, Any]) -> str | None:
+def _address(instance: dict[str, Any], leases: Mapping[str, str]) -> str | None:
+    if instance.get("state") is None and instance["status"] == "Running":
+        return leases.get(str(config_of(instance).get("volatile.eth0.hwaddr")))
     networks = (instance.get("state") or {}).get("network") or {}
     for entry in (networks.get("eth0") or {}).get("addresses") or ():
         if entry["family"] == "inet" and entry["scope"] == "global":

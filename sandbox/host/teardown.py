@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from sandbox.engines.incus_baking import is_baked
 from sandbox.engines.incus_client import IncusPlace, api_path
 from sandbox.errors import CommandError, HostError, UsageError
 from sandbox.events import Listener, Notice, ignore, step
@@ -36,6 +37,9 @@ class Contents:
     """What is in our project."""
 
     instances: tuple[str, ...] = ()
+    """The sandboxes."""
+    baked: tuple[str, ...] = ()
+    """What is kept to make others from: it can be made again, like images."""
     images: tuple[str, ...] = ()
     volumes: tuple[tuple[str, str], ...] = ()
     """Pool and name."""
@@ -187,8 +191,10 @@ def contents_of(place: IncusPlace, root: Root | None) -> Contents:
     """
     client = HostClient(place, root)
     pools = _last_parts(client.query("GET", "/1.0/storage-pools"))
+    instances = client.query("GET", "/1.0/instances", parameters={"recursion": "1"}) or ()
     return Contents(
-        instances=_last_parts(client.query("GET", "/1.0/instances")),
+        instances=tuple(str(one["name"]) for one in instances if not is_baked(one)),
+        baked=tuple(str(one["name"]) for one in instances if is_baked(one)),
         images=_last_parts(client.query("GET", "/1.0/images")),
         volumes=tuple(
             (pool, str(volume["name"]))
@@ -215,6 +221,8 @@ def _last_parts(urls: list[str] | None) -> tuple[str, ...]:
 
 def _describe(contents: Contents) -> list[str]:
     lines = [f"destroy the sandbox {name}" for name in contents.instances]
+    if contents.baked:
+        lines.append(f"remove the baked images ({len(contents.baked)})")
     if contents.images:
         lines.append(f"remove the project's images ({len(contents.images)})")
     lines += [f"remove the storage volume {name}" for _, name in contents.volumes]
@@ -297,7 +305,7 @@ class _Work:
         client.run(what, "delete", client.ref(name), timeout_s=_DELETE_TIMEOUT_S)
 
     def _remove_project(self, contents: Contents) -> None:
-        for name in contents.instances:
+        for name in (*contents.instances, *contents.baked):
             self._incus("delete", "--force", self._ref(name))
         for name in contents.images:
             self._incus("image", "delete", self._ref(name))

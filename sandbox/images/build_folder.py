@@ -25,7 +25,9 @@ _MOUNTS = Path("/proc/self/mountinfo")
 
 
 @contextmanager
-def build_lock(folder: Path, subject: str, listener: Listener) -> Iterator[None]:
+def build_lock(
+    folder: Path, subject: str, listener: Listener, *, what: str = "base image"
+) -> Iterator[None]:
     """One build of a key at a time; the lock goes with the process that holds it.
 
     Raises:
@@ -40,7 +42,7 @@ def build_lock(folder: Path, subject: str, listener: Listener) -> Iterator[None]
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            listener(Notice(subject, "another command makes this base image: waiting for it"))
+            listener(Notice(subject, f"another command makes this {what}: waiting for it"))
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

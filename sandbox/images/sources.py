@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sandbox.errors import CommandError
+from sandbox.errors import CommandError, HostError
 from sandbox.images.recipe import Sources
 from sandbox.run import run
 from sandbox.spec.models import Base, Mirror
@@ -27,12 +27,23 @@ class Archive:
 
 
 def host_archives() -> tuple[Archive, ...]:
-    """What this host's apt fetches packages from; nothing where there is no apt."""
+    """What this host's apt fetches packages from; nothing where there is no apt.
+
+    Raises:
+        HostError: apt does not answer. Its silence must not pass for another answer: the sources
+            are part of a base image's name, and so of every baked image's.
+    """
     try:
         done = run(
-            ("apt-get", "indextargets", "--no-release-info", "--format", _COLUMNS), timeout_s=20
+            ("apt-get", "indextargets", "--no-release-info", "--format", _COLUMNS), timeout_s=120
         )
-    except CommandError:
+    except CommandError as error:
+        if error.returncode is None:
+            raise HostError(
+                "this host's apt does not answer",
+                details=error.details or error.message,
+                hint="is the host very busy? Try again",
+            ) from error
         # No apt, or one that is broken: mmdebstrap's own choice needs neither
         return ()
     rows = (line.split("\t") for line in done.stdout.splitlines())

@@ -20,6 +20,11 @@ from sandbox.ssh import SshTarget
 _R_SHARE = 3
 _CONNECT_TIMEOUT_S = 15
 _SSH_FAILED = 255
+# In place of the functions of the same names
+_WITHOUT_R = """
+probe_r_login() { unseen "R in a login" "not asked for"; }
+probe_r_shiny() { unseen "R inside a Shiny app" "not asked for"; }
+"""
 _PACKAGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9.]*")
 
 # `ssh` may be set up to hand the caller's own locale on (SendEnv LANG LC_*): that is not what a
@@ -36,6 +41,7 @@ def probe(
     *,
     load_packages: Sequence[str] = (),
     use_sudo: bool = True,
+    with_r: bool = True,
     timeout_s: float = 60,
 ) -> Facts:
     """What the machine behind `target` is. Reads only, over one ssh session.
@@ -45,6 +51,7 @@ def probe(
         load_packages: R packages to load, one after the other, in one R process: a Shiny app's
             kind where there is Shiny Server, else a login's.
         use_sudo: become root by `sudo -n` where the login may; without, `not_seen` is longer.
+        with_r: start R and ask it; that is what takes most of the time.
         timeout_s: for everything together; one R process may take a third of it.
 
     Raises:
@@ -53,7 +60,13 @@ def probe(
             long; `details` has ssh's own words.
     """
     boundary = _boundary()
-    script = compose(boundary, load_packages=load_packages, use_sudo=use_sudo, timeout_s=timeout_s)
+    script = compose(
+        boundary,
+        load_packages=load_packages,
+        use_sudo=use_sudo,
+        with_r=with_r,
+        timeout_s=timeout_s,
+    )
     without_locale = [word for name in _LOCALE_VARIABLES for word in ("-u", name)]
     options = ("-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_TIMEOUT_S}", "-T")
     argv = ("env", *without_locale, *target.argv(*options), "sh -s")
@@ -79,6 +92,7 @@ def compose(
     *,
     load_packages: Sequence[str] = (),
     use_sudo: bool = True,
+    with_r: bool = True,
     timeout_s: float = 60,
 ) -> str:
     """The whole text that goes to `sh -s`.
@@ -93,6 +107,8 @@ def compose(
     settings = f"B={boundary}\nR_TIMEOUT={max(1, int(timeout_s // _R_SHARE))}\n"
     settings += f"PROBE_R={shlex.quote(_r_text())}\n"
     functions = _text("probe.sh") + _text("probe_r.sh")
+    if not with_r:
+        functions += _WITHOUT_R
     # `</dev/null`: the rest of standard input is this text itself, and nobody else's to read
     for_root = f"{settings}{functions}\nprobe_as_root {loads} </dev/null\n"
     sudo = "sudo" if use_sudo else "no-sudo"

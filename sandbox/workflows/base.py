@@ -14,6 +14,8 @@ class PreparedBase:
 
     image: str
     """What `MachineSpec.image` takes."""
+    identity: str
+    """Which build of it: a base image that was made anew is another one."""
     packages: frozenset[str] | None
     """The names of all packages that its archive has; None when nobody listed them."""
 
@@ -33,7 +35,7 @@ def prepare_base(plan: Plan, context: Context) -> PreparedBase:
             mirror=plan.system.mirror,
             listener=listener,
         )
-        return PreparedBase(made.alias, available_packages(made))
+        return PreparedBase(made.alias, made.fingerprint, available_packages(made))
     provider = plan.provider
     options = plan.provider_options
     if options is not None and options.base_image and options.base_image_version:
@@ -48,4 +50,4 @@ def prepare_base(plan: Plan, context: Context) -> PreparedBase:
             mirror=plan.system.mirror,
             listener=listener,
         )
-    return PreparedBase(found.image, available_packages(found))
+    return PreparedBase(found.image, found.image, available_packages(found))

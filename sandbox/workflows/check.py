@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sandbox.checks.quick import run_quick
 from sandbox.checks.results import CheckReport, Goal
 from sandbox.checks.runner import run_checks
 from sandbox.engines.base import Engine, MachineStatus, Power
@@ -12,7 +13,15 @@ from sandbox.probe.facts import Facts
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, Record, locked
 from sandbox.workflows.context import Context, status_of
-from sandbox.workflows.reach import app_urls, connect, page_status, shiny_base_url
+from sandbox.workflows.reach import (
+    READY_TIMEOUT_S,
+    app_urls,
+    connect,
+    page_status,
+    shiny_base_url,
+    wait_for_apps,
+    wait_for_port,
+)
 
 PROBE_TIMEOUT_S = 60.0
 
@@ -69,9 +78,39 @@ def verify(
             )
             note.text = report.summary
     if not goals and not quick:
-        instance.write_text("checks.json", report.model_dump_json(indent=1))
-        instance.write(record.advanced("checked", note=report.summary))
+        _keep(instance, record, report)
     return report
+
+
+def verify_clone(
+    instance: Instance, record: Record, engine: Engine, context: Context
+) -> CheckReport:
+    """Wait for the apps of a clone, and check what it could lack: services, security, size.
+
+    All else is the image's, byte by byte, and was checked before that was baked. R is not asked by
+    itself: an app's session is. The probe looks while R starts.
+    """
+    plan, name = record.plan, instance.name
+    target = connect(instance, engine)
+    status = status_of(engine, name)
+    with shiny_base_url(plan, status, target) as base_url:
+        wait_for_port(base_url, timeout_s=status.patient(READY_TIMEOUT_S))
+        with step(context.listener, name, "probe"):
+            facts = probe(target, with_r=False, timeout_s=status.patient(PROBE_TIMEOUT_S))
+        urls = app_urls(plan, base_url)
+        if urls:
+            with step(context.listener, name, "first page"):
+                wait_for_apps(urls, timeout_s=status.patient(READY_TIMEOUT_S))
+        with step(context.listener, name, "quick checks") as note:
+            report = run_quick(plan, target, base_url, facts, instance.folder)
+            note.text = report.summary
+    _keep(instance, record, report)
+    return report
+
+
+def _keep(instance: Instance, record: Record, report: CheckReport) -> None:
+    instance.write_text("checks.json", report.model_dump_json(indent=1))
+    instance.write(record.advanced("checked", note=report.summary))
 
 
 def require_running(engine: Engine, name: str) -> MachineStatus:

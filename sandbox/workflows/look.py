@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
+from sandbox.checks.results import last_report
 from sandbox.engines.base import MachineStatus, Power
 from sandbox.errors import SandboxError
 from sandbox.events import Notice
@@ -11,7 +12,6 @@ from sandbox.plan import Plan
 from sandbox.state import HistoryEntry, Instance, Phase, Record, instance_names
 from sandbox.workflows.context import DRIVEN, Context
 from sandbox.workflows.reach import app_urls, direct_url
-from sandbox.workflows.up import last_report
 
 
 class SandboxInfo(BaseModel):
@@ -110,7 +110,7 @@ def _unrecorded(name: str, provider: str, status: MachineStatus) -> SandboxInfo:
 def _info(record: Record, statuses: dict[str, MachineStatus] | None) -> SandboxInfo:
     plan = record.plan
     status = (statuses or {}).get(plan.name)
-    report = last_report(Instance(plan.name))
+    report = last_report(Instance(plan.name).folder)
     return SandboxInfo(
         name=plan.name,
         box=plan.box_name,

@@ -1,20 +1,24 @@
 """Getting to a running machine: its ssh_config, and the URLs under which its apps answer."""
 
+import socket
+import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sandbox.engines.base import Engine, MachineStatus, RootExec
 from sandbox.errors import CommandError, ProviderError, ProvisionError
 from sandbox.plan import Plan
-from sandbox.provision import RootShell
 from sandbox.run import TAIL_LINES
 from sandbox.ssh import SshTarget, forwarded, write_config
 from sandbox.state import Instance
+
+if TYPE_CHECKING:
+    from sandbox.provision import RootShell
 
 READY_TIMEOUT_S = 60.0
 SSH_TIMEOUT_S = 30.0
@@ -34,7 +38,7 @@ def connect(instance: Instance, engine: Engine) -> SshTarget:
     return write_config(instance.folder, instance.name, engine.ssh_endpoint(instance.name))
 
 
-def root_inside(engine: RootExec, name: str) -> RootShell:
+def root_inside(engine: RootExec, name: str) -> "RootShell":
     """The root shell that the engine itself has into a machine, with or without sshd in it."""
 
     def shell(
@@ -121,6 +125,9 @@ def app_urls(plan: Plan, base_url: str) -> tuple[AppUrl, ...]:
 
 def page_status(url: str, *, timeout_s: float) -> str:
     """`` when the page answers 200, else what came instead, in a few words."""
+    import urllib.error
+    import urllib.request
+
     # Never through a proxy of the user's: the machine is on this host or at the end of a tunnel
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -131,6 +138,33 @@ def page_status(url: str, *, timeout_s: float) -> str:
     except (OSError, ValueError) as error:
         return str(getattr(error, "reason", error)) or type(error).__name__
     return ""
+
+
+def wait_for_port(base_url: str, *, timeout_s: float = READY_TIMEOUT_S) -> None:
+    """Return once somebody listens there, or after `timeout_s`: what is wrong is judged later."""
+    if not base_url:
+        return
+    place = urlsplit(base_url)
+    address = (place.hostname or "", place.port or 80)
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection(address, timeout=timeout_s):
+            return
+        time.sleep(0.02)
+
+
+@contextmanager
+def knocking(urls: tuple[AppUrl, ...], *, timeout_s: float = READY_TIMEOUT_S) -> Iterator[None]:
+    """Ask every app for its page on the side, so that its R starts; what it answers is not kept."""
+
+    def knock() -> None:
+        with suppress(ProvisionError):
+            wait_for_apps(urls, timeout_s=timeout_s)
+
+    thread = threading.Thread(target=knock, daemon=True)
+    thread.start()
+    yield
+    # Whoever waited for the pages in the block has waited for this too
 
 
 def wait_for_apps(urls: tuple[AppUrl, ...], *, timeout_s: float = READY_TIMEOUT_S) -> None:

@@ -44,7 +44,7 @@ def plan_for(target: str | None, overrides: Overrides, context: Context, *, cwd:
     return resolve(
         loaded,
         provider=choose_provider(context, _provider_of(name) or loaded.provider),
-        name=overrides.name,
+        name=name,
         cpus=overrides.cpus,
         memory_mb=overrides.memory_mb,
         disk_gb=overrides.disk_gb,

@@ -63,18 +63,18 @@ def reach_step(process: subprocess.Popen[str], step: str, *, delay_s: float) -> 
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_twice_in_a_step_the_third_up_ends_well(host: Host, box: Path, step: str) -> None:
     for delay_s in (0.0, 0.7):
-        process = host.start("up", box)
+        process = host.start("up", box, "--no-cache")
         reach_step(process, step, delay_s=delay_s)
         process.kill()
         process.wait()
-    host.sandbox("up", box, timeout_s=600)
+    host.sandbox("up", box, "--no-cache", timeout_s=600)
     assert host.sandbox("exec", "bare", "--", "which", "tree").stdout.strip() == "/usr/bin/tree"
     host.sandbox("check", "bare")
 
 
 @pytest.mark.parametrize("step", ["create", "provision"])
 def test_destroy_removes_a_half_made_sandbox(host: Host, box: Path, step: str) -> None:
-    process = host.start("up", box)
+    process = host.start("up", box, "--no-cache")
     reach_step(process, step, delay_s=0.3)
     process.kill()
     process.wait()
@@ -84,11 +84,11 @@ def test_destroy_removes_a_half_made_sandbox(host: Host, box: Path, step: str) -
 
 @pytest.mark.parametrize("step", ["start", "provision", "checks"])
 def test_ctrl_c_says_how_to_go_on(host: Host, box: Path, step: str) -> None:
-    process = host.start("up", box)
+    process = host.start("up", box, "--no-cache")
     said = reach_step(process, step, delay_s=0.3)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(30) == 130, said
-    host.sandbox("up", box, timeout_s=600)
+    host.sandbox("up", box, "--no-cache", timeout_s=600)
 
 
 def test_a_base_image_killed_half_way_is_never_used(host: Host, tmp_path: Path) -> None:

@@ -20,3 +20,9 @@ def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess.Popen, "__init__", process)
     monkeypatch.setattr(subprocess.Popen, "__del__", lambda _: None, raising=False)
     monkeypatch.setattr(socket.socket, "connect", connection)
+
+
+@pytest.fixture(autouse=True)
+def no_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever Incus this host has is not there."""
+    monkeypatch.setattr("sandbox.engines.incus_client.incus_socket", lambda: None)

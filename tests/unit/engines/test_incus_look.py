@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from sandbox.engines.base import Power
+from sandbox.engines.incus_baking import is_baked
 from sandbox.engines.incus_inside import FORWARD, READY, Ready, parse_host_keys, parse_ready
 from sandbox.engines.incus_look import MADE_BY, machine_status
 
@@ -82,3 +83,20 @@ def test_host_keys_without_comments_and_noise() -> None:
 
 def test_nothing_is_left_to_fill_in() -> None:
     assert "@USER@" not in READY + FORWARD
+
+
+def test_an_instance_that_comes_or_goes_has_no_configuration_yet() -> None:
+    """Incus lists it so for a moment; `sandbox list` and the cache must not fall over it."""
+    assert (
+        machine_status("a", {"status": "Error", "config": None}, local=True).power is Power.ABSENT
+    )
+    assert not is_baked({"name": "a", "status": "Stopped", "config": None})
+
+
+def test_an_address_from_the_networks_leases() -> None:
+    bare = {**instance("Running", **{"volatile.eth0.hwaddr": "00:16"}), "state": None}
+    leases = {"00:16": "10.1.2.9"}
+    assert machine_status("a", bare, local=True, leases=leases).address == "10.1.2.9"
+    assert machine_status("a", bare, local=True).address is None
+    stopped = {**bare, "status": "Stopped"}
+    assert machine_status("a", stopped, local=True, leases=leases).address is None

@@ -119,3 +119,11 @@ def test_the_script_is_ascii_and_short_enough_for_one_argument() -> None:
     script = compose("sandbox-probe-" + "0" * 32, load_packages=["shiny"] * 50)
     assert script.isascii()
     assert len(script) < 128 * 1024
+
+
+def test_without_r_nothing_starts_it() -> None:
+    text = compose("b", with_r=False)
+    # What a shell defines last counts; both for us and for root
+    assert text.count("probe_r_login() { unseen") == 2
+    assert text.rindex("probe_r_login() { unseen") > text.rindex("probe_r_login() {\n")
+    assert "probe_r_login() { unseen" not in compose("b")

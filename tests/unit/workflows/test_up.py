@@ -1,92 +1,16 @@
 """The order of steps: what is recorded when, and how `up` goes on from wherever it was cut off."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from sandbox.checks.results import CheckReport
 from sandbox.engines.base import Finding, Power
-from sandbox.engines.fake import FakeEngine
-from sandbox.engines.incus_client import IncusPlace
 from sandbox.errors import BoxError, HostError, ProviderError, ProvisionError, UsageError
-from sandbox.events import Event, Notice
-from sandbox.plan import HostLimits, Plan
-from sandbox.provision import ProvisionResult
-from sandbox.ssh import SshTarget
+from sandbox.plan import HostLimits
 from sandbox.state import Instance, Phase, Record
-from sandbox.workflows import check, context, look, power, reach, up
-from sandbox.workflows.base import PreparedBase
+from sandbox.workflows import check, look, making, power, reach
 from tests.unit.factories import plain_plan, shiny_plan
-
-
-class Bench:
-    """A fake engine, with everything that would leave this process replaced."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.engine = FakeEngine(folder / "machines")
-        self.engine.folder.mkdir()
-        self.events: list[Event] = []
-        self.provisioned = 0
-        self.fail_provision: BaseException | None = None
-        self.green = True
-        self.page = ""
-        self.base = PreparedBase("base-debian-12-0", packages=None)
-        self.context = context.Context(
-            place=IncusPlace.from_prefix("test"),
-            listener=self.events.append,
-            make_engine=lambda *_: self.engine,
-        )
-        replaced: dict[str, Callable[..., object]] = {
-            "sandbox.workflows.up.prepare_base": lambda *_: self.base,
-            "sandbox.workflows.up.host_limits": lambda _: HostLimits(8, 16384, 100),
-            "sandbox.workflows.up.make_key": lambda _: "ssh-ed25519 AAAA",
-            "sandbox.workflows.up.bootstrap": lambda *_: None,
-            "sandbox.workflows.up.provision": self._provision,
-            "sandbox.workflows.up.disconnect": lambda _: None,
-            "sandbox.workflows.up.connect": self._connect,
-            "sandbox.workflows.up.wait_for_ssh": lambda *_, **__: None,
-            "sandbox.workflows.up.wait_for_apps": lambda *_, **__: None,
-            "sandbox.workflows.up.page_status": lambda *_, **__: self.page,
-            "sandbox.workflows.up.verify": self._verify,
-            "sandbox.workflows.power.connect": self._connect,
-            "sandbox.workflows.power.wait_for_apps": lambda *_, **__: None,
-            "sandbox.workflows.power.disconnect": lambda _: None,
-        }
-        for name, value in replaced.items():
-            monkeypatch.setattr(name, value)
-
-    def _connect(self, instance: Instance, engine: FakeEngine) -> SshTarget:
-        engine.ssh_endpoint(instance.name)
-        return SshTarget(instance.name)
-
-    def _provision(self, *_: object) -> ProvisionResult:
-        self.provisioned += 1
-        if self.fail_provision is not None:
-            raise self.fail_provision
-        return ProvisionResult(3, 10, (), 1.0)
-
-    def _verify(self, instance: Instance, record: Record, *_: object) -> CheckReport:
-        plan = record.plan
-        report = CheckReport(
-            sandbox=plan.name, box=plan.box_name, plan_key=plan.key, elapsed_s=1.0, results=()
-        )
-        if self.green:
-            instance.write_text("checks.json", report.to_json())
-        return report
-
-    def up(self, plan: Plan, **options: bool) -> up.UpResult:
-        return up.up(plan, context=self.context, **options)
-
-    def notices(self) -> list[str]:
-        return [event.text for event in self.events if isinstance(event, Notice)]
-
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    return Bench(tmp_path, monkeypatch)
+from tests.unit.workflows.conftest import Bench
 
 
 def record_of(name: str) -> Record:
@@ -187,7 +111,7 @@ def test_a_machine_deleted_behind_our_back_is_made_again_with_a_word(bench: Benc
     assert info.state == "gone"
     assert bench.up(shiny_plan()).status.power is Power.RUNNING
     assert any("gone" in text for text in bench.notices())
-    assert bench.provisioned == 2
+    assert record_of("shiny").phase is Phase.PROVISIONED
 
 
 def test_a_machine_without_a_record_is_not_taken_over(bench: Bench) -> None:
@@ -231,11 +155,11 @@ def test_virtualbox_is_measured_by_what_every_system_tells(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plain_plan().model_copy(update={"provider": "virtualbox"})
-    monkeypatch.setattr(up, "virtualbox_limits", lambda: HostLimits(8, 16384, 1))
-    monkeypatch.setattr(up, "host_limits", lambda _: pytest.fail("that is Linux's and Incus's"))
+    monkeypatch.setattr(making, "virtualbox_limits", lambda: HostLimits(8, 16384, 1))
+    monkeypatch.setattr(making, "host_limits", lambda _: pytest.fail("that is Linux's and Incus's"))
     with pytest.raises(HostError, match="no disk space is left"):
         bench.up(plan)
-    monkeypatch.setattr(up, "virtualbox_limits", lambda: HostLimits(8, 16384, 50))
+    monkeypatch.setattr(making, "virtualbox_limits", lambda: HostLimits(8, 16384, 50))
     bench.up(plan)
     assert bench.engine.status([plan.name])[plan.name].power is Power.RUNNING
 

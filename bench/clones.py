@@ -1,0 +1,116 @@
+"""Many clones of one baked image: time, memory and disk of each, and whether that grows."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import typer
+
+from bench.measure import Series, Table, in_turn, timed
+from bench.place import BOX, baked, client, name, sandbox
+from sandbox.cli.settings import place
+from sandbox.engines.base import MachineSpec
+from sandbox.engines.incus import IncusEngine
+from sandbox.engines.incus_client import api_path
+from sandbox.events import ignore
+from sandbox.plan import Plan, resolve
+from sandbox.spec.catalogue import find_box
+from sandbox.spec.load import load_box
+from sandbox.ssh import make_key
+from sandbox.state import Instance, Phase, Record
+
+SIZES = (1, 10, 30, 60)
+MEMORY_MB = 512
+
+
+def clones(runs: int) -> Table:
+    """1, 10, 30, 60 of them, each made one after the other and then all started, two at a time."""
+    image = baked().image
+    engine = IncusEngine(place())
+    sizes = [int(word) for word in os.environ.get("SANDBOX_BENCH_CLONES", "").split()] or SIZES
+    series: list[Series] = []
+    with TemporaryDirectory(prefix="sandbox-bench-") as folder:
+        key = make_key(Path(folder))
+        for size in sizes:
+            specs = [
+                MachineSpec(name(f"c{n}"), image, 1, MEMORY_MB, 10, key, Path(folder))
+                for n in range(size)
+            ]
+            repeats = 1 if size > 10 else runs  # noqa: PLR2004
+            figures = [Series(f"{size}: {what}", unit=unit) for what, unit in _FIGURES]
+            for _ in range(repeats):
+                _measure(engine, specs, figures)
+            series += figures
+    notes = [
+        "Each figure is for one clone. Clone: the copy alone. Start: until its sshd answers, two"
+        " at a time. Memory: what its processes use, without the page cache. Disk: what the pool's"
+        " use grew by.",
+    ]
+    return Table("Clones of one baked image", series, notes)
+
+
+_FIGURES = (("clone", "s"), ("start", "s"), ("memory", "MB"), ("disk", "MB"))
+
+
+def _measure(engine: IncusEngine, specs: list[MachineSpec], figures: list[Series]) -> None:
+    size = len(specs)
+    before = _pool_used()
+    try:
+        copying = sum(timed(partial(engine.create, spec, ignore)) for spec in specs)
+        with ThreadPoolExecutor(2) as two:
+            starting = timed(
+                lambda: list(two.map(lambda spec: engine.start(spec.name, ignore), specs))
+            )
+        memory = sum(_memory(spec.name) for spec in specs)
+        used = _pool_used() - before
+    finally:
+        for spec in specs:
+            engine.destroy(spec.name)
+    for one, value in zip(figures, (copying, starting, memory / 1e6, used / 1e6), strict=True):
+        one.values.append(value / size)
+    said = ", ".join(f"{one.title} {one.values[-1]:.2f} {one.unit}" for one in figures)
+    typer.echo(f"  {said}", err=True)
+
+
+def _memory(machine: str) -> int:
+    """Of its processes: what `/proc/PID/smaps_rollup` calls Pss, shared pages divided."""
+    rollups = "cat /proc/[0-9]*/smaps_rollup 2>/dev/null"
+    script = f"{rollups} | awk '$1 == \"Pss:\" {{ sum += $2 }} END {{ print sum }}'"
+    done = IncusEngine(place()).exec_as_root(machine, ("sh", "-c", script), timeout_s=60)
+    return int(done.stdout.strip() or 0) * 1024
+
+
+def _pool_used() -> int:
+    path = api_path("storage-pools", place().pool, "resources")
+    return int(client().query("GET", path)["space"]["used"])
+
+
+def listing(runs: int) -> Table:
+    """`sandbox list` of 50 sandboxes: records on disk, machines at Incus."""
+    image = baked()
+    engine = IncusEngine(place())
+    plan_json = sandbox_plan()
+    names = [name(f"l{n}") for n in range(50)]
+    try:
+        for one in names:
+            plan = plan_json.model_copy(update={"name": one})
+            Instance(one).write(Record(plan=plan, phase=Phase.PROVISIONED, recipe_key="bench"))
+            key = make_key(Instance(one).folder)
+            spec = MachineSpec(one, image.image, 1, MEMORY_MB, 10, key, Instance(one).folder)
+            engine.create(spec, ignore)
+        stopped = in_turn({"50 stopped": lambda: sandbox("list")}, runs=runs)
+        with ThreadPoolExecutor(2) as two:
+            list(two.map(lambda one: engine.start(one, ignore), names))
+        running = in_turn({"50 running": lambda: sandbox("list")}, runs=runs)
+    finally:
+        for one in names:
+            engine.destroy(one)
+            Instance(one).remove()
+    return Table("sandbox list", [*stopped, *running])
+
+
+def sandbox_plan() -> Plan:
+    """The plan of the box that is measured."""
+    return resolve(load_box(find_box(BOX, cwd=Path.cwd())), provider="incus")

@@ -1,0 +1,95 @@
+"""The machines of the benchmark: ours by the command line, the peers' by `incus` itself."""
+
+import http.client
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sandbox.cli.settings import place
+from sandbox.engines.base import BakedImage
+from sandbox.engines.incus import IncusEngine
+from sandbox.engines.incus_client import IncusClient
+from sandbox.errors import SandboxError
+from sandbox.run import Completed, run
+
+SANDBOX = Path(sys.executable).with_name("sandbox")
+BOX = os.environ.get("SANDBOX_BENCH_BOX") or "shiny"
+PAGE = "/faithful/"
+_S = 3600.0
+
+
+def name(word: str) -> str:
+    """Of a machine of this run."""
+    return f"bench-{os.getpid()}-{word}"
+
+
+def sandbox(*words: str, check: bool = True) -> Completed:
+    """The command line, as a user types it."""
+    return run((SANDBOX, *words), timeout_s=_S, check=check, env={"SANDBOX_PROVIDER": "incus"})
+
+
+def incus(*words: str, check: bool = True) -> Completed:
+    """Incus's own client, in our project."""
+    return run(("incus", "--project", place().project, *words), timeout_s=_S, check=check)
+
+
+def baked() -> BakedImage:
+    """The image of the box; made when there is none."""
+    image = json.loads(sandbox("bake", BOX, "--json").stdout)["image"]
+    return next(one for one in IncusEngine(place()).baked_images() if one.image == image)
+
+
+def client() -> IncusClient:
+    """The API."""
+    return IncusClient(place())
+
+
+def copy_by_hand(source: str, target: str) -> None:
+    """`incus copy`, with the network card that a baked image does not have."""
+    card = ("-d", "eth0,type=nic", "-d", f"eth0,network={place().network}", "-d", "eth0,name=eth0")
+    incus("copy", source, target, *card)
+
+
+def address_by_hand(machine: str) -> str:
+    """Ask until it has one."""
+    while True:
+        said = incus("list", f"^{machine}$", "--format=csv", "--columns=4").stdout
+        if address := said.split(" ")[0].strip():
+            return address
+
+
+def first_page(address: str, path: str = PAGE, *, port: int = 3838) -> None:
+    """Ask until the app answers."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection(address, port, timeout=60)
+        with suppress(OSError, http.client.HTTPException):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status == http.client.OK:
+                return
+        connection.close()
+    raise SandboxError(f"{address} served no page")
+
+
+def up_by_hand(source: str, machine: str) -> None:
+    """Copy, start, first page: what any tool on Incus has to do at least."""
+    copy_by_hand(source, machine)
+    incus("start", machine)
+    first_page(address_by_hand(machine))
+
+
+@contextmanager
+def gone_after(*machines: str) -> Iterator[None]:
+    """Whatever the block makes under these names is removed."""
+    try:
+        yield
+    finally:
+        for machine in machines:
+            if sandbox("destroy", machine, check=False).returncode != 0:
+                incus("delete", "--force", machine, check=False)

@@ -1,0 +1,120 @@
+"""The checks of a machine that came whole from a baked image: what a clone could lack.
+
+The same statements, looked at in the same way, as `runner` does; but in this process, for starting
+pytest takes longer than all the looking. A box's own checks, and all that is in the image byte by
+byte, were done before that was baked.
+"""
+
+import shlex
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sandbox.checks import inspection, safe, snappy, up
+from sandbox.checks.check import CannotLook, Check, NothingToLookAt
+from sandbox.checks.live import LiveMachine, Seen
+from sandbox.checks.request import own_key
+from sandbox.checks.results import CheckReport, CheckResult, Outcome
+from sandbox.errors import CommandError
+from sandbox.plan import Plan
+from sandbox.probe.facts import Facts
+from sandbox.run import Completed
+from sandbox.ssh import SshTarget
+
+_COMMAND_S = 60.0
+_LONGEST = 2000
+_SSH_FAILED = 255
+
+
+class _Done:
+    """A command's end, with the names that testinfra gives it."""
+
+    def __init__(self, done: Completed) -> None:
+        self.rc = done.returncode
+        self.stdout = done.stdout
+        self.stderr = done.stderr
+
+
+def run_quick(
+    plan: Plan, target: SshTarget, base_url: str, facts: Facts, folder: Path
+) -> CheckReport:
+    """Look at what is up, who gets in, and how large it is; ends no process on the machine.
+
+    Args:
+        plan: what the machine must be.
+        target: how to reach it by ssh.
+        base_url: `http://HOST:PORT` of its Shiny Server as seen from here; empty without one.
+        facts: what the probe has just seen; R need not have been asked.
+        folder: the instance's folder.
+    """
+    started = time.monotonic()
+
+    def run(command: str, *words: str) -> _Done:
+        line = command % tuple(shlex.quote(word) for word in words)
+        try:
+            done = target.run(("sh", "-c", line), timeout_s=_COMMAND_S, check=False)
+        except CommandError as error:
+            raise CannotLook(error.message) from error
+        if done.returncode == _SSH_FAILED:
+            raise CannotLook(f"ssh to the machine failed: {done.stderr.strip()}")
+        return _Done(done)
+
+    machine = LiveMachine(base_url, run)
+    seen: Seen | CannotLook
+    try:
+        answer = machine.sudo(inspection.script(plan))
+        seen = Seen(facts, inspection.parse(answer), own_key(folder))
+    except (CannotLook, ValueError) as error:
+        seen = CannotLook(str(error))
+    results = tuple(_result(check, evidence) for check, evidence in _all(plan, seen, machine))
+    return CheckReport(
+        sandbox=plan.name,
+        box=plan.box_name,
+        plan_key=plan.key,
+        elapsed_s=round(time.monotonic() - started, 3),
+        results=results,
+    )
+
+
+def _all(
+    plan: Plan, seen: Seen | CannotLook, machine: LiveMachine
+) -> Iterator[tuple[Check[Any], object]]:
+    for check in up.seen_checks(plan):
+        yield check, seen
+    for live in up.live_checks(plan):
+        yield live, machine
+    for check in (*safe.seen_checks(plan), *snappy.seen_checks(plan)):
+        yield check, seen
+
+
+def _result(check: Check[Any], evidence: object) -> CheckResult:
+    started = time.monotonic()
+    outcome, actual = _look(check, evidence)
+    return CheckResult(
+        id=check.id,
+        goal=check.goal,
+        title=check.title,
+        outcome=outcome,
+        expected=check.expected,
+        actual=actual[:_LONGEST],
+        why=check.why,
+        fix=check.fix,
+        elapsed_s=round(time.monotonic() - started, 3),
+    )
+
+
+def _look(check: Check[Any], evidence: object) -> tuple[Outcome, str]:
+    if check.disturbs:
+        return Outcome.SKIPPED, "left out, because it would end processes on the machine (--quick)"
+    if isinstance(evidence, CannotLook):
+        return Outcome.ERROR, str(evidence)
+    try:
+        look = check.look(evidence)
+    except NothingToLookAt as reason:
+        return Outcome.SKIPPED, str(reason)
+    except CannotLook as reason:
+        return Outcome.ERROR, str(reason)
+    except Exception as error:  # noqa: BLE001  (one check that breaks must not hide the others)
+        return Outcome.ERROR, f"{type(error).__name__}: {error}"
+    return (Outcome.PASSED if look.ok else Outcome.FAILED), look.actual

@@ -1,0 +1,180 @@
+"""Commands for baked images: bake, cache list, cache prune."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sandbox.cli.console import Progress, say
+from sandbox.cli.settings import BaseSourceOption, ProviderOption, context
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from sandbox.workflows.cache import KeptImage
+
+JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+group = typer.Typer(
+    no_args_is_help=True,
+    help="What is kept so that the next sandbox is up in seconds: list, prune.",
+)
+
+
+def bake(
+    box: Annotated[
+        str | None,
+        typer.Argument(help="A box file or a box's name. Default: the only box file here."),
+    ] = None,
+    *,
+    provider: ProviderOption = None,
+    base_source: BaseSourceOption = "auto",
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Make it from nothing even if it is baked.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a box's machine, check it, and keep it to make others from; no sandbox stays.
+
+    `sandbox up` does the same by the way. Machines made from it are its clones: they share what is
+    equal, and make their own keys, ids and names.
+
+    sandbox bake boxes/shiny.yml
+
+    sandbox bake shiny --fresh
+    """
+    from sandbox.workflows import cache as workflow
+    from sandbox.workflows.request import Overrides, plan_for
+
+    with Progress() as progress:
+        its_context = context(progress, provider=provider, base_source=base_source)
+        plan = plan_for(box, Overrides(), its_context, cwd=Path.cwd())
+        baked = workflow.bake(plan, context=its_context, fresh=fresh)
+    if as_json:
+        import json
+
+        answer = {
+            "image": baked.image,
+            "made_at": baked.made_at.isoformat(),
+            "already_there": baked.already_there,
+        }
+        typer.echo(json.dumps(answer, indent=2))
+        return
+    typer.echo(baked.image)
+    if baked.already_there:
+        say(f"{plan.box_name} is baked already; --fresh makes it anew")
+
+
+@group.command("list")
+def list_(*, as_json: JsonOption = False) -> None:
+    """Show baked images and base images, with what they take by themselves.
+
+    What an image shares with the machines made from it is counted where it was made first.
+
+    sandbox cache list
+
+    sandbox cache list --json
+    """
+    from sandbox.workflows import cache as workflow
+
+    with Progress(quiet=True) as progress:
+        found = workflow.kept(context(progress))
+    _show(found, as_json=as_json, nothing="nothing is kept yet: sandbox bake BOX")
+
+
+@group.command("prune")
+def prune(
+    *,
+    older_than: Annotated[
+        str, typer.Option(help="Only what was not used for so long: 12h, 30d, 4w.")
+    ] = "0d",
+    keep_last: Annotated[
+        int, typer.Option(min=0, help="Keep so many of each box's newest images.")
+    ] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove baked images that no sandbox was made from, and base images that were overtaken.
+
+    What is in use stays, and so does what is being made. What a bake that was cut off has left
+    always goes.
+
+    sandbox cache prune --older-than 30d --keep-last 1
+
+    sandbox cache prune --dry-run
+    """
+    from sandbox.workflows import cache as workflow
+
+    rule = workflow.PruneRule(older_than=duration(older_than), keep_last=keep_last)
+    with Progress() as progress:
+        removed = workflow.prune(rule, context=context(progress), dry_run=dry_run)
+    _show(removed, as_json=as_json, nothing="there is nothing to remove")
+
+
+def duration(text: str) -> "timedelta":
+    """The time that `30d` stands for.
+
+    Raises:
+        UsageError: it stands for none.
+    """
+    from datetime import timedelta
+
+    from sandbox.errors import UsageError
+
+    found = re.fullmatch(r"([0-9]{1,5})([hdw])", text)
+    if found is None:
+        raise UsageError(f"`{text}` is no time", hint="a number and h, d or w: 12h, 30d, 4w")
+    unit = {"h": "hours", "d": "days", "w": "weeks"}[found[2]]
+    return timedelta(**{unit: int(found[1])})
+
+
+def _show(found: "Sequence[KeptImage]", *, as_json: bool, nothing: str) -> None:
+    if as_json:
+        import json
+
+        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
+        return
+    if not found:
+        say(nothing)
+        return
+    from sandbox.cli.look import columns
+
+    rows = [
+        (
+            one.image,
+            one.kind if one.complete else "unfinished",
+            one.box or one.base,
+            _when(one),
+            size(one.size_bytes),
+            _use(one),
+        )
+        for one in found
+    ]
+    typer.echo(columns(("IMAGE", "KIND", "BOX", "MADE", "SIZE", "IN USE BY"), rows))
+
+
+def _when(one: "KeptImage") -> str:
+    return one.made_at.astimezone().strftime("%Y-%m-%d %H:%M") if one.made_at else ""
+
+
+def _use(one: "KeptImage") -> str:
+    if one.outdated:
+        return "nobody: there is a newer one"
+    return ", ".join(one.machines)
+
+
+def size(size_bytes: int | None) -> str:
+    """`1.2 GB`, `345 MB`; empty when unknown."""
+    if size_bytes is None:
+        return ""
+    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"  # noqa: PLR2004
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command("bake")(bake)
+    app.add_typer(group, name="cache")

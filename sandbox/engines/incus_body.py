@@ -1,0 +1,45 @@
+"""What Incus is asked for when a machine is made. Pure."""
+
+from typing import Any
+
+from sandbox.engines.base import MachineSpec
+from sandbox.engines.incus_baking import MADE_FROM, PREFIX
+from sandbox.engines.incus_client import IncusPlace
+from sandbox.engines.incus_look import AUTHORIZED_KEY, LABEL, MADE_BY, OURS
+
+
+def machine_body(spec: MachineSpec, place: IncusPlace) -> dict[str, Any]:
+    """The body of the one request that makes the machine, with its limits and labels."""
+    labels = {f"{LABEL}{key}": value for key, value in spec.labels}
+    return {
+        "name": spec.name,
+        "type": "container",
+        "source": _source(spec.image),
+        "profiles": [],
+        "config": {
+            **labels,
+            MADE_BY: OURS,
+            MADE_FROM: spec.image,
+            AUTHORIZED_KEY: spec.authorized_key,
+            "limits.cpu": str(spec.cpus),
+            "limits.memory": f"{spec.memory_mb}MiB",
+            "boot.autostart": "false",
+        },
+        "devices": {
+            "root": {
+                "type": "disk",
+                "path": "/",
+                "pool": place.pool,
+                "size": f"{spec.disk_gb}GiB",
+            },
+            "eth0": {"type": "nic", "name": "eth0", "network": place.network},
+        },
+    }
+
+
+def _source(image: str) -> dict[str, Any]:
+    """A baked image is copied; a base image is unpacked, by its alias or fingerprint."""
+    if image.startswith(PREFIX):
+        return {"type": "copy", "source": image, "instance_only": True}
+    by = "fingerprint" if len(image) == 64 else "alias"  # noqa: PLR2004  (sha256)
+    return {"type": "image", by: image}

@@ -1,0 +1,58 @@
+"""What is taken out of a machine before others are made from it: all that two must not share.
+
+One script for every provider, run as root in a machine in which nothing else runs. What it removes
+is made anew at the first start of each machine: host keys and machine id by the base image's own
+units, the rest by `RENEW`. It can be run any number of times.
+"""
+
+SEAL = r"""
+set -eu
+PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
+login=$1 name=$2
+
+# Who may log in, and who somebody is: the engine gives each machine a key and a name of its own
+home=$(getent passwd "$login" | cut -d: -f6)
+if [ -n "$home" ]; then rm -rf "$home/.ssh" "$home/.ansible"; fi
+rm -rf /root/.ssh/authorized_keys /root/.ssh/known_hosts /root/.ansible
+rm -f /etc/ssh/ssh_host_*
+: > /etc/hostname
+if grep -qwF -- "$name" /etc/hosts; then
+  kept=$(grep -vE '^127\.0\.1\.1[[:space:]]' /etc/hosts || true)
+  printf '%s\n' "$kept" > /etc/hosts
+fi
+: > /etc/machine-id
+[ -L /var/lib/dbus/machine-id ] || rm -f /var/lib/dbus/machine-id
+
+# Secrets that services make for themselves when they first start
+rm -f /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /var/lib/urandom/random-seed \
+  /var/lib/NetworkManager/secret_key /var/lib/NetworkManager/*.lease \
+  /var/lib/rstudio-server/secure-cookie-key /etc/rstudio/secure-cookie-key \
+  /var/lib/rstudio-server/rstudio-os.sqlite /var/lib/rstudio-server/rstudio.sqlite \
+  /var/lib/shiny-server/secure-cookie-key /etc/shiny-server/secure-cookie-key \
+  /etc/ssl/private/ssl-cert-snakeoil.key /etc/ssl/certs/ssl-cert-snakeoil.pem
+rm -rf /var/lib/rstudio-server/sessions /var/lib/systemd/coredump
+
+# An old lease would make the machine ask for the address of another one
+rm -f /var/lib/dhcp/*.leases /var/lib/dhcpcd/*.lease* /run/dhclient* 2>/dev/null || true
+
+# What was said and typed
+find /var/log -type f -delete
+rm -rf /var/log/journal/* /var/tmp/* /var/tmp/.[!.]* /tmp/* /tmp/.[!.]*
+find /root /home -xdev -maxdepth 2 -type f \
+  \( -name '.*_history' -o -name .lesshst -o -name .viminfo -o -name .wget-hsts \
+  -o -name .Rhistory -o -name .sudo_as_admin_successful \) -delete
+rm -f /var/lib/sudo/lectured/* /var/lib/systemd/timers/*
+find /var/mail /var/spool/mail -type f -delete 2>/dev/null || true
+
+# Packages that are installed already
+rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*
+sync -f / 2>/dev/null || sync
+"""
+"""Arguments: the login account, the machine's name."""
+
+RENEW = r"""
+if [ -x /usr/sbin/make-ssl-cert ] && [ ! -e /etc/ssl/private/ssl-cert-snakeoil.key ]; then
+  make-ssl-cert generate-default-snakeoil --force-overwrite
+fi
+"""
+"""Makes what no unit of the base image makes anew; run as root in a machine that has started."""

@@ -1,0 +1,242 @@
+"""The long road of `sandbox up`: make the machine, bring it to its plan, prove it, keep it."""
+
+import math
+from contextlib import ExitStack
+from dataclasses import replace
+
+from sandbox.baking import BakeKeys, CacheUse, recipe_key
+from sandbox.checks.results import CheckReport
+from sandbox.engines.base import Engine, MachineStatus, Power, RootExec
+from sandbox.errors import HostError, ProviderError, UsageError
+from sandbox.events import Notice, step
+from sandbox.host.limits import host_limits, virtualbox_limits
+from sandbox.plan import HostLimits, Plan, exceeds_host, missing_packages
+from sandbox.provision import bootstrap, provision, root_over_ssh
+from sandbox.ssh import SshTarget, disconnect, make_key
+from sandbox.state import Instance, Phase, Record
+from sandbox.workflows.base import prepare_base
+from sandbox.workflows.check import verify, verify_clone
+from sandbox.workflows.context import Context, require_usable, status_of
+from sandbox.workflows.machine import machine_spec
+from sandbox.workflows.origin import Oven, choose_origin, create_from, keep_baked
+from sandbox.workflows.reach import (
+    READY_TIMEOUT_S,
+    SSH_TIMEOUT_S,
+    app_urls,
+    connect,
+    direct_url,
+    knocking,
+    root_inside,
+    shiny_base_url,
+    wait_for_apps,
+    wait_for_ssh,
+)
+from sandbox.workflows.snapshot import keep_provisioned
+
+NEEDED_DISK_GB = 2
+"""Less than that and not even the base image and R fit."""
+
+
+def make(
+    plan: Plan,
+    instance: Instance,
+    engine: Engine,
+    context: Context,
+    *,
+    cache: CacheUse,
+    checks: bool,
+    again: bool,
+) -> CheckReport | None:
+    """Make the machine what the plan says, from whatever state; the caller holds the lock.
+
+    Returns:
+        The checks that ran; None with `checks` off.
+
+    Raises:
+        SandboxError: as errors.py says; running it again goes on from the last whole step.
+    """
+    with ExitStack() as stack:
+        _refuse_impossible(plan, instance, engine, context)
+        oven = Oven(cache, will_check=checks, lock=stack)
+        record, keys = _created(plan, instance, engine, context, oven)
+        if _is_whole(record) and not again:
+            return _woken(record, instance, engine, context, checks=checks)
+        record = _provisioned(record, instance, engine, context, again=again)
+        report = verify(instance, record, engine, context) if checks else None
+        if keys is not None and report is not None and report.ok:
+            keep_baked(plan, keys, engine, context.listener)
+        return report
+
+
+def _refuse_fresh(plan: Plan, cache: CacheUse) -> None:
+    if cache is CacheUse.FRESH:
+        raise UsageError(
+            f"the sandbox {plan.name} is there already, and --fresh is for making one",
+            hint=f"sandbox destroy {plan.name}, then again",
+        )
+
+
+def _refuse_impossible(plan: Plan, instance: Instance, engine: Engine, context: Context) -> None:
+    require_usable(engine, context.listener, plan.name)
+    if plan.provider == "virtualbox":
+        _refuse_too_large(plan, virtualbox_limits())
+    elif context.place.is_local:
+        _refuse_too_large(plan, host_limits(context.place))
+    status = status_of(engine, plan.name)
+    if instance.read() is None and status.power is not Power.ABSENT:
+        raise ProviderError(
+            f"{plan.provider} has a machine {plan.name} that sandbox has no record of",
+            details="its state folder was removed, or it was made by another user",
+            hint=f"sandbox destroy {plan.name}, or choose another name with --name",
+        )
+
+
+def _refuse_too_large(plan: Plan, limits: HostLimits) -> None:
+    # A machine's disk is a limit, not a reservation: what counts is room to begin with
+    if problems := exceeds_host(plan, replace(limits, free_disk_gb=math.inf)):
+        raise HostError(
+            f"{plan.name} asks for more than this host has",
+            details="\n".join(problems),
+            hint="make it smaller: `machine:` in the box, or --cpus, --memory-mb",
+        )
+    if limits.free_disk_gb < NEEDED_DISK_GB:
+        raise HostError(
+            "no disk space is left for sandboxes",
+            details=f"{limits.free_disk_gb:.1f} GB free, {NEEDED_DISK_GB} GB needed",
+            hint="sandbox destroy what is not used, or make room on the disk",
+        )
+
+
+def _created(
+    plan: Plan, instance: Instance, engine: Engine, context: Context, oven: Oven
+) -> tuple[Record, BakeKeys | None]:
+    """The machine exists, is started, and is recorded, before anything is done inside it.
+
+    Returns:
+        The record, and by what keys to bake the machine once it is proven; None: not at all.
+    """
+    listener, name = context.listener, plan.name
+    record = instance.read()
+    status = status_of(engine, name)
+    if record is not None and record.phase is not Phase.PLANNED and status.power is Power.ABSENT:
+        listener(Notice(name, "its machine is gone: making a new one"))
+        record = None
+    if record is not None and status.power is not Power.ABSENT:
+        _refuse_fresh(plan, oven.cache)
+    # From here on `destroy` and `list` know of it, whatever happens next
+    record = Record(plan=plan) if record is None else record.model_copy(update={"plan": plan})
+    instance.write(record)
+    keys = None
+    if record.phase is Phase.PLANNED:
+        record, keys = _made(record, instance, engine, context, oven)
+    # One that runs may have been cut off before its login was prepared: `start` makes that whole
+    if record.phase is Phase.CREATED or status_of(engine, name).power is not Power.RUNNING:
+        with step(listener, name, "start"):
+            engine.start(name, listener)
+    return record, keys
+
+
+def _made(
+    record: Record, instance: Instance, engine: Engine, context: Context, oven: Oven
+) -> tuple[Record, BakeKeys | None]:
+    """The machine exists, from a baked image where there is one."""
+    plan, listener = record.plan, context.listener
+    base = prepare_base(plan, context)
+    if base.packages is not None:
+        _refuse_missing(plan, base.packages, instance)
+    origin = choose_origin(plan, base, engine, oven, listener)
+    key = make_key(instance.folder)
+    spec = machine_spec(plan, image=base.image, key=key, folder=instance.folder)
+    # An earlier run may have asked for it and not lived to see it: then it is from who knows what
+    was_there = status_of(engine, plan.name).power is not Power.ABSENT
+    with step(listener, plan.name, origin.title) as note:
+        note.text = origin.note
+        made_from = create_from(origin, base, spec, engine, listener)
+    whole = made_from.whole and not was_there
+    record = record.advanced("created", phase=Phase.CREATED, note=made_from.image)
+    record = record.model_copy(update={"made_whole": recipe_key(plan) if whole else ""})
+    instance.write(record)
+    return record, None if was_there else made_from.keys
+
+
+def _refuse_missing(plan: Plan, index: frozenset[str], instance: Instance) -> None:
+    error = missing_packages(plan, index)
+    if error is not None:
+        # Nothing was made yet: nothing is left
+        instance.remove()
+        raise error
+
+
+def _is_whole(record: Record) -> bool:
+    """Whether the machine came from an image of just what is wanted, and is not in use yet."""
+    return record.phase is Phase.CREATED and record.made_whole == recipe_key(record.plan)
+
+
+def _woken(
+    record: Record, instance: Instance, engine: Engine, context: Context, *, checks: bool
+) -> CheckReport | None:
+    """A clone is reached, and its apps answer: no playbook has anything to do in it."""
+    plan, listener, name = record.plan, context.listener, record.plan.name
+    status = status_of(engine, name)
+    # R takes longest to start: it begins before we have logged in
+    with knocking(
+        app_urls(plan, direct_url(plan, status)), timeout_s=status.patient(READY_TIMEOUT_S)
+    ):
+        target = connect(instance, engine)
+        with step(listener, name, "ssh"):
+            wait_for_ssh(target, timeout_s=status.patient(SSH_TIMEOUT_S))
+        keep_provisioned(name, engine, listener)
+        record = record.advanced(
+            "provisioned",
+            phase=Phase.PROVISIONED,
+            recipe_key=recipe_key(plan),
+            note="as it was baked",
+        )
+        instance.write(record)
+        if checks:
+            return verify_clone(instance, record, engine, context)
+        _first_page(plan, status, context, target)
+        return None
+
+
+def _provisioned(
+    record: Record, instance: Instance, engine: Engine, context: Context, *, again: bool
+) -> Record:
+    """The machine is what the plan says, and its apps answer."""
+    plan, listener, name = record.plan, context.listener, record.plan.name
+    wanted = recipe_key(plan)
+    stale = again or record.phase is not Phase.PROVISIONED or record.recipe_key != wanted
+    if stale:
+        # Half-done work must never pass for whole: forget the old recipe first
+        record = record.model_copy(
+            update={"phase": Phase.CREATED, "recipe_key": "", "made_whole": ""}
+        )
+        instance.write(record)
+        if isinstance(engine, RootExec):
+            bootstrap(plan, root_inside(engine, name), instance.folder, listener)
+    target, status = connect(instance, engine), status_of(engine, name)
+    with step(listener, name, "ssh"):
+        wait_for_ssh(target, timeout_s=status.patient(SSH_TIMEOUT_S))
+    if stale:
+        if not isinstance(engine, RootExec):
+            bootstrap(plan, root_over_ssh(target), instance.folder, listener)
+        result = provision(plan, target, instance.folder, listener)
+        # Limits and environment are given to a login when it begins: what follows must begin anew
+        disconnect(target)
+        note = f"{result.changed} changed"
+        record = record.advanced(
+            "provisioned", phase=Phase.PROVISIONED, recipe_key=wanted, note=note
+        )
+        instance.write(record)
+    _first_page(plan, status, context, target)
+    if stale:
+        keep_provisioned(name, engine, listener)
+    return record
+
+
+def _first_page(plan: Plan, status: MachineStatus, context: Context, target: SshTarget) -> None:
+    with shiny_base_url(plan, status, target) as base_url:
+        urls = app_urls(plan, base_url)
+        if urls:
+            with step(context.listener, plan.name, "first page"):
+                wait_for_apps(urls, timeout_s=status.patient(READY_TIMEOUT_S))

@@ -1,0 +1,139 @@
+"""What a new machine is made from: a baked image, a layer, or the base image; and baking it."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from sandbox.baking import (
+    BakeKeys,
+    CacheUse,
+    bake_keys,
+    baking_lock,
+    find_layer,
+    find_whole,
+    forget_use,
+    labels_of,
+    note_use,
+)
+from sandbox.engines.base import BakedImage, Baking, Engine, MachineSpec
+from sandbox.errors import ProviderError, SandboxError
+from sandbox.events import Listener, Notice, step
+from sandbox.plan import Plan
+from sandbox.workflows.base import PreparedBase
+from sandbox.workflows.snapshot import PROVISIONED
+
+
+@dataclass(frozen=True)
+class Oven:
+    """What `up` wants of baked images."""
+
+    cache: CacheUse
+    will_check: bool
+    """Only a machine that passes its checks is baked."""
+    lock: ExitStack
+    """Closed by the caller when the machine is done: until then nobody else bakes the same."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a machine is made from."""
+
+    image: str
+    whole: bool = False
+    """It needs no provisioning."""
+    keys: BakeKeys | None = None
+    """By what to bake the machine when it is done; None: not at all."""
+    title: str = "create"
+    note: str = ""
+
+    @classmethod
+    def baked(
+        cls, image: BakedImage, *, whole: bool = False, keys: BakeKeys | None = None
+    ) -> "Origin":
+        """From an image, and how old that is."""
+        what = "" if whole else f"as a layer on {dict(image.labels).get('box', 'another box')}, "
+        title = "clone" if whole else "create"
+        return cls(image.image, whole, keys, title, f"{what}baked {_ago(image.made_at)} ago")
+
+
+def choose_origin(
+    plan: Plan, base: PreparedBase, engine: Engine, oven: Oven, listener: Listener
+) -> Origin:
+    """The best there is: the whole machine, one that only lacks packages, or the bare base.
+
+    Waits when another command is baking just this.
+    """
+    if oven.cache is CacheUse.OFF or not isinstance(engine, Baking):
+        return Origin(base.image)
+    keys = bake_keys(plan, base.identity)
+    may_use = oven.cache is CacheUse.USE
+    if may_use and (image := find_whole(engine, keys)) is not None:
+        return Origin.baked(image, whole=True)
+    if oven.will_check:
+        oven.lock.enter_context(baking_lock(plan.provider, keys.whole, plan.name, listener))
+        # Somebody may have baked it while we waited
+        if may_use and (image := find_whole(engine, keys)) is not None:
+            oven.lock.close()
+            return Origin.baked(image, whole=True)
+    to_bake = keys if oven.will_check else None
+    if may_use and (image := find_layer(engine, keys, plan)) is not None:
+        return Origin.baked(image, keys=to_bake)
+    return Origin(base.image, keys=to_bake)
+
+
+def create_from(
+    origin: Origin, base: PreparedBase, spec: MachineSpec, engine: Engine, listener: Listener
+) -> Origin:
+    """Make the machine; from the base image when the baked one goes away at the last moment.
+
+    Returns:
+        What it was made from in the end.
+
+    Raises:
+        SandboxError: as `Engine.create`.
+    """
+    if origin.image == base.image:
+        engine.create(spec, listener)
+        return origin
+    try:
+        engine.create(replace(spec, image=origin.image), listener)
+    except ProviderError:
+        if isinstance(engine, Baking) and _is_there(engine, origin.image):
+            raise
+        listener(Notice(spec.name, "its baked image was removed meanwhile: making it from nothing"))
+        engine.create(spec, listener)
+        return Origin(base.image, keys=origin.keys)
+    note_use(origin.image)
+    return origin
+
+
+def _is_there(engine: Baking, image: str) -> bool:
+    return any(one.image == image and one.complete for one in engine.baked_images())
+
+
+def keep_baked(plan: Plan, keys: BakeKeys, engine: Engine, listener: Listener) -> None:
+    """Bake a machine that was just made and proven, as it was before its checks.
+
+    That it cannot be kept is worth a notice, and no reason for `up` to fail.
+    """
+    if not isinstance(engine, Baking):
+        return
+    try:
+        with step(listener, plan.name, "bake"):
+            made = engine.bake(plan.name, PROVISIONED, keys.whole, labels_of(plan, keys), listener)
+            for old in engine.baked_images():
+                # One that machines still come from stays, for `sandbox cache prune`
+                if old.key == made.key and old.image != made.image and not old.machines:
+                    engine.delete_baked(old.image)
+                    forget_use(old.image)
+    except SandboxError as error:
+        details = f": {error.details}" if error.details else ""
+        listener(Notice(plan.name, f"it is not kept for the next time: {error.message}{details}"))
+
+
+def _ago(when: datetime) -> str:
+    seconds = max(0.0, (datetime.now(UTC) - when).total_seconds())
+    for size, word in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {word}"
+    return f"{seconds:.0f} s"

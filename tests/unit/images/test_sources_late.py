@@ -1,0 +1,21 @@
+"""A host's apt that is late is not a host without apt: the base image would be another one."""
+
+from typing import NoReturn
+
+import pytest
+
+from sandbox.errors import CommandError, HostError
+from sandbox.images import sources
+
+
+@pytest.mark.parametrize("returncode", [None, 100, 127])
+def test_silence_is_no_answer(monkeypatch: pytest.MonkeyPatch, returncode: int | None) -> None:
+    def run(*_: object, **__: object) -> NoReturn:
+        raise CommandError("`apt-get` failed", returncode=returncode)
+
+    monkeypatch.setattr(sources, "run", run)
+    if returncode is None:
+        with pytest.raises(HostError, match="does not answer"):
+            sources.host_archives()
+    else:
+        assert sources.host_archives() == ()
