@@ -1,5 +1,6 @@
 """Runs the checks: testinfra tests in a pytest process of their own, over ssh."""
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ minversion = 8.0
 python_files = test_*.py
 empty_parameter_set_mark = skip
 """
+_PREFIX = "check-"
 _RAN = (0, 1, 5)
 """pytest's exit statuses for: all passed, some failed, there was nothing to do."""
 
@@ -65,7 +67,10 @@ def run_checks(  # noqa: PLR0917  (a workflow hands on what it holds, in this or
     )
     limit_s = timeout_s if timeout_s is not None else _limit_s(plan, facts)
     log = folder / "logs" / "check.log"
-    with tempfile.TemporaryDirectory(prefix="sandbox-check-") as place:
+    for leftover in folder.glob(f"{_PREFIX}*"):
+        # Of a run that was killed; whoever checks holds the instance's lock
+        shutil.rmtree(leftover, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=folder) as place:
         results = ResultFolder(Path(place))
         results.write_request(request)
         (Path(place) / "pytest.ini").write_text(_INI)

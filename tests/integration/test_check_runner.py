@@ -1,7 +1,9 @@
 """The runner with a real pytest and testinfra; only `ssh` is a stand-in, and runs things here."""
 
+import multiprocessing
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -240,3 +242,21 @@ def test_pytest_that_cannot_start_is_told_with_its_words(
         checked(here, plain_plan())
     assert "/nowhere" in caught.value.details
     assert "check.log" in caught.value.hint
+
+
+def test_a_run_that_was_killed_leaves_nothing_once_there_is_another(
+    here: Path, tmp_path: Path
+) -> None:
+    plan = with_file(tmp_path, "import time\n\n\ndef test_hangs():\n    time.sleep(600)\n")
+    killed = multiprocessing.get_context("fork").Process(target=checked, args=(here, plan))
+    killed.start()
+    try:
+        deadline = time.monotonic() + 30
+        while not list(here.glob("check-*/collected.json")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        killed.kill()
+        killed.join()
+    checked(here, plain_plan())
+    assert [path.name for path in here.iterdir()] == ["logs"]
