@@ -30,6 +30,8 @@ VagrantPlugins::ProviderLibvirt::Driver.class_eval do
 end
 Vagrant.configure("2") do |config|
   config.vm.box = "{box}"
+  config.vm.box_version = "{version}"
+  config.vm.box_check_update = false
   config.vm.hostname = "byhand"
   config.vm.boot_timeout = 1800
   config.vm.synced_folder ".", "/vagrant", disabled: true
@@ -69,8 +71,10 @@ _LONGEST_S = 7200
 def by_hand(plan: Plan, box: str, folder: Path) -> float:
     """The seconds of a bare `vagrant up`; the VM is gone afterwards."""
     emulated = accelerator().kind == "qemu"
+    name, _, version = box.partition("@")
     text = BY_HAND.format(
-        box=box,
+        box=name,
+        version=version or "0",
         port=PORT,
         driver=accelerator().kind,
         cpu_mode="custom" if emulated else "host-passthrough",
@@ -120,7 +124,7 @@ def main() -> None:
     for _ in range(runs):
         with tempfile.TemporaryDirectory(prefix="sandbox-bench-") as scratch:
             rows["vagrant up by hand"].append(by_hand(plan, image.image, Path(scratch)))
-        rows["sandbox up, no checks"].append(ours(path, name, "--no-checks"))
+        rows["sandbox up, no checks"].append(ours(path, name, "--no-checks", "--no-cache"))
     typer.echo(f"{path.stem} on libvirt ({accelerator().kind}), {runs} runs, seconds")
     for row, times in rows.items():
         figures = (statistics.median(times), min(times), max(times))

@@ -28,6 +28,7 @@ URI: Final = "qemu:///system"
 _POOLS: Final = Path("/var/lib/libvirt")
 _BASE_MARK: Final = "_vagrant_box_image_"
 _QUICK_S: Final = 30.0
+_LISTS: Final = 5
 _COPY_S: Final = 1800.0
 _SETUP: Final = "sandbox host setup --provider libvirt"
 
@@ -63,6 +64,16 @@ class Libvirt:
 
     def vms(self) -> dict[str, Vm]:
         """All domains whose name begins with our prefix."""
+        for _ in range(_LISTS - 1):
+            try:
+                return self._list()
+            except ProviderError as error:
+                # Somebody else's `destroy` came between the list and the question
+                if not re.search("failed to get domain", error.details, re.IGNORECASE):
+                    raise
+        return self._list()
+
+    def _list(self) -> dict[str, Vm]:
         said = self._virsh("list --all; echo ==; list --all --uuid --name").stdout
         # virsh's echo ends no line
         table, _, pairs = said.partition("==")
@@ -200,7 +211,13 @@ class Libvirt:
         if not uuids:
             return {}
         said = self._virsh("; ".join(f"echo =={one}; desc {one}" for one in uuids)).stdout
-        return dict(re.findall(r"==([0-9a-f-]{36})([^\n]*)", said))
+        notes: dict[str, str] = dict(re.findall(r"==([0-9a-f-]{36})([^\n]+)", said))
+        if missing := set(uuids) - set(notes):
+            # virsh succeeds as its last question does
+            raise ProviderError(
+                "libvirt failed: desc", details=f"failed to get domain {', '.join(sorted(missing))}"
+            )
+        return notes
 
     def _console_path(self, record: VmRecord) -> Path:
         # In the pool, so that libvirt reads it to a user who may not open its files
