@@ -53,7 +53,7 @@ Vagrant.configure("2") do |config|
     libvirt.qemuargs value: "-device"
     libvirt.qemuargs value: "virtio-net-pci,netdev=net,addr=0x1e"
   end
-  config.vm.provision "shell", inline: <<-SHELL
+  config.vm.provision "shell", inline: <<-'SHELL'
     set -e
     export DEBIAN_FRONTEND=noninteractive
     apt-get -q update
