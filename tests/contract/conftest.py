@@ -18,7 +18,7 @@ from sandbox.engines.fake import FakeEngine
 from sandbox.engines.incus import IncusEngine
 from sandbox.engines.incus_client import IncusClient, IncusPlace, api_path
 from sandbox.events import ignore
-from sandbox.images import ensure_base
+from sandbox.images import BaseImage, ensure_base
 from sandbox.paths import data_dir
 from sandbox.spec.models import Base
 from sandbox.ssh import make_key
@@ -173,24 +173,37 @@ def _remove_all(client: IncusClient, place: IncusPlace) -> None:
     assert not kept
 
 
+def base_of(host: Host, place: IncusPlace, base: Base) -> BaseImage:
+    """The base image in the project `place`; built in the host's own, where tests/e2e finds it."""
+    ours = IncusPlace.from_prefix(host.prefix)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", host.env["XDG_CACHE_HOME"])
+        made = ensure_base(
+            base, client=IncusClient(ours), source="build", mirror=None, listener=ignore
+        )
+    copy_image(ours.project, made.image, place)
+    return made
+
+
+def copy_image(project: str, alias: str, place: IncusPlace) -> None:
+    """From one project of this Incus to another, under the same name."""
+    client = IncusClient(place)
+    to = ("local:", "--target-project", place.project, "--copy-aliases")
+    words = ("image", "copy", f"local:{alias}", *to, "--mode", "relay")
+    client.run(*words, timeout_s=300, project=project)
+
+
 @pytest.fixture(scope="session")
-def incus_image(incus_place: IncusPlace, tmp_path_factory: pytest.TempPathFactory) -> str:
+def incus_image(host: Host, incus_place: IncusPlace) -> str:
     """The base image of Debian 12, in the tests' own project.
 
     Built, which takes a minute; or copied when SANDBOX_TEST_IMAGE names one, `PROJECT/ALIAS`.
     """
-    client = IncusClient(incus_place)
     if known := os.environ.get("SANDBOX_TEST_IMAGE"):
         project, _, alias = known.partition("/")
-        to = ("local:", "--target-project", incus_place.project, "--copy-aliases")
-        words = ("image", "copy", f"local:{alias}", *to, "--mode", "relay")
-        client.run(*words, timeout_s=120, project=project)
+        copy_image(project, alias, incus_place)
         return alias
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        base = read_base()
-        made = ensure_base(base, client=client, source="auto", mirror=None, listener=ignore)
-    return made.image
+    return base_of(host, incus_place, read_base()).image
 
 
 @pytest.fixture

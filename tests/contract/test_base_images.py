@@ -15,7 +15,8 @@ from sandbox.engines.incus_client import IncusClient, IncusPlace, api_path
 from sandbox.events import Event, Notice, ignore
 from sandbox.images import available_packages, ensure_base
 from sandbox.images.recipe import PACKAGE_INDEX
-from tests.contract.conftest import IncusLab, read_base
+from tests.conftest import Host
+from tests.contract.conftest import IncusLab, base_of, read_base
 
 pytestmark = pytest.mark.incus
 
@@ -77,11 +78,10 @@ def test_nothing_of_the_host(root: dict[str, tuple[tarfile.TarInfo, bytes]]) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["debian-11", "debian-13"])
 def test_the_other_releases(
-    incus_lab: IncusLab, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: Host, incus_place: IncusPlace, incus_lab: IncusLab, name: str
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     base = read_base(name)
-    image = ensure_base(base, client=incus_lab.client, source="build", mirror=None, listener=ignore)
+    image = base_of(host, incus_place, base)
     packages = available_packages(image)
     assert packages is not None
     assert {"r-base-core", "r-cran-data.table"} <= packages
