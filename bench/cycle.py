@@ -1,7 +1,16 @@
 """A sandbox's day: up from a baked image, up again, snapshots, destroy; and the CLI."""
 
 from bench.measure import Table, in_turn, ratio
-from bench.place import BOX, baked, gone_after, incus, name, sandbox, up_by_hand
+from bench.place import (
+    BOX,
+    baked,
+    gone_after,
+    incus,
+    name,
+    plain_testinfra,
+    sandbox,
+    up_by_hand,
+)
 
 
 def warm(runs: int) -> Table:
@@ -58,10 +67,16 @@ def look(runs: int) -> Table:
                 "sandbox probe": lambda: sandbox("probe", ours),
                 "sandbox check --quick": lambda: sandbox("check", ours, "--quick"),
                 "sandbox check": lambda: sandbox("check", ours),
+                "plain testinfra": lambda: plain_testinfra(ours),
             },
             runs=runs,
         )
-    return Table("Probe and checks", series)
+    notes = [
+        ratio(series[3], series[2]),
+        "Plain testinfra: bench/plain_testinfra.py, which asks for each thing by itself. It has"
+        " fewer assertions, and no session of the app.",
+    ]
+    return Table("Probe and checks", series, notes)
 
 
 def snapshots(runs: int) -> Table:

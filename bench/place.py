@@ -15,6 +15,7 @@ from sandbox.engines.incus import IncusEngine
 from sandbox.engines.incus_client import IncusClient
 from sandbox.errors import SandboxError
 from sandbox.run import Completed, run
+from sandbox.state import Instance
 
 SANDBOX = Path(sys.executable).with_name("sandbox")
 BOX = os.environ.get("SANDBOX_BENCH_BOX") or "shiny"
@@ -41,6 +42,16 @@ def baked() -> BakedImage:
     """The image of the box; made when there is none."""
     image = json.loads(sandbox("bake", BOX, "--json").stdout)["image"]
     return next(one for one in IncusEngine(place()).baked_images() if one.image == image)
+
+
+def plain_testinfra(machine: str) -> Completed:
+    """The same assertions without us; of the box shiny."""
+    config = Instance(machine).folder / "ssh_config"
+    url = sandbox("open", machine, "--no-browser").stdout.split()[-1]
+    tests = Path(__file__).with_name("plain_testinfra.py")
+    argv = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests)
+    where = (f"--hosts=ssh://{machine}", f"--ssh-config={config}")
+    return run((*argv, *where), timeout_s=_S, env={"SANDBOX_BENCH_URL": url})
 
 
 def client() -> IncusClient:
