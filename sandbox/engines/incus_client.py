@@ -276,16 +276,16 @@ _MEANINGS = (
         "incus remote list; incus remote add NAME URL",
     ),
     _Meaning(
-        r"not authorized|Forbidden|certificate",
-        HostError,
-        "the Incus server does not let us in",
-        "make a token there with `incus config trust add`, and here `incus remote add NAME TOKEN`",
-    ),
-    _Meaning(
         r"no space left|disk quota exceeded|not enough space",
         HostError,
         "no space left",
         "see `incus storage info` and `df -h`; `sandbox destroy` what is not needed",
+    ),
+    _Meaning(
+        r"not authorized|Forbidden|\bcertificate\b(?!s)",
+        HostError,
+        "the Incus server does not let us in",
+        "make a token there with `incus config trust add`, and here `incus remote add NAME TOKEN`",
     ),
     _Meaning(
         r"No route to host|network is unreachable|no such host|i/o timeout|temporary failure in",

@@ -15,7 +15,7 @@ from sandbox.baking import (
     last_used,
 )
 from sandbox.engines.base import BakedImage, Baking
-from sandbox.errors import ProvisionError, SandboxError, UsageError
+from sandbox.errors import BusyError, ProvisionError, SandboxError, UsageError
 from sandbox.events import Listener, Notice, step
 from sandbox.images.outdated import (
     OldBase,
@@ -89,13 +89,16 @@ def bake(plan: Plan, *, context: Context, fresh: bool = False) -> Baked:
     if not isinstance(engine, Baking):
         raise UsageError(f"{plan.provider} keeps no baked images yet", hint="--provider incus")
     keys = bake_keys(plan, prepare_base(plan, context).identity)
+    name = f"bake-{keys.whole}"
     found = None if fresh else find_whole(engine, keys)
+    try:
+        _clear_cut_off(name, plan.provider, keys.whole, engine, context)
+    except BusyError:
+        # Somebody bakes it anew, and what there is will do until then
+        if found is None:
+            raise
     if found is not None:
         return Baked(found.image, found.made_at, already_there=True)
-    name = f"bake-{keys.whole}"
-    if Instance(name).exists():
-        # Of a bake that was cut off: nobody knows how it is
-        destroy(name, context=context)
     cache = CacheUse.FRESH if fresh else CacheUse.USE
     try:
         result = up(plan.model_copy(update={"name": name}), context=context, cache=cache)
@@ -113,6 +116,23 @@ def bake(plan: Plan, *, context: Context, fresh: bool = False) -> Baked:
     if made is None:
         raise SandboxError(f"{plan.box_name} was made and checked, but could not be kept")
     return Baked(made.image, made.made_at, already_there=False)
+
+
+def _clear_cut_off(name: str, provider: str, key: str, engine: Baking, context: Context) -> None:
+    """Remove what a bake that was killed has left: nobody knows how that is.
+
+    Raises:
+        BusyError: another command bakes it just now.
+    """
+    if Instance(name).exists():
+        destroy(name, context=context)
+    if all(image.complete for image in engine.baked_images() if image.key == key):
+        return
+    # An `up` of any name may be at it
+    with baking_lock(provider, key, name, context.listener):
+        for image in engine.baked_images():
+            if image.key == key and not image.complete:
+                engine.delete_baked(image.image)
 
 
 def kept(context: Context) -> tuple[KeptImage, ...]:

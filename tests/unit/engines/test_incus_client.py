@@ -104,6 +104,11 @@ def test_a_refusal_is_not_taken_for_absence(monkeypatch: pytest.MonkeyPatch) -> 
         ),
         ('The remote "x" doesn\'t exist', HostError, "remote"),
         ("Failed creating: write /x: no space left on device", HostError, "df -h"),
+        (
+            "tar: usr/share/ca-certificates/x.crt: Cannot write: No space left on device",
+            HostError,
+            "df -h",
+        ),
         ("Failed loading storage pool: Storage pool not found", NotSetUpError, "host setup"),
         ("Project not found", NotSetUpError, "host setup"),
         ("Image not provided for instance creation", NotFoundError, "sandbox up"),

@@ -1,5 +1,6 @@
 """Bake leaves an image and nothing else; prune spares what is in use, being made, or young."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from sandbox.baking import forget_use, last_used, note_use
 from sandbox.engines.base import Power
-from sandbox.errors import ProviderError, ProvisionError, UsageError
+from sandbox.errors import BusyError, ProviderError, ProvisionError, UsageError
 from sandbox.paths import cache_dir
 from sandbox.plan import Plan
 from sandbox.state import Instance, instance_names
@@ -83,6 +84,42 @@ def test_a_bake_that_was_killed_is_begun_anew(bench: Bench) -> None:
     bake(bench, shiny_plan())
     assert len(images(bench)) == 1
     assert instance_names() == []
+
+
+@pytest.mark.parametrize("cut_off_in", ["provision", "bake"])
+def test_what_a_killed_bake_left_goes_though_an_older_image_will_do(
+    bench: Bench, cut_off_in: str
+) -> None:
+    made = bake(bench, shiny_plan())
+    bench.engine.failures["destroy"] = KeyboardInterrupt()
+    if cut_off_in == "provision":
+        bench.fail_provision = KeyboardInterrupt()
+    else:
+        bench.engine.failures["bake!"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        bake(bench, shiny_plan(), fresh=True)
+    assert len(instance_names()) == 1
+    assert len(images(bench)) == 1 + (cut_off_in == "bake")
+    bench.engine.failures.clear()
+    bench.fail_provision = None
+    again = bake(bench, shiny_plan())
+    assert (again.image, again.already_there) == (made.image, True)
+    assert instance_names() == []
+    assert images(bench) == [made.image]
+
+
+def test_one_that_is_being_baked_anew_is_left_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = bake(bench, shiny_plan())
+
+    def busy(*_: object, **__: object) -> None:
+        raise BusyError("at work")
+
+    monkeypatch.setattr(cache, "_clear_cut_off", busy)
+    assert bake(bench, shiny_plan()) == replace(made, already_there=True)
+    with pytest.raises(BusyError):
+        bake(bench, shiny_plan(), fresh=True)
 
 
 def test_a_provider_that_cannot_bake_says_so(bench: Bench) -> None:
