@@ -8,6 +8,7 @@ goes after the last; the one change of its description that says `complete` is t
 
 import json
 import re
+import shutil
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -42,14 +43,17 @@ class LibvirtImages:
 
     def all(self) -> tuple[BakedImage, ...]:
         """All there are, the newest first, also unfinished ones."""
+        if shutil.which("virsh") is None:
+            # Nobody has ever made one here, and this is asked on every host
+            return ()
         start = f"{self.prefix}-"
         names = self.virsh("list --all --name").stdout.split()
         known = [one for one in names if _NAME.fullmatch(one.removeprefix(start))]
-        if not known or not self.virsh.has_pool():
+        if not known:
             return ()
-        volumes = self.virsh.volume_xml(
-            [one for one in sorted(self.virsh.volumes()) if one.startswith(start)]
-        )
+        # Without the pool they are what is left of images
+        present = sorted(self.virsh.volumes()) if self.virsh.has_pool() else []
+        volumes = self.virsh.volume_xml([one for one in present if one.startswith(start)])
         folder = self.virsh.pool_path()
         found = []
         for domain, note in self.virsh.descriptions(known).items():
@@ -187,9 +191,10 @@ class LibvirtImages:
                 hint="sandbox destroy them first",
             )
         self._power_off(image)
-        self.virsh.refresh_pool()
-        for name in (self._volume(image), self._work(image), self._console(image)):
-            self.virsh.delete_volume(name)
+        if self.virsh.has_pool():
+            self.virsh.refresh_pool()
+            for name in (self._volume(image), self._work(image), self._console(image)):
+                self.virsh.delete_volume(name)
         # Last, so that what is left of an interrupted removal is found by the next one
         flags = ("--managed-save", "--snapshots-metadata", "--nvram")
         self.virsh.tolerant("undefine", self._domain(image), *flags, but="no domain")

@@ -153,8 +153,7 @@ class VmFolder:
 
     def write_vagrantfile(self, record: VmRecord, facts: "HostFacts") -> None:
         """Write what Vagrant reads: the Vagrantfile and the script that it runs in the machine."""
-        # A baked image has our own account only
-        logged_in = bool(self.host_keys()) or is_baked_name(record.image)
+        logged_in = bool(self.host_keys())
         self._put(self.vagrantfile, render_vagrantfile(record, facts, logged_in=logged_in))
         self._put(self.path / "login.sh", render_login_script())
 
@@ -240,7 +239,8 @@ def boot_timeout_s(record: VmRecord, *, slow: bool) -> int:
 def render_vagrantfile(record: VmRecord, facts: HostFacts, *, logged_in: bool = False) -> str:
     """The Vagrantfile: every value from the box passes the filter `ruby`.
 
-    Until somebody has `logged_in`, the base image's own account is the only one there is.
+    Until somebody has `logged_in`, the base image's own account is the only one there is; a baked
+    image has none but ours.
     """
     box_name, _, box_version = record.image.partition("@")
     options = record.virtualbox if record.provider == "virtualbox" else record.libvirt
@@ -255,7 +255,7 @@ def render_vagrantfile(record: VmRecord, facts: HostFacts, *, logged_in: bool = 
             ssh_timeout_s=options.ssh_timeout_s,
             halt_timeout_s=HALT_TIMEOUT_S,
             key_path="id_ed25519",
-            logged_in=logged_in,
+            logged_in=logged_in or is_baked_name(record.image),
             login_user=LOGIN_USER,
             login_script="login.sh",
             console_path=str(facts.console_path),

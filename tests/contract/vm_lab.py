@@ -69,6 +69,8 @@ class LibvirtLab:
         for name in self.engine.hypervisor.vms():
             virsh("destroy", name)
             virsh("undefine", name, "--managed-save", "--snapshots-metadata")
+        for image in self.engine.baked_images():
+            self.engine.delete_baked(image.image)
         for line in self.traces():
             virsh("vol-delete", "--pool", self.prefix, line.split()[0])
         assert self.traces() == []
