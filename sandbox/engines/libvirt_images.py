@@ -154,7 +154,7 @@ class LibvirtImages:
         volume = (
             f"<volume><name>{self._volume(image)}</name>"
             f"<capacity unit='bytes'>{_number(xml, 'capacity')}</capacity>"
-            "<target><format type='qcow2'/></target></volume>"
+            "<target><format type='qcow2'/><compat>1.1</compat></target></volume>"
         )
         self.virsh.make_volume_from(work, volume)
         self.virsh.delete_volume(work)

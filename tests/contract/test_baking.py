@@ -311,8 +311,7 @@ def test_libvirt_bakes_a_running_machine_and_clones_have_an_identity_of_their_ow
     [found] = engine.baked_images(with_sizes=True)
     assert (found.image, found.key, found.complete) == (made.image, "k", True)
     assert found.labels == LABELS
-    assert found.size_bytes is not None
-    assert found.size_bytes > 100e6
+    assert (found.size_bytes or 0) > 100e6
     # The image is its volume and its record; the machine has not noticed
     assert len([line for line in lab.traces() if "Baked-" in line]) == 2
     assert list(engine.status()) == ["oven"]
