@@ -51,9 +51,8 @@ def vagrantfile(plan: Plan) -> str:
         timezone="",
         locale="",
     )
-    text = re.sub(
-        r"  config\.vm\.provision .*?^  SHELL$\n", "", text, flags=re.DOTALL | re.MULTILINE
-    )
+    shell = re.compile(r"^  config\.vm\.provision .*?^  SHELL$\n", re.DOTALL | re.MULTILINE)
+    text = shell.sub("", text)
     return text.replace(
         "  config.ssh.connect_timeout",
         '  config.ssh.username = "sandbox"\n  config.ssh.insert_key = false\n'
@@ -101,13 +100,15 @@ def main() -> None:
     path = find_box(os.environ.get("SANDBOX_BENCH_BOX") or "r", cwd=Path.cwd())
     plan = resolve(load_box(path), provider="libvirt", name=f"bench-{os.getpid()}")
     rows: dict[str, list[float]] = {"vagrant up by hand": [], "sandbox up, warm": []}
-    with tempfile.TemporaryDirectory(prefix="sandbox-bench-") as scratch:
-        with baked_box(plan, path, Path(scratch)):
-            for turn in range(runs):
-                folder = Path(scratch) / str(turn)
-                folder.mkdir()
-                rows["vagrant up by hand"].append(by_hand(plan, folder))
-                rows["sandbox up, warm"].append(ours(path, plan.name))
+    with (
+        tempfile.TemporaryDirectory(prefix="sandbox-bench-") as scratch,
+        baked_box(plan, path, Path(scratch)),
+    ):
+        for turn in range(runs):
+            folder = Path(scratch) / str(turn)
+            folder.mkdir()
+            rows["vagrant up by hand"].append(by_hand(plan, folder))
+            rows["sandbox up, warm"].append(ours(path, plan.name))
     typer.echo(f"{path.stem} on libvirt ({accelerator().kind}), baked, {runs} runs, seconds")
     for row, times in rows.items():
         figures = (statistics.median(times), min(times), max(times))

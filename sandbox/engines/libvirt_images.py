@@ -157,8 +157,10 @@ class LibvirtImages:
             "<target><format type='qcow2'/><compat>1.1</compat></target></volume>"
         )
         self.virsh.make_volume_from(work, volume)
-        self.virsh.delete_volume(work)
-        self.virsh.delete_volume(self._console(image))
+        # libvirt did not see the console's file come
+        self.virsh.refresh_pool()
+        for name in (work, self._console(image)):
+            self.virsh.delete_volume(name)
         made_at = datetime.now(UTC)
         record = (
             environment()
