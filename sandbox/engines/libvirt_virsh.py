@@ -1,6 +1,7 @@
 """`virsh`: one connection, one storage pool of ours, and what its failures mean."""
 
 import re
+import secrets
 import tempfile
 import time
 from dataclasses import dataclass
@@ -82,10 +83,7 @@ class Virsh:
 
     def descriptions(self, domains: list[str]) -> dict[str, str]:
         """What is written in the description of each; by the name or id that was given."""
-        if not domains:
-            return {}
-        said = self("; ".join(f"echo =={one}=; desc {one}" for one in domains), check=False).stdout
-        return dict(re.findall(r"==([\w.-]+)=([^\n]*)", said))
+        return self._each("desc", domains)
 
     def has_pool(self) -> bool:
         """Whether the pool is there, and active."""
@@ -115,15 +113,7 @@ class Virsh:
 
     def volume_xml(self, names: list[str]) -> dict[str, str]:
         """What libvirt knows of each; one may vanish while we look, and is left out."""
-        if not names:
-            return {}
-        ask = "; ".join(f"echo =={one}=; vol-dumpxml --pool {self.pool} {one}" for one in names)
-        pieces = re.split(r"==([\w.-]+)=", self(ask, check=False).stdout)
-        return {
-            name: text
-            for name, text in zip(pieces[1::2], pieces[2::2], strict=True)
-            if text.strip()
-        }
+        return self._each(f"vol-dumpxml --pool {self.pool}", names)
 
     def delete_volume(self, name: str) -> None:
         """Remove a volume, if it is there; waits while libvirt still writes to it."""
@@ -133,6 +123,17 @@ class Virsh:
         except ProviderError as error:
             if "no storage vol" not in error.details.lower():
                 raise
+
+    def _each(self, command: str, names: list[str]) -> dict[str, str]:
+        """What one command says to each name, asked in one go; what says nothing is left out."""
+        if not names:
+            return {}
+        # Neither `echo` nor `desc` ends its line, and a description may hold anything
+        mark = secrets.token_hex(4)
+        ask = "; ".join(f"echo ={mark}={one}=; {command} {one}" for one in names)
+        pieces = re.split(rf"={mark}=([^=\s]+)=", self(ask, check=False).stdout)
+        found = zip(pieces[1::2], pieces[2::2], strict=True)
+        return {name: text.strip() for name, text in found if text.strip()}
 
     def refresh_pool(self) -> None:
         """Let libvirt see files that came by themselves, such as a console's."""

@@ -14,6 +14,7 @@ from sandbox.engines.base import BakedImage, Baking, Engine, MachineSpec, Power,
 from sandbox.engines.incus_client import api_path
 from sandbox.errors import ProviderError
 from sandbox.events import ignore
+from tests.conftest import wait_until
 from tests.contract.conftest import FakeLab, IncusLab, Lab
 from tests.contract.vm_lab import LibvirtLab
 
@@ -44,12 +45,14 @@ def from_image(spec: MachineSpec, image: str) -> MachineSpec:
     return replace(spec, image=image)
 
 
-def prepare(lab: Lab, name: str = "oven") -> None:
-    """A machine that ran, and has a snapshot."""
+def prepare(lab: Lab, name: str = "oven", script: str = "") -> None:
+    """A machine that ran, in which `script` was run, and which has a snapshot."""
     engine = lab.engine
     assert isinstance(engine, Snapshots)
     engine.create(lab.spec(name), ignore)
     engine.start(name, ignore)
+    if script:
+        sh(engine, name, script)
     engine.save_snapshot(name, "done", ignore)
 
 
@@ -165,10 +168,7 @@ def identity(engine: Engine, name: str, script: str = IDENTITY) -> set[str]:
 @pytest.mark.incus
 def test_two_machines_from_one_image_share_nothing_of_their_own(incus_lab: IncusLab) -> None:
     lab, engine = incus_lab, incus_lab.engine
-    engine.create(lab.spec("oven"), ignore)
-    engine.start("oven", ignore)
-    lab.run("oven", "sh", "-c", LEAVE)
-    engine.save_snapshot("oven", "done", ignore)
+    prepare(lab, script=LEAVE)
     made = engine.bake("oven", "done", "k", LABELS, ignore)
     names = ("oven", "left", "right")
     for name in names[1:]:
@@ -258,21 +258,24 @@ def test_an_unfinished_image_is_told_apart(tmp_path: Path) -> None:
 
 
 BAKE_KILLED = f"""
-from sandbox.events import ignore
-print("go", flush=True)
-engine.bake("oven", "done", "k", {LABELS!r}, ignore)
+def tell(event):
+    print(event.line, flush=True)
+engine.bake("oven", "done", "k", {LABELS!r}, tell)
 """
 
 
-def kill_a_bake(lab: LibvirtLab, seconds: float) -> None:
+def kill_a_bake(lab: LibvirtLab, step: str, delay_s: float) -> None:
     """What it leaves is never used; that it is cleared is for the next bake to show."""
     engine = lab.engine
     process = subprocess.Popen(
         [sys.executable, "-c", lab.source + BAKE_KILLED], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
-    assert process.stdout.readline() == "go\n"
-    time.sleep(seconds)
+    for line in process.stdout:
+        if line.strip() == step:
+            break
+    wait_until("a trace of the bake", engine.baked_images)
+    time.sleep(delay_s)
     process.kill()
     process.communicate()
     [killed] = engine.baked_images()
@@ -292,18 +295,14 @@ def test_libvirt_bakes_a_running_machine_and_clones_have_an_identity_of_their_ow
     assert engine.baked_images() == ()
     with pytest.raises(ProviderError):
         engine.bake("nobody", "done", "k", LABELS, ignore)
-    engine.create(lab.spec("oven"), ignore)
-    engine.start("oven", ignore)
-    sh(engine, "oven", LEAVE)
-    engine.save_snapshot("oven", "done", ignore)
+    prepare(lab, script=LEAVE)
     booted = sh(engine, "oven", "cat /proc/sys/kernel/random/boot_id; echo later > /root/later")
     with pytest.raises(ProviderError):
         engine.bake("oven", "never", "k", LABELS, ignore)
     assert engine.baked_images() == ()
 
-    # While it copies, and while the copy runs
-    for seconds in (1.0, 6.0):
-        kill_a_bake(lab, seconds)
+    kill_a_bake(lab, "copying it", 0.5)
+    kill_a_bake(lab, "taking out what is its own", 3.0)
     old = engine.bake("oven", "done", "k", LABELS, ignore)
     made = engine.bake("oven", "done", "k", LABELS, ignore)
     assert [one.image for one in engine.baked_images()] == [made.image, old.image]

@@ -108,7 +108,7 @@ def say(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], list[str]
             words = " ".join(argv[4:])
             asked.append(words)
             said = [
-                f"=={one.split('==')[1]}" if one.startswith("echo") else answers.get(one, "")
+                one.removeprefix("echo ") if one.startswith("echo ") else answers.get(one, "")
                 for one in words.split("; ")
             ]
             return Completed(tuple(argv), 0, "".join(said), "", 0.0)
@@ -153,7 +153,7 @@ def test_what_is_there_is_told_by_domains_and_volumes(
             "vol-list sandbox": "".join(f" {one.split()[-1]}  /x\n" for one in files),
             "pool-dumpxml sandbox": f"<pool><target><path>{tmp_path}</path></target></pool>",
             **files,
-            **{f"desc sandbox-{one}": f"{note}\n" for one, note in notes.items()},
+            **{f"desc sandbox-{one}": note for one, note in notes.items()},
         }
     )
     images = LibvirtImages(Virsh("qemu:///system", "sandbox"), "sandbox")
@@ -185,8 +185,8 @@ def test_what_machines_hang_on_stays_and_what_is_not_ours_too(
             "list --all --name": f"sandbox-{image}\nsandbox-twin\nsandbox-Baked-k1-eeeeee\n",
             "pool-list --name": "sandbox\n",
             "vol-list sandbox": "".join(f" {one.split()[-1]}  /x\n" for one in files),
-            f"desc sandbox-{image}": "made-by=sandbox-baked key=k1 complete=\n",
-            "desc sandbox-Baked-k1-eeeeee": "somebody's own\n",
+            f"desc sandbox-{image}": "made-by=sandbox-baked key=k1 complete=",
+            "desc sandbox-Baked-k1-eeeeee": "somebody's own",
             **files,
         }
     )
