@@ -132,7 +132,8 @@ LEAVE = (
     "echo 'secret word' | tee /root/.bash_history /home/sandbox/.Rhistory /var/log/app.log"
     " /tmp/left /var/tmp/left; ssh-keygen -q -t ed25519 -N '' -f /home/sandbox/.ssh/id_ed25519"
 )
-LEFT = "grep -rl 'secret word' /root /home /var /tmp /etc || true"
+# Not the word itself: sudo writes this very command into the journal
+LEFT = "grep -rl 'secret [w]ord' /root /home /var /tmp /etc || true"
 
 IDENTITY = r"""
 printf 'machine-id %s\n' "$(cat /etc/machine-id)"
