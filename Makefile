@@ -45,6 +45,7 @@ bench: $(bin)/.dev ## Measure against the same by hand, in turn; not a test
 
 bench-libvirt: $(bin)/.dev ## Measure `up` on libvirt against a Vagrantfile written by hand
 	$(bin)/python -m bench.libvirt
+	$(bin)/python -m bench.libvirt_warm
 
 schema: $(bin)/.dev ## Write boxes/box.schema.json from the models
 	$(bin)/sandbox schema > boxes/box.schema.json

@@ -168,13 +168,13 @@ def teardown(
 def _libvirt_teardown(
     ask: Callable[[list[str]], bool], listener: "Listener", keep: "Keep", *, sure: bool
 ) -> "Outcome":
-    from sandbox.engines.vagrant import VagrantEngine
+    from sandbox.engines.vagrant_baking import BakingVagrantEngine
     from sandbox.engines.vagrant_libvirt import Libvirt
     from sandbox.host.libvirt_setup import LibvirtPlace
     from sandbox.host.libvirt_teardown import host_teardown
 
     where = LibvirtPlace(place().pool)
-    engine = VagrantEngine(Libvirt(where.prefix, pool=where.pool))
+    engine = BakingVagrantEngine(Libvirt(where.prefix, pool=where.pool))
     return host_teardown(where, engine=engine, confirm=ask, sure=sure, listener=listener, keep=keep)
 
 

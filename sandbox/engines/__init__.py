@@ -15,10 +15,10 @@ def _incus(place: IncusPlace) -> Engine:
 
 
 def _libvirt(place: IncusPlace) -> Engine:
-    from sandbox.engines.vagrant import VagrantEngine
+    from sandbox.engines.vagrant_baking import BakingVagrantEngine
     from sandbox.engines.vagrant_libvirt import Libvirt
 
-    return VagrantEngine(Libvirt(place.project))
+    return BakingVagrantEngine(Libvirt(place.project))
 
 
 def _virtualbox(place: IncusPlace) -> Engine:

@@ -25,12 +25,11 @@ from sandbox.engines.incus_look import (
     OURS,
     config_of,
 )
-from sandbox.engines.sealing import SEAL
+from sandbox.engines.sealing import IMAGE_PREFIX, SEAL
 from sandbox.errors import ProviderError
 from sandbox.events import Listener, StepOutput
 from sandbox.run import Completed
 
-PREFIX = "Baked-"
 KEY = "user.sandbox-engine.bake-key"
 COMPLETE = "user.sandbox-engine.bake-complete"
 """When it was finished; not there before."""
@@ -93,7 +92,7 @@ class IncusBaking(ABC):
         for old in self.baked_images():
             if old.key == key and not old.complete:
                 self.delete_baked(old.image)
-        image = f"{PREFIX}{key}-{secrets.token_hex(3)}"
+        image = f"{IMAGE_PREFIX}{key}-{secrets.token_hex(3)}"
         try:
             listener(StepOutput(name, "copying it"))
             self._copy(f"{name}/{snapshot}", image, key, labels)

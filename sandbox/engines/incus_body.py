@@ -3,9 +3,10 @@
 from typing import Any
 
 from sandbox.engines.base import MachineSpec
-from sandbox.engines.incus_baking import MADE_FROM, PREFIX
+from sandbox.engines.incus_baking import MADE_FROM
 from sandbox.engines.incus_client import IncusPlace
 from sandbox.engines.incus_look import AUTHORIZED_KEY, LABEL, MADE_BY, OURS
+from sandbox.engines.sealing import is_baked_name
 
 
 def machine_body(spec: MachineSpec, place: IncusPlace) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def machine_body(spec: MachineSpec, place: IncusPlace) -> dict[str, Any]:
 
 def _source(image: str) -> dict[str, Any]:
     """A baked image is copied; a base image is unpacked, by its alias or fingerprint."""
-    if image.startswith(PREFIX):
+    if is_baked_name(image):
         return {"type": "copy", "source": image, "instance_only": True}
     by = "fingerprint" if len(image) == 64 else "alias"  # noqa: PLR2004  (sha256)
     return {"type": "image", by: image}

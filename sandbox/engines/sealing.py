@@ -5,6 +5,17 @@ is made anew at the first start of each machine: host keys and machine id by the
 units, the rest by `RENEW`. It can be run any number of times.
 """
 
+from typing import Final
+
+IMAGE_PREFIX: Final = "Baked-"
+"""What the name of every baked image begins with; no sandbox can be called so."""
+
+
+def is_baked_name(image: str) -> bool:
+    """Whether `MachineSpec.image` is a baked image, and not a base image."""
+    return image.startswith(IMAGE_PREFIX)
+
+
 SEAL = r"""
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
@@ -56,3 +67,31 @@ if [ -x /usr/sbin/make-ssl-cert ] && [ ! -e /etc/ssl/private/ssl-cert-snakeoil.k
 fi
 """
 """Makes what no unit of the base image makes anew; run as root in a machine that has started."""
+
+STAND_STILL = r"""
+# All but what this very command needs: none can write a new secret after the old one is gone
+needed=" " pid=$$
+while [ "$pid" -gt 1 ]; do
+  needed="$needed$pid "
+  pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status")
+done
+for folder in /proc/[0-9]*; do
+  pid=${folder#/proc/}
+  case $needed in *" $pid "*) continue ;; esac
+  kill -STOP "$pid" 2>/dev/null || true
+done
+"""
+"""Stops every process but the first; run as root in front of `SEAL` in a machine that runs."""
+
+REST = r"""
+fstrim / 2>/dev/null || true
+sync
+echo u > /proc/sysrq-trigger
+left=600
+until grep -q '^[^ ]* / [^ ]* ro[, ]' /proc/mounts; do
+  [ "$left" -gt 0 ] || { echo "the file system cannot be put to rest" >&2; exit 1; }
+  left=$((left - 1))
+  sleep 0.1
+done
+"""
+"""After `SEAL`, in a machine whose plug is pulled next: nothing to recover is left on its disk."""

@@ -4,9 +4,7 @@ Vagrant creates, starts and stops them; its Vagrantfile is rendered into the fol
 its own. What a killed run left behind, listing and ownership are settled with the hypervisor.
 """
 
-import re
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +18,7 @@ from sandbox.engines.base import (
     Snapshot,
     SshEndpoint,
 )
+from sandbox.engines.sealing import is_baked_name
 from sandbox.engines.vagrant_cli import VagrantCli
 from sandbox.engines.vagrant_files import (
     HALT_TIMEOUT_S,
@@ -58,12 +57,6 @@ from sandbox.render import LOGIN_USER
 from sandbox.run import Completed
 
 _IMPORT_S: Final = 1800.0
-_PASSING: Final = re.compile(
-    r"already executing an action|is locked|already locked|underlying SSH library|"
-    r"SSH connection was unexpectedly closed"
-)
-_TRIES: Final = 10
-_PAUSE_S: Final = 3.0
 
 
 class VagrantEngine:
@@ -362,23 +355,17 @@ class VagrantEngine:
         self._point_vagrant(folder, record)
         cli = self._cli(folder, record, listener)
         patience_s = boot_timeout_s(record, slow=facts.slow)
-        for tries_left in reversed(range(_TRIES)):
-            try:
-                cli.bring_up(timeout_s=_IMPORT_S + patience_s)
-            except ProviderError as error:
-                # A Vagrant of a killed command may take a moment to end; a busy host drops an ssh
-                if not tries_left or _PASSING.search(error.details) is None:
-                    raise
-                time.sleep(_PAUSE_S)
-            else:
-                break
+        cli.bring_up(timeout_s=_IMPORT_S + patience_s)
         folder.write_host_keys(learn_host_keys(self.hypervisor, record, folder))
-        if not record.settled:
+        if record.settled:
+            return
+        # A baked image has our own account only
+        if not is_baked_name(record.image):
             # From now on our own account is the way in; the one that everybody knows goes
             folder.write_vagrantfile(record, facts)
             way_in = self.ssh_endpoint(record.name)
             retire_boxs_account(folder.path, way_in, timeout_s=patience_s)
-            folder.write(record.model_copy(update={"settled": True}))
+        folder.write(record.model_copy(update={"settled": True}))
 
     def _point_vagrant(self, folder: VmFolder, record: VmRecord) -> None:
         """Vagrant's own notes are made anew from what there is: a stale `.vagrant` cannot harm."""

@@ -7,6 +7,7 @@ an answer. Its three methods that do so are replaced here; the rest of its API i
 import logging
 import os
 import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,13 @@ TIMEOUTS_S: Final = {"halt": 240.0, "destroy": 300.0, "box": 3600.0}
 _QUICK_S: Final = 120.0
 _CLEANUP_S: Final = 30.0
 """How long Vagrant may clean up after an interrupt."""
+
+_PASSING: Final = re.compile(
+    r"already executing an action|is locked|already locked|underlying SSH library|"
+    r"SSH connection was unexpectedly closed"
+)
+_TRIES: Final = 10
+_PAUSE_S: Final = 3.0
 
 _LINE = re.compile(r"^\d+,(?P<target>[^,]*),(?P<kind>[a-z][a-z0-9-]*)(?:,(?P<data>.*))?$")
 _DECODED: Final = ((r"\n", "\n"), (r"\r", ""), ("%!(VAGRANT_COMMA)", ","))
@@ -87,6 +95,18 @@ class VagrantCli(Vagrant):
             HostError, ProviderError: with Vagrant's own words.
         """
         self.up_timeout_s = timeout_s
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                self._up()
+            except ProviderError as error:
+                # A Vagrant of a killed command may take a moment to end; a busy host drops an ssh
+                if not tries_left or _PASSING.search(error.details) is None:
+                    raise
+                time.sleep(_PAUSE_S)
+            else:
+                return
+
+    def _up(self) -> None:
         self._call_vagrant_command(
             [
                 "up",

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sandbox.engines.base import MachineSpec
+from sandbox.engines.sealing import RENEW, is_baked_name
 from sandbox.errors import ProviderError
 from sandbox.render import LOGIN_USER, environment
 from sandbox.spec.models import LibvirtOptions, VirtualBoxOptions
@@ -29,6 +30,17 @@ _EMULATION_FACTOR: Final = 5
 _BOOT_TIMEOUT_S: Final = 300
 _EXAMPLE_PORT: Final = 20200
 _NOTE: Final = "made-by=sandbox"
+
+INSECURE_KEY: Final = (
+    "ssh-rsa "
+    "AAAAB3NzaC1yc2EAAAABIwAAAQEA6NF8iallvQVp22WDkTkyrtvp9eWW6A8YVr+kz4TjGYe7gHzIw+niNltGEFHz"
+    "D8+v1I2YJ6oXevct1YeS0o9HZyN1Q9qgCgzUFtdOKLv6IedplqoPkcmF0aYet2PkEDo3MlTBckFXPITAMzF8dJSI"
+    "Fo9D8HfdOV0IAdx4O7PtixWKn5y2hMNG0zQPyUecp4pzC6kivAIhyfHilFR61RGL+GPXQ2MWZWFYbAGjyiYJnAmC"
+    "P3NOTd0jMZEnDkbUvxhMmBYSdETk1rRgm+R4LOzFUGaHqHDLKLX+FIPKcF96hrucXzcWyLbIbEgE98OHlnVYCzRd"
+    "K8jlqm8tehUc9c9WhQ=="
+    " vagrant insecure public key"
+)
+"""Vagrant's own, known to everybody: it lets the first `vagrant up` in, which takes it out."""
 
 # The public halves of the private keys that every Vagrant carries, RSA and ed25519
 _INSECURE_KEYS: Final = (
@@ -50,7 +62,7 @@ class VmRecord(BaseModel):
     uuid: str
     """Chosen here, so that a VM is known as ours from its first moment."""
     image: str
-    """The base image: a Vagrant box, `NAME` or `NAME@VERSION`."""
+    """A Vagrant box, `NAME` or `NAME@VERSION`; or a baked image."""
     cpus: int
     memory_mb: int
     disk_gb: int
@@ -227,7 +239,8 @@ def boot_timeout_s(record: VmRecord, *, slow: bool) -> int:
 def render_vagrantfile(record: VmRecord, facts: HostFacts, *, logged_in: bool = False) -> str:
     """The Vagrantfile: every value from the box passes the filter `ruby`.
 
-    Until somebody has `logged_in`, the base image's own account is the only one there is.
+    Until somebody has `logged_in`, the base image's own account is the only one there is; a baked
+    image has none but ours.
     """
     box_name, _, box_version = record.image.partition("@")
     options = record.virtualbox if record.provider == "virtualbox" else record.libvirt
@@ -242,7 +255,7 @@ def render_vagrantfile(record: VmRecord, facts: HostFacts, *, logged_in: bool = 
             ssh_timeout_s=options.ssh_timeout_s,
             halt_timeout_s=HALT_TIMEOUT_S,
             key_path="id_ed25519",
-            logged_in=logged_in,
+            logged_in=logged_in or is_baked_name(record.image),
             login_user=LOGIN_USER,
             login_script="login.sh",
             console_path=str(facts.console_path),
@@ -289,7 +302,12 @@ def render_login_script() -> str:
     return (
         environment()
         .get_template("vagrant-login.sh.j2")
-        .render(login_user=LOGIN_USER, insecure_keys=_INSECURE_KEYS, host_key_word=HOST_KEY_WORD)
+        .render(
+            login_user=LOGIN_USER,
+            insecure_keys=_INSECURE_KEYS,
+            host_key_word=HOST_KEY_WORD,
+            renew=RENEW.strip(),
+        )
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.engines.base import Engine
+from sandbox.engines.base import Baking, Engine
 from sandbox.errors import CommandError, HostError, UsageError
 from sandbox.events import Listener, Notice, ignore, step
 from sandbox.host import libvirt_daemon, packages
@@ -109,31 +109,48 @@ def host_teardown(
                 details="\n".join(machines),
                 hint="`sandbox destroy` them, or say `sandbox host teardown --yes`",
             )
-        others = others_in(place, now, root, machines) if now.libvirt.answer else ()
+        images = baked_by(engine) if now.libvirt.answer else ()
+        ours = (*machines, *images)
+        others = others_in(place, now, root, ours) if now.libvirt.answer else ()
         if others:
             text = f"libvirt and its packages stay, for others use it: {', '.join(others)}"
             listener(Notice("host", text))
         boxes = tuple(sorted((vagrant_home() / "boxes").glob(BOXES)))
         removals = plan_teardown(place, now, journal, kept, others=others, boxes=boxes)
-        if not removals and not machines:
+        if not removals and not ours:
             journal.forget(Kind.POOL)
             return Outcome.UNCHANGED
         lines = [f"destroy the sandbox {name}" for name in machines]
+        lines += [f"remove the baked image {name}" for name in images]
         if not confirm([*lines, *(item.title for item in removals)]):
             return Outcome.DECLINED
         for name in machines:
             with step(listener, name, f"destroy the sandbox {name}"):
                 engine.destroy(name)
+        for name in images:
+            with step(listener, "host", f"remove the baked image {name}"):
+                delete_baked(engine, name)
         work = _Work(place, root or acquire_root(), journal, listener)
         for removal in removals:
             work.take_back(removal, now)
         return Outcome.CHANGED
 
 
+def baked_by(engine: Engine) -> tuple[str, ...]:
+    """The baked images that are kept, finished or not."""
+    return tuple(one.image for one in engine.baked_images()) if isinstance(engine, Baking) else ()
+
+
+def delete_baked(engine: Engine, image: str) -> None:
+    """Remove an image, on which no machine hangs any more."""
+    if isinstance(engine, Baking):
+        engine.delete_baked(image)
+
+
 def others_in(
-    place: LibvirtPlace, now: Situation, root: Root | None, machines: tuple[str, ...]
+    place: LibvirtPlace, now: Situation, root: Root | None, own: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """What in this libvirt belongs to somebody else.
+    """What in this libvirt belongs to somebody else; `own` is all sandboxes and baked images.
 
     Raises:
         HostError: libvirt could not be asked.
@@ -143,7 +160,7 @@ def others_in(
         domains = run(argv, timeout_s=30).stdout.split()
     except CommandError as error:
         raise HostError("libvirt cannot be asked", details=error.details) from error
-    ours = {f"{place.prefix}-{name}" for name in machines}
+    ours = {f"{place.prefix}-{name}" for name in own}
     pools = [pool for pool in now.libvirt.pools if pool not in (place.pool, "default")]
     return (
         *(f"the machine {name}" for name in domains if name not in ours),

@@ -3,21 +3,11 @@
 One root serves libvirt and VirtualBox; only the wrapping differs (see `sandbox.images.box_files`).
 """
 
+from sandbox.engines.vagrant_files import INSECURE_KEY
 from sandbox.images.recipe import Form
 
 VM_USER = "vagrant"
 """The account that Vagrant logs in with."""
-
-INSECURE_KEY = (
-    "ssh-rsa "
-    "AAAAB3NzaC1yc2EAAAABIwAAAQEA6NF8iallvQVp22WDkTkyrtvp9eWW6A8YVr+kz4TjGYe7gHzIw+niNltGEFHz"
-    "D8+v1I2YJ6oXevct1YeS0o9HZyN1Q9qgCgzUFtdOKLv6IedplqoPkcmF0aYet2PkEDo3MlTBckFXPITAMzF8dJSI"
-    "Fo9D8HfdOV0IAdx4O7PtixWKn5y2hMNG0zQPyUecp4pzC6kivAIhyfHilFR61RGL+GPXQ2MWZWFYbAGjyiYJnAmC"
-    "P3NOTd0jMZEnDkbUvxhMmBYSdETk1rRgm+R4LOzFUGaHqHDLKLX+FIPKcF96hrucXzcWyLbIbEgE98OHlnVYCzRd"
-    "K8jlqm8tehUc9c9WhQ=="
-    " vagrant insecure public key"
-)
-"""Vagrant's own, known to everybody: it lets the first `vagrant up` in, which takes it out."""
 
 ROOT_LABEL = "sandbox-root"
 

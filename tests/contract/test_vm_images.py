@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.engines.vagrant_files import INSECURE_KEY
 from sandbox.events import ignore
 from sandbox.image_tools import tool_path
 from sandbox.images import available_packages
 from sandbox.images.vagrant_box import VagrantBox, box_root, ensure_vagrant_box
-from sandbox.images.vm_recipe import INSECURE_KEY, VM_USER
+from sandbox.images.vm_recipe import VM_USER
 from tests.conftest import Host
 from tests.contract.conftest import read_base
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.engines.base import MachineSpec
-from sandbox.engines.vagrant import VagrantEngine
+from sandbox.engines.vagrant_baking import BakingVagrantEngine
 from sandbox.engines.vagrant_libvirt import Libvirt
 from sandbox.errors import SandboxError
 from sandbox.ssh import make_key
@@ -30,18 +30,18 @@ class LibvirtLab:
     folder: Path
     image: str
     prefix: str
-    engine: VagrantEngine = field(init=False)
+    engine: BakingVagrantEngine = field(init=False)
 
     def __post_init__(self) -> None:
-        self.engine = VagrantEngine(Libvirt(self.prefix), self.folder)
+        self.engine = BakingVagrantEngine(Libvirt(self.prefix), self.folder)
 
     @property
     def source(self) -> str:
         return (
             "from pathlib import Path\n"
-            "from sandbox.engines.vagrant import VagrantEngine\n"
+            "from sandbox.engines.vagrant_baking import BakingVagrantEngine\n"
             "from sandbox.engines.vagrant_libvirt import Libvirt\n"
-            f"engine = VagrantEngine(Libvirt({self.prefix!r}), Path({str(self.folder)!r}))\n"
+            f"engine = BakingVagrantEngine(Libvirt({self.prefix!r}), Path({str(self.folder)!r}))\n"
         )
 
     def spec(self, name: str, *, cpus: int = 1, memory_mb: int = 512) -> MachineSpec:
@@ -69,6 +69,8 @@ class LibvirtLab:
         for name in self.engine.hypervisor.vms():
             virsh("destroy", name)
             virsh("undefine", name, "--managed-save", "--snapshots-metadata")
+        for image in self.engine.baked_images():
+            self.engine.delete_baked(image.image)
         for line in self.traces():
             virsh("vol-delete", "--pool", self.prefix, line.split()[0])
         assert self.traces() == []

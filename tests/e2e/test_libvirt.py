@@ -52,9 +52,11 @@ def traces(host: Host, name: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def vm(libvirt_host: Host) -> Iterator[Vm]:
-    """boxes/r.yml on libvirt; its checks are green, else `up` fails."""
+    """boxes/r.yml on libvirt; its checks are green, else `up` fails. It is baked, then."""
     try:
-        libvirt_host.sandbox("up", "boxes/r.yml", "--provider", "libvirt", timeout_s=UP_S)
+        done = libvirt_host.sandbox("up", "boxes/r.yml", "--provider", "libvirt", timeout_s=UP_S)
+        assert "bake" in done.stderr
+        assert "it is not kept" not in done.stderr
         yield Vm(libvirt_host, "r")
     finally:
         libvirt_host.sandbox("destroy", "r", expect=None)
@@ -109,6 +111,37 @@ def test_up_again_changes_nothing(vm: Vm) -> None:
     vm.host.sandbox("up", "boxes/r.yml", "--provider", "libvirt", timeout_s=UP_S)
     again = vm.host.sandbox("up", "boxes/r.yml", "--provider", "libvirt")
     assert "unchanged" in again.stderr
+
+
+def kept(host: Host) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(host.sandbox("cache", "list", "--json").stdout)
+    return [row for row in rows if row["provider"] == "libvirt"]
+
+
+def test_the_next_one_is_a_clone_and_itself(vm: Vm) -> None:
+    host, options = vm.host, ("--provider", "libvirt", "--name", "twin", "--memory-mb", "1024")
+    try:
+        done = host.sandbox("up", "boxes/r.yml", *options, timeout_s=UP_S)
+        assert "clone" in done.stderr
+        assert "provision" not in done.stderr
+        checked = json.loads(host.sandbox("check", "twin", "--json", timeout_s=600).stdout)
+        assert {one["outcome"] for one in checked["results"]} == {"passed"}, checked
+        facts = [
+            json.loads((host.instances / name / "facts.json").read_text())["identity"]
+            for name in ("r", "twin")
+        ]
+        assert facts[0]["machine_id"] != facts[1]["machine_id"]
+        keys = [set(one["ssh_host_keys"]) for one in facts]
+        assert all(keys)
+        assert not keys[0] & keys[1]
+        [image] = kept(host)
+        assert (image["box"], image["machines"]) == ("r", ["twin"])
+        assert image["image"] not in host.sandbox("cache", "prune", "--dry-run").stdout
+    finally:
+        host.sandbox("destroy", "twin", expect=None)
+        assert traces(host, "twin") == []
+    # The image is left for `host teardown` to take back
+    assert [one["machines"] for one in kept(host)] == [[]]
 
 
 @pytest.fixture

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.engines.vagrant_files import INSECURE_KEY
 from sandbox.errors import ProviderError
 from sandbox.images.box_files import wrapping
 from sandbox.images.disk import DISK_GB, master_boot_record, write_boot_code
 from sandbox.images.recipe import PACKAGES, Recipe, mmdebstrap_argv, settle_script
-from sandbox.images.vm_recipe import GRUB_CONFIG, INSECURE_KEY, MKE2FS_CONF, vm_form
+from sandbox.images.vm_recipe import GRUB_CONFIG, MKE2FS_CONF, vm_form
 from sandbox.spec.models import Base, PublicBox
 from tests.unit.factories import BASE
 
