@@ -91,8 +91,9 @@ def compose(
             raise UsageError(f"`{name}` is not the name of an R package")
     loads = shlex.quote(" ".join(load_packages))
     settings = f"B={boundary}\nR_TIMEOUT={max(1, int(timeout_s // _R_SHARE))}\n"
+    settings += f"HIDE={shlex.quote(redact.sed_program())}\n"
     settings += f"PROBE_R={shlex.quote(_r_text())}\n"
-    functions = _text("probe.sh") + _text("probe_r.sh")
+    functions = _text("probe.sh") + _text("probe_setup.sh") + _text("probe_r.sh")
     # `</dev/null`: the rest of standard input is this text itself, and nobody else's to read
     for_root = f"{settings}{functions}\nprobe_as_root {loads} </dev/null\n"
     sudo = "sudo" if use_sudo else "no-sudo"
@@ -113,12 +114,7 @@ def _text(name: str) -> str:
 
 def _r_text() -> str:
     # A JSON string of ASCII is an R string too
-    patterns = {
-        "probe_secret_names": redact.NAMES,
-        "probe_secret_values": redact.VALUES,
-        "probe_userinfo": redact.USERINFO,
-    }
-    lines = [f"{name} <- {json.dumps(pattern)}" for name, pattern in patterns.items()]
+    lines = [f"{name} <- {json.dumps(text)}" for name, text in redact.r_patterns().items()]
     code = [line for line in _text("probe.R").splitlines() if not line.lstrip().startswith("#")]
     return "\n".join([*lines, *code])
 
