@@ -52,7 +52,7 @@ def probe(
         HostError: the machine cannot be reached, the connection was lost, or the answer took too
             long; `details` has ssh's own words.
     """
-    boundary = _boundary()
+    boundary = new_boundary()
     script = compose(boundary, load_packages=load_packages, use_sudo=use_sudo, timeout_s=timeout_s)
     without_locale = [word for name in _LOCALE_VARIABLES for word in ("-u", name)]
     options = ("-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_TIMEOUT_S}", "-T")
@@ -69,7 +69,7 @@ def probe_local(
         UsageError: a name in `load_packages` cannot be an R package's.
         HostError: the answer took too long.
     """
-    boundary = _boundary()
+    boundary = new_boundary()
     script = compose(boundary, load_packages=load_packages, use_sudo=use_sudo, timeout_s=timeout_s)
     return _answer(("sh", "-s"), script, boundary, where="this machine", timeout_s=timeout_s)
 
@@ -103,7 +103,8 @@ def compose(
     )
 
 
-def _boundary() -> str:
+def new_boundary() -> str:
+    """A word that no machine says by itself: every line of the probe's own begins with it."""
     return f"sandbox-probe-{secrets.token_hex(16)}"
 
 

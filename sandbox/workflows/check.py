@@ -1,6 +1,7 @@
 """Probe a sandbox and run its checks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from sandbox.checks.results import CheckReport, Goal
 from sandbox.checks.runner import run_checks
@@ -9,6 +10,7 @@ from sandbox.errors import UsageError
 from sandbox.events import step
 from sandbox.probe.collect import probe
 from sandbox.probe.facts import Facts
+from sandbox.probe.files import load_facts
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, Record, locked
 from sandbox.workflows.context import Context, status_of
@@ -16,9 +18,21 @@ from sandbox.workflows.reach import app_urls, connect, page_status, shiny_base_u
 
 
 def check(
-    name: str, *, context: Context, goals: Sequence[Goal] = (), quick: bool = False
+    name: str,
+    *,
+    context: Context,
+    goals: Sequence[Goal] = (),
+    quick: bool = False,
+    against: Callable[[], Facts] | None = None,
 ) -> CheckReport:
-    """Verify the live machine against its saved plan; `quick`: end no process on it.
+    """Verify the live machine against its saved plan, and against production.
+
+    Args:
+        name: of the sandbox.
+        context: whom to tell, and where.
+        goals: only these; all when empty.
+        quick: end no process on it.
+        against: reads production anew, instead of the facts that the box names.
 
     Raises:
         UsageError: no such sandbox, or it does not run.
@@ -27,7 +41,11 @@ def check(
         record = instance.require()
         engine = context.engine(record.plan.provider)
         require_running(engine, name)
-        return verify(instance, record, engine, context, goals, quick=quick)
+        if against is None:
+            return verify(instance, record, engine, context, goals, quick=quick)
+        with step(context.listener, name, "read production"):
+            production = against()
+        return verify(instance, record, engine, context, goals, quick=quick, production=production)
 
 
 def verify(
@@ -38,9 +56,16 @@ def verify(
     goals: Sequence[Goal] = (),
     *,
     quick: bool = False,
+    production: Facts | None = None,
 ) -> CheckReport:
     """Probe, check, and keep both results; the caller holds the lock and knows that it runs."""
     plan, name = record.plan, instance.name
+    live = production is not None
+    if production is not None:
+        # The checks are made from the plan: it has to name a production, even if it is read anew
+        plan = plan.model_copy(update={"production": plan.production or Path("production")})
+    elif plan.production is not None:
+        production = load_facts(plan.production)
     target = connect(instance, engine)
     # Environment, locale and limits are those of the moment a connection began: begin a new one
     disconnect(target)
@@ -61,11 +86,12 @@ def verify(
                 facts,
                 instance.folder,
                 context.listener,
+                production=production,
                 goals=goals,
                 quick=quick,
             )
             note.text = report.summary
-    if not goals and not quick:
+    if not goals and not quick and not live:
         instance.write_text("checks.json", report.model_dump_json(indent=1))
         instance.write(record.advanced("checked", note=report.summary))
     return report

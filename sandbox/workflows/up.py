@@ -28,6 +28,7 @@ from sandbox.workflows.reach import (
     wait_for_apps,
     wait_for_ssh,
 )
+from sandbox.workflows.rebuild import leave_out_missing, tell_rebuild, without_known_missing
 from sandbox.workflows.request import require_same_machine
 from sandbox.workflows.snapshot import keep_provisioned
 
@@ -64,9 +65,11 @@ def up(
     engine = context.engine(plan.provider)
     with locked(plan.name) as instance:
         require_same_machine(instance, plan)
+        plan = without_known_missing(plan, instance)
         if not provision_again and (result := _unchanged(plan, instance, engine)) is not None:
             return result
         _refuse_impossible(plan, instance, engine, context)
+        tell_rebuild(plan, context.listener)
         record = _created(plan, instance, engine, context)
         record = _provisioned(record, instance, engine, context, again=provision_again)
         report = verify(instance, record, engine, context) if checks else None
@@ -156,6 +159,8 @@ def _created(plan: Plan, instance: Instance, engine: Engine, context: Context) -
     if record.phase is Phase.PLANNED:
         base = prepare_base(plan, context)
         if base.packages is not None:
+            plan = leave_out_missing(plan, base.packages, instance, listener)
+            record = record.model_copy(update={"plan": plan})
             _refuse_missing(plan, base.packages, instance)
         spec = _machine_spec(plan, instance, base.image)
         with step(listener, name, "create"):
