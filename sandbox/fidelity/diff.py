@@ -75,7 +75,8 @@ class Diff(_Frozen):
 
     def count(self, outcome: Outcome) -> int:
         """How many facts ended so."""
-        return sum(1 for one in self.facts if one.outcome is outcome)
+        # The page's template has plain words for the outcomes
+        return sum(1 for one in self.facts if one.outcome == outcome)
 
     @property
     def compared(self) -> int:

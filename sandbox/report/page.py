@@ -62,7 +62,6 @@ class HistoryRow:
 class SandboxSection:
     """Everything that is told of a sandbox."""
 
-    state: str
     contents: tuple[tuple[str, str], ...]
     packages: tuple[tuple[str, str], ...]
     measured_at: str
@@ -122,7 +121,6 @@ def sandbox_page(
     """
     plan = record.plan
     section = SandboxSection(
-        state=str(record.phase),
         contents=tuple(_contents(record, facts)),
         packages=_packages(facts),
         measured_at=_moment(facts.probe.taken_at) if facts is not None else "",
@@ -175,7 +173,8 @@ def _moment(taken_at: str) -> str:
 
 def _contents(record: Record, facts: Facts | None) -> list[tuple[str, str]]:
     plan = record.plan
-    size = f"{plan.machine.cpus} processors, {plan.machine.memory_mb} MB memory"
+    cpus = "1 processor" if plan.machine.cpus == 1 else f"{plan.machine.cpus} processors"
+    size = f"{cpus}, {plan.machine.memory_mb} MB memory"
     rows = [("Size", f"{size}, {plan.machine.disk_gb} GB disk at most")]
     if facts is None:
         return [*rows, ("System", plan.base.description)]
@@ -195,7 +194,8 @@ def _contents(record: Record, facts: Facts | None) -> list[tuple[str, str]]:
         rows.append(("Programs", ", ".join(tools)))
     people = [one.name for one in facts.users if 1000 <= one.uid < 60000]  # noqa: PLR2004
     rows.append(("People's accounts", ", ".join(people) or "none"))
-    ports_open = sorted({one.port for one in facts.ports or () if not one.loopback})
+    listening = (one for one in facts.ports or () if one.protocol == "tcp" and not one.loopback)
+    ports_open = sorted({one.port for one in listening})
     rows.append(("Open ports", ", ".join(map(str, ports_open)) or "none"))
     return rows
 

@@ -19,12 +19,14 @@ from sandbox.workflows.capture import capture
 from tests.conftest import cannot_run
 from tests.integration.ssh_lab import lab, run_shell
 
+PATIENT_S = 240.0
+"""A busy machine takes its time; what is tested here is not how long."""
 Behave = Callable[[paramiko.Channel, str], None]
 
 
 def test_one_session_and_complete_facts(tmp_path: Path) -> None:
     with lab(tmp_path, run_shell("/bin/sh")) as its:
-        facts = read_host("prod", config=its.config)
+        facts = read_host("prod", config=its.config, timeout_s=PATIENT_S)
         assert (its.connections, its.commands) == (1, ["sh -s"])
     assert facts.identity.hostname == os.uname().nodename
     assert facts.os.kernel == os.uname().release
@@ -34,7 +36,10 @@ def test_one_session_and_complete_facts(tmp_path: Path) -> None:
 def test_a_banner_and_a_chatty_profile_are_only_noise(tmp_path: Path) -> None:
     noise = b"*** authorised staff only ***\r\nlast login: yesterday\n\x1b[31mred\x1b[0m"
     with lab(tmp_path, run_shell("/bin/sh", before=noise)) as its:
-        assert read_host("prod", config=its.config).identity.hostname == os.uname().nodename
+        assert (
+            read_host("prod", config=its.config, timeout_s=PATIENT_S).identity.hostname
+            == os.uname().nodename
+        )
 
 
 @pytest.mark.parametrize("shell", ["bash", "dash", "fish", "tcsh", "csh", "zsh", "busybox"])
@@ -46,7 +51,10 @@ def test_every_login_shell(tmp_path: Path, shell: str) -> None:
         pytest.skip(f"{shell} is not installed")
     argv = (path, "sh") if shell == "busybox" else (path,)
     with lab(tmp_path, run_shell(*argv)) as its:
-        assert read_host("prod", config=its.config).identity.hostname == os.uname().nodename
+        assert (
+            read_host("prod", config=its.config, timeout_s=PATIENT_S).identity.hostname
+            == os.uname().nodename
+        )
 
 
 def test_through_a_jump_host(tmp_path: Path) -> None:
@@ -60,7 +68,7 @@ def test_through_a_jump_host(tmp_path: Path) -> None:
         far.config.write_text(
             far.config.read_text() + "  ProxyJump gate\n" + text.partition("none\n")[2]
         )
-        facts = read_host("prod", config=far.config)
+        facts = read_host("prod", config=far.config, timeout_s=PATIENT_S)
         assert near.forwarded == [("127.0.0.1", far.port)]
         assert near.commands == []
     assert facts.identity.hostname == os.uname().nodename
@@ -189,7 +197,7 @@ def test_a_full_disk_here_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mon
         with pytest.raises(HostError, match="No space left"):
             capture(
                 "prod", tmp_path / "out" / "prod.yml", Room(2, 2048), ignore,
-                ssh_config=its.config,
+                timeout_s=PATIENT_S, ssh_config=its.config,
             )  # fmt: skip
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -197,6 +205,8 @@ def test_a_full_disk_here_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mon
 def test_both_files_and_nobody_else_reads_them(tmp_path: Path) -> None:
     box = tmp_path / "prod.yml"
     with lab(tmp_path, run_shell("/bin/sh")) as its:
-        done = capture("prod", box, Room(2, 2048), ignore, ssh_config=its.config)
+        done = capture(
+            "prod", box, Room(2, 2048), ignore, timeout_s=PATIENT_S, ssh_config=its.config
+        )
     assert (done.box_path, done.facts_path) == (box, tmp_path / "prod.facts.json")
     assert {path.stat().st_mode & 0o777 for path in (done.box_path, done.facts_path)} == {0o600}
