@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,10 @@ _FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--hide-scrollbars",
 )  # fmt: skip
-PAGES = {"sandbox": page, "diff": lambda: diff_page(difference(), made_at="now")}
+PAGES: dict[str, Callable[[], str]] = {
+    "sandbox": page,
+    "diff": lambda: diff_page(difference(), made_at="now"),
+}
 
 
 @pytest.fixture(scope="module")
