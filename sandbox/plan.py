@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, Vali
 from sandbox.errors import BoxError, UsageError
 from sandbox.spec.load import LoadedBox, load_box
 from sandbox.spec.models import (
+    Accepted,
     Base,
     Box,
     Budget,
@@ -80,6 +81,12 @@ class Plan(PlanModel):
     """Of the certificates' contents, in the same order."""
     apt_packages: tuple[str, ...] = ()
     """Every Debian package the machine needs, sorted: installed in one transaction."""
+    production: Path | None = None
+    """Absolute: the facts of a production server."""
+    accept: tuple[Accepted, ...] = ()
+    """Differences from production that may stay."""
+    left_out: tuple[str, ...] = ()
+    """R packages that the box wants and its base does not have, and that may be missing."""
 
     @property
     def key(self) -> str:
@@ -95,6 +102,22 @@ class Plan(PlanModel):
             content["base_image"] = f"{options.base_image} {options.base_image_version}"
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def without_packages(self, names: Iterable[str]) -> "Plan":
+        """The plan for a base that does not have these R packages."""
+        gone = frozenset(names)
+        if self.r is None or not gone:
+            return self
+        kept = tuple(name for name in self.r.packages.names if name not in gone)
+        packages = self.r.packages.model_copy(update={"names": kept})
+        debian = {f"r-cran-{name.lower()}" for name in gone}
+        return self.model_copy(
+            update={
+                "r": self.r.model_copy(update={"packages": packages}),
+                "apt_packages": tuple(one for one in self.apt_packages if one not in debian),
+                "left_out": tuple(sorted({*self.left_out, *gone})),
+            }
+        )
 
     @property
     def provider_options(self) -> VagrantOptions | None:
@@ -121,7 +144,7 @@ class Plan(PlanModel):
 
 _NOT_THE_MACHINE: Final = (
     {"name", "box_name", "box_path", "provider", "providers", "description"}
-    | {"budget", "check_files"}
+    | {"budget", "check_files", "production", "accept", "left_out"}
     | {"ca_certificates"}  # their contents count, see ca_sha256
 )
 
@@ -170,6 +193,8 @@ def resolve(
         check_files=tuple(
             loaded.file_at("checks", "files", index) for index in range(len(box.checks.files))
         ),
+        production=loaded.file_at("production") if box.production is not None else None,
+        accept=box.accept,
         ca_certificates=certificates,
         ca_sha256=tuple(
             _digest([path], path.parent, loaded.place_of("system", "ca_certificates", index))
@@ -274,6 +299,18 @@ def _apt_packages(box: Box) -> set[str]:
         if "rmarkdown" in r.packages.names:
             packages.add("pandoc")
     return packages
+
+
+def missing_r_packages(plan: Plan, available: Iterable[str]) -> tuple[str, ...]:
+    """The R packages that may be missing, and are: `available` as in `missing_packages`."""
+    if plan.r is None or plan.r.packages.if_missing != "skip":
+        return ()
+    names = available if isinstance(available, frozenset | set) else frozenset(available)
+    return tuple(
+        name
+        for name in plan.r.packages.names
+        if name not in _R_ITSELF and f"r-cran-{name.lower()}" not in names
+    )
 
 
 def missing_packages(plan: Plan, available: Iterable[str]) -> BoxError | None:

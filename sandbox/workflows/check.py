@@ -1,6 +1,7 @@
 """Probe a sandbox and run its checks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from sandbox.checks.quick import run_quick
 from sandbox.checks.results import CheckReport, Goal
@@ -10,6 +11,7 @@ from sandbox.errors import UsageError
 from sandbox.events import step
 from sandbox.probe.collect import probe
 from sandbox.probe.facts import Facts
+from sandbox.probe.files import load_facts
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, Record, locked
 from sandbox.workflows.context import Context, status_of
@@ -27,9 +29,21 @@ PROBE_TIMEOUT_S = 60.0
 
 
 def check(
-    name: str, *, context: Context, goals: Sequence[Goal] = (), quick: bool = False
+    name: str,
+    *,
+    context: Context,
+    goals: Sequence[Goal] = (),
+    quick: bool = False,
+    against: Callable[[], Facts] | None = None,
 ) -> CheckReport:
-    """Verify the live machine against its saved plan; `quick`: end no process on it.
+    """Verify the live machine against its saved plan, and against production.
+
+    Args:
+        name: of the sandbox.
+        context: whom to tell, and where.
+        goals: only these; all when empty.
+        quick: end no process on it.
+        against: reads production anew, instead of the facts that the box names.
 
     Raises:
         UsageError: no such sandbox, or it does not run.
@@ -38,7 +52,11 @@ def check(
         record = instance.require()
         engine = context.engine(record.plan.provider)
         require_running(engine, name)
-        return verify(instance, record, engine, context, goals, quick=quick)
+        if against is None:
+            return verify(instance, record, engine, context, goals, quick=quick)
+        with step(context.listener, name, "read production"):
+            production = against()
+        return verify(instance, record, engine, context, goals, quick=quick, production=production)
 
 
 def verify(
@@ -49,9 +67,16 @@ def verify(
     goals: Sequence[Goal] = (),
     *,
     quick: bool = False,
+    production: Facts | None = None,
 ) -> CheckReport:
     """Probe, check, and keep both results; the caller holds the lock and knows that it runs."""
     plan, name = record.plan, instance.name
+    live = production is not None
+    if production is not None:
+        # The checks are made from the plan: it has to name a production, even if it is read anew
+        plan = plan.model_copy(update={"production": plan.production or Path("production")})
+    elif plan.production is not None:
+        production = load_facts(plan.production)
     target = connect(instance, engine)
     # Environment, locale and limits are those of the moment a connection began: begin a new one
     disconnect(target)
@@ -73,11 +98,12 @@ def verify(
                 facts,
                 instance.folder,
                 context.listener,
+                production=production,
                 goals=goals,
                 quick=quick,
             )
             note.text = report.summary
-    if not goals and not quick:
+    if not goals and not quick and not live:
         _keep(instance, record, report)
     return report
 
