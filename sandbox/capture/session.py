@@ -3,7 +3,9 @@
 Nothing is asked of a person, nothing is trusted on first use, nothing is written over there.
 """
 
+import logging
 import os
+import shlex
 import socket
 import threading
 import time
@@ -15,14 +17,20 @@ from pathlib import Path
 import paramiko
 from paramiko.auth_strategy import AuthFailure, AuthSource, AuthStrategy, InMemoryPrivateKey
 
+from sandbox.capture.host_keys import KnownKeys, known_keys
 from sandbox.capture.ssh_settings import SshSettings, settings_of
 from sandbox.errors import HostError
+
+# Its errors reach us as exceptions: without a handler it writes them, tracebacks too, on stderr
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _MOST_BYTES = 64 * 1024 * 1024
 _MOST_JUMPS = 5
 _WAIT_S = 0.01
 _CLOSE_S = 0.5
 """An error so near to the deadline is the deadline's."""
+_NO_SSH = ("banner", "protocol version")
+"""In paramiko's words for a server that speaks something else."""
 
 
 class Answer:
@@ -209,7 +217,8 @@ def _road(
             with suppress(OSError):
                 command.close()
     else:
-        yield _dial(settings, deadline)
+        with _dial(settings, deadline) as sock:
+            yield sock
 
 
 def _jump(word: str, config: Path | None) -> SshSettings:
@@ -243,17 +252,18 @@ def _log_in(
     deadline: float,
 ) -> None:
     alias = settings.alias
-    for path in settings.known_hosts:
-        if path.is_file():
-            with suppress(OSError, UnicodeDecodeError):
-                client.load_system_host_keys(str(path))
     # ssh looks an alias up by itself, and a host with its port
     key_name = settings.host_key_alias or settings.hostname
+    port = 22 if settings.host_key_alias else settings.port
+    shown_name = key_name if port == paramiko.config.SSH_PORT else f"[{key_name}]:{port}"
+    known = known_keys(settings.known_hosts, shown_name)
+    for key in known.good:
+        client.get_host_keys().add(shown_name, key.get_name(), key)
     left_s = _left(deadline, alias)
     try:
         client.connect(
             key_name,
-            port=22 if settings.host_key_alias else settings.port,
+            port=port,
             username=settings.user,
             sock=sock,
             timeout=left_s,
@@ -267,38 +277,34 @@ def _log_in(
             f"{alias} has another host key than your known_hosts says",
             details=f"it shows {error.key.get_name()} {error.key.fingerprint}",
             hint="somebody may stand in between: ask its admin before you remove the old key "
-            f"(ssh-keygen -R {key_name})",
+            f"(ssh-keygen -R {shlex.quote(shown_name)})",
         ) from error
     except AuthFailure as error:
         raise _refused(settings, error) from error
     except (paramiko.SSHException, EOFError, OSError) as error:
-        raise _cannot(settings, error) from error
-    _refuse_revoked(client, settings)
+        raise _cannot(settings, known, error) from error
+    transport = client.get_transport()
+    if transport is None or transport.get_remote_server_key().asbytes() in known.revoked:
+        raise HostError(f"the host key of {alias} is revoked", details="by your known_hosts")
 
 
-def _cannot(settings: SshSettings, error: Exception) -> HostError:
+def _cannot(settings: SshSettings, known: KnownKeys, error: Exception) -> HostError:
     alias, words = settings.alias, _words(error)
     if "not found in known_hosts" in words:
+        details = "sandbox trusts no key on first use"
+        if known.by_authority:
+            details += ", and cannot check the certificate that your known_hosts trusts"
         return HostError(
             f"the host key of {alias} is not known",
-            details="sandbox trusts no key on first use",
+            details=details,
             hint=f"log in once and compare the fingerprint: ssh {alias}",
         )
-    if "banner" in words.lower() or isinstance(error, EOFError):
+    if isinstance(error, EOFError) or any(word in words.lower() for word in _NO_SSH):
         return HostError(
             f"{settings.hostname}:{settings.port} does not answer as an ssh server does",
             details=words,
         )
     return HostError(f"cannot log in to {alias}", details=words, hint=f"try: ssh {alias} true")
-
-
-def _refuse_revoked(client: paramiko.SSHClient, settings: SshSettings) -> None:
-    transport = client.get_transport()
-    shown = transport.get_remote_server_key().get_base64() if transport is not None else ""
-    for path in settings.known_hosts:
-        lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
-        if any(line.startswith("@revoked") and shown in line.split() for line in lines):
-            raise HostError(f"the host key of {settings.alias} is revoked", details=f"in {path}")
 
 
 # Keys
