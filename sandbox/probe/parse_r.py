@@ -84,7 +84,10 @@ def parse_r(frame: Frame) -> RFacts:
         views.append(_view(view_section, said, _startup_error(frame, view_section)))
         unresolved.update((path, name) for path, name in said.facts.get("unresolved", []))
         linked.extend((path, owner) for path, owner in said.facts.get("linked", []))
-        checked = checked or bool(said.one("objects_checked"))
+        if said.one("objects_checked"):
+            checked = True
+        elif why := _ENDINGS.get(view_section.args[3]):
+            not_seen.append(NotSeen(what=f"libraries of R's packages ({seen_by})", why=why))
         not_seen.extend(
             NotSeen(what=f"R's {what} ({seen_by})", why=redact_text(why))
             for what, why in said.facts.get("failed", [])

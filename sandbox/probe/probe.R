@@ -199,6 +199,13 @@ local({
     found[is.na(found)] <- ""
     found
   }
+
+  cat("\n")
+  writeLines(lines)
+  cat(probe_boundary, "\tend-of-facts\n", sep = "")
+  flush(stdout())
+  # After the end, what takes longest: an R that is stopped there has told all the rest
+  lines <- character()
   attempt("shared objects", {
     # Here, because R has set LD_LIBRARY_PATH as it is when it loads them
     objects <- c(Sys.glob(file.path(.libPaths(), "*", "libs", "*.so")),
@@ -229,10 +236,9 @@ local({
     used <- sort(used[!startsWith(used, R.home())])
     if (probe_owners) say("linked", used, owners_of(normalizePath(used, mustWork = FALSE)))
   })
-
   cat("\n")
   writeLines(lines)
-  cat(probe_boundary, "\tend-of-facts\n", sep = "")
+  flush(stdout())
   to_load <- strsplit(probe_loads, " ", fixed = TRUE)[[1L]]
   lines <- character()
   say("to_load", to_load)

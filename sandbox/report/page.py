@@ -62,6 +62,8 @@ class HistoryRow:
 class SandboxSection:
     """Everything that is told of a sandbox."""
 
+    name: str
+    names_production: bool
     contents: tuple[tuple[str, str], ...]
     packages: tuple[tuple[str, str], ...]
     measured_at: str
@@ -121,6 +123,8 @@ def sandbox_page(
     """
     plan = record.plan
     section = SandboxSection(
+        name=plan.name,
+        names_production=plan.production is not None,
         contents=tuple(_contents(record, facts)),
         packages=_packages(facts),
         measured_at=_moment(facts.probe.taken_at) if facts is not None else "",
@@ -194,10 +198,15 @@ def _contents(record: Record, facts: Facts | None) -> list[tuple[str, str]]:
         rows.append(("Programs", ", ".join(tools)))
     people = [one.name for one in facts.users if 1000 <= one.uid < 60000]  # noqa: PLR2004
     rows.append(("People's accounts", ", ".join(people) or "none"))
-    listening = (one for one in facts.ports or () if one.protocol == "tcp" and not one.loopback)
-    ports_open = sorted({one.port for one in listening})
-    rows.append(("Open ports", ", ".join(map(str, ports_open)) or "none"))
+    rows.append(("Open ports", _open_ports(facts)))
     return rows
+
+
+def _open_ports(facts: Facts) -> str:
+    if facts.ports is None:
+        return "could not be read"
+    listening = (one for one in facts.ports if one.protocol == "tcp" and not one.loopback)
+    return ", ".join(map(str, sorted({one.port for one in listening}))) or "none"
 
 
 def _r_rows(view: RView) -> list[tuple[str, str]]:

@@ -47,7 +47,7 @@ def production(shiny: Shiny, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         subprocess.run(
             ["incus", "--project", host.prefix, "exec", "prod", "--env", f"PLANTED={PLANTED}",
              "--env", f"PUBLIC_KEY={public}", "--", "bash", "-s"],
-            stdin=_SCRIPT.open(), check=True, timeout=300,
+            input=_SCRIPT.read_bytes(), check=True, timeout=300,
         )  # fmt: skip
         address = host.incus("list", "prod", "-f", "csv", "-c", "4").split()[0]
         host_key = host.incus("exec", "prod", "--", "cat", "/etc/ssh/ssh_host_ed25519_key.pub")

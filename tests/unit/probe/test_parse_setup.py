@@ -148,6 +148,20 @@ def test_libraries_and_who_brought_them() -> None:
     )
 
 
+def test_an_r_that_was_stopped_among_the_libraries_has_told_the_rest() -> None:
+    found = facts(
+        "@r-found|/usr/bin/R",
+        "@r-view|login|login|/usr/lib/R|124|",
+        "BEGIN\nB\tbegin\nB\tfact\thome\t/usr/lib/R\n"
+        "B\tfact\tpackage\tshiny\t1.7.4\t/usr/lib/R/library\t4.2.2\nB\tend-of-facts",
+    )
+    assert [one.name for one in found.r[0].views[0].packages] == ["shiny"]
+    assert found.unresolved_objects is None
+    assert "libraries of R's packages (login): R did not answer in time" in [
+        f"{one.what}: {one.why}" for one in found.not_seen
+    ]
+
+
 def test_other_sections() -> None:
     found = facts(
         "@user-libraries",

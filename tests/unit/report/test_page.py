@@ -1,6 +1,7 @@
 """The pages as text; what a browser makes of them is tested in tests/integration/test_page.py."""
 
 from html.parser import HTMLParser
+from pathlib import Path
 
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
 from sandbox.fidelity.diff import Diff, Selection, Side, compare
@@ -103,3 +104,17 @@ def test_a_sandbox_of_which_nothing_is_known_yet() -> None:
     words = Elements(text).words
     assert "none yet" in words
     assert "was not compared with a production server" in words
+
+
+def test_a_sandbox_that_was_never_measured_is_not_said_to_have_no_production() -> None:
+    plan = full_plan().model_copy(update={"production": Path("/boxes/prod.facts.json")})
+    text = sandbox_page(Record(plan=plan), None, None, None, FACTS, made_at="now")
+    words = " ".join(Elements(text).words.split())
+    assert "names none" not in words
+    assert f"sandbox check {plan.name} does both" in words
+
+
+def test_ports_that_nobody_could_read_are_not_called_closed() -> None:
+    facts = FACTS.model_copy(update={"ports": None})
+    text = sandbox_page(Record(plan=full_plan()), facts, None, None, None, made_at="now")
+    assert "Open portscould not be read" in " ".join(Elements(text).words.split())
