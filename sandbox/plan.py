@@ -8,14 +8,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from sandbox.errors import BoxError, UsageError
-from sandbox.spec.load import LoadedBox, load_box
+from sandbox.spec.load import LoadedBox
 from sandbox.spec.models import (
     Accepted,
     Base,
@@ -148,7 +147,7 @@ _NOT_THE_MACHINE: Final = (
     | {"ca_certificates"}  # their contents count, see ca_sha256
 )
 
-_R_ITSELF: Final = frozenset(
+R_ITSELF: Final = frozenset(
     {"base", "compiler", "datasets", "graphics", "grDevices", "grid", "methods", "parallel"}
     | {"splines", "stats", "stats4", "tcltk", "tools", "utils"}
 )
@@ -292,94 +291,13 @@ def _apt_packages(box: Box) -> set[str]:
     if r is not None:
         # Without a font, cairo draws every glyph of a plot as the same empty box
         packages |= {"r-base-core", "fonts-dejavu-core"}
-        packages |= {f"r-cran-{name.lower()}" for name in r.packages.names if name not in _R_ITSELF}
+        packages |= {f"r-cran-{name.lower()}" for name in r.packages.names if name not in R_ITSELF}
         # Named in both cases: a machine that had the other one gets what it is to go (back) to
         blas = {"openblas": ("libopenblas0-pthread",), "reference": ("libblas3", "liblapack3")}
         packages.update(blas[r.blas])
         if "rmarkdown" in r.packages.names:
             packages.add("pandoc")
     return packages
-
-
-def missing_r_packages(plan: Plan, available: Iterable[str]) -> tuple[str, ...]:
-    """The R packages that may be missing, and are: `available` as in `missing_packages`."""
-    if plan.r is None or plan.r.packages.if_missing != "skip":
-        return ()
-    names = available if isinstance(available, frozenset | set) else frozenset(available)
-    return tuple(
-        name
-        for name in plan.r.packages.names
-        if name not in _R_ITSELF and f"r-cran-{name.lower()}" not in names
-    )
-
-
-def missing_packages(plan: Plan, available: Iterable[str]) -> BoxError | None:
-    """All that the box asks for and the base's Debian does not have; None when it has everything.
-
-    `available` holds the names of all binary packages of that release.
-    """
-    names = available if isinstance(available, frozenset | set) else frozenset(available)
-    missing = [package for package in plan.apt_packages if package not in names]
-    if not missing:
-        return None
-    places = _places(plan)
-    lines = [line for package in missing for line in _missing_lines(plan, package, names, places)]
-    count = "a package" if len(missing) == 1 else f"{len(missing)} packages"
-    return BoxError(
-        f"{plan.base.name} does not have {count} that `{short(plan.box_path)}` needs",
-        details="\n".join(lines),
-        hint="correct the names, or choose another base; nothing was started",
-    )
-
-
-def _missing_lines(
-    plan: Plan, package: str, names: Iterable[str], places: dict[tuple[str, str], str]
-) -> Iterator[str]:
-    asked = False
-    for name in plan.r.packages.names if plan.r else ():
-        if f"r-cran-{name.lower()}" == package:
-            asked = True
-            near = [other.removeprefix("r-cran-") for other in _near(package, names, "r-cran-")]
-            place = places.get(("r", name), "")
-            yield f"{place}r.packages.names: {code(name)} ({package}){_perhaps(near)}"
-    if package in plan.system.packages:
-        asked = True
-        place = places.get(("system", package), "")
-        near = _near(package, names, package[0])
-        yield f"{place}system.packages: {code(package)}{_perhaps(near)}"
-    if not asked:
-        yield f"{package}, which other parts of the box need"
-
-
-def _places(plan: Plan) -> dict[tuple[str, str], str]:
-    """Where the box says each package; nothing when the file is no longer there or has changed."""
-    try:
-        loaded = load_box(plan.box_path)
-    except BoxError:
-        return {}
-    found = {}
-    for index, name in enumerate(loaded.box.r.packages.names if loaded.box.r else ()):
-        found["r", name] = f"{loaded.place_of('r', 'packages', 'names', index)}: "
-    for index, name in enumerate(loaded.box.system.packages):
-        found["system", name] = f"{loaded.place_of('system', 'packages', index)}: "
-    return found
-
-
-_LENGTH_APART: Final = 3
-
-
-def _near(word: str, names: Iterable[str], prefix: str) -> list[str]:
-    # A release has 60,000 names: comparing with all of them takes seconds
-    alike = [
-        name
-        for name in names
-        if name.startswith(prefix) and abs(len(name) - len(word)) <= _LENGTH_APART
-    ]
-    return get_close_matches(word, sorted(alike), n=3, cutoff=0.75)
-
-
-def _perhaps(near: list[str]) -> str:
-    return f". Perhaps you meant {' or '.join(f'`{name}`' for name in near)}?" if near else ""
 
 
 @dataclass(frozen=True)

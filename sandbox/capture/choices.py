@@ -47,6 +47,7 @@ _FOR_R = re.compile(
 )
 _BROUGHT = ("fonts-dejavu-core", "fonts-dejavu-mono", "fonts-mathjax", "r-base-dev")
 _ROUND_MB = 256
+_PACKAGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9.]*")
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,7 @@ def choose_base(facts: Facts, bases: Bases) -> tuple[Base, tuple[str, ...]]:
     r = main_r(facts)
     wanted = r.version if r is not None else None
     same_os = next((b for b in bases.values() if _is_release(b, facts)), None)
-    by_r = [
-        base for base in bases.values() if wanted and _series(base.r_version) == _series(wanted)
-    ]
+    by_r = [base for base in bases.values() if wanted and series(base.r_version) == series(wanted)]
     if same_os is not None and (wanted is None or same_os in by_r):
         base = same_os
     elif by_r:
@@ -111,7 +110,8 @@ def _is_release(base: Base, facts: Facts) -> bool:
     return base.distribution == facts.os.id and base.name == f"{facts.os.id}-{facts.os.version}"
 
 
-def _series(version: str) -> str:
+def series(version: str) -> str:
+    """`4.2` of 4.2.2."""
     return ".".join(version.split(".")[:2])
 
 
@@ -172,7 +172,11 @@ def r_packages(view: RView) -> tuple[str, ...]:
     mine = loaded_packages(view)
     priority = {one.name for one in view.packages if one.priority}
     needed = {need for one in view.packages for need in one.needs if one.name not in priority}
-    wanted = [name for name in mine if name not in needed and name not in priority]
+    wanted = [
+        name
+        for name in mine
+        if name not in needed and name not in priority and _PACKAGE_NAME.fullmatch(name)
+    ]
     return tuple(sorted(wanted, key=str.lower))
 
 

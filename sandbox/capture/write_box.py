@@ -3,7 +3,6 @@
 import json
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from sandbox.capture import choices
 from sandbox.capture.choices import Room
@@ -128,7 +127,7 @@ def _r(facts: Facts, base: Base, draft: _Draft) -> list[str]:
     main, view = choices.main_r(facts), choices.main_view(facts)
     lines = []
     if main is not None and main.version == base.r_version:
-        lines.append(f'version: "{_series(base.r_version)}"')
+        lines.append(f'version: "{choices.series(base.r_version)}"')
     others = [one for one in facts.r if one is not main]
     if others:
         draft.notes.append(f"more Rs: {', '.join(f'{o.version} in {o.home}' for o in others)}")
@@ -149,10 +148,12 @@ def _r(facts: Facts, base: Base, draft: _Draft) -> list[str]:
     repos = {
         name: url
         for name, url in view.repos.items()
-        if re.fullmatch(r"(https?|file)://[^\s'\"\\<]+", url) and "cloud.r-project.org" not in url
+        if re.fullmatch(r"[A-Za-z][A-Za-z0-9_.]*", name)
+        and re.fullmatch(r"(https?|file)://[^\s'\"\\<]+", url)
+        and "cloud.r-project.org" not in url
     }
     if repos:
-        lines += ["repos:", *(f"  {name}: {_quoted(url)}" for name, url in repos.items())]
+        lines += ["repos:", *(f"  {_scalar(name)}: {_quoted(url)}" for name, url in repos.items())]
     packages = choices.r_packages(view)
     if packages:
         # What this base's Debian does not have is left out, and said, when the sandbox is made
@@ -214,10 +215,6 @@ def _indented(text: str) -> str:
     return "  " + text.replace("\n", "\n  ")
 
 
-def _series(version: str) -> str:
-    return ".".join(version.split(".")[:2])
-
-
 def _r_value(value: str) -> str:
     if value in ("TRUE", "FALSE"):
         return value.lower()
@@ -272,8 +269,3 @@ def default_name(target: str) -> str:
     host = target.rpartition("@")[2].partition(":")[0]
     name = host if re.fullmatch(r"[\d.]+", host) else host.partition(".")[0]
     return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-") or "production"
-
-
-def box_path(name: str, output: Path | None) -> Path:
-    """Where the box goes."""
-    return output if output is not None else Path(f"{name}.yml")

@@ -10,7 +10,8 @@ from sandbox.engines.base import Engine, MachineStatus, Power, RootExec
 from sandbox.errors import HostError, ProviderError, UsageError
 from sandbox.events import Notice, step
 from sandbox.host.limits import host_limits, virtualbox_limits
-from sandbox.plan import HostLimits, Plan, exceeds_host, missing_packages
+from sandbox.missing import missing_packages
+from sandbox.plan import HostLimits, Plan, exceeds_host
 from sandbox.provision import bootstrap, provision, root_over_ssh
 from sandbox.ssh import SshTarget, disconnect, make_key
 from sandbox.state import Instance, Phase, Record

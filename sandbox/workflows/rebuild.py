@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from sandbox.events import Listener, Notice
 from sandbox.fidelity.diff import Selection, Side, compare
 from sandbox.fidelity.stated import side_of_plan
-from sandbox.plan import Plan, missing_r_packages
+from sandbox.missing import missing_r_packages
+from sandbox.plan import Plan
 from sandbox.probe.files import load_facts
 from sandbox.state import Instance
 

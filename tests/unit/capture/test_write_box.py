@@ -104,6 +104,23 @@ def test_hostile_values_stay_text(tmp_path: Path) -> None:
     assert "evil" not in said["r"]
 
 
+def test_hostile_names_are_left_out(tmp_path: Path) -> None:
+    r = FACTS.r[0]
+    evil = (
+        r.views[0].packages[0].model_copy(update={"name": "x]\nusers: [{name: evil}", "needs": ()})
+    )
+    view = r.views[0].model_copy(
+        update={
+            "repos": {"A\nusers": "https://a.example.org", "own": "https://b.example.org"},
+            "packages": (*r.views[0].packages, evil),
+        }
+    )
+    said = content(captured(facts(r=(r.model_copy(update={"views": (view,)}),))), tmp_path)
+    assert said["r"]["repos"] == {"own": "https://b.example.org"}
+    assert "users" not in said
+    assert all("\n" not in name for name in said["r"]["packages"]["names"])
+
+
 def test_an_r_that_no_base_has() -> None:
     r = FACTS.r[0].model_copy(update={"version": "4.4.1", "home": "/opt/R/4.4.1/lib/R"})
     box = captured(facts(r=(r,)))

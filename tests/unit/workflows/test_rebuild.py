@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.events import Event, Notice
-from sandbox.plan import Plan, missing_r_packages
+from sandbox.missing import missing_r_packages
+from sandbox.plan import Plan
 from sandbox.spec.models import R, RPackages
 from sandbox.state import Instance, Record
 from sandbox.workflows.rebuild import leave_out_missing, rebuild_notes
