@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sandbox.capture import choices
@@ -11,6 +12,8 @@ from sandbox.spec.bases import Bases
 from sandbox.spec.models import Base
 
 _WIDTH = 100
+_MOST_NAMED = 20
+"""Of one kind, in comments that a person is to read."""
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./+-]*")
 _YAML_WORDS = {"yes", "no", "true", "false", "on", "off", "null", "y", "n"}
 
@@ -185,13 +188,17 @@ def _further_notes(facts: Facts, draft: _Draft) -> None:
     if view is not None:
         own = list(choices.by_hand(facts, view))
         if own:
-            draft.notes.append(f"R packages not from Debian, in these versions: {'; '.join(own)}")
-        draft.notes += [f"two versions of {one}" for one in choices.shadowed(view)]
+            draft.notes.append(f"R packages not from Debian, in these versions: {_some(own, '; ')}")
+        draft.notes += _few([f"two versions of {one}" for one in choices.shadowed(view)])
     if facts.user_libraries:
-        found = (f"{one.name} {one.version} ({one.user})" for one in facts.user_libraries)
-        draft.notes.append(f"people's own libraries: {', '.join(found)}")
-    for broken in facts.unresolved_objects or ():
-        draft.notes.append(f"broken there: {broken.path} misses {', '.join(broken.missing)}")
+        found = [f"{one.name} {one.version} ({one.user})" for one in facts.user_libraries]
+        draft.notes.append(f"people's own libraries: {_some(found)}")
+    draft.notes += _few(
+        [
+            f"broken there: {one.path} misses {', '.join(one.missing)}"
+            for one in facts.unresolved_objects or ()
+        ]
+    )
     if "noexec" in (facts.machine.tmp_mount_options or ()):
         draft.notes.append("nothing in the temporary folder can be run there (noexec)")
     draft.notes += [
@@ -209,6 +216,18 @@ def _is_changed(settings: dict[str, str]) -> bool:
         r"|options\(repos ?= ?r\)|\}\)|options\(|\)|\"[A-Za-z.]+\" = [^(]*,?"
     )
     return any(not usual.fullmatch(line) for line in code)
+
+
+def _some(items: Sequence[str], between: str = ", ") -> str:
+    """All of them, or the first and how many more: the facts have every one."""
+    more = len(items) - _MOST_NAMED
+    shown = between.join(items[:_MOST_NAMED])
+    return f"{shown}{between}and {more} more" if more > 0 else shown
+
+
+def _few(notes: list[str]) -> list[str]:
+    more = len(notes) - _MOST_NAMED
+    return [*notes[:_MOST_NAMED], f"and {more} more like this"] if more > 0 else notes
 
 
 def _indented(text: str) -> str:

@@ -2,7 +2,9 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,41 +34,49 @@ class Production:
         return found
 
 
+@contextmanager
+def a_server(shiny: Shiny, name: str, folder: Path, script: str) -> Iterator[Path]:
+    """A copy of the shared sandbox that a script has changed; the ssh_config that leads to it."""
+    host = shiny.host
+    key = folder / "key"
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+    subprocess.run(command, check=True, timeout=60)
+    host.incus("copy", shiny.name, name)
+    try:
+        host.incus("start", name)
+        public = key.with_suffix(".pub").read_text().strip()
+        wait_until("systemd", lambda: _running(host, name), timeout_s=120, interval_s=1)
+        subprocess.run(
+            ["incus", "--project", host.prefix, "exec", name, "--env", f"PLANTED={PLANTED}",
+             "--env", f"PUBLIC_KEY={public}", "--", "bash", "-s"],
+            input=script.encode(), check=True, timeout=300,
+        )  # fmt: skip
+        address = host.incus("list", name, "-f", "csv", "-c", "4").split()[0]
+        host_key = host.incus("exec", name, "--", "cat", "/etc/ssh/ssh_host_ed25519_key.pub")
+        (folder / "known_hosts").write_text(f"{address} {' '.join(host_key.split()[:2])}\n")
+        config = folder / "ssh_config"
+        config.write_text(
+            f"Host {name}\n  HostName {address}\n  User root\n  IdentityFile {key}\n"
+            f"  IdentitiesOnly yes\n  UserKnownHostsFile {folder / 'known_hosts'}\n"
+        )
+        yield config
+    finally:
+        host.incus("delete", "--force", name, check=False)
+
+
 @pytest.fixture(scope="module")
 def production(shiny: Shiny, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
     """A copy of the shared sandbox, changed by hand in ways that the box does not know."""
     host, folder = shiny.host, tmp_path_factory.mktemp("production")
-    key = folder / "key"
-    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
-    subprocess.run(command, check=True, timeout=60)
-    host.incus("copy", shiny.name, "prod")
-    try:
-        host.incus("start", "prod")
-        public = key.with_suffix(".pub").read_text().strip()
-        wait_until("systemd", lambda: _running(host), timeout_s=120, interval_s=1)
-        subprocess.run(
-            ["incus", "--project", host.prefix, "exec", "prod", "--env", f"PLANTED={PLANTED}",
-             "--env", f"PUBLIC_KEY={public}", "--", "bash", "-s"],
-            input=_SCRIPT.read_bytes(), check=True, timeout=300,
-        )  # fmt: skip
-        address = host.incus("list", "prod", "-f", "csv", "-c", "4").split()[0]
-        host_key = host.incus("exec", "prod", "--", "cat", "/etc/ssh/ssh_host_ed25519_key.pub")
-        (folder / "known_hosts").write_text(f"{address} {' '.join(host_key.split()[:2])}\n")
-        config = folder / "ssh_config"
-        config.write_text(
-            f"Host prod\n  HostName {address}\n  User root\n  IdentityFile {key}\n"
-            f"  IdentitiesOnly yes\n  UserKnownHostsFile {folder / 'known_hosts'}\n"
-        )
+    with a_server(shiny, "prod", folder, _SCRIPT.read_text()) as config:
         box = folder / "prod.yml"
         host.sandbox("capture", "prod", "-o", box, "--ssh-config", config, "--timeout", "240")
         facts_file = folder / "prod.facts.json"
         yield Production(host, config, box, facts_file, json.loads(facts_file.read_text()))
-    finally:
-        host.incus("delete", "--force", "prod", check=False)
 
 
-def _running(host: Host) -> bool:
-    state = host.incus("exec", "prod", "--", "systemctl", "is-system-running", check=False).strip()
+def _running(host: Host, name: str) -> bool:
+    state = host.incus("exec", name, "--", "systemctl", "is-system-running", check=False).strip()
     return state in ("running", "degraded")
 
 
@@ -148,3 +158,24 @@ def test_check_says_what_is_not_as_in_production(production: Production, shiny: 
     # It is the sandbox that is measured: by its own box, nothing is wrong with it
     wrong = {name for name, outcome in outcomes.items() if outcome in ("failed", "error")}
     assert all(name.startswith("correct.production.") for name in wrong), wrong
+
+
+def test_a_thousand_packages_in_seconds(shiny: Shiny, tmp_path: Path) -> None:
+    """Every other one with a shared library, as on a real server."""
+    script = _SCRIPT.with_name("thousand.sh").read_text()
+    with a_server(shiny, "many", tmp_path, script) as config:
+        taken_s: list[float] = []
+        # What else this machine does must not decide: one quick run proves that it can
+        while len(taken_s) < 3 and (not taken_s or taken_s[-1] > 10):
+            began = time.monotonic()
+            words = ("many", "-o", tmp_path / "many.yml", "--force", "--ssh-config", config)
+            shiny.host.sandbox("capture", *words)
+            taken_s.append(time.monotonic() - began)
+        facts = json.loads((tmp_path / "many.facts.json").read_text())
+        log = shiny.host.incus("exec", "many", "--", "journalctl", "-q", "-u", "ssh", "-o", "cat")
+    (view,) = (one for one in facts["r"][0]["views"] if one["seen_by"] == "login")
+    made = [one for one in view["packages"] if one["name"].startswith("made")]
+    assert len(made) == 1000
+    assert facts["unresolved_objects"] == []
+    assert log.count("Accepted publickey") == len(taken_s), "one session each"
+    assert min(taken_s) < 10, taken_s

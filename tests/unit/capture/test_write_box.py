@@ -121,6 +121,15 @@ def test_hostile_names_are_left_out(tmp_path: Path) -> None:
     assert all("\n" not in name for name in said["r"]["packages"]["names"])
 
 
+def test_comments_stay_short_whatever_is_installed() -> None:
+    r = FACTS.r[0]
+    own = r.views[0].packages[0].model_copy(update={"priority": None, "library": "/opt/own"})
+    many = tuple(own.model_copy(update={"name": f"own{number}"}) for number in range(300))
+    said = captured(view(packages=many)).notes
+    (note,) = (one for one in said if one.startswith("R packages not from Debian"))
+    assert note.endswith("; and 280 more")
+
+
 def test_an_r_that_no_base_has() -> None:
     r = FACTS.r[0].model_copy(update={"version": "4.4.1", "home": "/opt/R/4.4.1/lib/R"})
     box = captured(facts(r=(r,)))
