@@ -1,5 +1,6 @@
 """The machine against production: one check a kind of fact, with what the box accepts."""
 
+import shlex
 from collections.abc import Callable, Iterator
 
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt
@@ -26,7 +27,7 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
             expected="as in production, but for what the box accepts",
             why=kind.why,
             look=_like_production(kind, accept),
-            fix=f"sandbox diff {plan.production.name} {plan.name} --only {kind.id}, "
+            fix=f"sandbox diff {shlex.quote(str(plan.production))} {plan.name} --only {kind.id}, "
             "then change the box, or say why in `accept:`",
         )
 

@@ -1,6 +1,5 @@
 """The command that verifies: check."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,7 @@ from sandbox.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from sandbox.checks.results import CheckReport, Goal
-    from sandbox.probe.facts import Facts
+    from sandbox.workflows.check import Against
 
 
 def check(
@@ -66,7 +65,7 @@ def check(
             context=context(progress),
             goals=goals,
             quick=quick,
-            against=_reader(against, sudo=sudo, ssh_config=ssh_config),
+            against=_against(against, sudo=sudo, ssh_config=ssh_config),
         )
     if junit is not None:
         _write_junit(junit, report)
@@ -75,19 +74,18 @@ def check(
         raise typer.Exit(ExitCode.FAILED_CHECKS)
 
 
-def _reader(
-    against: str | None, *, sudo: bool, ssh_config: Path | None
-) -> "Callable[[], Facts] | None":
-    """What reads production; None when nobody asks for it."""
-    if against is None:
+def _against(word: str | None, *, sudo: bool, ssh_config: Path | None) -> "Against | None":
+    """How production is read; None when nobody asks for it."""
+    if word is None:
         return None
     from sandbox.probe.files import load_facts
+    from sandbox.workflows.check import Against
     from sandbox.workflows.compare import SshOptions
 
-    if against.endswith(".json"):
-        return lambda: load_facts(Path(against))
+    if word.endswith(".json"):
+        return Against(word, lambda: load_facts(Path(word)))
     ssh = SshOptions(use_sudo=sudo, config=ssh_config)
-    return lambda: ssh.read(against)
+    return Against(word, lambda: ssh.read(word))
 
 
 def _goals(words: list[str]) -> "tuple[Goal, ...]":

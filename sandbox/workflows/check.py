@@ -1,6 +1,7 @@
 """Probe a sandbox and run its checks."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.checks.quick import run_quick
@@ -28,13 +29,22 @@ from sandbox.workflows.reach import (
 PROBE_TIMEOUT_S = 60.0
 
 
+@dataclass(frozen=True)
+class Against:
+    """Production as it is now, instead of the facts that a box names."""
+
+    name: str
+    """As the user calls it: `sandbox diff` understands the same word."""
+    read: Callable[[], Facts]
+
+
 def check(
     name: str,
     *,
     context: Context,
     goals: Sequence[Goal] = (),
     quick: bool = False,
-    against: Callable[[], Facts] | None = None,
+    against: Against | None = None,
 ) -> CheckReport:
     """Verify the live machine against its saved plan, and against production.
 
@@ -43,7 +53,7 @@ def check(
         context: whom to tell, and where.
         goals: only these; all when empty.
         quick: end no process on it.
-        against: reads production anew, instead of the facts that the box names.
+        against: production, read anew.
 
     Raises:
         UsageError: no such sandbox, or it does not run.
@@ -55,7 +65,10 @@ def check(
         if against is None:
             return verify(instance, record, engine, context, goals, quick=quick)
         with step(context.listener, name, "read production"):
-            production = against()
+            production = against.read()
+        # The checks are made from the plan, which may name no production, or an older one
+        plan = record.plan.model_copy(update={"production": Path(against.name)})
+        record = record.model_copy(update={"plan": plan})
         return verify(instance, record, engine, context, goals, quick=quick, production=production)
 
 
@@ -69,13 +82,13 @@ def verify(
     quick: bool = False,
     production: Facts | None = None,
 ) -> CheckReport:
-    """Probe, check, and keep both results; the caller holds the lock and knows that it runs."""
+    """Probe, check, and keep both results; the caller holds the lock and knows that it runs.
+
+    With `production`, which is not the box's own, the results are not kept.
+    """
     plan, name = record.plan, instance.name
     live = production is not None
-    if production is not None:
-        # The checks are made from the plan: it has to name a production, even if it is read anew
-        plan = plan.model_copy(update={"production": plan.production or Path("production")})
-    elif plan.production is not None:
+    if not live and plan.production is not None:
         production = load_facts(plan.production)
     target = connect(instance, engine)
     # Environment, locale and limits are those of the moment a connection began: begin a new one
