@@ -1,6 +1,7 @@
 """The differences of two machines as text: grouped, the most dangerous first, and the count."""
 
 import textwrap
+from itertools import groupby
 
 from sandbox.cli.console import colourful, paint, plain
 from sandbox.fidelity.diff import Diff, FactDiff, Outcome
@@ -10,6 +11,8 @@ _RED, _GREEN, _YELLOW, _BOLD, _DIM = "31", "32", "33", "1", "2"
 _COLOURS = {Consequence.ANSWERS: _RED, Consequence.FAILS: _RED, Consequence.ACCESS: _RED}
 _WIDTH = 100
 _INDENT = " " * 6
+_MANY = 4
+"""From so many on, the facts of one kind share their explanation."""
 
 
 def render_diff(diff: Diff, *, colour: bool | None = None) -> str:
@@ -27,35 +30,76 @@ def render_diff(diff: Diff, *, colour: bool | None = None) -> str:
             heading = f"{consequence.words}  ({len(found)} {word})"
             lines += ["", paint(heading, _BOLD, on=on)]
             code = _COLOURS.get(consequence, _YELLOW)
-            for fact in found:
-                lines += _rows(fact, diff, code=code, on=on)
+            for _, alike in groupby(found, key=_kind):
+                facts = list(alike)
+                rows = _rows if len(facts) < _MANY else _rows_of_many
+                lines += rows(facts, diff, code=code, on=on)
     lines += _accepted(diff, on=on)
     lines += _not_compared(diff, on=on)
     lines += ["", paint(diff.summary, _GREEN if not diff.differences else _RED, on=on)]
     return "\n".join(lines).lstrip("\n")
 
 
-def _rows(fact: FactDiff, diff: Diff, *, code: str, on: bool) -> list[str]:
-    seen = f"  ({', '.join(fact.seen_by)})" if "@" in fact.id else ""
-    rows = [f"  {paint('≠', code, on=on)} {plain(fact.title)}{seen}"]
-    if fact.how == "set" and fact.note and fact.a is not None and fact.b is not None:
-        rows += _field(diff.b_name, fact.note, diff, on=on)
-    else:
-        note = f"  ({fact.note})" if fact.note else ""
-        rows += _field(diff.a_name, _text(fact.a), diff, on=on)
-        rows += _field(diff.b_name, f"{_text(fact.b)}{note}", diff, on=on)
-    rows += _field("can mean", fact.why, diff, on=on)
-    rows += _field("seen at", fact.link, diff, on=on)
-    rows += _field("fact", fact.id, diff, on=on)
+def _kind(fact: FactDiff) -> tuple[str, str, str]:
+    """What the facts of one kind have in common: `the version of an R package`, and the bug."""
+    return fact.title.partition(": ")[0], fact.why, fact.link
+
+
+def _rows(facts: list[FactDiff], diff: Diff, *, code: str, on: bool) -> list[str]:
+    rows = []
+    width = _label_width([diff.a_name, diff.b_name, "can mean"])
+    for fact in facts:
+        rows.append(f"  {paint('≠', code, on=on)} {plain(fact.title)}{_seen(fact)}")
+        if _is_told_by_note(fact):
+            rows += _field(diff.b_name, fact.note, width, on=on)
+        else:
+            rows += _field(diff.a_name, _text(fact.a), width, on=on)
+            rows += _field(diff.b_name, f"{_text(fact.b)}{_note(fact)}", width, on=on)
+        rows += _field("can mean", fact.why, width, on=on)
+        rows += _field("seen at", fact.link, width, on=on)
+        rows += _field("fact", fact.id, width, on=on)
     return rows
+
+
+def _rows_of_many(facts: list[FactDiff], diff: Diff, *, code: str, on: bool) -> list[str]:
+    """One kind of fact with many items: what it can mean once, then a line an item."""
+    title, why, link = _kind(facts[0])
+    items = [f"{fact.title.partition(': ')[2]}{_seen(fact)}" for fact in facts]
+    width = _label_width([*items, "can mean"])
+    kind = facts[0].id.partition("@")[0].removesuffix(f".{facts[0].title.partition(': ')[2]}")
+    rows = [f"  {paint('≠', code, on=on)} {plain(title)}: {len(facts)} differ"]
+    rows += _field("can mean", why, width, on=on)
+    rows += _field("seen at", link, width, on=on)
+    rows += _field("facts", f"{kind}.…", width, on=on)
+    rows += _field("", f"{diff.a_name} → {diff.b_name}", width, on=on)
+    for item, fact in zip(items, facts, strict=True):
+        values = f"{_text(fact.a)} → {_text(fact.b)}{_note(fact)}"
+        rows += _field(item, fact.note if _is_told_by_note(fact) else values, width, on=on)
+    return rows
+
+
+def _is_told_by_note(fact: FactDiff) -> bool:
+    """Of sets: what is missing and what is more says it all."""
+    return fact.how == "set" and bool(fact.note) and fact.a is not None and fact.b is not None
+
+
+def _seen(fact: FactDiff) -> str:
+    return f"  ({', '.join(fact.seen_by)})" if "@" in fact.id else ""
+
+
+def _note(fact: FactDiff) -> str:
+    return f"  ({fact.note})" if fact.note else ""
 
 
 def _text(value: str | None) -> str:
     return "(not there)" if value is None else value
 
 
-def _field(label: str, text: str, diff: Diff, *, on: bool) -> list[str]:
-    width = min(24, max(len(diff.a_name), len(diff.b_name), 8))
+def _label_width(labels: list[str]) -> int:
+    return min(24, max(map(len, labels)))
+
+
+def _field(label: str, text: str, width: int, *, on: bool) -> list[str]:
     head = plain(label)[:width].ljust(width)
     room = _WIDTH - len(_INDENT) - width - 2
     folded = [

@@ -85,9 +85,7 @@ def r_versions(facts: Facts) -> Reading:
 def broken_objects(facts: Facts) -> Reading:
     """Shared objects of R whose libraries are not found."""
     if facts.unresolved_objects is None:
-        if not facts.r:
-            raise NotThereError("there is no R")
-        raise CannotReadError("no R could be asked")
+        raise _without_r(facts)
     return {
         "": frozenset(f"{one.path}: {', '.join(one.missing)}" for one in facts.unresolved_objects)
     }
@@ -120,7 +118,11 @@ def own_libraries(facts: Facts) -> Reading:
 
 
 def _without_r(facts: Facts) -> Exception:
-    return CannotReadError("no R could be asked") if facts.r else NotThereError("there is no R")
+    """Why nothing is known of libraries and of what R itself would tell."""
+    if not facts.r:
+        return NotThereError("there is no R")
+    reasons = (one.why for one in facts.not_seen if one.what.startswith("libraries of R's"))
+    return CannotReadError(next(reasons, "no R could be asked"))
 
 
 def tmp_options(facts: Facts) -> Reading:

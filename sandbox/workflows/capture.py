@@ -59,7 +59,8 @@ def capture(
     with step(listener, name, f"read {target}") as note:
         facts = read_host(target, use_sudo=use_sudo, timeout_s=timeout_s, config=ssh_config)
         packages = sum(len(view.packages) for one in facts.r for view in one.views[:1])
-        note.text = f"{packages} R packages, {len(facts.not_seen)} things not seen"
+        found = f"{packages} R packages" if facts.r else "there is no R"
+        note.text = f"{found}, {len(facts.not_seen)} things not seen"
     box = write_box(facts, source=target, facts_file=facts_path.name, bases=load_bases(), room=room)
     # The facts first: a box that names facts which are not there is wrong
     _write_whole(facts_path, facts.model_dump_json(indent=1) + "\n")

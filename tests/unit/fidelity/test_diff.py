@@ -243,3 +243,10 @@ def test_a_box_is_compared_in_what_it_says() -> None:
 def test_it_survives_json() -> None:
     found = diff(with_views(lambda _: {"timezone": "Asia/Tokyo"}))
     assert Diff.model_validate_json(found.model_dump_json()) == found
+
+
+def test_libraries_that_time_did_not_suffice_for_are_unknown_with_the_reason() -> None:
+    late = NotSeen(what="libraries of R's packages (login)", why="R did not answer in time")
+    found = diff(changed(unresolved_objects=None, not_seen=(late,)))
+    (one,) = (fact for fact in found.facts if fact.id == "objects.broken")
+    assert (one.outcome, one.note) == (Outcome.UNREADABLE, "box: R did not answer in time")
