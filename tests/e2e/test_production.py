@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -161,21 +160,27 @@ def test_check_says_what_is_not_as_in_production(production: Production, shiny: 
 
 
 def test_a_thousand_packages_in_seconds(shiny: Shiny, tmp_path: Path) -> None:
-    """Every other one with a shared library, as on a real server."""
-    script = _SCRIPT.with_name("thousand.sh").read_text()
+    """Every other one with a shared library, as on a real server.
+
+    Counted is the server's processor: the time on the wall is that of whatever else runs here.
+    """
+    script, host = _SCRIPT.with_name("thousand.sh").read_text(), shiny.host
     with a_server(shiny, "many", tmp_path, script) as config:
-        taken_s: list[float] = []
-        # What else this machine does must not decide: one quick run proves that it can
-        while len(taken_s) < 3 and (not taken_s or taken_s[-1] > 10):
-            began = time.monotonic()
-            words = ("many", "-o", tmp_path / "many.yml", "--force", "--ssh-config", config)
-            shiny.host.sandbox("capture", *words)
-            taken_s.append(time.monotonic() - began)
+        before_s = _processor_s(host, "many")
+        words = ("many", "-o", tmp_path / "many.yml", "--timeout", "240", "--ssh-config", config)
+        host.sandbox("capture", *words)
+        taken_s = _processor_s(host, "many") - before_s
         facts = json.loads((tmp_path / "many.facts.json").read_text())
-        log = shiny.host.incus("exec", "many", "--", "journalctl", "-q", "-u", "ssh", "-o", "cat")
-    (view,) = (one for one in facts["r"][0]["views"] if one["seen_by"] == "login")
-    made = [one for one in view["packages"] if one["name"].startswith("made")]
-    assert len(made) == 1000
+        log = host.incus("exec", "many", "--", "journalctl", "-q", "-u", "ssh", "-o", "cat")
+    assert [view["seen_by"] for view in facts["r"][0]["views"]] == ["login", "shiny"]
+    for view in facts["r"][0]["views"]:
+        assert sum(one["name"].startswith("made") for one in view["packages"]) == 1000
     assert facts["unresolved_objects"] == []
-    assert log.count("Accepted publickey") == len(taken_s), "one session each"
-    assert min(taken_s) < 10, taken_s
+    assert log.count("Accepted publickey for root") == 1
+    assert taken_s < 10, taken_s
+
+
+def _processor_s(host: Host, name: str) -> float:
+    """How long the machine's processes have had a processor since it started."""
+    state = host.incus("query", f"/1.0/instances/{name}/state?project={host.prefix}")
+    return float(json.loads(state)["cpu"]["usage"]) / 1e9
