@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sandbox.fidelity.r_readings import blas_family, loaded_packages
+from sandbox.fidelity.r_readings import COSMETIC_OPTIONS, blas_family, loaded_packages
 from sandbox.probe.facts import Facts, RInstallation, RView
 from sandbox.probe.facts_base import REDACTED
 from sandbox.spec.bases import Bases
@@ -28,11 +28,7 @@ _R_DEFAULTS = {
     "warnPartialMatchDollar": "FALSE", "width": "80", "width.cutoff": "60",
     "catch.script.errors": "FALSE", "digits.secs": "NULL", "traceback.max.lines": "-1", "repos": "",
 }  # fmt: skip
-_NOT_TO_SET = re.compile(
-    r"browser|editor|pager|pdfviewer|mailer|papersize|printcmd|dvipscmd|texi2dvi|unzip|prompt|continue"
-    r"|echo|verbose|menu\.graphics|locatorBell|internet\.info|HTTPUserAgent|bitmapType|device.*|demo\.ask"
-    r"|example\.ask|help\..*|rl_word_breaks|defaultPackages|citation\.bibtex\.max|str\..*|ts\..*"
-)
+_NOT_TO_SET = re.compile(rf"{COSMETIC_OPTIONS.pattern}|str\..*|ts\..*")
 _NOT_TO_EXPORT = re.compile(
     r"LN_S|MAKE|SED|TAR|PATH|LD_LIBRARY_PATH|MANPATH|INFOPATH|LANG|LANGUAGE|LC_.*|TZ|HOME|USER|LOGNAME|SHELL|TERM|PWD"
     r"|R_.*|_R_.*|LESS.*|HIST.*|PS1|LS_COLORS|MAIL|EDITOR|PAGER|VISUAL|BASH_.*|PROFILEHOME|CVS_RSH"

@@ -20,7 +20,7 @@ _SESSION_VARIABLES = re.compile(
 _PROXIES = re.compile(r"(https?|no|ftp)_proxy", re.IGNORECASE)
 _THREADS = re.compile(r"[A-Z]*_THREADS|OMP_.*|OPENBLAS_.*|MKL_.*|GOTO_.*")
 # How R shows things to a person, and where its helpers are: no result depends on them
-_COSMETIC_OPTIONS = re.compile(
+COSMETIC_OPTIONS = re.compile(
     r"browser|editor|pager|pdfviewer|mailer|papersize|printcmd|dvipscmd|texi2dvi|unzip|prompt|continue"
     r"|echo|verbose|menu\.graphics|locatorBell|internet\.info|HTTPUserAgent|bitmapType|device.*|demo\.ask"
     r"|example\.ask|help\..*|rl_word_breaks|defaultPackages|citation\.bibtex\.max|str\.dendrogram\.last"
@@ -106,7 +106,7 @@ def random_numbers(view: RView, _: Facts) -> Reading:
 def options(view: RView, _: Facts) -> Reading:
     """Options that change results or what code does."""
     return {
-        name: value for name, value in view.options.items() if not _COSMETIC_OPTIONS.fullmatch(name)
+        name: value for name, value in view.options.items() if not COSMETIC_OPTIONS.fullmatch(name)
     }
 
 

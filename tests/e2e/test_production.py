@@ -159,6 +159,35 @@ def test_check_says_what_is_not_as_in_production(production: Production, shiny: 
     assert all(name.startswith("correct.production.") for name in wrong), wrong
 
 
+_CANNOT_BE_REBUILT = {
+    "r.package.crayon", "libraries.people", "r.option.sales.api_token", "objects.broken", "r.all",
+    "r.site-file.Renviron.site", "r.site-file.Rprofile.site", "r.tempdir", "system.tmp",
+    "r.environment.DATABASE_URL", "r.environment.DB_PASSWORD", "library.libsodium23",
+    "access.ssh.root", "config./etc/environment",
+}  # fmt: skip
+"""What a box cannot say: secrets, code by hand, what is broken, mounts, somebody's own."""
+
+
+def test_the_rebuilt_sandbox_differs_only_where_it_says_so(production: Production) -> None:
+    host = production.host
+    up = host.sandbox("up", production.box, "--name", "rebuilt", timeout_s=1800, expect=1)
+    try:
+        found = production.diff("rebuilt")
+        differs = {one["id"]: one for one in found["facts"] if one["outcome"] == "differs"}
+        assert set(differs) <= _CANNOT_BE_REBUILT
+        assert {"r.package.crayon", "objects.broken", "r.all", "system.tmp"} <= set(differs)
+        assert found["compared"] > 300
+        # `up` ends with the same, from its checks
+        assert "1.5.1 there, 1.5.2 here" in up.stdout
+        report = production.box.with_name("report.html")
+        host.sandbox("report", "rebuilt", "--html", report)
+        text = report.read_text()
+        assert f"{found['counts']['equal']} of {found['compared']}" in text
+        assert PLANTED not in text
+    finally:
+        host.sandbox("destroy", "rebuilt")
+
+
 def test_a_thousand_packages_in_seconds(shiny: Shiny, tmp_path: Path) -> None:
     """Every other one with a shared library, as on a real server.
 
