@@ -29,6 +29,7 @@ mkdir -p "$user_library" /usr/local/lib/R/site-library
 older() {
     cp -a "/usr/lib/R/site-library/$1" "$2/"
     sed -i "s/^Version: .*/Version: $3/" "$2/$1/DESCRIPTION"
+    # shellcheck disable=SC2016  # R's own dollars
     R --slave --no-init-file -e '
         args <- commandArgs(TRUE); file <- file.path(args[1], "Meta", "package.rds")
         meta <- readRDS(file); meta$DESCRIPTION[["Version"]] <- args[2]; saveRDS(meta, file)

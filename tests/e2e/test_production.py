@@ -211,5 +211,5 @@ def test_a_thousand_packages_in_seconds(shiny: Shiny, tmp_path: Path) -> None:
 
 def _processor_s(host: Host, name: str) -> float:
     """How long the machine's processes have had a processor since it started."""
-    state = host.incus("query", f"/1.0/instances/{name}/state?project={host.prefix}")
-    return float(json.loads(state)["cpu"]["usage"]) / 1e9
+    (machine,) = json.loads(host.incus("list", f"^{name}$", "-f", "json"))
+    return float(machine["state"]["cpu"]["usage"]) / 1e9
