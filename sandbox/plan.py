@@ -8,15 +8,15 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from sandbox.errors import BoxError, UsageError
-from sandbox.spec.load import LoadedBox, load_box
+from sandbox.spec.load import LoadedBox
 from sandbox.spec.models import (
+    Accepted,
     Base,
     Box,
     Budget,
@@ -80,6 +80,12 @@ class Plan(PlanModel):
     """Of the certificates' contents, in the same order."""
     apt_packages: tuple[str, ...] = ()
     """Every Debian package the machine needs, sorted: installed in one transaction."""
+    production: Path | None = None
+    """Absolute: the facts of a production server."""
+    accept: tuple[Accepted, ...] = ()
+    """Differences from production that may stay."""
+    left_out: tuple[str, ...] = ()
+    """R packages that the box wants and its base does not have, and that may be missing."""
 
     @property
     def key(self) -> str:
@@ -95,6 +101,22 @@ class Plan(PlanModel):
             content["base_image"] = f"{options.base_image} {options.base_image_version}"
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def without_packages(self, names: Iterable[str]) -> "Plan":
+        """The plan for a base that does not have these R packages."""
+        gone = frozenset(names)
+        if self.r is None or not gone:
+            return self
+        kept = tuple(name for name in self.r.packages.names if name not in gone)
+        packages = self.r.packages.model_copy(update={"names": kept})
+        debian = {f"r-cran-{name.lower()}" for name in gone}
+        return self.model_copy(
+            update={
+                "r": self.r.model_copy(update={"packages": packages}),
+                "apt_packages": tuple(one for one in self.apt_packages if one not in debian),
+                "left_out": tuple(sorted({*self.left_out, *gone})),
+            }
+        )
 
     @property
     def provider_options(self) -> VagrantOptions | None:
@@ -121,11 +143,11 @@ class Plan(PlanModel):
 
 _NOT_THE_MACHINE: Final = (
     {"name", "box_name", "box_path", "provider", "providers", "description"}
-    | {"budget", "check_files"}
+    | {"budget", "check_files", "production", "accept", "left_out"}
     | {"ca_certificates"}  # their contents count, see ca_sha256
 )
 
-_R_ITSELF: Final = frozenset(
+R_ITSELF: Final = frozenset(
     {"base", "compiler", "datasets", "graphics", "grDevices", "grid", "methods", "parallel"}
     | {"splines", "stats", "stats4", "tcltk", "tools", "utils"}
 )
@@ -170,6 +192,8 @@ def resolve(
         check_files=tuple(
             loaded.file_at("checks", "files", index) for index in range(len(box.checks.files))
         ),
+        production=loaded.file_at("production") if box.production is not None else None,
+        accept=box.accept,
         ca_certificates=certificates,
         ca_sha256=tuple(
             _digest([path], path.parent, loaded.place_of("system", "ca_certificates", index))
@@ -267,82 +291,13 @@ def _apt_packages(box: Box) -> set[str]:
     if r is not None:
         # Without a font, cairo draws every glyph of a plot as the same empty box
         packages |= {"r-base-core", "fonts-dejavu-core"}
-        packages |= {f"r-cran-{name.lower()}" for name in r.packages.names if name not in _R_ITSELF}
+        packages |= {f"r-cran-{name.lower()}" for name in r.packages.names if name not in R_ITSELF}
         # Named in both cases: a machine that had the other one gets what it is to go (back) to
         blas = {"openblas": ("libopenblas0-pthread",), "reference": ("libblas3", "liblapack3")}
         packages.update(blas[r.blas])
         if "rmarkdown" in r.packages.names:
             packages.add("pandoc")
     return packages
-
-
-def missing_packages(plan: Plan, available: Iterable[str]) -> BoxError | None:
-    """All that the box asks for and the base's Debian does not have; None when it has everything.
-
-    `available` holds the names of all binary packages of that release.
-    """
-    names = available if isinstance(available, frozenset | set) else frozenset(available)
-    missing = [package for package in plan.apt_packages if package not in names]
-    if not missing:
-        return None
-    places = _places(plan)
-    lines = [line for package in missing for line in _missing_lines(plan, package, names, places)]
-    count = "a package" if len(missing) == 1 else f"{len(missing)} packages"
-    return BoxError(
-        f"{plan.base.name} does not have {count} that `{short(plan.box_path)}` needs",
-        details="\n".join(lines),
-        hint="correct the names, or choose another base; nothing was started",
-    )
-
-
-def _missing_lines(
-    plan: Plan, package: str, names: Iterable[str], places: dict[tuple[str, str], str]
-) -> Iterator[str]:
-    asked = False
-    for name in plan.r.packages.names if plan.r else ():
-        if f"r-cran-{name.lower()}" == package:
-            asked = True
-            near = [other.removeprefix("r-cran-") for other in _near(package, names, "r-cran-")]
-            place = places.get(("r", name), "")
-            yield f"{place}r.packages.names: {code(name)} ({package}){_perhaps(near)}"
-    if package in plan.system.packages:
-        asked = True
-        place = places.get(("system", package), "")
-        near = _near(package, names, package[0])
-        yield f"{place}system.packages: {code(package)}{_perhaps(near)}"
-    if not asked:
-        yield f"{package}, which other parts of the box need"
-
-
-def _places(plan: Plan) -> dict[tuple[str, str], str]:
-    """Where the box says each package; nothing when the file is no longer there or has changed."""
-    try:
-        loaded = load_box(plan.box_path)
-    except BoxError:
-        return {}
-    found = {}
-    for index, name in enumerate(loaded.box.r.packages.names if loaded.box.r else ()):
-        found["r", name] = f"{loaded.place_of('r', 'packages', 'names', index)}: "
-    for index, name in enumerate(loaded.box.system.packages):
-        found["system", name] = f"{loaded.place_of('system', 'packages', index)}: "
-    return found
-
-
-_LENGTH_APART: Final = 3
-
-
-def _near(word: str, names: Iterable[str], prefix: str) -> list[str]:
-    # A release has 60,000 names: comparing with all of them takes seconds
-    alike = [
-        name
-        for name in names
-        if name.startswith(prefix) and abs(len(name) - len(word)) <= _LENGTH_APART
-    ]
-    return get_close_matches(word, sorted(alike), n=3, cutoff=0.75)
-
-
-def _perhaps(near: list[str]) -> str:
-    return f". Perhaps you meant {' or '.join(f'`{name}`' for name in near)}?" if near else ""
 
 
 @dataclass(frozen=True)

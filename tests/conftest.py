@@ -13,6 +13,14 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long one example takes says more about the machine than about the code: 200 ms,
+# hypothesis' own limit, are gone when something else has the processor
+settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any-machine")
 
 ROOT = Path(__file__).resolve().parent.parent
 SANDBOX = Path(sys.executable).with_name("sandbox")

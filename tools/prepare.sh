@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the Makefile needs before the project's own environment can exist, and nothing that is
-# there already: a Python of 3.11 or newer with venv, and for the tests shellcheck, an ssh client, fdisk.
+# there already: a Python of 3.11 or newer with venv, and for the tests shellcheck, an ssh client, fdisk,
+# two login shells and Chromium.
 #   tools/prepare.sh [--test]     prints the Python to use on stdout, all else on stderr
 set -eu
 
@@ -29,6 +30,10 @@ if [ "${1:-}" = --test ]; then
   # They read the disks of virtual machines
   PATH="$PATH:/usr/sbin:/sbin" command -v sfdisk >/dev/null || install fdisk
   PATH="$PATH:/usr/sbin:/sbin" command -v debugfs >/dev/null || install e2fsprogs
+  # Login shells that are not POSIX, to capture from; a browser, to look at reports with
+  command -v fish >/dev/null || install fish
+  command -v tcsh >/dev/null || install tcsh
+  command -v chromium >/dev/null || command -v google-chrome >/dev/null || install chromium
 fi
 
 for python in python3 python3.13 python3.12 python3.11; do

@@ -9,7 +9,8 @@ from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
 from sandbox.checks.views import per_viewer
 from sandbox.plan import Plan
-from sandbox.probe.facts import REDACTED, RView
+from sandbox.probe.facts import RView
+from sandbox.probe.facts_base import REDACTED
 
 _UTC = frozenset({"UTC", "UCT", "Universal", "Zulu"})
 _FROM_LANG = ("LC_CTYPE", "LC_COLLATE", "LC_TIME", "LC_MONETARY", "LC_MESSAGES")

@@ -22,6 +22,8 @@ class Seen:
     inspection: Inspection
     own_key: str = ""
     """Fingerprint of the key by which `sandbox` itself logs in; empty when unknown."""
+    production: Facts | None = None
+    """What the machine is to be like; None when the box names none."""
 
     def view(self, seen_by: str) -> RView:
         """R as a login or as an app sees it.

@@ -69,7 +69,8 @@ def seen(request: pytest.FixtureRequest, facts: Facts, machine: Machine) -> Seen
     if _INSPECTION not in stash:
         answer = machine.sudo(inspection.script(stash[_REQUEST].plan))
         stash[_INSPECTION] = inspection.parse(answer)
-    return Seen(facts, stash[_INSPECTION], stash[_REQUEST].own_key)
+    asked = stash[_REQUEST]
+    return Seen(facts, stash[_INSPECTION], asked.own_key, asked.production)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
 from sandbox.checks.views import per_viewer
 from sandbox.plan import Plan
-from sandbox.probe.facts import REDACTED, RView
+from sandbox.probe.facts import RView
+from sandbox.probe.facts_base import REDACTED
 from sandbox.spec.models import R
 
 OptionValue = bool | int | float | str

@@ -27,6 +27,7 @@ class CheckRequest(BaseModel):
     base_url: str
     own_key: str
     """Fingerprint of the instance's own login key; empty when unknown."""
+    production: Facts | None = None
     goals: tuple[Goal, ...]
     quick: bool
 

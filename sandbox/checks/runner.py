@@ -37,6 +37,7 @@ def run_checks(  # noqa: PLR0917  (a workflow hands on what it holds, in this or
     folder: Path,
     listener: Listener,
     *,
+    production: Facts | None = None,
     goals: Sequence[Goal] = (),
     quick: bool = False,
     timeout_s: float | None = None,
@@ -50,6 +51,7 @@ def run_checks(  # noqa: PLR0917  (a workflow hands on what it holds, in this or
         facts: what the probe has just seen, the plan's packages loaded.
         folder: the instance's folder; the log goes to `logs/check.log` in it.
         listener: told every line of pytest's output.
+        production: the facts of the machine that this one is to be like.
         goals: only these; all when empty.
         quick: leave out the checks that end processes on the machine (reported as skipped).
         timeout_s: after so long the rest is given up and reported as errors.
@@ -62,6 +64,7 @@ def run_checks(  # noqa: PLR0917  (a workflow hands on what it holds, in this or
         facts=facts,
         base_url=base_url,
         own_key=own_key(folder),
+        production=production,
         goals=tuple(goals) or tuple(Goal),
         quick=quick,
     )

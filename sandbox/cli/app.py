@@ -7,7 +7,17 @@ from typing import Annotated, NoReturn
 import typer
 
 from sandbox import __version__
-from sandbox.cli import boxes, cache, host, lifecycle, look, probe, snapshot, verify
+from sandbox.cli import (
+    boxes,
+    cache,
+    fidelity,
+    host,
+    lifecycle,
+    look,
+    probe,
+    snapshot,
+    verify,
+)
 from sandbox.cli.console import say, show_error
 from sandbox.errors import ExitCode, HostError, SandboxError
 
@@ -38,7 +48,7 @@ def sandbox(
     """R sandbox machines from one YAML file, measurably like production."""
 
 
-for group in (lifecycle, look, snapshot, cache, verify, probe, boxes, host):
+for group in (lifecycle, look, snapshot, cache, verify, fidelity, probe, boxes, host):
     group.register(app)
 
 

@@ -1,6 +1,7 @@
 """What the environment sets (read here and nowhere else), and the context of every workflow."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +24,22 @@ BaseSourceOption = Annotated[
     typer.Option(
         "--base-source",
         help="Where the base image comes from: auto, build (on this host), public (image server).",
+    ),
+]
+
+SudoOption = Annotated[
+    bool,
+    typer.Option(
+        "--sudo", help="On an ssh host, become root by `sudo -n`: sees into Shiny apps, sshd, …"
+    ),
+]
+SshConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--ssh-config",
+        "-F",
+        envvar="SANDBOX_SSH_CONFIG",
+        help="An ssh configuration instead of your own.",
     ),
 ]
 

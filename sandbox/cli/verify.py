@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sandbox.cli.console import Progress, say
-from sandbox.cli.settings import NameArgument, context
+from sandbox.cli.settings import NameArgument, SshConfigOption, SudoOption, context
 from sandbox.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from sandbox.checks.results import CheckReport, Goal
+    from sandbox.workflows.check import Against
 
 
 def check(
@@ -26,6 +27,16 @@ def check(
             "--quick", help="Leave out what ends processes: restart after a kill, first page."
         ),
     ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="[USER@]HOST",
+            help="Compare with production as it is now, over ssh, or with a file of facts.",
+        ),
+    ] = None,
+    sudo: SudoOption = False,
+    ssh_config: SshConfigOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     junit: Annotated[
         Path | None, typer.Option("--junit", help="Also write JUnit XML to this file.")
@@ -39,6 +50,8 @@ def check(
     sandbox check shiny
 
     sandbox check shiny --goal up --goal safe --junit checks.xml
+
+    sandbox check prod --against admin@r.example.org
     """
     from sandbox.cli.check_table import render_report
     from sandbox.workflows.check import check as run_check
@@ -47,12 +60,32 @@ def check(
     if junit is not None and not junit.absolute().parent.is_dir():
         raise UsageError(f"the folder of {junit} is not there")
     with Progress() as progress:
-        report = run_check(name, context=context(progress), goals=goals, quick=quick)
+        report = run_check(
+            name,
+            context=context(progress),
+            goals=goals,
+            quick=quick,
+            against=_against(against, sudo=sudo, ssh_config=ssh_config),
+        )
     if junit is not None:
         _write_junit(junit, report)
     typer.echo(report.to_json() if as_json else render_report(report))
     if not report.ok:
         raise typer.Exit(ExitCode.FAILED_CHECKS)
+
+
+def _against(word: str | None, *, sudo: bool, ssh_config: Path | None) -> "Against | None":
+    """How production is read; None when nobody asks for it."""
+    if word is None:
+        return None
+    from sandbox.probe.files import load_facts
+    from sandbox.workflows.check import Against
+    from sandbox.workflows.compare import SshOptions
+
+    if word.endswith(".json"):
+        return Against(word, lambda: load_facts(Path(word)))
+    ssh = SshOptions(use_sudo=sudo, config=ssh_config)
+    return Against(word, lambda: ssh.read(word))
 
 
 def _goals(words: list[str]) -> "tuple[Goal, ...]":

@@ -59,7 +59,7 @@ def probe(
         HostError: the machine cannot be reached, the connection was lost, or the answer took too
             long; `details` has ssh's own words.
     """
-    boundary = _boundary()
+    boundary = new_boundary()
     script = compose(
         boundary,
         load_packages=load_packages,
@@ -82,7 +82,7 @@ def probe_local(
         UsageError: a name in `load_packages` cannot be an R package's.
         HostError: the answer took too long.
     """
-    boundary = _boundary()
+    boundary = new_boundary()
     script = compose(boundary, load_packages=load_packages, use_sudo=use_sudo, timeout_s=timeout_s)
     return _answer(("sh", "-s"), script, boundary, where="this machine", timeout_s=timeout_s)
 
@@ -105,8 +105,9 @@ def compose(
             raise UsageError(f"`{name}` is not the name of an R package")
     loads = shlex.quote(" ".join(load_packages))
     settings = f"B={boundary}\nR_TIMEOUT={max(1, int(timeout_s // _R_SHARE))}\n"
+    settings += f"HIDE={shlex.quote(redact.sed_program())}\n"
     settings += f"PROBE_R={shlex.quote(_r_text())}\n"
-    functions = _text("probe.sh") + _text("probe_r.sh")
+    functions = _text("probe.sh") + _text("probe_setup.sh") + _text("probe_r.sh")
     if not with_r:
         functions += _WITHOUT_R
     # `</dev/null`: the rest of standard input is this text itself, and nobody else's to read
@@ -118,7 +119,8 @@ def compose(
     )
 
 
-def _boundary() -> str:
+def new_boundary() -> str:
+    """A word that no machine says by itself: every line of the probe's own begins with it."""
     return f"sandbox-probe-{secrets.token_hex(16)}"
 
 
@@ -129,12 +131,7 @@ def _text(name: str) -> str:
 
 def _r_text() -> str:
     # A JSON string of ASCII is an R string too
-    patterns = {
-        "probe_secret_names": redact.NAMES,
-        "probe_secret_values": redact.VALUES,
-        "probe_userinfo": redact.USERINFO,
-    }
-    lines = [f"{name} <- {json.dumps(pattern)}" for name, pattern in patterns.items()]
+    lines = [f"{name} <- {json.dumps(text)}" for name, text in redact.r_patterns().items()]
     code = [line for line in _text("probe.R").splitlines() if not line.lstrip().startswith("#")]
     return "\n".join([*lines, *code])
 

@@ -5,18 +5,26 @@ not seen (and `not_seen` says why), an empty tuple means that there is none, `Li
 means unlimited. Secrets never get this far: the probe replaces them where it reads them.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
-REDACTED = "<redacted>"
-"""Stands where the value of a secret was."""
+from sandbox.probe.facts_base import FactsModel
+from sandbox.probe.facts_setup import (
+    CaBundle,
+    ConfigFile,
+    LinkedLibrary,
+    Manager,
+    OdbcDriver,
+    ShinyServer,
+    SystemPackage,
+    Tool,
+    UnitSettings,
+    UserPackage,
+)
 
-
-class FactsModel(BaseModel):
-    """Base of every part."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+FORMAT: Final = 2
+"""Of the schema; 1 had no tools, drivers, fonts, configuration files and sources of packages."""
 
 
 class NotSeen(FactsModel):
@@ -62,6 +70,10 @@ class Os(FactsModel):
     """As uname says: `x86_64`"""
     virtualization: str | None = None
     """As systemd-detect-virt says: `lxc`, `kvm`, `oracle`, `none`."""
+    libc: str | None = None
+    """`glibc 2.36`"""
+    selinux: str | None = None
+    """Enforcing, Permissive, Disabled; None where there is none."""
 
 
 class SystemLocale(FactsModel):
@@ -129,6 +141,12 @@ class RPackage(FactsModel):
     """The R version it was built under."""
     priority: str | None = None
     """`base` or `recommended` for those of R itself."""
+    repository: str | None = None
+    """Where it came from, as its DESCRIPTION says: `CRAN`, a URL."""
+    remote: str | None = None
+    """Of one that was not from a repository: `github:tidyverse/dplyr@<sha>`."""
+    needs: tuple[str, ...] = ()
+    """Packages that it imports, depends on or links to."""
 
 
 class Graphics(FactsModel):
@@ -140,6 +158,8 @@ class Graphics(FactsModel):
     """"Ab" and "Xy" give different images; False means that no font is found (boxes are drawn)."""
     error: str | None = None
     """R's own words when drawing failed."""
+    picture: str | None = None
+    """MD5 of the picture of "Ab": the same font, drawn by the same libraries, gives the same."""
 
 
 class PackageLoad(FactsModel):
@@ -152,14 +172,18 @@ class PackageLoad(FactsModel):
     """R's own words."""
 
 
+Viewer = Literal["login", "shiny", "rstudio"]
+"""Who runs R: each gets it on a road of its own."""
+
+
 class RView(FactsModel):
     """R as one kind of process sees it."""
 
-    seen_by: Literal["login", "shiny"]
-    """A login, or an app inside Shiny Server."""
+    seen_by: Viewer
+    """A login, an app inside Shiny Server, or a session of RStudio Server."""
     how: Literal["login", "worker", "replay"]
-    """`worker`: with the environment and limits of a live app's process; `replay`: started on the
-    road that Shiny Server takes."""
+    """`worker`: with the environment and limits of a live app's or session's process; `replay`:
+    started on the road that Shiny Server takes."""
     user: str
     working_dir: str
     version_string: str
@@ -209,6 +233,8 @@ class RView(FactsModel):
     """Set when R does not start with its site files; the view was then taken without them."""
     profile_skipped: str | None = None
     """A personal .Rprofile that R would read here, and the probe does not."""
+    programs: dict[str, str] = Field(default_factory=dict)
+    """Sys.which() of programs that R packages call, those found."""
 
     def package(self, name: str) -> RPackage | None:
         """The package that `library(name)` would load: the first in the order of the libraries."""
@@ -236,8 +262,8 @@ class RInstallation(FactsModel):
     """It is what `R` means to a login."""
     views: tuple[RView, ...] = ()
 
-    def view(self, seen_by: Literal["login", "shiny"]) -> RView | None:
-        """How a login, or an app inside Shiny Server, sees this R."""
+    def view(self, seen_by: Viewer) -> RView | None:
+        """How a login, an app or a session sees this R."""
         return next((view for view in self.views if view.seen_by == seen_by), None)
 
 
@@ -315,39 +341,10 @@ class SshDaemon(FactsModel):
     ports: tuple[int, ...]
 
 
-class ShinyListen(FactsModel):
-    """One `listen` line of Shiny Server."""
-
-    port: int
-    address: str | None
-    """None: all addresses."""
-
-
-class ShinyServer(FactsModel):
-    """Shiny Server, its configuration parsed lightly."""
-
-    version: str | None
-    config_path: str
-    config_target: str
-    """What it is when symbolic links are followed."""
-    run_as: tuple[str, ...]
-    listens: tuple[ShinyListen, ...]
-    site_dirs: tuple[str, ...]
-    app_dirs: tuple[str, ...]
-    log_dirs: tuple[str, ...]
-
-
-class SystemPackage(FactsModel):
-    """A package of the distribution that matters here: R, r-*, servers, BLAS."""
-
-    name: str
-    version: str
-
-
 class Facts(FactsModel):
     """What a machine is."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = FORMAT
     probe: ProbeRun
     identity: Identity
     os: Os
@@ -365,7 +362,21 @@ class Facts(FactsModel):
     sshd: SshDaemon | None
     shiny_server: ShinyServer | None
     system_packages: tuple[SystemPackage, ...] | None
-    """None where there is no dpkg."""
+    """None where there is neither dpkg nor rpm."""
+    package_manager: Manager | None = None
+    tools: tuple[Tool, ...] | None = None
+    odbc_drivers: tuple[OdbcDriver, ...] | None = None
+    """None where there is no odbcinst.ini."""
+    fonts: tuple[str, ...] | None = None
+    """File names of the fonts in the system's folders, sorted; None where there is no folder."""
+    ca_bundle: CaBundle | None = None
+    configs: tuple[ConfigFile, ...] = ()
+    """Of R, RStudio Server, Shiny Server, Connect and the environment."""
+    units: tuple[UnitSettings, ...] | None = None
+    """Of the services that run R for people; None without systemd."""
+    user_libraries: tuple[UserPackage, ...] = ()
+    """R packages in people's own libraries, as far as they could be read."""
+    linked_libraries: tuple[LinkedLibrary, ...] | None = None
     not_seen: tuple[NotSeen, ...] = ()
 
     def service(self, name: str) -> Service | None:
@@ -373,7 +384,7 @@ class Facts(FactsModel):
         full = name if "." in name else f"{name}.service"
         return next((one for one in self.services or () if one.name == full), None)
 
-    def r_view(self, seen_by: Literal["login", "shiny"]) -> RView | None:
+    def r_view(self, seen_by: Viewer) -> RView | None:
         """How a login, or an app inside Shiny Server, sees the R it gets."""
         views = (installation.view(seen_by) for installation in self.r)
         return next((view for view in views if view is not None), None)

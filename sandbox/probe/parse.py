@@ -20,12 +20,23 @@ from sandbox.probe.facts import (
     Service,
     SshDaemon,
     SystemLocale,
-    SystemPackage,
     Timezone,
 )
 from sandbox.probe.frame import Frame
 from sandbox.probe.parse_ports import parse_ports
 from sandbox.probe.parse_r import parse_r
+from sandbox.probe.parse_setup import (
+    parse_certificates,
+    parse_configs,
+    parse_fonts,
+    parse_linked,
+    parse_odbc,
+    parse_system_packages,
+    parse_tools,
+    parse_units,
+    parse_user_libraries,
+    system_versions,
+)
 from sandbox.probe.parse_shiny import parse_shiny_server
 
 # `ssh-keygen -l` of the two public keys that Vagrant ships (keys/vagrant.pub)
@@ -44,6 +55,7 @@ _ZONEINFO = "/zoneinfo/"
 def parse(frame: Frame) -> Facts:
     """Facts from a complete frame. What is absent in it is None or in `not_seen`."""
     r = parse_r(frame)
+    packages, manager = parse_system_packages(frame, (owner for _, owner in r.linked or ()))
     stated = [
         NotSeen(what=what, why=why)
         for section in frame.all("not-seen")
@@ -64,7 +76,16 @@ def parse(frame: Frame) -> Facts:
         authorized_keys=_authorized_keys(frame),
         sshd=_sshd(frame),
         shiny_server=parse_shiny_server(frame),
-        system_packages=_system_packages(frame),
+        system_packages=packages,
+        package_manager=manager,
+        tools=parse_tools(frame),
+        odbc_drivers=parse_odbc(frame),
+        fonts=parse_fonts(frame),
+        ca_bundle=parse_certificates(frame),
+        configs=parse_configs(frame),
+        units=parse_units(frame),
+        user_libraries=parse_user_libraries(frame),
+        linked_libraries=parse_linked(r.linked, system_versions(frame)),
         not_seen=(*stated, *r.not_seen, *_root_cut_off(frame)),
     )
 
@@ -135,7 +156,7 @@ def _public_key(line: str) -> tuple[str, str, str]:
 
 def _os(frame: Frame) -> Os:
     release = _assignments(frame.lines("os-release"))
-    kernel, arch = _args(frame, "uname", 2)
+    kernel, arch, libc, selinux = _args(frame, "uname", 4)
     (virtualization,) = _args(frame, "virtualization", 1)
     return Os(
         id=release.get("ID", ""),
@@ -145,6 +166,8 @@ def _os(frame: Frame) -> Os:
         kernel=kernel,
         arch=arch,
         virtualization=virtualization or None,
+        libc=libc or None,
+        selinux=selinux or None,
     )
 
 
@@ -300,16 +323,4 @@ def _sshd(frame: Frame) -> SshDaemon | None:
         permit_empty_passwords=values.get("permitemptypasswords") == "yes",
         kbd_interactive_authentication=keyboard == "yes",
         ports=tuple(int(value) for name, value in pairs if name == "port" and value.isdecimal()),
-    )
-
-
-def _system_packages(frame: Frame) -> tuple[SystemPackage, ...] | None:
-    section = frame.first("dpkg")
-    if section is None:
-        return None
-    rows = [line.split("\t") for line in section.lines]
-    return tuple(
-        SystemPackage(name=row[1], version=row[2])
-        for row in rows
-        if len(row) == 3 and row[0].startswith("ii")  # noqa: PLR2004  (as probe.sh asks)
     )

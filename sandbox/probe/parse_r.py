@@ -16,6 +16,7 @@ from sandbox.probe.facts import (
     RPackage,
     RView,
     UnresolvedObject,
+    Viewer,
 )
 from sandbox.probe.frame import Frame, Section
 from sandbox.probe.redact import redact, redact_text
@@ -35,6 +36,8 @@ class RFacts:
 
     installations: tuple[RInstallation, ...]
     unresolved: tuple[UnresolvedObject, ...] | None
+    linked: tuple[tuple[str, str], ...] | None
+    """Libraries outside R, and the system package that each belongs to (or an empty string)."""
     not_seen: tuple[NotSeen, ...]
 
 
@@ -68,6 +71,7 @@ def parse_r(frame: Frame) -> RFacts:
     not_seen: list[NotSeen] = []
     views: list[RView] = []
     unresolved: set[tuple[str, str]] = set()
+    linked: list[tuple[str, str]] = []
     checked = False
     for seen_by, view_section in _final_sections(frame):
         if view_section.name == "r-failed":
@@ -76,10 +80,14 @@ def parse_r(frame: Frame) -> RFacts:
         said = _read(view_section.lines, frame.boundary)
         if view_section.args[1] == "worker":
             # The app's own; ours may not have been raised to them
-            said.facts["limit"] = [(line,) for line in frame.lines("worker-limits")]
+            said.facts["limit"] = [(line,) for line in _worker_limits(frame, seen_by)]
         views.append(_view(view_section, said, _startup_error(frame, view_section)))
         unresolved.update((path, name) for path, name in said.facts.get("unresolved", []))
-        checked = checked or bool(said.one("objects_checked"))
+        linked.extend((path, owner) for path, owner in said.facts.get("linked", []))
+        if said.one("objects_checked"):
+            checked = True
+        elif why := _ENDINGS.get(view_section.args[3]):
+            not_seen.append(NotSeen(what=f"libraries of R's packages ({seen_by})", why=why))
         not_seen.extend(
             NotSeen(what=f"R's {what} ({seen_by})", why=redact_text(why))
             for what, why in said.facts.get("failed", [])
@@ -87,8 +95,15 @@ def parse_r(frame: Frame) -> RFacts:
     return RFacts(
         installations=_installations(found.lines if found is not None else (), on_path, views),
         unresolved=_unresolved(unresolved) if checked else None,
+        linked=tuple(linked) if checked else None,
         not_seen=tuple(not_seen),
     )
+
+
+def _worker_limits(frame: Frame, seen_by: str) -> Sequence[str]:
+    """Of the process that the view was taken like; older answers did not say whose."""
+    sections = frame.all("worker-limits")
+    return next((one.lines for one in sections if not one.args or one.args[0] == seen_by), ())
 
 
 def _final_sections(frame: Frame) -> Iterator[tuple[str, Section]]:
@@ -111,7 +126,8 @@ def _startup_error(frame: Frame, view: Section) -> str | None:
 
 
 def _failed(seen_by: str, section: Section) -> NotSeen:
-    what = "R inside a Shiny app" if seen_by == "shiny" else f"R of {section.args[2]}"
+    inside = {"shiny": "R inside a Shiny app", "rstudio": "R inside an RStudio session"}
+    what = inside.get(seen_by, f"R of {section.args[2]}")
     return NotSeen(what=what, why=_why_failed(section))
 
 
@@ -170,7 +186,7 @@ def _view(section: Section, said: _Said, startup_error: str | None) -> RView:
     timezone = said.one("timezone")
     exec_answer = said.one("tempdir_exec")
     return RView(
-        seen_by=cast("Literal['login', 'shiny']", seen_by),
+        seen_by=cast("Viewer", seen_by),
         how=cast("Literal['login', 'worker', 'replay']", how),
         user=said.one("user"),
         working_dir=said.one("working_dir"),
@@ -198,6 +214,7 @@ def _view(section: Section, said: _Said, startup_error: str | None) -> RView:
         sort_probe=said.column("sort_probe"),
         graphics=_graphics(said),
         loads=_loads(said, status),
+        programs=said.table("program"),
         startup_output=redact_text("\n".join(_own_words(said.noise)).strip()),
         startup_error=startup_error,
         profile_skipped=(profile[0] or None) if profile else None,
@@ -225,12 +242,28 @@ def _l10n(said: _Said) -> L10n:
 
 
 def _packages(said: _Said) -> tuple[RPackage, ...]:
-    rows = said.facts.get("package", [])
-    return tuple(
-        RPackage(
-            name=name, version=version, library=library, built=built, priority=priority or None
-        )
-        for name, version, library, built, priority in rows
+    return tuple(_package(*row) for row in said.facts.get("package", []))
+
+
+def _package(  # noqa: PLR0917  (the fields of one line, in their order)
+    name: str,
+    version: str,
+    library: str,
+    built: str,
+    priority: str = "",
+    repository: str = "",
+    remote: str = "",
+    needs: str = "",
+) -> RPackage:
+    return RPackage(
+        name=name,
+        version=version,
+        library=library,
+        built=built,
+        priority=priority or None,
+        repository=repository or None,
+        remote=remote or None,
+        needs=tuple(one for one in needs.split() if one != "R"),
     )
 
 
@@ -239,8 +272,12 @@ def _graphics(said: _Said) -> Graphics:
     if not rows:
         error = redact_text(said.one("graphics_error"))
         return Graphics(png_written=False, real_glyphs=None, error=error or None)
-    written, real = rows[0]
-    return Graphics(png_written=written == "TRUE", real_glyphs=_flag(real))
+    written, real, *picture = rows[0]
+    return Graphics(
+        png_written=written == "TRUE",
+        real_glyphs=_flag(real),
+        picture=(picture[0] or None) if picture else None,
+    )
 
 
 def _limits(lines: Sequence[str]) -> Limits:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from sandbox.probe.facts import ShinyListen, ShinyServer
+from sandbox.probe.facts_setup import ShinyListen, ShinyServer
 from sandbox.probe.frame import Frame
 
 _TOKEN = re.compile(r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|\#[^\n]*|([{};])|([^\s{};"'\#]+)""")

@@ -1,7 +1,8 @@
 # What R says about itself; base R only, ASCII only, no single quotes (it travels inside a shell string).
 #
 # Read from standard input by `R --no-echo`, in front of it: probe_boundary, probe_secret_names,
-# probe_secret_values, probe_userinfo (regular expressions) and probe_loads (packages to load).
+# probe_open_names, probe_path_names, probe_secret_values, probe_userinfo, probe_userinfo_slash (regular
+# expressions), probe_loads (packages to load) and probe_owners (whether to ask who owns the libraries).
 # Prints one fact a line, fields separated by tabs, each line starting with the boundary. All is worked out
 # before the first line is printed, so that messages (stderr) do not land inside a fact.
 # Writes only into tempdir(), which R itself removes.
@@ -30,12 +31,15 @@ local({
   }
   hide <- function(x) {
     x <- gsub(probe_userinfo, "://<redacted>@", x, perl = TRUE, useBytes = TRUE)
+    x <- gsub(probe_userinfo_slash, "://<redacted>@", x, perl = TRUE, useBytes = TRUE)
     x[grepl(probe_secret_values, x, perl = TRUE, useBytes = TRUE)] <- "<redacted>"
     x
   }
   hide_named <- function(names, x) {
     x <- hide(x)
-    x[grepl(probe_secret_names, names, perl = TRUE) & nzchar(x)] <- "<redacted>"
+    open <- grepl(probe_open_names, names, perl = TRUE) |
+      (grepl(probe_path_names, names, perl = TRUE) & startsWith(x, "/"))
+    x[grepl(probe_secret_names, names, perl = TRUE) & !open & nzchar(x)] <- "<redacted>"
     x
   }
 
@@ -82,21 +86,55 @@ local({
     values <- vapply(others[plain], function(x) paste(as.character(x), collapse = ", "), "")
     say("option", names(values), hide_named(names(values), values))
   })
+  # Of one that did not come from a repository: what install_github() and the like wrote down
+  remote_of <- function(field) {
+    type <- field("RemoteType")
+    if (!nzchar(type) || type %in% c("standard", "cran")) return("")
+    place <- if (nzchar(field("RemoteRepo"))) {
+      paste0(field("RemoteUsername"), "/", field("RemoteRepo"))
+    } else {
+      field("RemoteUrl")
+    }
+    paste0(type, ":", place, if (nzchar(field("RemoteSha"))) paste0("@", field("RemoteSha")))
+  }
+  one_package <- function(name, library_path) {
+    # As installed.packages() does: what has no DESCRIPTION with a Built field is not installed
+    meta <- tryCatch(readRDS(file.path(library_path, name, "Meta", "package.rds")),
+                     error = function(e) NULL, warning = function(w) NULL)
+    if (is.null(meta)) return(NULL)
+    described <- meta$DESCRIPTION
+    field <- function(key) {
+      value <- described[key]
+      if (is.na(value)) "" else value[[1L]]
+    }
+    needs <- unique(c(names(meta$Depends), names(meta$Imports), names(meta$LinkingTo)))
+    c(name, field("Version"), library_path, as.character(meta$Built$R), field("Priority"),
+      field("Repository"), remote_of(field), paste(needs, collapse = " "))
+  }
   attempt("packages", {
     say("lib_path", .libPaths())
     for (library_path in .libPaths()) {
-      for (name in list.files(library_path)) {
-        folder <- file.path(library_path, name)
-        # As installed.packages() does: what has no DESCRIPTION with a Built field is not installed
-        meta <- tryCatch(readRDS(file.path(folder, "Meta", "package.rds")),
-                         error = function(e) NULL, warning = function(w) NULL)
-        if (!is.null(meta)) {
-          priority <- meta$DESCRIPTION["Priority"]
-          say("package", name, meta$DESCRIPTION[["Version"]], library_path,
-              as.character(meta$Built$R), if (is.na(priority)) "" else priority)
-        }
+      rows <- do.call(rbind, lapply(list.files(library_path), one_package, library_path))
+      if (length(rows)) {
+        # A commit's hash looks like a secret: only its place is looked at
+        rows[, 6L] <- hide(rows[, 6L])
+        rows[, 7L] <- gsub(probe_userinfo, "://<redacted>@", rows[, 7L], perl = TRUE)
+        do.call(say, c("package", lapply(seq_len(ncol(rows)), function(i) rows[, i])))
       }
     }
+  })
+  attempt("programs", {
+    # As Sys.which() finds them, without starting a program for each
+    folders <- strsplit(Sys.getenv("PATH"), ":", fixed = TRUE)[[1L]]
+    which_of <- function(name) {
+      places <- file.path(folders, name)
+      places[file.access(places, 1L) == 0L][1L]
+    }
+    wanted <- c("pandoc", "quarto", "pdflatex", "xelatex", "java", "python3", "python", "gcc",
+                         "make", "git", "chromium", "google-chrome")
+    found <- vapply(wanted, which_of, "")
+    found <- found[!is.na(found)]
+    say("program", names(found), unname(found))
   })
   say("umask", sprintf("%04o", as.integer(Sys.umask(NA))))
   attempt("limits", {
@@ -132,9 +170,42 @@ local({
     first <- unique(lapply(1:3, function(i) draw("Ab")))
     second <- unique(lapply(1:3, function(i) draw("Xy")))
     real <- length(first) == 1L && length(second) == 1L && !identical(first, second)
-    say("graphics", length(first[[1L]]) > 0L, real)
+    # A checksum without the tools package, which takes long to load
+    bytes <- as.numeric(first[[1L]])
+    sum_of <- sum(bytes * (seq_along(bytes) %% 8191 + 1)) %% 4294967291
+    say("graphics", length(bytes) > 0L, real,
+        if (real) paste(length(bytes), format(sum_of, scientific = FALSE), sep = "-") else "")
   }, error = function(e) say("graphics_error", hide(conditionMessage(e))),
      warning = function(w) say("graphics_error", hide(conditionMessage(w))))
+  # The system package that brought each file; empty where none did
+  owners_of <- function(files) {
+    if (nzchar(Sys.which("dpkg-query"))) {
+      # dpkg knows a file by the name it was packed under, /lib or /usr/lib
+      names <- c(files, sub("^/usr", "", files), paste0("/usr", files))
+      said <- suppressWarnings(system2("dpkg-query", c("-S", shQuote(unique(names))), stdout = TRUE,
+                                       stderr = FALSE))
+      said <- strsplit(grep("^[^ ]+: /", said, value = TRUE), ": ", fixed = TRUE)
+      owner <- vapply(said, function(x) sub(":.*$", "", x[1L]), "")
+      packed <- vapply(said, function(x) sub("^/usr", "", x[2L]), "")
+      found <- owner[match(sub("^/usr", "", files), packed)]
+    } else if (nzchar(Sys.which("rpm"))) {
+      found <- suppressWarnings(system2("rpm", c("-qf", "--qf", shQuote("%{NAME}\\n"), shQuote(files)),
+                                        stdout = TRUE, stderr = FALSE))
+      if (length(found) != length(files)) found <- rep("", length(files))
+      found[grepl(" ", found, fixed = TRUE)] <- ""
+    } else {
+      found <- rep("", length(files))
+    }
+    found[is.na(found)] <- ""
+    found
+  }
+
+  cat("\n")
+  writeLines(lines)
+  cat(probe_boundary, "\tend-of-facts\n", sep = "")
+  flush(stdout())
+  # After the end, what takes longest: an R that is stopped there has told all the rest
+  lines <- character()
   attempt("shared objects", {
     # Here, because R has set LD_LIBRARY_PATH as it is when it loads them
     objects <- c(Sys.glob(file.path(.libPaths(), "*", "libs", "*.so")),
@@ -147,6 +218,7 @@ local({
     ask <- if (is.na(loader) || grepl("musl", loader)) "ldd" else shQuote(loader)
     script <- paste0("for f; do printf \"%s:\\n\" \"$f\"; LD_TRACE_LOADED_OBJECTS=1 ", ask,
                      " \"$f\"; done")
+    used <- character()
     for (chunk in split(objects, (seq_along(objects) - 1L) %/% 400L)) {
       said <- suppressWarnings(
         system2("sh", c("-c", shQuote(script), "sh", shQuote(chunk)), stdout = TRUE, stderr = TRUE))
@@ -154,16 +226,19 @@ local({
       owner <- c("", sub(":$", "", said[named]))[cumsum(named) + 1L]
       missing <- grepl("=> not found", said, fixed = TRUE)
       say("unresolved", owner[missing], sub("^\\s*(\\S+) => .*$", "\\1", said[missing]))
+      outside <- grep(" => /", said, fixed = TRUE, value = TRUE)
+      used <- unique(c(used, sub("^.* => (/.*) \\(0x[0-9a-f]+\\)$", "\\1", outside)))
       # Made for a newer system: the library is there, the symbol version in it is not
       too_old <- grepl(": version .* not found ", said)
       say("unresolved", owner[too_old], sub("^.*: version .([^ ]+). not found .*$", "\\1", said[too_old]))
     }
     say("objects_checked", length(objects))
+    used <- sort(used[!startsWith(used, R.home())])
+    if (probe_owners) say("linked", used, owners_of(normalizePath(used, mustWork = FALSE)))
   })
-
   cat("\n")
   writeLines(lines)
-  cat(probe_boundary, "\tend-of-facts\n", sep = "")
+  flush(stdout())
   to_load <- strsplit(probe_loads, " ", fixed = TRUE)[[1L]]
   lines <- character()
   say("to_load", to_load)

@@ -7,8 +7,9 @@
 #   PROBE_R      the text of probe.R with its own assignments
 #   PROBE_ROOT   this script again, for root
 #   R_TIMEOUT    seconds that one R may take
-# Behind it comes probe_r.sh. Nothing but functions stands in both; the last line that is sent calls
-# one, so that a cut-off script does nothing at all.
+#   HIDE         a program for sed that takes secrets out of text (redact.py)
+# Behind it come probe_setup.sh and probe_r.sh. Nothing but functions stands in them; the last line that
+# is sent calls one, so that a cut-off script does nothing at all.
 #
 # What it leaves behind: nothing. It writes no file; R makes a tempdir() of its own and removes it. su
 # and sudo write their usual lines to the machine's authentication log.
@@ -30,11 +31,16 @@ have() {
     command -v "$1" >/dev/null 2>&1
 }
 
-# A file's text as a section, if it can be read
+# Text without its secrets; nothing at all where this sed cannot do that
+hide() {
+    LC_ALL=C sed -E "$HIDE" 2>/dev/null
+}
+
+# A file's text as a section, if it can be read; its comments are left out
 file_section() {
     if [ -r "$2" ] && [ -f "$2" ]; then
         section "$1"
-        cat "$2" 2>/dev/null
+        hide <"$2"
     elif [ -e "$2" ]; then
         unseen "$2" "not readable without root"
     fi
@@ -60,7 +66,8 @@ probe_system() {
         [ -r "$probe_file" ] && printf 'host-key\t%s\n' "$(cat "$probe_file")"
     done
     file_section os-release /etc/os-release
-    section uname "$(uname -r)" "$(uname -m)"
+    section uname "$(uname -r)" "$(uname -m)" "$(getconf GNU_LIBC_VERSION 2>/dev/null)" \
+        "$(getenforce 2>/dev/null)"
     if have systemd-detect-virt; then
         section virtualization "$(systemd-detect-virt 2>/dev/null)"
     fi
@@ -104,18 +111,6 @@ probe_machine() {
     printf 'memory-kb\t%s\n' "$(memory_kb)"
     df -Pk / 2>/dev/null | awk 'NR == 2 { print "disk-kb\t" $2 "\t" $4 }'
     awk '$2 == "/" || $2 == "/tmp" { print "mount\t" $2 "\t" $4 }' /proc/self/mounts 2>/dev/null
-}
-
-probe_packages() {
-    if have dpkg-query; then
-        section dpkg
-        # shellcheck disable=SC2016  # dpkg-query's own fields
-        dpkg-query -W -f='${db:Status-Abbrev}\t${Package}\t${Version}\n' \
-            'r-*' shiny-server rstudio-server pandoc 'libblas3*' 'liblapack3*' 'libopenblas*' \
-            'libatlas3*' 'libicu[0-9]*' fontconfig 'fonts-*' tzdata locales openjdk-\* 2>/dev/null
-    else
-        unseen "system packages" "there is no dpkg-query"
-    fi
 }
 
 probe_services() {
@@ -167,7 +162,7 @@ probe_shiny_config() {
             [ -d /opt/shiny-server ] && probe_home=/opt/shiny-server
             section shiny-server "$probe_file" "$(readlink -f "$probe_file")" \
                 "$(cat "$probe_home/VERSION" 2>/dev/null)"
-            cat "$probe_file" 2>/dev/null
+            hide <"$probe_file"
             return
         fi
     done
@@ -235,6 +230,10 @@ has_shiny_server() {
     [ -d /usr/lib/shiny-server ] || [ -d /opt/shiny-server ]
 }
 
+has_rstudio() {
+    [ -d /usr/lib/rstudio-server ]
+}
+
 # probe_as_root LOADS
 probe_as_root() {
     section root
@@ -242,9 +241,12 @@ probe_as_root() {
     probe_accounts
     probe_sshd
     probe_authorized_keys
+    probe_user_libraries
+    probe_configs
     if has_shiny_server; then
         probe_r_shiny "$1"
     fi
+    probe_r_rstudio
     section root-end
 }
 
@@ -253,12 +255,15 @@ probe_without_root() {
     unseen "sshd settings" "needs root: $1"
     unseen "authorized keys of others" "needs root: $1"
     has_shiny_server && unseen "R inside a Shiny app" "needs root: $1"
+    has_rstudio && unseen "R inside an RStudio session" "needs root: $1"
     probe_ports
     unseen "processes of others' listening ports" "needs root: $1"
     section authorized-keys
     for probe_file in "$HOME/.ssh/authorized_keys" "$HOME/.ssh/authorized_keys2"; do
         [ -f "$probe_file" ] && public_keys "$(id -un)" "$probe_file"
     done
+    probe_user_libraries
+    probe_configs
 }
 
 # probe_everything LOADS USE_SUDO: everything
@@ -278,15 +283,25 @@ probe_everything() {
     probe_login_loads=$1
     # What an app can load is what counts
     [ -n "$probe_root" ] && has_shiny_server && probe_login_loads=
-    # R takes most of the time: a login's and an app's at once, the second one's answer held back
-    probe_r_login "$probe_login_loads" &
+    # R takes most of the time: a login's and an app's at once, what is done beside them held back.
+    # An app's takes longer, for it loads packages
+    probe_more=
+    if [ -n "$probe_root" ]; then
+        {
+            probe_r_login "$probe_login_loads"
+            probe_setup
+        } &
+    else
+        probe_r_login "$probe_login_loads" &
+        probe_more=$(probe_setup)
+    fi
     probe_held=
     case $probe_root in
     self) probe_held=$(probe_as_root "$1" 2>/dev/null) ;;
     sudo) probe_held=$(printf '%s\n' "$PROBE_ROOT" | sudo -n sh -s 2>/dev/null) ;;
     esac
     wait
-    printf '%s\n' "$probe_held"
+    printf '%s\n' "$probe_more" "$probe_held"
     case $probe_root in
     '')
         if [ "$2" = sudo ]; then

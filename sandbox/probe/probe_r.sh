@@ -31,7 +31,14 @@ find_r() {
 }
 
 r_text() {
-    printf 'probe_boundary <- "%s"; probe_loads <- "%s"\n%s\n' "$B" "$1" "$PROBE_R"
+    printf 'probe_boundary <- "%s"; probe_loads <- "%s"; probe_owners <- %s\n%s\n' \
+        "$B" "$1" "${probe_owners:-FALSE}" "$PROBE_R"
+}
+
+# R has hidden what is secret in its facts; what it and its profiles said before them passes here
+hide_words() {
+    LC_ALL=C sed -E "/^$B	/b
+$HIDE" 2>/dev/null
 }
 
 # r_view SEEN_BY HOW HOME LOADS EXTRA COMMAND...: a view of R, started by COMMAND with R's options added.
@@ -44,12 +51,12 @@ r_view() {
     case $probe_text in
     *"${B}	end-of-facts"*)
         section r-view "$probe_seen_by" "$probe_how" "$probe_home" "$probe_status" "$probe_profile"
-        printf '%s\n' "$probe_text"
+        printf '%s\n' "$probe_text" | hide_words
         return 0
         ;;
     esac
     section r-failed "$probe_seen_by" "$probe_how" "$probe_home" "$probe_status"
-    printf '%s\n' "$probe_text" | tail -n 40
+    printf '%s\n' "$probe_text" | tail -n 40 | hide
     return 1
 }
 
@@ -78,6 +85,13 @@ login_view() {
         r_view login login "$2" "$3" "$probe_mine" \
             limited "$1" -l -c "$probe_start$probe_more" "$4" && return 0
     done
+    case $probe_text in
+    *R_TempDir*)
+        # The disk is full, or /tmp is not ours to write in: memory will do
+        [ -d /dev/shm ] && r_view login login "$2" "$3" "$probe_mine" \
+            limited env TMPDIR=/dev/shm "$1" -l -c "$probe_start" "$4"
+        ;;
+    esac
 }
 
 # probe_r_login LOADS: every R as a login sees it
@@ -93,19 +107,26 @@ probe_r_login() {
     printf '%s\n' "$probe_found"
     probe_seen=:
     probe_first_loads=$1
-    # No pipe into the loop: its variables would be lost
-    while IFS='	' read -r probe_r_home _ _ probe_program; do
+    # Asked once, by the first R
+    probe_owners=TRUE
+    # No pipe into the loop, its variables would be lost; no here-document, which needs room on the disk
+    set -f
+    probe_ifs=$IFS
+    IFS='
+'
+    for probe_line in $probe_found; do
+        IFS=$probe_ifs
+        probe_r_home=${probe_line%%	*}
         case $probe_seen in
         *:"$probe_r_home":*) continue ;;
         esac
         probe_seen=$probe_seen$probe_r_home:
-        if [ -n "$probe_r_home" ]; then
-            login_view "$probe_shell" "$probe_r_home" "$probe_first_loads" "$probe_program"
-            probe_first_loads=
-        fi
-    done <<PROBE_END
-$probe_found
-PROBE_END
+        login_view "$probe_shell" "$probe_r_home" "$probe_first_loads" "${probe_line##*	}"
+        probe_first_loads=
+        probe_owners=FALSE
+    done
+    IFS=$probe_ifs
+    set +f
 }
 
 # ---- inside a Shiny app (root) -------------------------------------------------------------------------
@@ -173,17 +194,19 @@ find_shiny_server() {
     printf '%s\n' "$probe_pid"
 }
 
-# The very binary of a live app, with its environment, limits, umask, user, groups and folder
+# worker_view SEEN_BY PID R LOADS: that R, with the environment, limits, umask, user, groups and folder of
+# a live process
 worker_view() {
-    probe_exe=$(readlink "/proc/$1/exe")
+    probe_viewer=$1 probe_exe=$3 probe_worker_loads=$4
+    shift
     probe_groups=$(field_of "$1" Groups | sed 's/ *$//; s/ /,/g')
     cd "/proc/$1/cwd" 2>/dev/null || return 1
-    section worker-limits
+    section worker-limits "$probe_viewer"
     cat "/proc/$1/limits"
     probe_mine=$(personal_profile "$(readlink "/proc/$1/cwd")" "$(variable_of "$1" HOME)")
     for probe_more in '' '--no-site-file'; do
         # shellcheck disable=SC2086  # options are words
-        r_view shiny worker "${probe_exe%/bin/exec/R}" "$2" "$probe_mine" \
+        r_view "$probe_viewer" worker "${probe_exe%/bin/exec/R}" "$probe_worker_loads" "$probe_mine" \
             worker_r "$1" $R_OPTIONS $probe_more && return 0
     done
     return 1
@@ -274,8 +297,26 @@ probe_r_shiny() {
     done
     probe_worker=$(find_worker)
     if [ -n "$probe_worker" ] && have setpriv && have prlimit; then
-        worker_view "$probe_worker" "$1" && return
+        worker_view shiny "$probe_worker" "$(readlink "/proc/$probe_worker/exe")" "$1" && return
     fi
     # The app may have ended meanwhile
     replay_view "$probe_config" "$1"
+}
+
+# ---- inside a session of RStudio Server (root) -----------------------------------------------------------
+
+# Only of a session that somebody has open: to start one would be to log in as somebody
+probe_r_rstudio() {
+    has_rstudio || return
+    for probe_pid in $(processes_like 'rsession'); do
+        probe_exe=$(variable_of "$probe_pid" R_HOME)/bin/exec/R
+        case $(readlink "/proc/$probe_pid/exe") in
+        */rsession)
+            if [ -x "$probe_exe" ] && have setpriv && have prlimit; then
+                worker_view rstudio "$probe_pid" "$probe_exe" '' && return
+            fi
+            ;;
+        esac
+    done
+    unseen "R inside an RStudio session" "nobody has a session open"
 }

@@ -142,6 +142,8 @@ class RPackages(Model):
     """`debian`: Debian's own r-cran-* packages."""
     names: tuple[RPackage, ...] = ()
     """CRAN names: shiny, data.table, DBI."""
+    if_missing: Literal["fail", "skip"] = "fail"
+    """Packages that the source does not have: `skip` leaves them out, and says so."""
 
 
 class R(Model):
@@ -215,6 +217,15 @@ class Checks(Model):
     """testinfra files of your own, relative to the box file."""
 
 
+class Accepted(Model):
+    """A difference from production that is known, and left."""
+
+    fact: Annotated[Text, Field(min_length=1)]
+    """A fact's id as `sandbox diff` shows it, or a pattern: r.package.shiny, machine.*."""
+    why: Annotated[Text, Field(min_length=1)]
+    """Why it may stay: one sentence."""
+
+
 class VagrantOptions(Model):
     """What both providers of virtual machines have in common."""
 
@@ -285,6 +296,11 @@ class Box(Model):
     """People's accounts."""
     checks: Checks = Checks()
     """What `sandbox check` verifies beyond what it makes from the box."""
+    production: FileName | None = None
+    """The facts of a production server, as `sandbox capture` writes them, relative to the box file:
+    `sandbox check` compares the machine with them."""
+    accept: tuple[Accepted, ...] = ()
+    """Differences from production that are known, and why they may stay."""
 
 
 class PublicBox(Model):

@@ -150,6 +150,17 @@ def _files(context: Context) -> Iterator[Problem]:
             yield value.problem(f"no certificate at {code(value.raw)}: {wrong}")
 
 
+def _production(context: Context) -> Iterator[Problem]:
+    if context.box.production is not None:
+        value = context.at("production")
+        if (wrong := not_a_file(value.as_path())) is not None:
+            suggestion = "`sandbox capture [USER@]HOST` writes such a file"
+            yield value.problem(f"no facts at {code(value.raw)}: {wrong}", suggestion)
+    elif context.box.accept and context.absent("production"):
+        message = "differences are accepted, and no production is named"
+        yield context.at("accept").problem(message, "Add `production: NAME.facts.json`")
+
+
 def _not_a_certificate(path: Path) -> str | None:
     try:
         with path.open("rb") as stream:
@@ -211,6 +222,7 @@ _LOOKS: Final[tuple[Callable[[Context], Iterator[Problem]], ...]] = (
     _services,
     _apps,
     _files,
+    _production,
     _system,
     _users,
     _providers,

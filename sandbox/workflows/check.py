@@ -1,6 +1,8 @@
 """Probe a sandbox and run its checks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from sandbox.checks.quick import run_quick
 from sandbox.checks.results import CheckReport, Goal
@@ -10,6 +12,7 @@ from sandbox.errors import UsageError
 from sandbox.events import step
 from sandbox.probe.collect import probe
 from sandbox.probe.facts import Facts
+from sandbox.probe.files import load_facts
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, Record, locked
 from sandbox.workflows.context import Context, status_of
@@ -26,10 +29,31 @@ from sandbox.workflows.reach import (
 PROBE_TIMEOUT_S = 60.0
 
 
+@dataclass(frozen=True)
+class Against:
+    """Production as it is now, instead of the facts that a box names."""
+
+    name: str
+    """As the user calls it: `sandbox diff` understands the same word."""
+    read: Callable[[], Facts]
+
+
 def check(
-    name: str, *, context: Context, goals: Sequence[Goal] = (), quick: bool = False
+    name: str,
+    *,
+    context: Context,
+    goals: Sequence[Goal] = (),
+    quick: bool = False,
+    against: Against | None = None,
 ) -> CheckReport:
-    """Verify the live machine against its saved plan; `quick`: end no process on it.
+    """Verify the live machine against its saved plan, and against production.
+
+    Args:
+        name: of the sandbox.
+        context: whom to tell, and where.
+        goals: only these; all when empty.
+        quick: end no process on it.
+        against: production, read anew.
 
     Raises:
         UsageError: no such sandbox, or it does not run.
@@ -38,7 +62,14 @@ def check(
         record = instance.require()
         engine = context.engine(record.plan.provider)
         require_running(engine, name)
-        return verify(instance, record, engine, context, goals, quick=quick)
+        if against is None:
+            return verify(instance, record, engine, context, goals, quick=quick)
+        with step(context.listener, name, "read production"):
+            production = against.read()
+        # The checks are made from the plan, which may name no production, or an older one
+        plan = record.plan.model_copy(update={"production": Path(against.name)})
+        record = record.model_copy(update={"plan": plan})
+        return verify(instance, record, engine, context, goals, quick=quick, production=production)
 
 
 def verify(
@@ -49,9 +80,16 @@ def verify(
     goals: Sequence[Goal] = (),
     *,
     quick: bool = False,
+    production: Facts | None = None,
 ) -> CheckReport:
-    """Probe, check, and keep both results; the caller holds the lock and knows that it runs."""
+    """Probe, check, and keep both results; the caller holds the lock and knows that it runs.
+
+    With `production`, which is not the box's own, the results are not kept.
+    """
     plan, name = record.plan, instance.name
+    live = production is not None
+    if not live and plan.production is not None:
+        production = load_facts(plan.production)
     target = connect(instance, engine)
     # Environment, locale and limits are those of the moment a connection began: begin a new one
     disconnect(target)
@@ -73,11 +111,12 @@ def verify(
                 facts,
                 instance.folder,
                 context.listener,
+                production=production,
                 goals=goals,
                 quick=quick,
             )
             note.text = report.summary
-    if not goals and not quick:
+    if not goals and not quick and not live:
         _keep(instance, record, report)
     return report
 

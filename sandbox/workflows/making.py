@@ -10,7 +10,8 @@ from sandbox.engines.base import Engine, MachineStatus, Power, RootExec
 from sandbox.errors import HostError, ProviderError, UsageError
 from sandbox.events import Notice, step
 from sandbox.host.limits import host_limits, virtualbox_limits
-from sandbox.plan import HostLimits, Plan, exceeds_host, missing_packages
+from sandbox.missing import missing_packages
+from sandbox.plan import HostLimits, Plan, exceeds_host
 from sandbox.provision import bootstrap, provision, root_over_ssh
 from sandbox.ssh import SshTarget, disconnect, make_key
 from sandbox.state import Instance, Phase, Record
@@ -31,6 +32,7 @@ from sandbox.workflows.reach import (
     wait_for_apps,
     wait_for_ssh,
 )
+from sandbox.workflows.rebuild import leave_out_missing, tell_rebuild
 from sandbox.workflows.snapshot import keep_provisioned
 
 NEEDED_DISK_GB = 2
@@ -57,6 +59,7 @@ def make(
     """
     with ExitStack() as stack:
         _refuse_impossible(plan, instance, engine, context)
+        tell_rebuild(plan, context.listener)
         oven = Oven(cache, will_check=checks, lock=stack)
         record, keys = _created(plan, instance, engine, context, oven)
         if _is_whole(record) and not again:
@@ -64,7 +67,7 @@ def make(
         record = _provisioned(record, instance, engine, context, again=again)
         report = verify(instance, record, engine, context) if checks else None
         if keys is not None and report is not None and report.ok:
-            keep_baked(plan, keys, engine, context.listener)
+            keep_baked(record.plan, keys, engine, context.listener)
         return report
 
 
@@ -143,6 +146,8 @@ def _made(
     plan, listener = record.plan, context.listener
     base = prepare_base(plan, context)
     if base.packages is not None:
+        plan = leave_out_missing(plan, base.packages, instance, listener)
+        record = record.model_copy(update={"plan": plan})
         _refuse_missing(plan, base.packages, instance)
     origin = choose_origin(plan, base, engine, oven, listener)
     key = make_key(instance.folder)
@@ -193,10 +198,11 @@ def _woken(
             note="as it was baked",
         )
         instance.write(record)
-        if checks:
+        if checks and plan.production is None:
             return verify_clone(instance, record, engine, context)
         _first_page(plan, status, context, target)
-        return None
+        # Facts of production are no part of an image's key: nobody has compared with these yet
+        return verify(instance, record, engine, context) if checks else None
 
 
 def _provisioned(

@@ -90,3 +90,9 @@ def require_same_machine(instance: Instance, plan: Plan) -> None:
                 f"the sandbox {plan.name} exists and is {what} {old}, not {new}",
                 hint=f"sandbox destroy {plan.name}, or choose another name with --name",
             )
+
+
+def without_known_missing(plan: Plan, instance: Instance) -> Plan:
+    """The plan as it was when the machine was made: what its base lacks, it still lacks."""
+    record = instance.read()
+    return plan if record is None else plan.without_packages(record.plan.left_out)

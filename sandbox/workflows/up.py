@@ -12,7 +12,7 @@ from sandbox.plan import Plan
 from sandbox.state import Instance, Phase, locked
 from sandbox.workflows.context import Context, status_of
 from sandbox.workflows.reach import AppUrl, app_urls, direct_url, page_status
-from sandbox.workflows.request import require_same_machine
+from sandbox.workflows.request import require_same_machine, without_known_missing
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ def up(
     engine = context.engine(plan.provider)
     with locked(plan.name) as instance:
         require_same_machine(instance, plan)
+        plan = without_known_missing(plan, instance)
         if (
             not provision_again
             and cache is not CacheUse.FRESH

@@ -68,7 +68,7 @@ def test_a_machine_without_r_says_so(tmp_path: Path) -> None:
     # No ss either: the kernel's own tables are read instead
     assert facts.ports is not None
     assert "there is no ss command" in {one.why for one in facts.not_seen}
-    assert "there is no dpkg-query" in {one.why for one in facts.not_seen}
+    assert "there is no dpkg-query and no rpm" in {one.why for one in facts.not_seen}
 
 
 def test_a_cut_off_script_does_nothing(tmp_path: Path) -> None:

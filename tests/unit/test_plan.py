@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from sandbox.errors import BoxError, ExitCode, UsageError
-from sandbox.plan import HostLimits, Plan, exceeds_host, missing_packages, resolve, valid_name
+from sandbox.missing import missing_packages
+from sandbox.plan import HostLimits, Plan, exceeds_host, resolve, valid_name
 from sandbox.spec.load import load_box
 
 SHINY = """\

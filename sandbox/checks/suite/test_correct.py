@@ -2,11 +2,16 @@
 
 import pytest
 
-from sandbox.checks import correct
+from sandbox.checks import correct, production
 from sandbox.checks.check import Check, Verify
 from sandbox.checks.live import Seen
 
 
 @pytest.mark.made_from_plan.with_args(correct.seen_checks)
 def test_seen(check: Check[Seen], seen: Seen, verify: Verify) -> None:
+    verify(check, seen)
+
+
+@pytest.mark.made_from_plan.with_args(production.seen_checks)
+def test_production(check: Check[Seen], seen: Seen, verify: Verify) -> None:
     verify(check, seen)

@@ -32,12 +32,11 @@ from sandbox.probe.facts import (
     RPackage,
     RView,
     Service,
-    ShinyListen,
-    ShinyServer,
     SshDaemon,
     SystemLocale,
     Timezone,
 )
+from sandbox.probe.facts_setup import ShinyListen, ShinyServer
 from sandbox.spec import models
 from tests.unit.factories import shiny_plan
 

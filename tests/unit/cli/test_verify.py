@@ -24,9 +24,16 @@ class Workflow:
         self.asked: list[tuple[str, tuple[Goal, ...], bool]] = []
 
     def check(
-        self, name: str, *, context: object, goals: Sequence[Goal] = (), quick: bool = False
+        self,
+        name: str,
+        *,
+        context: object,
+        goals: Sequence[Goal] = (),
+        quick: bool = False,
+        against: object = None,
     ) -> CheckReport:
         self.asked.append((name, tuple(goals), quick))
+        self.against = against
         return self.report
 
 

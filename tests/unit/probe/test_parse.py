@@ -2,7 +2,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sandbox.probe.facts import Account, Facts, Limit, ListeningPort, NotSeen, ShinyListen
+from sandbox.probe.facts import Account, Facts, Limit, ListeningPort, NotSeen
+from sandbox.probe.facts_setup import ShinyListen
 from sandbox.probe.frame import Frame, Section
 from sandbox.probe.parse import parse
 from sandbox.probe.parse_ports import parse_ports

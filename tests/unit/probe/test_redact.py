@@ -1,4 +1,3 @@
-import re
 import shlex
 
 import pytest
@@ -6,6 +5,7 @@ import pytest
 from sandbox.probe import redact as patterns
 from sandbox.probe.collect import compose
 from sandbox.probe.redact import redact, redact_text
+from tests.secrets_of_all_shapes import PLANTED, SECRETS
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,18 @@ def test_an_empty_value_stays_empty() -> None:
 def test_the_host_gets_the_same_patterns() -> None:
     # As R reads them: inside double quotes, a backslash doubled
     script = compose("sandbox-probe-1")
-    for pattern in (patterns.NAMES, patterns.VALUES, patterns.USERINFO):
+    for pattern in patterns.r_patterns().values():
         literal = '"' + pattern.replace("\\", "\\\\").replace('"', '\\"') + '"'
         assert shlex.quote(literal).strip("'") in script
-        re.compile(pattern)
+    assert shlex.quote(patterns.sed_program()) in script
+
+
+# Code is read on the host alone: here come names with their values
+_VALUES = {name: text for name, text in SECRETS.items() if not name.startswith("R ")}
+
+
+@pytest.mark.parametrize("text", _VALUES.values(), ids=list(_VALUES))
+def test_every_shape_is_found_here_too(text: str) -> None:
+    """Once more after the host did: a value as it would stand in an environment."""
+    name, equals, value = text.partition("=")
+    assert PLANTED not in redact(name, value) if equals else PLANTED not in redact_text(text)

@@ -11,9 +11,11 @@ from sandbox.engines.base import Power
 from sandbox.errors import ProviderError, ProvisionError, UsageError
 from sandbox.plan import Plan
 from sandbox.render import rendered_files
-from sandbox.spec.models import Machine
+from sandbox.spec.models import Machine, RPackages
 from sandbox.state import Instance, Phase
 from sandbox.workflows import power
+from sandbox.workflows.base import PreparedBase
+from tests.unit.checks.samples import good
 from tests.unit.factories import shiny_plan
 from tests.unit.workflows.conftest import Bench
 
@@ -44,6 +46,34 @@ def test_what_passed_its_checks_is_baked_and_the_next_is_a_clone(bench: Bench) -
     ]
     assert bench.up(shiny_plan("two")).unchanged
     assert images(bench) == [image]
+
+
+def test_a_clone_is_compared_with_the_production_that_its_box_names(
+    bench: Bench, tmp_path: Path
+) -> None:
+    facts = tmp_path / "prod.facts.json"
+    facts.write_text(good().facts.model_dump_json())
+    bench.up(shiny_plan("one"))
+    bench.up(shiny_plan("two").model_copy(update={"production": facts}))
+    assert bench.provisioned == 1
+    assert bench.verified == ["all of one", "all of two"]
+
+
+def test_what_the_base_lacks_stays_out_of_the_clone_too(bench: Bench) -> None:
+    plan = shiny_plan("one")
+    assert plan.r is not None
+    packages = RPackages(names=("shiny", "notInDebian"), if_missing="skip")
+    r = plan.r.model_copy(update={"packages": packages})
+    apt = (*plan.apt_packages, "r-cran-notindebian")
+    plan = plan.model_copy(update={"r": r, "apt_packages": apt})
+    available = frozenset(plan.apt_packages) - {"r-cran-notindebian"}
+    bench.base = PreparedBase("base-debian-12-0", "f00d", packages=available)
+    for name in ("one", "two"):
+        bench.up(plan.model_copy(update={"name": name}))
+        assert Instance(name).require().plan.left_out == ("notInDebian",)
+    assert bench.provisioned == 1
+    assert bench.verified == ["all of one", "the clone two"]
+    assert bench.up(plan).unchanged
 
 
 def test_another_size_and_name_is_the_same_machine(bench: Bench) -> None:

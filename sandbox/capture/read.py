@@ -1,0 +1,63 @@
+"""The facts of a production host: read-only, over one ssh session, without root unless asked."""
+
+from pathlib import Path
+
+from sandbox.capture.session import Answer, ask
+from sandbox.errors import HostError
+from sandbox.probe.collect import compose, new_boundary
+from sandbox.probe.facts import Facts
+from sandbox.probe.frame import CutOffError, read_frame
+from sandbox.probe.parse import parse
+from sandbox.probe.redact import redact_text
+
+_NO_SH = 127
+
+
+def read_host(
+    target: str,
+    *,
+    use_sudo: bool = False,
+    timeout_s: float = 60,
+    config: Path | None = None,
+) -> Facts:
+    """What the host is.
+
+    Args:
+        target: `[USER@]HOST`, as the user's ssh knows it.
+        use_sudo: become root by `sudo -n` where that is allowed: sees into Shiny apps.
+        timeout_s: for everything together.
+        config: an ssh_config instead of the user's own.
+
+    Raises:
+        UsageError: the name is no host.
+        HostError: it cannot be reached, hangs, or its answer is not complete.
+    """
+    boundary = new_boundary()
+    script = compose(boundary, use_sudo=use_sudo, timeout_s=timeout_s)
+    end = f"{boundary}\tsection\tend"
+    answer = ask(target, script, last_line=end, timeout_s=timeout_s, config=config)
+    try:
+        return parse(read_frame(answer.stdout, boundary))
+    except CutOffError as error:
+        raise _incomplete(target, answer, boundary) from error
+
+
+def _incomplete(target: str, answer: Answer, boundary: str) -> HostError:
+    """Half an answer is no answer; its secrets were hidden over there, its noise is hidden here."""
+    own = [line for line in answer.stdout.splitlines() if not line.startswith(boundary)]
+    begun = len(own) < len(answer.stdout.splitlines())
+    said = answer.stderr.strip() or ("" if begun else "\n".join(own[-5:]).strip())
+    words = redact_text(said[-1000:])
+    if answer.status is None:
+        return HostError(f"the connection to {target} was lost before the end", details=words)
+    if answer.status == _NO_SH:
+        return HostError(f"{target} has no `sh` for this login", details=words)
+    if not begun:
+        return HostError(
+            f"the login on {target} does not run commands (exit status {answer.status})",
+            details=words,
+            hint=f"try: ssh {target} 'sh -c true' (a login shell or a ForceCommand is in between)",
+        )
+    return HostError(
+        f"the probe of {target} was cut off (exit status {answer.status})", details=words
+    )

@@ -1,0 +1,396 @@
+"""One ssh session with a production host: log in as the user's ssh would, send a script, listen.
+
+Nothing is asked of a person, nothing is trusted on first use, nothing is written over there.
+"""
+
+import logging
+import os
+import shlex
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import paramiko
+from paramiko.auth_strategy import AuthFailure, AuthSource, AuthStrategy, InMemoryPrivateKey
+
+from sandbox.capture.host_keys import KnownKeys, known_keys
+from sandbox.capture.ssh_settings import SshSettings, settings_of
+from sandbox.errors import HostError
+
+# Its errors reach us as exceptions: without a handler it writes them, tracebacks too, on stderr
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+_MOST_BYTES = 64 * 1024 * 1024
+_MOST_JUMPS = 5
+_WAIT_S = 0.01
+_CLOSE_S = 0.5
+"""An error so near to the deadline is the deadline's."""
+_NO_SSH = ("banner", "protocol version")
+"""In paramiko's words for a server that speaks something else."""
+
+
+class Answer:
+    """What came back."""
+
+    def __init__(self) -> None:
+        self.out = bytearray()
+        self.err = bytearray()
+        self.status: int | None = None
+        """The exit status; None when the connection ended first, or we had heard enough."""
+
+    @property
+    def stdout(self) -> str:
+        """As text; bytes that are no UTF-8 are replaced."""
+        return self.out.decode("utf-8", "replace")
+
+    @property
+    def stderr(self) -> str:
+        """As text."""
+        return self.err.decode("utf-8", "replace")
+
+
+def ask(
+    target: str,
+    script: str,
+    *,
+    last_line: str,
+    timeout_s: float,
+    config: Path | None = None,
+) -> Answer:
+    """Run `script` by `sh -s` on `[USER@]HOST` and return all it says, over one session.
+
+    Args:
+        target: as the user's ssh knows it; jump hosts, keys, agent and known hosts are its.
+        script: POSIX sh.
+        last_line: when this line has come, there is nothing more to wait for.
+        timeout_s: for everything, from the first packet on.
+        config: an ssh_config instead of the user's own.
+
+    Raises:
+        UsageError: the name is no host.
+        HostError: it cannot be reached or logged in to, hangs, or says too much.
+    """
+    deadline = time.monotonic() + timeout_s
+    settings = settings_of(target, config)
+    with connected(settings, deadline) as client:
+        transport = client.get_transport()
+        if transport is None:
+            raise HostError(f"the connection to {target} was lost")
+        transport.set_keepalive(10)
+        # To wait for the answer to `exec` has no limit of its own
+        watchdog = threading.Timer(_left(deadline, target), transport.close)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            channel = transport.open_session(timeout=_left(deadline, target))
+            # The login shell may be anything: these two words mean the same in all of them
+            channel.exec_command("sh -s")
+            return _converse(
+                channel, script.encode(), f"\n{last_line}\n".encode(), deadline, target
+            )
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            if time.monotonic() > deadline - _CLOSE_S:
+                raise _hangs(target, Answer()) from error
+            raise HostError(f"the session with {target} failed", details=_words(error)) from error
+        finally:
+            watchdog.cancel()
+
+
+def _converse(
+    channel: paramiko.Channel, rest: bytes, last: bytes, deadline: float, target: str
+) -> Answer:
+    answer = Answer()
+    sent = memoryview(rest)
+    while True:
+        if time.monotonic() > deadline:
+            raise _hangs(target, answer)
+        moved = False
+        if sent and channel.send_ready() and not channel.closed:
+            # Somebody who does not read us any more has still something to say
+            with suppress(OSError):
+                sent = sent[channel.send(sent[:32768].tobytes()) :]
+                moved = True
+            if not sent:
+                channel.shutdown_write()
+        while channel.recv_ready():
+            answer.out += channel.recv(65536)
+            moved = True
+        while channel.recv_stderr_ready():
+            answer.err += channel.recv_stderr(65536)
+            moved = True
+        if len(answer.out) + len(answer.err) > _MOST_BYTES:
+            raise HostError(f"{target} says more than any probe would", details=_tail(answer))
+        if moved and last in answer.out[-len(last) - 65536 * 2 :]:
+            return answer
+        if not moved:
+            if channel.exit_status_ready() or channel.closed or channel.eof_received:
+                return _ended(channel, answer)
+            time.sleep(_WAIT_S)
+
+
+def _ended(channel: paramiko.Channel, answer: Answer) -> Answer:
+    """What is left in the pipe, and how it ended."""
+    stop = time.monotonic() + 1.0
+    while time.monotonic() < stop and not channel.exit_status_ready() and not channel.closed:
+        time.sleep(_WAIT_S)
+    while channel.recv_ready():
+        answer.out += channel.recv(65536)
+    while channel.recv_stderr_ready():
+        answer.err += channel.recv_stderr(65536)
+    if channel.exit_status_ready():
+        status = channel.recv_exit_status()
+        # -1 is paramiko's word for a connection that ended without one
+        answer.status = status if status >= 0 else None
+    return answer
+
+
+def _hangs(target: str, answer: Answer) -> HostError:
+    said = _tail(answer)
+    return HostError(
+        f"{target} did not answer in time",
+        details=f"it had said: {said}" if said else "it had said nothing",
+        hint="--timeout SECONDS waits longer; `ssh HOST true` shows whether a login works at all",
+    )
+
+
+def _tail(answer: Answer) -> str:
+    lines = (answer.stderr or answer.stdout).strip().splitlines()
+    return "\n".join(lines[-5:])[-500:]
+
+
+# Getting there
+
+
+@contextmanager
+def connected(
+    settings: SshSettings, deadline: float, *, depth: int = 0
+) -> Iterator[paramiko.SSHClient]:
+    """A client that is logged in, through all its jump hosts.
+
+    Raises:
+        HostError: one of them cannot be reached or logged in to; says which and why.
+    """
+    if depth > _MOST_JUMPS:
+        raise HostError(f"more than {_MOST_JUMPS} jump hosts on the way to {settings.alias}")
+    client = paramiko.SSHClient()
+    client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    try:
+        with _road(settings, deadline, depth) as sock:
+            _log_in(client, settings, sock, deadline)
+            yield client
+    finally:
+        client.close()
+
+
+@contextmanager
+def _road(
+    settings: SshSettings, deadline: float, depth: int
+) -> Iterator["socket.socket | paramiko.Channel | paramiko.ProxyCommand"]:
+    """A connection to the host's ssh port: direct, through other hosts, or through a command."""
+    where = (settings.hostname, settings.port)
+    if settings.jumps:
+        *before, nearest = settings.jumps
+        through = _jump(nearest, settings.config)
+        jump = replace(through, jumps=tuple(before) or through.jumps)
+        with connected(jump, deadline, depth=depth + 1) as client:
+            transport = client.get_transport()
+            if transport is None:
+                raise HostError(f"the connection to {jump.alias} was lost")
+            try:
+                yield transport.open_channel(
+                    "direct-tcpip", where, ("127.0.0.1", 0), timeout=_left(deadline, jump.alias)
+                )
+            except (paramiko.SSHException, EOFError) as error:
+                raise HostError(
+                    f"{jump.alias} does not lead to {where[0]}:{where[1]}", details=_words(error)
+                ) from error
+    elif settings.proxy_command is not None:
+        command = paramiko.ProxyCommand(settings.proxy_command)
+        try:
+            yield command
+        finally:
+            # It may have ended by itself
+            with suppress(OSError):
+                command.close()
+    else:
+        with _dial(settings, deadline) as sock:
+            yield sock
+
+
+def _jump(word: str, config: Path | None) -> SshSettings:
+    target, colon, port = word.removeprefix("ssh://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return settings_of(word, config)
+    return replace(settings_of(target, config), port=int(port))
+
+
+def _dial(settings: SshSettings, deadline: float) -> socket.socket:
+    name, port = settings.hostname, settings.port
+    timeout_s = min(settings.connect_timeout_s, _left(deadline, settings.alias))
+    try:
+        return socket.create_connection((name, port), timeout=timeout_s)
+    except socket.gaierror as error:
+        raise HostError(f"there is no host named {name}", details=str(error.strerror)) from error
+    except TimeoutError as error:
+        raise HostError(
+            f"{name} does not answer on port {port}", details=f"waited {timeout_s:g} s"
+        ) from error
+    except OSError as error:
+        raise HostError(
+            f"cannot connect to {name} on port {port}", details=str(error.strerror or error)
+        ) from error
+
+
+def _log_in(
+    client: paramiko.SSHClient,
+    settings: SshSettings,
+    sock: "socket.socket | paramiko.Channel | paramiko.ProxyCommand",
+    deadline: float,
+) -> None:
+    alias = settings.alias
+    # ssh looks an alias up by itself, and a host with its port
+    key_name = settings.host_key_alias or settings.hostname
+    port = 22 if settings.host_key_alias else settings.port
+    shown_name = key_name if port == paramiko.config.SSH_PORT else f"[{key_name}]:{port}"
+    known = known_keys(settings.known_hosts, shown_name)
+    for key in known.good:
+        client.get_host_keys().add(shown_name, key.get_name(), key)
+    left_s = _left(deadline, alias)
+    try:
+        client.connect(
+            key_name,
+            port=port,
+            username=settings.user,
+            sock=sock,
+            timeout=left_s,
+            banner_timeout=left_s,
+            auth_timeout=left_s,
+            channel_timeout=left_s,
+            auth_strategy=_Keys(settings),
+        )
+    except paramiko.BadHostKeyException as error:
+        raise HostError(
+            f"{alias} has another host key than your known_hosts says",
+            details=f"it shows {error.key.get_name()} {error.key.fingerprint}",
+            hint="somebody may stand in between: ask its admin before you remove the old key "
+            f"(ssh-keygen -R {shlex.quote(shown_name)})",
+        ) from error
+    except AuthFailure as error:
+        raise _refused(settings, error) from error
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        raise _cannot(settings, known, error) from error
+    transport = client.get_transport()
+    if transport is None or transport.get_remote_server_key().asbytes() in known.revoked:
+        raise HostError(f"the host key of {alias} is revoked", details="by your known_hosts")
+
+
+def _cannot(settings: SshSettings, known: KnownKeys, error: Exception) -> HostError:
+    alias, words = settings.alias, _words(error)
+    if "not found in known_hosts" in words:
+        details = "sandbox trusts no key on first use"
+        if known.by_authority:
+            details += ", and cannot check the certificate that your known_hosts trusts"
+        return HostError(
+            f"the host key of {alias} is not known",
+            details=details,
+            hint=f"log in once and compare the fingerprint: ssh {alias}",
+        )
+    if isinstance(error, EOFError) or any(word in words.lower() for word in _NO_SSH):
+        return HostError(
+            f"{settings.hostname}:{settings.port} does not answer as an ssh server does",
+            details=words,
+        )
+    return HostError(f"cannot log in to {alias}", details=words, hint=f"try: ssh {alias} true")
+
+
+# Keys
+
+
+class _Keys(AuthStrategy):
+    """The keys that ssh would try, in its order: files, as far as they open, and the agent's."""
+
+    def __init__(self, settings: SshSettings) -> None:
+        super().__init__(ssh_config=paramiko.SSHConfig())
+        self._settings = settings
+        self.locked: list[Path] = []
+        """Files with a passphrase whose key no agent has."""
+
+    def get_sources(self) -> Iterator[AuthSource]:
+        in_agent = {key.asbytes(): key for key in _agent_keys(self._settings)}
+        for path in self._settings.identity_files:
+            public = _public_blob(path)
+            if public in in_agent:
+                yield InMemoryPrivateKey(self._settings.user, in_agent.pop(public))
+            elif path.is_file():
+                try:
+                    key = paramiko.PKey.from_path(str(path))
+                except (paramiko.SSHException, ValueError, TypeError, OSError):
+                    self.locked.append(path)
+                else:
+                    yield InMemoryPrivateKey(self._settings.user, key)
+        if not self._settings.identities_only:
+            for key in in_agent.values():
+                yield InMemoryPrivateKey(self._settings.user, key)
+
+
+def _agent_keys(settings: SshSettings) -> tuple[paramiko.PKey, ...]:
+    if settings.agent == "none":
+        return ()
+    with _agent_socket(settings.agent), suppress(paramiko.SSHException, OSError):
+        return tuple(paramiko.Agent().get_keys())
+    return ()
+
+
+@contextmanager
+def _agent_socket(path: str | None) -> Iterator[None]:
+    """For paramiko, which asks the agent that the environment names, and no other."""
+    before = os.environ.get("SSH_AUTH_SOCK")
+    if path is not None:
+        os.environ["SSH_AUTH_SOCK"] = path
+    try:
+        yield
+    finally:
+        if path is not None:
+            os.environ.pop("SSH_AUTH_SOCK")
+            if before is not None:
+                os.environ["SSH_AUTH_SOCK"] = before
+
+
+def _public_blob(path: Path) -> bytes:
+    """The public half that lies beside a private key; empty when there is none."""
+    import base64
+    import binascii
+
+    public = path.with_name(f"{path.name}.pub")
+    with suppress(OSError, IndexError, binascii.Error, UnicodeDecodeError):
+        return base64.b64decode(public.read_text().split()[1])
+    return b""
+
+
+def _refused(settings: SshSettings, error: AuthFailure) -> HostError:
+    tried = [str(one.source) for one in error.result]
+    strategy = error.result.strategy
+    locked = [str(path) for path in getattr(strategy, "locked", [])]
+    lines = [f"{len(tried)} keys were tried as {settings.user}"]
+    lines += [f"{path} has a passphrase, and no agent has its key" for path in locked]
+    hint = (
+        f"ssh-add {locked[0]}" if locked else f"ssh {settings.alias} must work without a password"
+    )
+    return HostError(
+        f"{settings.alias} lets nobody in with your keys", details="\n".join(lines), hint=hint
+    )
+
+
+def _left(deadline: float, name: str) -> float:
+    left_s = deadline - time.monotonic()
+    if left_s <= 0:
+        raise HostError(f"{name} did not answer in time", hint="--timeout SECONDS waits longer")
+    return left_s
+
+
+def _words(error: BaseException) -> str:
+    return str(error).strip() or type(error).__name__

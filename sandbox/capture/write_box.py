@@ -1,0 +1,290 @@
+"""A box as a person would have written it, from the facts of a production server."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sandbox.capture import choices
+from sandbox.capture.choices import Room
+from sandbox.probe.facts import Facts
+from sandbox.spec.bases import Bases
+from sandbox.spec.models import Base
+
+_WIDTH = 100
+_MOST_NAMED = 20
+"""Of one kind, in comments that a person is to read."""
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./+-]*")
+_YAML_WORDS = {"yes", "no", "true", "false", "on", "off", "null", "y", "n"}
+
+
+@dataclass(frozen=True)
+class CapturedBox:
+    """The text of a box file, and what it could not say."""
+
+    text: str
+    base: Base
+    notes: tuple[str, ...]
+
+
+@dataclass
+class _Draft:
+    lines: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, line: str = "") -> None:
+        self.lines.append(line)
+
+    def block(self, heading: str, lines: list[str]) -> None:
+        if lines:
+            self.lines += [heading, *(_indented(line) for line in lines)]
+
+
+def write_box(
+    facts: Facts, *, source: str, facts_file: str, bases: Bases, room: Room
+) -> CapturedBox:
+    """The box.
+
+    Args:
+        facts: of the production server.
+        source: how it was reached, for the first comment.
+        facts_file: the name of the file that holds the facts, beside the box.
+        bases: what boxes can start from.
+        room: what the sandbox may take.
+    """
+    draft = _Draft()
+    base, notes = choices.choose_base(facts, bases)
+    draft.notes += notes
+    day = facts.probe.taken_at[:10]
+    system = facts.os.name or facts.os.id
+    draft.add(f"# Captured from {_comment(source)} ({_comment(system)}) on {day}.")
+    draft.add(
+        f"# {facts_file} has all that was seen; `sandbox check` compares the sandbox with it."
+    )
+    draft.add()
+    draft.add("version: 1")
+    name = _comment(facts.identity.hostname or source)
+    draft.add(f"description: {_scalar(f'as {name}, captured {day}')}")
+    draft.add(f"base: {base.name}")
+    size, short_of = choices.machine(facts, room)
+    draft.notes += short_of
+    if size:
+        draft.add(f"machine: {{{', '.join(f'{key}: {value}' for key, value in size.items())}}}")
+    draft.block("system:", _system(facts, base, draft))
+    if facts.r:
+        r = _r(facts, base, draft)
+        draft.add("r:" if r else "r: {}")
+        draft.lines += [_indented(line) for line in r]
+    draft.block("services:", _services(facts, base, draft))
+    draft.add()
+    draft.add(f"production: {_scalar(facts_file)}")
+    draft.add("# Differences that are known to stay: what, and why")
+    draft.add("# accept:")
+    draft.add('#   - {fact: machine.memory, why: "a laptop has less"}')
+    _further_notes(facts, draft)
+    if draft.notes:
+        draft.add()
+        draft.add("# What this box cannot say, so that the sandbox will differ:")
+        for note in draft.notes:
+            draft.lines += _folded(note)
+    return CapturedBox("\n".join(draft.lines) + "\n", base, tuple(draft.notes))
+
+
+def _system(facts: Facts, base: Base, draft: _Draft) -> list[str]:
+    lines = []
+    zone = facts.timezone.name
+    if zone is not None and re.fullmatch(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", zone):
+        lines.append(f"timezone: {_scalar(zone)}")
+    if not facts.timezone.localtime_is_symlink:
+        draft.notes.append("/etc/localtime is no symbolic link: R may not know its timezone there")
+    settings = facts.locale.settings
+    lang = settings.get("LANG", "")
+    if re.fullmatch(r"[A-Za-z0-9_.@-]+", lang):
+        lines.append(f"locale: {_scalar(lang)}")
+    elif facts.r:
+        draft.notes.append("no LANG is set: logins and apps there run in the locale C")
+    others = [f"{k}={v}" for k, v in settings.items() if k.startswith("LC_") and v != lang]
+    if others:
+        draft.notes.append(f"single categories of the locale: {', '.join(sorted(others))}")
+    packages, others_count = choices.system_packages(facts)
+    if packages and base.name == f"{facts.os.id}-{facts.os.version}":
+        lines.append(_list("packages", packages))
+    elif packages:
+        draft.notes.append(f"packages of {facts.os.id}: {', '.join(packages)}")
+    if others_count:
+        draft.notes.append(f"{others_count} packages of the system that do nothing for R")
+    variables, secret = choices.environment(facts)
+    if variables:
+        lines.append("environment:")
+        lines += [f"  {name}: {_quoted(value)}" for name, value in variables.items()]
+    if secret:
+        draft.notes.append(f"variables whose values were not taken: {', '.join(secret)}")
+    view = choices.main_view(facts)
+    limit = choices.nofile(view) if view is not None else None
+    if limit is not None:
+        lines.append(f"limits: {{nofile: {limit}}}")
+    return lines
+
+
+def _r(facts: Facts, base: Base, draft: _Draft) -> list[str]:
+    main, view = choices.main_r(facts), choices.main_view(facts)
+    lines = []
+    if main is not None and main.version == base.r_version:
+        lines.append(f'version: "{choices.series(base.r_version)}"')
+    others = [one for one in facts.r if one is not main]
+    if others:
+        draft.notes.append(f"more Rs: {', '.join(f'{o.version} in {o.home}' for o in others)}")
+    if view is None:
+        draft.notes.append("R did not start there, so nothing of it is known")
+        return lines
+    asked, family = choices.blas(view)
+    if asked == "openblas":
+        lines.append("blas: openblas")
+    elif asked is None:
+        draft.notes.append(f"the linear algebra library is {family}")
+    options, unsaid = choices.options(view)
+    if options:
+        said = (f"{name}: {_r_value(value)}" for name, value in options.items())
+        lines += ["options:", *(f"  {line}" for line in said)]
+    if unsaid:
+        draft.notes.append(f"R options: {', '.join(unsaid)}")
+    repos = {
+        name: url
+        for name, url in view.repos.items()
+        if re.fullmatch(r"[A-Za-z][A-Za-z0-9_.]*", name)
+        and re.fullmatch(r"(https?|file)://[^\s'\"\\<]+", url)
+        and "cloud.r-project.org" not in url
+    }
+    if repos:
+        lines += ["repos:", *(f"  {_scalar(name)}: {_quoted(url)}" for name, url in repos.items())]
+    packages = choices.r_packages(view)
+    if packages:
+        # What this base's Debian does not have is left out, and said, when the sandbox is made
+        lines += ["packages:", "  if_missing: skip", _indented(_list("names", packages))]
+    return lines
+
+
+def _services(facts: Facts, base: Base, draft: _Draft) -> list[str]:
+    lines = []
+    shiny = facts.shiny_server
+    if shiny is not None:
+        if "shiny_server" in base.offers:
+            port = shiny.listens[0].port if shiny.listens else 3838
+            lines.append(f"shiny_server: {{port: {port}}}")
+            places = ", ".join((*shiny.site_dirs, *shiny.app_dirs))
+            draft.notes.append(
+                f"the apps of Shiny Server ({places}): copy them, and name them in `apps:`"
+            )
+        else:
+            draft.notes.append(f"Shiny Server {shiny.version or ''}: {base.name} has none".strip())
+    for one in facts.system_packages or ():
+        if one.name.startswith("rstudio-"):
+            draft.notes.append(f"{one.name} {one.version}")
+    return lines
+
+
+def _further_notes(facts: Facts, draft: _Draft) -> None:
+    view = choices.main_view(facts)
+    if view is not None:
+        own = list(choices.by_hand(facts, view))
+        if own:
+            draft.notes.append(f"R packages not from Debian, in these versions: {_some(own, '; ')}")
+        draft.notes += _few([f"two versions of {one}" for one in choices.shadowed(view)])
+    if facts.user_libraries:
+        found = [f"{one.name} {one.version} ({one.user})" for one in facts.user_libraries]
+        draft.notes.append(f"people's own libraries: {_some(found)}")
+    draft.notes += _few(
+        [
+            f"broken there: {one.path} misses {', '.join(one.missing)}"
+            for one in facts.unresolved_objects or ()
+        ]
+    )
+    if "noexec" in (facts.machine.tmp_mount_options or ()):
+        draft.notes.append("nothing in the temporary folder can be run there (noexec)")
+    draft.notes += [
+        f"{config.path} was changed by hand: see the facts"
+        for config in facts.configs
+        if config.path.endswith("Rprofile.site") and _is_changed(config.settings)
+    ]
+
+
+def _is_changed(settings: dict[str, str]) -> bool:
+    """Debian's own sets the repository, and ours the options that a box can say."""
+    code = [line.strip() for line in settings.values()]
+    usual = re.compile(
+        r'local\(\{|r <- getOption\("repos"\)|r\["CRAN"\] <- "https://cloud\.r-project\.org"'
+        r"|options\(repos ?= ?r\)|\}\)|options\(|\)|\"[A-Za-z.]+\" = [^(]*,?"
+    )
+    return any(not usual.fullmatch(line) for line in code)
+
+
+def _some(items: Sequence[str], between: str = ", ") -> str:
+    """All of them, or the first and how many more: the facts have every one."""
+    more = len(items) - _MOST_NAMED
+    shown = between.join(items[:_MOST_NAMED])
+    return f"{shown}{between}and {more} more" if more > 0 else shown
+
+
+def _few(notes: list[str]) -> list[str]:
+    more = len(notes) - _MOST_NAMED
+    return [*notes[:_MOST_NAMED], f"and {more} more like this"] if more > 0 else notes
+
+
+def _indented(text: str) -> str:
+    return "  " + text.replace("\n", "\n  ")
+
+
+def _r_value(value: str) -> str:
+    if value in ("TRUE", "FALSE"):
+        return value.lower()
+    return value if re.fullmatch(r"-?\d+(\.\d+)?", value) else _quoted(value)
+
+
+def _scalar(text: str) -> str:
+    if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS:
+        return text
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    # A JSON string is a YAML string too
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _list(key: str, items: tuple[str, ...]) -> str:
+    """`key: [a, b]`, folded where it is long."""
+    words = [_scalar(item) for item in items]
+    line = f"{key}: [{', '.join(words)}]"
+    if len(line) <= _WIDTH:
+        return line
+    rows, row = [], "   "
+    for word in words:
+        if len(row) + len(word) > _WIDTH:
+            rows.append(row)
+            row = "   "
+        row += f" {word},"
+    return "\n".join([f"{key}: [", *(f"  {row}" for row in [*rows, row]), "  ]"])
+
+
+def _comment(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _folded(note: str) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(
+        _comment(note),
+        _WIDTH,
+        initial_indent="# - ",
+        subsequent_indent="#   ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def default_name(target: str) -> str:
+    """`prod` for `admin@prod.example.org`: what a file and a sandbox can be called."""
+    host = target.rpartition("@")[2].partition(":")[0]
+    name = host if re.fullmatch(r"[\d.]+", host) else host.partition(".")[0]
+    return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-") or "production"

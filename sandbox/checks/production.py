@@ -1,0 +1,66 @@
+"""The machine against production: one check a kind of fact, with what the box accepts."""
+
+import shlex
+from collections.abc import Callable, Iterator
+
+from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt
+from sandbox.checks.live import Seen
+from sandbox.checks.results import Goal
+from sandbox.fidelity.catalogue import KINDS
+from sandbox.fidelity.diff import Outcome, Selection, Side, compare
+from sandbox.fidelity.kind import Kind
+from sandbox.plan import Plan
+
+_MOST_SHOWN = 12
+
+
+def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
+    """What the facts of both machines tell; nothing for a box that names no production."""
+    if plan.production is None:
+        return
+    accept = {one.fact: one.why for one in plan.accept}
+    for kind in KINDS:
+        yield Check(
+            id=f"correct.production.{kind.id}",
+            goal=Goal.CORRECT,
+            title=f"as in production: {kind.title}",
+            expected="as in production, but for what the box accepts",
+            why=kind.why,
+            look=_like_production(kind, accept),
+            fix=f"sandbox diff {shlex.quote(str(plan.production))} {plan.name} --only {kind.id}, "
+            "then change the box, or say why in `accept:`",
+        )
+
+
+def _like_production(kind: Kind, accept: dict[str, str]) -> Callable[[Seen], Look]:
+    def look(seen: Seen) -> Look:
+        if seen.production is None:
+            raise CannotLook("the facts of production could not be read")
+        diff = compare(
+            Side(name="production", facts=seen.production),
+            Side(name="here", facts=seen.facts),
+            Selection(accept=accept),
+            kinds=(kind,),
+        )
+        if diff.differences:
+            shown = [
+                f"{one.id.removeprefix(f'{kind.id}.')}: {_said(one.a)} there, {_said(one.b)} here"
+                if not (one.how == "set" and one.note)
+                else f"{one.id}: {one.note}"
+                for one in diff.differences[:_MOST_SHOWN]
+            ]
+            more = len(diff.differences) - len(shown)
+            return Look(
+                ok=False, actual="\n".join([*shown, *([f"and {more} more"] if more else [])])
+            )
+        if not diff.compared:
+            silent = {one.note for one in diff.facts if one.outcome is not Outcome.EQUAL}
+            raise NothingToLookAt("; ".join(sorted(silent)) or "neither machine has any")
+        accepted = "; ".join(f"{one.id} accepted: {one.accepted}" for one in diff.accepted)
+        return Look(ok=True, actual=accepted or f"{diff.count(Outcome.EQUAL)} equal")
+
+    return look
+
+
+def _said(value: str | None) -> str:
+    return "not" if value is None else value

@@ -1,0 +1,140 @@
+"""The differences of two machines as text: grouped, the most dangerous first, and the count."""
+
+import textwrap
+from itertools import groupby
+
+from sandbox.cli.console import colourful, paint, plain
+from sandbox.fidelity.diff import Diff, FactDiff, Outcome
+from sandbox.fidelity.kind import Consequence
+
+_RED, _GREEN, _YELLOW, _BOLD, _DIM = "31", "32", "33", "1", "2"
+_COLOURS = {Consequence.ANSWERS: _RED, Consequence.FAILS: _RED, Consequence.ACCESS: _RED}
+_WIDTH = 100
+_INDENT = " " * 6
+_MANY = 4
+"""From so many on, the facts of one kind share their explanation."""
+
+
+def render_diff(diff: Diff, *, colour: bool | None = None) -> str:
+    """The whole table as text.
+
+    Args:
+        diff: what was compared.
+        colour: use ANSI colours; decided by the terminal and NO_COLOR when None.
+    """
+    on = colourful(stdout=True) if colour is None else colour
+    lines: list[str] = []
+    for consequence in Consequence:
+        if found := diff.of(consequence):
+            word = "difference" if len(found) == 1 else "differences"
+            heading = f"{consequence.words}  ({len(found)} {word})"
+            lines += ["", paint(heading, _BOLD, on=on)]
+            code = _COLOURS.get(consequence, _YELLOW)
+            for _, alike in groupby(found, key=_kind):
+                facts = list(alike)
+                rows = _rows if len(facts) < _MANY else _rows_of_many
+                lines += rows(facts, diff, code=code, on=on)
+    lines += _accepted(diff, on=on)
+    lines += _not_compared(diff, on=on)
+    lines += ["", paint(diff.summary, _GREEN if not diff.differences else _RED, on=on)]
+    return "\n".join(lines).lstrip("\n")
+
+
+def _kind(fact: FactDiff) -> tuple[str, str, str]:
+    """What the facts of one kind have in common: `the version of an R package`, and the bug."""
+    return fact.title.partition(": ")[0], fact.why, fact.link
+
+
+def _rows(facts: list[FactDiff], diff: Diff, *, code: str, on: bool) -> list[str]:
+    rows = []
+    width = _label_width([diff.a_name, diff.b_name, "can mean"])
+    for fact in facts:
+        rows.append(f"  {paint('≠', code, on=on)} {plain(fact.title)}{_seen(fact)}")
+        if _is_told_by_note(fact):
+            rows += _field(diff.b_name, fact.note, width, on=on)
+        else:
+            rows += _field(diff.a_name, _text(fact.a), width, on=on)
+            rows += _field(diff.b_name, f"{_text(fact.b)}{_note(fact)}", width, on=on)
+        rows += _field("can mean", fact.why, width, on=on)
+        rows += _field("seen at", fact.link, width, on=on)
+        rows += _field("fact", fact.id, width, on=on)
+    return rows
+
+
+def _rows_of_many(facts: list[FactDiff], diff: Diff, *, code: str, on: bool) -> list[str]:
+    """One kind of fact with many items: what it can mean once, then a line an item."""
+    title, why, link = _kind(facts[0])
+    items = [f"{fact.title.partition(': ')[2]}{_seen(fact)}" for fact in facts]
+    width = _label_width([*items, "can mean"])
+    kind = facts[0].id.partition("@")[0].removesuffix(f".{facts[0].title.partition(': ')[2]}")
+    rows = [f"  {paint('≠', code, on=on)} {plain(title)}: {len(facts)} differ"]
+    rows += _field("can mean", why, width, on=on)
+    rows += _field("seen at", link, width, on=on)
+    rows += _field("facts", f"{kind}.…", width, on=on)
+    rows += _field("", f"{diff.a_name} → {diff.b_name}", width, on=on)
+    for item, fact in zip(items, facts, strict=True):
+        values = f"{_text(fact.a)} → {_text(fact.b)}{_note(fact)}"
+        rows += _field(item, fact.note if _is_told_by_note(fact) else values, width, on=on)
+    return rows
+
+
+def _is_told_by_note(fact: FactDiff) -> bool:
+    """Of sets: what is missing and what is more says it all."""
+    return fact.how == "set" and bool(fact.note) and fact.a is not None and fact.b is not None
+
+
+def _seen(fact: FactDiff) -> str:
+    return f"  ({', '.join(fact.seen_by)})" if "@" in fact.id else ""
+
+
+def _note(fact: FactDiff) -> str:
+    return f"  ({fact.note})" if fact.note else ""
+
+
+def _text(value: str | None) -> str:
+    return "(not there)" if value is None else value
+
+
+def _label_width(labels: list[str]) -> int:
+    return min(24, max(map(len, labels)))
+
+
+def _field(label: str, text: str, width: int, *, on: bool) -> list[str]:
+    head = plain(label)[:width].ljust(width)
+    room = _WIDTH - len(_INDENT) - width - 2
+    folded = [
+        piece
+        for line in plain(text).splitlines()
+        for piece in (textwrap.wrap(line, room, break_on_hyphens=False) or [""])
+    ]
+    heads = [paint(head, _DIM, on=on), *[" " * width] * len(folded)]
+    return [f"{_INDENT}{one}  {line}" for one, line in zip(heads, folded, strict=False)]
+
+
+def _accepted(diff: Diff, *, on: bool) -> list[str]:
+    if not diff.accepted:
+        return []
+    lines = ["", paint(f"accepted  ({len(diff.accepted)})", _BOLD, on=on)]
+    for fact in diff.accepted:
+        values = f"{_text(fact.a)} / {_text(fact.b)}"
+        short = values if len(values) <= 60 else f"{values[:59]}…"  # noqa: PLR2004  (a line)
+        lines.append(f"  - {plain(fact.id)}: {plain(short)}: {plain(fact.accepted)}")
+    return lines
+
+
+def _not_compared(diff: Diff, *, on: bool) -> list[str]:
+    silent = (Outcome.NOT_COMPARABLE, Outcome.UNREADABLE)
+    by_reason: dict[str, list[str]] = {}
+    for fact in diff.facts:
+        if fact.outcome in silent:
+            by_reason.setdefault(f"{fact.note} ({fact.outcome})", []).append(fact.id)
+    if not by_reason:
+        return []
+    lines = ["", paint("not compared", _BOLD, on=on)]
+    for reason, ids in by_reason.items():
+        lines.append(f"  - {plain(reason)}: {len(ids)} facts")
+        lines += textwrap.wrap(
+            ", ".join(ids), _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT,
+            break_on_hyphens=False,
+        )  # fmt: skip
+    return lines

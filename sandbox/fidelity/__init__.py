@@ -1,0 +1,1 @@
+"""Fidelity: one machine's facts against another's, and which bug each difference can cause."""

@@ -1,0 +1,70 @@
+"""When two values are the same: exactly, as versions, as sets, or as numbers within a tolerance."""
+
+import re
+from math import isinf
+from typing import Literal
+
+Comparison = Literal["exact", "version", "set", "number"]
+"""How a fact is compared."""
+
+Value = str | float | frozenset[str]
+"""What a fact of a machine is."""
+
+
+def same(a: Value, b: Value, how: Comparison, *, tolerance: float = 0.0) -> bool:
+    """Whether two values are equal.
+
+    Args:
+        a: a value.
+        b: another of the same kind.
+        how: `version`: 1.10 is 1.10.0, and R's 1.7-4 is 1.7.4.
+        tolerance: of numbers, as a share of the larger one.
+    """
+    match how:
+        case "number" if isinstance(a, int | float) and isinstance(b, int | float):
+            if isinf(a) or isinf(b):
+                return a == b
+            return abs(a - b) <= tolerance * max(abs(a), abs(b))
+        case "version" if isinstance(a, str) and isinstance(b, str):
+            return _parts(a) == _parts(b)
+        case _:
+            return a == b
+
+
+def remark(a: Value, b: Value, how: Comparison) -> str:
+    """What can be said of a difference in a few words, from b's side; may be empty."""
+    if isinstance(a, frozenset) and isinstance(b, frozenset):
+        only_a, only_b = sorted(a - b), sorted(b - a)
+        words = [f"missing: {', '.join(only_a)}"] if only_a else []
+        return "; ".join(words + ([f"more: {', '.join(only_b)}"] if only_b else []))
+    if how == "version" and isinstance(a, str) and isinstance(b, str):
+        first, second = _parts(a), _parts(b)
+        try:
+            return "older" if second < first else "newer"
+        except TypeError:
+            return ""
+    if isinstance(a, int | float) and isinstance(b, int | float):
+        return "less" if b < a else "more"
+    return ""
+
+
+def shown(value: Value) -> str:
+    """The value for a person."""
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(value)) or "none"
+    if value == float("inf"):
+        return "unlimited"
+    if isinstance(value, float):
+        return f"{value:g}" if value < 1e6 else f"{value:.0f}"  # noqa: PLR2004  (no exponents)
+    return value if value else "(empty)"
+
+
+def _parts(version: str) -> tuple[tuple[int, int | str], ...]:
+    """Comparable: numbers by their size, words after numbers; zeros at the end do not count."""
+    words = re.findall(r"\d+|[A-Za-z~+]+", version)
+    parts: list[tuple[int, int | str]] = [
+        (0, int(word)) if word.isdecimal() else (1, word) for word in words
+    ]
+    while parts and parts[-1] == (0, 0):
+        parts.pop()
+    return tuple(parts)

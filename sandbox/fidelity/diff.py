@@ -1,0 +1,326 @@
+"""Two machines, fact by fact: what is equal, what differs, and what could not be compared."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from pydantic import BaseModel, ConfigDict
+
+from sandbox.fidelity.catalogue import KINDS
+from sandbox.fidelity.compare import Comparison, Value, remark, same, shown
+from sandbox.fidelity.kind import (
+    VIEWERS,
+    CannotReadError,
+    Consequence,
+    Kind,
+    NotThereError,
+    Reading,
+    read_machine,
+    read_view,
+)
+from sandbox.probe.facts import Facts, Viewer
+from sandbox.probe.facts_base import REDACTED
+
+_LONGEST = 600
+
+
+class Outcome(StrEnum):
+    """What came of comparing one fact."""
+
+    EQUAL = "equal"
+    DIFFERS = "differs"
+    NOT_COMPARABLE = "not comparable"
+    """One side has no such thing at all, or says nothing of it."""
+    UNREADABLE = "unreadable"
+    """It could not be read on one side: nothing is known."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FactDiff(_Frozen):
+    """One fact of two machines."""
+
+    id: str
+    """`r.package.shiny`; with `@app` at its end when it is so only there."""
+    consequence: Consequence
+    title: str
+    """`the version of an R package: shiny`"""
+    outcome: Outcome
+    how: Comparison
+    a: str | None = None
+    """On the first machine; None where it has none."""
+    b: str | None = None
+    note: str = ""
+    """`older`, `missing: …`; of what was not compared, why."""
+    seen_by: tuple[str, ...] = ()
+    """Of R's facts: in a login, an app, a session."""
+    why: str = ""
+    """The bug that the difference can cause."""
+    link: str = ""
+    """A bug of that kind that somebody had."""
+    accepted: str = ""
+    """Why this difference is known and left, as the box says."""
+
+
+class Diff(_Frozen):
+    """All of it."""
+
+    format: int = 1
+    a_name: str
+    b_name: str
+    facts: tuple[FactDiff, ...]
+
+    def count(self, outcome: Outcome) -> int:
+        """How many facts ended so."""
+        # The page's template has plain words for the outcomes
+        return sum(1 for one in self.facts if one.outcome == outcome)
+
+    @property
+    def compared(self) -> int:
+        """How many facts were really compared."""
+        return self.count(Outcome.EQUAL) + self.count(Outcome.DIFFERS)
+
+    @property
+    def differences(self) -> tuple[FactDiff, ...]:
+        """What differs, the most dangerous first; what is accepted left out."""
+        return tuple(
+            one for one in self.facts if one.outcome is Outcome.DIFFERS and not one.accepted
+        )
+
+    @property
+    def accepted(self) -> tuple[FactDiff, ...]:
+        """What differs and is known to."""
+        return tuple(one for one in self.facts if one.outcome is Outcome.DIFFERS and one.accepted)
+
+    def of(self, consequence: Consequence) -> tuple[FactDiff, ...]:
+        """The differences of one group."""
+        return tuple(one for one in self.differences if one.consequence is consequence)
+
+    @property
+    def summary(self) -> str:
+        """`412 facts compared: 398 equal, 14 differ; 3 not comparable, 5 unreadable`."""
+        accepted = f" ({len(self.accepted)} accepted)" if self.accepted else ""
+        return (
+            f"{self.compared} facts compared: {self.count(Outcome.EQUAL)} equal, "
+            f"{self.count(Outcome.DIFFERS)} differ{accepted}; "
+            f"{self.count(Outcome.NOT_COMPARABLE)} not comparable, "
+            f"{self.count(Outcome.UNREADABLE)} unreadable"
+        )
+
+
+@dataclass(frozen=True)
+class Side:
+    """A machine's facts, or what a box states of a machine that need not exist."""
+
+    name: str
+    facts: Facts | None = None
+    stated: Mapping[str, Reading] | None = None
+    """Of a box: kind to what it says, for everybody who runs R; nothing else is compared."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which facts count: glob patterns over ids, kinds, or names of groups."""
+
+    only: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    accept: Mapping[str, str] | None = None
+    """Pattern to why the difference is left."""
+
+    def wanted(self, fact: FactDiff) -> bool:
+        """Whether it is to be shown at all."""
+        if self.only and not any(matches(fact, pattern) for pattern in self.only):
+            return False
+        return not any(matches(fact, pattern) for pattern in self.ignore)
+
+    def reason(self, fact: FactDiff) -> str:
+        """Why it is accepted; empty when it is not."""
+        found = (self.accept or {}).items()
+        return next((why for pattern, why in found if matches(fact, pattern)), "")
+
+
+def matches(fact: FactDiff, pattern: str) -> bool:
+    """Whether a pattern means this fact: its id, its kind, or its group."""
+    names = {fact.id, fact.id.partition("@")[0], str(fact.consequence)}
+    if any(fnmatchcase(name, pattern) for name in names):
+        return True
+    # `r.package` means all of them
+    return fact.id.startswith((f"{pattern}.", f"{pattern}@"))
+
+
+def compare(
+    a: Side, b: Side, selection: Selection = Selection(), *, kinds: Iterable[Kind] = KINDS
+) -> Diff:
+    """Compare every kind of fact, or just those."""
+    found = (fact for kind in kinds for fact in _of_kind(kind, a, b))
+    wanted = [fact for fact in found if selection.wanted(fact)]
+    facts = [
+        fact.model_copy(update={"accepted": selection.reason(fact)})
+        if fact.outcome is Outcome.DIFFERS
+        else fact
+        for fact in wanted
+    ]
+    order = list(Consequence)
+    facts.sort(key=lambda fact: order.index(fact.consequence))
+    return Diff(a_name=a.name, b_name=b.name, facts=tuple(facts))
+
+
+def _of_kind(kind: Kind, a: Side, b: Side) -> Iterator[FactDiff]:
+    if kind.of_machine is not None:
+        read: Callable[[Facts], Reading] = lambda facts: read_machine(kind, facts)  # noqa: E731
+        of_a, of_b = _read(kind, a, read), _read(kind, b, read)
+        yield from _compared(kind, of_a, of_b, only=_stated(a, b, of_a, of_b))
+        return
+    by_viewer = []
+    for viewer in _viewers(a, b):
+        yes = _reader(kind, viewer)
+        by_viewer.append((viewer, _read(kind, a, yes), _read(kind, b, yes)))
+    yield from _merged(
+        fact
+        for viewer, of_a, of_b in by_viewer
+        for fact in _compared(
+            kind, of_a, of_b, only=_stated(a, b, of_a, of_b), seen_by=VIEWERS[viewer]
+        )
+    )
+
+
+def _stated(
+    a: Side, b: Side, of_a: "Reading | _Silent", of_b: "Reading | _Silent"
+) -> frozenset[str] | None:
+    """The items that count when one side is a box, which says what it wants, not all there is."""
+    readings = [
+        reading
+        for side, reading in ((a, of_a), (b, of_b))
+        if side.facts is None and not isinstance(reading, _Silent)
+    ]
+    return frozenset.intersection(*map(frozenset, readings)) if readings else None
+
+
+def _reader(kind: Kind, viewer: Viewer) -> Callable[[Facts], Reading]:
+    return lambda facts: read_view(kind, facts, viewer)
+
+
+def _viewers(a: Side, b: Side) -> list[Viewer]:
+    """Those who run R on either machine; a login always."""
+    found: list[Viewer] = ["login"]
+    for viewer in ("shiny", "rstudio"):
+        sides = [side.facts for side in (a, b) if side.facts is not None]
+        if any(_has(facts, viewer) for facts in sides):
+            found.append("shiny" if viewer == "shiny" else "rstudio")
+    return found
+
+
+def _has(facts: Facts, viewer: str) -> bool:
+    if viewer == "shiny":
+        return facts.shiny_server is not None or facts.r_view("shiny") is not None
+    return facts.r_view("rstudio") is not None or any(
+        one.what == "R inside an RStudio session" for one in facts.not_seen
+    )
+
+
+@dataclass(frozen=True)
+class _Silent:
+    """Nothing to compare with."""
+
+    outcome: Outcome
+    reason: str
+
+
+def _read(kind: Kind, side: Side, read: Callable[[Facts], Reading]) -> Reading | _Silent:
+    if side.facts is None:
+        stated = (side.stated or {}).get(kind.id)
+        if stated is None:
+            return _Silent(Outcome.NOT_COMPARABLE, f"{side.name} does not say")
+        return stated
+    try:
+        return read(side.facts)
+    except CannotReadError as error:
+        return _Silent(Outcome.UNREADABLE, f"{side.name}: {error}")
+    except NotThereError as error:
+        return _Silent(Outcome.NOT_COMPARABLE, f"{side.name}: {error}")
+
+
+def _compared(
+    kind: Kind,
+    a: Reading | _Silent,
+    b: Reading | _Silent,
+    *,
+    only: frozenset[str] | None,
+    seen_by: str | None = None,
+) -> Iterator[FactDiff]:
+    viewers = (seen_by,) if seen_by is not None else ()
+    silent = [side for side in (a, b) if isinstance(side, _Silent)]
+    if isinstance(a, _Silent) or isinstance(b, _Silent):
+        if len(silent) == 2 and all(one.outcome is Outcome.NOT_COMPARABLE for one in silent):  # noqa: PLR2004
+            # Neither has such a thing: that is no fact of theirs
+            return
+        worst = next((one for one in silent if one.outcome is Outcome.UNREADABLE), silent[0])
+        yield FactDiff(
+            id=kind.id,
+            consequence=kind.consequence,
+            title=kind.title,
+            outcome=worst.outcome,
+            how=kind.how,
+            note="; ".join(one.reason for one in silent),
+            seen_by=viewers,
+        )
+        return
+    for item in sorted({*a, *b}):
+        if only is None or item in only:
+            yield _one(kind, item, a.get(item), b.get(item), viewers)
+
+
+def _one(
+    kind: Kind, item: str, a: Value | None, b: Value | None, viewers: tuple[str, ...]
+) -> FactDiff:
+    both = a is not None and b is not None
+    if both and a == b == REDACTED:
+        return FactDiff(
+            id=f"{kind.id}.{item}" if item else kind.id,
+            consequence=kind.consequence,
+            title=f"{kind.title}: {item}" if item else kind.title,
+            outcome=Outcome.NOT_COMPARABLE,
+            how=kind.how,
+            note="it is secret on both sides",
+            seen_by=viewers,
+        )
+    equal = both and same(a, b, kind.how, tolerance=kind.tolerance)  # type: ignore[arg-type]
+    note = "" if equal or a is None or b is None else remark(a, b, kind.how)
+    return FactDiff(
+        id=f"{kind.id}.{item}" if item else kind.id,
+        consequence=kind.consequence,
+        title=f"{kind.title}: {item}" if item else kind.title,
+        outcome=Outcome.EQUAL if equal else Outcome.DIFFERS,
+        how=kind.how,
+        a=_short(a),
+        b=_short(b),
+        note=note[:_LONGEST],
+        seen_by=viewers,
+        why="" if equal else kind.why,
+        link="" if equal else kind.link,
+    )
+
+
+def _short(value: Value | None) -> str | None:
+    if value is None:
+        return None
+    text = shown(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _merged(facts: Iterable[FactDiff]) -> Iterator[FactDiff]:
+    """What everybody sees alike is one fact; what only some see says who."""
+    groups: dict[tuple[str, str | None, str | None, Outcome, str], list[FactDiff]] = {}
+    viewers: dict[str, set[str]] = {}
+    for fact in facts:
+        key = (fact.id, fact.a, fact.b, fact.outcome, fact.note)
+        groups.setdefault(key, []).append(fact)
+        viewers.setdefault(fact.id, set()).update(fact.seen_by)
+    for (id_, *_), same_ones in groups.items():
+        seen_by = tuple(viewer for one in same_ones for viewer in one.seen_by)
+        alone = set(seen_by) != viewers[id_]
+        suffix = f"@{'+'.join(seen_by)}" if alone else ""
+        yield same_ones[0].model_copy(update={"id": f"{id_}{suffix}", "seen_by": seen_by})

@@ -1,0 +1,49 @@
+"""Facts in a file, as `sandbox capture` and `sandbox probe` write them."""
+
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from sandbox.errors import UsageError
+from sandbox.probe.facts import FORMAT, Facts
+
+
+def load_facts(path: Path) -> Facts:
+    """The facts in a file.
+
+    Raises:
+        UsageError: it cannot be read, is something else, or is of another version.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}"
+        ) from error
+    found = _format(text)
+    if found is not None and found != FORMAT:
+        age = "an older" if found < FORMAT else "a newer"
+        raise UsageError(
+            f"the facts in {path} are from {age} sandbox (format {found}, this one reads {FORMAT})",
+            hint="take them again: sandbox capture [USER@]HOST, or sandbox probe NAME > FILE",
+        )
+    try:
+        return Facts.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"{path} does not hold the facts of a machine",
+            details=f"{place}: {first['msg']}" if place else first["msg"],
+            hint="sandbox capture and sandbox probe write such files",
+        ) from error
+
+
+def _format(text: str) -> int | None:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return None
+    found = content.get("format") if isinstance(content, dict) else None
+    return found if isinstance(found, int) else None

@@ -1,0 +1,156 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2153,SC2154  # variables that stand in front, see probe.sh
+# How the machine is set up beside R: packages, programs, drivers, fonts, certificates, configuration.
+# Uses the functions of probe.sh.
+
+probe_setup() {
+    probe_packages
+    probe_tools
+    probe_odbc
+    probe_fonts
+    probe_certificates
+    probe_units
+}
+
+probe_packages() {
+    if have dpkg-query; then
+        section dpkg
+        # shellcheck disable=SC2016  # dpkg-query's own fields
+        dpkg-query -W -f='${db:Status-Abbrev}\t${Package}\t${Version}\t${Priority}\n' 2>/dev/null
+        if [ -r /var/lib/apt/extended_states ]; then
+            section apt-auto
+            awk '$1 == "Package:" { name = $2 } $1 == "Auto-Installed:" && $2 == 1 { print name }' \
+                /var/lib/apt/extended_states
+        fi
+    elif have rpm; then
+        section rpm
+        rpm -qa --qf '%{NAME}\t%{VERSION}-%{RELEASE}\n' 2>/dev/null
+    else
+        unseen "system packages" "there is no dpkg-query and no rpm"
+    fi
+}
+
+# A program that hangs costs seconds, not the answer
+briefly() {
+    if have timeout; then
+        timeout -k 1 5 "$@" </dev/null 2>&1
+    else
+        "$@" </dev/null 2>&1
+    fi
+}
+
+probe_tools() {
+    section tools
+    for probe_tool in pandoc quarto pdflatex xelatex java python3 gcc g++ gfortran make git curl; do
+        probe_path=$(command -v "$probe_tool" 2>/dev/null)
+        case $probe_path in
+        /*) ;;
+        *) continue ;;
+        esac
+        case $probe_tool in
+        java) probe_text=$(briefly java -version) ;;
+        *) probe_text=$(briefly "$probe_tool" --version) ;;
+        esac
+        printf '%s\t%s\t%s\n' "$probe_tool" "$(readlink -f "$probe_path")" \
+            "$(printf '%s\n' "$probe_text" | head -n 1 | tr '\t' ' ' | hide)"
+    done
+}
+
+probe_odbc() {
+    for probe_file in "${ODBCSYSINI:-/etc}/odbcinst.ini" /etc/odbcinst.ini /etc/unixODBC/odbcinst.ini; do
+        if [ -r "$probe_file" ]; then
+            section odbcinst "$probe_file"
+            hide <"$probe_file"
+            section odbc-libraries
+            sed -n 's/^[[:space:]]*[Dd]river[[:space:]]*=[[:space:]]*//p' "$probe_file" |
+                while read -r probe_path; do
+                    [ -e "$probe_path" ] && printf '%s\n' "$probe_path"
+                done
+            return
+        fi
+    done
+}
+
+# Their files: to ask fontconfig could make it write its cache
+probe_fonts() {
+    [ -d /usr/share/fonts ] || [ -d /usr/local/share/fonts ] || return
+    section fonts
+    find /usr/share/fonts /usr/local/share/fonts -type f 2>/dev/null |
+        sed -n 's,.*/\([^/]*\.\([ot]t[fc]\|pf[ab]\|t1\)\)$,\1,p' | sort -u
+}
+
+probe_certificates() {
+    for probe_file in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt \
+        /var/lib/ca-certificates/ca-bundle.pem; do
+        if [ -r "$probe_file" ]; then
+            section certificates "$probe_file" "$(sha256sum "$probe_file" 2>/dev/null | cut -d ' ' -f 1)" \
+                "$(grep -c 'BEGIN CERTIFICATE' "$probe_file")"
+            for probe_path in /usr/local/share/ca-certificates/* /usr/local/share/ca-certificates/*/* \
+                /etc/pki/ca-trust/source/anchors/* /etc/pki/trust/anchors/*; do
+                [ -f "$probe_path" ] && printf '%s\n' "${probe_path##*/}"
+            done
+            return
+        fi
+    done
+}
+
+probe_units() {
+    [ -d /run/systemd/system ] || return
+    section units
+    for probe_tool in shiny-server rstudio-server rstudio-launcher rstudio-connect rstudio-pm; do
+        for probe_dir in /etc/systemd/system /usr/lib/systemd/system /lib/systemd/system; do
+            if [ -e "$probe_dir/$probe_tool.service" ]; then
+                section unit "$probe_tool.service"
+                LC_ALL=C systemctl show --no-pager "$probe_tool.service" -p User,Group,Environment \
+                    -p EnvironmentFiles,LimitNOFILE,LimitNPROC,MemoryMax,TasksMax,UMask,PrivateTmp \
+                    -p Restart,NoNewPrivileges,ProtectSystem,ProtectHome,Nice,DropInPaths,FragmentPath \
+                    2>/dev/null | hide
+                break
+            fi
+        done
+    done
+}
+
+# ---- more of it with root ----------------------------------------------------------------------------
+
+# R packages in people's own libraries
+probe_user_libraries() {
+    section user-libraries
+    { getent passwd 2>/dev/null || cat /etc/passwd; } | while IFS=: read -r probe_user _ _ _ _ probe_home _; do
+        # System accounts share folders such as / and /usr/sbin
+        case $probe_home in
+        '' | / | /bin | /dev* | /usr/*) continue ;;
+        esac
+        for probe_dir in "$probe_home"/R/*library/[0-9]*; do
+            [ -d "$probe_dir" ] || continue
+            cat /dev/null "$probe_dir"/*/DESCRIPTION 2>/dev/null |
+                awk -v user="$probe_user" -v folder="$probe_dir" '
+                    $1 == "Package:" { name = $2 }
+                    $1 == "Version:" { print user "\t" name "\t" $2 "\t" folder }'
+        done
+    done
+}
+
+config_section() {
+    if [ -r "$1" ] && [ -f "$1" ]; then
+        section config "$1"
+        hide <"$1"
+    elif [ -e "$1" ] && ! [ -d "$1" ]; then
+        unseen "$1" "not readable without root"
+    fi
+}
+
+# Where servers, R and logins get their settings from
+probe_configs() {
+    for probe_file in /etc/environment /etc/odbc.ini /etc/security/limits.conf /etc/security/limits.d/*.conf \
+        /etc/rstudio/*.conf /etc/rstudio/r-versions /etc/rstudio/file-locks /etc/rstudio/rstudio-prefs.json \
+        /etc/rstudio-connect/*.gcfg /etc/rstudio-pm/*.gcfg /etc/shiny-server/shiny-server.conf; do
+        config_section "$probe_file"
+    done
+    for probe_dir in /usr/lib/R /usr/lib64/R /usr/local/lib/R /usr/local/lib64/R /opt/R/*/lib/R \
+        /opt/R/*/lib64/R /opt/local/lib/R; do
+        for probe_tool in Rprofile.site Renviron.site Renviron; do
+            config_section "$probe_dir/etc/$probe_tool"
+        done
+    done
+}

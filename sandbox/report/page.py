@@ -1,0 +1,250 @@
+"""Pages to hand to an IT group: one HTML file each, with nothing outside it. Pure.
+
+Jinja escapes every value here; what a machine or a box says can only be text.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from sandbox import __version__
+from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
+from sandbox.fidelity.diff import Diff
+from sandbox.fidelity.kind import Consequence
+from sandbox.fidelity.r_readings import blas_family, loaded_packages
+from sandbox.paths import data_dir
+from sandbox.probe.facts import Facts, RView
+from sandbox.state import Record
+
+_DANGEROUS = (Consequence.ANSWERS, Consequence.FAILS, Consequence.ACCESS)
+_TIME = "%Y-%m-%d %H:%M UTC"
+
+
+@dataclass(frozen=True)
+class GoalSection:
+    """One of the four goals, with what came of its checks."""
+
+    name: str
+    promise: str
+    problems: tuple[CheckResult, ...]
+    others: tuple[CheckResult, ...]
+
+    @property
+    def total(self) -> int:
+        """How many checks there are."""
+        return len(self.problems) + len(self.others)
+
+    @property
+    def passed(self) -> int:
+        """How many hold."""
+        return sum(1 for one in self.others if one.outcome is Outcome.PASSED)
+
+    @property
+    def skipped(self) -> int:
+        """How many were left out."""
+        return len(self.others) - self.passed
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """One thing that was done."""
+
+    at: str
+    what: str
+    plan_key: str
+    note: str
+
+
+@dataclass(frozen=True)
+class SandboxSection:
+    """Everything that is told of a sandbox."""
+
+    name: str
+    names_production: bool
+    contents: tuple[tuple[str, str], ...]
+    packages: tuple[tuple[str, str], ...]
+    measured_at: str
+    checked_at: str
+    checks_ok: bool
+    checks_summary: str
+    goals: tuple[GoalSection, ...]
+    diff: Diff | None
+    production_name: str
+    production_at: str
+    history: tuple[HistoryRow, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the template is given."""
+
+    title: str
+    subtitle: str
+    made_at: str
+    version: str = __version__
+    sandbox: SandboxSection | None = None
+    diff: Diff | None = None
+    consequences: Sequence[Consequence] = tuple(Consequence)
+    dangerous: Sequence[Consequence] = _DANGEROUS
+
+
+def diff_page(diff: Diff, *, made_at: str) -> str:
+    """Two machines on a page.
+
+    Args:
+        diff: what was compared.
+        made_at: when, for the foot of the page.
+    """
+    title = f"{diff.b_name} compared with {diff.a_name}"
+    return _render(Page(title=title, subtitle=diff.summary, made_at=made_at, diff=diff))
+
+
+def sandbox_page(
+    record: Record,
+    facts: Facts | None,
+    report: CheckReport | None,
+    diff: Diff | None,
+    production: Facts | None,
+    *,
+    made_at: str,
+) -> str:
+    """One sandbox on a page.
+
+    Args:
+        record: its plan and history.
+        facts: as it was last measured.
+        report: of the last whole run of the checks.
+        diff: against production.
+        production: the facts of production, for its name and age.
+        made_at: when, for the foot of the page.
+    """
+    plan = record.plan
+    section = SandboxSection(
+        name=plan.name,
+        names_production=plan.production is not None,
+        contents=tuple(_contents(record, facts)),
+        packages=_packages(facts),
+        measured_at=_moment(facts.probe.taken_at) if facts is not None else "",
+        checked_at=_checked_at(record),
+        checks_ok=report is not None and report.ok,
+        checks_summary=_checks_summary(report),
+        goals=tuple(_goal(goal, report) for goal in Goal),
+        diff=diff,
+        production_name=production.identity.hostname if production is not None else "",
+        production_at=_moment(production.probe.taken_at) if production is not None else "",
+        history=tuple(
+            HistoryRow(one.at.strftime(_TIME), one.what, one.plan_key, one.note)
+            for one in reversed(record.history)
+        ),
+    )
+    words = [plan.description, f"box {plan.box_name}", f"{plan.base.name} on {plan.provider}"]
+    subtitle = " · ".join(word for word in words if word)
+    page = Page(
+        title=f"The R machine {plan.name}", subtitle=subtitle, made_at=made_at, sandbox=section
+    )
+    return _render(page)
+
+
+def _checks_summary(report: CheckReport | None) -> str:
+    if report is None:
+        return "none yet"
+    looked_at = len(report.results) - report.count(Outcome.SKIPPED)
+    return f"{report.count(Outcome.PASSED)} of {looked_at} hold"
+
+
+def _goal(goal: Goal, report: CheckReport | None) -> GoalSection:
+    results = report.of(goal) if report is not None else ()
+    bad = (Outcome.FAILED, Outcome.ERROR)
+    return GoalSection(
+        name=str(goal),
+        promise=goal.promise,
+        problems=tuple(one for one in results if one.outcome in bad),
+        others=tuple(one for one in results if one.outcome not in bad),
+    )
+
+
+def _checked_at(record: Record) -> str:
+    found = [one.at for one in record.history if one.what == "checked"]
+    return found[-1].strftime(_TIME) if found else ""
+
+
+def _moment(taken_at: str) -> str:
+    """`2026-11-22T16:42:12Z` for a person."""
+    return taken_at.replace("T", " ").replace("Z", " UTC")
+
+
+def _contents(record: Record, facts: Facts | None) -> list[tuple[str, str]]:
+    plan = record.plan
+    cpus = "1 processor" if plan.machine.cpus == 1 else f"{plan.machine.cpus} processors"
+    size = f"{cpus}, {plan.machine.memory_mb} MB memory"
+    rows = [("Size", f"{size}, {plan.machine.disk_gb} GB disk at most")]
+    if facts is None:
+        return [*rows, ("System", plan.base.description)]
+    rows.insert(0, ("System", f"{facts.os.name}, {facts.os.arch}, kernel {facts.os.kernel}"))
+    view = facts.r_view("login")
+    if view is not None:
+        rows += _r_rows(view)
+    if facts.shiny_server is not None:
+        ports = ", ".join(str(one.port) for one in facts.shiny_server.listens)
+        rows.append(("Shiny Server", f"{facts.shiny_server.version or ''} on port {ports}".strip()))
+    if plan.apps:
+        rows.append(("Apps", ", ".join(app.name for app in plan.apps)))
+    rows.append(("Timezone", facts.timezone.name or "not set"))
+    rows.append(("Locale", facts.locale.settings.get("LANG", "not set")))
+    if facts.tools:
+        tools = (f"{one.name} {one.version or ''}".strip() for one in facts.tools)
+        rows.append(("Programs", ", ".join(tools)))
+    people = [one.name for one in facts.users if 1000 <= one.uid < 60000]  # noqa: PLR2004
+    rows.append(("People's accounts", ", ".join(people) or "none"))
+    rows.append(("Open ports", _open_ports(facts)))
+    return rows
+
+
+def _open_ports(facts: Facts) -> str:
+    if facts.ports is None:
+        return "could not be read"
+    listening = (one for one in facts.ports if one.protocol == "tcp" and not one.loopback)
+    return ", ".join(map(str, sorted({one.port for one in listening}))) or "none"
+
+
+def _r_rows(view: RView) -> list[tuple[str, str]]:
+    blas = blas_family(view.external_software.get("BLAS") or view.la_library)
+    return [
+        ("R", f"{view.version_string}, in {view.home}"),
+        ("Linear algebra", f"{blas}, LAPACK {view.la_version or 'unknown'}"),
+        ("R packages", str(len(loaded_packages(view)))),
+    ]
+
+
+def _packages(facts: Facts | None) -> tuple[tuple[str, str], ...]:
+    view = facts.r_view("login") if facts is not None else None
+    if view is None:
+        return ()
+    found = loaded_packages(view)
+    return tuple((name, found[name].version) for name in sorted(found, key=str.lower))
+
+
+def _bug(link: str) -> str:
+    """`owner/name#12` for an address on GitHub."""
+    parts = link.rstrip("/").split("/")
+    return f"{parts[-4]}/{parts[-3]}#{parts[-1]}"
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(Path(data_dir("templates"))),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["bug"] = _bug
+    return made
+
+
+def _render(page: Page) -> str:
+    return _environment().get_template("report.html.j2").render(page=page)

@@ -1,0 +1,100 @@
+"""`sandbox capture`: read a production server, and write a box and its facts, both or neither."""
+
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.capture.choices import Room
+from sandbox.capture.read import read_host
+from sandbox.capture.write_box import CapturedBox, default_name, write_box
+from sandbox.errors import HostError, UsageError
+from sandbox.events import Listener, step
+from sandbox.probe.facts import Facts
+from sandbox.spec.bases import load_bases
+
+
+@dataclass(frozen=True)
+class Captured:
+    """What `capture` wrote."""
+
+    box_path: Path
+    facts_path: Path
+    facts: Facts
+    box: CapturedBox
+
+
+def capture(
+    target: str,
+    output: Path | None,
+    room: Room,
+    listener: Listener,
+    *,
+    use_sudo: bool = False,
+    overwrite: bool = False,
+    timeout_s: float = 60,
+    ssh_config: Path | None = None,
+) -> Captured:
+    """Read `[USER@]HOST` and write NAME.yml and NAME.facts.json.
+
+    Args:
+        target: as the user's ssh knows it.
+        output: the box file; by default the host's name in the working folder.
+        room: what the computer that will run the sandbox can give it.
+        listener: told of the steps.
+        use_sudo: become root there by `sudo -n`.
+        overwrite: replace files that are there.
+        timeout_s: for all that happens on the host.
+        ssh_config: instead of the user's own.
+
+    Raises:
+        UsageError: the name is no host, or a file is there already.
+        HostError: the host cannot be read; nothing was written.
+    """
+    name = default_name(target)
+    box_path = output if output is not None else Path(f"{name}.yml")
+    facts_path = box_path.with_name(f"{box_path.stem}.facts.json")
+    _refuse_paths((box_path, facts_path), overwrite=overwrite)
+    with step(listener, name, f"read {target}") as note:
+        facts = read_host(target, use_sudo=use_sudo, timeout_s=timeout_s, config=ssh_config)
+        packages = sum(len(view.packages) for one in facts.r for view in one.views[:1])
+        found = f"{packages} R packages" if facts.r else "there is no R"
+        note.text = f"{found}, {len(facts.not_seen)} things not seen"
+    box = write_box(facts, source=target, facts_file=facts_path.name, bases=load_bases(), room=room)
+    # The facts first: a box that names facts which are not there is wrong
+    _write_whole(facts_path, facts.model_dump_json(indent=1) + "\n")
+    _write_whole(box_path, box.text)
+    return Captured(box_path, facts_path, facts, box)
+
+
+def _refuse_paths(paths: tuple[Path, ...], *, overwrite: bool) -> None:
+    for path in paths:
+        if not path.absolute().parent.is_dir():
+            raise UsageError(f"the folder of {path} is not there")
+        if path.suffix not in (".yml", ".yaml", ".json"):
+            raise UsageError(f"a box is a .yml file, and {path} is none")
+        if path.exists() and not overwrite:
+            raise UsageError(
+                f"{path} is there already", hint="-o OTHER.yml, or --force to write it anew"
+            )
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """The whole file or none, readable by its owner alone: it tells much about a server."""
+    folder = path.absolute().parent
+    try:
+        descriptor, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)
+    except OSError as error:
+        raise HostError(f"cannot write {path}: {error.strerror}") from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(fresh).replace(path)
+    except OSError as error:
+        raise HostError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        with suppress(FileNotFoundError):
+            Path(fresh).unlink()

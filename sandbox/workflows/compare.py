@@ -1,0 +1,84 @@
+"""Two machines side by side, whatever each is: a sandbox, a file of facts, a box, an ssh host."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.capture.read import read_host
+from sandbox.errors import UsageError
+from sandbox.events import step
+from sandbox.fidelity.diff import Diff, Selection, Side, compare
+from sandbox.fidelity.stated import side_of_plan
+from sandbox.plan import Plan, resolve
+from sandbox.probe.facts import Facts
+from sandbox.probe.files import load_facts
+from sandbox.spec.catalogue import list_boxes
+from sandbox.spec.load import SUFFIXES, load_box
+from sandbox.state import Instance
+from sandbox.workflows.check import probe_sandbox
+from sandbox.workflows.context import Context
+
+
+@dataclass(frozen=True)
+class SshOptions:
+    """How an ssh host is read."""
+
+    use_sudo: bool = False
+    timeout_s: float = 60
+    config: Path | None = None
+    """Instead of the user's own."""
+
+    def read(self, host: str) -> Facts:
+        """The facts of `[USER@]HOST`."""
+        return read_host(host, use_sudo=self.use_sudo, timeout_s=self.timeout_s, config=self.config)
+
+
+def diff(
+    a: str,
+    b: str,
+    selection: Selection,
+    context: Context,
+    *,
+    cwd: Path,
+    ssh: SshOptions = SshOptions(),
+) -> Diff:
+    """Compare two machines.
+
+    Raises:
+        UsageError: one of them is none of the four things.
+        BoxError: a box is wrong.
+        HostError: a host cannot be read.
+    """
+    sides = []
+    for word in (a, b):
+        with step(context.listener, word, f"read {word}"):
+            sides.append(side_of(word, context, cwd=cwd, ssh=ssh))
+    return compare(sides[0], sides[1], selection)
+
+
+def side_of(word: str, context: Context, *, cwd: Path, ssh: SshOptions = SshOptions()) -> Side:
+    """What a word means: a file of facts, a box file, a sandbox, a shipped box, else an ssh host.
+
+    Raises:
+        UsageError: it is no file, no sandbox, no box, and cannot be a host.
+    """
+    path = cwd / word
+    if word.endswith(".json"):
+        return Side(name=word, facts=load_facts(path))
+    if word.endswith(SUFFIXES):
+        return side_of_plan(_plan_of(path))
+    if "@" not in word and "/" not in word and Instance(word).read() is not None:
+        return Side(name=word, facts=probe_sandbox(word, context=context))
+    if "@" not in word:
+        for entry in list_boxes(cwd):
+            if entry.name == word:
+                return side_of_plan(_plan_of(entry.path))
+    if "/" in word or path.exists():
+        raise UsageError(
+            f"`{word}` is neither a sandbox, a file of facts (.json), a box (.yml), nor a host"
+        )
+    return Side(name=word, facts=ssh.read(word))
+
+
+def _plan_of(path: Path) -> Plan:
+    # Where it would run decides nothing of what it states
+    return resolve(load_box(path), provider="incus", name="compared")

@@ -1,0 +1,215 @@
+"""A server that was looked after by hand, captured over ssh, compared, and checked against."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Host, wait_until
+from tests.e2e.conftest import Shiny
+
+PLANTED = "Hunter2-geheim-9"
+_SCRIPT = Path(__file__).with_name("production.sh")
+
+
+@dataclass
+class Production:
+    """The server, and what `sandbox capture` made of it."""
+
+    host: Host
+    config: Path
+    box: Path
+    facts_file: Path
+    facts: dict[str, Any]
+
+    def diff(self, other: str, *args: str, expect: int = 1) -> dict[str, Any]:
+        done = self.host.sandbox("diff", self.facts_file, other, "--json", *args, expect=expect)
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+
+@contextmanager
+def a_server(shiny: Shiny, name: str, folder: Path, script: str) -> Iterator[Path]:
+    """A copy of the shared sandbox that a script has changed; the ssh_config that leads to it."""
+    host = shiny.host
+    key = folder / "key"
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+    subprocess.run(command, check=True, timeout=60)
+    host.incus("copy", shiny.name, name)
+    try:
+        host.incus("start", name)
+        public = key.with_suffix(".pub").read_text().strip()
+        wait_until("systemd", lambda: _running(host, name), timeout_s=120, interval_s=1)
+        subprocess.run(
+            ["incus", "--project", host.prefix, "exec", name, "--env", f"PLANTED={PLANTED}",
+             "--env", f"PUBLIC_KEY={public}", "--", "bash", "-s"],
+            input=script.encode(), check=True, timeout=300,
+        )  # fmt: skip
+        address = host.incus("list", name, "-f", "csv", "-c", "4").split()[0]
+        host_key = host.incus("exec", name, "--", "cat", "/etc/ssh/ssh_host_ed25519_key.pub")
+        (folder / "known_hosts").write_text(f"{address} {' '.join(host_key.split()[:2])}\n")
+        config = folder / "ssh_config"
+        config.write_text(
+            f"Host {name}\n  HostName {address}\n  User root\n  IdentityFile {key}\n"
+            f"  IdentitiesOnly yes\n  UserKnownHostsFile {folder / 'known_hosts'}\n"
+        )
+        yield config
+    finally:
+        host.incus("delete", "--force", name, check=False)
+
+
+@pytest.fixture(scope="module")
+def production(shiny: Shiny, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
+    """A copy of the shared sandbox, changed by hand in ways that the box does not know."""
+    host, folder = shiny.host, tmp_path_factory.mktemp("production")
+    with a_server(shiny, "prod", folder, _SCRIPT.read_text()) as config:
+        box = folder / "prod.yml"
+        host.sandbox("capture", "prod", "-o", box, "--ssh-config", config, "--timeout", "240")
+        facts_file = folder / "prod.facts.json"
+        yield Production(host, config, box, facts_file, json.loads(facts_file.read_text()))
+
+
+def _running(host: Host, name: str) -> bool:
+    state = host.incus("exec", name, "--", "systemctl", "is-system-running", check=False).strip()
+    return state in ("running", "degraded")
+
+
+def test_no_secret_left_the_server(production: Production) -> None:
+    for path in (production.box, production.facts_file):
+        assert PLANTED not in path.read_text(), path
+    assert "DB_PASSWORD" in production.facts_file.read_text()
+
+
+def test_the_box_is_valid_and_says_what_it_cannot_say(production: Production) -> None:
+    production.host.sandbox("validate", production.box)
+    text = production.box.read_text()
+    for said in (
+        "timezone: Pacific/Chatham", "locale: de_AT.UTF-8", "blas: openblas", 'OutDec: ","',
+        "digits: 5", 'SALES_DB: "staging"', "more Rs: 4.1.0", "two versions of crayon",
+        "people's own libraries: withr 2.0.0 (anna)", "misses libsodium.so.23", "(noexec)",
+    ):  # fmt: skip
+        assert said in text.replace("\n#   ", " "), said
+
+
+@pytest.mark.parametrize(
+    ("fact", "consequence", "there"),
+    [
+        ("system.timezone", "answers", "Pacific/Chatham"),
+        ("r.timezone", "answers", "Pacific/Chatham"),
+        ("system.locale.LANG", "answers", "de_AT.UTF-8"),
+        ("r.locale.LC_COLLATE", "answers", "de_AT.UTF-8"),
+        ("r.package.crayon", "answers", "1.5.1"),
+        ("libraries.people", "answers", "withr 2.0.0"),
+        ("r.option.digits", "answers", "5"),
+        ("r.option.OutDec", "answers", ","),
+        ("r.site-file.Rprofile.site", "answers", "OutDec"),
+        ("objects.broken", "fails", "libsodium.so.23"),
+        ("r.all", "fails", "4.1.0"),
+        ("r.tempdir", "fails", "cannot be run"),
+        ("system.tmp", "fails", "noexec"),
+        ("r.environment.SALES_DB", "fails", "staging"),
+        ("access.ssh.root", "access", "prohibit-password"),
+    ],
+)
+def test_each_planted_difference_is_found_and_explained(
+    production: Production, shiny: Shiny, fact: str, consequence: str, there: str
+) -> None:
+    found = {one["id"]: one for one in _differences(production, shiny)}
+    assert fact in found, sorted(found)
+    one = found[fact]
+    assert one["consequence"] == consequence
+    assert there in one["a"]
+    assert one["why"]
+    assert one["link"].startswith("https://")
+
+
+_DIFFS: dict[str, list[dict[str, Any]]] = {}
+
+
+def _differences(production: Production, shiny: Shiny) -> list[dict[str, Any]]:
+    """Asked once."""
+    if shiny.name not in _DIFFS:
+        found = production.diff(shiny.name)
+        _DIFFS[shiny.name] = [one for one in found["facts"] if one["outcome"] == "differs"]
+    return _DIFFS[shiny.name]
+
+
+def test_a_machine_does_not_differ_from_itself(production: Production) -> None:
+    host = "root@prod"
+    found = production.diff(host, "--ssh-config", str(production.config), "--timeout", "240",
+                            expect=0)  # fmt: skip
+    assert found["counts"]["differs"] == 0
+    assert found["compared"] > 300
+
+
+def test_check_says_what_is_not_as_in_production(production: Production, shiny: Shiny) -> None:
+    report = shiny.check(
+        "--goal", "correct", "--quick", "--against", str(production.facts_file), expect=1
+    )
+    outcomes = {result["id"]: result["outcome"] for result in report["results"]}
+    assert outcomes["correct.production.system.timezone"] == "failed"
+    assert outcomes["correct.production.r.version"] == "passed"
+    # It is the sandbox that is measured: by its own box, nothing is wrong with it
+    wrong = {name for name, outcome in outcomes.items() if outcome in ("failed", "error")}
+    assert all(name.startswith("correct.production.") for name in wrong), wrong
+
+
+_CANNOT_BE_REBUILT = {
+    "r.package.crayon", "libraries.people", "r.option.sales.api_token", "objects.broken", "r.all",
+    "r.site-file.Renviron.site", "r.site-file.Rprofile.site", "r.tempdir", "system.tmp",
+    "r.environment.DATABASE_URL", "r.environment.DB_PASSWORD", "library.libsodium23",
+    "access.ssh.root", "config./etc/environment",
+}  # fmt: skip
+"""What a box cannot say: secrets, code by hand, what is broken, mounts, somebody's own."""
+
+
+def test_the_rebuilt_sandbox_differs_only_where_it_says_so(production: Production) -> None:
+    host = production.host
+    up = host.sandbox("up", production.box, "--name", "rebuilt", timeout_s=1800, expect=1)
+    try:
+        found = production.diff("rebuilt")
+        differs = {one["id"]: one for one in found["facts"] if one["outcome"] == "differs"}
+        assert set(differs) <= _CANNOT_BE_REBUILT
+        assert {"r.package.crayon", "objects.broken", "r.all", "system.tmp"} <= set(differs)
+        assert found["compared"] > 300
+        # `up` ends with the same, from its checks
+        assert "1.5.1 there, 1.5.2 here" in up.stdout
+        report = production.box.with_name("report.html")
+        host.sandbox("report", "rebuilt", "--html", report)
+        text = report.read_text()
+        assert f"{found['counts']['equal']} of {found['compared']}" in text
+        assert PLANTED not in text
+    finally:
+        host.sandbox("destroy", "rebuilt")
+
+
+def test_a_thousand_packages_in_seconds(shiny: Shiny, tmp_path: Path) -> None:
+    """Every other one with a shared library, as on a real server.
+
+    Counted is the server's processor: the time on the wall is that of whatever else runs here.
+    """
+    script, host = _SCRIPT.with_name("thousand.sh").read_text(), shiny.host
+    with a_server(shiny, "many", tmp_path, script) as config:
+        before_s = _processor_s(host, "many")
+        words = ("many", "-o", tmp_path / "many.yml", "--timeout", "240", "--ssh-config", config)
+        host.sandbox("capture", *words)
+        taken_s = _processor_s(host, "many") - before_s
+        facts = json.loads((tmp_path / "many.facts.json").read_text())
+        log = host.incus("exec", "many", "--", "journalctl", "-q", "-u", "ssh", "-o", "cat")
+    assert [view["seen_by"] for view in facts["r"][0]["views"]] == ["login", "shiny"]
+    for view in facts["r"][0]["views"]:
+        assert sum(one["name"].startswith("made") for one in view["packages"]) == 1000
+    assert facts["unresolved_objects"] == []
+    assert log.count("Accepted publickey for root") == 1
+    assert taken_s < 10, taken_s
+
+
+def _processor_s(host: Host, name: str) -> float:
+    """How long the machine's processes have had a processor since it started."""
+    (machine,) = json.loads(host.incus("list", f"^{name}$", "-f", "json"))
+    return float(machine["state"]["cpu"]["usage"]) / 1e9

@@ -1,0 +1,212 @@
+"""Capture over real ssh, from servers that behave and from servers that do not."""
+
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import paramiko
+import pytest
+
+from sandbox.capture.choices import Room
+from sandbox.capture.read import read_host
+from sandbox.errors import HostError
+from sandbox.events import ignore
+from sandbox.workflows.capture import capture
+from tests.conftest import cannot_run
+from tests.integration.ssh_lab import lab, run_shell
+
+PATIENT_S = 240.0
+"""A busy machine takes its time; what is tested here is not how long."""
+Behave = Callable[[paramiko.Channel, str], None]
+
+
+def test_one_session_and_complete_facts(tmp_path: Path) -> None:
+    with lab(tmp_path, run_shell("/bin/sh")) as its:
+        facts = read_host("prod", config=its.config, timeout_s=PATIENT_S)
+        assert (its.connections, its.commands) == (1, ["sh -s"])
+    assert facts.identity.hostname == os.uname().nodename
+    assert facts.os.kernel == os.uname().release
+    assert facts.probe.taken_at
+
+
+def test_a_banner_and_a_chatty_profile_are_only_noise(tmp_path: Path) -> None:
+    noise = b"*** authorised staff only ***\r\nlast login: yesterday\n\x1b[31mred\x1b[0m"
+    with lab(tmp_path, run_shell("/bin/sh", before=noise)) as its:
+        assert (
+            read_host("prod", config=its.config, timeout_s=PATIENT_S).identity.hostname
+            == os.uname().nodename
+        )
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash", "fish", "tcsh", "csh", "zsh", "busybox"])
+def test_every_login_shell(tmp_path: Path, shell: str) -> None:
+    path = shutil.which(shell)
+    if path is None:
+        if shell in ("bash", "dash", "fish", "tcsh"):
+            cannot_run(f"{shell} is not installed: tools/prepare.sh --test")
+        pytest.skip(f"{shell} is not installed")
+    argv = (path, "sh") if shell == "busybox" else (path,)
+    with lab(tmp_path, run_shell(*argv)) as its:
+        assert (
+            read_host("prod", config=its.config, timeout_s=PATIENT_S).identity.hostname
+            == os.uname().nodename
+        )
+
+
+def test_through_a_jump_host(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "near").mkdir()
+    with (
+        lab(tmp_path / "far", run_shell("/bin/sh")) as far,
+        lab(tmp_path / "near", run_shell("/bin/sh")) as near,
+    ):
+        text = near.config.read_text().replace("Host prod", "Host gate")
+        far.config.write_text(
+            far.config.read_text() + "  ProxyJump gate\n" + text.partition("none\n")[2]
+        )
+        facts = read_host("prod", config=far.config, timeout_s=PATIENT_S)
+        assert near.forwarded == [("127.0.0.1", far.port)]
+        assert near.commands == []
+    assert facts.identity.hostname == os.uname().nodename
+
+
+def _hangs(channel: paramiko.Channel, _: str) -> None:
+    time.sleep(30)
+
+
+def _refuses(channel: paramiko.Channel, _: str) -> None:
+    channel.sendall(b"This account is currently not available.\n")
+    channel.send_exit_status(1)
+    channel.close()
+
+
+def _babbles(channel: paramiko.Channel, _: str) -> None:
+    # Until the other side has had enough: paramiko says either, as its threads happen to run
+    with suppress(OSError, EOFError):
+        while True:
+            channel.sendall(b"y\n" * 32768)
+
+
+@pytest.mark.parametrize(
+    ("behave", "timeout_s", "message", "details"),
+    [
+        (_hangs, 2, "did not answer in time", "it had said nothing"),
+        (run_shell("/bin/sh", limit=3000), 30, "was lost before the end", ""),
+        (_refuses, 30, "does not run commands", "not available"),
+        (_babbles, 20, "more than any probe would|in time", ""),
+    ],
+    ids=["hangs", "drops", "refuses", "babbles"],
+)
+def test_no_half_answer_and_no_half_file(
+    tmp_path: Path, behave: Behave, timeout_s: float, message: str, details: str
+) -> None:
+    started = time.monotonic()
+    (tmp_path / "out").mkdir()
+    with lab(tmp_path, behave) as its, pytest.raises(HostError, match=message) as caught:
+        capture(
+            "prod", tmp_path / "out" / "prod.yml", Room(2, 2048), ignore,
+            timeout_s=timeout_s, ssh_config=its.config,
+        )  # fmt: skip
+    assert details in caught.value.details
+    assert list((tmp_path / "out").iterdir()) == []
+    assert time.monotonic() - started < timeout_s + 10
+
+
+def test_an_unknown_host_key_is_not_trusted(tmp_path: Path) -> None:
+    with lab(tmp_path, run_shell("/bin/sh"), known=False) as its:
+        with pytest.raises(HostError, match="host key of prod is not known") as caught:
+            read_host("prod", config=its.config)
+        assert its.commands == []
+    assert "compare the fingerprint" in caught.value.hint
+
+
+def test_a_changed_host_key_is_refused(tmp_path: Path) -> None:
+    with lab(tmp_path, run_shell("/bin/sh")) as its:
+        other = paramiko.ECDSAKey.generate()
+        (tmp_path / "known_hosts").write_text(
+            f"[127.0.0.1]:{its.port} {other.get_name()} {other.get_base64()}\n"
+        )
+        with pytest.raises(HostError, match="another host key"):
+            read_host("prod", config=its.config)
+        assert its.commands == []
+
+
+def test_a_revoked_host_key_is_refused(tmp_path: Path) -> None:
+    with lab(tmp_path, run_shell("/bin/sh")) as its:
+        known = tmp_path / "known_hosts"
+        known.write_text(known.read_text() + f"@revoked * {known.read_text().partition(' ')[2]}")
+        with pytest.raises(HostError, match="revoked"):
+            read_host("prod", config=its.config)
+        assert its.commands == []
+
+
+def test_keys_that_open_nothing(tmp_path: Path) -> None:
+    with lab(tmp_path, run_shell("/bin/sh")) as its:
+        paramiko.ECDSAKey.generate().write_private_key_file(str(tmp_path / "id_ecdsa"))
+        with pytest.raises(HostError, match="lets nobody in") as caught:
+            read_host("prod", config=its.config)
+    assert "1 keys were tried as anna" in caught.value.details
+
+
+def test_a_key_with_a_passphrase_says_so(tmp_path: Path) -> None:
+    with lab(tmp_path, run_shell("/bin/sh")) as its:
+        key = paramiko.ECDSAKey.generate()
+        (tmp_path / "id_ecdsa").unlink()
+        key.write_private_key_file(str(tmp_path / "id_ecdsa"), password="geheim")
+        with pytest.raises(HostError, match="lets nobody in") as caught:
+            read_host("prod", config=its.config)
+    assert "has a passphrase" in caught.value.details
+    assert caught.value.hint.startswith("ssh-add ")
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    with lab(tmp_path, run_shell("/bin/sh")) as its:
+        config = its.config
+    with pytest.raises(HostError, match="cannot connect"):
+        read_host("prod", config=config)
+
+
+def test_something_else_listens_there(tmp_path: Path) -> None:
+    with lab(tmp_path, run_shell("/bin/sh")) as its, socket.create_server(("127.0.0.1", 0)) as web:
+
+        def answer() -> None:
+            sock, _ = web.accept()
+            sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 200)
+            sock.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        port = web.getsockname()[1]
+        text = its.config.read_text().replace(f"Port {its.port}", f"Port {port}")
+        its.config.write_text(text)
+        with pytest.raises(HostError, match="does not answer as an ssh server"):
+            read_host("prod", config=its.config, timeout_s=20)
+
+
+def test_a_full_disk_here_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "out").mkdir()
+    with lab(tmp_path, run_shell("/bin/sh")) as its:
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(HostError, match="No space left"):
+            capture(
+                "prod", tmp_path / "out" / "prod.yml", Room(2, 2048), ignore,
+                timeout_s=PATIENT_S, ssh_config=its.config,
+            )  # fmt: skip
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_both_files_and_nobody_else_reads_them(tmp_path: Path) -> None:
+    box = tmp_path / "prod.yml"
+    with lab(tmp_path, run_shell("/bin/sh")) as its:
+        done = capture(
+            "prod", box, Room(2, 2048), ignore, timeout_s=PATIENT_S, ssh_config=its.config
+        )
+    assert (done.box_path, done.facts_path) == (box, tmp_path / "prod.facts.json")
+    assert {path.stat().st_mode & 0o777 for path in (done.box_path, done.facts_path)} == {0o600}

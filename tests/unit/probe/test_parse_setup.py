@@ -1,0 +1,196 @@
+from sandbox.probe.facts import Facts
+from sandbox.probe.facts_setup import LinkedLibrary, OdbcDriver, SystemPackage, Tool, UserPackage
+from sandbox.probe.frame import read_frame
+from sandbox.probe.parse import parse
+
+
+def facts(*lines: str) -> Facts:
+    """Of a machine that said just this; `@name` begins a section."""
+    text = "\n".join(
+        "\nB\tsection\t" + line[1:].replace("|", "\t") if line.startswith("@") else line
+        for line in (*lines, "@end")
+    )
+    return parse(read_frame(text, "B"))
+
+
+def test_nothing_said_is_nothing_known() -> None:
+    empty = facts()
+    assert empty.tools is None
+    assert empty.fonts is None
+    assert empty.system_packages is None
+    assert empty.package_manager is None
+    assert empty.linked_libraries is None
+    assert empty.units is None
+
+
+def test_debian_packages_that_matter() -> None:
+    found = facts(
+        "@dpkg",
+        "ii \tbash\t5.2\trequired",
+        "ii \tr-base-core\t4.2.2-2\toptional",
+        "ii \thtop\t3.2\toptional",
+        "ii \tlibfoo1\t1.0\toptional",
+        "rc \tr-gone\t1.0\toptional",
+        "@apt-auto",
+        "libfoo1",
+        "r-base-core",
+    )
+    assert found.package_manager == "dpkg"
+    assert found.system_packages == (
+        SystemPackage(name="r-base-core", version="4.2.2-2", manual=False),
+        SystemPackage(name="htop", version="3.2", manual=True),
+    )
+
+
+def test_rpm_packages_that_matter() -> None:
+    found = facts("@rpm", "bash\t5.1-9", "R-core\t4.4.1-1.el9", "flexiblas\t3.0.4-8")
+    assert found.package_manager == "rpm"
+    assert [one.name for one in found.system_packages or ()] == ["R-core", "flexiblas"]
+
+
+def test_versions_of_programs() -> None:
+    found = facts(
+        "@tools",
+        "pandoc\t/usr/bin/pandoc\tpandoc 2.17.1.1",
+        "gcc\t/usr/bin/x86_64-linux-gnu-gcc-12\tgcc (Debian 12.2.0-14+deb12u1) 12.2.0",
+        'java\t/usr/bin/java\topenjdk version "17.0.13" 2024-10-15',
+        "quarto\t/opt/quarto/bin/quarto\t1.4.550",
+        "pdflatex\t/usr/bin/pdftex\tpdfTeX 3.141592653-2.6-1.40.24 (TeX Live 2022/Debian)",
+        "odd\t/usr/bin/odd\tno idea",
+    )
+    assert found.tools is not None
+    assert {one.name: one.version for one in found.tools} == {
+        "pandoc": "2.17.1.1",
+        "gcc": "12.2.0",
+        "java": "17.0.13",
+        "quarto": "1.4.550",
+        "pdflatex": "3.141592653-2.6-1.40.24",
+        "odd": None,
+    }
+    assert Tool(name="odd", path="/usr/bin/odd", version=None) in found.tools
+
+
+def test_odbc_drivers_and_whether_their_libraries_are_there() -> None:
+    found = facts(
+        "@odbcinst|/etc/odbcinst.ini",
+        "[ODBC Drivers]",
+        "FreeTDS = Installed",
+        "[FreeTDS]",
+        "Description=TDS driver",
+        "Driver = /usr/lib/libtdsodbc.so",
+        "[SQL Server]",
+        "Driver=/opt/gone.so",
+        "[Bare]",
+        "driver=libmaodbc.so",
+        "@odbc-libraries",
+        "/usr/lib/libtdsodbc.so",
+    )
+    assert found.odbc_drivers == (
+        OdbcDriver(name="Bare", library="libmaodbc.so", library_found=None),
+        OdbcDriver(name="FreeTDS", library="/usr/lib/libtdsodbc.so", library_found=True),
+        OdbcDriver(name="SQL Server", library="/opt/gone.so", library_found=False),
+    )
+
+
+def test_configuration_files_as_keys_and_values() -> None:
+    found = facts(
+        "@config|/etc/rstudio/rserver.conf",
+        "www-port=8787",
+        "auth-required-user-group = analysts",
+        "@config|/etc/rstudio-connect/rstudio-connect.gcfg",
+        "[Server]",
+        "Address = https://connect.example.org",
+        '[RPackageRepository "CRAN"]',
+        "URL = https://u:p@cran.example.org",
+        "@config|/usr/lib/R/etc/Rprofile.site",
+        "options(digits = 5)",
+        "",
+        "@config|/etc/odbc.ini",
+        "[sales]",
+        "PWD = geheim",
+        "Driver = FreeTDS",
+    )
+    settings = {one.path: one.settings for one in found.configs}
+    assert settings == {
+        "/etc/rstudio/rserver.conf": {
+            "www-port": "8787",
+            "auth-required-user-group": "analysts",
+        },
+        "/etc/rstudio-connect/rstudio-connect.gcfg": {
+            "Server.Address": "https://connect.example.org",
+            "RPackageRepository CRAN.URL": "https://<redacted>@cran.example.org",
+        },
+        "/usr/lib/R/etc/Rprofile.site": {"line 1": "options(digits = 5)"},
+        "/etc/odbc.ini": {"sales.PWD": "<redacted>", "sales.Driver": "FreeTDS"},
+    }
+
+
+def test_libraries_and_who_brought_them() -> None:
+    said = "BEGIN".join(
+        (
+            "",
+            "\nB\tbegin\nB\tfact\tobjects_checked\t2\n"
+            "B\tfact\tlinked\t/usr/lib/libicuuc.so.72\tlibicu72\n"
+            "B\tfact\tlinked\t/opt/own/libx.so\t\n"
+            "B\tfact\thome\t/usr/lib/R\nB\tend-of-facts",
+        )
+    )
+    found = facts(
+        "@dpkg",
+        "ii \tlibicu72\t72.1-3\toptional",
+        "@r-found|/usr/bin/R",
+        "@r-view|login|login|/usr/lib/R|0|",
+        said,
+    )
+    assert found.linked_libraries == (
+        LinkedLibrary(path="/usr/lib/libicuuc.so.72", package="libicu72", version="72.1-3"),
+        LinkedLibrary(path="/opt/own/libx.so", package=None, version=None),
+    )
+
+
+def test_an_r_that_was_stopped_among_the_libraries_has_told_the_rest() -> None:
+    found = facts(
+        "@r-found|/usr/bin/R",
+        "@r-view|login|login|/usr/lib/R|124|",
+        "BEGIN\nB\tbegin\nB\tfact\thome\t/usr/lib/R\n"
+        "B\tfact\tpackage\tshiny\t1.7.4\t/usr/lib/R/library\t4.2.2\nB\tend-of-facts",
+    )
+    assert [one.name for one in found.r[0].views[0].packages] == ["shiny"]
+    assert found.unresolved_objects is None
+    assert "libraries of R's packages (login): R did not answer in time" in [
+        f"{one.what}: {one.why}" for one in found.not_seen
+    ]
+
+
+def test_other_sections() -> None:
+    found = facts(
+        "@user-libraries",
+        "anna\tdata.table\t1.14.0\t/home/anna/R/x86_64-pc-linux-gnu-library/4.2",
+        "@certificates|/etc/ssl/certs/ca-certificates.crt|abc|148",
+        "company.crt",
+        "@units",
+        "@unit|shiny-server.service",
+        "User=root",
+        "PrivateTmp=yes",
+        "MemoryMax=[not set]",
+        "Environment=API_TOKEN=x LANG=C",
+        "@fonts",
+        "DejaVuSans.ttf",
+    )
+    assert found.user_libraries == (
+        UserPackage(
+            user="anna",
+            name="data.table",
+            version="1.14.0",
+            library="/home/anna/R/x86_64-pc-linux-gnu-library/4.2",
+        ),
+    )
+    assert found.ca_bundle is not None
+    assert (found.ca_bundle.certificates, found.ca_bundle.local) == (148, ("company.crt",))
+    assert found.units is not None
+    assert found.units[0].settings == {
+        "User": "root",
+        "PrivateTmp": "yes",
+        "Environment": "<redacted>",
+    }
+    assert found.fonts == ("DejaVuSans.ttf",)

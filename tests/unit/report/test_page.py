@@ -1,0 +1,120 @@
+"""The pages as text; what a browser makes of them is tested in tests/integration/test_page.py."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
+from sandbox.fidelity.diff import Diff, Selection, Side, compare
+from sandbox.probe.facts import Facts
+from sandbox.report.page import diff_page, sandbox_page
+from sandbox.state import Record
+from tests.unit.checks.samples import full_plan, good
+
+FACTS = good().facts
+EVIL = "<script>alert('x')</script><img src=x onerror=alert(1)>"
+
+
+class Elements(HTMLParser):
+    """Every element with its attributes, and all text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def other() -> Facts:
+    machine = FACTS.machine.model_copy(update={"memory_mb": 100})
+    timezone = FACTS.timezone.model_copy(update={"name": EVIL})
+    return FACTS.model_copy(update={"machine": machine, "timezone": timezone})
+
+
+def difference() -> Diff:
+    accept = {"machine.memory": "a laptop has less"}
+    sides = Side(name="prod", facts=FACTS), Side(name="box", facts=other())
+    return compare(*sides, Selection(accept=accept))
+
+
+def report() -> CheckReport:
+    results = (
+        CheckResult(
+            id="up.x", goal=Goal.UP, title="it answers", outcome=Outcome.FAILED,
+            expected="200", actual=EVIL, why="people wait", fix="sandbox up box",
+        ),
+        CheckResult(id="safe.x", goal=Goal.SAFE, title="no password", outcome=Outcome.PASSED),
+    )  # fmt: skip
+    return CheckReport(sandbox="box", box="box", plan_key="k", elapsed_s=1, results=results)
+
+
+def page() -> str:
+    record = Record(plan=full_plan()).advanced("created").advanced("checked", note="1 failed")
+    return sandbox_page(record, FACTS, report(), difference(), FACTS, made_at="2026-11-22")
+
+
+def test_it_says_what_the_machine_is_and_how_its_checks_went() -> None:
+    words = Elements(page()).words
+    for wanted in (
+        "R version 4.2.2 Patched", "Europe/Vienna", "openblas", "1 of 2 hold",
+        "1 of 1 not as they should be", "people wait", "sandbox up box", "not checked yet",
+        "created", "checked",
+    ):  # fmt: skip
+        assert wanted in words, wanted
+
+
+def test_the_figures_of_fidelity_are_those_of_the_diff() -> None:
+    found = difference()
+    words = " ".join(Elements(diff_page(found, made_at="now")).words.split())
+    assert f"{found.compared}facts compared" in words
+    equal = found.compared - len(found.differences) - len(found.accepted)
+    assert f"{equal}equal" in words
+    assert f"{len(found.differences)}differ" in words
+    assert f"{len(found.accepted)}differ, and accepted" in words
+    assert "a laptop has less" in words
+    for one in found.differences:
+        assert one.why in words
+        assert one.link in diff_page(found, made_at="now")
+
+
+def test_nothing_is_loaded_from_anywhere() -> None:
+    for text in (page(), diff_page(difference(), made_at="now")):
+        for tag, attributes in Elements(text).found:
+            assert tag not in {"link", "iframe", "object", "embed", "img"}, tag
+            assert "src" not in attributes, tag
+        assert "@import" not in text
+        assert "url(" not in text
+        assert "default-src 'none'" in text
+
+
+def test_what_a_machine_says_is_text_and_never_markup() -> None:
+    for text in (page(), diff_page(difference(), made_at="now")):
+        assert EVIL not in text
+        assert [tag for tag, _ in Elements(text).found].count("script") == 1
+        assert "alert(1)" in Elements(text).words
+
+
+def test_a_sandbox_of_which_nothing_is_known_yet() -> None:
+    text = sandbox_page(Record(plan=full_plan()), None, None, None, None, made_at="now")
+    words = Elements(text).words
+    assert "none yet" in words
+    assert "was not compared with a production server" in words
+
+
+def test_a_sandbox_that_was_never_measured_is_not_said_to_have_no_production() -> None:
+    plan = full_plan().model_copy(update={"production": Path("/boxes/prod.facts.json")})
+    text = sandbox_page(Record(plan=plan), None, None, None, FACTS, made_at="now")
+    words = " ".join(Elements(text).words.split())
+    assert "names none" not in words
+    assert f"sandbox check {plan.name} does both" in words
+
+
+def test_ports_that_nobody_could_read_are_not_called_closed() -> None:
+    facts = FACTS.model_copy(update={"ports": None})
+    text = sandbox_page(Record(plan=full_plan()), facts, None, None, None, made_at="now")
+    assert "Open portscould not be read" in " ".join(Elements(text).words.split())

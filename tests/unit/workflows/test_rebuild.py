@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import pytest
+
+from sandbox.events import Event, Notice
+from sandbox.missing import missing_r_packages
+from sandbox.plan import Plan
+from sandbox.spec.models import R, RPackages
+from sandbox.state import Instance, Record
+from sandbox.workflows.rebuild import leave_out_missing, rebuild_notes
+from sandbox.workflows.request import without_known_missing
+from tests.unit.checks.samples import full_plan, good
+
+AVAILABLE = frozenset({"r-base-core", "r-cran-shiny"})
+
+
+def test_what_cannot_be_had_is_said_before_anything_starts(tmp_path: Path) -> None:
+    facts = good().facts
+    views = tuple(view.model_copy(update={"version": "4.4.1"}) for view in facts.r[0].views)
+    r = facts.r[0].model_copy(update={"views": views})
+    path = tmp_path / "prod.facts.json"
+    path.write_text(facts.model_copy(update={"r": (r,)}).model_dump_json())
+    notes = rebuild_notes(full_plan().model_copy(update={"production": path}))
+    assert "R 4.4.1 of production is not to be had here; the nearest is 4.2.2 (debian-12)" in notes
+
+
+def test_nothing_is_said_of_a_box_without_production() -> None:
+    assert rebuild_notes(full_plan()) == []
+
+
+def _skipping(plan: Plan) -> Plan:
+    packages = RPackages(names=("shiny", "notInDebian"), if_missing="skip")
+    r = (plan.r or R()).model_copy(update={"packages": packages})
+    apt = ("r-base-core", "r-cran-notindebian", "r-cran-shiny")
+    return plan.model_copy(update={"r": r, "apt_packages": apt})
+
+
+def test_packages_may_be_missing_only_where_the_box_says_so() -> None:
+    assert missing_r_packages(_skipping(full_plan()), AVAILABLE) == ("notInDebian",)
+    assert missing_r_packages(full_plan(), frozenset()) == ()
+
+
+def test_a_package_that_is_left_out_stays_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    plan, said = _skipping(full_plan()), list[Event]()
+    instance = Instance("left-out")
+    instance.write(Record(plan=plan))
+    reduced = leave_out_missing(plan, AVAILABLE, instance, said.append)
+    assert reduced.r is not None
+    assert reduced.r.packages.names == ("shiny",)
+    assert reduced.apt_packages == ("r-base-core", "r-cran-shiny")
+    assert reduced.left_out == ("notInDebian",)
+    assert [event.text for event in said if isinstance(event, Notice)] == [
+        "debian-12 does not have the R package notInDebian: left out"
+    ]
+    assert without_known_missing(plan, instance) == reduced
