@@ -1,6 +1,6 @@
 # `make up` and `make test` do all set-up by themselves; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help up test lint unit contract integration e2e test-libvirt test-virtualbox bench bench-libvirt lock schema clean
+.PHONY: help up test lint unit contract integration e2e test-libvirt test-others test-virtualbox bench bench-libvirt lock schema clean
 SHELL := /bin/sh
 bin := .venv/bin
 
@@ -11,8 +11,9 @@ up: $(bin)/.run ## A running, checked R sandbox from boxes/shiny.yml; sets up th
 	$(bin)/sandbox host setup --yes
 	$(bin)/sandbox up boxes/shiny.yml
 
+# An emulated virtual machine keeps one processor busy for minutes and needs no other: side by side
 test: lint ## All tests, on real machines; sets up this host for them and takes it back
-	$(bin)/python -m pytest
+	$(MAKE) --no-print-directory -j 2 --output-sync=line test-libvirt test-others
 
 lint: $(bin)/.dev ## Style, types, import contracts, playbooks, scripts
 	$(bin)/ruff check .
@@ -36,6 +37,9 @@ e2e: $(bin)/.dev ## Real machines, with R running inside
 
 test-libvirt: $(bin)/.dev ## What `make test` does on real libvirt, alone
 	$(bin)/python -m pytest -m libvirt
+
+test-others: $(bin)/.dev ## All other tests
+	$(bin)/python -m pytest -m "not libvirt"
 
 test-virtualbox: $(bin)/.dev ## The life of a VM on real VirtualBox: any VBoxManage on PATH
 	SANDBOX_TEST_VIRTUALBOX=1 $(bin)/python -m pytest -v -s tests/virtualbox

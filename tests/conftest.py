@@ -201,6 +201,13 @@ def libvirt_leftovers(prefix: str) -> list[str]:
     return [one for one in found if prefix in one]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever may set up libvirt belongs to one run: `make test` has another beside it."""
+    for item in items:
+        if {"libvirt_host", "vagrant_tools"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("libvirt")
+
+
 @pytest.fixture(scope="session")
 def libvirt_host() -> Iterator[Host]:
     """A host made ready for VMs by `sandbox host setup`, and taken back after."""
