@@ -13,7 +13,7 @@ up: $(bin)/.run ## A running, checked R sandbox from boxes/shiny.yml; sets up th
 
 # An emulated virtual machine keeps one processor busy for minutes and needs no other: side by side
 test: lint ## All tests, on real machines; sets up this host for them and takes it back
-	$(MAKE) --no-print-directory -j 2 --output-sync=line test-libvirt test-others
+	$(MAKE) --no-print-directory -j 2 test-libvirt test-others
 
 lint: $(bin)/.dev ## Style, types, import contracts, playbooks, scripts
 	$(bin)/ruff check .
