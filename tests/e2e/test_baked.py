@@ -141,15 +141,21 @@ def test_an_image_removed_under_a_machine_changes_nothing_for_it(host: Host, bar
 # Which machine it is, how it is just now, and by which session it was seen
 MOMENTARY = {
     *("probe", "identity", "authorized_keys", "disk_free_mb", "tmp_mount_options", "pid"),
+    "tempdir",
     *("main_pid", "active", "sub", "R_SESSION_TMPDIR", "XDG_SESSION_ID", "SSH_CONNECTION"),
     *("SSH_CLIENT", "session", "memory_mb"),
 }
 
 
+def _is_of_r(found: Any) -> bool:
+    return isinstance(found, dict) and found.get("process") == "R"
+
+
 def lasting(found: Any) -> Any:
     """The facts of what a machine is made of."""
     if isinstance(found, list):
-        return [lasting(one) for one in found]
+        # An app's R listens where the kernel lets it
+        return [lasting(one) for one in found if not _is_of_r(one)]
     if not isinstance(found, dict):
         return found
     kept = {key: lasting(value) for key, value in found.items() if key not in MOMENTARY}
