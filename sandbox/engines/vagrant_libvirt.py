@@ -20,11 +20,10 @@ from sandbox.engines.vagrant_files import (
     render_domain,
 )
 from sandbox.engines.vagrant_vms import StoredBox, Vm, find_box, host_lock
-from sandbox.errors import ProviderError, SandboxError
+from sandbox.errors import SandboxError
 from sandbox.events import Listener, StepOutput
 
 URI: Final = "qemu:///system"
-_LISTS: Final = 5
 _BASE_MARK: Final = "_vagrant_box_image_"
 
 _POWER: Final = {
@@ -61,21 +60,19 @@ class Libvirt:
 
     def vms(self) -> dict[str, Vm]:
         """All domains whose name begins with our prefix."""
-        for _ in range(_LISTS):
-            uuids, states = self._list()
-            # Each has at least "No description": about one that has gone meanwhile nothing is said
-            notes = self.virsh.descriptions(list(uuids.values()))
-            if len(notes) == len(uuids):
-                break
-        else:
-            raise ProviderError("libvirt does not tell what its domains are", hint="virsh list")
+        uuids, states = self._list()
+        notes = self.virsh.descriptions(list(uuids.values()))
+        if len(notes) < len(uuids):
+            # About one that has no description nothing is said, nor about one that is gone by now
+            left, states = self._list()
+            uuids = {one: uuid for one, uuid in left.items() if uuids.get(one) == uuid}
         return {
             one: Vm(
                 name=one,
                 uuid=uuid,
                 power=_POWER.get(states[one], Power.BROKEN),
                 detail=states[one],
-                note=notes[uuid],
+                note=notes.get(uuid, ""),
             )
             for one, uuid in uuids.items()
         }
