@@ -31,8 +31,9 @@ if [ "${1:-}" = --test ]; then
   PATH="$PATH:/usr/sbin:/sbin" command -v sfdisk >/dev/null || install fdisk
   PATH="$PATH:/usr/sbin:/sbin" command -v debugfs >/dev/null || install e2fsprogs
   # Login shells that are not POSIX, to capture from; a browser, to look at reports with
-  command -v fish >/dev/null || install fish
-  command -v tcsh >/dev/null || install tcsh
+  for shell in fish tcsh zsh busybox; do
+    command -v "$shell" >/dev/null || install "$shell"
+  done
   command -v chromium >/dev/null || command -v google-chrome >/dev/null || install chromium
 fi
 
