@@ -4,7 +4,7 @@ No network is made: machines reach the world through QEMU's own user network, an
 them on 127.0.0.1. So there is no bridge, no DHCP server and no firewall rule to take back.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -152,6 +152,20 @@ def _make_pool(place: LibvirtPlace) -> Action:
     return Action(Kind.POOL, title, commands, (place.pool,))
 
 
+def left_of_pool(
+    action: Action, pool: str, *, there: Sequence[str], active: Sequence[str]
+) -> list[Command]:
+    """What is still to be done of `_make_pool`, with the pools that libvirt has now.
+
+    An earlier run may have been cut off between two steps; and a libvirt that was only just started
+    brings back what it knew by itself.
+    """
+    done = {"pool-define-as"} if pool in there else set[str]()
+    if pool in active:
+        done |= {"pool-build", "pool-start"}
+    return [command for command in action.commands if not done & set(command.argv)]
+
+
 def host_setup(
     place: LibvirtPlace,
     *,
@@ -244,19 +258,14 @@ class _Work:
             ) from error
 
     def _make_pool(self, action: Action) -> None:
-        """Each step only if it is not done: an earlier run may have been cut off between them."""
-        listed = run(self.root.argv(*virsh("pool-list", "--all", "--name")), timeout_s=30)
-        defined = self.place.pool in listed.stdout.split()
-        for command in action.commands:
-            if defined and "pool-define-as" in command.argv:
-                continue
-            if "pool-start" in command.argv and self._pool_is_active():
-                continue
+        there = self._pools("--all")
+        active = self._pools()
+        for command in left_of_pool(action, self.place.pool, there=there, active=active):
             self._as_root(command.argv)
 
-    def _pool_is_active(self) -> bool:
-        done = run(self.root.argv(*virsh("pool-list", "--name")), timeout_s=30)
-        return self.place.pool in done.stdout.split()
+    def _pools(self, *which: str) -> list[str]:
+        listed = run(self.root.argv(*virsh("pool-list", *which, "--name")), timeout_s=30)
+        return listed.stdout.split()
 
     def _as_root(self, words: tuple[str, ...]) -> None:
         try:

@@ -268,6 +268,8 @@ probe_without_root() {
 
 # probe_everything LOADS USE_SUDO: everything
 probe_everything() {
+    # A zsh that is called sh is POSIX by itself; one under its own name is not
+    [ -n "${ZSH_VERSION:-}" ] && emulate sh
     renice -n 10 -p $$ >/dev/null 2>&1
     probe_root=
     if [ "$(id -u)" -eq 0 ]; then

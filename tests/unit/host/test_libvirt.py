@@ -10,7 +10,7 @@ from sandbox.engines.accelerator import Accelerator
 from sandbox.errors import HostError
 from sandbox.host.journal import Journal, Kind
 from sandbox.host.libvirt import LibvirtFacts, report
-from sandbox.host.libvirt_setup import LibvirtPlace, Situation, plan_setup
+from sandbox.host.libvirt_setup import LibvirtPlace, Situation, left_of_pool, plan_setup
 from sandbox.host.libvirt_teardown import plan_teardown
 from sandbox.host.packages import AptFacts
 from sandbox.host.teardown import Keep
@@ -108,6 +108,20 @@ def test_without_udev_kvm_is_opened_and_closed_again(journal: Journal) -> None:
     assert [(one.kind, one.names) for one in removals if one.kind is Kind.DEVICE] == [
         (Kind.DEVICE, ("0:600",))
     ]
+
+
+def test_of_a_pool_only_what_is_missing_is_made() -> None:
+    (action,) = plan_setup(PLACE, now(replace(READY, pools=())), unasked)
+
+    def left(there: list[str], active: list[str]) -> list[str]:
+        commands = left_of_pool(action, "sandbox", there=there, active=active)
+        return [next(w for w in one.argv if w.startswith("pool-")) for one in commands]
+
+    everything = ["pool-define-as", "pool-build", "pool-start", "pool-autostart"]
+    assert left([], []) == left(["default"], ["default"]) == everything
+    assert left(["sandbox"], []) == everything[1:]
+    # As libvirt brings it back when it starts
+    assert left(["sandbox"], ["sandbox"]) == ["pool-autostart"]
 
 
 def test_only_debians_family_is_installed_on() -> None:
