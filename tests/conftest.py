@@ -143,6 +143,7 @@ def leftovers(host: Host) -> list[str]:
     found = [str(path) for path in Path("/var/lib/incus/disks").glob(f"{host.prefix}*")]
     if Path(f"/sys/class/net/{host.prefix}br0").exists():
         found.append(f"bridge {host.prefix}br0")
+    found += [str(path) for path in Path("/etc/sysctl.d").glob(f"*{host.prefix}*")]
     for table in ("iptables-save", "nft"):
         if shutil.which(table) is None:
             continue

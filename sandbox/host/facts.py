@@ -3,10 +3,11 @@
 import grp
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.errors import CommandError, HostError
+from sandbox.host.kernel_limits import KernelLimits, gather_limits
 from sandbox.host.privilege import invoking_user
 from sandbox.host.system import Distribution, parse_os_release
 from sandbox.run import run
@@ -67,6 +68,7 @@ class HostFacts:
     """Where Incus keeps its pools."""
     routes_json: str = "[]"
     addresses_json: str = "[]"
+    kernel: KernelLimits = field(default_factory=KernelLimits)
 
 
 def gather() -> HostFacts:
@@ -106,6 +108,7 @@ def gather() -> HostFacts:
         free_disk_gb=free_gb(INCUS_DIR),
         routes_json=_ip("route", "show", "table", "all"),
         addresses_json=_ip("address"),
+        kernel=gather_limits(),
     )
 
 

@@ -4,6 +4,7 @@ from sandbox.engines.base import Finding
 from sandbox.engines.incus_client import IncusPlace
 from sandbox.host.facts import INCUS_GROUP, HostFacts
 from sandbox.host.incus_objects import FEATURES, subnet_of, wanted_devices
+from sandbox.host.kernel_limits import WANTED, WATCHERS, WATCHERS_OF_ONE
 from sandbox.host.server import ServerFacts, Thing
 from sandbox.host.setup import Situation
 from sandbox.host.subnet import clashes
@@ -27,7 +28,7 @@ def incus_findings(place: IncusPlace, now: Situation) -> tuple[Finding, ...]:
         findings.append(_space(place, now))
     findings += [_images(now.host), _ssh(now.host)]
     if place.is_local:
-        findings += [_storage(now), _cgroup(now.host)]
+        findings += [_storage(now), _cgroup(now.host), _watchers(now.host)]
     return tuple(findings)
 
 
@@ -219,3 +220,20 @@ def _cgroup(host: HostFacts) -> Finding:
         return Finding(ok=True, title=title, detail="cgroup v2")
     detail = f"cgroup {host.cgroup}: works, but new distributions expect v2"
     return Finding(ok=False, warning=True, title=title, detail=detail)
+
+
+def _watchers(host: HostFacts) -> Finding:
+    title = "the kernel has room for many containers"
+    if not host.kernel.low:
+        return Finding(ok=True, title=title)
+    watchers = host.kernel.value(WATCHERS)
+    detail = ", ".join(f"{key} is {value}" for key, value in host.kernel.low)
+    if watchers is not None and watchers < WANTED[WATCHERS]:
+        detail += f": enough for about {watchers // WATCHERS_OF_ONE} Shiny sandboxes at once"
+    # In a container only whoever owns the host can do it
+    fix = SETUP if host.kernel.changeable else f"on the host: sudo sysctl {_as_words(host)}"
+    return Finding(ok=False, warning=True, title=title, detail=detail, fix=fix)
+
+
+def _as_words(host: HostFacts) -> str:
+    return " ".join(f"{key}={WANTED[key]}" for key, _ in host.kernel.low)

@@ -31,6 +31,7 @@ class Kind(StrEnum):
     PROJECT = "project"
     PROFILE = "profile"
     FIREWALL = "firewall"
+    LIMITS = "limits"
 
 
 class Made(BaseModel):

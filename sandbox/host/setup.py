@@ -15,6 +15,7 @@ from sandbox.host.facts import INCUS_GROUP, HostFacts, gather
 from sandbox.host.firewall import DockerRules, docker_rules, plan_firewall
 from sandbox.host.incus_objects import Choices, create_pool, plan_objects
 from sandbox.host.journal import Journal, Kind, host_dir, host_lock
+from sandbox.host.kernel_limits import plan_limits, raise_limits
 from sandbox.host.packages import AptFacts, ask_apt, plan_packages
 from sandbox.host.privilege import Root, acquire_root, passwordless_root
 from sandbox.host.server import HostClient, ServerFacts, ask
@@ -82,7 +83,8 @@ def plan_setup(
     if now.host.user is not None and not now.host.in_group:
         actions.append(_join_group(now.host.user))
     actions += plan_objects(place, now.host, now.server, choices)
-    return [*actions, *plan_firewall(place.network, now.docker)]
+    actions += plan_firewall(place.network, now.docker)
+    return [*actions, *plan_limits(place.project, now.host.kernel)]
 
 
 def _refused(now: Situation) -> bool:
@@ -186,6 +188,8 @@ class _Work:
                     self._start_daemon(action)
                 case Kind.POOL:
                     self._make_pool(action)
+                case Kind.LIMITS:
+                    raise_limits(action, self.root, self.journal)
                 case _:
                     self._run_commands(action)
 

@@ -14,6 +14,7 @@ from sandbox.host import daemon, packages
 from sandbox.host.facts import INCUS_GROUP, gather
 from sandbox.host.firewall import pass_rules
 from sandbox.host.journal import Journal, Kind, host_dir, host_lock
+from sandbox.host.kernel_limits import lower_limits
 from sandbox.host.privilege import Root, acquire_root, passwordless_root
 from sandbox.host.server import HostClient, ServerFacts, Thing
 from sandbox.host.setup import Outcome, Situation, look
@@ -76,6 +77,9 @@ def plan_teardown(
     for bridge in journal.names(Kind.FIREWALL):
         title = f"take the rules for {bridge} out of Docker's firewall"
         removals.append(Removal(Kind.FIREWALL, title, (bridge,)))
+    if limits := journal.names(Kind.LIMITS):
+        title = f"set the kernel's limits back to what they were, and remove {limits[0]}"
+        removals.append(Removal(Kind.LIMITS, title, limits))
     for user in journal.names(Kind.GROUP):
         title = f"take {user} out of the group {INCUS_GROUP}"
         removals.append(Removal(Kind.GROUP, title, (user,)))
@@ -282,6 +286,8 @@ class _Work:
                 case Kind.FIREWALL:
                     for command in pass_rules(removal.names[0], verb="-D"):
                         self._run_as_root(*command.argv)
+                case Kind.LIMITS:
+                    lower_limits(removal.names, self.root)
                 case Kind.GROUP:
                     self._run_as_root("gpasswd", "--delete", removal.names[0], INCUS_GROUP)
                 case Kind.PACKAGES:

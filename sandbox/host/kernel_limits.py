@@ -1,0 +1,139 @@
+"""Limits of the kernel that all containers of a host share: enough for two, not for a class.
+
+Every systemd, cron, udev and Shiny Server watches files (a Shiny sandbox holds 15 watchers), and
+all containers of one Incus count as one user. With Linux's 128 the ninth sandbox starts, and has
+services that do not. Incus's documentation names larger values for hosts of many containers.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.errors import CommandError, HostError
+from sandbox.host.actions import Action, Command
+from sandbox.host.journal import Journal, Kind
+from sandbox.host.privilege import Root
+from sandbox.run import run
+
+WATCHERS = "fs.inotify.max_user_instances"
+WATCHERS_OF_ONE = 15
+"""What a Shiny sandbox of Debian 12 holds: `find /proc/*/fd -lname anon_inode:inotify | wc -l`."""
+WANTED = {WATCHERS: 8192, "kernel.keys.maxkeys": 20_000, "kernel.keys.maxbytes": 2_000_000}
+"""systemd makes a key ring for every service: without one, a service starts all the same."""
+
+_PROC = Path("/proc/sys")
+_ALL_USERS = ["0", "0", "4294967295"]
+
+
+@dataclass(frozen=True)
+class KernelLimits:
+    """The limits as they are."""
+
+    values: tuple[tuple[str, int], ...] = ()
+    """By sysctl's names; what this kernel does not have is left out."""
+    changeable: bool = True
+    """False in a container: they are the host's, and root in here may not change them."""
+
+    @property
+    def low(self) -> tuple[tuple[str, int], ...]:
+        """Those that are below what we want, with what they are."""
+        return tuple((key, value) for key, value in self.values if value < WANTED[key])
+
+    def value(self, key: str) -> int | None:
+        """One of them."""
+        return dict(self.values).get(key)
+
+
+def gather_limits() -> KernelLimits:
+    """Read them."""
+    values: list[tuple[str, int]] = []
+    for key in WANTED:
+        try:
+            values.append((key, int(_file(key).read_text())))
+        except (OSError, ValueError):
+            # A kernel without key rings, or a /proc that hides it: nothing to raise then
+            continue
+    return KernelLimits(tuple(values), _changeable())
+
+
+def _changeable() -> bool:
+    read_only = bool(os.statvfs(_PROC).f_flag & os.ST_RDONLY)
+    return not read_only and Path("/proc/self/uid_map").read_text().split() == _ALL_USERS
+
+
+def _file(key: str) -> Path:
+    return _PROC / key.replace(".", "/")
+
+
+def settings_file(prefix: str) -> str:
+    """Where they stand, to be set at every boot."""
+    return f"/etc/sysctl.d/60-{prefix}.conf"
+
+
+def plan_limits(prefix: str, limits: KernelLimits) -> list[Action]:
+    """Raise those that are too low, now and at every boot; nothing is ever lowered."""
+    if not limits.low or not limits.changeable:
+        return []
+    path = settings_file(prefix)
+    lines = [f"{key} = {WANTED[key]}" for key, _ in limits.low]
+    return [
+        Action(
+            Kind.LIMITS,
+            f"raise the kernel's limits that all containers share: in {path}, and in /proc/sys",
+            (Command(("tee", path)),),
+            (path, *(f"{key}={value}" for key, value in limits.low)),
+            content="\n".join(lines) + "\n",
+        )
+    ]
+
+
+def raise_limits(action: Action, root: Root, journal: Journal) -> None:
+    """Write the file, then the limits of the kernel that runs.
+
+    Raises:
+        HostError: they cannot be written.
+    """
+    journal.intend(Kind.LIMITS, action.names)
+    _write(root, action.names[0], action.content)
+    for key, _ in _earlier(action.names):
+        _write(root, str(_file(key)), f"{WANTED[key]}\n")
+    journal.done(Kind.LIMITS)
+
+
+def lower_limits(names: Sequence[str], root: Root) -> None:
+    """Take back what `raise_limits` did; a limit that somebody changed since then stays.
+
+    Args:
+        names: what the journal has: the file, then each limit and what it was.
+        root: how to become root.
+
+    Raises:
+        HostError: they cannot be written.
+    """
+    now = gather_limits()
+    _as_root(root, ("rm", "-f", names[0]))
+    for key, before in _earlier(names):
+        if now.value(key) == WANTED.get(key):
+            _write(root, str(_file(key)), f"{before}\n")
+
+
+def _earlier(names: Sequence[str]) -> list[tuple[str, int]]:
+    """What each limit was before the first try: a second try is merged behind it."""
+    found: dict[str, int] = {}
+    for name in names[1:]:
+        key, _, value = name.partition("=")
+        if key in WANTED:
+            found.setdefault(key, int(value))
+    return list(found.items())
+
+
+def _write(root: Root, path: str, text: str) -> None:
+    _as_root(root, ("tee", path), stdin=text)
+
+
+def _as_root(root: Root, words: tuple[str, ...], stdin: str | None = None) -> None:
+    try:
+        run(root.argv(*words), timeout_s=30, stdin=stdin)
+    except CommandError as error:
+        raise HostError(error.message, details=error.details) from error
