@@ -156,8 +156,11 @@ class Engine(Protocol):
 
     provider: str
 
-    def check_host(self) -> HostReport:
-        """Prove what is usable here; reads only, and takes less than two seconds."""
+    def check_host(self, *, brief: bool = False) -> HostReport:
+        """Prove what is usable here; reads only, and takes less than two seconds.
+
+        With `brief` it may leave out what takes long, once it has found that not all is well.
+        """
         ...
 
     def create(self, spec: MachineSpec, listener: Listener) -> None:

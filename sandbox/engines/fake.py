@@ -50,8 +50,9 @@ class FakeEngine:
     """What `exec_as_root` returns for a machine and an argv; success and nothing said when None."""
     provider: str = "fake"
 
-    def check_host(self) -> HostReport:
+    def check_host(self, *, brief: bool = False) -> HostReport:
         """Whatever `findings` says."""
+        del brief
         self._called("check_host", "")
         return HostReport(self.provider, self.findings)
 

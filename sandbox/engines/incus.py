@@ -60,8 +60,9 @@ class IncusEngine(IncusSnapshots, IncusBaking):
         self._host_keys: dict[str, tuple[str, ...]] = {}
         # Of the machines that this very object has started: what they said when they were ready
 
-    def check_host(self) -> HostReport:
+    def check_host(self, *, brief: bool = False) -> HostReport:
         """Prove what is usable here; reads only."""
+        del brief
         return HostReport(self.provider, findings(self.client))
 
     def create(self, spec: MachineSpec, listener: Listener) -> None:

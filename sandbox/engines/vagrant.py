@@ -67,10 +67,14 @@ class VagrantEngine:
         self.provider: str = hypervisor.provider
         self.instances = instances_dir() if instances is None else instances
 
-    def check_host(self) -> HostReport:
+    def check_host(self, *, brief: bool = False) -> HostReport:
         """Vagrant, its plugin, and the hypervisor itself; reads only."""
-        own = self.hypervisor.findings()
-        return HostReport(self.provider, (*own, *vagrant_findings(self.hypervisor.provider)))
+        own = HostReport(self.provider, self.hypervisor.findings())
+        if brief and not own.sound:
+            # Vagrant takes most of a second to say its version
+            return own
+        vagrant = vagrant_findings(self.hypervisor.provider)
+        return HostReport(self.provider, (*own.findings, *vagrant))
 
     def create(self, spec: MachineSpec, listener: Listener) -> None:
         """Make the VM, stopped, under an id that was written down beforehand.

@@ -16,7 +16,7 @@ from sandbox.events import Listener, Notice, step
 from sandbox.images import build
 from sandbox.images.build_folder import build_folder, build_lock
 from sandbox.images.recipe import Recipe
-from sandbox.images.sources import choose_sources, host_archives
+from sandbox.images.sources import ArchivesAnswer, choose_sources, host_archives
 from sandbox.paths import cache_dir
 from sandbox.spec.models import Base, Mirror
 
@@ -51,6 +51,7 @@ def ensure_base(
     mirror: Mirror | None,
     listener: Listener,
     refresh: bool = False,
+    archives: ArchivesAnswer | None = None,
 ) -> BaseImage:
     """Find, build or fetch the image of `base`; with `refresh`, anew even if there is one.
 
@@ -59,7 +60,7 @@ def ensure_base(
         HostError: this host cannot build it, or has no space left.
         ProviderError: the build, the fetch or the import failed.
     """
-    recipe = _recipe(base, source, mirror, client)
+    recipe = _recipe(base, source, mirror, client, archives)
     folder = cache_dir() / "images" / recipe.key
     found = None if refresh else find_image(client, recipe)
     if found is None:
@@ -126,13 +127,19 @@ def choose_kind(source: BaseSource, machine: str) -> Literal["build", "public"]:
     return "public"
 
 
-def _recipe(base: Base, source: BaseSource, mirror: Mirror | None, client: IncusClient) -> Recipe:
+def _recipe(
+    base: Base,
+    source: BaseSource,
+    mirror: Mirror | None,
+    client: IncusClient,
+    archives: ArchivesAnswer | None,
+) -> Recipe:
     server = client.query("GET", "/1.0")
     machine = str(server["environment"]["architectures"][0])
     kind = choose_kind(source, machine)
     if kind == "public":
         return Recipe(base, machine, kind)
-    sources = choose_sources(base, mirror, () if mirror else host_archives())
+    sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
     return Recipe(base, machine, kind, sources)
 
 

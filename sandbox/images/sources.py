@@ -1,7 +1,9 @@
 """Which Debian mirror a base image is built from; never one that carries a secret."""
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +17,10 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 """Debian's own keys: part of every Debian; on Ubuntu, package debian-archive-keyring."""
 
 _COLUMNS = "$(CREATED_BY)\t$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)"
+
+
+ArchivesAnswer = Callable[[], "tuple[Archive, ...]"]
+"""`host_archives`, or the answer to it that was asked for ahead."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,13 @@ def host_archives() -> tuple[Archive, ...]:
     return tuple(
         dict.fromkeys(Archive(*row[1:]) for row in rows if len(row) == 4 and row[0] == "Packages")  # noqa: PLR2004
     )
+
+
+@contextmanager
+def archives_ahead() -> Iterator[ArchivesAnswer]:
+    """Begin to ask apt now, which takes a moment; what is yielded waits for its answer."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(host_archives).result
 
 
 def choose_sources(base: Base, mirror: Mirror | None, archives: Iterable[Archive]) -> Sources:

@@ -30,7 +30,7 @@ from sandbox.images.box_files import (
 )
 from sandbox.images.build_folder import build_folder, build_lock
 from sandbox.images.recipe import Recipe
-from sandbox.images.sources import choose_sources, host_archives
+from sandbox.images.sources import ArchivesAnswer, choose_sources, host_archives
 from sandbox.images.vm_recipe import vm_form
 from sandbox.paths import cache_dir, vagrant_home
 from sandbox.run import run
@@ -69,6 +69,7 @@ def ensure_vagrant_box(
     mirror: Mirror | None,
     listener: Listener,
     refresh: bool = False,
+    archives: ArchivesAnswer | None = None,
 ) -> VagrantBox:
     """Find, build or fetch the box of `base`; with `refresh`, anew even if there is one.
 
@@ -79,7 +80,7 @@ def ensure_vagrant_box(
     """
     if choose_kind(source, provider) == "public":
         return ensure_public_box(public_box(base, provider), provider=provider, listener=listener)
-    sources = choose_sources(base, mirror, () if mirror else host_archives())
+    sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
     recipe = Recipe(base, MACHINE, "build", sources, vm_form(), wrapping(provider))
     folder = cache_dir() / "images" / recipe.key
     name = f"sandbox/{base.name}-{recipe.key}"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sandbox.images.base_image import available_packages, ensure_base
+from sandbox.images.sources import ArchivesAnswer
 from sandbox.images.vagrant_box import ensure_public_box, ensure_vagrant_box, named_box
 from sandbox.plan import Plan
 from sandbox.workflows.context import Context
@@ -20,8 +21,15 @@ class PreparedBase:
     """The names of all packages that its archive has; None when nobody listed them."""
 
 
-def prepare_base(plan: Plan, context: Context) -> PreparedBase:
+def prepare_base(
+    plan: Plan, context: Context, archives: ArchivesAnswer | None = None
+) -> PreparedBase:
     """Find, build or fetch it.
+
+    Args:
+        plan: whose.
+        context: whom to tell, and where.
+        archives: what this host's apt said, where it was asked ahead.
 
     Raises:
         SandboxError: as `ensure_base` and `ensure_vagrant_box`.
@@ -34,6 +42,7 @@ def prepare_base(plan: Plan, context: Context) -> PreparedBase:
             source=context.base_source,
             mirror=plan.system.mirror,
             listener=listener,
+            archives=archives,
         )
         return PreparedBase(made.alias, made.fingerprint, available_packages(made))
     provider = plan.provider
@@ -49,5 +58,6 @@ def prepare_base(plan: Plan, context: Context) -> PreparedBase:
             source=context.base_source,
             mirror=plan.system.mirror,
             listener=listener,
+            archives=archives,
         )
     return PreparedBase(found.image, found.image, available_packages(found))

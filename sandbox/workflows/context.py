@@ -67,7 +67,7 @@ def choose_provider(context: Context, wanted_by_box: str | None) -> Provider:
     chosen = context.provider or wanted_by_box or context.default_provider
     if chosen is None:
         # The choice by default keeps away from a doubtful provider; one chosen by hand is tried
-        sound = (name for name in PREFERRED if context.engine(name).check_host().sound)
+        sound = (name for name in PREFERRED if _is_sound(context.engine(name)))
         return next(sound, DRIVEN[0])
     if chosen not in PREFERRED:
         raise UsageError(f"there is no provider `{chosen}`", hint=f"one of: {', '.join(PREFERRED)}")
@@ -77,6 +77,10 @@ def choose_provider(context: Context, wanted_by_box: str | None) -> Provider:
     raise HostError(
         f"this version of sandbox cannot drive {chosen} yet", hint=f"use --provider {DRIVEN[0]}"
     )
+
+
+def _is_sound(engine: Engine) -> bool:
+    return engine.check_host(brief=True).sound
 
 
 def require_usable(engine: Engine, listener: Listener, sandbox: str) -> None:

@@ -10,6 +10,7 @@ from sandbox.engines.base import Engine, MachineStatus, Power, RootExec
 from sandbox.errors import HostError, ProviderError, UsageError
 from sandbox.events import Notice, step
 from sandbox.host.limits import host_limits, virtualbox_limits
+from sandbox.images.sources import archives_ahead
 from sandbox.missing import missing_packages
 from sandbox.plan import HostLimits, Plan, exceeds_host
 from sandbox.provision import bootstrap, provision, root_over_ssh
@@ -58,9 +59,10 @@ def make(
         SandboxError: as errors.py says; running it again goes on from the last whole step.
     """
     with ExitStack() as stack:
+        archives = stack.enter_context(archives_ahead()) if _is_new(instance) else None
         _refuse_impossible(plan, instance, engine, context)
         tell_rebuild(plan, context.listener)
-        oven = Oven(cache, will_check=checks, lock=stack)
+        oven = Oven(cache, will_check=checks, lock=stack, archives=archives)
         record, keys = _created(plan, instance, engine, context, oven)
         if _is_whole(record) and not again:
             return _woken(record, instance, engine, context, checks=checks)
@@ -69,6 +71,11 @@ def make(
         if keys is not None and report is not None and report.ok:
             keep_baked(record.plan, keys, engine, context.listener)
         return report
+
+
+def _is_new(instance: Instance) -> bool:
+    record = instance.read()
+    return record is None or record.phase is Phase.PLANNED
 
 
 def _refuse_fresh(plan: Plan, cache: CacheUse) -> None:
@@ -144,7 +151,7 @@ def _made(
 ) -> tuple[Record, BakeKeys | None]:
     """The machine exists, from a baked image where there is one."""
     plan, listener = record.plan, context.listener
-    base = prepare_base(plan, context)
+    base = prepare_base(plan, context, oven.archives)
     if base.packages is not None:
         plan = leave_out_missing(plan, base.packages, instance, listener)
         record = record.model_copy(update={"plan": plan})

@@ -18,6 +18,7 @@ from sandbox.baking import (
 from sandbox.engines.base import BakedImage, Baking, Engine, MachineSpec
 from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener, Notice, step
+from sandbox.images.sources import ArchivesAnswer
 from sandbox.plan import Plan
 from sandbox.workflows.base import PreparedBase
 from sandbox.workflows.snapshot import PROVISIONED
@@ -32,6 +33,8 @@ class Oven:
     """Only a machine that passes its checks is baked."""
     lock: ExitStack
     """Closed by the caller when the machine is done: until then nobody else bakes the same."""
+    archives: ArchivesAnswer | None = None
+    """What this host's apt said, which is a part of the base image's name, if asked ahead."""
 
 
 @dataclass(frozen=True)

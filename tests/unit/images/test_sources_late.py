@@ -19,3 +19,16 @@ def test_silence_is_no_answer(monkeypatch: pytest.MonkeyPatch, returncode: int |
             sources.host_archives()
     else:
         assert sources.host_archives() == ()
+
+
+def test_asked_ahead_it_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer() -> tuple[sources.Archive, ...]:
+        asked.append("apt")
+        return (sources.Archive("http://mirror.example.org/debian", "bookworm", "main"),)
+
+    monkeypatch.setattr(sources, "host_archives", answer)
+    with sources.archives_ahead() as archives:
+        assert archives() == archives() == answer()
+    assert asked == ["apt", "apt"]
