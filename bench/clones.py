@@ -1,6 +1,7 @@
 """Many clones of one baked image: time, memory and disk of each, and whether that grows."""
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from sandbox.state import Instance, Phase, Record
 
 SIZES = (1, 10, 30, 60)
 MEMORY_MB = 512
+_SETTLES_S, _SAME_S = 90, 10
 
 
 def clones(runs: int) -> Table:
@@ -56,7 +58,7 @@ _FIGURES = (("clone", "s"), ("start", "s"), ("memory", "MB"), ("disk", "MB"))
 
 def _measure(engine: IncusEngine, specs: list[MachineSpec], figures: list[Series]) -> None:
     size = len(specs)
-    before = _pool_used()
+    before = _settled_pool_used()
     try:
         copying = sum(timed(partial(engine.create, spec, ignore)) for spec in specs)
         with ThreadPoolExecutor(2) as two:
@@ -64,7 +66,7 @@ def _measure(engine: IncusEngine, specs: list[MachineSpec], figures: list[Series
                 lambda: list(two.map(lambda spec: engine.start(spec.name, ignore), specs))
             )
         memory = sum(_memory(spec.name) for spec in specs)
-        used = _pool_used() - before
+        used = _settled_pool_used() - before
     finally:
         for spec in specs:
             engine.destroy(spec.name)
@@ -80,6 +82,17 @@ def _memory(machine: str) -> int:
     script = f"{rollups} | awk '$1 == \"Pss:\" {{ sum += $2 }} END {{ print sum }}'"
     done = IncusEngine(place()).exec_as_root(machine, ("sh", "-c", script), timeout_s=60)
     return int(done.stdout.strip() or 0) * 1024
+
+
+def _settled_pool_used() -> int:
+    """Once what was deleted or written a moment ago is counted: btrfs does that in its own time."""
+    used, same = _pool_used(), 0
+    deadline = time.monotonic() + _SETTLES_S
+    while same < _SAME_S and time.monotonic() < deadline:
+        time.sleep(1)
+        now = _pool_used()
+        used, same = now, same + 1 if now == used else 0
+    return used
 
 
 def _pool_used() -> int:

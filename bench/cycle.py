@@ -1,5 +1,9 @@
 """A sandbox's day: up from a baked image, up again, snapshots, destroy; and the CLI."""
 
+import shutil
+import tempfile
+from pathlib import Path
+
 from bench.measure import Table, in_turn, ratio
 from bench.place import (
     BOX,
@@ -11,6 +15,14 @@ from bench.place import (
     sandbox,
     up_by_hand,
 )
+from sandbox.run import run
+
+_ONE_VM = """\
+Vagrant.configure("2") do |config|
+  config.vm.box = "sandbox-bench/none"
+end
+"""
+"""The least that `vagrant status` can be asked about: a machine that is not there."""
 
 
 def warm(runs: int) -> Table:
@@ -41,8 +53,15 @@ def warm(runs: int) -> Table:
 def unchanged(runs: int) -> Table:
     """`sandbox up` of a sandbox that needs nothing, and what the command line itself costs."""
     ours = name("same")
-    with gone_after(ours):
+    vagrant = shutil.which("vagrant")
+    with gone_after(ours), tempfile.TemporaryDirectory(prefix="sandbox-bench-") as scratch:
+        (Path(scratch) / "Vagrantfile").write_text(_ONE_VM)
         sandbox("up", BOX, "--name", ours)
+        peer = {
+            "vagrant status": lambda: run(
+                (vagrant or "", "status"), timeout_s=60, cwd=Path(scratch)
+            )
+        }
         series = in_turn(
             {
                 "sandbox up, unchanged": lambda: sandbox("up", BOX, "--name", ours),
@@ -51,10 +70,14 @@ def unchanged(runs: int) -> Table:
                 "sandbox validate": lambda: sandbox("validate", BOX),
                 "sandbox --help": lambda: sandbox("--help"),
                 "incus list": lambda: incus("list"),
+                **(peer if vagrant else {}),
             },
             runs=runs,
         )
-    return Table("Nothing to do", series)
+    notes = (
+        [ratio(series[2], series[-1])] if vagrant else ["There is no Vagrant here to compare with."]
+    )
+    return Table("Nothing to do", series, notes)
 
 
 def look(runs: int) -> Table:

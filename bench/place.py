@@ -20,6 +20,8 @@ from sandbox.state import Instance
 SANDBOX = Path(sys.executable).with_name("sandbox")
 BOX = os.environ.get("SANDBOX_BENCH_BOX") or "shiny"
 PAGE = "/faithful/"
+AS_INSTALLED = {"PYTHONDONTWRITEBYTECODE": ""}
+"""Where it is set, Python compiles the whole program again at every start."""
 _S = 3600.0
 
 
@@ -30,7 +32,8 @@ def name(word: str) -> str:
 
 def sandbox(*words: str, check: bool = True) -> Completed:
     """The command line, as a user types it."""
-    return run((SANDBOX, *words), timeout_s=_S, check=check, env={"SANDBOX_PROVIDER": "incus"})
+    env = {"SANDBOX_PROVIDER": "incus", **AS_INSTALLED}
+    return run((SANDBOX, *words), timeout_s=_S, check=check, env=env)
 
 
 def incus(*words: str, check: bool = True) -> Completed:
@@ -51,7 +54,7 @@ def plain_testinfra(machine: str) -> Completed:
     tests = Path(__file__).with_name("plain_testinfra.py")
     argv = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests)
     where = (f"--hosts=ssh://{machine}", f"--ssh-config={config}")
-    return run((*argv, *where), timeout_s=_S, env={"SANDBOX_BENCH_URL": url})
+    return run((*argv, *where), timeout_s=_S, env={"SANDBOX_BENCH_URL": url, **AS_INSTALLED})
 
 
 def client() -> IncusClient:
