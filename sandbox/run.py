@@ -231,7 +231,8 @@ class _Streams:
                         selector.unregister(key.fileobj)
                         self._finish(key.data)
                 # A daemon left behind may hold the pipes open: the command's own end counts
-                if process.poll() is not None and not selector.select(0.2):
+                is_left_open = bool(selector.get_map()) and process.poll() is not None
+                if is_left_open and not selector.select(0.1):
                     break
         with suppress(subprocess.TimeoutExpired):
             process.wait(max(0.0, deadline - time.monotonic()))
