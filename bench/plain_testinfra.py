@@ -56,6 +56,16 @@ def test_warm_page() -> None:
     assert page()[1] < 2
 
 
+def test_first_page_of_the_morning(host: Host) -> None:
+    # Written so that it does not match sudo's own command line
+    assert host.run("sudo -n pkill -KILL -f '[S]ockJSAdapter.R'").rc == 0
+    # Until Shiny Server has heard of it, it sends requests to the process that is gone
+    time.sleep(0.5)
+    status, seconds = page()
+    assert status == 200
+    assert seconds < 10
+
+
 def test_comes_back(host: Host) -> None:
     script = "kill -9 $(systemctl show -p MainPID --value shiny-server)"
     assert host.run("sudo -n sh -c %s", script).rc == 0
