@@ -202,6 +202,14 @@ def libvirt_leftovers(prefix: str) -> list[str]:
     return [one for one in found if prefix in one]
 
 
+def clear_domains(prefix: str) -> None:
+    """Domains of a test run that was killed: nobody else's have our tests' prefix."""
+    for name in virsh("list", "--all", "--name").split():
+        if name.startswith(f"{prefix}-"):
+            virsh("destroy", name)
+            virsh("undefine", name, "--managed-save", "--snapshots-metadata", "--nvram")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever may set up libvirt belongs to one run: `make test` has another beside it."""
     for item in items:
@@ -218,6 +226,7 @@ def libvirt_host() -> Iterator[Host]:
     its = Host(home)
     try:
         its.sandbox("host", "setup", "--provider", "libvirt", "--yes", timeout_s=900)
+        clear_domains(its.prefix)
         yield its
     finally:
         its.reap()
