@@ -181,7 +181,7 @@ def is_whole(name: str, version: str, provider: VmProvider) -> bool:
     """Whether Vagrant has the box, with every file and each to its last byte."""
     # Vagrant 2.4 puts a folder for the architecture between, and may have several
     root = box_root(name) / version
-    return _whole(root / provider) or _whole(root / host_architecture() / provider)
+    return is_whole_box(root / provider) or is_whole_box(root / host_architecture() / provider)
 
 
 def box_root(name: str) -> Path:
@@ -189,7 +189,8 @@ def box_root(name: str) -> Path:
     return vagrant_home() / "boxes" / name.replace("/", "-VAGRANTSLASH-")
 
 
-def _whole(folder: Path) -> bool:
+def is_whole_box(folder: Path) -> bool:
+    """Whether a folder of Vagrant's store has every file of a box, each to its last byte."""
     try:
         metadata = json.loads((folder / "metadata.json").read_bytes())
         for name, size in _needed(metadata, folder).items():
