@@ -18,7 +18,6 @@ from sandbox.errors import BoxError, CommandError, HostError, ProviderError
 from sandbox.events import Listener, Notice, StepOutput, step
 from sandbox.image_tools import host_architecture, missing_tools
 from sandbox.images import build, disk
-from sandbox.images.base_image import BaseSource
 from sandbox.images.box_files import (
     CONVERT,
     DISK_NAMES,
@@ -34,6 +33,7 @@ from sandbox.images.sources import choose_sources, host_archives
 from sandbox.images.vm_recipe import vm_form
 from sandbox.paths import cache_dir, vagrant_home
 from sandbox.run import run
+from sandbox.spec.bases import BaseSource
 from sandbox.spec.models import Base, Mirror, PublicBox
 
 MACHINE = "x86_64"

@@ -55,3 +55,8 @@ def test_a_command_imports_what_it_needs(tmp_path: Path, words: tuple[str, ...],
 def test_a_box_is_validated_without_engines(tmp_path: Path) -> None:
     modules = imported(tmp_path, "validate", "boxes/shiny.yml")
     assert [one for one in modules if one.startswith(("sandbox.engines", "sandbox.run"))] == []
+
+
+def test_sandboxes_are_listed_without_what_builds_images(tmp_path: Path) -> None:
+    modules = imported(tmp_path, "list")
+    assert [one for one in modules if one.startswith("sandbox.images")] == []
