@@ -1,33 +1,29 @@
-"""The command line's entry: registers the groups, catches every error, and alone exits."""
+"""The command line's entry: registers the commands, catches every error, and alone exits."""
 
 import os
 import sys
-from typing import Annotated, NoReturn
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Final, NoReturn
 
 import typer
 
 from sandbox import __version__
-from sandbox.cli import (
-    boxes,
-    cache,
-    fidelity,
-    host,
-    lifecycle,
-    look,
-    probe,
-    snapshot,
-    verify,
-)
 from sandbox.cli.console import say, show_error
 from sandbox.errors import ExitCode, HostError, SandboxError
 
-app = typer.Typer(
-    name="sandbox",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    pretty_exceptions_enable=False,
-)
+GROUPS: Final = {
+    "lifecycle": ("up", "start", "stop", "destroy"),
+    "look": ("list", "status", "ssh", "exec", "open", "logs", "render"),
+    "snapshot": ("snapshot", "reset"),
+    "cache": ("bake", "cache"),
+    "verify": ("check",),
+    "fidelity": ("capture", "diff", "report"),
+    "probe": ("probe",),
+    "boxes": ("validate", "schema", "boxes"),
+    "host": ("doctor", "host"),
+}
+"""The modules beside this one and their commands, in the order of `--help`."""
 
 
 def _version(value: bool) -> None:  # noqa: FBT001  (typer calls it so)
@@ -36,9 +32,6 @@ def _version(value: bool) -> None:  # noqa: FBT001  (typer calls it so)
         raise typer.Exit
 
 
-@app.callback(
-    epilog="Start here:  sandbox host setup,  then  sandbox up boxes/shiny.yml",
-)
 def sandbox(
     *,
     version: Annotated[
@@ -48,8 +41,25 @@ def sandbox(
     """R sandbox machines from one YAML file, measurably like production."""
 
 
-for group in (lifecycle, look, snapshot, cache, verify, fidelity, probe, boxes, host):
-    group.register(app)
+def program(words: Sequence[str]) -> typer.Typer:
+    """The program with the commands that the command line `words` can mean.
+
+    A command needs its own module only: importing all of them takes longer than most commands do.
+    """
+    app = typer.Typer(
+        name="sandbox",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
+    )
+    epilog = "Start here:  sandbox host setup,  then  sandbox up boxes/shiny.yml"
+    app.callback(epilog=epilog)(sandbox)
+    wanted = [group for group, commands in GROUPS.items() if words and words[0] in commands]
+    # Help, completion, and the suggestion after a typing error need them all
+    for group in wanted or GROUPS:
+        import_module(f"sandbox.cli.{group}").register(app)
+    return app
 
 
 def main() -> NoReturn:
@@ -59,7 +69,7 @@ def main() -> NoReturn:
 
 def _run() -> int:
     try:
-        app()
+        program(sys.argv[1:])()
     except SandboxError as error:
         show_error(error)
         return int(error.exit_code)

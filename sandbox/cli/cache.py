@@ -1,4 +1,4 @@
-"""Commands for baked images: bake, cache list, cache prune."""
+"""Commands for what is kept: bake, cache list, cache prune."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from sandbox.workflows.cache import KeptImage
+    from sandbox.workflows.kept import KeptImage
 
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -69,9 +69,11 @@ def bake(
 
 @group.command("list")
 def list_(*, as_json: JsonOption = False) -> None:
-    """Show baked images and base images, with what they take by themselves.
+    """Show all that is kept, with what it takes by itself: baked, base, copy, packages.
 
-    What an image shares with the machines made from it is counted where it was made first.
+    Baked images, base images, a hypervisor's copies of those, and the Debian packages that base
+    images were built from. What an image shares with the machines made from it is counted where it
+    was made first.
 
     sandbox cache list
 
@@ -91,25 +93,27 @@ def prune(
         str, typer.Option(help="Only what was not used for so long: 12h, 30d, 4w.")
     ] = "0d",
     keep_last: Annotated[
-        int, typer.Option(min=0, help="Keep so many of each box's newest images.")
+        int,
+        typer.Option(min=0, help="Keep so many of the newest images of each box and base."),
     ] = 0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove baked images that no sandbox was made from, and base images that were overtaken.
+    """Remove baked images that no sandbox was made from, base images that were overtaken, packages.
 
-    What is in use stays, and so does what is being made. What a bake that was cut off has left
-    always goes.
+    What is in use stays, and so does what is being made, and the newest image of each base. What
+    was cut off in the making always goes, and so do a hypervisor's copies that no disk hangs on.
 
     sandbox cache prune --older-than 30d --keep-last 1
 
     sandbox cache prune --dry-run
     """
     from sandbox.workflows import cache as workflow
+    from sandbox.workflows.kept import PruneRule
 
-    rule = workflow.PruneRule(older_than=duration(older_than), keep_last=keep_last)
+    rule = PruneRule(older_than=duration(older_than), keep_last=keep_last)
     with Progress() as progress:
         removed = workflow.prune(rule, context=context(progress), dry_run=dry_run)
     _show(removed, as_json=as_json, nothing="there is nothing to remove")
@@ -147,6 +151,7 @@ def _show(found: "Sequence[KeptImage]", *, as_json: bool, nothing: str) -> None:
         (
             one.image,
             one.kind if one.complete else "unfinished",
+            one.provider,
             one.box or one.base,
             _when(one),
             size(one.size_bytes),
@@ -154,7 +159,10 @@ def _show(found: "Sequence[KeptImage]", *, as_json: bool, nothing: str) -> None:
         )
         for one in found
     ]
-    typer.echo(columns(("IMAGE", "KIND", "BOX", "MADE", "SIZE", "IN USE BY"), rows))
+    heads = ("IMAGE", "KIND", "PROVIDER", "BOX", "MADE", "SIZE", "IN USE BY")
+    typer.echo(columns(heads, rows))
+    total = size(sum(one.size_bytes or 0 for one in found))
+    say(f"{len(found)} in all, {total}")
 
 
 def _when(one: "KeptImage") -> str:
@@ -162,7 +170,7 @@ def _when(one: "KeptImage") -> str:
 
 
 def _use(one: "KeptImage") -> str:
-    if one.outdated:
+    if one.outdated and not one.machines:
         return "nobody: there is a newer one"
     return ", ".join(one.machines)
 

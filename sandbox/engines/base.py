@@ -334,3 +334,36 @@ class Baking(Protocol):
             ProviderError: it is not a baked image of ours, or machines need it to run.
         """
         ...
+
+
+@dataclass(frozen=True)
+class BaseCopy:
+    """A base image as a hypervisor keeps it for the disks that hang on it."""
+
+    name: str
+    """Its name in the hypervisor's own store."""
+    size_bytes: int | None
+    """What it takes on the disk; None when that cannot be told."""
+    machines: tuple[str, ...]
+    """The machines whose disks hang on it; without any it is of no use to anybody."""
+
+
+@runtime_checkable
+class BaseCopies(Protocol):
+    """Engines whose hypervisor has copies of its own of the base images in Vagrant's store."""
+
+    def base_copies(self) -> tuple[BaseCopy, ...]:
+        """All of ours.
+
+        Raises:
+            HostError, ProviderError: the hypervisor cannot be asked.
+        """
+        ...
+
+    def drop_unused_bases(self) -> tuple[str, ...]:
+        """Remove those that no machine needs, and say which.
+
+        Raises:
+            HostError, ProviderError: the hypervisor cannot be asked, or cannot remove one.
+        """
+        ...

@@ -72,7 +72,7 @@ class LibvirtImages:
                     made_at=datetime.fromisoformat(finished) if finished else _NEVER,
                     complete=bool(finished) and there,
                     labels=tuple(sorted(words.items())),
-                    size_bytes=_number(volumes.get(volume, ""), "allocation"),
+                    size_bytes=volume_bytes(volumes.get(volume, "")),
                     machines=tuple(
                         sorted(
                             one.removeprefix(start).removesuffix(".img")
@@ -293,6 +293,11 @@ def _read_note(note: str) -> dict[str, str] | None:
         return None
     pairs = (word.partition("=") for word in words if word != _NOTE)
     return {unquote(word): unquote(text) for word, _, text in pairs}
+
+
+def volume_bytes(volume_xml: str) -> int | None:
+    """What a volume takes on the disk, from libvirt's description of it."""
+    return _number(volume_xml, "allocation")
 
 
 def _backing(volume_xml: str) -> str:

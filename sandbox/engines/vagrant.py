@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.engines.base import (
+    BaseCopy,
     HostReport,
     MachineSpec,
     MachineStatus,
@@ -174,6 +175,14 @@ class VagrantEngine:
             self._clear(folder, record, vm)
             self.hypervisor.drop_unused_bases()
         folder.record_path.unlink(missing_ok=True)
+
+    def base_copies(self) -> tuple[BaseCopy, ...]:
+        """As `base.BaseCopies`."""
+        return self.hypervisor.base_copies()
+
+    def drop_unused_bases(self) -> tuple[str, ...]:
+        """As `base.BaseCopies`."""
+        return self.hypervisor.drop_unused_bases()
 
     def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:
         """Our machines, or those named, without asking Vagrant.

@@ -2,13 +2,14 @@
 
 import json
 import re
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
 from sandbox.engines.accelerator import accelerator, kvm_finding
-from sandbox.engines.base import Finding, Power, Snapshot
-from sandbox.engines.libvirt_images import LibvirtImages
+from sandbox.engines.base import BaseCopy, Finding, Power, Snapshot
+from sandbox.engines.libvirt_images import LibvirtImages, volume_bytes
 from sandbox.engines.libvirt_virsh import COPY_S, SETUP, Virsh
 from sandbox.engines.sealing import IMAGE_PREFIX, is_baked_name
 from sandbox.engines.vagrant_files import (
@@ -154,15 +155,35 @@ class Libvirt:
         for name in self.virsh.volumes() & names:
             self.virsh.delete_volume(name)
 
-    def drop_unused_bases(self) -> None:
+    def base_copies(self) -> tuple[BaseCopy, ...]:
+        """The base images in our pool."""
+        if shutil.which("virsh") is None:
+            # Nobody has ever made one here, and this is asked on every host
+            return ()
+        volumes = self.virsh.volumes() if self.virsh.has_pool() else set()
+        known = self.virsh.volume_xml(sorted(volumes))
+        # What hangs on it names its file; it does so itself, too
+        return tuple(
+            BaseCopy(
+                name,
+                volume_bytes(known[name]),
+                tuple(
+                    other.removeprefix(f"{self.prefix}-").removesuffix(".img")
+                    for other, xml in known.items()
+                    if other != name and f"/{name}<" in xml
+                ),
+            )
+            for name in known
+            if _BASE_MARK in name
+        )
+
+    def drop_unused_bases(self) -> tuple[str, ...]:
         """Remove base images from the pool on which no disk hangs."""
         with host_lock("libvirt"):
-            volumes = self.virsh.volumes() if self.virsh.has_pool() else set()
-            bases = {name for name in volumes if _BASE_MARK in name}
-            said = "".join(self.virsh.volume_xml(sorted(volumes - bases)).values())
-            for name in bases:
-                if f"/{name}<" not in said:
-                    self.virsh.delete_volume(name)
+            unused = tuple(copy.name for copy in self.base_copies() if not copy.machines)
+            for name in unused:
+                self.virsh.delete_volume(name)
+        return unused
 
     def console(self, record: VmRecord, folder: VmFolder) -> str:
         """The console's file: libvirt's own daemon owns it, and reads it to us when we may not."""

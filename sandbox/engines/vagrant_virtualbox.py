@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 from sandbox.engines import virtualbox_look
-from sandbox.engines.base import Finding, Power, Snapshot
+from sandbox.engines.base import BaseCopy, Finding, Power, Snapshot
 from sandbox.engines.vagrant_files import HostFacts, VmFolder, VmRecord
 from sandbox.engines.vagrant_vms import StoredBox, Vm, find_box, host_lock
+from sandbox.engines.virtualbox_disks import clones_of, disks_in
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice, StepOutput
 from sandbox.run import Completed, run
@@ -122,15 +123,35 @@ class VirtualBox:
             self._unregister(vm.uuid)
         self._clear_leftovers(record.vm_name)
 
-    def drop_unused_bases(self) -> None:
+    def base_copies(self) -> tuple[BaseCopy, ...]:
+        """The masters that VMs are linked clones of."""
+        if shutil.which("VBoxManage") is None:
+            return ()
+        pattern = rf'^"({re.escape(self._masters)}[^"]+)" '
+        names = re.findall(pattern, self._list("vms"), re.MULTILINE)
+        if not names:
+            return ()
+        folder, disks = self._machine_folder(), self._list("hdds")
+        return tuple(
+            BaseCopy(
+                name,
+                _size(folder / name),
+                tuple(
+                    clone.removeprefix(f"{self.prefix}-")
+                    for clone in clones_of(folder / name, disks)
+                ),
+            )
+            for name in names
+        )
+
+    def drop_unused_bases(self) -> tuple[str, ...]:
         """Remove masters on whose disks no clone hangs."""
         with host_lock("virtualbox"):
-            said = self._list("vms")
-            pattern = rf'^"({re.escape(self._masters)}[^"]+)" '
-            for name in re.findall(pattern, said, re.MULTILINE):
-                if not self._has_clones(name):
-                    self._unregister(name)
-                    self._clear_leftovers(name)
+            unused = tuple(copy.name for copy in self.base_copies() if not copy.machines)
+            for name in unused:
+                self._unregister(name)
+                self._clear_leftovers(name)
+        return unused
 
     def console(self, record: VmRecord, folder: VmFolder) -> str:
         """The console's file."""
@@ -268,7 +289,7 @@ class VirtualBox:
         if self._info(vm_name) is not None:
             return
         folder = self._machine_folder() / vm_name
-        for uuid in self._disks_in(folder):
+        for uuid in disks_in(folder, self._list("hdds")):
             self._manage("closemedium", "disk", uuid, "--delete", check=False)
         if not folder.is_dir():
             return
@@ -286,30 +307,6 @@ class VirtualBox:
         if found is None:
             raise ProviderError("VirtualBox names no machine folder", details=said)
         return Path(found[1])
-
-    def _disks_in(self, folder: Path) -> list[str]:
-        """The disks that VirtualBox knows there, those that hang on others first."""
-        said = self._list("hdds")
-        found = []
-        for block in re.split(r"\n\s*\n", said):
-            uuid = re.search(r"^UUID:\s+(\S+)", block, re.MULTILINE)
-            place = re.search(r"^Location:\s+(.+?)\s*$", block, re.MULTILINE)
-            if uuid and place and Path(place[1]).is_relative_to(folder):
-                parent = re.search(r"^Parent UUID:\s+base", block, re.MULTILINE)
-                found.append((parent is not None, uuid[1]))
-        return [uuid for _, uuid in sorted(found)]
-
-    def _has_clones(self, master: str) -> bool:
-        """Whether a disk outside of the master's folder hangs on one inside."""
-        folder = self._machine_folder() / master
-        inside, parents = set(), set()
-        for block in re.split(r"\n\s*\n", self._list("hdds")):
-            found = dict(re.findall(r"^(UUID|Parent UUID|Location):\s+(.+?)\s*$", block, re.M))
-            if Path(found.get("Location", "")).is_relative_to(folder):
-                inside.add(found["UUID"])
-            elif "Parent UUID" in found:
-                parents.add(found["Parent UUID"])
-        return not inside.isdisjoint(parents)
 
     def _wait_unlocked(self, uuid: str) -> None:
         """A VM that was switched off stays locked for a moment."""
@@ -351,6 +348,14 @@ class VirtualBox:
             )
         except CommandError as error:
             raise _explain(error, words[0]) from error
+
+
+def _size(folder: Path) -> int | None:
+    """Of the files in a VM's folder; None when they are not for us to see."""
+    try:
+        return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    except OSError:
+        return None
 
 
 def _sections(said: str) -> Iterator[tuple[str, str]]:

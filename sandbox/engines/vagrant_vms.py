@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sandbox.engines.base import Finding, MachineSpec, Power, Snapshot
+from sandbox.engines.base import BaseCopy, Finding, MachineSpec, Power, Snapshot
 from sandbox.engines.vagrant_cli import vagrant_home
 from sandbox.engines.vagrant_files import HostFacts, VmFolder, VmProvider, VmRecord, read_note
 from sandbox.errors import HostError, ProviderError
@@ -80,8 +80,12 @@ class Hypervisor(Protocol):
         """Remove the VM, if any, and all that was ever made for it."""
         ...
 
-    def drop_unused_bases(self) -> None:
-        """Remove what VMs were made from and none needs now; Vagrant's own store still has it."""
+    def base_copies(self) -> tuple[BaseCopy, ...]:
+        """What VMs are made from, and which hang on it; Vagrant's own store has it, too."""
+        ...
+
+    def drop_unused_bases(self) -> tuple[str, ...]:
+        """Remove what none needs now, and say what that was."""
         ...
 
     def console(self, record: VmRecord, folder: VmFolder) -> str:

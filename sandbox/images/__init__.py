@@ -1,5 +1,5 @@
 """Base images: the operating systems that machines start from, made or fetched once and kept."""
 
-from sandbox.images.base_image import BaseImage, BaseSource, available_packages, ensure_base
+from sandbox.images.base_image import BaseImage, available_packages, ensure_base
 
-__all__ = ["BaseImage", "BaseSource", "available_packages", "ensure_base"]
+__all__ = ["BaseImage", "available_packages", "ensure_base"]

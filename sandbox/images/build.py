@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
-from sandbox.events import Listener, StepOutput
+from sandbox.events import Listener, Notice, StepOutput
 from sandbox.image_tools import tool_path
+from sandbox.images import archives
 from sandbox.images.build_folder import MARK
 from sandbox.images.recipe import (
     DEBIAN_ARCHITECTURES,
@@ -73,14 +74,41 @@ def build_root(recipe: Recipe, work: Path, log: Path, listener: Listener) -> Pat
         HostError: no space is left.
         ProviderError: mmdebstrap failed; its last words are in the details.
     """
-    base, root = recipe.base, work / "rootfs.tar"
+    name, shelf, folder = recipe.base.name, archives.shelf_of(recipe), work / "archives"
     log.unlink(missing_ok=True)
+    loan = archives.borrow(shelf, folder)
+    root = _mmdebstrap(recipe, loan, work, log, listener)
+    if wrong := loan.wrong():
+        names = ", ".join(deb.name for deb in wrong[:3])
+        text = f"kept packages are not those of the archive ({names}): built again without them"
+        listener(Notice(name, text))
+        archives.drop(wrong)
+        root.unlink()
+        loan = archives.borrow(shelf, folder, nothing=True)
+        root = _mmdebstrap(recipe, loan, work, log, listener)
+    try:
+        loan.settle()
+    except OSError as error:
+        listener(Notice(name, f"its packages are not kept for the next build: {error}"))
+    return root
+
+
+def _mmdebstrap(
+    recipe: Recipe, loan: archives.Loan, work: Path, log: Path, listener: Listener
+) -> Path:
+    base, root = recipe.base, work / "rootfs.tar"
     unshare = os.geteuid() != 0
-    argv = mmdebstrap_argv(recipe, rootfs=str(root), index=str(work / INDEX_NAME), unshare=unshare)
+    argv = mmdebstrap_argv(
+        recipe,
+        rootfs=str(root),
+        index=str(work / INDEX_NAME),
+        unshare=unshare,
+        extra=loan.mmdebstrap_options,
+    )
     told: list[str] = []
 
     def tell(line: str) -> None:
-        if line.startswith(_TELLING) and "-hook" not in line:
+        if line.startswith(_TELLING) and "-hook" not in line and "special hook" not in line:
             told.append(line)
             listener(StepOutput(base.name, line))
 

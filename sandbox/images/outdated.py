@@ -78,7 +78,7 @@ def stale_folders(client: IncusClient) -> tuple[Path, ...]:
     for folder in sorted((cache_dir() / "images").glob("*")):
         has_content = any(path.name != "lock" for path in folder.iterdir())
         is_needed = folder.name in keys or any(boxes.glob(f"sandbox-VAGRANTSLASH-*-{folder.name}"))
-        if has_content and not is_needed and not _is_held(folder):
+        if has_content and not is_needed and not is_held(folder):
             stale.append(folder)
     return tuple(stale)
 
@@ -88,24 +88,30 @@ def clear_folder(folder: Path) -> bool:
 
     The lock's file stays: somebody may be waiting at it.
     """
-    with _lock_of(folder) as is_ours:
-        if not is_ours:
+    with no_build_in(folder) as is_ours:
+        if not is_ours or not folder.is_dir():
             return False
-        sweep(folder)
-        for path in folder.glob("*"):
-            if path.name == "lock":
-                continue
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+        empty_folder(folder)
     return True
 
 
+def empty_folder(folder: Path) -> None:
+    """Remove what is in the folder of a build, whose lock we hold, but for the lock."""
+    sweep(folder)
+    for path in folder.glob("*"):
+        if path.name == "lock":
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
 @contextmanager
-def _lock_of(folder: Path) -> Iterator[bool]:
+def no_build_in(folder: Path) -> Iterator[bool]:
+    """Hold the lock of builds in `folder`, so that none begins; False when one is going on."""
     if not folder.is_dir():
-        yield False
+        yield True
         return
     with (folder / "lock").open("w") as handle:
         try:
@@ -116,8 +122,9 @@ def _lock_of(folder: Path) -> Iterator[bool]:
             yield True
 
 
-def _is_held(folder: Path) -> bool:
-    with _lock_of(folder) as is_ours:
+def is_held(folder: Path) -> bool:
+    """Whether a build goes on in it."""
+    with no_build_in(folder) as is_ours:
         return not is_ours
 
 

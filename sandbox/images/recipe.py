@@ -229,8 +229,12 @@ def settle_script(base: Base, form: Form = CONTAINER) -> str:
     return _SETTLE.replace("@USER@", form.login_user).replace("@UNITS@", units)
 
 
-def mmdebstrap_argv(recipe: Recipe, *, rootfs: str, index: str, unshare: bool) -> tuple[str, ...]:
+def mmdebstrap_argv(
+    recipe: Recipe, *, rootfs: str, index: str, unshare: bool, extra: tuple[str, ...] = ()
+) -> tuple[str, ...]:
     """The command that writes the root as the tarball `rootfs`, and the package names to `index`.
+
+    `extra` are options that leave the image as it is without them: they are no part of its key.
 
     The hooks are passed as text, not as files: in `unshare` mode the user that runs them may not be
     able to read our folders.
@@ -245,6 +249,7 @@ def mmdebstrap_argv(recipe: Recipe, *, rootfs: str, index: str, unshare: bool) -
         "--format=tar",
         f"--architectures={DEBIAN_ARCHITECTURES.get(recipe.machine, recipe.machine)}",
         f"--include={','.join((*PACKAGES, *form.packages))}",
+        *extra,
         *before,
         '--aptopt=Acquire::Languages "none"',
         f"--customize-hook={TAKE_INDEX}",

@@ -18,7 +18,6 @@ from sandbox.errors import BoxError, CommandError, HostError, ProviderError
 from sandbox.events import Listener, Notice, StepOutput, step
 from sandbox.image_tools import host_architecture, missing_tools
 from sandbox.images import build, disk
-from sandbox.images.base_image import BaseSource
 from sandbox.images.box_files import (
     CONVERT,
     DISK_NAMES,
@@ -34,6 +33,7 @@ from sandbox.images.sources import ArchivesAnswer, choose_sources, host_archives
 from sandbox.images.vm_recipe import vm_form
 from sandbox.paths import cache_dir, vagrant_home
 from sandbox.run import run
+from sandbox.spec.bases import BaseSource
 from sandbox.spec.models import Base, Mirror, PublicBox
 
 MACHINE = "x86_64"
@@ -182,7 +182,7 @@ def is_whole(name: str, version: str, provider: VmProvider) -> bool:
     """Whether Vagrant has the box, with every file and each to its last byte."""
     # Vagrant 2.4 puts a folder for the architecture between, and may have several
     root = box_root(name) / version
-    return _whole(root / provider) or _whole(root / host_architecture() / provider)
+    return is_whole_box(root / provider) or is_whole_box(root / host_architecture() / provider)
 
 
 def box_root(name: str) -> Path:
@@ -190,7 +190,8 @@ def box_root(name: str) -> Path:
     return vagrant_home() / "boxes" / name.replace("/", "-VAGRANTSLASH-")
 
 
-def _whole(folder: Path) -> bool:
+def is_whole_box(folder: Path) -> bool:
+    """Whether a folder of Vagrant's store has every file of a box, each to its last byte."""
     try:
         metadata = json.loads((folder / "metadata.json").read_bytes())
         for name, size in _needed(metadata, folder).items():

@@ -1,10 +1,8 @@
-"""Baked images, and what else can be made again: bake a box, list what is kept, remove it."""
+"""Baked images: bake a box, list what is kept, remove it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-
-from pydantic import BaseModel, ConfigDict
+from datetime import UTC, datetime
 
 from sandbox.baking import (
     CacheUse,
@@ -17,55 +15,13 @@ from sandbox.baking import (
 from sandbox.engines.base import BakedImage, Baking
 from sandbox.errors import BusyError, ProvisionError, SandboxError, UsageError
 from sandbox.events import Listener, Notice, step
-from sandbox.images.outdated import (
-    OldBase,
-    bases_or_none,
-    clear_folder,
-    remove_base,
-    stale_folders,
-)
 from sandbox.plan import Plan
 from sandbox.state import Instance
 from sandbox.workflows.base import prepare_base
 from sandbox.workflows.context import DRIVEN, Context
+from sandbox.workflows.kept import KeptImage, PruneRule, Ranks, kept_beside, prune_beside
 from sandbox.workflows.power import destroy
 from sandbox.workflows.up import up
-
-
-class KeptImage(BaseModel):
-    """One line of `sandbox cache list`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    image: str
-    """Its name in the provider's store."""
-    kind: str
-    """`baked` (a provisioned machine), `base` (a bare one), or `build` (what a build left)."""
-    provider: str
-    box: str = ""
-    """The box that was baked; empty for a base image."""
-    base: str = ""
-    key: str = ""
-    made_at: datetime | None = None
-    last_used_at: datetime | None = None
-    size_bytes: int | None = None
-    """What it takes by itself; None when the provider cannot tell."""
-    machines: tuple[str, ...] = ()
-    """The sandboxes that were made from it."""
-    complete: bool = True
-    """False for what was cut off in the making; `prune` removes it."""
-    outdated: bool = False
-    """For a base image: `up` would use or make another one by now."""
-
-
-@dataclass(frozen=True)
-class PruneRule:
-    """What `prune` spares."""
-
-    older_than: timedelta = timedelta(0)
-    """Images that were used within this time stay."""
-    keep_last: int = 0
-    """So many of each box's newest images stay."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +98,7 @@ def kept(context: Context) -> tuple[KeptImage, ...]:
         for provider, engine in _bakers(context)
         for image in engine.baked_images(with_sizes=True)
     ]
-    found += [_base_as_kept(base) for base in bases_or_none(context.client()) or ()]
+    found += kept_beside(context)
     oldest = datetime.min.replace(tzinfo=UTC)
     return tuple(sorted(found, key=lambda one: one.made_at or oldest, reverse=True))
 
@@ -150,37 +106,16 @@ def kept(context: Context) -> tuple[KeptImage, ...]:
 def prune(rule: PruneRule, *, context: Context, dry_run: bool = False) -> tuple[KeptImage, ...]:
     """Remove what is not in use and not spared by `rule`; returns what was (or would be) removed.
 
-    In use is an image that a sandbox was made from, whatever the provider would allow, and one that
-    is being made. What was cut off in the making always goes.
+    The machines' images first: what they stand on may be free by then. In use is an image that a
+    sandbox was made from, whatever the provider would allow, and one that is being made. What was
+    cut off in the making always goes.
     """
-    now = datetime.now(UTC)
     removed: list[KeptImage] = []
     for provider, engine in _bakers(context):
-        for image in _to_prune(engine.baked_images(with_sizes=True), rule, now):
+        for image in _to_prune(engine.baked_images(with_sizes=True), rule):
             if dry_run or _remove(engine, image, provider, context.listener):
                 removed.append(_as_kept(image, provider))
-    return (*removed, *_prune_bases(rule, context, dry_run=dry_run))
-
-
-def _prune_bases(rule: PruneRule, context: Context, *, dry_run: bool) -> Iterator[KeptImage]:
-    """Base images that a newer one of the same base has overtaken, and folders of old builds."""
-    client, now = context.client(), datetime.now(UTC)
-    bases = bases_or_none(client)
-    if bases is None:
-        # Whose the folders are cannot be told, then
-        return
-    for base in bases:
-        if not base.outdated or now - base.used_at < rule.older_than:
-            continue
-        if not dry_run:
-            with step(context.listener, "", f"remove {base.name}"):
-                remove_base(client, base)
-        yield _base_as_kept(base)
-    for folder in stale_folders(client):
-        # Not what is below: a build that was killed has the host's /proc mounted in there
-        size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-        if dry_run or clear_folder(folder):
-            yield KeptImage(image=str(folder), kind="build", provider="", size_bytes=size)
+    return (*removed, *prune_beside(rule, context, dry_run=dry_run))
 
 
 def _bakers(context: Context) -> Iterator[tuple[str, Baking]]:
@@ -196,18 +131,14 @@ def _bakers(context: Context) -> Iterator[tuple[str, Baking]]:
         yield provider, engine
 
 
-def _to_prune(
-    images: tuple[BakedImage, ...], rule: PruneRule, now: datetime
-) -> Iterator[BakedImage]:
-    seen: dict[str, int] = {}
+def _to_prune(images: tuple[BakedImage, ...], rule: PruneRule) -> Iterator[BakedImage]:
+    ranks = Ranks()
     for image in images:
         if not image.complete:
             yield image
             continue
-        box = dict(image.labels).get("box", image.key)
-        seen[box] = seen.get(box, 0) + 1
-        is_old = now - last_used(image) >= rule.older_than
-        if seen[box] > rule.keep_last and is_old and not image.machines:
+        spared = ranks.next_of(dict(image.labels).get("box", image.key)) <= rule.keep_last
+        if not spared and not image.machines and rule.is_old(last_used(image)):
             yield image
 
 
@@ -242,18 +173,4 @@ def _as_kept(image: BakedImage, provider: str) -> KeptImage:
         size_bytes=image.size_bytes,
         machines=image.machines,
         complete=image.complete,
-    )
-
-
-def _base_as_kept(base: OldBase) -> KeptImage:
-    return KeptImage(
-        image=base.name,
-        kind="base",
-        provider="incus",
-        base=base.base,
-        key=base.key,
-        made_at=base.made_at,
-        last_used_at=base.used_at,
-        size_bytes=base.size_bytes,
-        outdated=base.outdated,
     )

@@ -2,17 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 from sandbox.engines import make_engine
 from sandbox.engines.base import Engine, MachineStatus, Power
 from sandbox.engines.incus_client import IncusClient, IncusPlace
 from sandbox.errors import HostError, UsageError
 from sandbox.events import Listener, Notice, ignore
+from sandbox.spec.bases import BaseSource
 from sandbox.spec.models import Provider
-
-if TYPE_CHECKING:
-    from sandbox.images.base_image import BaseSource
 
 DRIVEN: tuple[Provider, ...] = ("incus", "libvirt", "virtualbox")
 """The providers that have an engine."""
@@ -30,7 +28,7 @@ class Context:
     """The user's choice (`--provider`)."""
     default_provider: str | None = None
     """The user's standing choice (SANDBOX_PROVIDER)."""
-    base_source: "BaseSource" = "auto"
+    base_source: BaseSource = "auto"
     make_engine: Callable[[str, IncusPlace], Engine] = make_engine
 
     def engine(self, provider: str) -> Engine:
@@ -42,14 +40,12 @@ class Context:
         return IncusClient(self.place)
 
 
-def parse_base_source(word: str) -> "BaseSource":
+def parse_base_source(word: str) -> BaseSource:
     """The `--base-source` of that name.
 
     Raises:
         UsageError: there is none.
     """
-    from sandbox.images.base_image import BaseSource
-
     known: tuple[BaseSource, ...] = get_args(BaseSource)
     for source in known:
         if source == word:

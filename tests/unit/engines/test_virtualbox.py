@@ -1,11 +1,13 @@
 """VBoxManage, as it behaves when somebody else is at work on the same host."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sandbox.engines import vagrant_virtualbox
 from sandbox.engines.vagrant_virtualbox import VirtualBox
+from sandbox.engines.virtualbox_disks import disks_in
 from sandbox.errors import CommandError, HostError, ProviderError
 from sandbox.run import Completed
 
@@ -67,3 +69,81 @@ def test_without_virtualbox_nothing_is_tried_twice(
     with pytest.raises(HostError, match="not installed"):
         VirtualBox("sbx").vms()
     assert len(calls) == 1
+
+
+def disk(uuid: str, parent: str, place: str) -> str:
+    return (
+        f"UUID:           {uuid}\nParent UUID:    {parent}\nState:          created\n"
+        f"Type:           normal\nLocation:       {place}\nStorage format: VDI\n"
+    )
+
+
+MASTER, SPARE = "sbx-base.0123456789ab-20", "sbx-base.ffffffffffff-20"
+DISKS = "\n".join(
+    [
+        disk("m1", "base", f"/vms/{MASTER}/box.vdi"),
+        disk("m2", "m1", f"/vms/{MASTER}/Snapshots/{{m2}}.vdi"),
+        disk("c1", "m1", "/vms/sbx-one/Snapshots/{c1}.vdi"),
+        disk("c2", "c1", "/vms/sbx-one/Snapshots/{c2}.vdi"),
+        disk("c3", "m1", "/elsewhere/moved.vdi"),
+        disk("s1", "base", f"/vms/{SPARE}/box.vdi"),
+        disk("x1", "base", "/vms/somebody/own.vdi"),
+    ]
+)
+
+
+@pytest.fixture
+def masters(
+    monkeypatch: pytest.MonkeyPatch, calls: list[tuple[str, ...]], tmp_path: Path
+) -> VirtualBox:
+    """Two masters; on the disk of one of them hang those of clones."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(
+        "sandbox.engines.vagrant_virtualbox.shutil.which", lambda _: "/usr/bin/VBoxManage"
+    )
+    there = {MASTER: "m", SPARE: "s", "sbx-one": "1", "somebody": "x"}
+    place = tmp_path / "vms"
+    (place / SPARE).mkdir(parents=True)
+    (place / SPARE / "box.vdi").write_bytes(b"12345")
+
+    def run(words: tuple[str, ...], **_: Any) -> Completed:
+        calls.append(words[1:])
+        said = {
+            "vms": "".join(f'"{name}" {{{uuid}}}\n' for name, uuid in there.items()),
+            "hdds": DISKS.replace("/vms", str(place)),
+            "systemproperties": f"Default machine folder:          {place}\n",
+        }
+        if words[1] == "unregistervm":
+            del there[words[2]]
+        if words[1] == "showvminfo" and words[2] not in there:
+            raise CommandError("failed", returncode=1, stderr="VBOX_E_OBJECT_NOT_FOUND")
+        return Completed(words, 0, said.get(words[2], ""), "", 0.1)
+
+    monkeypatch.setattr(vagrant_virtualbox, "run", run)
+    return VirtualBox("sbx")
+
+
+def test_a_master_is_in_use_while_a_disk_hangs_on_it(masters: VirtualBox) -> None:
+    used, spare = masters.base_copies()
+    assert (used.name, used.machines) == (MASTER, ("/elsewhere/moved.vdi", "one"))
+    assert (spare.name, spare.machines, spare.size_bytes) == (SPARE, (), 5)
+
+
+def test_only_an_unused_master_is_removed(
+    masters: VirtualBox, calls: list[tuple[str, ...]]
+) -> None:
+    assert masters.drop_unused_bases() == (SPARE,)
+    removed = [one[1] for one in calls if one[0] == "unregistervm"]
+    assert removed == [SPARE]
+    assert [copy.name for copy in masters.base_copies()] == [MASTER]
+    assert masters.drop_unused_bases() == ()
+
+
+def test_without_virtualbox_there_are_no_masters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.engines.vagrant_virtualbox.shutil.which", lambda _: None)
+    assert VirtualBox("sbx").base_copies() == ()
+
+
+def test_disks_that_hang_on_others_are_closed_first() -> None:
+    assert disks_in(Path("/vms/sbx-one"), DISKS) == ["c1", "c2"]
+    assert disks_in(Path(f"/vms/{MASTER}"), DISKS) == ["m2", "m1"]

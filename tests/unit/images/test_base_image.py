@@ -238,6 +238,7 @@ def test_what_mmdebstrap_says(
     def fail(*_: object, **__: object) -> Completed:
         raise CommandError("failed", returncode=1, stderr=said, details=said)
 
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(build, "run", fail)
     monkeypatch.setattr(build, "host_proxy", lambda _: None)
     with pytest.raises(family, match=words) as caught:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from sandbox.paths import cache_dir
 from sandbox.plan import Plan
 from sandbox.state import Instance, instance_names
 from sandbox.workflows import cache
-from sandbox.workflows.cache import PruneRule
+from sandbox.workflows import kept as kept_module
+from sandbox.workflows.kept import PruneRule
 from tests.unit.factories import plain_plan, shiny_plan
 from tests.unit.workflows.conftest import Bench
 
@@ -28,8 +30,10 @@ class NoIncus:
 
 
 @pytest.fixture(autouse=True)
-def only_the_fake(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def only_the_fake(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "DRIVEN", ("fake",))
+    monkeypatch.setattr(kept_module, "DRIVEN", ("fake",))
+    monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant"))
     monkeypatch.setattr(cache, "prepare_base", lambda *_: bench.base)
     monkeypatch.setattr(type(bench.context), "client", lambda _: NoIncus())
 
@@ -218,8 +222,8 @@ def test_what_a_killed_build_left_is_not_walked_through(
         raise PermissionError(closed)
 
     monkeypatch.setattr(type(folder), "rglob", walk)
-    monkeypatch.setattr(cache, "bases_or_none", lambda _: ())
-    monkeypatch.setattr(cache, "stale_folders", lambda _: (folder,))
+    monkeypatch.setattr(kept_module, "bases_or_none", lambda _: ())
+    monkeypatch.setattr(kept_module, "stale_folders", lambda _: (folder,))
     [found] = cache.prune(PruneRule(), context=bench.context, dry_run=True)
     assert (found.kind, found.image, found.size_bytes) == ("build", str(folder), 5)
 

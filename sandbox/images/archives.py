@@ -1,0 +1,290 @@
+"""Debian packages of earlier builds, so that the next base image need not fetch them again.
+
+They lie on shelves, one for each suite, architecture and set of sources. mmdebstrap takes them into
+the root's apt cache before it downloads, and hands out what it had to download, by the hooks that
+its manual names for that; the image itself is the same with and without.
+
+apt compares a package in its cache by name and size; hashes it looks at only when it downloads. So
+each is kept under its SHA-256, which is computed anew before a build gets it; and what a build got
+is compared afterwards with the package lists, whose signature apt has verified. Onto a shelf comes
+only a whole file, by a rename: a build that is killed leaves nothing there, and two at once do not
+meet.
+"""
+
+import hashlib
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from sandbox.images.recipe import DEBIAN_ARCHITECTURES, Recipe
+from sandbox.paths import cache_dir
+
+MAX_BYTES: Final = 2_000_000_000
+"""Of all shelves together; a base image of a virtual machine takes 150 MB of packages."""
+
+_KEPT: Final = re.compile(r"(?P<sha256>[0-9a-f]{64})_(?P<name>.+\.deb)")
+_SUM: Final = re.compile(r"(?P<sha256>[0-9a-f]{64})  (?P<name>[^/\s]+\.deb)")
+
+_LENT_FOLDER: Final = "lent"
+_FETCHED_FOLDER: Final = "fetched"
+_SUMS_FILE: Final = "sums"
+
+# In the root, until the build ends
+_LENT: Final = "/sandbox-lent"
+_SUMS: Final = "/sandbox-sums"
+_APT_CACHE: Final = "/var/cache/apt/archives"
+
+# As if apt had made that folder and downloaded them: whoever builds may be any user
+_AFTER_LENDING: Final = f"""\
+set -eu
+cd "$1{_APT_CACHE}"
+chown -R 0:0 .
+chmod 0755 .
+for deb in *.deb; do
+  [ -e "$deb" ] || continue
+  chmod 0644 "$deb"
+  printf '%s\\n' "$deb"
+done > "$1{_LENT}"
+"""
+
+# Of every version in the lists, not only of those that apt would choose: an essential package may
+# come from the release itself first, and only then from its updates
+_TAKE_SUMS: Final = f"""\
+set -eu
+cd "$1{_APT_CACHE}"
+ls > "$1{_SUMS}.names"
+chroot "$1" sh -c 'apt-get indextargets --format "\\$(FILENAME)" "Created-By: Packages" \\
+  | xargs /usr/lib/apt/apt-helper cat-file' \
+  | grep -E '^(Package|Version|Architecture|SHA256): |^$' | awk '
+    NR == FNR {{ there[$0]; next }}
+    $1 == "Package:" {{ name = $2 }}
+    $1 == "Version:" {{ version = $2; gsub(":", "%3a", version) }}
+    $1 == "Architecture:" {{ architecture = $2 }}
+    $1 == "SHA256:" {{ sum = $2 }}
+    NF == 0 {{
+      deb = name "_" version "_" architecture ".deb"
+      if (deb in there) print sum "  " deb
+    }}
+  ' "$1{_SUMS}.names" - > "$1{_SUMS}"
+rm "$1{_SUMS}.names"
+# What was lent need not be handed out again
+while read -r deb; do rm -f "$deb"; done < "$1{_LENT}"
+"""
+
+
+@dataclass(frozen=True)
+class Deb:
+    """A package on a shelf."""
+
+    path: Path
+    name: str
+    """As apt calls it in its cache: `r-base-core_4.2.2_amd64.deb`."""
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What is kept of one suite, as `sandbox cache list` shows it."""
+
+    folder: Path
+    suite: str
+    size_bytes: int
+    changed_at: datetime
+    used_at: datetime
+
+
+@dataclass(frozen=True)
+class Loan:
+    """What one build gets from a shelf, and where it puts what it fetched."""
+
+    shelf: Path
+    folder: Path
+    """Of this build alone."""
+    debs: tuple[Deb, ...]
+
+    @property
+    def mmdebstrap_options(self) -> tuple[str, ...]:
+        """They decide nothing about the image, and so are no part of its key."""
+        names = (_LENT_FOLDER, _FETCHED_FOLDER, _SUMS_FILE)
+        lent, fetched, sums = (shlex.quote(str(self.folder / name)) for name in names)
+        return (
+            "--skip=essential/unlink",
+            f'--setup-hook=mkdir -p "$1{_APT_CACHE}"',
+            f"--setup-hook=sync-in {lent} {_APT_CACHE}",
+            f"--setup-hook={_AFTER_LENDING}",
+            f"--customize-hook={_TAKE_SUMS}",
+            f"--customize-hook=download {_SUMS} {sums}",
+            f"--customize-hook=sync-out {_APT_CACHE} {fetched}",
+            f'--customize-hook=rm "$1{_LENT}" "$1{_SUMS}"',
+        )
+
+    def wrong(self) -> tuple[Deb, ...]:
+        """What was lent and is not what the archive has under that name and version.
+
+        An image with one of these in it must not be used.
+        """
+        listed = self._listed()
+        if not listed:
+            # Nothing can be proven
+            return self.debs
+        return tuple(
+            deb for deb in self.debs if deb.name in listed and deb.sha256 not in listed[deb.name]
+        )
+
+    def settle(self) -> None:
+        """After the build: keep what it fetched, drop what the archive has replaced.
+
+        Raises:
+            OSError: there is no room on the disk, or the folder is not ours.
+        """
+        listed = self._listed()
+        for deb in self.debs:
+            if deb.sha256 in listed.get(deb.name, ()):
+                _mark_used(deb.path)
+            else:
+                deb.path.unlink(missing_ok=True)
+        self.shelf.mkdir(parents=True, exist_ok=True)
+        for path in sorted((self.folder / _FETCHED_FOLDER).glob("*.deb")):
+            sha256 = _sha256(path)
+            if sha256 in listed.get(path.name, ()):
+                _mark_used(path)
+                path.replace(self.shelf / f"{sha256}_{path.name}")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        _keep_within(MAX_BYTES)
+
+    def _listed(self) -> dict[str, set[str]]:
+        """The hashes that the package lists have for each name in the root's apt cache."""
+        listed: dict[str, set[str]] = {}
+        for line in (self.folder / _SUMS_FILE).read_text().splitlines():
+            if found := _SUM.fullmatch(line):
+                listed.setdefault(found["name"], set()).add(found["sha256"])
+        return listed
+
+
+def shelf_of(recipe: Recipe) -> Path:
+    """Where the packages of a recipe are kept; other sources may have others of the same name."""
+    architecture = DEBIAN_ARCHITECTURES.get(recipe.machine, recipe.machine)
+    lines = "\n".join(recipe.sources.lines)
+    sources = hashlib.sha256(lines.encode()).hexdigest()[:12] if lines else "default"
+    return _shelves() / f"{recipe.base.suite}-{architecture}-{sources}"
+
+
+def borrow(shelf: Path, folder: Path, *, nothing: bool = False) -> Loan:
+    """Put what is whole on the shelf into a new `folder`; what is not whole is removed.
+
+    With `nothing` the build fetches all by itself.
+
+    Raises:
+        OSError: there is no room on the disk.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    lent = folder / _LENT_FOLDER
+    lent.mkdir(parents=True)
+    debs: dict[str, Deb] = {}
+    for deb in () if nothing else _on(shelf):
+        if deb.name in debs:
+            continue
+        place = lent / deb.name
+        try:
+            _link(deb.path, place)
+            if _sha256(place) == deb.sha256:
+                debs[deb.name] = deb
+                continue
+        except FileNotFoundError:
+            # Another command cleared it away
+            continue
+        place.unlink()
+        deb.path.unlink(missing_ok=True)
+    return Loan(shelf, folder, tuple(debs.values()))
+
+
+def drop(debs: Iterable[Deb]) -> None:
+    """Remove packages from their shelf."""
+    for deb in debs:
+        deb.path.unlink(missing_ok=True)
+
+
+def shelves() -> tuple[Shelf, ...]:
+    """All that have something on them, the last used first."""
+    found = [shelf for folder in _shelves().glob("*") if (shelf := _look_at(folder)) is not None]
+    return tuple(sorted(found, key=lambda shelf: shelf.used_at, reverse=True))
+
+
+def remove_shelf(shelf: Shelf) -> None:
+    """Clear it away; a build that borrowed from it has what it borrowed.
+
+    Raises:
+        OSError: it is not ours to remove.
+    """
+    drop(_on(shelf.folder))
+    with suppress(FileNotFoundError):
+        shelf.folder.rmdir()
+
+
+def _shelves() -> Path:
+    return cache_dir() / "archives"
+
+
+def _on(shelf: Path) -> tuple[Deb, ...]:
+    found = ((path, _KEPT.fullmatch(path.name)) for path in sorted(shelf.glob("*.deb")))
+    return tuple(Deb(path, match["name"], match["sha256"]) for path, match in found if match)
+
+
+def _look_at(folder: Path) -> Shelf | None:
+    sizes, times = [], []
+    for deb in _on(folder):
+        with suppress(FileNotFoundError):
+            status = deb.path.stat()
+            sizes.append(status.st_size)
+            times.append(status.st_mtime)
+    if not sizes:
+        return None
+    return Shelf(
+        folder=folder,
+        suite=folder.name.partition("-")[0],
+        size_bytes=sum(sizes),
+        changed_at=datetime.fromtimestamp(folder.stat().st_mtime, UTC),
+        used_at=datetime.fromtimestamp(max(times), UTC),
+    )
+
+
+def _keep_within(limit_bytes: int) -> None:
+    """Drop what was not used for the longest time."""
+    found = []
+    for deb in (deb for folder in _shelves().glob("*") for deb in _on(folder)):
+        with suppress(FileNotFoundError):
+            status = deb.path.stat()
+            found.append((status.st_mtime, status.st_size, deb))
+    total = sum(size for _, size, _ in found)
+    for _, size, deb in sorted(found, key=lambda one: one[0]):
+        if total <= limit_bytes:
+            return
+        drop([deb])
+        total -= size
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same file under another name where the disk can, or else a copy."""
+    try:
+        target.hardlink_to(source)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _mark_used(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        os.utime(path)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,62 @@
+"""How a command starts: what it imports is most of what it takes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+ELSEWHERE = ("rich", "jinja2", "ansible", "paramiko", "testinfra", "pytest", "vagrant")
+"""What takes long to import, and is for other commands."""
+
+
+TELL = """
+import json, sys
+from sandbox.cli.app import main
+try:
+    main()
+finally:
+    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+
+
+def imported(tmp_path: Path, *words: str) -> set[str]:
+    """The modules that `sandbox WORDS` imports."""
+    folders = {"XDG_STATE_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        (sys.executable, "-c", TELL, *words),
+        env={**os.environ, **folders, "SANDBOX_INCUS_PREFIX": "sbxnone"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    ("words", "own"),
+    [(("validate", "boxes/shiny.yml"), "boxes"), (("list",), "look")],
+)
+def test_a_command_imports_what_it_needs(tmp_path: Path, words: tuple[str, ...], own: str) -> None:
+    modules = imported(tmp_path, *words)
+    assert f"sandbox.cli.{own}" in modules
+    assert [one for one in modules if one.partition(".")[0] in ELSEWHERE] == []
+    groups = {"boxes", "cache", "fidelity", "host", "lifecycle", "look", "probe", "snapshot"}
+    assert {f"sandbox.cli.{other}" for other in groups - {own}} & modules == set()
+
+
+def test_a_box_is_validated_without_engines(tmp_path: Path) -> None:
+    modules = imported(tmp_path, "validate", "boxes/shiny.yml")
+    assert [one for one in modules if one.startswith(("sandbox.engines", "sandbox.run"))] == []
+
+
+def test_sandboxes_are_listed_without_what_builds_images(tmp_path: Path) -> None:
+    modules = imported(tmp_path, "list")
+    assert [one for one in modules if one.startswith("sandbox.images")] == []
