@@ -288,7 +288,6 @@ probe_everything() {
         probe_root=sudo
     fi
     probe_system
-    probe_packages
     probe_services
     probe_users
     probe_shiny_config

@@ -90,6 +90,14 @@ def test_a_container_that_is_not_shown_its_limit_has_no_memory_of_its_hosts(tmp_
     assert "its host's" in why
 
 
+@pytest.mark.parametrize("sudo", [True, False])
+def test_nothing_is_asked_twice(sudo: bool) -> None:
+    done = _run(["sh", "-s"], compose("BOUNDARY", use_sudo=sudo))
+    frame = read_frame(done.stdout, "BOUNDARY")
+    seen = [(one.name, one.args) for one in frame.sections if one.name != "not-seen"]
+    assert [one for one in seen if seen.count(one) > 1] == []
+
+
 @pytest.mark.parametrize("shell", _SHELLS)
 def test_every_posix_shell(shell: str) -> None:
     done = _run([*shell.split(), "-s"], compose("BOUNDARY", use_sudo=False))
