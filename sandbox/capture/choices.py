@@ -190,8 +190,8 @@ def by_hand(facts: Facts, view: RView) -> Iterator[str]:
 def shadowed(view: RView) -> Iterator[str]:
     """R packages that are in two libraries in two versions."""
     versions: dict[str, set[str]] = {}
-    for one in view.packages:
-        versions.setdefault(one.name, set()).add(one.version)
+    for package in view.packages:
+        versions.setdefault(package.name, set()).add(package.version)
     for name, one in sorted(loaded_packages(view).items()):
         if others := versions[name] - {one.version}:
             yield f"{name}: {one.version} in {one.library}, also {', '.join(sorted(others))}"
