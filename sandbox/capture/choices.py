@@ -189,9 +189,11 @@ def by_hand(facts: Facts, view: RView) -> Iterator[str]:
 
 def shadowed(view: RView) -> Iterator[str]:
     """R packages that are in two libraries in two versions."""
+    versions: dict[str, set[str]] = {}
+    for package in view.packages:
+        versions.setdefault(package.name, set()).add(package.version)
     for name, one in sorted(loaded_packages(view).items()):
-        others = {o.version for o in view.packages if o.name == name and o.version != one.version}
-        if others:
+        if others := versions[name] - {one.version}:
             yield f"{name}: {one.version} in {one.library}, also {', '.join(sorted(others))}"
 
 
@@ -214,6 +216,7 @@ def machine(facts: Facts, room: Room) -> tuple[dict[str, int], tuple[str, ...]]:
         ("disk_gb", _gigabytes(size.disk_mb), room.disk_gb),
     ):
         if actual is None:
+            notes.append(f"{key} of production could not be seen: the sandbox has the default")
             continue
         found[key] = min(actual, most)
         if actual > most:

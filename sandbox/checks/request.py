@@ -23,13 +23,19 @@ class CheckRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     plan: Plan
+    """What the machine must be."""
     facts: Facts
+    """What the probe has just seen, the plan's packages loaded."""
     base_url: str
+    """`http://HOST:PORT` of its Shiny Server as seen from here; empty without one."""
     own_key: str
     """Fingerprint of the instance's own login key; empty when unknown."""
     production: Facts | None = None
-    goals: tuple[Goal, ...]
-    quick: bool
+    """The facts of the machine that this one is to be like."""
+    goals: tuple[Goal, ...] = tuple(Goal)
+    """Only these."""
+    quick: bool = False
+    """Leave out the checks that end processes on the machine (reported as skipped)."""
 
 
 def own_key(folder: Path) -> str:

@@ -3,11 +3,12 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sandbox.checks.live import is_emulated
-from sandbox.checks.request import NO_RESULT, CheckRequest, ResultFolder, own_key
+from sandbox.checks.request import NO_RESULT, CheckRequest, ResultFolder
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
 from sandbox.engines.base import patient
 from sandbox.errors import CommandError, SandboxError
@@ -29,70 +30,57 @@ _RAN = (0, 1, 5)
 """pytest's exit statuses for: all passed, some failed, there was nothing to do."""
 
 
-def run_checks(  # noqa: PLR0917  (a workflow hands on what it holds, in this order)
-    plan: Plan,
+def run_checks(
+    request: CheckRequest,
     target: SshTarget,
-    base_url: str,
-    facts: Facts,
     folder: Path,
     listener: Listener,
     *,
-    production: Facts | None = None,
-    goals: Sequence[Goal] = (),
-    quick: bool = False,
     timeout_s: float | None = None,
 ) -> CheckReport:
     """Verify the live machine against its plan.
 
     Args:
-        plan: what the machine must be.
+        request: what is to be checked, and what is known already.
         target: how to reach it by ssh; its login must be able to become root by sudo.
-        base_url: `http://HOST:PORT` of its Shiny Server as seen from here; empty without one.
-        facts: what the probe has just seen, the plan's packages loaded.
         folder: the instance's folder; the log goes to `logs/check.log` in it.
         listener: told every line of pytest's output.
-        production: the facts of the machine that this one is to be like.
-        goals: only these; all when empty.
-        quick: leave out the checks that end processes on the machine (reported as skipped).
         timeout_s: after so long the rest is given up and reported as errors.
 
     Raises:
         SandboxError: pytest itself could not run; details have its words.
     """
-    request = CheckRequest(
-        plan=plan,
-        facts=facts,
-        base_url=base_url,
-        own_key=own_key(folder),
-        production=production,
-        goals=tuple(goals) or tuple(Goal),
-        quick=quick,
-    )
-    limit_s = timeout_s if timeout_s is not None else _limit_s(plan, facts)
+    plan = request.plan
+    limit_s = timeout_s if timeout_s is not None else _limit_s(plan, request.facts)
     log = folder / "logs" / "check.log"
-    for leftover in folder.glob(f"{_PREFIX}*"):
-        # Of a run that was killed; whoever checks holds the instance's lock
-        shutil.rmtree(leftover, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=folder) as place:
-        results = ResultFolder(Path(place))
-        results.write_request(request)
-        (Path(place) / "pytest.ini").write_text(_INI)
-        files = tuple(path for path in plan.check_files if path.is_file())
-        argv = _argv(target, Path(place), request.goals, files)
-        elapsed_s, trouble = _pytest(argv, Path(place), log, limit_s, plan.name, listener)
-        found = _merge(results, request.goals, trouble, log)
-    missing = tuple(
-        _missing(path)
-        for path in plan.check_files
-        if path not in files and Goal.CORRECT in request.goals
-    )
+    files = tuple(path for path in plan.check_files if path.is_file())
+    with _place(request, folder) as place:
+        argv = _argv(target, place, request.goals, files)
+        elapsed_s, trouble = _pytest(argv, place, log, limit_s, plan.name, listener)
+        found = _merge(ResultFolder(place), request.goals, trouble, log)
+    missing = [path for path in plan.check_files if path not in files]
+    if Goal.CORRECT in request.goals:
+        found += tuple(_missing(path) for path in missing)
     return CheckReport(
         sandbox=plan.name,
         box=plan.box_name,
         plan_key=plan.key,
         elapsed_s=round(elapsed_s, 3),
-        results=found + missing,
+        results=found,
     )
+
+
+@contextmanager
+def _place(request: CheckRequest, folder: Path) -> Iterator[Path]:
+    """A folder for one run, with all that pytest needs in it; gone after."""
+    for leftover in folder.glob(f"{_PREFIX}*"):
+        # Of a run that was killed; whoever checks holds the instance's lock
+        shutil.rmtree(leftover, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=folder) as name:
+        place = Path(name)
+        ResultFolder(place).write_request(request)
+        (place / "pytest.ini").write_text(_INI)
+        yield place
 
 
 def _limit_s(plan: Plan, facts: Facts) -> float:

@@ -1,10 +1,10 @@
 """The differences of two machines as text: grouped, the most dangerous first, and the count."""
 
 import textwrap
-from itertools import groupby
 
 from sandbox.cli.console import colourful, paint, plain
-from sandbox.fidelity.diff import Diff, FactDiff, Outcome
+from sandbox.fidelity.alike import Alike, alike, is_told_by_note, item_of, not_compared
+from sandbox.fidelity.diff import Diff, FactDiff
 from sandbox.fidelity.kind import Consequence
 
 _RED, _GREEN, _YELLOW, _BOLD, _DIM = "31", "32", "33", "1", "2"
@@ -30,27 +30,21 @@ def render_diff(diff: Diff, *, colour: bool | None = None) -> str:
             heading = f"{consequence.words}  ({len(found)} {word})"
             lines += ["", paint(heading, _BOLD, on=on)]
             code = _COLOURS.get(consequence, _YELLOW)
-            for _, alike in groupby(found, key=_kind):
-                facts = list(alike)
-                rows = _rows if len(facts) < _MANY else _rows_of_many
-                lines += rows(facts, diff, code=code, on=on)
+            for kind in alike(found):
+                rows = _rows if len(kind.facts) < _MANY else _rows_of_many
+                lines += rows(kind, diff, code=code, on=on)
     lines += _accepted(diff, on=on)
     lines += _not_compared(diff, on=on)
     lines += ["", paint(diff.summary, _GREEN if not diff.differences else _RED, on=on)]
     return "\n".join(lines).lstrip("\n")
 
 
-def _kind(fact: FactDiff) -> tuple[str, str, str]:
-    """What the facts of one kind have in common: `the version of an R package`, and the bug."""
-    return fact.title.partition(": ")[0], fact.why, fact.link
-
-
-def _rows(facts: list[FactDiff], diff: Diff, *, code: str, on: bool) -> list[str]:
+def _rows(kind: Alike, diff: Diff, *, code: str, on: bool) -> list[str]:
     rows = []
     width = _label_width([diff.a_name, diff.b_name, "can mean"])
-    for fact in facts:
+    for fact in kind.facts:
         rows.append(f"  {paint('≠', code, on=on)} {plain(fact.title)}{_seen(fact)}")
-        if _is_told_by_note(fact):
+        if is_told_by_note(fact):
             rows += _field(diff.b_name, fact.note, width, on=on)
         else:
             rows += _field(diff.a_name, _text(fact.a), width, on=on)
@@ -61,26 +55,19 @@ def _rows(facts: list[FactDiff], diff: Diff, *, code: str, on: bool) -> list[str
     return rows
 
 
-def _rows_of_many(facts: list[FactDiff], diff: Diff, *, code: str, on: bool) -> list[str]:
+def _rows_of_many(kind: Alike, diff: Diff, *, code: str, on: bool) -> list[str]:
     """One kind of fact with many items: what it can mean once, then a line an item."""
-    title, why, link = _kind(facts[0])
-    items = [f"{fact.title.partition(': ')[2]}{_seen(fact)}" for fact in facts]
+    items = [f"{item_of(fact)}{_seen(fact)}" for fact in kind.facts]
     width = _label_width([*items, "can mean"])
-    kind = facts[0].id.partition("@")[0].removesuffix(f".{facts[0].title.partition(': ')[2]}")
-    rows = [f"  {paint('≠', code, on=on)} {plain(title)}: {len(facts)} differ"]
-    rows += _field("can mean", why, width, on=on)
-    rows += _field("seen at", link, width, on=on)
-    rows += _field("facts", f"{kind}.…", width, on=on)
+    rows = [f"  {paint('≠', code, on=on)} {plain(kind.title)}: {len(kind.facts)} differ"]
+    rows += _field("can mean", kind.why, width, on=on)
+    rows += _field("seen at", kind.link, width, on=on)
+    rows += _field("facts", f"{kind.id}.…", width, on=on)
     rows += _field("", f"{diff.a_name} → {diff.b_name}", width, on=on)
-    for item, fact in zip(items, facts, strict=True):
+    for item, fact in zip(items, kind.facts, strict=True):
         values = f"{_text(fact.a)} → {_text(fact.b)}{_note(fact)}"
-        rows += _field(item, fact.note if _is_told_by_note(fact) else values, width, on=on)
+        rows += _field(item, fact.note if is_told_by_note(fact) else values, width, on=on)
     return rows
-
-
-def _is_told_by_note(fact: FactDiff) -> bool:
-    """Of sets: what is missing and what is more says it all."""
-    return fact.how == "set" and bool(fact.note) and fact.a is not None and fact.b is not None
 
 
 def _seen(fact: FactDiff) -> str:
@@ -123,16 +110,12 @@ def _accepted(diff: Diff, *, on: bool) -> list[str]:
 
 
 def _not_compared(diff: Diff, *, on: bool) -> list[str]:
-    silent = (Outcome.NOT_COMPARABLE, Outcome.UNREADABLE)
-    by_reason: dict[str, list[str]] = {}
-    for fact in diff.facts:
-        if fact.outcome in silent:
-            by_reason.setdefault(f"{fact.note} ({fact.outcome})", []).append(fact.id)
-    if not by_reason:
+    found = not_compared(diff)
+    if not found:
         return []
     lines = ["", paint("not compared", _BOLD, on=on)]
-    for reason, ids in by_reason.items():
-        lines.append(f"  - {plain(reason)}: {len(ids)} facts")
+    for (reason, outcome), ids in found.items():
+        lines.append(f"  - {plain(reason)} ({outcome}): {len(ids)} facts")
         lines += textwrap.wrap(
             ", ".join(ids), _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT,
             break_on_hyphens=False,

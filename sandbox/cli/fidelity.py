@@ -13,13 +13,22 @@ from sandbox.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from sandbox.capture.choices import Room
-    from sandbox.fidelity.diff import Diff
+    from sandbox.fidelity.diff import Diff, Selection
     from sandbox.probe.facts import Facts
     from sandbox.workflows.capture import Captured
+    from sandbox.workflows.compare import SshOptions
 
 TimeoutOption = Annotated[
     float, typer.Option(min=1, metavar="SECONDS", help="Give up on an ssh host after so long.")
 ]
+_OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", help="Only facts like this: r.package, 'system.*', answers."),
+]
+_IgnoreOption = Annotated[
+    list[str] | None, typer.Option("--ignore", help="Leave such facts out; repeatable.")
+]
+_PageOption = Annotated[Path | None, typer.Option("--html", help="Also write a page to this file.")]
 
 
 def capture(
@@ -109,17 +118,10 @@ def diff(
     ],
     b: Annotated[str, typer.Argument(help="What to compare it with; the same kinds of things.")],
     *,
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", help="Only facts like this: r.package, 'system.*', answers."),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option("--ignore", help="Leave such facts out; repeatable.")
-    ] = None,
+    only: _OnlyOption = None,
+    ignore: _IgnoreOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Every fact, as JSON.")] = False,
-    html: Annotated[
-        Path | None, typer.Option("--html", help="Also write a page to this file.")
-    ] = None,
+    html: _PageOption = None,
     sudo: SudoOption = False,
     timeout: TimeoutOption = 60,
     ssh_config: SshConfigOption = None,
@@ -134,27 +136,27 @@ def diff(
     """
     from sandbox.fidelity.diff import Selection
     from sandbox.workflows.compare import SshOptions
-    from sandbox.workflows.compare import diff as run_diff
 
     selection = Selection(only=tuple(only or ()), ignore=tuple(ignore or ()))
-    with Progress() as progress:
-        found = run_diff(
-            a,
-            b,
-            selection,
-            context(progress),
-            cwd=Path.cwd(),
-            ssh=SshOptions(use_sudo=sudo, timeout_s=timeout, config=ssh_config),
-        )
-    if not found.facts:
-        raise UsageError(
-            "no fact is left to compare", hint="`sandbox diff A B` without --only shows their names"
-        )
+    ssh = SshOptions(use_sudo=sudo, timeout_s=timeout, config=ssh_config)
+    found = _compared(a, b, selection, ssh)
     if html is not None:
         _write_diff_page(html, found)
     _show_diff(found, as_json=as_json)
     if found.differences:
         raise typer.Exit(ExitCode.FAILED_CHECKS)
+
+
+def _compared(a: str, b: str, selection: "Selection", ssh: "SshOptions") -> "Diff":
+    from sandbox.workflows.compare import diff as run_diff
+
+    with Progress() as progress:
+        found = run_diff(a, b, selection, context(progress), cwd=Path.cwd(), ssh=ssh)
+    if not found.facts:
+        raise UsageError(
+            "no fact is left to compare", hint="`sandbox diff A B` without --only shows their names"
+        )
+    return found
 
 
 def _show_diff(found: "Diff", *, as_json: bool) -> None:

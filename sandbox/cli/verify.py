@@ -14,33 +14,39 @@ if TYPE_CHECKING:
     from sandbox.workflows.check import Against
 
 
+_GoalOption = Annotated[
+    list[str] | None,
+    typer.Option("--goal", help="Only this goal: up, safe, correct, snappy. Can be repeated."),
+]
+_QuickOption = Annotated[
+    bool,
+    typer.Option(
+        "--quick", help="Leave out what ends processes: restart after a kill, first page."
+    ),
+]
+_AgainstOption = Annotated[
+    str | None,
+    typer.Option(
+        "--against",
+        metavar="[USER@]HOST",
+        help="Compare with production as it is now, over ssh, or with a file of facts.",
+    ),
+]
+_JunitOption = Annotated[
+    Path | None, typer.Option("--junit", help="Also write JUnit XML to this file.")
+]
+
+
 def check(
     name: NameArgument,
     *,
-    goal: Annotated[
-        list[str] | None,
-        typer.Option("--goal", help="Only this goal: up, safe, correct, snappy. Can be repeated."),
-    ] = None,
-    quick: Annotated[
-        bool,
-        typer.Option(
-            "--quick", help="Leave out what ends processes: restart after a kill, first page."
-        ),
-    ] = False,
-    against: Annotated[
-        str | None,
-        typer.Option(
-            "--against",
-            metavar="[USER@]HOST",
-            help="Compare with production as it is now, over ssh, or with a file of facts.",
-        ),
-    ] = None,
+    goal: _GoalOption = None,
+    quick: _QuickOption = False,
+    against: _AgainstOption = None,
     sudo: SudoOption = False,
     ssh_config: SshConfigOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-    junit: Annotated[
-        Path | None, typer.Option("--junit", help="Also write JUnit XML to this file.")
-    ] = None,
+    junit: _JunitOption = None,
 ) -> None:
     """Verify that a running sandbox is what its box says: up, safe, correct, snappy.
 

@@ -171,6 +171,9 @@ def cpus(facts: Facts) -> Reading:
 
 def memory(facts: Facts) -> Reading:
     """Memory, in MB."""
+    for one in facts.not_seen:
+        if one.what == "memory":
+            raise CannotReadError(one.why)
     return _number(facts.machine.memory_mb)
 
 

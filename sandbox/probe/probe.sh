@@ -93,6 +93,15 @@ probe_timezone() {
     [ -r /etc/timezone ] && printf 'etc-timezone\t%s\n' "$(cat /etc/timezone)"
 }
 
+# A container that is shown neither its own limit nor a meminfo of its own (lxcfs mounts one): Debian 11's
+# systemd, on a host whose limits are in cgroup v1, mounts v2 alone. What meminfo says there is its host's
+memory_hidden() {
+    [ -e /sys/fs/cgroup/memory.max ] && return 1
+    [ -e /sys/fs/cgroup/memory/memory.limit_in_bytes ] && return 1
+    awk '$2 == "/proc/meminfo" { found = 1 } END { exit !found }' /proc/self/mounts && return 1
+    have systemd-detect-virt && systemd-detect-virt -q -c
+}
+
 # A container may see all of its host's memory in meminfo: what counts is the least that anything says
 memory_kb() {
     {
@@ -108,9 +117,10 @@ probe_machine() {
     # OMP_NUM_THREADS changes what nproc says
     printf 'cpus\t%s\n' "$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null \
         || getconf _NPROCESSORS_ONLN 2>/dev/null)"
-    printf 'memory-kb\t%s\n' "$(memory_kb)"
+    memory_hidden || printf 'memory-kb\t%s\n' "$(memory_kb)"
     df -Pk / 2>/dev/null | awk 'NR == 2 { print "disk-kb\t" $2 "\t" $4 }'
     awk '$2 == "/" || $2 == "/tmp" { print "mount\t" $2 "\t" $4 }' /proc/self/mounts 2>/dev/null
+    memory_hidden && unseen "memory" "this container is shown its host's memory, and not its own limit"
 }
 
 probe_services() {
@@ -278,7 +288,6 @@ probe_everything() {
         probe_root=sudo
     fi
     probe_system
-    probe_packages
     probe_services
     probe_users
     probe_shiny_config

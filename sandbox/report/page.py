@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sandbox import __version__
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
+from sandbox.fidelity.alike import alike, is_told_by_note, item_of, not_compared
 from sandbox.fidelity.diff import Diff
 from sandbox.fidelity.kind import Consequence
 from sandbox.fidelity.r_readings import blas_family, loaded_packages
@@ -243,6 +244,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["bug"] = _bug
+    made.filters["alike"] = alike
+    made.filters["item"] = item_of
+    made.filters["told_by_note"] = is_told_by_note
+    made.filters["not_compared"] = not_compared
     return made
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.checks.quick import run_quick
+from sandbox.checks.request import CheckRequest, own_key
 from sandbox.checks.results import CheckReport, Goal
 from sandbox.checks.runner import run_checks
 from sandbox.engines.base import Engine, MachineStatus, Power
@@ -104,17 +105,16 @@ def verify(
             note.text = f"{len(facts.not_seen)} not seen" if facts.not_seen else ""
         instance.write_text("facts.json", facts.model_dump_json(indent=1))
         with step(context.listener, name, "checks") as note:
-            report = run_checks(
-                plan,
-                target,
-                base_url,
-                facts,
-                instance.folder,
-                context.listener,
+            request = CheckRequest(
+                plan=plan,
+                facts=facts,
+                base_url=base_url,
+                own_key=own_key(instance.folder),
                 production=production,
-                goals=goals,
+                goals=tuple(goals) or tuple(Goal),
                 quick=quick,
             )
+            report = run_checks(request, target, instance.folder, context.listener)
             note.text = report.summary
     if not goals and not quick and not live:
         _keep(instance, record, report)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.checks.request import CheckRequest
 from sandbox.checks.results import CheckReport, Goal, Outcome
 from sandbox.checks.runner import run_checks
 from sandbox.errors import SandboxError
@@ -106,10 +107,10 @@ def checked(
 ) -> CheckReport:
     seen: list[Event] = events if events is not None else []
     target = SshTarget(host=plan.name, config=folder / "ssh_config")
-    facts = good().facts
-    return run_checks(
-        plan, target, "", facts, folder, seen.append, goals=goals, timeout_s=timeout_s
+    request = CheckRequest(
+        plan=plan, facts=good().facts, base_url="", own_key="", goals=goals or tuple(Goal)
     )
+    return run_checks(request, target, folder, seen.append, timeout_s=timeout_s)
 
 
 def with_file(tmp_path: Path, text: str, name: str = "test_own.py") -> Plan:

@@ -14,7 +14,7 @@ import pytest
 
 from sandbox.report.page import diff_page
 from tests.conftest import cannot_run
-from tests.unit.report.test_page import difference, page
+from tests.unit.report.test_page import difference, many, page
 
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -24,6 +24,7 @@ _FLAGS = (
 PAGES: dict[str, Callable[[], str]] = {
     "sandbox": page,
     "diff": lambda: diff_page(difference(), made_at="now"),
+    "many": lambda: diff_page(many(30, {"r.package.own?": "never loaded"}), made_at="now"),
 }
 
 

@@ -10,6 +10,7 @@ import pytest
 from sandbox.errors import HostError
 from sandbox.probe import collect
 from sandbox.probe.collect import compose, probe, probe_local
+from sandbox.probe.facts import Facts
 from sandbox.probe.frame import read_frame
 from sandbox.probe.parse import parse
 from sandbox.ssh import SshTarget
@@ -43,6 +44,58 @@ def test_this_machine() -> None:
     assert facts.machine.memory_mb > 100
     assert "root" in {user.name for user in facts.users}
     assert facts.probe.privileged or facts.not_seen
+
+
+def _memory_as_in(folder: Path, virtualization: str, limits: dict[str, str]) -> Facts:
+    """What is told where /sys/fs/cgroup has only these files."""
+    groups, programs = folder / "cgroup", folder / "bin"
+    for name, text in limits.items():
+        file = groups / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    programs.mkdir()
+    detect = programs / "systemd-detect-virt"
+    detect.write_text(f"#!/bin/sh\necho {virtualization}\n[ {virtualization} = lxc ]\n")
+    detect.chmod(0o755)
+    script = compose("BOUNDARY", use_sudo=False, with_r=False)
+    script = script.replace("/sys/fs/cgroup", str(groups))
+    done = _run(["sh", "-s"], script, PATH=f"{programs}:{os.environ['PATH']}")
+    return parse(read_frame(done.stdout, "BOUNDARY"))
+
+
+@pytest.mark.parametrize(
+    ("virtualization", "limits", "wanted_mb"),
+    [
+        ("lxc", {"memory.max": "268435456\n"}, 256),
+        ("lxc", {"memory/memory.limit_in_bytes": "268435456\n"}, 256),
+        ("lxc", {"memory.max": "max\n"}, None),
+        ("lxc", {"memory/memory.limit_in_bytes": "9223372036854771712\n"}, None),
+        ("kvm", {}, None),
+    ],
+)
+def test_the_memory_is_what_the_kernel_allows(
+    tmp_path: Path, virtualization: str, limits: dict[str, str], wanted_mb: int | None
+) -> None:
+    """None: all that there is."""
+    facts = _memory_as_in(tmp_path, virtualization, limits)
+    all_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    assert facts.machine.memory_mb == pytest.approx(wanted_mb or all_mb, abs=2)
+    assert "memory" not in {one.what for one in facts.not_seen}
+
+
+def test_a_container_that_is_not_shown_its_limit_has_no_memory_of_its_hosts(tmp_path: Path) -> None:
+    facts = _memory_as_in(tmp_path, "lxc", {})
+    assert facts.machine.memory_mb is None
+    (why,) = (one.why for one in facts.not_seen if one.what == "memory")
+    assert "its host's" in why
+
+
+@pytest.mark.parametrize("sudo", [True, False])
+def test_nothing_is_asked_twice(sudo: bool) -> None:
+    done = _run(["sh", "-s"], compose("BOUNDARY", use_sudo=sudo))
+    frame = read_frame(done.stdout, "BOUNDARY")
+    seen = [(one.name, one.args) for one in frame.sections if one.name != "not-seen"]
+    assert [one for one in seen if seen.count(one) > 1] == []
 
 
 @pytest.mark.parametrize("shell", _SHELLS)

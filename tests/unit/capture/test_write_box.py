@@ -168,6 +168,12 @@ def test_an_r_that_does_not_start(tmp_path: Path) -> None:
     assert any("R did not start there" in note for note in box.notes)
 
 
+def test_a_size_that_was_not_seen_is_said_and_left_to_the_default(tmp_path: Path) -> None:
+    box = captured(facts(machine=FACTS.machine.model_copy(update={"memory_mb": None})))
+    assert "memory_mb" not in content(box, tmp_path)["machine"]
+    assert "memory_mb of production could not be seen: the sandbox has the default" in box.notes
+
+
 def test_a_server_larger_than_this_computer(tmp_path: Path) -> None:
     large = FACTS.machine.model_copy(update={"cpus": 64, "memory_mb": 257000, "disk_mb": 2_000_000})
     box = captured(facts(machine=large))

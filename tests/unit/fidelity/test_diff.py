@@ -47,6 +47,14 @@ def test_a_machine_is_like_itself() -> None:
     assert found.compared == found.count(Outcome.EQUAL) > 30
 
 
+def test_memory_that_was_not_seen_is_unreadable_and_says_why() -> None:
+    machine = FACTS.machine.model_copy(update={"memory_mb": None})
+    hidden = NotSeen(what="memory", why="its limit is not shown")
+    found = diff(changed(machine=machine, not_seen=(hidden,)), Selection(only=("machine.memory",)))
+    (one,) = found.facts
+    assert (one.outcome, one.note) == (Outcome.UNREADABLE, "box: its limit is not shown")
+
+
 def test_ids_of_kinds_are_unique_and_explained() -> None:
     ids = [kind.id for kind in KINDS]
     assert len(ids) == len(set(ids))

@@ -42,6 +42,22 @@ def difference() -> Diff:
     return compare(*sides, Selection(accept=accept))
 
 
+def many(count: int, accept: dict[str, str] | None = None) -> Diff:
+    """Production has so many R packages more, the first of them in an app in another version."""
+    r = FACTS.r[0]
+    views = []
+    for view in r.views:
+        first = view.packages[0]
+        more = [first.model_copy(update={"name": f"own{i}"}) for i in range(count)]
+        if view.seen_by == "shiny":
+            more[0] = more[0].model_copy(update={"version": "9.9"})
+        views.append(view.model_copy(update={"packages": (*view.packages, *more)}))
+    r = r.model_copy(update={"views": tuple(views)})
+    with_more = FACTS.model_copy(update={"r": (r,)})
+    sides = Side(name="prod", facts=with_more), Side(name="box", facts=other())
+    return compare(*sides, Selection(accept=accept or {}))
+
+
 def report() -> CheckReport:
     results = (
         CheckResult(
@@ -80,6 +96,52 @@ def test_the_figures_of_fidelity_are_those_of_the_diff() -> None:
     for one in found.differences:
         assert one.why in words
         assert one.link in diff_page(found, made_at="now")
+
+
+def test_many_of_a_kind_share_their_explanation() -> None:
+    found = many(30)
+    text = diff_page(found, made_at="now")
+    words = Elements(text).words
+    packages = [one for one in found.differences if one.id.startswith("r.package.own")]
+    assert len(packages) == 31
+    assert text.count(packages[0].link) == 1
+    assert words.count(packages[0].why) == 1
+    assert "the version of an R package: 31 differ" in words
+    rows = [" ".join(row.split()) for row in _rows(text)]
+    assert "own0 (seen in: login) 1.7.4 not there" in rows
+    assert "own0 (seen in: app) 9.9 not there" in rows
+    for number in range(1, 30):
+        assert f"own{number} 1.7.4 not there" in rows
+
+
+def test_accepted_ones_of_a_kind_keep_their_own_reasons() -> None:
+    text = diff_page(
+        many(4, {"r.package.own1": "never loaded", "r.package.own2": "a toy"}), made_at="now"
+    )
+    words = Elements(text).words
+    for wanted in ("never loaded", "a toy", "the version of an R package: 2 differ"):
+        assert words.count(wanted) == 1, wanted
+
+
+def test_what_was_not_compared_says_each_reason_once() -> None:
+    r = FACTS.r[0]
+    only_login = r.model_copy(update={"views": r.views[:1]})
+    blind = FACTS.model_copy(update={"r": (only_login,)})
+    found = compare(Side(name="prod", facts=FACTS), Side(name="box", facts=blind))
+    silent = [one for one in found.facts if one.outcome not in ("equal", "differs")]
+    reasons = {one.note for one in silent}
+    assert len(silent) > 10 * len(reasons)
+    words = Elements(diff_page(found, made_at="now")).words
+    for reason in reasons:
+        assert words.count(reason) == 1, reason
+    for one in silent:
+        assert one.id in words
+
+
+def _rows(text: str) -> list[str]:
+    """The words of each row of the tables, a cell a line."""
+    rows = (part.partition("</tr>")[0] for part in text.split("<tr>")[1:])
+    return [Elements(row.replace("</t", "\n</t")).words for row in rows]
 
 
 def test_nothing_is_loaded_from_anywhere() -> None:
