@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.engines import vagrant_virtualbox
+from sandbox.engines import virtualbox_manage
 from sandbox.engines.vagrant_virtualbox import VirtualBox
 from sandbox.errors import CommandError, HostError, ProviderError
 from sandbox.run import Completed
@@ -39,7 +39,7 @@ def answer(
         said = LONG if words[1] == "list" else "No value set!\n"
         return Completed(words, 0, said, "", 0.1)
 
-    monkeypatch.setattr(vagrant_virtualbox, "run", run)
+    monkeypatch.setattr(virtualbox_manage, "run", run)
 
 
 def test_a_vm_that_goes_while_they_are_listed(
