@@ -148,7 +148,10 @@ def teardown(
         raise UsageError("--packages removes the daemon, and --keep-daemon keeps it: choose one")
     _known(provider)
     if provider == "virtualbox":
-        raise UsageError("`sandbox host setup` makes nothing for VirtualBox, so nothing is removed")
+        raise UsageError(
+            "`sandbox host setup` makes nothing for VirtualBox, so nothing is removed",
+            hint="sandbox destroy --all; then `sandbox cache prune` for baked images",
+        )
     keep = Keep(daemon=keep_daemon, packages=not packages)
     with Progress() as progress:
         ask = _asker("This will be removed:", yes=yes)

@@ -22,10 +22,10 @@ def _libvirt(place: IncusPlace) -> Engine:
 
 
 def _virtualbox(place: IncusPlace) -> Engine:
-    from sandbox.engines.vagrant import VagrantEngine
+    from sandbox.engines.vagrant_baking import BakingVagrantEngine
     from sandbox.engines.vagrant_virtualbox import VirtualBox
 
-    return VagrantEngine(VirtualBox(place.project))
+    return BakingVagrantEngine(VirtualBox(place.project))
 
 
 ENGINES: dict[str, Callable[[IncusPlace], Engine]] = {

@@ -17,18 +17,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, unquote
 
+from sandbox.engines.baked_note import Draft, Note, key_in
 from sandbox.engines.base import BakedImage
 from sandbox.engines.libvirt_virsh import COPY_S, Virsh
 from sandbox.engines.sealing import IMAGE_PREFIX
+from sandbox.engines.vagrant_vms import Vm
 from sandbox.errors import CommandError, ProviderError
 from sandbox.render import environment
 from sandbox.run import run
 
-_NOTE: Final = "made-by=sandbox-baked"
-_NAME: Final = re.compile(rf"{IMAGE_PREFIX}[a-z0-9]+-[0-9a-f]{{6}}")
-_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_COPY_NAME: Final = "bake.qcow2"
+"""In the instance's folder, while a disk is copied."""
 _QEMU: Final = "http://libvirt.org/schemas/domain/qemu/1.0"
 _REPAIRED: Final = (0, 3)
 """How `qemu-img check` ends on a whole image, and on one where it found unused space at most."""
@@ -40,15 +40,18 @@ class LibvirtImages:
 
     virsh: Virsh
     prefix: str
+    overwrites: bool = False
+    """What is trimmed leaves the image: it is copied without what is free."""
 
-    def all(self) -> tuple[BakedImage, ...]:
-        """All there are, the newest first, also unfinished ones."""
+    def all(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
+        """All there are, the newest first, also unfinished ones; sizes cost nothing here."""
+        del with_sizes
         if shutil.which("virsh") is None:
             # Nobody has ever made one here, and this is asked on every host
             return ()
         start = f"{self.prefix}-"
         names = self.virsh("list --all --name").stdout.split()
-        known = [one for one in names if _NAME.fullmatch(one.removeprefix(start))]
+        known = [one for one in names if key_in(one.removeprefix(start))]
         if not known:
             return ()
         # Without the pool they are what is left of images
@@ -57,29 +60,23 @@ class LibvirtImages:
         folder = self.virsh.pool_path()
         found = []
         for domain, note in self.virsh.descriptions(known).items():
-            words = _read_note(note)
-            if words is None:
+            said = Note.read(note)
+            if said is None:
                 continue
             volume = f"{domain}.img"
             users = (one for one, xml in volumes.items() if f"/{volume}<" in _backing(xml))
-            # Somebody may have removed the file itself: libvirt would not know of it yet
-            there = volume in volumes and (folder / volume).exists()
-            finished = words.pop("complete", "")
+            machines = (
+                one.removeprefix(start).removesuffix(".img")
+                for one in users
+                if not one.startswith(f"{start}{IMAGE_PREFIX}")
+            )
             found.append(
-                BakedImage(
-                    image=domain.removeprefix(start),
-                    key=words.pop("key", ""),
-                    made_at=datetime.fromisoformat(finished) if finished else _NEVER,
-                    complete=bool(finished) and there,
-                    labels=tuple(sorted(words.items())),
+                said.image(
+                    domain.removeprefix(start),
+                    # Somebody may have removed the file itself: libvirt would not know of it yet
+                    there=volume in volumes and (folder / volume).exists(),
                     size_bytes=volume_bytes(volumes.get(volume, "")),
-                    machines=tuple(
-                        sorted(
-                            one.removeprefix(start).removesuffix(".img")
-                            for one in users
-                            if not one.startswith(f"{start}{IMAGE_PREFIX}")
-                        )
-                    ),
+                    machines=tuple(sorted(machines)),
                 )
             )
         return tuple(sorted(found, key=lambda image: image.made_at, reverse=True))
@@ -96,29 +93,25 @@ class LibvirtImages:
             f"there is no baked image {image}", hint="sandbox cache list", details="it was removed"
         )
 
-    def begin(
-        self,
-        image: str,
-        key: str,
-        labels: tuple[tuple[str, str], ...],
-        snapshot_xml: str,
-        port: int,
-    ) -> None:
-        """The record of an unfinished image: a domain that goes on from the snapshot's memory."""
-        name = self._domain(image)
-        note = _note(key, labels)
+    def copy(self, draft: Draft, source: Vm, snapshot: str, port: int, scratch: Path) -> None:
+        """A domain that goes on from the snapshot's memory, with a copy of the disk.
+
+        It is there, unfinished, before the first byte is copied.
+        """
+        words = ("snapshot-dumpxml", source.uuid, snapshot, "--security-info")
         folder = self.virsh.pool_path()
         xml = waking_domain(
-            snapshot_xml,
-            name=name,
-            note=note,
-            disk=folder / self._work(image),
-            console=folder / self._console(image),
+            self.virsh(*words).stdout,
+            name=self._domain(draft.name),
+            note=draft.note(),
+            disk=folder / self._work(draft.name),
+            console=folder / self._console(draft.name),
             port=port,
         )
         self.virsh.define(xml)
+        self._copy_disk(f"{source.name}.img", draft.name, scratch / _COPY_NAME)
 
-    def copy_disk(self, source: str, image: str, scratch: Path) -> None:
+    def _copy_disk(self, source: str, image: str, scratch: Path) -> None:
         """A copy of a volume that is in use, with the snapshots in it.
 
         What the machine wrote meanwhile may be torn, and is of no use to anybody. A snapshot in it
@@ -147,8 +140,9 @@ class LibvirtImages:
         finally:
             self._power_off(image)
 
-    def finish(self, image: str, key: str, labels: tuple[tuple[str, str], ...]) -> BakedImage:
+    def finish(self, draft: Draft) -> BakedImage:
         """Keep the disk as it is now, without its snapshots, and call it complete."""
+        image = draft.name
         work = self._work(image)
         xml = self.virsh.volume_xml([work])[work]
         volume = (
@@ -168,12 +162,12 @@ class LibvirtImages:
             .render(
                 name=self._domain(image),
                 uuid=self._uuid(image),
-                note=_note(key, labels, made_at),
+                note=draft.note(made_at),
                 disk_path=str(self.virsh.pool_path() / self._volume(image)),
             )
         )
         self.virsh.define(record)
-        return BakedImage(image, key, made_at, complete=True, labels=labels)
+        return draft.finished(made_at)
 
     def delete(self, image: str) -> None:
         """Remove an image, finished or not; nothing when it is gone.
@@ -181,7 +175,7 @@ class LibvirtImages:
         Raises:
             ProviderError: it is not a baked image of ours, or machines need it to run.
         """
-        if _NAME.fullmatch(image) is None:
+        if key_in(image) is None:
             raise ProviderError(f"{image} is not a baked image of ours")
         found = next((one for one in self.all() if one.image == image), None)
         if found is None:
@@ -279,20 +273,6 @@ def check_image(path: Path) -> None:
     if done.returncode not in _REPAIRED:
         said = (done.stdout + done.stderr).strip()
         raise ProviderError("the copy of the machine's disk is not whole", details=said[-2000:])
-
-
-def _note(key: str, labels: tuple[tuple[str, str], ...], made_at: datetime | None = None) -> str:
-    pairs = [("key", key), ("complete", made_at.isoformat() if made_at else "")]
-    words = (f"{quote(word, safe='')}={quote(text, safe='')}" for word, text in (*pairs, *labels))
-    return " ".join([_NOTE, *words])
-
-
-def _read_note(note: str) -> dict[str, str] | None:
-    words = note.split()
-    if _NOTE not in words:
-        return None
-    pairs = (word.partition("=") for word in words if word != _NOTE)
-    return {unquote(word): unquote(text) for word, _, text in pairs}
 
 
 def volume_bytes(volume_xml: str) -> int | None:

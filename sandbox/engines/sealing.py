@@ -16,6 +16,15 @@ def is_baked_name(image: str) -> bool:
     return image.startswith(IMAGE_PREFIX)
 
 
+_SECRETS: Final = r"""/etc/ssh/ssh_host_* \
+  /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /var/lib/urandom/random-seed \
+  /var/lib/NetworkManager/secret_key \
+  /var/lib/rstudio-server/secure-cookie-key /etc/rstudio/secure-cookie-key \
+  /var/lib/rstudio-server/rstudio-os.sqlite /var/lib/rstudio-server/rstudio.sqlite \
+  /var/lib/shiny-server/secure-cookie-key /etc/shiny-server/secure-cookie-key \
+  /etc/ssl/private/ssl-cert-snakeoil.key"""
+"""Files whose content makes one machine another one than the next, in the shell's words."""
+
 SEAL = r"""
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
@@ -25,7 +34,6 @@ login=$1 name=$2
 home=$(getent passwd "$login" | cut -d: -f6)
 if [ -n "$home" ]; then rm -rf "$home/.ssh" "$home/.ansible"; fi
 rm -rf /root/.ssh/authorized_keys /root/.ssh/known_hosts /root/.ansible
-rm -f /etc/ssh/ssh_host_*
 : > /etc/hostname
 if grep -qwF -- "$name" /etc/hosts; then
   kept=$(grep -vE '^127\.0\.1\.1[[:space:]]' /etc/hosts || true)
@@ -35,12 +43,8 @@ fi
 [ -L /var/lib/dbus/machine-id ] || rm -f /var/lib/dbus/machine-id
 
 # Secrets that services make for themselves when they first start
-rm -f /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /var/lib/urandom/random-seed \
-  /var/lib/NetworkManager/secret_key /var/lib/NetworkManager/*.lease \
-  /var/lib/rstudio-server/secure-cookie-key /etc/rstudio/secure-cookie-key \
-  /var/lib/rstudio-server/rstudio-os.sqlite /var/lib/rstudio-server/rstudio.sqlite \
-  /var/lib/shiny-server/secure-cookie-key /etc/shiny-server/secure-cookie-key \
-  /etc/ssl/private/ssl-cert-snakeoil.key /etc/ssl/certs/ssl-cert-snakeoil.pem
+rm -f @SECRETS@
+rm -f /etc/ssl/certs/ssl-cert-snakeoil.pem /var/lib/NetworkManager/*.lease
 rm -rf /var/lib/rstudio-server/sessions /var/lib/systemd/coredump
 
 # An old lease would make the machine ask for the address of another one
@@ -58,8 +62,16 @@ find /var/mail /var/spool/mail -type f -delete 2>/dev/null || true
 # Packages that are installed already
 rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*
 sync -f / 2>/dev/null || sync
-"""
+""".replace("@SECRETS@", _SECRETS)
 """Arguments: the login account, the machine's name."""
+
+OVERWRITE = r"""
+# What is removed stays where it was on the disk; root of another machine could find it there
+for file in @SECRETS@ /root/.ssh/* /home/*/.ssh/*; do
+  [ ! -f "$file" ] || shred -n 1 "$file"
+done
+""".replace("@SECRETS@", _SECRETS)
+"""Run in front of `SEAL` where the disk of a machine keeps what nobody needs any more."""
 
 RENEW = r"""
 if [ -x /usr/sbin/make-ssl-cert ] && [ ! -e /etc/ssl/private/ssl-cert-snakeoil.key ]; then

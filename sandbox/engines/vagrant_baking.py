@@ -1,29 +1,27 @@
-"""The Vagrant engine on libvirt, which also keeps proven machines as images (`base.Baking`).
+"""The Vagrant engine, which also keeps proven machines as images (`base.Baking`).
 
 The machine itself is not touched. A copy of its disk goes on from the memory of the snapshot, cut
 off from everything but our own ssh; there every process but ours is stopped, and the seal runs.
 """
 
 import secrets
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
+from sandbox.engines.baked_note import Draft
 from sandbox.engines.base import BakedImage, SshEndpoint, patient
-from sandbox.engines.sealing import IMAGE_PREFIX, REST, SEAL, STAND_STILL
+from sandbox.engines.sealing import IMAGE_PREFIX, OVERWRITE, REST, SEAL, STAND_STILL
 from sandbox.engines.vagrant import VagrantEngine
-from sandbox.engines.vagrant_files import INSECURE_KEY, SSH, VmFolder, VmRecord
-from sandbox.engines.vagrant_libvirt import Libvirt
+from sandbox.engines.vagrant_files import INSECURE_KEY, SSH, VmFolder, VmRecord, boot_timeout_s
 from sandbox.engines.vagrant_ports import choose_ports
 from sandbox.engines.vagrant_reach import run_as_root
-from sandbox.engines.vagrant_vms import host_lock, require_snapshot
+from sandbox.engines.vagrant_vms import Hypervisor, Vm, host_lock, require_snapshot
 from sandbox.errors import ProviderError
 from sandbox.events import Listener, StepOutput
 from sandbox.render import LOGIN_USER
 
 _SEAL_S: Final = 300.0
-_COPY_NAME: Final = "bake.qcow2"
-"""In the instance's folder, while a disk is copied."""
 
 _FIRST_LOGIN: Final = r"""
 # Whoever makes a machine of it comes in as into any base image; login.sh puts its own key there
@@ -42,12 +40,57 @@ fi
 """.replace("@KEY@", INSECURE_KEY)
 
 
+class VmImages(Protocol):
+    """The images that a hypervisor keeps for us; see `base.Baking`."""
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether what is removed in the copy has to be written over to be gone."""
+        ...
+
+    def all(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
+        """All there are, the newest first, also unfinished ones."""
+        ...
+
+    def copy(self, draft: Draft, source: Vm, snapshot: str, port: int, scratch: Path) -> None:
+        """An unfinished image that can be woken; then `port` of 127.0.0.1 leads to its sshd.
+
+        `scratch` is a folder for files that are gone at the end.
+        """
+        ...
+
+    def woken(self, image: str) -> AbstractContextManager[None]:
+        """Let it go on from its snapshot's memory; the plug is pulled at the end."""
+        ...
+
+    def finish(self, draft: Draft) -> BakedImage:
+        """Keep the disk as it is now, and call it complete."""
+        ...
+
+    def delete(self, image: str) -> None:
+        """Remove an image, finished or not; nothing when it is gone.
+
+        Raises:
+            ProviderError: it is not a baked image of ours, or machines need it to run.
+        """
+        ...
+
+
+class BakingHypervisor(Hypervisor, Protocol):
+    """One that keeps images."""
+
+    @property
+    def images(self) -> VmImages:
+        """Those under our prefix."""
+        ...
+
+
 class BakingVagrantEngine(VagrantEngine):
-    """Machines as VMs of libvirt, and images of them."""
+    """Machines as VMs, and images of them."""
 
-    hypervisor: Libvirt
+    hypervisor: BakingHypervisor
 
-    def __init__(self, hypervisor: Libvirt, instances: Path | None = None) -> None:
+    def __init__(self, hypervisor: BakingHypervisor, instances: Path | None = None) -> None:
         super().__init__(hypervisor, instances)
         self.hypervisor = hypervisor
 
@@ -63,7 +106,7 @@ class BakingVagrantEngine(VagrantEngine):
 
         Raises:
             HostError: no space left, or no port.
-            ProviderError: no such machine or snapshot, or libvirt failed; nothing is left.
+            ProviderError: no such machine or snapshot, or the provider failed; nothing is left.
         """
         folder, record, vm = self._ours(name)
         require_snapshot(self.hypervisor.snapshots(vm), name, snapshot)
@@ -72,24 +115,23 @@ class BakingVagrantEngine(VagrantEngine):
                 self.delete_baked(old.image)
         images = self.hypervisor.images
         image = f"{IMAGE_PREFIX}{key}-{secrets.token_hex(3)}"
+        draft = Draft(image, key, labels)
         try:
             port = choose_ports(image, (SSH,), ())[SSH]
             listener(StepOutput(name, "copying it"))
-            images.begin(image, key, labels, self.hypervisor.snapshot_xml(vm, snapshot), port)
-            images.copy_disk(f"{record.vm_name}.img", image, folder.path / _COPY_NAME)
+            images.copy(draft, vm, snapshot, port, folder.path)
             listener(StepOutput(name, "taking out what is its own"))
             with images.woken(image):
                 self._seal(folder, record, port)
-            return images.finish(image, key, labels)
+            return images.finish(draft)
         except BaseException:
             with suppress(ProviderError):
                 self.delete_baked(image)
             raise
 
     def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """All there are, the newest first, also unfinished ones; sizes cost nothing here."""
-        del with_sizes
-        return self.hypervisor.images.all()
+        """All there are, the newest first, also unfinished ones; sizes take longer to find out."""
+        return self.hypervisor.images.all(with_sizes=with_sizes)
 
     def delete_baked(self, image: str) -> None:
         """Remove an image; does nothing when it is gone.
@@ -97,20 +139,24 @@ class BakingVagrantEngine(VagrantEngine):
         Raises:
             ProviderError: it is not a baked image of ours, or machines need it to run.
         """
-        with host_lock("libvirt"):
+        with host_lock(self.provider):
             self.hypervisor.images.delete(image)
 
     def _seal(self, folder: VmFolder, record: VmRecord, port: int) -> None:
+        emulated = self.hypervisor.emulates(record)
+        # One that is slow to boot is slow in this, too
+        patience_s = max(patient(_SEAL_S, emulated=emulated), boot_timeout_s(record, slow=emulated))
         run_as_root(
             folder.path,
             SshEndpoint(LOGIN_USER, "127.0.0.1", port, folder.host_keys()),
             ("sh", "-s", LOGIN_USER, record.name),
-            timeout_s=patient(_SEAL_S, emulated=self.hypervisor.emulates(record)),
-            stdin=seal_script(),
+            timeout_s=patience_s,
+            stdin=seal_script(overwrite=self.hypervisor.images.overwrites),
             connect_timeout_s=record.ssh_timeout_s,
         )
 
 
-def seal_script() -> str:
+def seal_script(*, overwrite: bool = False) -> str:
     """What runs in the copy, as root: arguments are the login account and the machine's name."""
-    return "set -eu\n" + STAND_STILL + SEAL + _FIRST_LOGIN + REST
+    first = OVERWRITE if overwrite else ""
+    return "set -eu\n" + STAND_STILL + first + SEAL + _FIRST_LOGIN + REST

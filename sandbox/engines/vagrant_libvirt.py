@@ -220,10 +220,6 @@ class Libvirt:
         ]
         return tuple(sorted(found, key=lambda one: one.created_at))
 
-    def snapshot_xml(self, vm: Vm, snapshot: str) -> str:
-        """What libvirt knows of a state: also how the machine was made then."""
-        return self.virsh("snapshot-dumpxml", vm.uuid, snapshot, "--security-info").stdout
-
     def delete_snapshot(self, vm: Vm, snapshot: str) -> None:
         """Forget a state."""
         self.virsh("snapshot-delete", vm.uuid, snapshot, timeout_s=COPY_S)

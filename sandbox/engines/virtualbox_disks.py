@@ -1,43 +1,59 @@
-"""VirtualBox's list of all disks (`list hdds`): which lie where, which hang on which. Pure."""
+"""VirtualBox's disks: which lie where, which hang on which, and what they take. Changes nothing."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+_BLOCK_BYTES: Final = 512
+"""The unit of `st_blocks`."""
 
 
 @dataclass(frozen=True)
 class Disk:
-    """One disk."""
+    """A disk that VirtualBox knows."""
 
     uuid: str
     parent: str | None
-    """The disk that it hangs on."""
-    place: Path
+    """The id of the disk on which it hangs; None when it stands by itself."""
+    path: Path
 
 
 def read_disks(said: str) -> tuple[Disk, ...]:
-    """All that are listed with a UUID and a place."""
+    """All that `VBoxManage list hdds` names with a UUID and a place, whoever made them."""
     return tuple(_disks(said))
 
 
-def disks_in(folder: Path, said: str) -> list[str]:
-    """The ids of the disks in a folder, those that hang on others first."""
-    found = [disk for disk in read_disks(said) if disk.place.is_relative_to(folder)]
-    return [disk.uuid for disk in sorted(found, key=lambda disk: (disk.parent is None, disk.uuid))]
+def disks_in(folder: Path, disks: tuple[Disk, ...]) -> tuple[Disk, ...]:
+    """Those in a folder, the ones that hang on others first."""
+    found = (disk for disk in disks if disk.path.is_relative_to(folder))
+    return tuple(sorted(found, key=lambda disk: (disk.parent is None, disk.uuid)))
 
 
-def clones_of(master: Path, said: str) -> tuple[str, ...]:
-    """The folders beside `master` with disks that hang on one of its own; others by their path."""
-    disks = read_disks(said)
-    inside = {disk.uuid for disk in disks if disk.place.is_relative_to(master)}
-    clones = set()
-    for disk in disks:
-        if disk.uuid in inside or disk.parent not in inside:
-            continue
-        beside = disk.place.is_relative_to(master.parent)
-        clones.add(disk.place.relative_to(master.parent).parts[0] if beside else str(disk.place))
-    return tuple(sorted(clones))
+def machines_on(master: Path, disks: tuple[Disk, ...], *, prefix: str) -> tuple[str, ...]:
+    """Whose disks hang on one of a master's, told by the folders that VirtualBox made for them.
+
+    Folders beside the master's are named without `prefix`; a disk elsewhere by its whole path.
+    """
+    inside = {disk.uuid for disk in disks if disk.path.is_relative_to(master)}
+    users = {disk.path for disk in disks if disk.parent in inside and disk.uuid not in inside}
+    return tuple(sorted({_machine(path, master.parent, prefix) for path in users}))
+
+
+def bytes_in(folder: Path) -> int | None:
+    """What is really taken on the disk, holes left out; None when it is not for us to see."""
+    try:
+        files = [path.stat() for path in folder.rglob("*") if path.is_file()]
+    except OSError:
+        return None
+    return sum(file.st_blocks * _BLOCK_BYTES for file in files)
+
+
+def _machine(path: Path, root: Path, prefix: str) -> str:
+    if not path.is_relative_to(root):
+        return str(path)
+    return path.relative_to(root).parts[0].removeprefix(prefix)
 
 
 def _disks(said: str) -> Iterator[Disk]:

@@ -10,13 +10,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from sandbox.engines.base import MachineSpec
-from sandbox.engines.vagrant import VagrantEngine
+from sandbox.engines.vagrant_baking import BakingVagrantEngine
 from sandbox.engines.vagrant_virtualbox import VirtualBox
 from sandbox.errors import SandboxError
 from sandbox.events import ignore
@@ -49,23 +49,24 @@ class VirtualBoxLab:
     instances: Path
     image: str
     prefix: str
-    engine: VagrantEngine = field(init=False)
+    engine: BakingVagrantEngine = field(init=False)
 
     def __post_init__(self) -> None:
-        self.engine = VagrantEngine(VirtualBox(self.prefix), self.instances)
+        self.engine = BakingVagrantEngine(VirtualBox(self.prefix), self.instances)
 
     @property
     def source(self) -> str:
         """Python that makes the same engine, as `engine`, in another process."""
         return (
             "from pathlib import Path\n"
-            "from sandbox.engines.vagrant import VagrantEngine\n"
+            "from sandbox.engines.vagrant_baking import BakingVagrantEngine\n"
             "from sandbox.engines.vagrant_virtualbox import VirtualBox\n"
             "from pathlib import PosixPath\n"
             "from sandbox.engines.base import MachineSpec\n"
             "from sandbox.spec.models import VirtualBoxOptions\n"
             "from sandbox.events import ignore\n"
-            f"engine = VagrantEngine(VirtualBox({self.prefix!r}), Path({str(self.instances)!r}))\n"
+            f"hypervisor = VirtualBox({self.prefix!r})\n"
+            f"engine = BakingVagrantEngine(hypervisor, Path({str(self.instances)!r}))\n"
         )
 
     def kill_after(self, call: str, after_s: float) -> None:
@@ -93,6 +94,15 @@ class VirtualBoxLab:
         key = make_key(folder)
         return MachineSpec(name, self.image, 1, 512, 4, key, folder, labels, (3838,), options=SLOW)
 
+    def from_image(self, name: str, image: str) -> MachineSpec:
+        """A machine like any other of the lab, but made from a baked image."""
+        return replace(self.spec(name), image=image)
+
+    def holds(self, folder: Path, word: bytes) -> bool:
+        """Whether `word` is anywhere in the files of a folder, disks as they are."""
+        done = subprocess.run(["grep", "-rqaF", word, str(folder)], timeout=600, check=False)
+        return done.returncode == 0
+
     def uuid(self, name: str) -> str:
         return self.engine.hypervisor.vms()[f"{self.prefix}-{name}"].uuid
 
@@ -107,6 +117,11 @@ class VirtualBoxLab:
         for vm in self.engine.hypervisor.vms().values():
             manage("controlvm", vm.uuid, "poweroff", check=False)
             manage("unregistervm", vm.uuid, "--delete", check=False)
+        for line in manage("list", "vms").splitlines():
+            if line.startswith(f'"{self.prefix}-Baked-'):
+                name = line.partition('" ')[0].strip('"')
+                manage("controlvm", name, "poweroff", check=False)
+                manage("unregistervm", name, "--delete", check=False)
         for path in self.machine_folder.glob(f"{self.prefix}-*"):
             if not path.name.startswith(f"{self.prefix}-base."):
                 shutil.rmtree(path)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.engines import make_engine
-from sandbox.engines.base import Finding, MachineSpec, Power
+from sandbox.engines.base import Baking, Finding, MachineSpec, Power
 from sandbox.engines.fake import FakeEngine
 from sandbox.engines.incus_client import IncusPlace
 from sandbox.errors import HostError, ProviderError
@@ -63,6 +63,8 @@ def test_an_unusable_host(tmp_path: Path) -> None:
 def test_a_provider_without_an_engine() -> None:
     place = IncusPlace.from_prefix("sandbox")
     for provider in ("incus", "libvirt", "virtualbox"):
-        assert make_engine(provider, place).provider == provider
+        engine = make_engine(provider, place)
+        assert engine.provider == provider
+        assert isinstance(engine, Baking)
     with pytest.raises(HostError, match="hyperv"):
         make_engine("hyperv", place)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.engines import vagrant_virtualbox
+from sandbox.engines import virtualbox_manage
 from sandbox.engines.vagrant_virtualbox import VirtualBox
-from sandbox.engines.virtualbox_disks import disks_in
+from sandbox.engines.virtualbox_disks import disks_in, read_disks
 from sandbox.errors import CommandError, HostError, ProviderError
 from sandbox.run import Completed
 
@@ -41,7 +41,7 @@ def answer(
         said = LONG if words[1] == "list" else "No value set!\n"
         return Completed(words, 0, said, "", 0.1)
 
-    monkeypatch.setattr(vagrant_virtualbox, "run", run)
+    monkeypatch.setattr(virtualbox_manage, "run", run)
 
 
 def test_a_vm_that_goes_while_they_are_listed(
@@ -119,14 +119,15 @@ def masters(
             raise CommandError("failed", returncode=1, stderr="VBOX_E_OBJECT_NOT_FOUND")
         return Completed(words, 0, said.get(words[2], ""), "", 0.1)
 
-    monkeypatch.setattr(vagrant_virtualbox, "run", run)
+    monkeypatch.setattr(virtualbox_manage, "run", run)
     return VirtualBox("sbx")
 
 
 def test_a_master_is_in_use_while_a_disk_hangs_on_it(masters: VirtualBox) -> None:
     used, spare = masters.base_copies()
     assert (used.name, used.machines) == (MASTER, ("/elsewhere/moved.vdi", "one"))
-    assert (spare.name, spare.machines, spare.size_bytes) == (SPARE, (), 5)
+    assert (spare.name, spare.machines) == (SPARE, ())
+    assert (used.size_bytes, (spare.size_bytes or 0) > 0) == (0, True)
 
 
 def test_only_an_unused_master_is_removed(
@@ -145,5 +146,6 @@ def test_without_virtualbox_there_are_no_masters(monkeypatch: pytest.MonkeyPatch
 
 
 def test_disks_that_hang_on_others_are_closed_first() -> None:
-    assert disks_in(Path("/vms/sbx-one"), DISKS) == ["c1", "c2"]
-    assert disks_in(Path(f"/vms/{MASTER}"), DISKS) == ["m2", "m1"]
+    disks = read_disks(DISKS)
+    assert [one.uuid for one in disks_in(Path("/vms/sbx-one"), disks)] == ["c1", "c2"]
+    assert [one.uuid for one in disks_in(Path(f"/vms/{MASTER}"), disks)] == ["m2", "m1"]

@@ -1,0 +1,82 @@
+"""What an image of VMs says of itself: one line, kept where its hypervisor keeps such things."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import quote, unquote
+
+from sandbox.engines.base import BakedImage
+from sandbox.engines.sealing import IMAGE_PREFIX
+
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
+"""When what is unfinished was made."""
+
+_NOTE: Final = "made-by=sandbox-baked"
+_NAME: Final = re.compile(rf"{IMAGE_PREFIX}([a-z0-9]+)-[0-9a-f]{{6}}")
+
+
+def key_in(name: str) -> str | None:
+    """The key in the name of an image; None when it is not the name of one."""
+    found = _NAME.fullmatch(name)
+    return found[1] if found else None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An image in the making."""
+
+    name: str
+    key: str
+    labels: tuple[tuple[str, str], ...]
+
+    def note(self, made_at: datetime | None = None) -> str:
+        """The line to keep with it: unfinished without `made_at`."""
+        pairs = [("key", self.key), ("complete", made_at.isoformat() if made_at else "")]
+        words = (
+            f"{quote(word, safe='')}={quote(text, safe='')}"
+            for word, text in (*pairs, *self.labels)
+        )
+        return " ".join([_NOTE, *words])
+
+    def finished(self, made_at: datetime) -> BakedImage:
+        """What it has become."""
+        return BakedImage(self.name, self.key, made_at, complete=True, labels=self.labels)
+
+
+@dataclass(frozen=True)
+class Note:
+    """What such a line says."""
+
+    key: str
+    made_at: datetime | None
+    labels: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def read(cls, line: str) -> "Note | None":
+        """None when it is not the line of an image."""
+        words = line.split()
+        if _NOTE not in words:
+            return None
+        pairs = (word.partition("=") for word in words if word != _NOTE)
+        said = {unquote(word): unquote(text) for word, _, text in pairs}
+        finished = said.pop("complete", "")
+        return cls(
+            key=said.pop("key", ""),
+            made_at=datetime.fromisoformat(finished) if finished else None,
+            labels=tuple(sorted(said.items())),
+        )
+
+    def image(
+        self, name: str, *, there: bool, size_bytes: int | None, machines: tuple[str, ...]
+    ) -> BakedImage:
+        """The image of that name; unfinished when its disk is not `there`."""
+        return BakedImage(
+            image=name,
+            key=self.key,
+            made_at=self.made_at or NEVER,
+            complete=self.made_at is not None and there,
+            labels=self.labels,
+            size_bytes=size_bytes,
+            machines=machines,
+        )
