@@ -39,6 +39,8 @@ def vagrantfile(plan: Plan) -> str:
     emulated = accelerator().kind == "qemu"
     text = BY_HAND.format(
         box=BOX,
+        # What Vagrant calls a box that was added from a file
+        version="0",
         port=PORT,
         driver=accelerator().kind,
         cpu_mode="custom" if emulated else "host-passthrough",
