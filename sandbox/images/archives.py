@@ -45,10 +45,11 @@ _APT_CACHE: Final = "/var/cache/apt/archives"
 _AFTER_LENDING: Final = f"""\
 set -eu
 cd "$1{_APT_CACHE}"
-chown -R 0:0 .
+chown 0:0 .
 chmod 0755 .
 for deb in *.deb; do
   [ -e "$deb" ] || continue
+  chown 0:0 "$deb"
   chmod 0644 "$deb"
   printf '%s\\n' "$deb"
 done > "$1{_LENT}"
@@ -188,7 +189,7 @@ def borrow(shelf: Path, folder: Path, *, nothing: bool = False) -> Loan:
     lent = folder / _LENT_FOLDER
     lent.mkdir(parents=True)
     debs: dict[str, Deb] = {}
-    for deb in () if nothing else _on(shelf):
+    for deb in () if nothing else debs_on(shelf):
         if deb.name in debs:
             continue
         place = lent / deb.name
@@ -223,7 +224,7 @@ def remove_shelf(shelf: Shelf) -> None:
     Raises:
         OSError: it is not ours to remove.
     """
-    drop(_on(shelf.folder))
+    drop(debs_on(shelf.folder))
     with suppress(FileNotFoundError):
         shelf.folder.rmdir()
 
@@ -232,14 +233,15 @@ def _shelves() -> Path:
     return cache_dir() / "archives"
 
 
-def _on(shelf: Path) -> tuple[Deb, ...]:
+def debs_on(shelf: Path) -> tuple[Deb, ...]:
+    """What lies on a shelf, whole or not."""
     found = ((path, _KEPT.fullmatch(path.name)) for path in sorted(shelf.glob("*.deb")))
     return tuple(Deb(path, match["name"], match["sha256"]) for path, match in found if match)
 
 
 def _look_at(folder: Path) -> Shelf | None:
     sizes, times = [], []
-    for deb in _on(folder):
+    for deb in debs_on(folder):
         with suppress(FileNotFoundError):
             status = deb.path.stat()
             sizes.append(status.st_size)
@@ -258,7 +260,7 @@ def _look_at(folder: Path) -> Shelf | None:
 def _keep_within(limit_bytes: int) -> None:
     """Drop what was not used for the longest time."""
     found = []
-    for deb in (deb for folder in _shelves().glob("*") for deb in _on(folder)):
+    for deb in (deb for folder in _shelves().glob("*") for deb in debs_on(folder)):
         with suppress(FileNotFoundError):
             status = deb.path.stat()
             found.append((status.st_mtime, status.st_size, deb))

@@ -89,8 +89,8 @@ def test_what_another_command_clears_away_is_not_lent(
     shelf: Path, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = put(shelf, HELLO, b"hello")
-    found = archives._on(shelf)
-    monkeypatch.setattr(archives, "_on", lambda _: found)
+    found = archives.debs_on(shelf)
+    monkeypatch.setattr(archives, "debs_on", lambda _: found)
     gone.unlink()
     assert lent(borrow(shelf, work)) == {}
 
