@@ -42,12 +42,8 @@ echo "@accounts"; awk -F : '
   NR == FNR { password[$1] = $2 == "" ? "empty" : ($2 ~ /^[!*]/ ? "locked" : "set"); next }
   { print $1 ":" $3 ":" $7 ":" ($2 == "" ? "empty" : ($1 in password ? password[$1] : "set")) }
 ' /etc/shadow /etc/passwd
-# OMP_NUM_THREADS changes what nproc says; a container may see all of its host's memory in meminfo
+# OMP_NUM_THREADS changes what nproc says
 echo "@cpus"; env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc
-echo "@memory"; awk '$1 == "MemTotal:" { printf "%.0f\\n", $2 * 1024 }' /proc/meminfo
-for file in /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; do
-  if [ -r "$file" ]; then cat "$file"; fi
-done
 echo "@disk"; df -Pm / | tail -n 1
 echo "@inodes"; df -Pi / | tail -n 1
 echo "@end"
@@ -99,10 +95,6 @@ class Inspection:
     """Every account of the machine."""
     cpus: int
     """That a program may use."""
-    memory_mb: int
-    """That its programs may use together, as far as the machine is shown it."""
-    memory_limit_seen: bool
-    """Whether it is shown a limit of its own, and not only its host's memory."""
     disk_used_percent: int
     disk_free_mb: int
     inodes_used_percent: int | None
@@ -137,7 +129,6 @@ def parse(text: str) -> Inspection:
         raise ValueError(f"the machine's answer was cut off: {text[-200:]!r}")
     used, free_mb = _df(parts["disk"])
     inodes_used, _ = _df(parts["inodes"])
-    memory = [int(line) for line in parts["memory"] if line.isdigit()]
     return Inspection(
         system_state=(parts["state"] or ["unknown"])[0],
         failed_units=tuple(line.split()[0] for line in parts["failed"]),
@@ -145,9 +136,6 @@ def parse(text: str) -> Inspection:
         packages=dict(_packages(parts["packages"])),
         logins=tuple(_logins(parts["accounts"])),
         cpus=int(parts["cpus"][0]),
-        memory_mb=min(memory) // 2**20,
-        # The first is /proc/meminfo's
-        memory_limit_seen=len(memory) > 1,
         disk_used_percent=used or 0,
         disk_free_mb=free_mb,
         inodes_used_percent=inodes_used,

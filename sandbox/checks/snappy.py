@@ -57,16 +57,16 @@ def live_checks(plan: Plan) -> Iterator[Check[Machine]]:
 
 
 def _memory(seen: Seen, planned_mb: int) -> Look:
-    actual_mb = seen.inspection.memory_mb
+    actual_mb = seen.facts.machine.memory_mb
+    if actual_mb is None:
+        raise NothingToLookAt(f"the machine's memory {_unseen_memory(seen)}")
     fits = MEMORY_LEAST * planned_mb <= actual_mb <= MEMORY_MOST * planned_mb
-    in_container = seen.facts.os.virtualization == "lxc"
-    if not fits and in_container and not seen.inspection.memory_limit_seen:
-        # Debian 11's systemd, on a host whose limits are in cgroup v1, mounts only cgroup v2
-        raise NothingToLookAt(
-            f"the machine is shown its host's {actual_mb} MB and not its own limit, "
-            "which the provider enforces all the same"
-        )
     return Look(fits, f"{actual_mb} MB")
+
+
+def _unseen_memory(seen: Seen) -> str:
+    found = (one.why for one in seen.facts.not_seen if one.what == "memory")
+    return f"was not seen: {next(found, 'the probe does not say why')}"
 
 
 def _disk(seen: Seen) -> Look:

@@ -208,6 +208,8 @@ def _machine(frame: Frame) -> Machine:
     mounts = {row[1]: row[2] for row in rows if row[0] == "mount"}
     options = mounts.get("/tmp", mounts.get("/"))  # noqa: S108  (a name in a table)
     memory_kb = _int(next(iter(found.get("memory-kb", [])), None))
+    if memory_kb is None:
+        memory_kb = _int(frame.values("hidden-memory").get("memory-kb"))
     disk_kb = [_int(text) for text in found.get("disk-kb", [])]
     size_kb, free_kb = disk_kb if len(disk_kb) == 2 else (None, None)  # noqa: PLR2004
     return Machine(

@@ -102,14 +102,20 @@ memory_hidden() {
     have systemd-detect-virt && systemd-detect-virt -q -c
 }
 
-# A container may see all of its host's memory in meminfo: what counts is the least that anything says
+# memory_kb [LIMIT]: a container may see all of its host's memory in meminfo; what counts is the least that
+# anything says
 memory_kb() {
     {
         awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo
         for probe_file in /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; do
-            [ -r "$probe_file" ] && awk '/^[0-9]+$/ { printf "%.0f\n", $1 / 1024 }' "$probe_file"
+            [ -r "$probe_file" ] && kilobytes <"$probe_file"
         done
+        [ -n "$1" ] && printf '%s\n' "$1" | kilobytes
     } 2>/dev/null | sort -n | head -n 1
+}
+
+kilobytes() {
+    awk '/^[0-9]+$/ { printf "%.0f\n", $1 / 1024 }'
 }
 
 probe_machine() {
@@ -117,10 +123,9 @@ probe_machine() {
     # OMP_NUM_THREADS changes what nproc says
     printf 'cpus\t%s\n' "$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null \
         || getconf _NPROCESSORS_ONLN 2>/dev/null)"
-    memory_hidden || printf 'memory-kb\t%s\n' "$(memory_kb)"
+    memory_hidden || printf 'memory-kb\t%s\n' "$(memory_kb '')"
     df -Pk / 2>/dev/null | awk 'NR == 2 { print "disk-kb\t" $2 "\t" $4 }'
     awk '$2 == "/" || $2 == "/tmp" { print "mount\t" $2 "\t" $4 }' /proc/self/mounts 2>/dev/null
-    memory_hidden && unseen "memory" "this container is shown its host's memory, and not its own limit"
 }
 
 probe_services() {
@@ -179,6 +184,23 @@ probe_shiny_config() {
 }
 
 # ---- what only root may see ----------------------------------------------------------------------------
+
+NOT_ITS_LIMIT="this container is shown its host's memory, and not its own limit"
+
+# The limit is in a hierarchy that nobody has mounted. Mounted here it is seen by this one process, and gone
+# when that ends
+probe_hidden_memory() {
+    memory_hidden || return
+    probe_text=$(unshare -m --propagation private sh -c 'mount -t cgroup -o ro,memory none /sys/fs/cgroup &&
+        cat /sys/fs/cgroup/memory.limit_in_bytes' 2>/dev/null)
+    case $probe_text in
+    '' | *[!0-9]*) unseen "memory" "$NOT_ITS_LIMIT" ;;
+    *)
+        section hidden-memory
+        printf 'memory-kb\t%s\n' "$(memory_kb "$probe_text")"
+        ;;
+    esac
+}
 
 probe_accounts() {
     if [ -r /etc/shadow ]; then
@@ -247,6 +269,7 @@ has_rstudio() {
 # probe_as_root LOADS
 probe_as_root() {
     section root
+    probe_hidden_memory
     probe_ports
     probe_accounts
     probe_sshd
@@ -261,6 +284,7 @@ probe_as_root() {
 }
 
 probe_without_root() {
+    memory_hidden && unseen "memory" "$NOT_ITS_LIMIT; needs root: $1"
     unseen "passwords, sudo rights" "needs root: $1"
     unseen "sshd settings" "needs root: $1"
     unseen "authorized keys of others" "needs root: $1"

@@ -1,20 +1,21 @@
 """A server that was looked after by hand, captured over ssh, compared, and checked against."""
 
 import json
-import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Host, wait_until
+from tests.conftest import Host
 from tests.e2e.conftest import Shiny
+from tests.e2e.servers import PLANTED, a_server
 
-PLANTED = "Hunter2-geheim-9"
 _SCRIPT = Path(__file__).with_name("production.sh")
+_MOST_S = 10
+"""For a server with a thousand R packages."""
 
 
 @dataclass
@@ -33,50 +34,15 @@ class Production:
         return found
 
 
-@contextmanager
-def a_server(shiny: Shiny, name: str, folder: Path, script: str) -> Iterator[Path]:
-    """A copy of the shared sandbox that a script has changed; the ssh_config that leads to it."""
-    host = shiny.host
-    key = folder / "key"
-    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
-    subprocess.run(command, check=True, timeout=60)
-    host.incus("copy", shiny.name, name)
-    try:
-        host.incus("start", name)
-        public = key.with_suffix(".pub").read_text().strip()
-        wait_until("systemd", lambda: _running(host, name), timeout_s=120, interval_s=1)
-        subprocess.run(
-            ["incus", "--project", host.prefix, "exec", name, "--env", f"PLANTED={PLANTED}",
-             "--env", f"PUBLIC_KEY={public}", "--", "bash", "-s"],
-            input=script.encode(), check=True, timeout=300,
-        )  # fmt: skip
-        address = host.incus("list", name, "-f", "csv", "-c", "4").split()[0]
-        host_key = host.incus("exec", name, "--", "cat", "/etc/ssh/ssh_host_ed25519_key.pub")
-        (folder / "known_hosts").write_text(f"{address} {' '.join(host_key.split()[:2])}\n")
-        config = folder / "ssh_config"
-        config.write_text(
-            f"Host {name}\n  HostName {address}\n  User root\n  IdentityFile {key}\n"
-            f"  IdentitiesOnly yes\n  UserKnownHostsFile {folder / 'known_hosts'}\n"
-        )
-        yield config
-    finally:
-        host.incus("delete", "--force", name, check=False)
-
-
 @pytest.fixture(scope="module")
 def production(shiny: Shiny, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
     """A copy of the shared sandbox, changed by hand in ways that the box does not know."""
     host, folder = shiny.host, tmp_path_factory.mktemp("production")
-    with a_server(shiny, "prod", folder, _SCRIPT.read_text()) as config:
+    with a_server(host, shiny.name, "prod", folder, _SCRIPT.read_text()) as config:
         box = folder / "prod.yml"
         host.sandbox("capture", "prod", "-o", box, "--ssh-config", config, "--timeout", "240")
         facts_file = folder / "prod.facts.json"
         yield Production(host, config, box, facts_file, json.loads(facts_file.read_text()))
-
-
-def _running(host: Host, name: str) -> bool:
-    state = host.incus("exec", name, "--", "systemctl", "is-system-running", check=False).strip()
-    return state in ("running", "degraded")
 
 
 def test_no_secret_left_the_server(production: Production) -> None:
@@ -191,22 +157,29 @@ def test_the_rebuilt_sandbox_differs_only_where_it_says_so(production: Productio
 def test_a_thousand_packages_in_seconds(shiny: Shiny, tmp_path: Path) -> None:
     """Every other one with a shared library, as on a real server.
 
-    Counted is the server's processor: the time on the wall is that of whatever else runs here.
+    Counted is the whole command, on the wall: the best of three, for whatever else runs here takes
+    from the others; and the server's processor, which does not depend on that.
     """
     script, host = _SCRIPT.with_name("thousand.sh").read_text(), shiny.host
-    with a_server(shiny, "many", tmp_path, script) as config:
-        before_s = _processor_s(host, "many")
-        words = ("many", "-o", tmp_path / "many.yml", "--timeout", "240", "--ssh-config", config)
-        host.sandbox("capture", *words)
-        taken_s = _processor_s(host, "many") - before_s
+    wall_s, processor_s = [], []
+    with a_server(host, shiny.name, "many", tmp_path, script) as config:
+        words = ("many", "-o", tmp_path / "many.yml", "--force", "--ssh-config", config)
+        for _ in range(3):
+            before_s, started_s = _processor_s(host, "many"), time.monotonic()
+            host.sandbox("capture", *words, "--timeout", "240")
+            wall_s.append(time.monotonic() - started_s)
+            processor_s.append(_processor_s(host, "many") - before_s)
+            if wall_s[-1] < _MOST_S:
+                break
         facts = json.loads((tmp_path / "many.facts.json").read_text())
         log = host.incus("exec", "many", "--", "journalctl", "-q", "-u", "ssh", "-o", "cat")
     assert [view["seen_by"] for view in facts["r"][0]["views"]] == ["login", "shiny"]
     for view in facts["r"][0]["views"]:
         assert sum(one["name"].startswith("made") for one in view["packages"]) == 1000
     assert facts["unresolved_objects"] == []
-    assert log.count("Accepted publickey for root") == 1
-    assert taken_s < 10, taken_s
+    assert log.count("Accepted publickey for root") == len(wall_s)
+    assert min(wall_s) < _MOST_S, (wall_s, processor_s)
+    assert max(processor_s) < _MOST_S, processor_s
 
 
 def _processor_s(host: Host, name: str) -> float:

@@ -37,8 +37,6 @@ running
 root:0:/bin/bash:locked
 @cpus
 1
-@memory
-536870912
 @disk
 /dev/sda1 4096 1024 3072 25% /
 @inodes

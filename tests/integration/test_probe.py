@@ -46,8 +46,10 @@ def test_this_machine() -> None:
     assert facts.probe.privileged or facts.not_seen
 
 
-def _memory_as_in(folder: Path, virtualization: str, limits: dict[str, str]) -> Facts:
-    """What is told where /sys/fs/cgroup has only these files."""
+def _memory_as_in(
+    folder: Path, virtualization: str, limits: dict[str, str], *, beneath: str = ""
+) -> Facts:
+    """What is told where /sys/fs/cgroup has only these files; and one more to who may mount it."""
     groups, programs = folder / "cgroup", folder / "bin"
     for name, text in limits.items():
         file = groups / name
@@ -57,6 +59,9 @@ def _memory_as_in(folder: Path, virtualization: str, limits: dict[str, str]) -> 
     detect = programs / "systemd-detect-virt"
     detect.write_text(f"#!/bin/sh\necho {virtualization}\n[ {virtualization} = lxc ]\n")
     detect.chmod(0o755)
+    mounts = programs / "unshare"
+    mounts.write_text(f'#!/bin/sh\n[ "$1 $2 $3" = "-m --propagation private" ] && echo {beneath}\n')
+    mounts.chmod(0o755)
     script = compose("BOUNDARY", use_sudo=False, with_r=False)
     script = script.replace("/sys/fs/cgroup", str(groups))
     done = _run(["sh", "-s"], script, PATH=f"{programs}:{os.environ['PATH']}")
@@ -88,6 +93,13 @@ def test_a_container_that_is_not_shown_its_limit_has_no_memory_of_its_hosts(tmp_
     assert facts.machine.memory_mb is None
     (why,) = (one.why for one in facts.not_seen if one.what == "memory")
     assert "its host's" in why
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_root_is_told_the_limit_that_a_container_is_not_shown(tmp_path: Path) -> None:
+    facts = _memory_as_in(tmp_path, "lxc", {}, beneath="268435456")
+    assert facts.machine.memory_mb == 256
+    assert "memory" not in {one.what for one in facts.not_seen}
 
 
 @pytest.mark.parametrize("sudo", [True, False])

@@ -238,8 +238,6 @@ def good() -> Seen:
                 Login("anna", 1001, "/bin/bash", "locked"),
             ),
             cpus=1,
-            memory_mb=512,
-            memory_limit_seen=True,
             disk_used_percent=40,
             disk_free_mb=2048,
             inodes_used_percent=None,

@@ -7,6 +7,7 @@ import pytest
 from sandbox.checks import snappy
 from sandbox.checks.check import NothingToLookAt
 from sandbox.checks.inspection import FileMode, Login, parse, planned_packages, script
+from sandbox.probe.facts import NotSeen
 from tests.unit.checks.samples import doctored, full_plan, good
 from tests.unit.factories import plain_plan
 
@@ -26,10 +27,6 @@ games:5:/usr/sbin/nologin:set
 guest:1002::empty
 @cpus
 2
-@memory
-25276137472
-max
-2147483648
 @disk
 /dev/loop0 40960 4537 34737 12% /
 @inodes
@@ -50,7 +47,7 @@ def test_the_answer_is_read() -> None:
         Login("guest", 1002, "", "empty"),
     )
     assert [login.has_shell for login in found.logins] == [True, False, True]
-    assert (found.cpus, found.memory_mb) == (2, 2048)
+    assert found.cpus == 2
     assert (found.disk_used_percent, found.disk_free_mb) == (12, 34737)
     assert found.inodes_used_percent is None
 
@@ -85,10 +82,9 @@ def test_a_hostile_package_name_stays_a_word() -> None:
     assert f'"{evil}' not in script(plan)
 
 
-def test_a_limit_that_the_machine_is_not_shown_is_skipped_and_never_passed() -> None:
+def test_memory_that_was_not_seen_is_skipped_and_never_passed() -> None:
     (check,) = [one for one in snappy.seen_checks(full_plan()) if one.id == "snappy.memory"]
-    seen = doctored(good(), "inspection.memory_mb", 24105)
-    seen = doctored(seen, "inspection.memory_limit_seen", value=False)
-    with pytest.raises(NothingToLookAt, match="24105 MB"):
-        check.look(doctored(seen, "facts.os.virtualization", "lxc"))
-    assert not check.look(doctored(seen, "facts.os.virtualization", "kvm")).ok
+    seen = doctored(good(), "facts.machine.memory_mb", None)
+    hidden = (NotSeen(what="memory", why="its limit is not shown"),)
+    with pytest.raises(NothingToLookAt, match="its limit is not shown"):
+        check.look(doctored(seen, "facts.not_seen", hidden))

@@ -55,6 +55,21 @@ def test_memory_that_was_not_seen_is_unreadable_and_says_why() -> None:
     assert (one.outcome, one.note) == (Outcome.UNREADABLE, "box: its limit is not shown")
 
 
+def test_the_usual_umask_of_root_says_nothing_of_peoples() -> None:
+    """Debian 13 gives people 0002 and root 0022: no difference of two machines."""
+    only = Selection(only=("r.umask@login", "r.umask"))
+    people = with_views(lambda _: {"umask": "0002"}, only="login")
+    root = with_views(lambda _: {"user": "root"}, only="login")
+    found = diff(people, only, a=root)
+    assert found.differences == ()
+    login = next(one for one in found.facts if "login" in one.seen_by)
+    assert login.outcome is Outcome.NOT_COMPARABLE
+    assert "root" in login.note
+    strict = with_views(lambda _: {"user": "root", "umask": "0027"}, only="login")
+    assert the_one(diff(people, only, a=strict)).a == "0027"
+    assert the_one(diff(people, only)).b == "0002"
+
+
 def test_ids_of_kinds_are_unique_and_explained() -> None:
     ids = [kind.id for kind in KINDS]
     assert len(ids) == len(set(ids))
