@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.engines.baked_note import Draft
 from sandbox.engines.libvirt_images import LibvirtImages
 from sandbox.engines.libvirt_virsh import Virsh
 from sandbox.engines.vagrant_libvirt import URI
@@ -53,7 +54,7 @@ class Pool:
         self.record(image)
         self.volume(f"{self.prefix}-{image}-work.img")
         images = LibvirtImages(Virsh(URI, self.prefix), self.prefix)
-        images.finish(image, image.split("-")[1], LABELS)
+        images.finish(Draft(image, image.split("-")[1], LABELS))
 
     def volumes(self) -> set[str]:
         virsh("pool-refresh", self.prefix)
