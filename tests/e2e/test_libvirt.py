@@ -115,7 +115,7 @@ def test_up_again_changes_nothing(vm: Vm) -> None:
 
 def kept(host: Host) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = json.loads(host.sandbox("cache", "list", "--json").stdout)
-    return [row for row in rows if row["provider"] == "libvirt"]
+    return [row for row in rows if (row["provider"], row["kind"]) == ("libvirt", "baked")]
 
 
 def test_the_next_one_is_a_clone_and_itself(vm: Vm) -> None:
