@@ -25,6 +25,7 @@ from sandbox.ssh import SshTarget, disconnect
 
 BOOTSTRAP_TIMEOUT_S = 900.0
 PROVISION_TIMEOUT_S = 3600.0
+_ANSWER_S = 30
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,8 @@ remote_tmp = /tmp
 interpreter_python = /usr/bin/python3
 gathering = explicit
 retry_files_enabled = False
+# Not only to connect: so long it waits for sudo too, and a host under load is late
+timeout = {_ANSWER_S}
 [ssh_connection]
 # Who, where, which key and the shared connection are all in our ssh_config
 ssh_args =

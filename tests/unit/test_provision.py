@@ -3,13 +3,14 @@
 import json
 import os
 import tarfile
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
 
 from sandbox.errors import CommandError, ExitCode
 from sandbox.plan import PlannedApp
-from sandbox.provision import _pack
+from sandbox.provision import _configuration, _pack
 from sandbox.provision_errors import (
     Summary,
     TaskFailure,
@@ -73,6 +74,13 @@ def test_ansible_dying_early_shows_its_own_words(tmp_path: Path) -> None:
     told = explained(error(1, details="ERROR! no such file"), read_summary(tmp_path / "no"), LOG)
     assert told.message == "Ansible failed before its first task"
     assert told.details == "ERROR! no such file"
+
+
+def test_sudo_may_be_late(tmp_path: Path) -> None:
+    """Ansible itself gives it 12 s: too few on a host where two killed runs come to their end."""
+    settings = ConfigParser(allow_no_value=True)
+    settings.read_string(_configuration(tmp_path))
+    assert settings.getint("defaults", "timeout") >= 30
 
 
 def test_half_a_summary_is_no_summary(tmp_path: Path) -> None:
