@@ -1,6 +1,7 @@
 """What an image of VMs says of itself: one line, kept where its hypervisor keeps such things."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -8,6 +9,7 @@ from urllib.parse import quote, unquote
 
 from sandbox.engines.base import BakedImage
 from sandbox.engines.sealing import IMAGE_PREFIX
+from sandbox.errors import ProviderError
 
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 """When what is unfinished was made."""
@@ -20,6 +22,36 @@ def key_in(name: str) -> str | None:
     """The key in the name of an image; None when it is not the name of one."""
     found = _NAME.fullmatch(name)
     return found[1] if found else None
+
+
+def require_whole(image: str, images: tuple[BakedImage, ...]) -> None:
+    """Make sure that machines can be made of it.
+
+    Raises:
+        ProviderError: there is none of that name, or only half of one.
+    """
+    if not any(one.image == image and one.complete for one in images):
+        raise ProviderError(
+            f"there is no baked image {image}", hint="sandbox cache list", details="it was removed"
+        )
+
+
+def can_go(image: str, images: Callable[[], tuple[BakedImage, ...]]) -> bool:
+    """Whether there is such an image to be removed.
+
+    Raises:
+        ProviderError: it is not a baked image of ours, or machines need it to run.
+    """
+    if key_in(image) is None:
+        raise ProviderError(f"{image} is not a baked image of ours")
+    found = next((one for one in images() if one.image == image), None)
+    if found is not None and found.machines:
+        raise ProviderError(
+            f"{image} is what machines are made of",
+            details=", ".join(found.machines),
+            hint="sandbox destroy them first",
+        )
+    return found is not None
 
 
 @dataclass(frozen=True)

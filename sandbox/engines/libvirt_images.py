@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from sandbox.engines.baked_note import Draft, Note, key_in
+from sandbox.engines.baked_note import Draft, Note, can_go, key_in, require_whole
 from sandbox.engines.base import BakedImage
 from sandbox.engines.libvirt_virsh import COPY_S, Virsh
 from sandbox.engines.sealing import IMAGE_PREFIX
@@ -87,11 +87,8 @@ class LibvirtImages:
         Raises:
             ProviderError: there is none of that name.
         """
-        if any(one.image == image and one.complete for one in self.all()):
-            return self._volume(image)
-        raise ProviderError(
-            f"there is no baked image {image}", hint="sandbox cache list", details="it was removed"
-        )
+        require_whole(image, self.all())
+        return self._volume(image)
 
     def copy(self, draft: Draft, source: Vm, snapshot: str, port: int, scratch: Path) -> None:
         """A domain that goes on from the snapshot's memory, with a copy of the disk.
@@ -175,17 +172,8 @@ class LibvirtImages:
         Raises:
             ProviderError: it is not a baked image of ours, or machines need it to run.
         """
-        if key_in(image) is None:
-            raise ProviderError(f"{image} is not a baked image of ours")
-        found = next((one for one in self.all() if one.image == image), None)
-        if found is None:
+        if not can_go(image, self.all):
             return
-        if found.machines:
-            raise ProviderError(
-                f"{image} is what machines are made of",
-                details=", ".join(found.machines),
-                hint="sandbox destroy them first",
-            )
         self._power_off(image)
         if self.virsh.has_pool():
             self.virsh.refresh_pool()

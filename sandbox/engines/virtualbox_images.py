@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from sandbox.engines.baked_note import Draft, Note, key_in
+from sandbox.engines.baked_note import Draft, Note, can_go, key_in, require_whole
 from sandbox.engines.base import BakedImage
 from sandbox.engines.sealing import IMAGE_PREFIX
 from sandbox.engines.vagrant_vms import Vm
@@ -54,11 +54,8 @@ class VirtualBoxImages:
         Raises:
             ProviderError: there is none of that name.
         """
-        if any(one.image == image and one.complete for one in self.all()):
-            return self._vm(image)
-        raise ProviderError(
-            f"there is no baked image {image}", hint="sandbox cache list", details="it was removed"
-        )
+        require_whole(image, self.all())
+        return self._vm(image)
 
     def copy(self, draft: Draft, source: Vm, snapshot: str, port: int, scratch: Path) -> None:
         """A VM that goes on from the snapshot's memory, with a copy of the disk as it was then.
@@ -114,17 +111,8 @@ class VirtualBoxImages:
         Raises:
             ProviderError: it is not a baked image of ours, or machines need it to run.
         """
-        if key_in(image) is None:
-            raise ProviderError(f"{image} is not a baked image of ours")
-        found = next((one for one in self.all() if one.image == image), None)
-        if found is None:
+        if not can_go(image, self.all):
             return
-        if found.machines:
-            raise ProviderError(
-                f"{image} is what machines are made of",
-                details=", ".join(found.machines),
-                hint="sandbox destroy them first",
-            )
         vm = self._vm(image)
         self.manage.unregister(vm)
         self.manage.clear_leftovers(vm)

@@ -10,11 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.errors import CommandError, HostError
 from sandbox.host.actions import Action, Command
 from sandbox.host.journal import Journal, Kind
-from sandbox.host.privilege import Root
-from sandbox.run import run
+from sandbox.host.privilege import Root, run_as_root
 
 WATCHERS = "fs.inotify.max_user_instances"
 WATCHERS_OF_ONE = 15
@@ -112,7 +110,7 @@ def lower_limits(names: Sequence[str], root: Root) -> None:
         HostError: they cannot be written.
     """
     now = gather_limits()
-    _as_root(root, ("rm", "-f", names[0]))
+    run_as_root(root, ("rm", "-f", names[0]))
     for key, before in _earlier(names):
         if now.value(key) == WANTED.get(key):
             _write(root, str(_file(key)), f"{before}\n")
@@ -129,11 +127,4 @@ def _earlier(names: Sequence[str]) -> list[tuple[str, int]]:
 
 
 def _write(root: Root, path: str, text: str) -> None:
-    _as_root(root, ("tee", path), stdin=text)
-
-
-def _as_root(root: Root, words: tuple[str, ...], stdin: str | None = None) -> None:
-    try:
-        run(root.argv(*words), timeout_s=30, stdin=stdin)
-    except CommandError as error:
-        raise HostError(error.message, details=error.details) from error
+    run_as_root(root, ("tee", path), stdin=text)

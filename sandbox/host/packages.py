@@ -11,7 +11,7 @@ from sandbox.events import Listener, Notice, StepOutput
 from sandbox.host.actions import Action, Command
 from sandbox.host.facts import KEYRINGS, HostFacts
 from sandbox.host.journal import Journal, Kind
-from sandbox.host.privilege import Root
+from sandbox.host.privilege import Root, run_as_root
 from sandbox.host.system import IncusSource
 from sandbox.run import run
 
@@ -211,7 +211,7 @@ def add_source(action: Action, root: Root, journal: Journal) -> None:
         HostError: it cannot be written.
     """
     journal.intend(Kind.SOURCE, action.names)
-    _as_root(root, ("tee", action.names[0]), stdin=action.content)
+    run_as_root(root, ("tee", action.names[0]), stdin=action.content)
     journal.done(Kind.SOURCE)
 
 
@@ -310,7 +310,7 @@ def remove_source(path: str, root: Root) -> None:
     Raises:
         HostError: it cannot be removed.
     """
-    _as_root(root, ("rm", "-f", path))
+    run_as_root(root, ("rm", "-f", path))
 
 
 def _still_installed(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -319,13 +319,6 @@ def _still_installed(names: tuple[str, ...]) -> tuple[str, ...]:
     states = (line.split() for line in done.stdout.splitlines())
     gone = ("not-installed", "config-files")
     return tuple(state[0] for state in states if len(state) > 1 and state[1] not in gone)
-
-
-def _as_root(root: Root, words: tuple[str, ...], stdin: str | None = None) -> None:
-    try:
-        run(root.argv(*words), timeout_s=30, stdin=stdin)
-    except CommandError as error:
-        raise HostError(error.message, details=error.details) from error
 
 
 def _failed(error: CommandError, message: str, log: Path) -> HostError:

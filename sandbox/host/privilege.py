@@ -56,6 +56,18 @@ def acquire_root() -> Root:
     )
 
 
+def run_as_root(root: Root, words: tuple[str, ...], stdin: str | None = None) -> None:
+    """Run a command that takes a moment at most.
+
+    Raises:
+        HostError: it failed; with its own words.
+    """
+    try:
+        run(root.argv(*words), timeout_s=30, stdin=stdin)
+    except CommandError as error:
+        raise HostError(error.message, details=error.details) from error
+
+
 def invoking_user() -> str | None:
     """The person behind this process, unless that is root: the one who needs Incus's group."""
     if os.geteuid() != 0:
