@@ -21,6 +21,7 @@ WANTED = {WATCHERS: 8192, "kernel.keys.maxkeys": 20_000, "kernel.keys.maxbytes":
 """systemd makes a key ring for every service: without one, a service starts all the same."""
 
 _PROC = Path("/proc/sys")
+_UID_MAP = Path("/proc/self/uid_map")
 _ALL_USERS = ["0", "0", "4294967295"]
 
 
@@ -56,8 +57,16 @@ def gather_limits() -> KernelLimits:
 
 
 def _changeable() -> bool:
-    read_only = bool(os.statvfs(_PROC).f_flag & os.ST_RDONLY)
-    return not read_only and Path("/proc/self/uid_map").read_text().split() == _ALL_USERS
+    try:
+        if os.statvfs(_PROC).f_flag & os.ST_RDONLY:
+            return False
+    except OSError:
+        return False
+    try:
+        return _UID_MAP.read_text().split() == _ALL_USERS
+    except OSError:
+        # A kernel without user namespaces: root is root
+        return True
 
 
 def _file(key: str) -> Path:

@@ -69,3 +69,12 @@ def test_reading_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place.parent.mkdir(parents=True)
     place.write_text("128\n")
     assert gather_limits().values == ((WATCHERS, 128),)
+
+
+def test_a_kernel_without_user_namespaces_is_read_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_limits, "_UID_MAP", tmp_path / "none")
+    assert gather_limits().changeable
+    monkeypatch.setattr(kernel_limits, "_PROC", tmp_path / "none")
+    assert not gather_limits().changeable
