@@ -67,6 +67,10 @@ class ProvisionError(SandboxError):
     exit_code = ExitCode.PROVISION
 
 
+class ConnectionLostError(ProvisionError):
+    """The machine was within reach, and then did not answer any more."""
+
+
 class CommandError(SandboxError):
     """A command failed or timed out. Callers turn it into the family that fits."""
 

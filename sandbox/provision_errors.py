@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sandbox.errors import CommandError, ProvisionError
+from sandbox.errors import CommandError, ConnectionLostError, ProvisionError
 
 
 class TaskFailure(BaseModel):
@@ -119,10 +119,12 @@ def explained(error: CommandError, summary: Summary, log: Path) -> ProvisionErro
     # The first is the cause; others fell with it
     failure = summary.failures[0]
     where = f" ({failure.item})" if failure.item else ""
-    words = _words(failure)
+    words, task = _words(failure), f"`{failure.task}`{where}"
     if failure.kind == "unreachable":
-        return _with_log("the connection to the machine was lost", words, _LOST_HINT, log)
-    return _recognised(f"`{failure.task}`{where} failed", words, log)
+        lost = f"the connection to the machine was lost in {task}"
+        told = _with_log(lost, words, _LOST_HINT, log)
+        return ConnectionLostError(told.message, details=told.details, hint=told.hint)
+    return _recognised(f"{task} failed", words, log)
 
 
 def explained_bootstrap(error: CommandError, log: Path) -> ProvisionError:

@@ -15,6 +15,8 @@ from typing import NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import evidence
+
 # How long one example takes says more about the machine than about the code: 200 ms,
 # hypothesis' own limit, are gone when something else has the processor
 settings.register_profile(
@@ -79,9 +81,11 @@ class Host:
             check=False,
         )
         if expect is not None and done.returncode != expect:
+            words = tuple(map(str, args))
             pytest.fail(
-                f"sandbox {' '.join(map(str, args))}: exit {done.returncode}, not {expect}\n"
-                f"--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}",
+                f"sandbox {' '.join(words)}: exit {done.returncode}, not {expect}\n"
+                f"--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}\n"
+                f"{evidence.of_failure(self.instances, self.prefix, words)}",
                 pytrace=False,
             )
         return done

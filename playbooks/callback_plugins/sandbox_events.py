@@ -62,7 +62,7 @@ class CallbackModule(CallbackBase):
 
     def _failed(self, result, kind):
         found = result.result
-        items = [item for item in found.get("results") or [] if item.get("failed")]
+        items = [item for item in found.get("results") or [] if item.get(kind)]
         for item in items or [found]:
             failure = {"task": _name(result), "kind": kind, **_words(item)}
             self._summary["failures"].append(failure)

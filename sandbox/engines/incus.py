@@ -202,6 +202,11 @@ class IncusEngine(IncusSnapshots, IncusBaking):
     def _read_host_keys(self, name: str) -> tuple[str, ...]:
         read = ("sh", "-c", inside.HOST_KEYS)
         said = self.exec_as_root(name, read, timeout_s=30, check=False)
+        for _ in range(1, _TRIES):
+            # A `cat` that went well has said something: it got lost on the way, on a busy host
+            if said.returncode != 0 or said.stdout:
+                break
+            said = self.exec_as_root(name, read, timeout_s=30, check=False)
         keys = inside.parse_host_keys(said.stdout)
         if not keys:
             raise ProviderError(

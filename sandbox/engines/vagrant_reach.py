@@ -102,13 +102,14 @@ def run_as_root(
     """
     script = 'cd /root && exec "$@"'
     command = shlex.join(("sudo", "-n", "--", "sh", "-c", script, "sh", *argv))
-    with tempfile.NamedTemporaryFile("w", prefix="sandbox-known-hosts-") as known_hosts:
+    # In its own folder: what a killed command leaves there goes with the machine
+    with tempfile.NamedTemporaryFile("w", prefix="known_hosts.", dir=folder) as known_hosts:
         known_hosts.write("".join(f"sandbox {key}\n" for key in endpoint.host_keys))
         known_hosts.flush()
         words = (
             *("ssh", "-F", "none", "-p", str(endpoint.port), "-l", endpoint.user),
             *("-i", str(folder / "id_ed25519"), "-o", "IdentitiesOnly=yes"),
-            *("-o", f"UserKnownHostsFile={known_hosts.name}", "-o", "HostKeyAlias=sandbox"),
+            *("-o", f'UserKnownHostsFile="{known_hosts.name}"', "-o", "HostKeyAlias=sandbox"),
             *("-o", "GlobalKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=yes"),
             *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR"),
             *("-o", f"ConnectTimeout={max(_CONNECT_S, connect_timeout_s)}"),

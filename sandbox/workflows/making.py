@@ -7,13 +7,13 @@ from dataclasses import replace
 from sandbox.baking import BakeKeys, CacheUse, recipe_key
 from sandbox.checks.results import CheckReport
 from sandbox.engines.base import Engine, MachineStatus, Power, RootExec
-from sandbox.errors import HostError, ProviderError, UsageError
+from sandbox.errors import ConnectionLostError, HostError, ProviderError, UsageError
 from sandbox.events import Notice, step
 from sandbox.host.limits import host_limits, virtualbox_limits
 from sandbox.images.sources import archives_ahead
 from sandbox.missing import missing_packages
 from sandbox.plan import HostLimits, Plan, exceeds_host
-from sandbox.provision import bootstrap, provision, root_over_ssh
+from sandbox.provision import ProvisionResult, bootstrap, provision, root_over_ssh
 from sandbox.ssh import SshTarget, disconnect, make_key
 from sandbox.state import Instance, Phase, Record
 from sandbox.workflows.base import prepare_base
@@ -233,7 +233,7 @@ def _provisioned(
     if stale:
         if not isinstance(engine, RootExec):
             bootstrap(plan, root_over_ssh(target), instance.folder, listener)
-        result = provision(plan, target, instance.folder, listener)
+        result = _provision(plan, target, instance, engine, context)
         # Limits and environment are given to a login when it begins: what follows must begin anew
         disconnect(target)
         note = f"{result.changed} changed"
@@ -245,6 +245,21 @@ def _provisioned(
     if stale:
         keep_provisioned(name, engine, listener)
     return record
+
+
+def _provision(
+    plan: Plan, target: SshTarget, instance: Instance, engine: Engine, context: Context
+) -> ProvisionResult:
+    """Run the playbook; where the machine falls silent on the way, reach it anew, and once more."""
+    try:
+        return provision(plan, target, instance.folder, context.listener)
+    except ConnectionLostError as error:
+        # A laptop that slept, a host that stood still: what is done already takes no time again
+        context.listener(Notice(plan.name, f"{error.message}: reaching it anew"))
+        disconnect(target)
+        target, status = connect(instance, engine), status_of(engine, plan.name)
+        wait_for_ssh(target, timeout_s=status.patient(SSH_TIMEOUT_S))
+        return provision(plan, target, instance.folder, context.listener)
 
 
 def _first_page(plan: Plan, status: MachineStatus, context: Context, target: SshTarget) -> None:

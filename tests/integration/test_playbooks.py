@@ -161,9 +161,26 @@ def test_a_machine_that_cannot_be_reached_is_told_as_such(tmp_path: Path) -> Non
     plan = shiny_plan().model_copy(update={"apps": ()})
     with pytest.raises(ProvisionError) as failure:
         provision(plan, SshTarget("shiny", config), tmp_path, ignore, timeout_s=120)
-    assert failure.value.message == "the connection to the machine was lost"
+    assert failure.value.message.startswith("the connection to the machine was lost in `")
     assert "refused" in failure.value.details
     assert "provision.log" in failure.value.hint
+
+
+def test_a_machine_lost_in_a_loop_says_why_and_at_which_item(tmp_path: Path) -> None:
+    config = tmp_path / "ssh_config"
+    config.write_text("Host shiny\n  HostName 127.0.0.1\n  Port 9\n  ConnectTimeout 2\n")
+    with pytest.raises(ProvisionError) as failure:
+        play(
+            Path(__file__).parent / "playbooks" / "loop.yml",
+            SshTarget("shiny", config),
+            tmp_path / "ansible",
+            extra=(),
+            log=tmp_path / "log",
+            timeout_s=120,
+        )
+    assert failure.value.message == "the connection to the machine was lost in `Ask twice` (first)"
+    assert "refused" in failure.value.details
+    assert "All items completed" not in failure.value.details
 
 
 def test_what_a_box_keeps_secret_is_not_in_the_log(tmp_path: Path) -> None:

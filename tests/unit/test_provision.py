@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.errors import CommandError, ExitCode
+from sandbox.errors import CommandError, ConnectionLostError, ExitCode
 from sandbox.plan import PlannedApp
 from sandbox.provision import _configuration, _pack
 from sandbox.provision_errors import (
@@ -61,7 +61,8 @@ def test_an_unknown_failure_keeps_the_modules_own_words_once() -> None:
 def test_a_lost_connection_is_not_taken_for_a_missing_mirror() -> None:
     lost = TaskFailure(task="r : Ask R", kind="unreachable", msg="ssh: Connection refused")
     told = explained(error(4), Summary(failures=(lost,)), LOG)
-    assert told.message == "the connection to the machine was lost"
+    assert told.message == "the connection to the machine was lost in `r : Ask R`"
+    assert isinstance(told, ConnectionLostError)
     assert "sandbox status" in told.hint
 
 

@@ -17,6 +17,7 @@ BANNER = "Connection timed out during banner exchange\n"
 MIDWAY = "Connection to 127.0.0.1 closed by remote host.\n"
 
 Ssh = Callable[[list[tuple[int, str]]], list[tuple[str, ...]]]
+Call = Callable[..., Completed]
 
 
 @pytest.fixture
@@ -40,22 +41,26 @@ def ssh(monkeypatch: pytest.MonkeyPatch) -> Ssh:
     return prepare
 
 
-def call(*, check: bool = True) -> Completed:
-    endpoint = SshEndpoint("sandbox", "127.0.0.1", 27390, ("ssh-ed25519 AAAA",))
-    return run_as_root(
-        Path("/nowhere"), endpoint, ("date",), timeout_s=5, check=check, connect_timeout_s=180
-    )
+@pytest.fixture
+def call(tmp_path: Path) -> Call:
+    def call(*, check: bool = True) -> Completed:
+        endpoint = SshEndpoint("sandbox", "127.0.0.1", 27390, ("ssh-ed25519 AAAA",))
+        return run_as_root(
+            tmp_path, endpoint, ("date",), timeout_s=5, check=check, connect_timeout_s=180
+        )
+
+    return call
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_a_login_that_failed_is_tried_again(ssh: Ssh, *, check: bool) -> None:
+def test_a_login_that_failed_is_tried_again(ssh: Ssh, call: Call, *, check: bool) -> None:
     calls = ssh([(255, AWAY), (255, BANNER), (0, "")])
     assert call(check=check).returncode == 0
     assert len(calls) == 3
     assert "ConnectTimeout=180" in calls[0]
 
 
-def test_it_is_given_up_in_the_end(ssh: Ssh) -> None:
+def test_it_is_given_up_in_the_end(ssh: Ssh, call: Call) -> None:
     calls = ssh([(255, AWAY)] * 3)
     with pytest.raises(ProviderError, match="`date` failed"):
         call()
@@ -65,8 +70,20 @@ def test_it_is_given_up_in_the_end(ssh: Ssh) -> None:
 
 
 @pytest.mark.parametrize(("code", "stderr"), [(1, AWAY), (255, MIDWAY), (255, ""), (0, BANNER)])
-def test_what_may_have_begun_is_not_begun_twice(ssh: Ssh, code: int, stderr: str) -> None:
+def test_what_may_have_begun_is_not_begun_twice(
+    ssh: Ssh, call: Call, code: int, stderr: str
+) -> None:
     assert not never_began(code, stderr)
     calls = ssh([(code, stderr)] * 3)
     assert call(check=False).returncode == code
     assert len(calls) == 1
+
+
+def test_a_killed_command_leaves_nothing_outside_of_the_machines_own_folder(
+    ssh: Ssh, call: Call, tmp_path: Path
+) -> None:
+    # `kill -9` between writing the file and removing it: then `destroy` removes it with the folder
+    calls = ssh([(0, "")])
+    call()
+    option = next(word for word in calls[0] if word.startswith("UserKnownHostsFile="))
+    assert Path(option.partition("=")[2].strip('"')).parent == tmp_path

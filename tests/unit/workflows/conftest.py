@@ -10,6 +10,7 @@ import pytest
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
 from sandbox.engines.fake import FakeEngine
 from sandbox.engines.incus_client import IncusPlace
+from sandbox.errors import ConnectionLostError
 from sandbox.events import Event, Notice
 from sandbox.plan import HostLimits, Plan
 from sandbox.provision import ProvisionResult
@@ -29,6 +30,7 @@ class Bench:
         self.provisioned = 0
         self.verified: list[str] = []
         self.fail_provision: BaseException | None = None
+        self.lose_connection = 0
         self.green = True
         self.page = ""
         self.base = PreparedBase("base-debian-12-0", "f00d", packages=None)
@@ -65,6 +67,8 @@ class Bench:
 
     def _provision(self, *_: object) -> ProvisionResult:
         self.provisioned += 1
+        if self.provisioned <= self.lose_connection:
+            raise ConnectionLostError("the connection to the machine was lost in `x`")
         if self.fail_provision is not None:
             raise self.fail_provision
         return ProvisionResult(3, 10, (), 1.0)

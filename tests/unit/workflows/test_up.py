@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 
 from sandbox.engines.base import Finding, Power
-from sandbox.errors import BoxError, HostError, ProviderError, ProvisionError, UsageError
+from sandbox.errors import (
+    BoxError,
+    ConnectionLostError,
+    HostError,
+    ProviderError,
+    ProvisionError,
+    UsageError,
+)
 from sandbox.plan import HostLimits
 from sandbox.state import Instance, Phase, Record
 from sandbox.workflows import check, look, making, power, reach
@@ -72,6 +79,21 @@ def test_a_failed_provisioning_is_taken_up_again(bench: Bench) -> None:
     bench.up(shiny_plan())
     assert record_of("shiny").phase is Phase.PROVISIONED
     assert bench.engine.calls.count("create:shiny") == 1
+
+
+def test_a_connection_lost_while_provisioning_is_made_again_once(bench: Bench) -> None:
+    bench.lose_connection = 1
+    bench.up(shiny_plan())
+    assert bench.provisioned == 2
+    assert record_of("shiny").phase is Phase.PROVISIONED
+    assert any("the connection to the machine was lost in `x`" in one for one in bench.notices())
+
+
+def test_a_connection_that_is_lost_again_is_an_error(bench: Bench) -> None:
+    bench.lose_connection = 2
+    with pytest.raises(ConnectionLostError):
+        bench.up(shiny_plan())
+    assert bench.provisioned == 2
 
 
 def test_a_provisioning_that_fails_on_a_whole_machine_is_not_forgotten(bench: Bench) -> None:
