@@ -43,7 +43,10 @@ class Check(Generic[Evidence]):
     look: Callable[[Evidence], Look]
     fix: str = ""
     order: int = 0
-    """Checks that end processes of the machine come last: the higher, the later. 0 only reads."""
+    """Checks that end processes of the machine come last: the higher, the later. 0 only reads.
+
+    A restart comes before a first page: the page that it waits for is one.
+    """
 
     @property
     def disturbs(self) -> bool:

@@ -46,6 +46,11 @@ class Machine(Protocol):
         """Whether its processor is QEMU's: right in all it does, and many times slower."""
         ...
 
+    @property
+    def first_pages(self) -> dict[str, float]:
+        """Seconds that a path took as the first page of a Shiny Server started anew in this run."""
+        ...
+
     def get(self, path: str, *, timeout_s: float = 30.0) -> Page:
         """GET a path of the machine's Shiny Server.
 
@@ -82,11 +87,17 @@ class LiveMachine:
     """The real one, through testinfra's `host` and HTTP."""
 
     def __init__(
-        self, base_url: str, run: Callable[..., Command], *, emulated: bool = False
+        self,
+        base_url: str,
+        run: Callable[..., Command],
+        *,
+        emulated: bool = False,
+        first_pages: dict[str, float] | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._run = run
         self.emulated = emulated
+        self.first_pages = first_pages if first_pages is not None else {}
 
     def get(self, path: str, *, timeout_s: float = 30.0) -> Page:
         """GET a path of the machine's Shiny Server."""
@@ -119,8 +130,8 @@ def is_emulated(facts: Facts) -> bool:
 
 def wait_for_page(
     machine: Machine, path: str, accept: Callable[[Page], bool], *, timeout_s: float
-) -> tuple[bool, str]:
-    """Ask for `path` until an answer is accepted; False with the last answer at the deadline."""
+) -> tuple[Page | None, str]:
+    """Ask for `path` until an answer is accepted; None with the last answer at the deadline."""
     deadline = time.monotonic() + patient(timeout_s, emulated=machine.emulated)
     last = "no answer"
     while time.monotonic() < deadline:
@@ -132,7 +143,7 @@ def wait_for_page(
             last = str(error)
         else:
             if accept(page):
-                return True, ""
+                return page, ""
             last = f"HTTP {page.status}"
         time.sleep(0.1)
-    return False, last
+    return None, last

@@ -56,10 +56,21 @@ def url(request: pytest.FixtureRequest) -> str:
     return request.config.stash[_REQUEST].base_url
 
 
+@pytest.fixture(scope="session")
+def first_pages() -> dict[str, float]:
+    """What one file of the suite measured, for another: each has a `machine` of its own."""
+    return {}
+
+
 @pytest.fixture(scope="module")
-def machine(host: Any, url: str, facts: Facts) -> Machine:  # noqa: ANN401  (testinfra has no types)
+def machine(
+    host: Any,  # noqa: ANN401  (testinfra has no types)
+    url: str,
+    facts: Facts,
+    first_pages: dict[str, float],
+) -> Machine:
     """The live machine, as the suite's own checks use it."""
-    return LiveMachine(url, host.run, emulated=is_emulated(facts))
+    return LiveMachine(url, host.run, emulated=is_emulated(facts), first_pages=first_pages)
 
 
 @pytest.fixture(scope="module")

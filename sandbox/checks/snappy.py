@@ -136,6 +136,10 @@ def _first(plan: Plan, app: str) -> Check[Machine]:
     budget_s = plan.budget.first_page_s
 
     def look(machine: Machine) -> Look:
+        known_s = machine.first_pages.get(f"/{app}/")
+        if known_s is not None:
+            actual = f"{known_s:.2f} s, just after Shiny Server was started anew"
+            return _within(known_s, budget_s, actual, machine)
         _timed(machine, app)
         ended = machine.sudo(_END_WORKERS).removeprefix("ended:").split()
         if not ended:
@@ -149,11 +153,11 @@ def _first(plan: Plan, app: str) -> Check[Machine]:
         id=f"snappy.first-page.{app}",
         goal=Goal.SNAPPY,
         title=f"the first page of {app} comes in time",
-        expected=f"within {budget_s:g} s, its R process just ended",
+        expected=f"within {budget_s:g} s, no R process of it running",
         why="the first visitor of the morning pays for starting R and loading the packages",
         look=look,
         fix="load less at the app's start, or raise checks.budget.first_page_s in the box",
-        order=1,
+        order=2,
     )
 
 

@@ -57,7 +57,7 @@ def live_checks(plan: Plan) -> Iterator[Check[Machine]]:
         ),
         look=_Restart(f"/{plan.apps[0].name}/" if plan.apps else "/ping"),
         fix=f"sandbox up {plan.name} (sets Restart= for the unit)",
-        order=2,
+        order=1,
     )
 
 
@@ -202,10 +202,10 @@ class _Restart:
             return Look(ok=False, actual="it does not run, so there is nothing to kill")
         machine.sudo(_KILL)
         started = time.monotonic()
-        back, last = wait_for_page(machine, self._path, self._accept, timeout_s=RESTART_TIMEOUT_S)
+        page, last = wait_for_page(machine, self._path, self._accept, timeout_s=RESTART_TIMEOUT_S)
         elapsed_s = time.monotonic() - started
         after = machine.sudo(_MAIN_PID).strip()
-        if not back:
+        if page is None:
             # Whatever was found, the machine must not be left dead by a check
             machine.sudo("systemctl start shiny-server.service")
             return Look(
@@ -216,6 +216,7 @@ class _Restart:
             return Look(
                 ok=False, actual=f"the page is served by something else (main process {after})"
             )
+        machine.first_pages[self._path] = page.elapsed_s
         return Look(ok=True, actual=f"served again after {elapsed_s:.1f} s by process {after}")
 
     def _accept(self, page: Page) -> bool:

@@ -294,6 +294,7 @@ class FakeMachine:
     """Of the scripts that run as root, in turn; then there is no more ssh."""
     asked: list[str] = dataclasses.field(default_factory=list)
     emulated: bool = False
+    first_pages: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def get(self, path: str, *, timeout_s: float = 30.0) -> Page:
         self.asked.append(path)

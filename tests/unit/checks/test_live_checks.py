@@ -39,8 +39,12 @@ def test_each_app_has_its_checks_and_what_disturbs_says_so() -> None:
         "snappy.first-page.faithful",
         "snappy.first-page.report",
     ]
-    # The machine goes down only when nothing else is left to look at
-    assert max(made, key=lambda one: one.order).id == "up.restart.shiny-server"
+    # What ends processes comes last; a server that comes back serves a first page, which is timed
+    assert [one.id for one in sorted(made, key=lambda one: one.order)][-3:] == [
+        "up.restart.shiny-server",
+        "snappy.first-page.faithful",
+        "snappy.first-page.report",
+    ]
     assert {"up.page.report", "up.session.report", "snappy.warm-page.report"} <= {
         one.id for one in made
     }
@@ -101,6 +105,27 @@ def test_a_server_that_comes_back_by_itself_passes() -> None:
     look = check(RESTART).look(machine)
     assert look.ok
     assert look.actual.endswith("by process 9")
+
+
+def test_the_page_of_a_server_that_came_back_is_the_first_page() -> None:
+    machine = FakeMachine(
+        [NoAnswer("refused"), page(elapsed_s=0.2, status=502), page(elapsed_s=3)],
+        output=["7", "7", "9"],
+    )
+    assert check(RESTART).look(machine).ok
+    asked = list(machine.asked)
+    look = check("snappy.first-page.faithful").look(machine)
+    assert (look.ok, look.actual) == (True, "3.00 s, just after Shiny Server was started anew")
+    assert machine.asked == asked
+
+
+@pytest.mark.parametrize("output", [["7", "7", "0", ""], ["7", "7", "7"]])
+def test_the_page_of_a_server_that_was_not_started_anew_is_not(output: list[str]) -> None:
+    machine = FakeMachine(output=output)
+    if output[-1] == "":
+        machine.answers = [NoAnswer("refused")]
+    assert not check(RESTART).look(machine).ok
+    assert machine.first_pages == {}
 
 
 def test_a_server_that_stays_dead_fails_and_is_started_again() -> None:
