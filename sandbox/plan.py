@@ -9,12 +9,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from sandbox.errors import BoxError, UsageError
-from sandbox.spec.load import LoadedBox
 from sandbox.spec.models import (
     Accepted,
     Base,
@@ -30,6 +29,10 @@ from sandbox.spec.models import (
     VagrantOptions,
 )
 from sandbox.spec.problem import code, short
+
+if TYPE_CHECKING:
+    # Who only reads a saved plan needs no YAML
+    from sandbox.spec.load import LoadedBox
 
 SandboxName = Annotated[
     str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", max_length=40)
@@ -155,7 +158,7 @@ R_ITSELF: Final = frozenset(
 
 
 def resolve(
-    loaded: LoadedBox,
+    loaded: "LoadedBox",
     *,
     provider: Provider | Literal["fake"],
     name: str | None = None,
@@ -245,7 +248,7 @@ def _machine(machine: Machine, **overrides: int | None) -> Machine:
         ) from None
 
 
-def _planned_apps(loaded: LoadedBox) -> Iterator[PlannedApp]:
+def _planned_apps(loaded: "LoadedBox") -> Iterator[PlannedApp]:
     for index, app in enumerate(loaded.box.apps):
         folder = loaded.file_at("apps", index, "path")
         place = loaded.place_of("apps", index, "path")

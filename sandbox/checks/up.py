@@ -179,15 +179,25 @@ def _ping(machine: Machine) -> Look:
     return Look(page.status == _OK and page.body.strip() == "OK", describe(page))
 
 
-_KILL = """\
+# All in one go, for each is a round trip: which process was it, and which one is it then
+_KILL = f"""\
 set -eu
-pid=$(systemctl show -p MainPID --value shiny-server.service)
-[ "$pid" -gt 0 ] && kill -KILL "$pid"
+main_pid() {{ systemctl show -p MainPID --value shiny-server.service; }}
+before=$(main_pid)
+if [ "${{before:-0}}" -eq 0 ]; then echo 0 0; exit 0; fi
+kill -KILL "$before"
 # Until it is gone, the old process could still answer
-while [ -e "/proc/$pid" ]; do sleep 0.05; done
-echo "$pid"
+while [ -e "/proc/$before" ]; do sleep 0.05; done
+tries={RESTART_TIMEOUT_S * 10:.0f}
+while [ $tries -gt 0 ]; do
+  after=$(main_pid)
+  case $after in
+  '' | 0 | "$before") tries=$((tries - 1)); sleep 0.1 ;;
+  *) echo "$before $after"; exit 0 ;;
+  esac
+done
+echo "$before 0"
 """
-_MAIN_PID = "systemctl show -p MainPID --value shiny-server.service"
 
 
 class _Restart:
@@ -197,27 +207,24 @@ class _Restart:
         self._path = path
 
     def __call__(self, machine: Machine) -> Look:
-        before = machine.sudo(f"{_MAIN_PID}").strip()
-        if before in {"", "0"}:
-            return Look(ok=False, actual="it does not run, so there is nothing to kill")
-        machine.sudo(_KILL)
         started = time.monotonic()
+        before, after = machine.sudo(_KILL).split()
+        if before == "0":
+            return Look(ok=False, actual="it does not run, so there is nothing to kill")
+        if after == "0":
+            return self._dead(machine, "no new process")
         page, last = wait_for_page(machine, self._path, self._accept, timeout_s=RESTART_TIMEOUT_S)
         elapsed_s = time.monotonic() - started
-        after = machine.sudo(_MAIN_PID).strip()
         if page is None:
-            # Whatever was found, the machine must not be left dead by a check
-            machine.sudo("systemctl start shiny-server.service")
-            return Look(
-                ok=False,
-                actual=f"no page for {RESTART_TIMEOUT_S:g} s ({last}); started again by hand",
-            )
-        if after in {before, "", "0"}:
-            return Look(
-                ok=False, actual=f"the page is served by something else (main process {after})"
-            )
+            return self._dead(machine, f"no page ({last})")
         machine.first_pages[self._path] = page.elapsed_s
         return Look(ok=True, actual=f"served again after {elapsed_s:.1f} s by process {after}")
+
+    @staticmethod
+    def _dead(machine: Machine, what: str) -> Look:
+        # Whatever was found, the machine must not be left dead by a check
+        machine.sudo("systemctl start shiny-server.service")
+        return Look(ok=False, actual=f"{what} for {RESTART_TIMEOUT_S:g} s; started again by hand")
 
     def _accept(self, page: Page) -> bool:
         return is_app_page(page) or (self._path == "/ping" and page.status == _OK)

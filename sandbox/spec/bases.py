@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from pydantic import ValidationError
 
@@ -14,9 +13,6 @@ from sandbox.spec.source import read
 from sandbox.spec.translate import problems_of
 
 Bases = Mapping[str, Base]
-
-BaseSource = Literal["auto", "build", "public"]
-"""Where the image of a base comes from: made on this host, or fetched."""
 
 
 def load_bases(folder: Path | None = None) -> Bases:

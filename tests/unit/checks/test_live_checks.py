@@ -101,7 +101,7 @@ RESTART = "up.restart.shiny-server"
 
 
 def test_a_server_that_comes_back_by_itself_passes() -> None:
-    machine = FakeMachine([NoAnswer("refused"), page(status=502), page()], output=["7", "7", "9"])
+    machine = FakeMachine([NoAnswer("refused"), page(status=502), page()], output=["7 9\n"])
     look = check(RESTART).look(machine)
     assert look.ok
     assert look.actual.endswith("by process 9")
@@ -110,7 +110,7 @@ def test_a_server_that_comes_back_by_itself_passes() -> None:
 def test_the_page_of_a_server_that_came_back_is_the_first_page() -> None:
     machine = FakeMachine(
         [NoAnswer("refused"), page(elapsed_s=0.2, status=502), page(elapsed_s=3)],
-        output=["7", "7", "9"],
+        output=["7 9"],
     )
     assert check(RESTART).look(machine).ok
     asked = list(machine.asked)
@@ -119,33 +119,39 @@ def test_the_page_of_a_server_that_came_back_is_the_first_page() -> None:
     assert machine.asked == asked
 
 
-@pytest.mark.parametrize("output", [["7", "7", "0", ""], ["7", "7", "7"]])
+@pytest.mark.parametrize("output", [["7 9", ""], ["7 0", ""]])
 def test_the_page_of_a_server_that_was_not_started_anew_is_not(output: list[str]) -> None:
-    machine = FakeMachine(output=output)
-    if output[-1] == "":
-        machine.answers = [NoAnswer("refused")]
+    machine = FakeMachine([NoAnswer("refused")], output=output)
     assert not check(RESTART).look(machine).ok
     assert machine.first_pages == {}
 
 
 def test_a_server_that_stays_dead_fails_and_is_started_again() -> None:
-    machine = FakeMachine([NoAnswer("refused")], output=["7", "7", "0", ""])
+    machine = FakeMachine([NoAnswer("refused")], output=["7 9", ""])
     look = check(RESTART).look(machine)
     assert not look.ok
-    assert "no page for 30 s (refused)" in look.actual
+    assert "no page (refused) for 30 s" in look.actual
     assert machine.asked[-1] == "systemctl start shiny-server.service"
 
 
-def test_a_page_from_the_old_process_does_not_count() -> None:
-    look = check(RESTART).look(FakeMachine(output=["7", "7", "7"]))
-    assert (look.ok, look.actual) == (
-        False,
-        "the page is served by something else (main process 7)",
-    )
+def test_a_page_without_a_new_process_does_not_count() -> None:
+    machine = FakeMachine(output=["7 0", ""])
+    look = check(RESTART).look(machine)
+    assert (look.ok, look.actual) == (False, "no new process for 30 s; started again by hand")
+    assert machine.asked[-1] == "systemctl start shiny-server.service"
+
+
+def test_all_checks_of_the_live_machine_take_one_round_trip() -> None:
+    # With the probe and the inspection: three
+    machine = FakeMachine(output=["7 9"])
+    plan = shiny_plan()
+    made = [*up.live_checks(plan), *snappy.live_checks(plan)]
+    assert all(one.look(machine).ok for one in sorted(made, key=lambda one: one.order))
+    assert len([one for one in machine.asked if "\n" in one]) == 1
 
 
 def test_what_does_not_run_cannot_be_killed() -> None:
-    machine = FakeMachine(output=["0"])
+    machine = FakeMachine(output=["0 0"])
     assert not check(RESTART).look(machine).ok
     assert len(machine.asked) == 1
 
