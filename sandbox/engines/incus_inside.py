@@ -54,9 +54,10 @@ hostname_is_ours() {
 
 addresses() { ip -4 -o addr show scope global | sed -n 's|.* inet \([0-9.]*\)/.*|\1|p'; }
 
+# Greeted and heard out: else it is an error in its log
 sshd_answers() {
-  bash -c 'exec 3<>/dev/tcp/127.0.0.1/22 && IFS= read -r -t 3 -n 4 word <&3 && [ "$word" = SSH- ]' \
-    2>/dev/null
+  bash -c 'exec 3<>/dev/tcp/127.0.0.1/22 && printf "SSH-2.0-sandbox\r\n" >&3 &&
+    IFS= read -r -t 3 word <&3 && [ "${word#SSH-}" != "$word" ]' 2>/dev/null
 }
 
 late() { echo "late: $said"; systemctl list-jobs --no-legend --plain 2>&1 | head -n 20; exit 3; }

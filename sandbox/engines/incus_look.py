@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from sandbox.engines.base import Finding, MachineStatus, Power
@@ -18,6 +19,8 @@ AUTHORIZED_KEY = "user.sandbox-engine.authorized-key"
 
 _SETUP = "sandbox host setup --provider incus"
 _CONNECT_S = 2.0
+_GREETING = b"SSH-2.0-sandbox\r\n"
+_LONGEST_GREETING = 255
 
 _POWER = {
     "Running": Power.RUNNING,
@@ -88,10 +91,14 @@ def _address(instance: dict[str, Any], leases: Mapping[str, str]) -> str | None:
 def ssh_port_is_open(address: str) -> bool:
     """Whether this host has a route to the machine's sshd: a firewall may be in between."""
     try:
-        with socket.create_connection((address, 22), timeout=_CONNECT_S):
-            return True
+        connection = socket.create_connection((address, 22), timeout=_CONNECT_S)
     except OSError:
         return False
+    # Who goes without a word, or does not hear it out, is an error in the machine's log
+    with connection, suppress(OSError):
+        connection.sendall(_GREETING)
+        connection.recv(_LONGEST_GREETING)
+    return True
 
 
 def findings(client: IncusClient) -> tuple[Finding, ...]:

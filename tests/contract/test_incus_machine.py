@@ -122,6 +122,14 @@ def test_the_machine_as_it_comes(incus_lab: IncusLab, machine: MachineSpec) -> N
     assert keys == [machine.authorized_key]
 
 
+def test_our_own_looks_at_sshd_are_no_errors_in_its_log(
+    incus_lab: IncusLab, machine: MachineSpec
+) -> None:
+    incus_lab.engine.ssh_endpoint("box")
+    journal = ("journalctl", "--no-pager", "-q", "-u", "ssh.service", "-p", "err")
+    assert incus_lab.run("box", *journal) == ""
+
+
 def test_a_new_key_is_let_in(incus_lab: IncusLab, machine: MachineSpec) -> None:
     for half in ("id_ed25519", "id_ed25519.pub"):
         (machine.instance_dir / half).unlink()
