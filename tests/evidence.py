@@ -25,7 +25,7 @@ def of_failure(instances: Path, project: str, words: tuple[str, ...]) -> str:
     """
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     parts = [f"--- load of the host: {load}"]
-    for name in sorted({Path(word).stem for word in words}):
+    for name in sorted({Path(word).stem for word in words} - {""}):
         for log in sorted((instances / name / "logs").glob("*.log")):
             parts.append(f"--- {log.name}, its end\n{_last_lines(log)}")
         if (instances / name).is_dir():
