@@ -178,13 +178,20 @@ def _of_kind(kind: Kind, a: Side, b: Side) -> Iterator[FactDiff]:
     for viewer in _viewers(a, b):
         yes = _reader(kind, viewer)
         by_viewer.append((viewer, _read(kind, a, yes), _read(kind, b, yes)))
-    yield from _merged(
+    # Whoever could be asked on both sides and does not mention a thing does not see it
+    asked = frozenset(
+        VIEWERS[viewer]
+        for viewer, of_a, of_b in by_viewer
+        if not isinstance(of_a, _Silent) and not isinstance(of_b, _Silent)
+    )
+    facts = (
         fact
         for viewer, of_a, of_b in by_viewer
         for fact in _compared(
             kind, of_a, of_b, only=_stated(a, b, of_a, of_b), seen_by=VIEWERS[viewer]
         )
     )
+    yield from _merged(facts, asked)
 
 
 def _stated(
@@ -311,8 +318,8 @@ def _short(value: Value | None) -> str | None:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _merged(facts: Iterable[FactDiff]) -> Iterator[FactDiff]:
-    """What everybody sees alike is one fact; what only some see says who."""
+def _merged(facts: Iterable[FactDiff], asked: frozenset[str]) -> Iterator[FactDiff]:
+    """What everybody of `asked` sees alike is one fact; what only some see says who."""
     groups: dict[tuple[str, str | None, str | None, Outcome, str], list[FactDiff]] = {}
     viewers: dict[str, set[str]] = {}
     for fact in facts:
@@ -321,6 +328,6 @@ def _merged(facts: Iterable[FactDiff]) -> Iterator[FactDiff]:
         viewers.setdefault(fact.id, set()).update(fact.seen_by)
     for (id_, *_), same_ones in groups.items():
         seen_by = tuple(viewer for one in same_ones for viewer in one.seen_by)
-        alone = set(seen_by) != viewers[id_]
+        alone = set(seen_by) != viewers[id_] | asked
         suffix = f"@{'+'.join(seen_by)}" if alone else ""
         yield same_ones[0].model_copy(update={"id": f"{id_}{suffix}", "seen_by": seen_by})

@@ -273,3 +273,13 @@ def test_libraries_that_time_did_not_suffice_for_are_unknown_with_the_reason() -
     found = diff(changed(unresolved_objects=None, not_seen=(late,)))
     (one,) = (fact for fact in found.facts if fact.id == "objects.broken")
     assert (one.outcome, one.note) == (Outcome.UNREADABLE, "box: R did not answer in time")
+
+
+@pytest.mark.parametrize(("seen_by", "who"), [("shiny", "app"), ("login", "login")])
+def test_a_package_that_only_one_of_them_sees_says_who(seen_by: str, who: str) -> None:
+    one = RPackage(name="onlyhere", version="1.0", library="/srv/library", built="4.2.2")
+    there = with_views(lambda view: {"packages": (*view.packages, one)}, only=seen_by)
+    found = {fact.id: fact.seen_by for fact in diff(there).differences}
+    assert found == {f"r.{kind}.onlyhere@{who}": (who,) for kind in ("installed", "package")}
+    ignored = Selection(ignore=("r.package.onlyhere", "r.installed.onlyhere"))
+    assert diff(there, ignored).differences == ()
