@@ -38,6 +38,8 @@ from sandbox.workflows.snapshot import keep_provisioned
 
 NEEDED_DISK_GB = 2
 """Less than that and not even the base image and R fit."""
+_SILENT_S = 120.0
+"""How long a machine that answered before may take to answer again."""
 
 
 def make(
@@ -258,7 +260,7 @@ def _provision(
         context.listener(Notice(plan.name, f"{error.message}: reaching it anew"))
         disconnect(target)
         target, status = connect(instance, engine), status_of(engine, plan.name)
-        wait_for_ssh(target, timeout_s=status.patient(SSH_TIMEOUT_S))
+        wait_for_ssh(target, timeout_s=status.patient(_SILENT_S))
         return provision(plan, target, instance.folder, context.listener)
 
 
