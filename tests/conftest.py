@@ -227,7 +227,8 @@ def libvirt_host() -> Iterator[Host]:
     if os.geteuid() != 0:
         cannot_run("needs root, to set up libvirt: sudo make test")
     home = Path(tempfile.mkdtemp(prefix="sbxtest-vm-", dir="/tmp"))
-    its = Host(home)
+    # Not the prefix of `host`: what that has at Incus must not be in reach of these tests
+    its = Host(home, prefix=f"{PREFIX}vm")
     try:
         its.sandbox("host", "setup", "--provider", "libvirt", "--yes", timeout_s=900)
         clear_domains(its.prefix)

@@ -153,16 +153,16 @@ def destroy(
 
     sandbox destroy --all
     """
-    from sandbox.workflows.look import all_sandboxes
+    from sandbox.workflows.look import ELSEWHERE, all_sandboxes
     from sandbox.workflows.power import destroy as destroy_sandbox
 
     with Progress() as progress:
         its_context = context(progress)
         chosen = list(names or [])
         if not chosen:
-            chosen = _chosen(
-                [info.name for info in all_sandboxes(its_context)], every=every, yes=yes
-            )
+            found = all_sandboxes(its_context)
+            ours = [info.name for info in found if info.state != ELSEWHERE]
+            chosen = _chosen(ours, every=every, yes=yes)
         for name in chosen:
             destroy_sandbox(name, context=its_context)
 

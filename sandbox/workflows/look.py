@@ -11,7 +11,11 @@ from sandbox.events import Notice
 from sandbox.plan import Plan
 from sandbox.state import HistoryEntry, Instance, Phase, Record, instance_names
 from sandbox.workflows.context import DRIVEN, Context
+from sandbox.workflows.machine import record_elsewhere
 from sandbox.workflows.reach import app_urls, direct_url
+
+ELSEWHERE = "another user's"
+"""The state of a machine whose record is in another folder than ours."""
 
 
 class SandboxInfo(BaseModel):
@@ -102,7 +106,7 @@ def _unrecorded(name: str, provider: str, status: MachineStatus) -> SandboxInfo:
         box=dict(status.labels).get("box", "?"),
         base="?",
         provider=provider,
-        state="no record",
+        state=ELSEWHERE if record_elsewhere(status, Instance(name).folder) else "no record",
         address=status.address,
     )
 

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from sandbox.engines.base import MachineSpec
+from sandbox.engines.base import MachineSpec, MachineStatus
 from sandbox.plan import Plan
+
+_FOLDER = "folder"
+"""The label that says where a machine's record is: two users of one provider have two."""
 
 
 def machine_spec(plan: Plan, *, image: str, key: str, folder: Path) -> MachineSpec:
@@ -23,7 +26,19 @@ def machine_spec(plan: Plan, *, image: str, key: str, folder: Path) -> MachineSp
         disk_gb=plan.machine.disk_gb,
         authorized_key=key,
         instance_dir=folder,
-        labels=(("box", plan.box_name), ("plan", plan.key)),
+        labels=(("box", plan.box_name), ("plan", plan.key), (_FOLDER, str(folder))),
         forwarded_ports=plan.forwarded_ports,
         options=plan.provider_options,
     )
+
+
+def record_elsewhere(status: MachineStatus, folder: Path) -> str:
+    """The folder that has the record of a machine, when it is not `folder`; empty without one."""
+    theirs = dict(status.labels).get(_FOLDER, "")
+    if not theirs or Path(theirs) == folder:
+        return ""
+    try:
+        return theirs if (Path(theirs) / "record.json").exists() else ""
+    except PermissionError:
+        # Another user's, as it should be
+        return theirs

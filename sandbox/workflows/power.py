@@ -1,12 +1,13 @@
 """Start, stop and destroy: what can be done to a sandbox that exists, or half exists."""
 
 from sandbox.engines import vm_provider
-from sandbox.engines.base import Power
+from sandbox.engines.base import MachineStatus, Power
 from sandbox.errors import SandboxError, UsageError
 from sandbox.events import step
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, Phase, locked
 from sandbox.workflows.context import DRIVEN, Context, status_of
+from sandbox.workflows.machine import record_elsewhere
 from sandbox.workflows.reach import (
     READY_TIMEOUT_S,
     AppUrl,
@@ -80,12 +81,24 @@ def destroy(name: str, *, context: Context) -> None:
             instance.remove()
             return
         status = status_of(engine, name)
-        if not known and status.power is Power.ABSENT:
-            instance.require()
+        if not known:
+            if status.power is Power.ABSENT:
+                instance.require()
+            _refuse_anothers(instance, status)
         _hang_up(instance)
         with step(context.listener, name, "destroy"):
             engine.destroy(name)
             instance.remove()
+
+
+def _refuse_anothers(instance: Instance, status: MachineStatus) -> None:
+    """What has a record, in another user's folder, has not lost it."""
+    if folder := record_elsewhere(status, instance.folder):
+        raise UsageError(
+            f"the machine {instance.name} belongs to another user's sandbox",
+            details=f"its record is in {folder}",
+            hint=f"its owner can: sandbox destroy {instance.name}",
+        )
 
 
 def _only_planned(instance: Instance) -> bool:

@@ -1,6 +1,8 @@
 """The order of steps: what is recorded when, and how `up` goes on from wherever it was cut off."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -213,6 +215,25 @@ def test_start_of_an_unfinished_sandbox_says_how_to_go_on(bench: Bench) -> None:
     with pytest.raises(UsageError) as caught:
         power.start("shiny", context=bench.context)
     assert "sandbox up shiny" in caught.value.hint
+
+
+def test_another_users_machine_of_the_same_name_is_not_destroyed(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One Incus, two state folders: another user's, or another run of the tests."""
+    bench.up(shiny_plan())
+    theirs = Instance("shiny").folder
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "mine"))
+    with pytest.raises(UsageError, match="belongs to") as caught:
+        power.destroy("shiny", context=bench.context)
+    assert str(theirs) in caught.value.details
+    (info,) = look.all_sandboxes(bench.context)
+    assert info.state == look.ELSEWHERE
+    assert bench.engine.status(["shiny"])["shiny"].power is Power.RUNNING
+    # Its record is gone: then it is nobody's
+    shutil.rmtree(theirs)
+    power.destroy("shiny", context=bench.context)
+    assert bench.engine.status() == {}
 
 
 def test_destroy_of_nothing_is_an_error(bench: Bench) -> None:
