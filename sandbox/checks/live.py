@@ -9,7 +9,7 @@ from sandbox.checks.check import CannotLook
 from sandbox.checks.inspection import Inspection
 from sandbox.checks.shiny_page import ShinyPage
 from sandbox.checks.shiny_session import SessionOutcome, try_session
-from sandbox.checks.web import NoAnswer, Page, fetch
+from sandbox.checks.web import NoAnswer, Page, Refused, fetch
 from sandbox.engines.base import patient
 from sandbox.probe.facts import Facts, RView
 
@@ -128,22 +128,34 @@ def is_emulated(facts: Facts) -> bool:
     return facts.os.virtualization == "qemu"
 
 
+@dataclass(frozen=True)
+class Waited:
+    """What came of waiting for a page."""
+
+    page: Page | None
+    """The answer that was accepted; None at the deadline."""
+    last: str
+    """What came before it, in a few words."""
+    is_first: bool
+    """No request before it reached a server, which could have started the app's R."""
+
+
 def wait_for_page(
     machine: Machine, path: str, accept: Callable[[Page], bool], *, timeout_s: float
-) -> tuple[Page | None, str]:
-    """Ask for `path` until an answer is accepted; None with the last answer at the deadline."""
+) -> Waited:
+    """Ask for `path` until an answer is accepted, or the time is over."""
     deadline = time.monotonic() + patient(timeout_s, emulated=machine.emulated)
-    last = "no answer"
+    last, is_first = "no answer", True
     while time.monotonic() < deadline:
         try:
             page = machine.get(
                 path, timeout_s=min(timeout_s, max(0.5, deadline - time.monotonic()))
             )
         except NoAnswer as error:
-            last = str(error)
+            last, is_first = str(error), is_first and isinstance(error, Refused)
         else:
             if accept(page):
-                return page, ""
-            last = f"HTTP {page.status}"
+                return Waited(page, last, is_first=is_first)
+            last, is_first = f"HTTP {page.status}", False
         time.sleep(0.1)
-    return None, last
+    return Waited(None, last, is_first=False)

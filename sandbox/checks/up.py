@@ -213,11 +213,12 @@ class _Restart:
             return Look(ok=False, actual="it does not run, so there is nothing to kill")
         if after == "0":
             return self._dead(machine, "no new process")
-        page, last = wait_for_page(machine, self._path, self._accept, timeout_s=RESTART_TIMEOUT_S)
+        waited = wait_for_page(machine, self._path, self._accept, timeout_s=RESTART_TIMEOUT_S)
         elapsed_s = time.monotonic() - started
-        if page is None:
-            return self._dead(machine, f"no page ({last})")
-        machine.first_pages[self._path] = page.elapsed_s
+        if waited.page is None:
+            return self._dead(machine, f"no page ({waited.last})")
+        if waited.is_first:
+            machine.first_pages[self._path] = waited.page.elapsed_s
         return Look(ok=True, actual=f"served again after {elapsed_s:.1f} s by process {after}")
 
     @staticmethod

@@ -11,6 +11,10 @@ class NoAnswer(Exception):  # noqa: N818  (it is a finding about the machine, no
     """Nothing came back: refused, cut off, or not in time."""
 
 
+class Refused(NoAnswer):
+    """Nobody listened: the request has reached nothing."""
+
+
 @dataclass(frozen=True)
 class Page:
     """What a server answered."""
@@ -43,7 +47,9 @@ def fetch(url: str, *, timeout_s: float, data: bytes | None = None) -> Page:
             status = int(answer.status or 0)
             content_type = answer.headers.get("Content-Type", "")
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise NoAnswer(_reason(error)) from error
+        cause = getattr(error, "reason", error)
+        kind = Refused if isinstance(cause, ConnectionRefusedError) else NoAnswer
+        raise kind(_reason(error)) from error
     elapsed_s = time.monotonic() - started
     return Page(url, status, content_type, body.decode("utf-8", "replace"), elapsed_s)
 

@@ -8,7 +8,7 @@ from sandbox.checks import snappy, up
 from sandbox.checks.check import CannotLook, Check, NothingToLookAt
 from sandbox.checks.live import Machine
 from sandbox.checks.shiny_session import SessionOutcome
-from sandbox.checks.web import NoAnswer, Page
+from sandbox.checks.web import NoAnswer, Page, Refused
 from tests.unit.checks.samples import FakeMachine, full_plan, page
 from tests.unit.factories import shiny_plan
 
@@ -109,7 +109,7 @@ def test_a_server_that_comes_back_by_itself_passes() -> None:
 
 def test_the_page_of_a_server_that_came_back_is_the_first_page() -> None:
     machine = FakeMachine(
-        [NoAnswer("refused"), page(elapsed_s=0.2, status=502), page(elapsed_s=3)],
+        [Refused("connection refused"), page(elapsed_s=3)],
         output=["7 9"],
     )
     assert check(RESTART).look(machine).ok
@@ -117,6 +117,18 @@ def test_the_page_of_a_server_that_came_back_is_the_first_page() -> None:
     look = check("snappy.first-page.faithful").look(machine)
     assert (look.ok, look.actual) == (True, "3.00 s, just after Shiny Server was started anew")
     assert machine.asked == asked
+
+
+@pytest.mark.parametrize("before", [page(status=502), NoAnswer("no answer in time")])
+def test_a_page_after_another_answer_may_be_a_warm_one(before: Page | NoAnswer) -> None:
+    # That request may have started R: what comes then says nothing of a first page
+    machine = FakeMachine(
+        [Refused("connection refused"), before, page(elapsed_s=0.1), page(), page(elapsed_s=7)],
+        output=["7 9", "ended: 12"],
+    )
+    assert check(RESTART).look(machine).ok
+    look = check("snappy.first-page.faithful").look(machine)
+    assert (look.ok, look.actual) == (False, "7.00 s")
 
 
 @pytest.mark.parametrize("output", [["7 9", ""], ["7 0", ""]])
