@@ -19,7 +19,7 @@ from sandbox.state import Instance, Phase, Record
 from sandbox.workflows.base import prepare_base
 from sandbox.workflows.check import verify, verify_clone
 from sandbox.workflows.context import Context, require_usable, status_of
-from sandbox.workflows.machine import machine_spec
+from sandbox.workflows.machine import machine_spec, record_elsewhere
 from sandbox.workflows.origin import Oven, choose_origin, create_from, keep_baked
 from sandbox.workflows.reach import (
     READY_TIMEOUT_S,
@@ -96,10 +96,15 @@ def _refuse_impossible(plan: Plan, instance: Instance, engine: Engine, context: 
         _refuse_too_large(plan, host_limits(context.place))
     status = status_of(engine, plan.name)
     if instance.read() is None and status.power is not Power.ABSENT:
+        details = "its state folder was removed, or it was made by another user"
+        hint = f"sandbox destroy {plan.name}, or choose another name with --name"
+        if theirs := record_elsewhere(status, instance.folder):
+            details = f"it belongs to another user's sandbox: its record is in {theirs}"
+            hint = "choose another name with --name"
         raise ProviderError(
             f"{plan.provider} has a machine {plan.name} that sandbox has no record of",
-            details="its state folder was removed, or it was made by another user",
-            hint=f"sandbox destroy {plan.name}, or choose another name with --name",
+            details=details,
+            hint=hint,
         )
 
 

@@ -230,6 +230,11 @@ def test_another_users_machine_of_the_same_name_is_not_destroyed(
     (info,) = look.all_sandboxes(bench.context)
     assert info.state == look.ELSEWHERE
     assert bench.engine.status(["shiny"])["shiny"].power is Power.RUNNING
+    with pytest.raises(ProviderError, match="no record of") as refused:
+        bench.up(shiny_plan())
+    assert str(theirs) in refused.value.details
+    assert "--name" in refused.value.hint
+    assert "destroy" not in refused.value.hint
     # Its record is gone: then it is nobody's
     shutil.rmtree(theirs)
     power.destroy("shiny", context=bench.context)
