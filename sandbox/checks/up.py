@@ -221,10 +221,10 @@ class _Restart:
             machine.first_pages[self._path] = waited.page.elapsed_s
         return Look(ok=True, actual=f"served again after {elapsed_s:.1f} s by process {after}")
 
-    @staticmethod
-    def _dead(machine: Machine, what: str) -> Look:
-        # Whatever was found, the machine must not be left dead by a check
+    def _dead(self, machine: Machine, what: str) -> Look:
+        # Whatever was found, the machine must not be left dead by a check, nor for the next one
         machine.sudo("systemctl start shiny-server.service")
+        wait_for_page(machine, self._path, self._accept, timeout_s=RESTART_TIMEOUT_S)
         return Look(ok=False, actual=f"{what} for {RESTART_TIMEOUT_S:g} s; started again by hand")
 
     def _accept(self, page: Page) -> bool:

@@ -98,6 +98,7 @@ def test_without_apps_the_server_itself_is_asked(answer: Page | NoAnswer, ok: bo
 
 
 RESTART = "up.restart.shiny-server"
+_START = "systemctl start shiny-server.service"
 
 
 def test_a_server_that_comes_back_by_itself_passes() -> None:
@@ -143,14 +144,18 @@ def test_a_server_that_stays_dead_fails_and_is_started_again() -> None:
     look = check(RESTART).look(machine)
     assert not look.ok
     assert "no page (refused) for 30 s" in look.actual
-    assert machine.asked[-1] == "systemctl start shiny-server.service"
+    # The last command; after it, its page is waited for: the checks that follow need it
+    assert [one for one in machine.asked if one != "/faithful/"][-1] == _START
+    assert machine.asked[-1] == "/faithful/"
 
 
 def test_a_page_without_a_new_process_does_not_count() -> None:
     machine = FakeMachine(output=["7 0", ""])
     look = check(RESTART).look(machine)
     assert (look.ok, look.actual) == (False, "no new process for 30 s; started again by hand")
-    assert machine.asked[-1] == "systemctl start shiny-server.service"
+    # The last command; after it, its page is waited for: the checks that follow need it
+    assert [one for one in machine.asked if one != "/faithful/"][-1] == _START
+    assert machine.asked[-1] == "/faithful/"
 
 
 def test_all_checks_of_the_live_machine_take_one_round_trip() -> None:
