@@ -18,11 +18,13 @@ from sandbox.engines.incus import IncusEngine
 from sandbox.engines.incus_client import api_path
 from sandbox.events import ignore
 from sandbox.plan import Plan, resolve
+from sandbox.record import Record
 from sandbox.run import run
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.load import load_box
 from sandbox.ssh import make_key
-from sandbox.state import Instance, Phase, Record
+from sandbox.state import Instance
+from sandbox.summary import Phase
 
 SIZES = (1, 10, 30, 60)
 MEMORY_MB = 512

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from sandbox.errors import BoxError, UsageError
+from sandbox.spec.choices import Provider
 from sandbox.spec.models import (
     Accepted,
     Base,
     Box,
     Budget,
     Machine,
-    Provider,
     Providers,
     R,
     Services,

@@ -13,69 +13,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import TYPE_CHECKING
 
 from sandbox.errors import BusyError, SandboxError, UsageError
 from sandbox.paths import instances_dir, state_dir
-from sandbox.plan import Plan
+from sandbox.summary import Summary
 
-HISTORY_LIMIT = 200
-
-
-class Phase(StrEnum):
-    """How far `up` has come; each step starts from the last one that was finished."""
-
-    PLANNED = "planned"
-    CREATED = "created"
-    PROVISIONED = "provisioned"
-
-
-class HistoryEntry(BaseModel):
-    """One thing that was done to the sandbox."""
-
-    model_config = ConfigDict(frozen=True)
-
-    at: datetime
-    what: str
-    plan_key: str
-    note: str = ""
-
-
-class Record(BaseModel):
-    """What is known of an instance between two commands."""
-
-    model_config = ConfigDict(frozen=True)
-
-    format: int = 1
-    plan: Plan
-    phase: Phase = Phase.PLANNED
-    recipe_key: str = ""
-    """Plan and playbooks of the last provisioning that went well; empty before it."""
-    made_whole: str = ""
-    """The recipe key of the baked image that the machine was made from: it needs no provisioning
-    while that is what is wanted. Empty for a machine made from a base image or a layer."""
-    history: tuple[HistoryEntry, ...] = ()
-
-    def advanced(
-        self,
-        what: str,
-        *,
-        phase: Phase | None = None,
-        recipe_key: str | None = None,
-        note: str = "",
-    ) -> "Record":
-        """The record after `what` was done."""
-        entry = HistoryEntry(at=datetime.now(UTC), what=what, plan_key=self.plan.key, note=note)
-        return self.model_copy(
-            update={
-                "phase": self.phase if phase is None else phase,
-                "recipe_key": self.recipe_key if recipe_key is None else recipe_key,
-                "history": (*self.history, entry)[-HISTORY_LIMIT:],
-            }
-        )
+if TYPE_CHECKING:
+    # Who only lists sandboxes needs no models: see sandbox.summary
+    from sandbox.record import Record
 
 
 class Instance:
@@ -94,12 +41,16 @@ class Instance:
         """Whether anything of it is on disk."""
         return self.folder.is_dir()
 
-    def read(self) -> Record | None:
+    def read(self) -> "Record | None":
         """The record; None when there is none yet.
 
         Raises:
             SandboxError: the file is damaged or of another version; says how to go on.
         """
+        from pydantic import ValidationError
+
+        from sandbox.record import Record
+
         path = self.folder / "record.json"
         try:
             text = path.read_text()
@@ -114,7 +65,24 @@ class Instance:
                 hint=f"sandbox destroy {self.name}, then sandbox up again",
             ) from error
 
-    def require(self) -> Record:
+    def summary(self) -> Summary | None:
+        """What a listing shows of it; None when there is no record yet.
+
+        Raises:
+            SandboxError: the file is damaged or of another version; says how to go on.
+        """
+        try:
+            return Summary.from_saved(
+                json.loads((self.folder / "record.json").read_text())["summary"]
+            )
+        except FileNotFoundError:
+            return None
+        except (KeyError, TypeError, ValueError):
+            # Damaged, or written before records had a summary
+            record = self.read()
+            return record.summary if record is not None else None
+
+    def require(self) -> "Record":
         """The record of a sandbox that must be there.
 
         Raises:
@@ -129,7 +97,7 @@ class Instance:
             )
         return record
 
-    def write(self, record: Record) -> None:
+    def write(self, record: "Record") -> None:
         """Save the record; a reader sees the old one or the new one, never a part."""
         self.write_text("record.json", record.model_dump_json(indent=1))
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 
 class Goal(StrEnum):
@@ -65,8 +65,10 @@ class CheckResult(_Result):
     elapsed_s: float = 0.0
 
 
-class CheckReport(_Result):
+class CheckReport(BaseModel):
     """All checks of one sandbox."""
+
+    model_config = ConfigDict(frozen=True)
 
     format: Literal[1] = 1
     sandbox: str
@@ -94,6 +96,7 @@ class CheckReport(_Result):
         """The checks of one goal, in the order they ran."""
         return tuple(result for result in self.results if result.goal is goal)
 
+    @computed_field  # type: ignore[prop-decorator]  # mypy does not know it on a property
     @property
     def summary(self) -> str:
         """`41 passed, 1 failed, 1 skipped in 3.2 s`."""

@@ -1,7 +1,10 @@
 """Commands that look and enter: list, status, ssh, exec, open, logs, render."""
 
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -25,9 +28,7 @@ def list_(*, as_json: JsonOption = False) -> None:
     with Progress(quiet=True) as progress:
         infos = all_sandboxes(context(progress))
     if as_json:
-        import json
-
-        typer.echo(json.dumps([info.model_dump(mode="json") for info in infos], indent=2))
+        typer.echo(_json([asdict(info) for info in infos]))
         return
     if not infos:
         say("there is no sandbox yet: sandbox up boxes/shiny.yml makes one")
@@ -44,6 +45,17 @@ def list_(*, as_json: JsonOption = False) -> None:
         for info in infos
     ]
     typer.echo(columns(("NAME", "STATE", "BOX", "BASE", "PROVIDER", "URL"), rows))
+
+
+def _json(listed: object) -> str:
+    """JSON, with points in time as ISO 8601 has them."""
+
+    def iso(value: object) -> str:
+        if isinstance(value, datetime):
+            return value.isoformat().replace("+00:00", "Z")
+        raise TypeError(f"no JSON for a {type(value).__name__}")
+
+    return json.dumps(listed, indent=2, default=iso)
 
 
 def columns(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
@@ -65,7 +77,7 @@ def status(name: NameArgument, *, as_json: JsonOption = False) -> None:
     with Progress(quiet=True) as progress:
         info = details_of(name, context(progress))
     if as_json:
-        typer.echo(info.model_dump_json(indent=2))
+        typer.echo(_json(asdict(info)))
         return
     size = f"{info.cpus} cpus, {info.memory_mb} MB memory, {info.disk_gb} GB disk"
     rows = [

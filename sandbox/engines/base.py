@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from sandbox.errors import HostError
 from sandbox.events import Listener
 from sandbox.run import Completed
-from sandbox.spec.models import VagrantOptions
+
+if TYPE_CHECKING:
+    from sandbox.spec.models import VagrantOptions
 
 
 class Power(StrEnum):
@@ -82,7 +84,7 @@ class MachineSpec:
     """Kept with the machine, so that it can be told whose it is: plan key, box."""
     forwarded_ports: tuple[int, ...] = ()
     """Ports of the machine that this host's people use; forwarded where there is no route to it."""
-    options: VagrantOptions | None = None
+    options: "VagrantOptions | None" = None
     """What the box says for this provider alone."""
 
 

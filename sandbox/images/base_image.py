@@ -18,7 +18,8 @@ from sandbox.images.build_folder import build_folder, build_lock
 from sandbox.images.recipe import Recipe
 from sandbox.images.sources import ArchivesAnswer, choose_sources, host_archives
 from sandbox.paths import cache_dir
-from sandbox.spec.models import Base, BaseSource, Mirror
+from sandbox.spec.choices import BaseSource
+from sandbox.spec.models import Base, Mirror
 
 _COPY_S = 1800.0
 _PUBLIC = "default"

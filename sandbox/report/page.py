@@ -18,7 +18,7 @@ from sandbox.fidelity.kind import Consequence
 from sandbox.fidelity.r_readings import blas_family, loaded_packages
 from sandbox.paths import data_dir
 from sandbox.probe.facts import Facts, RView
-from sandbox.state import Record
+from sandbox.record import Record
 
 _DANGEROUS = (Consequence.ANSWERS, Consequence.FAILS, Consequence.ACCESS)
 _TIME = "%Y-%m-%d %H:%M UTC"

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from sandbox.paths import data_dir
 from sandbox.spec import semantics
 from sandbox.spec.bases import Bases, load_bases
-from sandbox.spec.models import Base, Box, Provider
+from sandbox.spec.choices import Provider
+from sandbox.spec.models import Base, Box
 from sandbox.spec.problem import Problem, box_error, code, near, short
 from sandbox.spec.source import NO_SUCH_FILE, Value, not_a_file, read
 from sandbox.spec.translate import Place, problems_of

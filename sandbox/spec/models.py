@@ -9,9 +9,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-Provider = Literal["virtualbox", "libvirt", "incus"]
-BaseSource = Literal["auto", "build", "public"]
-"""Where the image of a base comes from: made on this host, or fetched."""
+from sandbox.spec.choices import Provider
 
 _ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 _ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"

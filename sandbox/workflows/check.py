@@ -14,8 +14,9 @@ from sandbox.events import step
 from sandbox.probe.collect import probe
 from sandbox.probe.facts import Facts
 from sandbox.probe.files import load_facts
+from sandbox.record import Record
 from sandbox.ssh import SshTarget, disconnect
-from sandbox.state import Instance, Record, locked
+from sandbox.state import Instance, locked
 from sandbox.workflows.context import Context, status_of
 from sandbox.workflows.reach import (
     READY_TIMEOUT_S,

@@ -9,7 +9,7 @@ from sandbox.engines.base import Engine, MachineStatus, Power
 from sandbox.engines.incus_client import IncusClient, IncusPlace
 from sandbox.errors import HostError, UsageError
 from sandbox.events import Listener, Notice, ignore
-from sandbox.spec.models import BaseSource, Provider
+from sandbox.spec.choices import BaseSource, Provider
 
 DRIVEN: tuple[Provider, ...] = ("incus", "libvirt", "virtualbox")
 """The providers that have an engine."""

@@ -1,27 +1,30 @@
 """What is there: all sandboxes, one of them, and its logs. Reads only, and takes no lock."""
 
+import json
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
-from sandbox.checks.results import last_report
 from sandbox.engines.base import MachineStatus, Power
 from sandbox.errors import SandboxError
 from sandbox.events import Notice
-from sandbox.plan import Plan
-from sandbox.state import HistoryEntry, Instance, Phase, Record, instance_names
+from sandbox.state import Instance, instance_names
+from sandbox.summary import Phase, Summary
 from sandbox.workflows.context import DRIVEN, Context
 from sandbox.workflows.machine import record_elsewhere
-from sandbox.workflows.reach import app_urls, direct_url
+from sandbox.workflows.reach import page_urls, shiny_url
+
+if TYPE_CHECKING:
+    from sandbox.record import HistoryEntry
 
 ELSEWHERE = "another user's"
 """The state of a machine whose record is in another folder than ours."""
 
 
-class SandboxInfo(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class SandboxInfo:
     """One line of `sandbox list`."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     box: str
@@ -37,6 +40,7 @@ class SandboxInfo(BaseModel):
     plan_key: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
 class SandboxDetails(SandboxInfo):
     """What `sandbox status NAME` shows on top of the line."""
 
@@ -45,19 +49,19 @@ class SandboxDetails(SandboxInfo):
     disk_gb: int
     folder: str
     box_path: str
-    history: tuple[HistoryEntry, ...]
+    history: "tuple[HistoryEntry, ...]"
 
 
 def all_sandboxes(context: Context) -> list[SandboxInfo]:
     """Every sandbox with a folder, and every machine of ours that has lost its folder."""
-    records = {name: _readable(name, context) for name in instance_names()}
-    known = [record for record in records.values() if record is not None]
-    used = {DRIVEN[0], *(record.plan.provider for record in known)}
+    summaries = {name: _readable(name, context) for name in instance_names()}
+    known = [summary for summary in summaries.values() if summary is not None]
+    used = {DRIVEN[0], *(summary.provider for summary in known)}
     statuses = {provider: _statuses(context, provider, quiet=not known) for provider in used}
-    infos = [_info(record, statuses[record.plan.provider]) for record in known]
+    infos = [_info(summary, statuses[summary.provider]) for summary in known]
     for provider in sorted(used):
         for name, status in sorted((statuses[provider] or {}).items()):
-            if name not in records and status.power is not Power.ABSENT:
+            if name not in summaries and status.power is not Power.ABSENT:
                 infos.append(_unrecorded(name, provider, status))
     return infos
 
@@ -69,10 +73,10 @@ def details_of(name: str, context: Context) -> SandboxDetails:
         UsageError: there is no such sandbox.
     """
     record = Instance(name).require()
-    info = _info(record, _statuses(context, record.plan.provider, quiet=False))
+    info = _info(record.summary, _statuses(context, record.plan.provider, quiet=False))
     machine = record.plan.machine
     return SandboxDetails(
-        **info.model_dump(),
+        **asdict(info),
         cpus=machine.cpus,
         memory_mb=machine.memory_mb,
         disk_gb=machine.disk_gb,
@@ -82,9 +86,9 @@ def details_of(name: str, context: Context) -> SandboxDetails:
     )
 
 
-def _readable(name: str, context: Context) -> Record | None:
+def _readable(name: str, context: Context) -> Summary | None:
     try:
-        return Instance(name).read()
+        return Instance(name).summary()
     except SandboxError as error:
         context.listener(Notice(name, f"{error.message}: {error.hint}"))
         return None
@@ -111,32 +115,39 @@ def _unrecorded(name: str, provider: str, status: MachineStatus) -> SandboxInfo:
     )
 
 
-def _info(record: Record, statuses: dict[str, MachineStatus] | None) -> SandboxInfo:
-    plan = record.plan
-    status = (statuses or {}).get(plan.name)
-    report = last_report(Instance(plan.name).folder)
+def _info(summary: Summary, statuses: dict[str, MachineStatus] | None) -> SandboxInfo:
+    status = (statuses or {}).get(summary.name)
+    url = shiny_url(summary.shiny_port, status) if status is not None else ""
     return SandboxInfo(
-        name=plan.name,
-        box=plan.box_name,
-        base=plan.base.name,
-        provider=plan.provider,
-        state=_state(record, status) if statuses is not None else "unknown",
+        name=summary.name,
+        box=summary.box,
+        base=summary.base,
+        provider=summary.provider,
+        state=_state(summary.phase, status) if statuses is not None else "unknown",
         address=status.address if status is not None else None,
-        urls=_urls(plan, status),
-        checks=report.summary if report is not None else "",
-        made_at=record.history[0].at if record.history else None,
-        plan_key=plan.key,
+        urls=tuple(app.url for app in page_urls(summary.apps, url)),
+        checks=_checks(Instance(summary.name).folder),
+        made_at=summary.made_at,
+        plan_key=summary.plan_key,
     )
 
 
-def _state(record: Record, status: MachineStatus | None) -> str:
+def _state(phase: Phase, status: MachineStatus | None) -> str:
     if status is None or status.power is Power.ABSENT:
-        return "unfinished" if record.phase is Phase.PLANNED else "gone"
-    if record.phase is not Phase.PROVISIONED and status.power is Power.RUNNING:
+        return "unfinished" if phase is Phase.PLANNED else "gone"
+    if phase is not Phase.PROVISIONED and status.power is Power.RUNNING:
         return "unfinished"
     return str(status.power)
 
 
-def _urls(plan: Plan, status: MachineStatus | None) -> tuple[str, ...]:
-    url = direct_url(plan, status) if status is not None else ""
-    return tuple(app.url for app in app_urls(plan, url))
+def _checks(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / "checks.json").read_text())["summary"])
+    except FileNotFoundError:
+        return ""
+    except (KeyError, TypeError, ValueError):
+        # Damaged, or written before reports had a summary
+        from sandbox.checks.results import last_report
+
+        report = last_report(folder)
+        return report.summary if report is not None else ""

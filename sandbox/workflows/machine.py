@@ -1,15 +1,18 @@
 """What an engine is asked for, to make the machine of a plan."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sandbox.engines.base import MachineSpec, MachineStatus
-from sandbox.plan import Plan
+
+if TYPE_CHECKING:
+    from sandbox.plan import Plan
 
 _FOLDER = "folder"
 """The label that says where a machine's record is: two users of one provider have two."""
 
 
-def machine_spec(plan: Plan, *, image: str, key: str, folder: Path) -> MachineSpec:
+def machine_spec(plan: "Plan", *, image: str, key: str, folder: Path) -> MachineSpec:
     """The machine of `plan`.
 
     Args:

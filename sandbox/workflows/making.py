@@ -14,8 +14,10 @@ from sandbox.images.sources import archives_ahead
 from sandbox.missing import missing_packages
 from sandbox.plan import HostLimits, Plan, exceeds_host
 from sandbox.provision import ProvisionResult, bootstrap, provision, root_over_ssh
+from sandbox.record import Record
 from sandbox.ssh import SshTarget, disconnect, make_key
-from sandbox.state import Instance, Phase, Record
+from sandbox.state import Instance
+from sandbox.summary import Phase
 from sandbox.workflows.base import prepare_base
 from sandbox.workflows.check import verify, verify_clone
 from sandbox.workflows.context import Context, require_usable, status_of

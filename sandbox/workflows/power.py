@@ -5,7 +5,8 @@ from sandbox.engines.base import MachineStatus, Power
 from sandbox.errors import SandboxError, UsageError
 from sandbox.events import step
 from sandbox.ssh import SshTarget, disconnect
-from sandbox.state import Instance, Phase, locked
+from sandbox.state import Instance, locked
+from sandbox.summary import Phase
 from sandbox.workflows.context import DRIVEN, Context, status_of
 from sandbox.workflows.machine import record_elsewhere
 from sandbox.workflows.reach import (

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 from sandbox.engines.base import Engine, MachineStatus, RootExec
 from sandbox.errors import CommandError, ProviderError, ProvisionError
-from sandbox.plan import Plan
 from sandbox.run import TAIL_LINES
 from sandbox.ssh import SshTarget, forwarded, write_config
 from sandbox.state import Instance
 
 if TYPE_CHECKING:
+    from sandbox.plan import Plan
     from sandbox.provision import RootShell
 
 READY_TIMEOUT_S = 60.0
@@ -89,7 +89,7 @@ def wait_for_ssh(target: SshTarget, *, timeout_s: float = SSH_TIMEOUT_S) -> None
 
 
 @contextmanager
-def shiny_base_url(plan: Plan, status: MachineStatus, target: SshTarget) -> Iterator[str]:
+def shiny_base_url(plan: "Plan", status: MachineStatus, target: SshTarget) -> Iterator[str]:
     """`http://HOST:PORT` of the machine's Shiny Server, for as long as the block runs.
 
     Direct where this host has a route to the machine or a port that leads there; else through ssh,
@@ -105,22 +105,30 @@ def shiny_base_url(plan: Plan, status: MachineStatus, target: SshTarget) -> Iter
             yield f"http://127.0.0.1:{local_port}"
 
 
-def direct_url(plan: Plan, status: MachineStatus) -> str:
+def direct_url(plan: "Plan", status: MachineStatus) -> str:
     """`http://HOST:PORT` of its Shiny Server as it answers without us; empty when it does not."""
     shiny = plan.services.shiny_server
-    if shiny is None:
+    return shiny_url(shiny.port if shiny is not None else None, status)
+
+
+def shiny_url(port: int | None, status: MachineStatus) -> str:
+    """The same, of what listens on the machine's `port`; None: nothing does."""
+    if port is None:
         return ""
     if status.address is not None:
-        return f"http://{status.address}:{shiny.port}"
-    port = status.forwarded_to(shiny.port)
-    return f"http://127.0.0.1:{port}" if port is not None else ""
+        return f"http://{status.address}:{port}"
+    forwarded_port = status.forwarded_to(port)
+    return f"http://127.0.0.1:{forwarded_port}" if forwarded_port is not None else ""
 
 
-def app_urls(plan: Plan, base_url: str) -> tuple[AppUrl, ...]:
+def app_urls(plan: "Plan", base_url: str) -> tuple[AppUrl, ...]:
     """The URL of each app under `base_url`; none without Shiny Server or without apps."""
-    if not base_url:
-        return ()
-    return tuple(AppUrl(app.name, f"{base_url}/{app.name}/") for app in plan.apps)
+    return page_urls((app.name for app in plan.apps), base_url)
+
+
+def page_urls(apps: Iterable[str], base_url: str) -> tuple[AppUrl, ...]:
+    """The same, of the apps of these names."""
+    return tuple(AppUrl(app, f"{base_url}/{app}/") for app in apps) if base_url else ()
 
 
 def page_status(url: str, *, timeout_s: float) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 from sandbox.errors import UsageError
 from sandbox.plan import Plan, resolve, sandbox_name
 from sandbox.spec.catalogue import find_box
+from sandbox.spec.choices import Provider
 from sandbox.spec.load import load_box
-from sandbox.spec.models import Provider
 from sandbox.state import Instance
 from sandbox.workflows.context import Context, choose_provider
 

@@ -9,8 +9,10 @@ from datetime import datetime
 from sandbox.engines.base import Engine, Power, Snapshot, Snapshots
 from sandbox.errors import SandboxError, UsageError
 from sandbox.events import Listener, Notice, step
+from sandbox.record import Record
 from sandbox.ssh import SshTarget, disconnect
-from sandbox.state import Instance, Phase, Record, locked
+from sandbox.state import Instance, locked
+from sandbox.summary import Phase
 from sandbox.workflows.context import Context, status_of
 
 PROVISIONED = "provisioned"

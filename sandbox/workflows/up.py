@@ -9,7 +9,8 @@ from sandbox.baking import CacheUse, recipe_key
 from sandbox.checks.results import CheckReport, last_report
 from sandbox.engines.base import Engine, MachineStatus, Power
 from sandbox.plan import Plan
-from sandbox.state import Instance, Phase, locked
+from sandbox.state import Instance, locked
+from sandbox.summary import Phase
 from sandbox.workflows.context import Context, status_of
 from sandbox.workflows.reach import AppUrl, app_urls, direct_url, page_status
 from sandbox.workflows.request import require_same_machine, without_known_missing

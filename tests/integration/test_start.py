@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.record import Record
+from sandbox.state import Instance
+from tests.unit.factories import shiny_plan
+
 ROOT = Path(__file__).resolve().parents[2]
 
 ELSEWHERE = ("rich", "jinja2", "ansible", "paramiko", "testinfra", "pytest", "vagrant")
@@ -24,8 +28,8 @@ finally:
 """
 
 
-def imported(tmp_path: Path, *words: str) -> set[str]:
-    """The modules that `sandbox WORDS` imports."""
+def imported(tmp_path: Path, *words: str, says: str = "") -> set[str]:
+    """The modules that `sandbox WORDS` imports; `says` is in what it prints."""
     folders = {"XDG_STATE_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
     done = subprocess.run(
         (sys.executable, "-c", TELL, *words),
@@ -37,6 +41,7 @@ def imported(tmp_path: Path, *words: str) -> set[str]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert says in done.stdout
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 
@@ -57,7 +62,12 @@ def test_a_box_is_validated_without_engines(tmp_path: Path) -> None:
     assert [one for one in modules if one.startswith(("sandbox.engines", "sandbox.run"))] == []
 
 
-def test_sandboxes_are_listed_without_what_builds_images_or_reads_boxes(tmp_path: Path) -> None:
-    modules = imported(tmp_path, "list")
-    boxes = ("sandbox.images", "sandbox.spec.load", "sandbox.spec.source", "yaml")
-    assert [one for one in modules if one.startswith(boxes)] == []
+def test_sandboxes_are_listed_without_models_and_what_makes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    Instance("shiny").write(Record(plan=shiny_plan()))
+    modules = imported(tmp_path, "list", says="shiny")
+    others = ("sandbox.images", "sandbox.spec.load", "sandbox.spec.source", "yaml")
+    models = ("pydantic", "sandbox.plan", "sandbox.spec.models")
+    assert [one for one in modules if one.startswith((*others, *models))] == []

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import BusyError, SandboxError, UsageError
-from sandbox.state import Instance, Phase, Record, instance_names, locked
+from sandbox.record import Record
+from sandbox.state import Instance, instance_names, locked
+from sandbox.summary import Phase
 from tests.unit.factories import shiny_plan
 
 

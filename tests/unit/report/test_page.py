@@ -6,8 +6,8 @@ from pathlib import Path
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
 from sandbox.fidelity.diff import Diff, Selection, Side, compare
 from sandbox.probe.facts import Facts
+from sandbox.record import Record
 from sandbox.report.page import diff_page, sandbox_page
-from sandbox.state import Record
 from tests.unit.checks.samples import full_plan, good
 
 FACTS = good().facts

@@ -14,8 +14,9 @@ from sandbox.errors import ConnectionLostError
 from sandbox.events import Event, Notice
 from sandbox.plan import HostLimits, Plan
 from sandbox.provision import ProvisionResult
+from sandbox.record import Record
 from sandbox.ssh import SshTarget
-from sandbox.state import Instance, Record
+from sandbox.state import Instance
 from sandbox.workflows import context, up
 from sandbox.workflows.base import PreparedBase
 

@@ -12,7 +12,8 @@ from sandbox.errors import ProviderError, ProvisionError, UsageError
 from sandbox.plan import Plan
 from sandbox.render import rendered_files
 from sandbox.spec.models import Machine, RPackages
-from sandbox.state import Instance, Phase
+from sandbox.state import Instance
+from sandbox.summary import Phase
 from sandbox.workflows import power
 from sandbox.workflows.base import PreparedBase
 from tests.unit.checks.samples import good

@@ -5,8 +5,9 @@ import pytest
 from sandbox.events import Event, Notice
 from sandbox.missing import missing_r_packages
 from sandbox.plan import Plan
+from sandbox.record import Record
 from sandbox.spec.models import R, RPackages
-from sandbox.state import Instance, Record
+from sandbox.state import Instance
 from sandbox.workflows.rebuild import leave_out_missing, rebuild_notes
 from sandbox.workflows.request import without_known_missing
 from tests.unit.checks.samples import full_plan, good

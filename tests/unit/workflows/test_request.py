@@ -7,7 +7,9 @@ import pytest
 from sandbox.engines.base import Finding, MachineStatus, Power
 from sandbox.engines.fake import FakeEngine
 from sandbox.engines.incus_client import IncusPlace
-from sandbox.state import Phase, Record, locked
+from sandbox.record import Record
+from sandbox.state import locked
+from sandbox.summary import Phase
 from sandbox.workflows.context import Context
 from sandbox.workflows.preview import preview
 from sandbox.workflows.request import Overrides, plan_for

@@ -9,7 +9,9 @@ from sandbox.engines.fake import FakeEngine
 from sandbox.engines.incus_client import IncusPlace
 from sandbox.errors import ProviderError, UsageError
 from sandbox.events import Event, Notice, ignore
-from sandbox.state import Instance, Phase, Record
+from sandbox.record import Record
+from sandbox.state import Instance
+from sandbox.summary import Phase
 from sandbox.workflows import snapshot
 from sandbox.workflows.context import Context
 from tests.unit.factories import plain_plan

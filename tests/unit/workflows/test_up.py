@@ -16,7 +16,9 @@ from sandbox.errors import (
     UsageError,
 )
 from sandbox.plan import HostLimits
-from sandbox.state import Instance, Phase, Record
+from sandbox.record import Record
+from sandbox.state import Instance
+from sandbox.summary import Phase
 from sandbox.workflows import check, look, making, power, reach
 from tests.unit.factories import plain_plan, shiny_plan
 from tests.unit.workflows.conftest import Bench
