@@ -1,7 +1,7 @@
 """The bases that boxes start from: the files of `boxes/_base`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,15 +15,31 @@ from sandbox.spec.translate import problems_of
 Bases = Mapping[str, Base]
 
 
-def load_bases(folder: Path | None = None) -> Bases:
-    """All bases by name, oldest first.
+class _Folder(Mapping[str, Base]):
+    """Each file is read when it is asked for: most boxes need one of them."""
 
-    Raises:
-        InvalidBoxError: a base file is wrong.
+    def __init__(self, folder: Path) -> None:
+        self._paths = {path.stem: path for path in sorted(folder.glob("*.yml"))}
+        self._read: dict[str, Base] = {}
+
+    def __getitem__(self, name: str) -> Base:
+        if name not in self._read:
+            self._read[name] = load_base(self._paths[name])
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
+def load_bases(folder: Path | None = None) -> Bases:
+    """All bases by name, oldest first; each is named like its file.
+
+    Asking for one whose file is wrong raises InvalidBoxError.
     """
-    folder = folder or data_dir("boxes") / "_base"
-    bases = [load_base(path) for path in sorted(folder.glob("*.yml"))]
-    return {base.name: base for base in bases}
+    return _Folder(folder or data_dir("boxes") / "_base")
 
 
 def load_base(path: Path) -> Base:

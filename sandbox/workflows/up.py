@@ -64,7 +64,7 @@ def up(
         report = make(
             plan, instance, engine, context, cache=cache, checks=checks, again=provision_again
         )
-        return _result(plan, engine, report, unchanged=False)
+        return _result(plan, status_of(engine, plan.name), report, unchanged=False)
 
 
 def _unchanged(plan: Plan, instance: Instance, engine: Engine) -> UpResult | None:
@@ -74,18 +74,20 @@ def _unchanged(plan: Plan, instance: Instance, engine: Engine) -> UpResult | Non
         return None
     if record.plan != plan or record.recipe_key != recipe_key(plan):
         return None
-    if status_of(engine, plan.name).power is not Power.RUNNING:
+    status = status_of(engine, plan.name)
+    if status.power is not Power.RUNNING:
         return None
     report = last_report(instance.folder)
     if report is None or not report.ok:
         # Never proven, or not as it should be: worth the full road
         return None
-    result = _result(plan, engine, report, unchanged=True)
+    result = _result(plan, status, report, unchanged=True)
     if any(page_status(app.url, timeout_s=10) for app in result.urls):
         return None
     return result
 
 
-def _result(plan: Plan, engine: Engine, report: CheckReport | None, *, unchanged: bool) -> UpResult:
-    status = status_of(engine, plan.name)
+def _result(
+    plan: Plan, status: MachineStatus, report: CheckReport | None, *, unchanged: bool
+) -> UpResult:
     return UpResult(plan, status, app_urls(plan, direct_url(plan, status)), report, unchanged)

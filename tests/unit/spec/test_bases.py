@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.paths import data_dir
 from sandbox.spec.bases import gives_r, load_base, load_bases
 from sandbox.spec.problem import InvalidBoxError
 
@@ -14,6 +15,19 @@ def test_the_bases_we_ship() -> None:
         "debian-12": "4.2.2",
         "debian-13": "4.5.0",
     }
+    assert [base.name for base in load_bases().values()] == list(load_bases())
+
+
+def test_a_wrong_base_file_stands_in_nobodys_way_who_does_not_ask_for_it(tmp_path: Path) -> None:
+    (tmp_path / "good.yml").write_text((data_dir("boxes") / "_base" / "debian-12.yml").read_text())
+    (tmp_path / "wrong.yml").write_text("version: 1\n")
+    bases = load_bases(tmp_path)
+    assert list(bases) == ["good", "wrong"]
+    assert len(bases) == 2
+    assert bases["good"].suite == "bookworm"
+    assert bases.get("other") is None
+    with pytest.raises(InvalidBoxError, match="wrong"):
+        bases["wrong"]
 
 
 @pytest.mark.parametrize(
