@@ -95,7 +95,7 @@ class IncusBaking(ABC):
         image = f"{IMAGE_PREFIX}{key}-{secrets.token_hex(3)}"
         try:
             listener(StepOutput(name, "copying it"))
-            self._copy(f"{name}/{snapshot}", image, key, labels)
+            self._copy(name, snapshot, image, key, labels)
             listener(StepOutput(name, "taking out what is its own"))
             self._seal(name, image)
             made_at = datetime.now(UTC)
@@ -142,13 +142,18 @@ class IncusBaking(ABC):
         except NotFoundError:
             return
 
-    def _copy(self, source: str, image: str, key: str, labels: tuple[tuple[str, str], ...]) -> None:
+    def _copy(
+        self, name: str, snapshot: str, image: str, key: str, labels: tuple[tuple[str, str], ...]
+    ) -> None:
+        machine = config_of(self.client.query("GET", api_path("instances", name)))
         body = {
             "name": image,
             "type": "container",
-            "source": {"type": "copy", "source": source, "instance_only": True},
+            "source": {"type": "copy", "source": f"{name}/{snapshot}", "instance_only": True},
             "profiles": [],
             "config": {
+                # What the machine's labels say of it (where its record is) is not said of an image
+                **{word: "" for word in machine if word.startswith(LABEL)},
                 **{f"{LABEL}{word}": value for word, value in labels},
                 MADE_BY: BAKED,
                 KEY: key,

@@ -66,7 +66,7 @@ class FakeLab:
         )
 
     def spec(self, name: str, *, cpus: int = 1, memory_mb: int = 512) -> MachineSpec:
-        labels = (("box", "plain"), ("plan", "0123"))
+        labels = (("box", "plain"), ("folder", str(self.folder)), ("plan", "0123"))
         return MachineSpec(name, "img", cpus, memory_mb, 4, "ssh-ed25519 AAAA", self.folder, labels)
 
     def add_foreign(self, name: str) -> None:
@@ -102,7 +102,7 @@ class IncusLab:
     def spec(self, name: str, *, cpus: int = 1, memory_mb: int = 512) -> MachineSpec:
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        labels = (("box", "plain"), ("plan", "0123"))
+        labels = (("box", "plain"), ("folder", str(folder)), ("plan", "0123"))
         key = make_key(folder)
         return MachineSpec(name, self.image, cpus, memory_mb, 4, key, folder, labels)
 

@@ -19,6 +19,7 @@ from tests.contract.conftest import FakeLab, IncusLab, Lab
 from tests.contract.vm_lab import LibvirtLab
 
 LABELS = (("box", "plain"), ("plan", "0123"))
+"""Of an image: not all that its machine has."""
 
 
 @pytest.fixture(params=["fake", pytest.param("incus", marks=pytest.mark.incus)])

@@ -47,7 +47,7 @@ class LibvirtLab:
     def spec(self, name: str, *, cpus: int = 1, memory_mb: int = 512) -> MachineSpec:
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        labels = (("box", "plain"), ("plan", "0123"))
+        labels = (("box", "plain"), ("folder", str(folder)), ("plan", "0123"))
         key = make_key(folder)
         return MachineSpec(name, self.image, cpus, memory_mb, 4, key, folder, labels, (3838,))
 
