@@ -87,7 +87,11 @@ def _label_width(labels: list[str]) -> int:
 
 
 def _field(label: str, text: str, width: int, *, on: bool) -> list[str]:
-    head = plain(label)[:width].ljust(width)
+    head = plain(label)
+    if len(head) > width:
+        # Too long for its column: a line of its own, for nothing of a path may be missing
+        return [f"{_INDENT}{paint(head, _DIM, on=on)}", *_field("", text, width, on=on)]
+    head = head.ljust(width)
     room = _WIDTH - len(_INDENT) - width - 2
     folded = [
         piece

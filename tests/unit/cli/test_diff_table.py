@@ -28,6 +28,9 @@ def with_packages(count: int) -> Facts:
     return FACTS.model_copy(update={"r": (r.model_copy(update={"views": views}),)})
 
 
+FEW = with_packages(1), FACTS
+
+
 def diff(count: int) -> Diff:
     selection = Selection(only=("r.package",))
     sides = Side(name="prod", facts=with_packages(count)), Side(name="box", facts=FACTS)
@@ -51,6 +54,16 @@ def test_many_of_a_kind_share_their_explanation() -> None:
         assert f"own{number} " in text
     assert "r.package.…" in text
     assert len(text.splitlines()) < 45
+
+
+def test_long_names_are_not_cut() -> None:
+    """Two files in one folder would be called the same."""
+    named = "captured/production/2026-11-01.facts.json", "captured/production/2026-11-22.facts.json"
+    sides = [Side(name=name, facts=facts) for name, facts in zip(named, FEW, strict=True)]
+    text = render_diff(compare(*sides, Selection(only=("r.package",))), colour=False)
+    for name in named:
+        assert name in text
+    assert max(map(len, text.splitlines())) <= 100
 
 
 def test_what_a_machine_says_cannot_command_the_terminal() -> None:
