@@ -29,7 +29,7 @@ _CLEANUP_S: Final = 30.0
 
 _PASSING: Final = re.compile(
     r"already executing an action|is locked|already locked|underlying SSH library|"
-    r"SSH connection was unexpectedly closed"
+    r"SSH connection was (unexpectedly closed|reset|refused)"
 )
 _TRIES: Final = 10
 _PAUSE_S: Final = 3.0

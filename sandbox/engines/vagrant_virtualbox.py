@@ -118,6 +118,11 @@ class VirtualBox:
             if vm.power is not Power.STOPPED:
                 self.power_off(vm)
             self.manage.unregister(vm.uuid)
+        elif not record.made:
+            # A clone that was cut off, and may yet come to its end
+            self.manage.wait_until_made(record.vm_name)
+            if self.manage.info(record.uuid) is not None:
+                self.manage.unregister(record.uuid)
         self.manage.clear_leftovers(record.vm_name)
 
     def base_copies(self) -> tuple[BaseCopy, ...]:
@@ -136,11 +141,22 @@ class VirtualBox:
     def drop_unused_bases(self) -> tuple[str, ...]:
         """Remove masters on whose disks no clone hangs."""
         with host_lock("virtualbox"):
+            self._clear_unfinished()
             unused = tuple(copy.name for copy in self.base_copies() if not copy.machines)
             for name in unused:
                 self.manage.unregister(name)
                 self.manage.clear_leftovers(name)
         return unused
+
+    def _clear_unfinished(self) -> None:
+        """Masters of which there is a folder and no VM: imports that were cut off."""
+        if shutil.which("VBoxManage") is None:
+            return
+        known = self.manage.names(self._masters)
+        for folder in self.manage.machine_folder().glob(f"{self._masters}*"):
+            if folder.name not in known:
+                self.manage.wait_until_made(folder.name)
+                self.manage.clear_leftovers(folder.name)
 
     def console(self, record: VmRecord, folder: VmFolder) -> str:
         """The console's file."""
@@ -198,6 +214,7 @@ class VirtualBox:
 
     def _ensure_master(self, box: StoredBox, record: VmRecord, listener: Listener) -> str:
         name = self.master_name(box, record.disk_gb)
+        self.manage.wait_until_made(name)
         info = self.manage.info(name)
         if info is not None:
             if f'SnapshotName="{BASE_SNAPSHOT}"' in info:

@@ -22,6 +22,8 @@ _QUICK_S: Final = 120.0
 _UNLOCK_S: Final = 60.0
 _LISTS: Final = 5
 _LIST_PAUSE_S: Final = 0.3
+_STILL_S: Final = 5.0
+"""A folder that nothing was written in for so long is nobody's work any more."""
 
 
 class VBoxManage:
@@ -56,6 +58,17 @@ class VBoxManage:
 
     def info(self, vm: str) -> str | None:
         """What VirtualBox knows of a VM; None when it knows none."""
+        for _ in range(_LISTS - 1):
+            try:
+                return self._info(vm)
+            except ProviderError as error:
+                # Its process has just died, and VirtualBox has not noticed
+                if "from the direct session" not in error.details:
+                    raise
+            time.sleep(_LIST_PAUSE_S)
+        return self._info(vm)
+
+    def _info(self, vm: str) -> str | None:
         try:
             return self("showvminfo", vm, "--machinereadable").stdout
         except ProviderError as error:
@@ -94,6 +107,19 @@ class VBoxManage:
                 time.sleep(1)
             else:
                 return
+
+    def wait_until_made(self, vm_name: str) -> None:
+        """Return when VirtualBox makes no VM of that name (any more), whatever came of it.
+
+        When whoever asked for an import or a clone is killed, VirtualBox goes on with it, or takes
+        it back, for a while. Whoever makes the same in that time has it taken away, or is refused.
+        """
+        folder = self.machine_folder() / vm_name
+        deadline = time.monotonic() + COPY_S
+        while time.monotonic() < deadline and _is_being_written(folder):
+            if self.info(vm_name) is not None:
+                return
+            time.sleep(_LIST_PAUSE_S)
 
     def clear_leftovers(self, vm_name: str) -> None:
         """Disks and files of a VM of that name that is no longer registered.
@@ -139,6 +165,18 @@ class VBoxManage:
             if info is None or "SessionName=" not in info:
                 return
             time.sleep(0.5)
+
+
+def _is_being_written(folder: Path) -> bool:
+    """Whether anything in it was changed within the last seconds; False when it is not there."""
+    newest = 0.0
+    with suppress(FileNotFoundError):
+        newest = folder.stat().st_mtime
+    for path in folder.rglob("*"):
+        # It may go while we look
+        with suppress(FileNotFoundError):
+            newest = max(newest, path.stat().st_mtime)
+    return abs(time.time() - newest) < _STILL_S
 
 
 def _foreign_files(folder: Path, vm_name: str) -> list[Path]:

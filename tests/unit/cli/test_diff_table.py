@@ -59,8 +59,8 @@ def test_many_of_a_kind_share_their_explanation() -> None:
 def test_long_names_are_not_cut() -> None:
     """Two files in one folder would be called the same."""
     named = "captured/production/2026-11-01.facts.json", "captured/production/2026-11-22.facts.json"
-    sides = [Side(name=name, facts=facts) for name, facts in zip(named, FEW, strict=True)]
-    text = render_diff(compare(*sides, Selection(only=("r.package",))), colour=False)
+    a, b = (Side(name=name, facts=facts) for name, facts in zip(named, FEW, strict=True))
+    text = render_diff(compare(a, b, Selection(only=("r.package",))), colour=False)
     for name in named:
         assert name in text
     assert max(map(len, text.splitlines())) <= 100

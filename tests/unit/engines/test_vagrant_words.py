@@ -1,10 +1,12 @@
 """What Vagrant, libvirt, VirtualBox and a machine's console say, read without any of them."""
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from sandbox.engines.vagrant_cli import Said, explain, parse_line, readable
+from sandbox.engines.vagrant_cli import Said, VagrantCli, explain, parse_line, readable
 from sandbox.engines.vagrant_files import (
     HostFacts,
     VmRecord,
@@ -14,6 +16,8 @@ from sandbox.engines.vagrant_files import (
 )
 from sandbox.engines.vagrant_vms import _version_key
 from sandbox.errors import CommandError, HostError, ProviderError
+from sandbox.events import ignore
+from sandbox.run import Completed
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
@@ -88,6 +92,34 @@ def test_known_failures_have_a_meaning(text: str, family: type[Exception]) -> No
     error = explain(failed(stderr=text), ["up"])
     assert type(error) is family
     assert text in error.details
+
+
+@pytest.mark.parametrize(
+    ("text", "tries"),
+    [
+        ("SSH connection was reset! This usually happens when the machine is", 2),
+        ("SSH connection was refused! This usually happens if the VM failed to", 2),
+        ("something that nobody has seen before", 1),
+    ],
+)
+def test_what_may_pass_is_tried_again(
+    text: str, tries: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A login that takes a slow machine longer than its sshd waits is reset."""
+    calls: list[Sequence[object]] = []
+
+    def run(words: Sequence[object], **_: object) -> Completed:
+        calls.append(words)
+        if len(calls) == 1:
+            raise failed(stderr=text)
+        return Completed(tuple(map(str, words)), 0, "", "", 0.1)
+
+    monkeypatch.setattr("sandbox.engines.vagrant_cli.run", run)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    cli = VagrantCli(tmp_path, "virtualbox", log=tmp_path / "log", listener=ignore, sandbox="x")
+    with nullcontext() if tries > 1 else pytest.raises(ProviderError, match="failed"):
+        cli.bring_up(timeout_s=10)
+    assert len(calls) == tries
 
 
 def test_without_vagrant() -> None:

@@ -1,5 +1,7 @@
 """VBoxManage, as it behaves when somebody else is at work on the same host."""
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +145,67 @@ def test_only_an_unused_master_is_removed(
 def test_without_virtualbox_there_are_no_masters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sandbox.engines.vagrant_virtualbox.shutil.which", lambda _: None)
     assert VirtualBox("sbx").base_copies() == ()
+
+
+def test_an_import_that_was_cut_off_is_waited_for_and_cleared(
+    masters: VirtualBox, calls: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """VirtualBox goes on writing for a while when whoever asked for it was killed."""
+    folder = masters.manage.machine_folder() / "sbx-base.eeeeeeeeeeee-20"
+    folder.mkdir()
+    disk = folder / "box-disk001.vdi"
+    disk.write_bytes(b"1")
+    pauses: list[bool] = []
+
+    def pause(_: float) -> None:
+        pauses.append(disk.exists())
+        if len(pauses) == 3:
+            long_ago = time.time() - 60
+            for path in (disk, folder):
+                os.utime(path, (long_ago, long_ago))
+
+    monkeypatch.setattr("time.sleep", pause)
+    assert masters.drop_unused_bases() == (SPARE,)
+    assert pauses == [True, True, True]
+    assert not folder.exists()
+    assert (masters.manage.machine_folder() / SPARE).exists() is False
+    assert not [one for one in calls if one[0] == "unregistervm" and one[1] != SPARE]
+
+
+def test_an_import_that_comes_to_its_end_is_waited_for_no_longer(
+    masters: VirtualBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pause(_: float) -> None:
+        pytest.fail("it was registered already")
+
+    monkeypatch.setattr("time.sleep", pause)
+    (masters.manage.machine_folder() / MASTER).mkdir()
+    masters.manage.wait_until_made(MASTER)
+    masters.manage.wait_until_made("sbx-nothing")
+
+
+def test_a_vm_whose_process_has_just_died_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, calls: list[tuple[str, ...]]
+) -> None:
+    failures = [
+        "VBoxManage: error: Failed to get a console object from the direct session "
+        "(NS_ERROR_ABORT)",
+        "VBoxManage: error: VBOX_E_OBJECT_NOT_FOUND",
+        "VBoxManage: error: something else",
+    ]
+
+    def run(words: tuple[str, ...], **_: Any) -> Completed:
+        calls.append(words)
+        raise CommandError("failed", returncode=1, stderr=failures.pop(0))
+
+    monkeypatch.setattr(virtualbox_manage, "run", run)
+    manage = virtualbox_manage.VBoxManage()
+    assert manage.info("sbx-one") is None
+    assert len(calls) == 2
+    with pytest.raises(ProviderError) as caught:
+        manage.info("sbx-one")
+    assert "something else" in caught.value.details
+    assert len(calls) == 3
 
 
 def test_disks_that_hang_on_others_are_closed_first() -> None:
