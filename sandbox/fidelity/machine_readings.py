@@ -22,7 +22,7 @@ _BOOTING = re.compile(
     r"linux-(image|headers|modules|base|firmware).*|kernel.*|grub.*|shim.*|extlinux|syslinux.*"
     r"|initramfs-tools.*|dracut.*|efibootmgr|os-prober|cloud-.*|qemu-guest-agent|open-vm-tools"
     r"|virtualbox-guest.*|udev|dmsetup|lvm2|mdadm|parted|e2fsprogs|logsave|kmod|libkmod.*|cryptsetup.*"
-    r"|intel-microcode|amd64-microcode|firmware-.*|ifupdown.*|isc-dhcp-.*|dhcpcd.*|klibc.*|busybox"
+    r"|intel-microcode|amd64-microcode|firmware-.*|ifupdown.*|isc-dhcp-.*|dhcpcd.*|klibc.*|busybox|zstd"
     r"|acpid|irqbalance|network-manager|netplan.*|cloud-guest-utils|fdisk|gdisk|locales-all"
 )
 # Told by kinds of their own, or of no effect on R

@@ -233,6 +233,8 @@ def test_what_a_virtual_machine_has_and_a_container_has_not_lies_beneath() -> No
             *packages,
             SystemPackage(name="linux-image-amd64", version="6.1", manual=True),
             SystemPackage(name="grub-pc", version="2.06", manual=True),
+            # With it the kernel's first file system is packed
+            SystemPackage(name="zstd", version="1.5.4", manual=True),
         ),
     )
     found = diff(machine, a=container)
