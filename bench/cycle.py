@@ -11,6 +11,7 @@ from bench.place import (
     gone_after,
     incus,
     name,
+    page_of,
     plain_testinfra,
     sandbox,
     up_by_hand,
@@ -85,19 +86,20 @@ def look(runs: int) -> Table:
     ours = name("look")
     with gone_after(ours):
         sandbox("up", BOX, "--name", ours)
+        url = page_of(ours)
         series = in_turn(
             {
                 "sandbox probe": lambda: sandbox("probe", ours),
                 "sandbox check --quick": lambda: sandbox("check", ours, "--quick"),
                 "sandbox check": lambda: sandbox("check", ours),
-                "plain testinfra": lambda: plain_testinfra(ours),
+                "plain testinfra": lambda: plain_testinfra(ours, url),
             },
             runs=runs,
         )
     notes = [
         ratio(series[3], series[2]),
-        "Plain testinfra: bench/plain_testinfra.py, which asks for each thing by itself. It has"
-        " fewer assertions, and no session of the app.",
+        "Plain testinfra: bench/plain_testinfra.py, which asks for each thing by itself; it lacks"
+        " one assertion, a session of the app.",
     ]
     return Table("Probe and checks", series, notes)
 

@@ -47,10 +47,14 @@ def baked() -> BakedImage:
     return next(one for one in IncusEngine(place()).baked_images() if one.image == image)
 
 
-def plain_testinfra(machine: str) -> Completed:
+def page_of(machine: str) -> str:
+    """The URL of its app."""
+    return sandbox("open", machine, "--no-browser").stdout.split()[-1]
+
+
+def plain_testinfra(machine: str, url: str) -> Completed:
     """The same assertions without us; of the box shiny."""
     config = Instance(machine).folder / "ssh_config"
-    url = sandbox("open", machine, "--no-browser").stdout.split()[-1]
     tests = Path(__file__).with_name("plain_testinfra.py")
     argv = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests)
     where = (f"--hosts=ssh://{machine}", f"--ssh-config={config}")

@@ -25,7 +25,7 @@ from tests.virtualbox.test_disk import capacity_mb
 pytestmark = pytest.mark.virtualbox
 
 BEYOND = os.environ.get("SANDBOX_TEST_BEYOND", "")
-"""HOST:PORT of something that listens on another host; without it, one thing is not looked at."""
+"""HOST:PORT of what listens on no address of this host; without it, one thing is not looked at."""
 
 LABELS = (("box", "plain"), ("plan", "0123"))
 
