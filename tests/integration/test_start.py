@@ -28,8 +28,8 @@ finally:
 """
 
 
-def imported(tmp_path: Path, *words: str, says: str = "") -> set[str]:
-    """The modules that `sandbox WORDS` imports; `says` is in what it prints."""
+def sandbox(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`sandbox WORDS`, which tells at last what it has imported."""
     folders = {"XDG_STATE_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
     done = subprocess.run(
         (sys.executable, "-c", TELL, *words),
@@ -41,6 +41,12 @@ def imported(tmp_path: Path, *words: str, says: str = "") -> set[str]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    return done
+
+
+def imported(tmp_path: Path, *words: str, says: str = "") -> set[str]:
+    """The modules that `sandbox WORDS` imports; `says` is in what it prints."""
+    done = sandbox(tmp_path, *words)
     assert says in done.stdout
     return set(json.loads(done.stderr.splitlines()[-1]))
 
@@ -71,3 +77,19 @@ def test_sandboxes_are_listed_without_models_and_what_makes_them(
     others = ("sandbox.images", "sandbox.spec.load", "sandbox.spec.source", "yaml")
     models = ("pydantic", "sandbox.plan", "sandbox.spec.models")
     assert [one for one in modules if one.startswith((*others, *models))] == []
+
+
+def test_listings_are_json_with_points_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    record = Record(plan=shiny_plan()).advanced("planned", note="a note")
+    Instance("shiny").write(record)
+    made_at = record.history[0].at.isoformat().replace("+00:00", "Z")
+    (info,) = json.loads(sandbox(tmp_path, "list", "--json").stdout)
+    details = json.loads(sandbox(tmp_path, "status", "shiny", "--json").stdout)
+    assert info.items() <= details.items()
+    assert (info["name"], info["made_at"], info["urls"]) == ("shiny", made_at, [])
+    assert details["history"] == [
+        {"at": made_at, "what": "planned", "plan_key": record.plan.key, "note": "a note"}
+    ]
