@@ -91,7 +91,8 @@ def test_nothing_else_listens(host: Host, where: str, ports: set[str]) -> None:
         port for (_, port), is_local in zip(places, local, strict=True)
         if is_local == (where == "loopback")
     }  # fmt: skip
-    assert found <= ports
+    # The processes of apps listen on ports of the kernel's choice
+    assert {port for port in found if int(port) < 32768} <= ports
 
 
 @pytest.mark.parametrize(("port", "program"), [("22", "sshd"), ("3838", "shiny-server")])
@@ -235,7 +236,7 @@ def test_r_package_loads(host: Host, name: str) -> None:
 
 @VIEWS
 def test_r_packages_fit(host: Host, user: str) -> None:
-    assert r(host, 'all(startsWith(installed.packages()[, "Built"], "4.2"))', user) == "TRUE"
+    assert r(host, 'all(startsWith(installed.packages()[, "Built"], "4."))', user) == "TRUE"
 
 
 def test_shared_objects(host: Host) -> None:
