@@ -129,7 +129,7 @@ def sandbox_page(
         contents=tuple(_contents(record, facts)),
         packages=_packages(facts),
         measured_at=_moment(facts.probe.taken_at) if facts is not None else "",
-        checked_at=_checked_at(record),
+        checked_at=_checked_at(record) if report is not None else "",
         checks_ok=report is not None and report.ok,
         checks_summary=_checks_summary(report),
         goals=tuple(_goal(goal, report) for goal in Goal),

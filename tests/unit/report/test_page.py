@@ -180,3 +180,13 @@ def test_ports_that_nobody_could_read_are_not_called_closed() -> None:
     facts = FACTS.model_copy(update={"ports": None})
     text = sandbox_page(Record(plan=full_plan()), facts, None, None, None, made_at="now")
     assert "Open portscould not be read" in " ".join(Elements(text).words.split())
+
+
+def test_what_was_taken_back_is_not_said_to_be_checked() -> None:
+    """A reset forgets the last checks; the history has them still."""
+    record = Record(plan=full_plan()).advanced("checked", note="61 passed").advanced("reset")
+    said = Elements(sandbox_page(record, FACTS, None, None, None, made_at="now")).words
+    words = " ".join(said.split())
+    assert "not checked since it was made, or taken back" in words
+    assert f"sandbox check {record.plan.name}" in words
+    assert "last on" not in words
