@@ -17,6 +17,11 @@ Host = Any
 
 URL = os.environ["SANDBOX_BENCH_URL"]
 SERVICES = ("shiny-server", "ssh")
+PACKAGES = (
+    *("ca-certificates", "fonts-dejavu-core", "libopenblas0-pthread", "locales", "pandoc"),
+    *("r-base-core", "r-cran-plumber", "r-cran-rmarkdown", "r-cran-shiny", "shiny-server"),
+    "tzdata",
+)
 LOGIN, APP = "", "sudo -n -u shiny env -i HOME=/home/shiny PATH=/usr/bin:/bin LANG=en_US.UTF-8 "
 VIEWS = pytest.mark.parametrize("user", [LOGIN, APP], ids=["login", "app"])
 OPEN_TO_ALL = "find -L {} -perm -o+w -not -type l -not -perm -1000 2>/dev/null"
@@ -193,7 +198,7 @@ def test_open_files_of_an_app(host: Host) -> None:
 
 
 def test_debian_packages(host: Host) -> None:
-    for name in ("r-base-core", "shiny-server", "libopenblas0-pthread", "r-cran-shiny"):
+    for name in PACKAGES:
         assert host.package(name).is_installed
 
 

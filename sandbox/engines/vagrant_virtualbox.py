@@ -214,8 +214,10 @@ class VirtualBox:
 
     def _ensure_master(self, box: StoredBox, record: VmRecord, listener: Listener) -> str:
         name = self.master_name(box, record.disk_gb)
-        self.manage.wait_until_made(name)
         info = self.manage.info(name)
+        if info is None:
+            self.manage.wait_until_made(name)
+            info = self.manage.info(name)
         if info is not None:
             if f'SnapshotName="{BASE_SNAPSHOT}"' in info:
                 return name

@@ -3,7 +3,6 @@
 import re
 import shutil
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +19,8 @@ COPY_S: Final = 1800.0
 
 _QUICK_S: Final = 120.0
 _UNLOCK_S: Final = 60.0
-_LISTS: Final = 5
-_LIST_PAUSE_S: Final = 0.3
+_TRIES: Final = 5
+_PAUSE_S: Final = 0.3
 _STILL_S: Final = 5.0
 """A folder that nothing was written in for so long is nobody's work any more."""
 
@@ -43,13 +42,20 @@ class VBoxManage:
         except CommandError as error:
             raise _explain(error, words[0]) from error
 
+    def _ask(self, *words: str, passing: str = "") -> str:
+        """What it says; asked again when it fails with `passing` among its words."""
+        for _ in range(_TRIES - 1):
+            try:
+                return self(*words).stdout
+            except ProviderError as error:
+                if passing not in error.details:
+                    raise
+            time.sleep(_PAUSE_S)
+        return self(*words).stdout
+
     def list(self, *words: str) -> str:
         """A list of all there is, which fails when one of them is removed while it is read."""
-        for _ in range(_LISTS - 1):
-            with suppress(ProviderError):
-                return self("list", *words).stdout
-            time.sleep(_LIST_PAUSE_S)
-        return self("list", *words).stdout
+        return self._ask("list", *words)
 
     def names(self, prefix: str) -> tuple[str, ...]:
         """The VMs whose names begin with `prefix`."""
@@ -58,19 +64,10 @@ class VBoxManage:
 
     def info(self, vm: str) -> str | None:
         """What VirtualBox knows of a VM; None when it knows none."""
-        for _ in range(_LISTS - 1):
-            try:
-                return self._info(vm)
-            except ProviderError as error:
-                # Its process has just died, and VirtualBox has not noticed
-                if "from the direct session" not in error.details:
-                    raise
-            time.sleep(_LIST_PAUSE_S)
-        return self._info(vm)
-
-    def _info(self, vm: str) -> str | None:
         try:
-            return self("showvminfo", vm, "--machinereadable").stdout
+            # Its process may just have died, and VirtualBox not have noticed
+            passing = "from the direct session"
+            return self._ask("showvminfo", vm, "--machinereadable", passing=passing)
         except ProviderError as error:
             if "VBOX_E_OBJECT_NOT_FOUND" in error.details or "Could not find" in error.details:
                 return None
@@ -119,7 +116,7 @@ class VBoxManage:
         while time.monotonic() < deadline and _is_being_written(folder):
             if self.info(vm_name) is not None:
                 return
-            time.sleep(_LIST_PAUSE_S)
+            time.sleep(_PAUSE_S)
 
     def clear_leftovers(self, vm_name: str) -> None:
         """Disks and files of a VM of that name that is no longer registered.
@@ -169,13 +166,11 @@ class VBoxManage:
 
 def _is_being_written(folder: Path) -> bool:
     """Whether anything in it was changed within the last seconds; False when it is not there."""
-    newest = 0.0
-    with suppress(FileNotFoundError):
-        newest = folder.stat().st_mtime
-    for path in folder.rglob("*"):
-        # It may go while we look
-        with suppress(FileNotFoundError):
-            newest = max(newest, path.stat().st_mtime)
+    try:
+        newest = max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
+    except FileNotFoundError:
+        # Not there; or something in it went while we looked, which is a change, too
+        return folder.is_dir()
     return abs(time.time() - newest) < _STILL_S
 
 

@@ -184,6 +184,28 @@ def test_an_import_that_comes_to_its_end_is_waited_for_no_longer(
     masters.manage.wait_until_made("sbx-nothing")
 
 
+def test_what_goes_while_it_is_looked_at_is_still_being_made(
+    masters: VirtualBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """VirtualBox takes an import back, and its folder's content goes under our eyes."""
+    folder = masters.manage.machine_folder() / "sbx-base.eeeeeeeeeeee-20"
+    (folder / "Snapshots").mkdir(parents=True)
+    pauses: list[float] = []
+
+    def gone(_: Path, __: str) -> list[Path]:
+        raise FileNotFoundError
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        (folder / "Snapshots").rmdir()
+        folder.rmdir()
+
+    monkeypatch.setattr(Path, "rglob", gone)
+    monkeypatch.setattr("time.sleep", pause)
+    masters.manage.wait_until_made(folder.name)
+    assert len(pauses) == 1
+
+
 def test_a_vm_whose_process_has_just_died_is_asked_again(
     monkeypatch: pytest.MonkeyPatch, calls: list[tuple[str, ...]]
 ) -> None:
