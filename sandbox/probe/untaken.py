@@ -1,0 +1,113 @@
+"""What stands in the place of a value that was not taken from a machine.
+
+`<not taken: 9-16 characters, #1f2e3d4c5b6a7988>`: the length's class, and a keyed, slow hash by
+which two such values can be told apart. The key is made for one capture (or one sandbox), lies in
+a file of mode 0600 apart from facts and box, and is never handed on: without it the hash tells
+nothing. Without a hash (`<not taken: 9-16 characters>`) nobody can say whether two are equal.
+
+probe.sh makes the same hashes with openssl on the machine itself: the values never leave it.
+"""
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Final, Literal
+
+ITERATIONS: Final = 20_000
+"""Of PBKDF2: about 10 ms a value. The key, of 128 bits, is what protects it first."""
+SALT: Final = b"sandbox1"
+"""openssl wants eight bytes; the key stands in front of the value."""
+_TOKEN_DIGITS: Final = 16
+_PLACEHOLDER = re.compile(
+    r"<not taken: (?P<length>[0-9]+-[0-9]+|[0-9]+\+) characters(?:, #(?P<token>[0-9a-f]{16}))?>"
+)
+_CLASSES: Final = ((1, 8), (9, 16), (17, 32), (33, 64), (65, 256), (257, 4096))
+
+Verdict = Literal["equal", "differs", "unknown"]
+
+
+@dataclass(frozen=True)
+class HashKey:
+    """The key of one capture, or of one sandbox: 32 hex digits, not to be shown or handed on."""
+
+    digits: str
+
+    @property
+    def id(self) -> str:
+        """What facts may say of it: which key their hashes were made with."""
+        return hashlib.sha256(f"id of {self.digits}".encode()).hexdigest()[:12]
+
+    def __repr__(self) -> str:
+        """Without the key itself: it could end in a log."""
+        return f"HashKey({self.id})"
+
+
+def new_key() -> HashKey:
+    """A key for one capture or one sandbox."""
+    return HashKey(secrets.token_hex(16))
+
+
+def token(value: str, key: HashKey) -> str:
+    """The hash of a value, as the probe makes it: PBKDF2 over the key and the value's SHA-256."""
+    digest = hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
+    words = f"{key.digits}{digest}".encode()
+    return hashlib.pbkdf2_hmac("sha256", words, SALT, ITERATIONS, 16).hex()[:_TOKEN_DIGITS]
+
+
+def length_class(value: str) -> str:
+    """`9-16`: how long it is, roughly, in bytes."""
+    size = len(value.encode("utf-8", "surrogateescape"))
+    for low, high in _CLASSES:
+        if low <= size <= high:
+            return f"{low}-{high}"
+    return "4097+" if size else "0-0"
+
+
+def placeholder(value: str, key: HashKey | None = None) -> str:
+    """What stands for `value`; with a hash where there is a key."""
+    hashed = f", #{token(value, key)}" if key is not None else ""
+    return f"<not taken: {length_class(value)} characters{hashed}>"
+
+
+def is_untaken(text: str) -> bool:
+    """Whether `text` is, or holds, a placeholder."""
+    return _PLACEHOLDER.search(text) is not None
+
+
+def token_of(text: str) -> str | None:
+    """The hash in a placeholder; None when it has none, or when `text` is something else."""
+    found = _PLACEHOLDER.fullmatch(text)
+    return found["token"] if found else None
+
+
+def compare(a: str, b: str) -> Verdict:
+    """Whether two texts are equal that hold placeholders, all made with the same key."""
+    if is_untaken(a) != is_untaken(b):
+        # Taken on one side alone
+        return "unknown"
+    if _PLACEHOLDER.sub("", a) != _PLACEHOLDER.sub("", b):
+        return "differs"
+    ours, theirs = _PLACEHOLDER.finditer(a), _PLACEHOLDER.finditer(b)
+    verdicts = {_alike(one, other) for one, other in zip(ours, theirs, strict=False)}
+    if len(_PLACEHOLDER.findall(a)) != len(_PLACEHOLDER.findall(b)) or "differs" in verdicts:
+        return "differs"
+    return "unknown" if "unknown" in verdicts else "equal"
+
+
+def _alike(one: re.Match[str], other: re.Match[str]) -> Verdict:
+    if one["length"] != other["length"]:
+        return "differs"
+    if one["token"] is None or other["token"] is None:
+        return "unknown"
+    return "equal" if one["token"] == other["token"] else "differs"
+
+
+def holds(text: str, planned: str, key: HashKey) -> Verdict:
+    """Whether a value that was read (perhaps a placeholder made with `key`) is the planned one."""
+    if not is_untaken(text):
+        return "equal" if text == planned else "differs"
+    found = token_of(text)
+    if found is None:
+        return "unknown"
+    return "equal" if found == token(planned, key) else "differs"
