@@ -1,10 +1,10 @@
 """Send the probe to a machine, over one ssh session or to this one, and make its answer facts."""
 
-import json
 import re
 import secrets
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +12,9 @@ from sandbox.errors import CommandError, HostError, SandboxError, UsageError
 from sandbox.probe import redact
 from sandbox.probe.facts import Facts
 from sandbox.probe.frame import CutOffError, read_frame
+from sandbox.probe.known.program import awk_program
 from sandbox.probe.parse import parse
+from sandbox.probe.untaken import HashKey
 from sandbox.run import Completed, run
 from sandbox.ssh import SshTarget
 
@@ -36,9 +38,25 @@ _LOCALE_VARIABLES = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Taking:
+    """What may leave the machine."""
+
+    key: HashKey | None = None
+    """Of the hashes that stand for what is not taken; None for none."""
+    own: bool = False
+    """It is a machine of ours, made from a box: its messages are shown, but for what looks like a
+    secret. Of others only known words are."""
+    names: tuple[str, ...] = ()
+    """Of variables, options and keys whose values are taken, whatever they are: asked for."""
+    files: tuple[str, ...] = ()
+    """Paths of files of which all is taken."""
+
+
 def probe(
     target: SshTarget,
     *,
+    taking: Taking = Taking(),
     load_packages: Sequence[str] = (),
     use_sudo: bool = True,
     with_r: bool = True,
@@ -48,6 +66,7 @@ def probe(
 
     Args:
         target: where; the login shell over there may be anything that can run `sh -s`.
+        taking: what may leave it.
         load_packages: R packages to load, one after the other, in one R process: a Shiny app's
             kind where there is Shiny Server, else a login's.
         use_sudo: become root by `sudo -n` where the login may; without, `not_seen` is longer.
@@ -62,6 +81,7 @@ def probe(
     boundary = new_boundary()
     script = compose(
         boundary,
+        taking=taking,
         load_packages=load_packages,
         use_sudo=use_sudo,
         with_r=with_r,
@@ -70,11 +90,16 @@ def probe(
     without_locale = [word for name in _LOCALE_VARIABLES for word in ("-u", name)]
     options = ("-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_TIMEOUT_S}", "-T")
     argv = ("env", *without_locale, *target.argv(*options), "sh -s")
-    return _answer(argv, script, boundary, where=target.host, timeout_s=timeout_s)
+    facts = _answer(argv, script, boundary, where=target.host, timeout_s=timeout_s)
+    return with_key(facts, taking.key)
 
 
 def probe_local(
-    *, load_packages: Sequence[str] = (), use_sudo: bool = True, timeout_s: float = 60
+    *,
+    taking: Taking = Taking(),
+    load_packages: Sequence[str] = (),
+    use_sudo: bool = True,
+    timeout_s: float = 60,
 ) -> Facts:
     """What this machine is. Arguments as `probe`.
 
@@ -83,13 +108,26 @@ def probe_local(
         HostError: the answer took too long.
     """
     boundary = new_boundary()
-    script = compose(boundary, load_packages=load_packages, use_sudo=use_sudo, timeout_s=timeout_s)
-    return _answer(("sh", "-s"), script, boundary, where="this machine", timeout_s=timeout_s)
+    script = compose(
+        boundary,
+        taking=taking,
+        load_packages=load_packages,
+        use_sudo=use_sudo,
+        timeout_s=timeout_s,
+    )
+    facts = _answer(("sh", "-s"), script, boundary, where="this machine", timeout_s=timeout_s)
+    return with_key(facts, taking.key)
+
+
+def with_key(facts: Facts, key: HashKey | None) -> Facts:
+    """The facts, with which key the hashes in them were made."""
+    return facts if key is None else facts.model_copy(update={"hash_key": key.id})
 
 
 def compose(
     boundary: str,
     *,
+    taking: Taking = Taking(),
     load_packages: Sequence[str] = (),
     use_sudo: bool = True,
     with_r: bool = True,
@@ -98,14 +136,17 @@ def compose(
     """The whole text that goes to `sh -s`.
 
     Raises:
-        UsageError: a name in `load_packages` cannot be an R package's.
+        UsageError: a name in `load_packages` cannot be an R package's, or one in `taking` no name.
     """
     for name in load_packages:
         if not _PACKAGE_NAME.fullmatch(name):
             raise UsageError(f"`{name}` is not the name of an R package")
     loads = shlex.quote(" ".join(load_packages))
+    program = awk_program(take_names=taking.names, take_files=taking.files)
     settings = f"B={boundary}\nR_TIMEOUT={max(1, int(timeout_s // _R_SHARE))}\n"
+    settings += f"KEY={taking.key.digits if taking.key else ''}\nOWN={int(taking.own)}\n"
     settings += f"HIDE={shlex.quote(redact.sed_program())}\n"
+    settings += f"TAKE={shlex.quote(program)}\n"
     settings += f"PROBE_R={shlex.quote(_r_text())}\n"
     functions = _text("probe.sh") + _text("probe_setup.sh") + _text("probe_r.sh")
     if not with_r:
@@ -130,10 +171,8 @@ def _text(name: str) -> str:
 
 
 def _r_text() -> str:
-    # A JSON string of ASCII is an R string too
-    lines = [f"{name} <- {json.dumps(text)}" for name, text in redact.r_patterns().items()]
     code = [line for line in _text("probe.R").splitlines() if not line.lstrip().startswith("#")]
-    return "\n".join([*lines, *code])
+    return "\n".join(code)
 
 
 def _answer(

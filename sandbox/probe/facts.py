@@ -2,7 +2,8 @@
 
 Frozen, and round-trips through JSON. Three kinds of "nothing" are kept apart: `None` means it was
 not seen (and `not_seen` says why), an empty tuple means that there is none, `Limit.soft = None`
-means unlimited. Secrets never get this far: the probe replaces them where it reads them.
+means unlimited. A value that is not known to be harmless never gets this far: the probe puts a
+placeholder there, on the machine itself (untaken.py).
 """
 
 from typing import Final, Literal
@@ -23,8 +24,9 @@ from sandbox.probe.facts_setup import (
     UserPackage,
 )
 
-FORMAT: Final = 2
-"""Of the schema; 1 had no tools, drivers, fonts, configuration files and sources of packages."""
+FORMAT: Final = 3
+"""Of the schema. 1 had no tools, drivers, fonts, configuration files and sources of packages; 2 had
+`<redacted>` for what looked like a secret, and all the rest as it was."""
 
 
 class NotSeen(FactsModel):
@@ -344,7 +346,7 @@ class SshDaemon(FactsModel):
 class Facts(FactsModel):
     """What a machine is."""
 
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
     probe: ProbeRun
     identity: Identity
     os: Os
@@ -378,6 +380,8 @@ class Facts(FactsModel):
     """R packages in people's own libraries, as far as they could be read."""
     linked_libraries: tuple[LinkedLibrary, ...] | None = None
     not_seen: tuple[NotSeen, ...] = ()
+    hash_key: str | None = None
+    """Which key the hashes in placeholders were made with (untaken.py); None: there are none."""
 
     def service(self, name: str) -> Service | None:
         """A unit by name, with or without `.service`."""

@@ -1,7 +1,15 @@
 """Find our lines in what a machine prints; banners, profiles and the like may print too."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+_ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
+
+
+def unescape(text: str) -> str:
+    """One field of a line as it was before the probe escaped it."""
+    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[0]), text)
 
 
 class CutOffError(Exception):

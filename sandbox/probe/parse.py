@@ -82,7 +82,7 @@ def parse(frame: Frame) -> Facts:
         odbc_drivers=parse_odbc(frame),
         fonts=parse_fonts(frame),
         ca_bundle=parse_certificates(frame),
-        configs=parse_configs(frame),
+        configs=tuple(sorted((*parse_configs(frame), *r.code), key=lambda one: one.path)),
         units=parse_units(frame),
         user_libraries=parse_user_libraries(frame),
         linked_libraries=parse_linked(r.linked, system_versions(frame)),
@@ -174,7 +174,7 @@ def _os(frame: Frame) -> Os:
 def _locale(frame: Frame) -> SystemLocale:
     settings: dict[str, str] = {}
     for section in frame.all("locale-settings"):
-        settings |= _assignments(section.lines)
+        settings |= dict(section.pairs())
     listed = frame.first("locales")
     return SystemLocale(
         settings=settings,

@@ -18,10 +18,10 @@ from sandbox.probe.facts import (
     UnresolvedObject,
     Viewer,
 )
-from sandbox.probe.frame import Frame, Section
-from sandbox.probe.redact import redact, redact_text
+from sandbox.probe.facts_setup import ConfigFile
+from sandbox.probe.frame import Frame, Section, unescape
+from sandbox.probe.redact import redact_text
 
-_ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
 _LIMIT_LINE = re.compile(r"Max (open files|processes) +(\S+) +(\S+)")
 # timeout(1): it asked R to end, or had to make it
 _ENDINGS = {
@@ -39,6 +39,8 @@ class RFacts:
     linked: tuple[tuple[str, str], ...] | None
     """Libraries outside R, and the system package that each belongs to (or an empty string)."""
     not_seen: tuple[NotSeen, ...]
+    code: tuple[ConfigFile, ...] = ()
+    """Rprofile.site of each R, expression by expression, as R itself reads it."""
 
 
 @dataclass
@@ -59,9 +61,9 @@ class _Said:
         return tuple(row[0] for row in self.facts.get(kind, []))
 
     def table(self, kind: str) -> dict[str, str]:
-        """`kind` as name → value, redacted once more."""
+        """`kind` as name → value."""
         rows = self.facts.get(kind, [])
-        return {name: redact(name, value) for name, value in rows}
+        return {name: value for name, value, *_ in rows}
 
 
 def parse_r(frame: Frame) -> RFacts:
@@ -72,6 +74,7 @@ def parse_r(frame: Frame) -> RFacts:
     views: list[RView] = []
     unresolved: set[tuple[str, str]] = set()
     linked: list[tuple[str, str]] = []
+    code: dict[str, dict[str, str]] = {}
     checked = False
     for seen_by, view_section in _final_sections(frame):
         if view_section.name == "r-failed":
@@ -84,6 +87,11 @@ def parse_r(frame: Frame) -> RFacts:
         views.append(_view(view_section, said, _startup_error(frame, view_section)))
         unresolved.update((path, name) for path, name in said.facts.get("unresolved", []))
         linked.extend((path, owner) for path, owner in said.facts.get("linked", []))
+        for path, number, text in said.facts.get("code", []):
+            code.setdefault(path, {})[f"expression {number}"] = text
+        not_seen.extend(
+            NotSeen(what=path, why=why) for path, why in said.facts.get("code_failed", [])
+        )
         if said.one("objects_checked"):
             checked = True
         elif why := _ENDINGS.get(view_section.args[3]):
@@ -96,7 +104,8 @@ def parse_r(frame: Frame) -> RFacts:
         installations=_installations(found.lines if found is not None else (), on_path, views),
         unresolved=_unresolved(unresolved) if checked else None,
         linked=tuple(linked) if checked else None,
-        not_seen=tuple(not_seen),
+        not_seen=tuple(dict.fromkeys(not_seen)),
+        code=tuple(ConfigFile(path=path, settings=code[path]) for path in sorted(code)),
     )
 
 
@@ -150,7 +159,7 @@ def _read(lines: Sequence[str], boundary: str) -> _Said:
         word, *fields = line.split("\t")[1:]
         if word != "fact":
             continue
-        kind, *values = (_unescape(value) for value in fields)
+        kind, *values = (unescape(value) for value in fields)
         said.facts.setdefault(kind, []).append(tuple(values))
         if kind == "loading":
             said.last_words.clear()
@@ -174,10 +183,6 @@ def _loads(said: _Said, status: str) -> tuple[PackageLoad, ...]:
             error = f"not tried: {end} while it loaded {begun[-1] if begun else 'others'}"
         found.append(PackageLoad(name=name, ok=False, error=redact_text(error)))
     return tuple(found)
-
-
-def _unescape(text: str) -> str:
-    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[0]), text)
 
 
 def _view(section: Section, said: _Said, startup_error: str | None) -> RView:

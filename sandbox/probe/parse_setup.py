@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 
 from sandbox.probe.facts_setup import (
     CaBundle,
@@ -15,8 +14,7 @@ from sandbox.probe.facts_setup import (
     UnitSettings,
     UserPackage,
 )
-from sandbox.probe.frame import Frame, Section
-from sandbox.probe.redact import redact, redact_text
+from sandbox.probe.frame import Frame, Section, unescape
 
 # What decides how R works, whoever installed it
 _MATTERS = re.compile(
@@ -26,7 +24,6 @@ _MATTERS = re.compile(
     r"|ca-certificates|libcurl[34].*|libssl[0-9.]+|openssl.*|libxml2"
 )
 _BUILT_IN = ("required", "important", "standard")
-_VERSION = re.compile(r"\d+(\.\d+)*([._+-]\w+)*")
 _ODBC_NO_DRIVERS = ("ODBC", "ODBC Drivers")
 
 
@@ -93,16 +90,7 @@ def parse_tools(frame: Frame) -> tuple[Tool, ...] | None:
     if section is None:
         return None
     rows = [line.split("\t") for line in section.lines if line.count("\t") == 2]  # noqa: PLR2004
-    return tuple(Tool(name=name, path=path, version=_version(said)) for name, path, said in rows)
-
-
-def _version(said: str) -> str | None:
-    # `gcc (Debian 12.2.0-14) 12.2.0`, `java version "17.0.2" 2022-01-18`
-    if quoted := re.search(r'"(\d[^"]*)"', said):
-        return quoted[1]
-    without_brackets = re.sub(r"\([^)]*\)", "", said)
-    found = _VERSION.search(without_brackets)
-    return found[0] if found else None
+    return tuple(Tool(name=name, path=path, version=said or None) for name, path, said in rows)
 
 
 def parse_odbc(frame: Frame) -> tuple[OdbcDriver, ...] | None:
@@ -112,9 +100,9 @@ def parse_odbc(frame: Frame) -> tuple[OdbcDriver, ...] | None:
         return None
     there = set(frame.lines("odbc-libraries"))
     found = []
-    for name, values in _ini(section.lines):
-        library = next((v for k, v in values.items() if k.lower() == "driver"), None)
-        if name not in _ODBC_NO_DRIVERS and library is not None:
+    for key, library in section.pairs():
+        name, _, setting = key.rpartition(".")
+        if name and setting.lower() == "driver" and name not in _ODBC_NO_DRIVERS:
             known = (library in there) if library.startswith("/") else None
             found.append(OdbcDriver(name=name, library=library, library_found=known))
     return tuple(sorted(found, key=lambda one: one.name))
@@ -147,11 +135,7 @@ def parse_units(frame: Frame) -> tuple[UnitSettings, ...] | None:
     return tuple(
         UnitSettings(
             name=section.args[0],
-            settings={
-                key: redact(key, value)
-                for key, equals, value in (line.partition("=") for line in section.lines)
-                if equals and value not in ("", "[not set]")
-            },
+            settings={key: value for key, value in section.pairs() if value},
         )
         for section in frame.all("unit")
     )
@@ -170,44 +154,13 @@ def parse_user_libraries(frame: Frame) -> tuple[UserPackage, ...]:
 def parse_configs(frame: Frame) -> tuple[ConfigFile, ...]:
     """Every configuration file, as keys and values."""
     found = {
-        section.args[0]: ConfigFile(
-            path=section.args[0], settings=_settings(section.args[0], section.lines)
-        )
+        section.args[0]: ConfigFile(path=section.args[0], settings=unescaped(section.pairs()))
         for section in frame.all("config")
         if section.args
     }
     return tuple(found[path] for path in sorted(found))
 
 
-def _settings(path: str, lines: Sequence[str]) -> dict[str, str]:
-    name = PurePosixPath(path).name
-    lines = [line for line in lines if line.strip()]
-    if name in ("Rprofile.site", "shiny-server.conf", "rstudio-prefs.json", "r-versions") or (
-        "/security/" in path
-    ):
-        # Code, or a format of its own: line by line
-        return {f"line {number}": redact_text(line) for number, line in enumerate(lines, 1)}
-    return {
-        f"{section}.{key}" if section else key: redact(key, value)
-        for section, values in _ini(lines)
-        for key, value in values.items()
-    }
-
-
-def _ini(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """`[section]` and `key = value`; gcfg's `[section "name"]` too. A repeated key is numbered."""
-    section, values = "", dict[str, str]()
-    for line in lines:
-        text = line.strip()
-        if text.startswith("[") and text.endswith("]"):
-            yield section, values
-            section, values = text[1:-1].replace('"', "").strip(), {}
-            continue
-        key, _, value = text.removeprefix("export ").partition("=")
-        key, count = key.strip(), 1
-        fresh = key
-        while fresh in values:
-            count += 1
-            fresh = f"{key} #{count}"
-        values[fresh] = value.strip().strip("\"'")
-    yield section, values
+def unescaped(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Keys and values as they stood in the file; the probe escapes what would break a line."""
+    return {key: unescape(value) for key, value in pairs}

@@ -7,7 +7,10 @@
 #   PROBE_R      the text of probe.R with its own assignments
 #   PROBE_ROOT   this script again, for root
 #   R_TIMEOUT    seconds that one R may take
-#   HIDE         a program for sed that takes secrets out of text (redact.py)
+#   TAKE         a program for awk that lets out what is known to be harmless (known/), and marks the rest
+#   KEY          of the hashes that stand for what is not taken; empty for none
+#   OWN          1 on a machine of our own, whose messages are shown; HIDE, for these, is a program for
+#                sed that takes out what looks like a secret (redact.py)
 # Behind it come probe_setup.sh and probe_r.sh. Nothing but functions stands in them; the last line that
 # is sent calls one, so that a cut-off script does nothing at all.
 #
@@ -31,17 +34,78 @@ have() {
     command -v "$1" >/dev/null 2>&1
 }
 
-# Text without its secrets; nothing at all where this sed cannot do that
-hide() {
-    LC_ALL=C sed -E "$HIDE" 2>/dev/null
+# ---- what may leave this machine ------------------------------------------------------------------------
+
+MARK=$(printf '\001')
+WITHIN=$(printf '\002')
+
+# Whether hashes can be made here; a printf that is a program would show its words to everybody
+hashes() {
+    case $KEY.$(command -v printf) in
+    .* | */*) return 1 ;;
+    esac
+    have openssl && have sha256sum && hash_of test && [ -n "$probe_hash" ]
 }
 
-# A file's text as a section, if it can be read; its comments are left out
-file_section() {
+hash_of() {
+    probe_hash=$(printf '%s' "$1" | sha256sum)
+    probe_hash=$(printf '%s%s\n' "$KEY" "${probe_hash%% *}" | LC_ALL=C openssl enc -aes-256-cbc -pbkdf2 \
+        -iter 20000 -md sha256 -S 73616e64626f7831 -pass stdin -P 2>/dev/null)
+    case $probe_hash in
+    *key=*)
+        probe_hash=${probe_hash#*key=}
+        probe_hash=$(printf '%.16s' "$probe_hash")
+        ;;
+    *) probe_hash= ;;
+    esac
+}
+
+# What is marked comes out as a placeholder: its length, roughly, and a hash
+placeholders() {
+    while IFS= read -r probe_row || [ -n "$probe_row" ]; do
+        while :; do
+            case $probe_row in
+            *"$MARK"*"$WITHIN"*"$MARK"*) ;;
+            *) break ;;
+            esac
+            probe_before=${probe_row%%"$MARK"*}
+            probe_row=${probe_row#*"$MARK"}
+            probe_class=${probe_row%%"$WITHIN"*}
+            probe_row=${probe_row#*"$WITHIN"}
+            probe_hash=
+            [ -n "$HASHES" ] && hash_of "${probe_row%%"$MARK"*}"
+            probe_row="$probe_before<not taken: $probe_class characters${probe_hash:+, #$probe_hash}>${probe_row#*"$MARK"}"
+        done
+        printf '%s\n' "$probe_row"
+    done
+}
+
+# take MODE [KIND [NAMES [PLACE]]]: what of a text may leave this machine. Without an awk that can do it: nothing
+take() {
+    LC_ALL=C awk -v MODE="$1" -v KIND="${2:-}" -v NAME="${3:-}" -v PLACE="${4:-}" -v B="$B" -v OWN="$OWN" \
+        "$TAKE" 2>/dev/null | placeholders
+}
+
+# one NAME VALUE: one value
+one() {
+    printf '%s\n' "$2" | take rows '' "$1"
+}
+
+# Messages: on a machine of our own what does not look like a secret, elsewhere known words alone
+words() {
+    if [ "$OWN" = 1 ]; then
+        LC_ALL=C sed -E "$HIDE" 2>/dev/null
+    else
+        take words
+    fi
+}
+
+# config_section SECTION FILE MODE [KIND]: a file's settings, if it can be read
+config_section() {
     if [ -r "$2" ] && [ -f "$2" ]; then
-        section "$1"
-        hide <"$2"
-    elif [ -e "$2" ]; then
+        section "$1" "$2"
+        take "$3" "${4:-}" '' "$2" <"$2"
+    elif [ -e "$2" ] && ! [ -d "$2" ]; then
         unseen "$2" "not readable without root"
     fi
 }
@@ -60,23 +124,24 @@ limited() {
 probe_system() {
     section run "$(id -un)" "$(id -u)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
     section identity
-    printf 'hostname\t%s\n' "$(uname -n)"
-    [ -r /etc/machine-id ] && printf 'machine-id\t%s\n' "$(cat /etc/machine-id)"
+    printf 'hostname\t%s\n' "$(uname -n)" | take pairs
+    [ -r /etc/machine-id ] && sed -n 's/^[0-9a-f]*$/machine-id\t&/p' /etc/machine-id
     for probe_file in /etc/ssh/ssh_host_*_key.pub; do
-        [ -r "$probe_file" ] && printf 'host-key\t%s\n' "$(cat "$probe_file")"
+        [ -r "$probe_file" ] && awk 'NF > 1 { print "host-key\t" $1 " " $2 }' "$probe_file"
     done
-    file_section os-release /etc/os-release
+    section os-release
+    grep -E '^(ID|VERSION_ID|VERSION_CODENAME|PRETTY_NAME)="?[A-Za-z0-9 ._()/+-]*"?$' /etc/os-release 2>/dev/null
     section uname "$(uname -r)" "$(uname -m)" "$(getconf GNU_LIBC_VERSION 2>/dev/null)" \
         "$(getenforce 2>/dev/null)"
     if have systemd-detect-virt; then
         section virtualization "$(systemd-detect-virt 2>/dev/null)"
     fi
     for probe_file in /etc/default/locale /etc/locale.conf; do
-        [ -e "$probe_file" ] && file_section locale-settings "$probe_file"
+        [ -e "$probe_file" ] && config_section locale-settings "$probe_file" env
     done
     if have locale; then
         section locales
-        locale -a 2>/dev/null
+        locale -a 2>/dev/null | take rows '' locale
     else
         unseen "available locales" "there is no locale command"
     fi
@@ -86,11 +151,13 @@ probe_system() {
 
 probe_timezone() {
     section localtime
-    if [ -L /etc/localtime ]; then
-        printf 'target\t%s\n' "$(readlink /etc/localtime)"
-        printf 'resolved\t%s\n' "$(readlink -f /etc/localtime)"
-    fi
-    [ -r /etc/timezone ] && printf 'etc-timezone\t%s\n' "$(cat /etc/timezone)"
+    {
+        if [ -L /etc/localtime ]; then
+            printf 'target\t%s\n' "$(readlink /etc/localtime)"
+            printf 'resolved\t%s\n' "$(readlink -f /etc/localtime)"
+        fi
+        [ -r /etc/timezone ] && printf 'etc-timezone\t%s\n' "$(head -n 1 /etc/timezone)"
+    } | take pairs
 }
 
 # A container that is shown neither its own limit nor a meminfo of its own (lxcfs mounts one): Debian 11's
@@ -125,7 +192,14 @@ probe_machine() {
         || getconf _NPROCESSORS_ONLN 2>/dev/null)"
     memory_hidden || printf 'memory-kb\t%s\n' "$(memory_kb '')"
     df -Pk / 2>/dev/null | awk 'NR == 2 { print "disk-kb\t" $2 "\t" $4 }'
-    awk '$2 == "/" || $2 == "/tmp" { print "mount\t" $2 "\t" $4 }' /proc/self/mounts 2>/dev/null
+    # Of options with a value only those that say a size or a mode: others name shares and accounts
+    awk '$2 == "/" || $2 == "/tmp" {
+        count = split($4, option, ","); shown = ""
+        for (i = 1; i <= count; i++)
+            if (option[i] ~ /^[a-z_0-9]+$/ || option[i] ~ /^(size|mode|nr_inodes|errors|data|commit)=[a-z0-9]+$/)
+                shown = shown (shown == "" ? "" : ",") option[i]
+        print "mount\t" $2 "\t" shown
+    }' /proc/self/mounts 2>/dev/null
 }
 
 probe_services() {
@@ -137,13 +211,13 @@ probe_services() {
     # Units that nothing uses are not in memory, and not in '*'
     LC_ALL=C systemctl show --no-pager \
         -p Id,LoadState,ActiveState,SubState,UnitFileState,Restart,MainPID \
-        '*.service' shiny-server.service rstudio-server.service ssh.service 2>/dev/null
+        '*.service' shiny-server.service rstudio-server.service ssh.service 2>/dev/null | take services
 }
 
 probe_ports() {
     if have ss && probe_text=$(ss -H -l -n -t -u -p 2>/dev/null); then
         section ss
-        printf '%s\n' "$probe_text"
+        printf '%s\n' "$probe_text" | take ss
         return
     fi
     for probe_file in tcp tcp6 udp udp6; do
@@ -157,15 +231,17 @@ probe_ports() {
 
 probe_users() {
     section passwd
-    getent passwd 2>/dev/null || cat /etc/passwd
+    { getent passwd 2>/dev/null || cat /etc/passwd; } | take passwd passwd
     section group
-    getent group 2>/dev/null || cat /etc/group
+    { getent group 2>/dev/null || cat /etc/group; } | take passwd group
 }
 
-# Only type, key and comment: options before the key may hold what is nobody's business
+# Only type and key, and the comment on a machine of our own: options and comments are nobody's business
 public_keys() {
-    awk -v user="$1" '!/^[ \t]*#/ && match($0, /(ssh-|ecdsa-|sk-)[^ "]+[ \t]+AAAA[^ \t]+.*$/) {
-        print user "\t" substr($0, RSTART, RLENGTH)
+    awk -v user="$1" -v own="$OWN" '!/^[ \t]*#/ && match($0, /(ssh-|ecdsa-|sk-)[^ "]+[ \t]+AAAA[^ \t]+.*$/) {
+        found = substr($0, RSTART, RLENGTH)
+        if (!own) { split(found, part, /[ \t]+/); found = part[1] " " part[2] }
+        print user "\t" found
     }' "$2" 2>/dev/null
 }
 
@@ -175,9 +251,9 @@ probe_shiny_config() {
         if [ -e "$probe_file" ]; then
             probe_home=/usr/lib/shiny-server
             [ -d /opt/shiny-server ] && probe_home=/opt/shiny-server
-            section shiny-server "$probe_file" "$(readlink -f "$probe_file")" \
-                "$(cat "$probe_home/VERSION" 2>/dev/null)"
-            hide <"$probe_file"
+            section shiny-server "$probe_file" "$(one path "$(readlink -f "$probe_file")")" \
+                "$(sed -n '1s/[^0-9.].*//p' "$probe_home/VERSION" 2>/dev/null)"
+            take shiny '' '' "$probe_file" <"$probe_file"
             return
         fi
     done
@@ -233,9 +309,9 @@ probe_sshd() {
     [ -x "$probe_sshd" ] || return
     if probe_text=$("$probe_sshd" -T 2>&1); then
         section sshd
-        printf '%s\n' "$probe_text" | grep -E -i '^(password|permit|kbdinter|challenge|port )'
+        printf '%s\n' "$probe_text" | grep -E -i '^(passwordauthentication|permitrootlogin|permitemptypasswords|kbdinteractiveauthentication|challengeresponseauthentication|port) [a-z0-9-]+$'
     else
-        unseen "sshd settings" "sshd -T: $(printf '%s' "$probe_text" | head -n 1)"
+        unseen "sshd settings" "sshd -T: $(printf '%s\n' "$probe_text" | head -n 1 | words)"
     fi
 }
 
@@ -268,6 +344,8 @@ has_rstudio() {
 
 # probe_as_root LOADS
 probe_as_root() {
+    HASHES=
+    hashes && HASHES=1
     section root
     probe_hidden_memory
     probe_ports
@@ -304,6 +382,8 @@ probe_without_root() {
 probe_everything() {
     # A zsh that is called sh is POSIX by itself; one under its own name is not
     [ -n "${ZSH_VERSION:-}" ] && emulate sh
+    HASHES=
+    hashes && HASHES=1
     renice -n 10 -p $$ >/dev/null 2>&1
     probe_root=
     if [ "$(id -u)" -eq 0 ]; then

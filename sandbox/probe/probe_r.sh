@@ -35,10 +35,15 @@ r_text() {
         "$B" "$1" "${probe_owners:-FALSE}" "$PROBE_R"
 }
 
-# R has hidden what is secret in its facts; what it and its profiles said before them passes here
+# What R prints may leave this machine as far as it is known: its facts, and the words before and between
+# them. Those of a machine of our own pass for what they are, without what looks like a secret
 hide_words() {
-    LC_ALL=C sed -E "/^$B	/b
+    if [ "$OWN" = 1 ]; then
+        take r | LC_ALL=C sed -E "/^$B	/b
 $HIDE" 2>/dev/null
+    else
+        take r
+    fi
 }
 
 # r_view SEEN_BY HOW HOME LOADS EXTRA COMMAND...: a view of R, started by COMMAND with R's options added.
@@ -50,13 +55,14 @@ r_view() {
     probe_status=$?
     case $probe_text in
     *"${B}	end-of-facts"*)
-        section r-view "$probe_seen_by" "$probe_how" "$probe_home" "$probe_status" "$probe_profile"
+        section r-view "$probe_seen_by" "$probe_how" "$(one path "$probe_home")" "$probe_status" \
+            "$(one path "$probe_profile")"
         printf '%s\n' "$probe_text" | hide_words
         return 0
         ;;
     esac
-    section r-failed "$probe_seen_by" "$probe_how" "$probe_home" "$probe_status"
-    printf '%s\n' "$probe_text" | tail -n 40 | hide
+    section r-failed "$probe_seen_by" "$probe_how" "$(one path "$probe_home")" "$probe_status"
+    printf '%s\n' "$probe_text" | tail -n 40 | words
     return 1
 }
 
@@ -103,8 +109,8 @@ probe_r_login() {
     *) probe_path_r=$(command -v R 2>/dev/null) ;;
     esac
     probe_found=$(find_r "$probe_path_r")
-    section r-found "$probe_path_r"
-    printf '%s\n' "$probe_found"
+    section r-found "$(one path "$probe_path_r")"
+    printf '%s\n' "$probe_found" | take rows '' path,version,path,path
     probe_seen=:
     probe_first_loads=$1
     # Asked once, by the first R
@@ -267,7 +273,7 @@ replay_view() {
     esac
     probe_home=$(getent passwd "$probe_user" | cut -d : -f 6)
     if [ -z "$probe_home" ]; then
-        unseen "R inside a Shiny app" "there is no user $probe_user, whom the apps would run as"
+        unseen "R inside a Shiny app" "there is no user $(one account "$probe_user"), whom the apps would run as"
         return 1
     fi
     probe_dir=$(app_folder "$probe_config")

@@ -51,21 +51,22 @@ probe_tools() {
         java) probe_text=$(briefly java -version) ;;
         *) probe_text=$(briefly "$probe_tool" --version) ;;
         esac
-        printf '%s\t%s\t%s\n' "$probe_tool" "$(readlink -f "$probe_path")" \
-            "$(printf '%s\n' "$probe_text" | head -n 1 | tr '\t' ' ' | hide)"
-    done
+        # Of what it says only the version: `gcc (Debian 12.2.0-14) 12.2.0`, `version "17.0.2" 2022-01-18`
+        printf '%s\t%s\t%s\n' "$probe_tool" "$(readlink -f "$probe_path")" "$(printf '%s\n' "$probe_text" | head -n 1 |
+            sed -n 's/([^)]*)//g; /"[0-9]/{s/^[^"]*"\([^"]*\)".*/\1/;p;q;}; s/^[^0-9]*\([0-9][0-9A-Za-z._+-]*\).*/\1/p')"
+    done | take rows '' tool,path,version
 }
 
 probe_odbc() {
     for probe_file in "${ODBCSYSINI:-/etc}/odbcinst.ini" /etc/odbcinst.ini /etc/unixODBC/odbcinst.ini; do
         if [ -r "$probe_file" ]; then
             section odbcinst "$probe_file"
-            hide <"$probe_file"
+            take ini odbc '' "$probe_file" <"$probe_file"
             section odbc-libraries
             sed -n 's/^[[:space:]]*[Dd]river[[:space:]]*=[[:space:]]*//p' "$probe_file" |
                 while read -r probe_path; do
                     [ -e "$probe_path" ] && printf '%s\n' "$probe_path"
-                done
+                done | take rows '' path
             return
         fi
     done
@@ -76,7 +77,7 @@ probe_fonts() {
     [ -d /usr/share/fonts ] || [ -d /usr/local/share/fonts ] || return
     section fonts
     find /usr/share/fonts /usr/local/share/fonts -type f 2>/dev/null |
-        sed -n 's,.*/\([^/]*\.\([ot]t[fc]\|pf[ab]\|t1\)\)$,\1,p' | sort -u
+        sed -n 's,.*/\([^/]*\.\([ot]t[fc]\|pf[ab]\|t1\)\)$,\1,p' | sort -u | take rows '' font
 }
 
 probe_certificates() {
@@ -88,7 +89,7 @@ probe_certificates() {
             for probe_path in /usr/local/share/ca-certificates/* /usr/local/share/ca-certificates/*/* \
                 /etc/pki/ca-trust/source/anchors/* /etc/pki/trust/anchors/*; do
                 [ -f "$probe_path" ] && printf '%s\n' "${probe_path##*/}"
-            done
+            done | take rows '' certificate
             return
         fi
     done
@@ -104,7 +105,7 @@ probe_units() {
                 LC_ALL=C systemctl show --no-pager "$probe_tool.service" -p User,Group,Environment \
                     -p EnvironmentFiles,LimitNOFILE,LimitNPROC,MemoryMax,TasksMax,UMask,PrivateTmp \
                     -p Restart,NoNewPrivileges,ProtectSystem,ProtectHome,Nice,DropInPaths,FragmentPath \
-                    2>/dev/null | hide
+                    2>/dev/null | take unit
                 break
             fi
         done
@@ -128,29 +129,38 @@ probe_user_libraries() {
                     $1 == "Package:" { name = $2 }
                     $1 == "Version:" { print user "\t" name "\t" $2 "\t" folder }'
         done
-    done
+    done | take rows '' account,package,version,path
 }
 
-config_section() {
-    if [ -r "$1" ] && [ -f "$1" ]; then
-        section config "$1"
-        hide <"$1"
-    elif [ -e "$1" ] && ! [ -d "$1" ]; then
-        unseen "$1" "not readable without root"
-    fi
-}
-
-# Where servers, R and logins get their settings from
+# Where servers, R and logins get their settings from. Rprofile.site is code: R itself reads it (probe.R)
 probe_configs() {
-    for probe_file in /etc/environment /etc/odbc.ini /etc/security/limits.conf /etc/security/limits.d/*.conf \
-        /etc/rstudio/*.conf /etc/rstudio/r-versions /etc/rstudio/file-locks /etc/rstudio/rstudio-prefs.json \
-        /etc/rstudio-connect/*.gcfg /etc/rstudio-pm/*.gcfg /etc/shiny-server/shiny-server.conf; do
-        config_section "$probe_file"
+    config_section config /etc/environment env
+    config_section config /etc/odbc.ini ini odbc
+    for probe_file in /etc/security/limits.conf /etc/security/limits.d/*.conf; do
+        config_section config "$probe_file" limits
     done
+    for probe_file in /etc/rstudio/*.conf /etc/rstudio/file-locks /etc/rstudio-connect/*.gcfg /etc/rstudio-pm/*.gcfg; do
+        case $probe_file in
+        */repos.conf) config_section config "$probe_file" ini repo ;;
+        *) config_section config "$probe_file" ini rstudio ;;
+        esac
+    done
+    config_section config /etc/rstudio/rstudio-prefs.json json rstudio
+    if [ -r /etc/rstudio/r-versions ]; then
+        section config /etc/rstudio/r-versions
+        sed -n 's/^[[:space:]]*\(\/.*\)/\1/p' /etc/rstudio/r-versions | take rows '' path | awk '{ print "line " NR "\t" $0 }'
+    fi
+    if [ -r /etc/shiny-server/shiny-server.conf ]; then
+        section config /etc/shiny-server/shiny-server.conf
+        take shiny '' '' /etc/shiny-server/shiny-server.conf </etc/shiny-server/shiny-server.conf |
+            awk '{ print "line " NR "\t" $0 }'
+    else
+        config_section config /etc/shiny-server/shiny-server.conf shiny
+    fi
     for probe_dir in /usr/lib/R /usr/lib64/R /usr/local/lib/R /usr/local/lib64/R /opt/R/*/lib/R \
         /opt/R/*/lib64/R /opt/local/lib/R; do
-        for probe_tool in Rprofile.site Renviron.site Renviron; do
-            config_section "$probe_dir/etc/$probe_tool"
+        for probe_tool in Renviron.site Renviron; do
+            config_section config "$probe_dir/etc/$probe_tool" env
         done
     done
 }

@@ -1,6 +1,6 @@
 """What stands in the place of a value that was not taken from a machine.
 
-`<not taken: 9-16 characters, #1f2e3d4c5b6a7988>`: the length's class, and a keyed, slow hash by
+`<not taken: 9-16 characters, #1F2E3D4C5B6A7988>`: the length's class, and a keyed, slow hash by
 which two such values can be told apart. The key is made for one capture (or one sandbox), lies in
 a file of mode 0600 apart from facts and box, and is never handed on: without it the hash tells
 nothing. Without a hash (`<not taken: 9-16 characters>`) nobody can say whether two are equal.
@@ -20,7 +20,7 @@ SALT: Final = b"sandbox1"
 """openssl wants eight bytes; the key stands in front of the value."""
 _TOKEN_DIGITS: Final = 16
 _PLACEHOLDER = re.compile(
-    r"<not taken: (?P<length>[0-9]+-[0-9]+|[0-9]+\+) characters(?:, #(?P<token>[0-9a-f]{16}))?>"
+    r"<not taken: (?P<length>[0-9]+-[0-9]+|[0-9]+\+) characters(?:, #(?P<token>[0-9A-F]{16}))?>"
 )
 _CLASSES: Final = ((1, 8), (9, 16), (17, 32), (33, 64), (65, 256), (257, 4096))
 
@@ -49,10 +49,20 @@ def new_key() -> HashKey:
 
 
 def token(value: str, key: HashKey) -> str:
-    """The hash of a value, as the probe makes it: PBKDF2 over the key and the value's SHA-256."""
-    digest = hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
+    """The hash of a value, as the probe makes it: PBKDF2 over the key and the value's SHA-256.
+
+    The value is hashed as one field of a line, its backslashes, tabs and ends of lines escaped.
+    """
+    digest = hashlib.sha256(_field(value).encode("utf-8", "surrogateescape")).hexdigest()
     words = f"{key.digits}{digest}".encode()
-    return hashlib.pbkdf2_hmac("sha256", words, SALT, ITERATIONS, 16).hex()[:_TOKEN_DIGITS]
+    made = hashlib.pbkdf2_hmac("sha256", words, SALT, ITERATIONS, 16)
+    return made.hex().upper()[:_TOKEN_DIGITS]
+
+
+def _field(value: str) -> str:
+    for plain, escaped in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
+        value = value.replace(plain, escaped)
+    return value
 
 
 def length_class(value: str) -> str:

@@ -19,12 +19,12 @@ _KEY = HashKey("00112233445566778899aabbccddeeff")
 
 def test_the_hash_is_what_openssl_makes() -> None:
     """`openssl enc -aes-256-cbc -pbkdf2 -iter 20000 -md sha256 -S 73616e64626f7831 -P`."""
-    assert token("hunter2", _KEY) == "168db2b2d0388651"
+    assert token("hunter2", _KEY) == "168DB2B2D0388651"
 
 
 def test_a_placeholder_tells_the_length_roughly() -> None:
     assert placeholder("hunter2") == "<not taken: 1-8 characters>"
-    assert placeholder("hunter2", _KEY) == "<not taken: 1-8 characters, #168db2b2d0388651>"
+    assert placeholder("hunter2", _KEY) == "<not taken: 1-8 characters, #168DB2B2D0388651>"
     assert length_class("x" * 5000) == "4097+"
     assert placeholder("") == "<not taken: 0-0 characters>"
     assert all(is_untaken(placeholder("x" * size)) for size in (0, 1, 9, 5000))

@@ -1,0 +1,81 @@
+"""The awk program that holds values back on the machine itself: the tables, and take.awk."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+from sandbox.errors import UsageError
+from sandbox.probe.known import grammars, rules
+
+_NAME = re.compile(r"[A-Za-z_.][A-Za-z0-9_. -]{0,100}")
+_PATH = re.compile(r"/[A-Za-z0-9_./+@:~-]{1,400}")
+
+
+def awk_program(*, take_names: Sequence[str] = (), take_files: Sequence[str] = ()) -> str:
+    """The program for `awk`, ASCII.
+
+    Args:
+        take_names: names whose values leave the machine whatever they look like.
+        take_files: absolute paths of files of which all does.
+
+    Raises:
+        UsageError: one of them cannot be such a name or path.
+    """
+    lines = []
+    for name in take_names:
+        if not _NAME.fullmatch(name):
+            raise UsageError(f"`{name}` is not the name of a variable, an option or a key")
+        lines.append(f"TAKE[{_text(name)}]")
+    for path in take_files:
+        if not _PATH.fullmatch(path):
+            raise UsageError(f"`{path}` is not the absolute path of a file")
+        lines.append(f"TAKE_FILE[{_text(path)}]")
+    asked_for = f"BEGIN {{ {'; '.join(lines)} }}\n" if lines else ""
+    return f"{asked_for}{_fixed()}"
+
+
+@cache
+def _fixed() -> str:
+    text = Path(__file__).with_name("take.awk").read_text(encoding="ascii")
+    code = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    return "\n".join([*_tables(), *code]) + "\n"
+
+
+def _text(text: str) -> str:
+    """A string of awk."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _whole(expression: str) -> str:
+    return _text(grammars.without_counts(f"^({expression})$"))
+
+
+def _tables() -> Iterator[str]:
+    table = rules.rules()
+    run = "[A-Za-z0-9]" * (grammars.LONGEST_RUN + 1)
+    yield "BEGIN {"
+    yield f"LONGEST = {grammars.LONGEST}; RUN = {_text(run)}; NEVER = {_text(rules.NEVER)}"
+    yield f"SHAPED = {_whole(rules.SHAPED)}; CALL = {_whole(rules.CALL)}"
+    for name in grammars.grammar_names():
+        yield f"G[{_text(name)}] = {_text(grammars.for_awk(name))}"
+    for (kind, name), expression in table.words.items():
+        yield f"WORDS[{_text(kind)}, {_text(name)}] = {_whole(expression)}"
+    by_list: dict[tuple[str, str], list[str]] = {}
+    for (kind, name), found in table.exact.items():
+        by_list.setdefault((kind, " ".join(dict.fromkeys(found))), []).append(name)
+    for (kind, found_list), names in by_list.items():
+        yield f"put({_text(kind)}, {_text(found_list)}, {_text(' '.join(names))})"
+    for number, (kind, pattern, found_text) in enumerate(table.patterns, 1):
+        yield (
+            f"PK[{number}] = {_text(kind)}; PR[{number}] = {_whole(pattern)}; "
+            f"PG[{number}] = {_text(found_text)}"
+        )
+    yield f"PATTERNS = {len(table.patterns)}"
+    yield f"words_of({_text(' '.join(sorted(table.vocabulary)))}, VOCABULARY)"
+    yield f"words_of({_text(rules.INTRODUCED)}, INTRODUCED)"
+    yield "}"
+    yield "function put(kind, found, names,    n, i, part) {"
+    yield 'n = split(names, part, " ")'
+    yield "for (i = 1; i <= n; i++) EX[kind, part[i]] = found"
+    yield "}"

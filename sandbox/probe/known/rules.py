@@ -1,0 +1,157 @@
+"""The rules of names.txt: which grammars a name has, and whether a value is of them."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal
+
+from sandbox.probe.known import grammars
+
+Kind = Literal["env", "option", "repo", "rstudio", "odbc", "unit", "shiny", "limits", "fact"]
+"""Whose names: of environment variables, options of R, repositories, the servers' files, …"""
+
+NEVER: Final = (
+    "[Tt][Oo][Kk][Ee][Nn]|[Pp][Aa][Ss][Ss]|[Ss][Ee][Cc][Rr][Ee][Tt]|[Cc][Rr][Ee][Dd]"
+    "|[Cc][Oo][Oo][Kk][Ii][Ee]|[Pp][Rr][Ii][Vv][Aa][Tt]|[Ww][Ee][Bb][Hh][Oo][Oo][Kk]"
+    "|[Ss][Ii][Gg][Nn][Aa][Tt]|[Ll][Ii][Cc][Ee][Nn][Ss][Ee]|[Uu][Ss][Ee][Rr][Nn][Aa][Mm][Ee]"
+    "|(^|[._-])([Pp][Aa][Tt]|[Pp][Ww][Dd]?|[Pp][Ii][Nn]|[Kk][Ee][Yy][Ss]?|[Ss][Aa][Ll][Tt]"
+    "|[Aa][Uu][Tt][Hh]|[Dd][Ss][Nn]|[Ii][Dd]|[Uu][Ii][Dd])([._-]|$)|[a-z]Key|APIKEY|apikey"
+)
+"""Parts of names that no pattern lets through; a name said in full is known all the same."""
+
+INTRODUCED: Final = (
+    "package packages called namespace library object function method symbol file directory locale"
+    " variable from for of path to in by and argument class generic"
+)
+"""Words of messages after which a name may stand in quotes."""
+_ENDS: Final = ".,:;()[]!?\"'`<>"
+_QUOTES: Final = ("\u2018", "\u2019", "\u201c", "\u201d")
+CALL: Final = "[A-Za-z.]+(::+[A-Za-z._]+)?[(][A-Za-z.]*[0-9]?[)]?"
+"""`library(DT)`, `loadNamespace(x)`"""
+SHAPED: Final = (
+    "[0-9]{1,6}([.-][0-9]{1,4})*|LC_[A-Z]+"
+    "|lib[a-zA-Z_+-]+[0-9]{0,3}([.-][0-9]{1,4})*[.]so([.][0-9]{1,4})*|[a-zA-Z]+[.]so"
+)
+"""Numbers, versions, locale categories, libraries."""
+
+
+@dataclass
+class Rules:
+    """The tables, as names.txt has them."""
+
+    exact: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    """Kind and name to grammars."""
+    words: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Kind and name to an expression."""
+    patterns: list[tuple[str, str, str]] = field(default_factory=list)
+    """Kind, expression for the name, grammars."""
+    vocabulary: set[str] = field(default_factory=set)
+    """Words of messages."""
+
+
+@cache
+def rules() -> Rules:
+    """The rules, read once."""
+    found = Rules()
+    kind = ""
+    for line in _lines():
+        if line.startswith("["):
+            kind = line[1:-1]
+        elif kind == "words":
+            found.vocabulary.update(line.split())
+        elif line.startswith("="):
+            name, _, expression = line[1:].partition(": ")
+            found.words[kind, name] = expression
+        else:
+            names, _, what = line.partition(": ")
+            if line.startswith("~"):
+                found.patterns.append((kind, what, names[1:]))
+                continue
+            for name in what.split():
+                found.exact.setdefault((kind, name), []).extend(names.split())
+    return found
+
+
+def _lines() -> Iterator[str]:
+    """Those that say something, each with the indented ones that go on with it."""
+    whole = ""
+    for line in Path(__file__).with_name("names.txt").read_text(encoding="ascii").splitlines():
+        if line.startswith(" "):
+            whole += f" {line.strip()}"
+            continue
+        if whole:
+            yield whole
+        whole = "" if line.startswith("#") else line
+    if whole:
+        yield whole
+
+
+def known(kind: Kind, name: str, value: str) -> bool:
+    """Whether `value` may be seen under `name`."""
+    if not value:
+        return True
+    if len(value) > grammars.LONGEST or _RUN.search(value):
+        return False
+    expression = _expression(kind, name)
+    return expression is not None and expression.fullmatch(value) is not None
+
+
+def harmless(name: str, value: str) -> bool:
+    """Whether `value` may be shown, whatever `name` is the name of."""
+    return any(known(kind, name, value) for kind in ("env", "option", "repo"))
+
+
+_RUN = re.compile(f"[A-Za-z0-9]{{{grammars.LONGEST_RUN + 1}}}")
+
+
+@cache
+def _expression(kind: str, name: str) -> re.Pattern[str] | None:
+    table = rules()
+    found = list(table.exact.get((kind, name), ()))
+    words = table.words.get((kind, name))
+    if not found and words is None:
+        if re.search(NEVER, name):
+            return None
+        found = next(
+            (
+                what.split()
+                for of_kind, pattern, what in table.patterns
+                if of_kind == kind and re.fullmatch(pattern, name)
+            ),
+            [],
+        )
+    parts = [grammars.pattern(one) for one in found]
+    parts += [f"^({words})$"] if words is not None else []
+    return re.compile("|".join(parts)) if parts else None
+
+
+def known_words(line: str) -> bool:
+    """Whether a line of a message has nothing but words of R and its tools, names and places."""
+    for quote in _QUOTES:
+        line = line.replace(quote, "'")
+    before = ""
+    for word in line.split():
+        if not _known_word(word, before):
+            return False
+        before = word.strip(_ENDS).lower()
+    return True
+
+
+def _known_word(word: str, before: str) -> bool:
+    bare = word.strip(_ENDS)
+    if not bare or bare.lower() in rules().vocabulary or re.fullmatch(r"[-=*/>|~^.+:]+", bare):
+        return True
+    if len(bare) > grammars.LONGEST or _RUN.search(bare):
+        return False
+    if re.fullmatch(SHAPED, bare) or re.fullmatch(CALL, word.rstrip(".,:;")):
+        return True
+    if bare.startswith("/") and re.fullmatch(grammars.pattern("path"), bare):
+        return True
+    quoted = word.startswith(("'", '"', "`"))
+    return (
+        quoted
+        and before in INTRODUCED.split()
+        and re.fullmatch(grammars.pattern("name"), bare) is not None
+    )
