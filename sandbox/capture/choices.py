@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sandbox.fidelity.r_readings import COSMETIC_OPTIONS, blas_family, loaded_packages
 from sandbox.probe.facts import Facts, RInstallation, RView
-from sandbox.probe.facts_base import REDACTED
+from sandbox.probe.untaken import is_untaken
 from sandbox.spec.bases import Bases
 from sandbox.spec.models import Base
 
@@ -122,22 +122,24 @@ def _distance(version: str, wanted: str | None) -> int:
     return abs(number(version) - number(wanted)) if wanted else -number(version)
 
 
-def options(view: RView) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The options that somebody has set, and the names of those that a box cannot say."""
-    found, unsaid = {}, []
+def options(view: RView) -> tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]:
+    """The options somebody has set; the names of those not taken; of those a box cannot say."""
+    found, secret, unsaid = {}, [], []
     for name, value in sorted(view.options.items()):
         if _NOT_TO_SET.fullmatch(name) or _R_DEFAULTS.get(name) == value:
             continue
         several = ", " in value and name not in _R_DEFAULTS
-        if REDACTED in value or not value.isprintable() or several:
+        if is_untaken(value):
+            secret.append(name)
+        elif not value.isprintable() or several:
             unsaid.append(name)
         elif re.fullmatch(r"[A-Za-z.][A-Za-z0-9._]*", name):
             found[name] = value
-    return found, tuple(unsaid)
+    return found, tuple(secret), tuple(unsaid)
 
 
 def environment(facts: Facts) -> tuple[dict[str, str], tuple[str, ...]]:
-    """What every R is given by files or profiles, and the names of what is secret of it."""
+    """What every R is given by files or profiles, and the names of what of it was not taken."""
     found: dict[str, str] = {}
     for config in facts.configs:
         if config.path.endswith(("/etc/environment", "Renviron.site")):
@@ -153,10 +155,10 @@ def environment(facts: Facts) -> tuple[dict[str, str], tuple[str, ...]]:
         if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)
         and not _NOT_TO_EXPORT.fullmatch(name)
         and not _is_of_a_session(name)
-        and "${" not in value
+        and ("${" not in value or is_untaken(value))
         and value.isprintable()
     }
-    secret = tuple(name for name, value in kept.items() if REDACTED in value)
+    secret = tuple(name for name, value in kept.items() if is_untaken(value))
     return {name: value for name, value in kept.items() if name not in secret}, secret
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from sandbox.capture.session import Answer, ask
 from sandbox.errors import HostError
-from sandbox.probe.collect import compose, new_boundary
+from sandbox.probe.collect import CLOSED, Taking, compose, new_boundary, with_key
 from sandbox.probe.facts import Facts
 from sandbox.probe.frame import CutOffError, read_frame
+from sandbox.probe.known import known_words
 from sandbox.probe.parse import parse
-from sandbox.probe.redact import redact_text
 
 _NO_SH = 127
 
@@ -16,6 +16,7 @@ _NO_SH = 127
 def read_host(
     target: str,
     *,
+    taking: Taking = CLOSED,
     use_sudo: bool = False,
     timeout_s: float = 60,
     config: Path | None = None,
@@ -24,6 +25,7 @@ def read_host(
 
     Args:
         target: `[USER@]HOST`, as the user's ssh knows it.
+        taking: what may leave it, and the key of the hashes of what does not.
         use_sudo: become root by `sudo -n` where that is allowed: sees into Shiny apps.
         timeout_s: for everything together.
         config: an ssh_config instead of the user's own.
@@ -33,21 +35,21 @@ def read_host(
         HostError: it cannot be reached, hangs, or its answer is not complete.
     """
     boundary = new_boundary()
-    script = compose(boundary, use_sudo=use_sudo, timeout_s=timeout_s)
+    script = compose(boundary, taking=taking, use_sudo=use_sudo, timeout_s=timeout_s)
     end = f"{boundary}\tsection\tend"
     answer = ask(target, script, last_line=end, timeout_s=timeout_s, config=config)
     try:
-        return parse(read_frame(answer.stdout, boundary))
+        return with_key(parse(read_frame(answer.stdout, boundary)), taking.key)
     except CutOffError as error:
         raise _incomplete(target, answer, boundary) from error
 
 
 def _incomplete(target: str, answer: Answer, boundary: str) -> HostError:
-    """Half an answer is no answer; its secrets were hidden over there, its noise is hidden here."""
+    """Half an answer is no answer. What else was said is shown as far as its words are known."""
     own = [line for line in answer.stdout.splitlines() if not line.startswith(boundary)]
     begun = len(own) < len(answer.stdout.splitlines())
     said = answer.stderr.strip() or ("" if begun else "\n".join(own[-5:]).strip())
-    words = redact_text(said[-1000:])
+    words = _known(said[-1000:])
     if answer.status is None:
         return HostError(f"the connection to {target} was lost before the end", details=words)
     if answer.status == _NO_SH:
@@ -61,3 +63,11 @@ def _incomplete(target: str, answer: Answer, boundary: str) -> HostError:
     return HostError(
         f"the probe of {target} was cut off (exit status {answer.status})", details=words
     )
+
+
+def _known(text: str) -> str:
+    """A login's banner and profile may say anything: only lines of known words are shown."""
+    lines = text.splitlines()
+    shown = [line for line in lines if known_words(line)]
+    hidden = len(lines) - len(shown)
+    return "\n".join([*shown, *([f"({hidden} more lines, not shown)"] if hidden else [])])

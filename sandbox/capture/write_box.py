@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sandbox.capture import choices
 from sandbox.capture.choices import Room
 from sandbox.probe.facts import Facts
+from sandbox.probe.untaken import is_untaken
 from sandbox.spec.bases import Bases
 from sandbox.spec.models import Base
 
@@ -114,11 +115,10 @@ def _system(facts: Facts, base: Base, draft: _Draft) -> list[str]:
     if others_count:
         draft.notes.append(f"{others_count} packages of the system that do nothing for R")
     variables, secret = choices.environment(facts)
-    if variables:
+    if variables or secret:
         lines.append("environment:")
         lines += [f"  {name}: {_quoted(value)}" for name, value in variables.items()]
-    if secret:
-        draft.notes.append(f"variables whose values were not taken: {', '.join(secret)}")
+        lines += _asked_for({name: name for name in secret})
     view = choices.main_view(facts)
     limit = choices.nofile(view) if view is not None else None
     if limit is not None:
@@ -142,10 +142,11 @@ def _r(facts: Facts, base: Base, draft: _Draft) -> list[str]:
         lines.append("blas: openblas")
     elif asked is None:
         draft.notes.append(f"the linear algebra library is {family}")
-    options, unsaid = choices.options(view)
-    if options:
+    options, secret, unsaid = choices.options(view)
+    if options or secret:
         said = (f"{name}: {_r_value(value)}" for name, value in options.items())
         lines += ["options:", *(f"  {line}" for line in said)]
+        lines += _asked_for({name: _secret_name(name) for name in secret})
     if unsaid:
         draft.notes.append(f"R options: {', '.join(unsaid)}")
     repos = {
@@ -155,13 +156,32 @@ def _r(facts: Facts, base: Base, draft: _Draft) -> list[str]:
         and re.fullmatch(r"(https?|file)://[^\s'\"\\<]+", url)
         and "cloud.r-project.org" not in url
     }
-    if repos:
+    hidden = {
+        name: _secret_name(f"repo.{name}")
+        for name, url in view.repos.items()
+        if is_untaken(url) and re.fullmatch(r"[A-Za-z][A-Za-z0-9_.]*", name)
+    }
+    if repos or hidden:
         lines += ["repos:", *(f"  {_scalar(name)}: {_quoted(url)}" for name, url in repos.items())]
+        lines += _asked_for(hidden)
     packages = choices.r_packages(view)
     if packages:
         # What this base's Debian does not have is left out, and said, when the sandbox is made
         lines += ["packages:", "  if_missing: skip", _indented(_list("names", packages))]
     return lines
+
+
+def _asked_for(secrets: Mapping[str, str]) -> list[str]:
+    """Lines for what was not taken: `sandbox up` asks for it, or reads it from the environment."""
+    if not secrets:
+        return []
+    heading = "  # Not taken from the server: `sandbox up` asks for the sandbox's own value of each"
+    return [heading, *(f"  {key}: {{secret: {name}}}" for key, name in secrets.items())]
+
+
+def _secret_name(name: str) -> str:
+    """`SALES_API_TOKEN` for sales.api_token: a variable's name."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").upper()
 
 
 def _services(facts: Facts, base: Base, draft: _Draft) -> list[str]:
@@ -210,12 +230,13 @@ def _further_notes(facts: Facts, draft: _Draft) -> None:
 
 def _is_changed(settings: dict[str, str]) -> bool:
     """Debian's own sets the repository, and ours the options that a box can say."""
-    code = [line.strip() for line in settings.values()]
+    lines = [line.strip() for text in settings.values() for line in text.splitlines()]
     usual = re.compile(
         r'local\(\{|r <- getOption\("repos"\)|r\["CRAN"\] <- "https://cloud\.r-project\.org"'
-        r"|options\(repos ?= ?r\)|\}\)|options\(|\)|\"[A-Za-z.]+\" = [^(]*,?"
+        r"|options\(repos ?= ?r\)|\}\)|options\(|\)|\"?[A-Za-z.]+\"? = [^(<]*,?"
+        r"|options\((\"?[A-Za-z.]+\"? = [^(<]*)*\)"
     )
-    return any(not usual.fullmatch(line) for line in code)
+    return any(not usual.fullmatch(line) for line in lines)
 
 
 def _some(items: Sequence[str], between: str = ", ") -> str:

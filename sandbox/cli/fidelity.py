@@ -2,6 +2,9 @@
 
 import json
 import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +16,14 @@ from sandbox.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from sandbox.capture.choices import Room
+    from sandbox.capture.review import NotTaken
     from sandbox.fidelity.diff import Diff, Selection
     from sandbox.probe.facts import Facts
     from sandbox.workflows.capture import Captured
     from sandbox.workflows.compare import SshOptions
+
+_MOST_NAMED = 12
+"""Of what was not taken, on the terminal; the facts have every name."""
 
 TimeoutOption = Annotated[
     float, typer.Option(min=1, metavar="SECONDS", help="Give up on an ssh host after so long.")
@@ -44,14 +51,26 @@ def capture(
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
     timeout: TimeoutOption = 60,
     ssh_config: SshConfigOption = None,
+    take: Annotated[
+        list[str] | None,
+        typer.Option("--take", metavar="NAME", help="Take this value, whatever it is; repeatable."),
+    ] = None,
+    take_file: Annotated[
+        list[str] | None,
+        typer.Option("--take-file", metavar="PATH", help="Take all of this file over there."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
     """Read a production R server over ssh and write a box that is as close to it as can be.
 
-    Reads only: nothing is installed or written there, no root is needed, passwords and tokens are
-    taken out before anything leaves the host. Writes NAME.yml and NAME.facts.json, both or neither.
+    Reads only: nothing is installed or written there, and no root is needed. A value leaves the
+    host only when it is known to be harmless; on a terminal you see the names of the others, and
+    may take some of them, before anything is written. Writes NAME.yml and NAME.facts.json, both or
+    neither.
 
     sandbox capture admin@r.example.org
+
+    sandbox capture admin@r.example.org --take SALES_REGION --take-file /etc/R/Rprofile.site
 
     sandbox up r.yml
     """
@@ -67,16 +86,54 @@ def capture(
             overwrite=force,
             timeout_s=timeout,
             ssh_config=ssh_config,
+            take_names=take or (),
+            take_files=take_file or (),
+            review=_review if not as_json and _is_terminal() else None,
         )
     if as_json:
         typer.echo(json.dumps(_captured(done), indent=2))
         return
     _show_unseen(done.facts, host, sudo=sudo)
+    _show_not_taken(done.not_taken, host)
     for note in done.box.notes:
         say(f"  the box cannot say: {note}")
     typer.echo(str(done.box_path))
     say(f"its facts: {done.facts_path}")
     say(f"next: sandbox up {done.box_path}")
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _review(left: "Sequence[NotTaken]") -> list[str]:
+    """Show on the terminal what was not taken, and ask what to take all the same."""
+    say(f"{len(left)} values were not taken:")
+    for one in left:
+        say(f"  - {one.name}  ({one.place}; {one.length} characters): {one.why}")
+    known = {one.name for one in left} | {one.place for one in left if one.place.startswith("/")}
+    while True:
+        words: str = typer.prompt(
+            "Take which of them? Names, or the path of a whole file; Enter for none",
+            default="",
+            show_default=False,
+            err=True,
+        )
+        names = words.replace(",", " ").split()
+        wrong = [name for name in names if name not in known]
+        if not wrong:
+            return names
+        say(f"not among them: {', '.join(wrong)}")
+
+
+def _show_not_taken(left: "Sequence[NotTaken]", host: str) -> None:
+    if not left:
+        return
+    names = list(dict.fromkeys(one.name for one in left))
+    shown = ", ".join(names[:_MOST_NAMED])
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    say(f"not taken: {shown}{more}")
+    say(f"  a value that you need: sandbox capture --force --take NAME {host}")
 
 
 def _captured(done: "Captured") -> dict[str, object]:
@@ -86,6 +143,7 @@ def _captured(done: "Captured") -> dict[str, object]:
         "base": done.box.base.name,
         "notes": list(done.box.notes),
         "not_seen": [one.model_dump() for one in done.facts.not_seen],
+        "not_taken": [asdict(one) for one in done.not_taken],
     }
 
 

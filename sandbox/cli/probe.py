@@ -62,28 +62,52 @@ def probe(
 
 
 def _of_sandbox(name: str, *, load: list[str] | None, use_sudo: bool, timeout_s: float) -> "Facts":
+    from sandbox.probe.collect import Taking
     from sandbox.probe.collect import probe as probe_target
+    from sandbox.probe.keys import keep_key
+    from sandbox.probe.untaken import new_key
     from sandbox.workflows.check import probe_sandbox
     from sandbox.workflows.enter import target_of
 
+    key = new_key()
+    keep_key(key)
     with Progress(quiet=True) as progress:
         if load is None and use_sudo:
             # With the packages of its plan loaded
-            return probe_sandbox(name, context=context(progress))
+            return probe_sandbox(name, context=context(progress), key=key)
         target = target_of(name, context=context(progress))
-    return probe_target(target, load_packages=load or [], use_sudo=use_sudo, timeout_s=timeout_s)
+    return probe_target(
+        target,
+        taking=Taking(key=key, own=True),
+        load_packages=load or [],
+        use_sudo=use_sudo,
+        timeout_s=timeout_s,
+    )
 
 
 def _of_host(ssh: str | None, *, load: list[str], use_sudo: bool, timeout_s: float) -> "Facts":
+    from sandbox.probe.collect import Taking, probe_local
     from sandbox.probe.collect import probe as probe_target
-    from sandbox.probe.collect import probe_local
+    from sandbox.probe.keys import keep_key
+    from sandbox.probe.untaken import new_key
     from sandbox.ssh import SshTarget
 
+    taking = Taking(key=new_key())
     if ssh is None:
-        return probe_local(load_packages=load, use_sudo=use_sudo, timeout_s=timeout_s)
-    return probe_target(
-        SshTarget(host=ssh), load_packages=load, use_sudo=use_sudo, timeout_s=timeout_s
-    )
+        facts = probe_local(
+            taking=taking, load_packages=load, use_sudo=use_sudo, timeout_s=timeout_s
+        )
+    else:
+        facts = probe_target(
+            SshTarget(host=ssh),
+            taking=taking,
+            load_packages=load,
+            use_sudo=use_sudo,
+            timeout_s=timeout_s,
+        )
+    if taking.key is not None:
+        keep_key(taking.key)
+    return facts
 
 
 def register(app: typer.Typer) -> None:

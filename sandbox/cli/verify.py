@@ -89,9 +89,9 @@ def _against(word: str | None, *, sudo: bool, ssh_config: Path | None) -> "Again
     from sandbox.workflows.compare import SshOptions
 
     if word.endswith(".json"):
-        return Against(word, lambda: load_facts(Path(word)))
+        return Against(word, lambda _: load_facts(Path(word)))
     ssh = SshOptions(use_sudo=sudo, config=ssh_config)
-    return Against(word, lambda: ssh.read(word))
+    return Against(word, lambda key: ssh.read(word, key))
 
 
 def _goals(words: list[str]) -> "tuple[Goal, ...]":

@@ -4,6 +4,9 @@ import re
 from math import isinf
 from typing import Literal
 
+from sandbox.probe import untaken
+from sandbox.probe.untaken import Verdict
+
 Comparison = Literal["exact", "version", "set", "number"]
 """How a fact is compared."""
 
@@ -31,10 +34,46 @@ def same(a: Value, b: Value, how: Comparison, *, tolerance: float = 0.0) -> bool
             return a == b
 
 
+def verdict(
+    a: Value, b: Value, how: Comparison, *, tolerance: float = 0.0, same_key: bool = True
+) -> Verdict:
+    """Whether two values are equal, where the one or the other may not have been taken.
+
+    Args:
+        a: a value.
+        b: another of the same kind.
+        how: as for `same`.
+        tolerance: as for `same`.
+        same_key: the hashes in both were made with the same key.
+    """
+    if isinstance(a, str) and isinstance(b, str) and (is_untaken(a) or is_untaken(b)):
+        return untaken.compare(a, b, same_key=same_key)
+    if isinstance(a, frozenset) and isinstance(b, frozenset) and (is_untaken(a) or is_untaken(b)):
+        return _verdict_of_sets(a, b, same_key=same_key)
+    return "equal" if same(a, b, how, tolerance=tolerance) else "differs"
+
+
+def is_untaken(value: Value | None) -> bool:
+    """Whether a value, or a part of it, was not taken from its machine."""
+    if isinstance(value, frozenset):
+        return any(untaken.is_untaken(one) for one in value)
+    return isinstance(value, str) and untaken.is_untaken(value)
+
+
+def _verdict_of_sets(a: frozenset[str], b: frozenset[str], *, same_key: bool) -> Verdict:
+    if same_key and a == b and all(untaken.compare(one, one) != "unknown" for one in a):
+        return "equal"
+    if {untaken.without_hash(one) for one in a} != {untaken.without_hash(one) for one in b}:
+        return "differs"
+    hidden = [one for one in a | b if untaken.is_untaken(one)]
+    certain = same_key and all(untaken.compare(one, one) == "equal" for one in hidden)
+    return "differs" if certain else "unknown"
+
+
 def remark(a: Value, b: Value, how: Comparison) -> str:
     """What can be said of a difference in a few words, from b's side; may be empty."""
     if isinstance(a, frozenset) and isinstance(b, frozenset):
-        only_a, only_b = sorted(a - b), sorted(b - a)
+        only_a, only_b = ([untaken.without_hash(one) for one in sorted(x)] for x in (a - b, b - a))
         words = [f"missing: {', '.join(only_a)}"] if only_a else []
         return "; ".join(words + ([f"more: {', '.join(only_b)}"] if only_b else []))
     if how == "version" and isinstance(a, str) and isinstance(b, str):
@@ -51,12 +90,12 @@ def remark(a: Value, b: Value, how: Comparison) -> str:
 def shown(value: Value) -> str:
     """The value for a person."""
     if isinstance(value, frozenset):
-        return ", ".join(sorted(value)) or "none"
+        return untaken.without_hash(", ".join(sorted(value))) or "none"
     if value == float("inf"):
         return "unlimited"
     if isinstance(value, float):
         return f"{value:g}" if value < 1e6 else f"{value:.0f}"  # noqa: PLR2004  (no exponents)
-    return value if value else "(empty)"
+    return untaken.without_hash(value) if value else "(empty)"
 
 
 def _parts(version: str) -> tuple[tuple[int, int | str], ...]:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pydantic import BaseModel, ConfigDict
 
 from sandbox.fidelity.catalogue import KINDS
-from sandbox.fidelity.compare import Comparison, Value, remark, same, shown
+from sandbox.fidelity.compare import Comparison, Value, is_untaken, remark, shown, verdict
 from sandbox.fidelity.kind import (
     VIEWERS,
     CannotReadError,
@@ -20,7 +20,6 @@ from sandbox.fidelity.kind import (
     read_view,
 )
 from sandbox.probe.facts import Facts, Viewer
-from sandbox.probe.facts_base import REDACTED
 
 _LONGEST = 600
 
@@ -172,7 +171,8 @@ def _of_kind(kind: Kind, a: Side, b: Side) -> Iterator[FactDiff]:
     if kind.of_machine is not None:
         read: Callable[[Facts], Reading] = lambda facts: read_machine(kind, facts)  # noqa: E731
         of_a, of_b = _read(kind, a, read), _read(kind, b, read)
-        yield from _compared(kind, of_a, of_b, only=_stated(a, b, of_a, of_b))
+        only, same_key = _stated(a, b, of_a, of_b), _same_key(a, b)
+        yield from _compared(kind, of_a, of_b, only=only, same_key=same_key)
         return
     by_viewer = []
     for viewer in _viewers(a, b):
@@ -188,7 +188,12 @@ def _of_kind(kind: Kind, a: Side, b: Side) -> Iterator[FactDiff]:
         fact
         for viewer, of_a, of_b in by_viewer
         for fact in _compared(
-            kind, of_a, of_b, only=_stated(a, b, of_a, of_b), seen_by=VIEWERS[viewer]
+            kind,
+            of_a,
+            of_b,
+            only=_stated(a, b, of_a, of_b),
+            same_key=_same_key(a, b),
+            seen_by=VIEWERS[viewer],
         )
     )
     yield from _merged(facts, asked)
@@ -204,6 +209,11 @@ def _stated(
         if side.facts is None and not isinstance(reading, _Silent)
     ]
     return frozenset.intersection(*map(frozenset, readings)) if readings else None
+
+
+def _same_key(a: Side, b: Side) -> bool:
+    keys = [side.facts.hash_key for side in (a, b) if side.facts is not None]
+    return len(keys) == 2 and keys[0] is not None and keys[0] == keys[1]  # noqa: PLR2004
 
 
 def _reader(kind: Kind, viewer: Viewer) -> Callable[[Facts], Reading]:
@@ -256,6 +266,7 @@ def _compared(
     b: Reading | _Silent,
     *,
     only: frozenset[str] | None,
+    same_key: bool,
     seen_by: str | None = None,
 ) -> Iterator[FactDiff]:
     viewers = (seen_by,) if seen_by is not None else ()
@@ -277,38 +288,58 @@ def _compared(
         return
     for item in sorted({*a, *b}):
         if only is None or item in only:
-            yield _one(kind, item, a.get(item), b.get(item), viewers)
+            yield _one(kind, item, a.get(item), b.get(item), viewers=viewers, same_key=same_key)
 
 
 def _one(
-    kind: Kind, item: str, a: Value | None, b: Value | None, viewers: tuple[str, ...]
+    kind: Kind,
+    item: str,
+    a: Value | None,
+    b: Value | None,
+    *,
+    viewers: tuple[str, ...],
+    same_key: bool,
 ) -> FactDiff:
-    both = a is not None and b is not None
-    if both and a == b == REDACTED:
-        return FactDiff(
-            id=f"{kind.id}.{item}" if item else kind.id,
-            consequence=kind.consequence,
-            title=f"{kind.title}: {item}" if item else kind.title,
-            outcome=Outcome.NOT_COMPARABLE,
-            how=kind.how,
-            note="it is secret on both sides",
-            seen_by=viewers,
-        )
-    equal = both and same(a, b, kind.how, tolerance=kind.tolerance)  # type: ignore[arg-type]
-    note = "" if equal or a is None or b is None else remark(a, b, kind.how)
-    return FactDiff(
+    found = FactDiff(
         id=f"{kind.id}.{item}" if item else kind.id,
         consequence=kind.consequence,
         title=f"{kind.title}: {item}" if item else kind.title,
-        outcome=Outcome.EQUAL if equal else Outcome.DIFFERS,
+        outcome=Outcome.DIFFERS,
         how=kind.how,
-        a=_short(a),
-        b=_short(b),
-        note=note[:_LONGEST],
         seen_by=viewers,
-        why="" if equal else kind.why,
-        link="" if equal else kind.link,
     )
+    if a is not None and b is not None:
+        answer = verdict(a, b, kind.how, tolerance=kind.tolerance, same_key=same_key)
+        if answer == "unknown":
+            return found.model_copy(
+                update={"outcome": Outcome.NOT_COMPARABLE, "note": _not_taken(same_key=same_key)}
+            )
+        if answer == "equal":
+            update = {"outcome": Outcome.EQUAL, "a": _short(a), "b": _short(b)}
+            return found.model_copy(update=update)
+    return found.model_copy(
+        update={
+            "a": _short(a),
+            "b": _short(b),
+            "note": _note(a, b, kind.how)[:_LONGEST],
+            "why": kind.why,
+            "link": kind.link,
+        }
+    )
+
+
+def _not_taken(*, same_key: bool) -> str:
+    if same_key:
+        return "the value was not taken, and its machine has no openssl to make a hash of it"
+    return "the values were not taken, and not hashed with one key: capture both anew, here"
+
+
+def _note(a: Value | None, b: Value | None, how: Comparison) -> str:
+    if a is None or b is None:
+        return ""
+    if is_untaken(a) and is_untaken(b) and not isinstance(a, frozenset):
+        return "differs, values not taken"
+    return remark(a, b, how)
 
 
 def _short(value: Value | None) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from sandbox.errors import CommandError, HostError, SandboxError, UsageError
 from sandbox.probe import redact
@@ -53,10 +54,14 @@ class Taking:
     """Paths of files of which all is taken."""
 
 
+CLOSED: Final = Taking()
+"""Nothing but what is known to be harmless, and no hash of the rest."""
+
+
 def probe(
     target: SshTarget,
     *,
-    taking: Taking = Taking(),
+    taking: Taking = CLOSED,
     load_packages: Sequence[str] = (),
     use_sudo: bool = True,
     with_r: bool = True,
@@ -96,7 +101,7 @@ def probe(
 
 def probe_local(
     *,
-    taking: Taking = Taking(),
+    taking: Taking = CLOSED,
     load_packages: Sequence[str] = (),
     use_sudo: bool = True,
     timeout_s: float = 60,
@@ -127,7 +132,7 @@ def with_key(facts: Facts, key: HashKey | None) -> Facts:
 def compose(
     boundary: str,
     *,
-    taking: Taking = Taking(),
+    taking: Taking = CLOSED,
     load_packages: Sequence[str] = (),
     use_sudo: bool = True,
     with_r: bool = True,

@@ -91,26 +91,40 @@ def token_of(text: str) -> str | None:
     return found["token"] if found else None
 
 
-def compare(a: str, b: str) -> Verdict:
-    """Whether two texts are equal that hold placeholders, all made with the same key."""
+def length_of(text: str) -> str:
+    """The length's class of the first placeholder in `text`; empty when there is none."""
+    found = _PLACEHOLDER.search(text)
+    return found["length"] if found else ""
+
+
+def without_hash(text: str) -> str:
+    """`text` with its placeholders as they are shown: their lengths alone."""
+    return _PLACEHOLDER.sub(lambda found: f"<not taken: {found['length']} characters>", text)
+
+
+def compare(a: str, b: str, *, same_key: bool = True) -> Verdict:
+    """Whether two texts are equal, one or both of which hold placeholders.
+
+    Args:
+        a: a text.
+        b: another.
+        same_key: their hashes were made with the same key; else they say nothing.
+    """
     if is_untaken(a) != is_untaken(b):
-        # Taken on one side alone
-        return "unknown"
-    if _PLACEHOLDER.sub("", a) != _PLACEHOLDER.sub("", b):
+        # Taken on one side alone: a whole value has a length at least
+        whole, plain = (a, b) if is_untaken(a) else (b, a)
+        found = _PLACEHOLDER.fullmatch(whole)
+        return "unknown" if found and found["length"] == length_class(plain) else "differs"
+    if without_hash(a) != without_hash(b):
         return "differs"
-    ours, theirs = _PLACEHOLDER.finditer(a), _PLACEHOLDER.finditer(b)
-    verdicts = {_alike(one, other) for one, other in zip(ours, theirs, strict=False)}
-    if len(_PLACEHOLDER.findall(a)) != len(_PLACEHOLDER.findall(b)) or "differs" in verdicts:
+    hashes = list(zip(_hashes(a), _hashes(b), strict=True))
+    if same_key and any(None not in pair and pair[0] != pair[1] for pair in hashes):
         return "differs"
-    return "unknown" if "unknown" in verdicts else "equal"
+    return "unknown" if not same_key or any(None in pair for pair in hashes) else "equal"
 
 
-def _alike(one: re.Match[str], other: re.Match[str]) -> Verdict:
-    if one["length"] != other["length"]:
-        return "differs"
-    if one["token"] is None or other["token"] is None:
-        return "unknown"
-    return "equal" if one["token"] == other["token"] else "differs"
+def _hashes(text: str) -> list[str | None]:
+    return [found["token"] for found in _PLACEHOLDER.finditer(text)]
 
 
 def holds(text: str, planned: str, key: HashKey) -> Verdict:

@@ -2,16 +2,21 @@
 
 import os
 import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sandbox.capture.choices import Room
 from sandbox.capture.read import read_host
+from sandbox.capture.review import NotTaken, not_taken
 from sandbox.capture.write_box import CapturedBox, default_name, write_box
 from sandbox.errors import HostError, UsageError
 from sandbox.events import Listener, step
+from sandbox.probe.collect import Taking
 from sandbox.probe.facts import Facts
+from sandbox.probe.keys import keep_key
+from sandbox.probe.untaken import new_key
 from sandbox.spec.bases import load_bases
 
 
@@ -23,6 +28,12 @@ class Captured:
     facts_path: Path
     facts: Facts
     box: CapturedBox
+    not_taken: tuple[NotTaken, ...] = ()
+    """What stayed on the server."""
+
+
+Review = Callable[[Sequence[NotTaken]], Sequence[str]]
+"""Shown what was not taken, says what is to be taken all the same: names, paths of whole files."""
 
 
 def capture(
@@ -35,6 +46,9 @@ def capture(
     overwrite: bool = False,
     timeout_s: float = 60,
     ssh_config: Path | None = None,
+    take_names: Sequence[str] = (),
+    take_files: Sequence[str] = (),
+    review: Review | None = None,
 ) -> Captured:
     """Read `[USER@]HOST` and write NAME.yml and NAME.facts.json.
 
@@ -47,6 +61,9 @@ def capture(
         overwrite: replace files that are there.
         timeout_s: for all that happens on the host.
         ssh_config: instead of the user's own.
+        take_names: of variables, options and keys whose values are taken, whatever they are.
+        take_files: paths of files there of which all is taken.
+        review: asked before anything is written, when something was not taken.
 
     Raises:
         UsageError: the name is no host, or a file is there already.
@@ -56,16 +73,39 @@ def capture(
     box_path = output if output is not None else Path(f"{name}.yml")
     facts_path = box_path.with_name(f"{box_path.stem}.facts.json")
     _refuse_paths((box_path, facts_path), overwrite=overwrite)
-    with step(listener, name, f"read {target}") as note:
-        facts = read_host(target, use_sudo=use_sudo, timeout_s=timeout_s, config=ssh_config)
-        packages = sum(len(view.packages) for one in facts.r for view in one.views[:1])
-        found = f"{packages} R packages" if facts.r else "there is no R"
-        note.text = f"{found}, {len(facts.not_seen)} things not seen"
+    taking = Taking(key=new_key(), names=tuple(take_names), files=tuple(take_files))
+
+    def read(taking: Taking) -> Facts:
+        with step(listener, name, f"read {target}") as note:
+            facts = read_host(
+                target, taking=taking, use_sudo=use_sudo, timeout_s=timeout_s, config=ssh_config
+            )
+            note.text = _summary(facts)
+        return facts
+
+    facts = read(taking)
+    if review is not None and (left := not_taken(facts)) and (wanted := tuple(review(left))):
+        facts = read(_taking_more(taking, wanted))
     box = write_box(facts, source=target, facts_file=facts_path.name, bases=load_bases(), room=room)
+    if taking.key is not None:
+        keep_key(taking.key)
     # The facts first: a box that names facts which are not there is wrong
     _write_whole(facts_path, facts.model_dump_json(indent=1) + "\n")
     _write_whole(box_path, box.text)
-    return Captured(box_path, facts_path, facts, box)
+    return Captured(box_path, facts_path, facts, box, not_taken(facts))
+
+
+def _taking_more(taking: Taking, wanted: tuple[str, ...]) -> Taking:
+    files = tuple(one for one in wanted if one.startswith("/"))
+    names = tuple(one for one in wanted if one not in files)
+    return replace(taking, names=(*taking.names, *names), files=(*taking.files, *files))
+
+
+def _summary(facts: Facts) -> str:
+    packages = sum(len(view.packages) for one in facts.r for view in one.views[:1])
+    found = f"{packages} R packages" if facts.r else "there is no R"
+    left = len(not_taken(facts))
+    return f"{found}, {len(facts.not_seen)} things not seen, {left} values not taken"
 
 
 def _refuse_paths(paths: tuple[Path, ...], *, overwrite: bool) -> None:

@@ -11,9 +11,11 @@ from sandbox.checks.runner import run_checks
 from sandbox.engines.base import Engine, MachineStatus, Power
 from sandbox.errors import UsageError
 from sandbox.events import step
-from sandbox.probe.collect import probe
+from sandbox.probe.collect import Taking, probe
 from sandbox.probe.facts import Facts
 from sandbox.probe.files import load_facts
+from sandbox.probe.keys import find_key
+from sandbox.probe.untaken import HashKey, new_key
 from sandbox.record import Record
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, locked
@@ -37,7 +39,8 @@ class Against:
 
     name: str
     """As the user calls it: `sandbox diff` understands the same word."""
-    read: Callable[[], Facts]
+    read: Callable[[HashKey], Facts]
+    """Told the key of the hashes in what is read now."""
 
 
 def check(
@@ -67,7 +70,7 @@ def check(
         if against is None:
             return verify(instance, record, engine, context, goals, quick=quick)
         with step(context.listener, name, "read production"):
-            production = against.read()
+            production = against.read(new_key())
         # The checks are made from the plan, which may name no production, or an older one
         plan = record.plan.model_copy(update={"production": Path(against.name)})
         record = record.model_copy(update={"plan": plan})
@@ -102,7 +105,8 @@ def verify(
             # page answers is judged by the checks
             page_status(app.url, timeout_s=status.patient(30))
         with step(context.listener, name, "probe") as note:
-            facts = _probe(target, record, status)
+            key = find_key(production.hash_key) if production is not None else None
+            facts = _probe(target, record, status, key or new_key())
             note.text = f"{len(facts.not_seen)} not seen" if facts.not_seen else ""
         instance.write_text("facts.json", facts.model_dump_json(indent=1))
         with step(context.listener, name, "checks") as note:
@@ -136,7 +140,10 @@ def verify_clone(
     with shiny_base_url(plan, status, target) as base_url:
         wait_for_port(base_url, timeout_s=status.patient(READY_TIMEOUT_S))
         with step(context.listener, name, "probe"):
-            facts = probe(target, with_r=False, timeout_s=status.patient(PROBE_TIMEOUT_S))
+            taking = Taking(own=True)
+            facts = probe(
+                target, taking=taking, with_r=False, timeout_s=status.patient(PROBE_TIMEOUT_S)
+            )
         urls = app_urls(plan, base_url)
         if urls:
             with step(context.listener, name, "first page"):
@@ -170,8 +177,8 @@ def require_running(engine: Engine, name: str) -> MachineStatus:
     )
 
 
-def probe_sandbox(name: str, *, context: Context) -> Facts:
-    """The facts of a running sandbox.
+def probe_sandbox(name: str, *, context: Context, key: HashKey) -> Facts:
+    """The facts of a running sandbox, with hashes of `key` for what is not taken.
 
     Raises:
         UsageError: no such sandbox, or it does not run.
@@ -180,9 +187,14 @@ def probe_sandbox(name: str, *, context: Context) -> Facts:
     record = instance.require()
     engine = context.engine(record.plan.provider)
     status = require_running(engine, name)
-    return _probe(connect(instance, engine), record, status)
+    return _probe(connect(instance, engine), record, status, key)
 
 
-def _probe(target: SshTarget, record: Record, status: MachineStatus) -> Facts:
+def _probe(target: SshTarget, record: Record, status: MachineStatus, key: HashKey) -> Facts:
     packages = record.plan.r.packages.names if record.plan.r is not None else ()
-    return probe(target, load_packages=packages, timeout_s=status.patient(PROBE_TIMEOUT_S))
+    return probe(
+        target,
+        taking=Taking(key=key, own=True),
+        load_packages=packages,
+        timeout_s=status.patient(PROBE_TIMEOUT_S),
+    )

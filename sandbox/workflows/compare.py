@@ -9,8 +9,11 @@ from sandbox.events import step
 from sandbox.fidelity.diff import Diff, Selection, Side, compare
 from sandbox.fidelity.stated import side_of_plan
 from sandbox.plan import Plan, resolve
+from sandbox.probe.collect import Taking
 from sandbox.probe.facts import Facts
 from sandbox.probe.files import load_facts
+from sandbox.probe.keys import find_key
+from sandbox.probe.untaken import HashKey, new_key
 from sandbox.spec.catalogue import list_boxes
 from sandbox.spec.load import SUFFIXES, load_box
 from sandbox.state import Instance
@@ -27,9 +30,15 @@ class SshOptions:
     config: Path | None = None
     """Instead of the user's own."""
 
-    def read(self, host: str) -> Facts:
-        """The facts of `[USER@]HOST`."""
-        return read_host(host, use_sudo=self.use_sudo, timeout_s=self.timeout_s, config=self.config)
+    def read(self, host: str, key: HashKey) -> Facts:
+        """The facts of `[USER@]HOST`, with hashes of `key` for what is not taken."""
+        return read_host(
+            host,
+            taking=Taking(key=key),
+            use_sudo=self.use_sudo,
+            timeout_s=self.timeout_s,
+            config=self.config,
+        )
 
 
 def diff(
@@ -49,25 +58,44 @@ def diff(
         HostError: a host cannot be read.
     """
     sides = []
+    key = _key_for((a, b), cwd=cwd)
     for word in (a, b):
         with step(context.listener, word, f"read {word}"):
-            sides.append(side_of(word, context, cwd=cwd, ssh=ssh))
+            sides.append(side_of(word, context, cwd=cwd, ssh=ssh, key=key))
     return compare(sides[0], sides[1], selection)
 
 
-def side_of(word: str, context: Context, *, cwd: Path, ssh: SshOptions = SshOptions()) -> Side:
+def _key_for(words: tuple[str, str], *, cwd: Path) -> HashKey:
+    """The key of the facts in a file, so that what is read now can be compared with them."""
+    for word in words:
+        if word.endswith(".json"):
+            found = find_key(load_facts(cwd / word).hash_key)
+            if found is not None:
+                return found
+    return new_key()
+
+
+def side_of(
+    word: str,
+    context: Context,
+    *,
+    cwd: Path,
+    ssh: SshOptions = SshOptions(),
+    key: HashKey | None = None,
+) -> Side:
     """What a word means: a file of facts, a box file, a sandbox, a shipped box, else an ssh host.
 
     Raises:
         UsageError: it is no file, no sandbox, no box, and cannot be a host.
     """
     path = cwd / word
+    key = key if key is not None else new_key()
     if word.endswith(".json"):
         return Side(name=word, facts=load_facts(path))
     if word.endswith(SUFFIXES):
         return side_of_plan(_plan_of(path))
     if "@" not in word and "/" not in word and Instance(word).read() is not None:
-        return Side(name=word, facts=probe_sandbox(word, context=context))
+        return Side(name=word, facts=probe_sandbox(word, context=context, key=key))
     if "@" not in word:
         for entry in list_boxes(cwd):
             if entry.name == word:
@@ -76,7 +104,7 @@ def side_of(word: str, context: Context, *, cwd: Path, ssh: SshOptions = SshOpti
         raise UsageError(
             f"`{word}` is neither a sandbox, a file of facts (.json), a box (.yml), nor a host"
         )
-    return Side(name=word, facts=ssh.read(word))
+    return Side(name=word, facts=ssh.read(word, key))
 
 
 def _plan_of(path: Path) -> Plan:

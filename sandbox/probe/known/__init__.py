@@ -5,6 +5,6 @@ A value leaves a machine only when its name is known *and* it looks as the value
 (`program.py`), which is where values are held back; here they answer for what is to be shown.
 """
 
-from sandbox.probe.known.rules import Kind, harmless, known, known_words
+from sandbox.probe.known.rules import Kind, harmless, known, known_words, knows
 
-__all__ = ["Kind", "harmless", "known", "known_words"]
+__all__ = ["Kind", "harmless", "known", "known_words", "knows"]

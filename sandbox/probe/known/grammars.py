@@ -158,7 +158,7 @@ _GRAMMARS: Final[Mapping[str, str]] = MappingProxyType(
         rf"([._-]+(({_LETTERS})[0-9]{{0,2}}|[0-9]{{1,3}}))*[._]*",
     }
 )
-_COUNTED = re.compile(r"(\[[^]]+\])\{(\d+)(?:,(\d+))?\}")
+_COUNTED = re.compile(r"(?<!\\)(\[[^]]+\])\{(\d+)(?:,(\d+))?\}")
 
 
 def pattern(name: str) -> str:

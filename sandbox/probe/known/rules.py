@@ -98,6 +98,11 @@ def known(kind: Kind, name: str, value: str) -> bool:
     return expression is not None and expression.fullmatch(value) is not None
 
 
+def knows(kind: Kind, name: str) -> bool:
+    """Whether there is a grammar for `name`."""
+    return _expression(kind, name) is not None
+
+
 def harmless(name: str, value: str) -> bool:
     """Whether `value` may be shown, whatever `name` is the name of."""
     return any(known(kind, name, value) for kind in ("env", "option", "repo"))

@@ -10,6 +10,7 @@ from sandbox.capture.choices import Room
 from sandbox.capture.write_box import CapturedBox, default_name, write_box
 from sandbox.probe.facts import Facts, RInstallation, RPackage
 from sandbox.probe.facts_setup import ConfigFile, SystemPackage, UserPackage
+from sandbox.probe.untaken import new_key, placeholder
 from sandbox.spec.bases import load_bases
 from sandbox.spec.load import load_box
 from tests.unit.checks.samples import good
@@ -81,11 +82,19 @@ def test_packages_that_others_bring_along_are_not_named(tmp_path: Path) -> None:
 
 
 def test_a_secret_is_named_and_not_written() -> None:
-    secret = ConfigFile(path="/etc/environment", settings={"DB_PASSWORD": "<redacted>", "A": "b"})
+    hidden = placeholder("geheim", new_key())
+    secret = ConfigFile(path="/etc/environment", settings={"DB_PASSWORD": hidden, "A": "b"})
     box = captured(facts(configs=(secret,)))
-    assert "variables whose values were not taken: DB_PASSWORD" in box.notes
     assert 'A: "b"' in box.text
-    assert "DB_PASSWORD:" not in box.text
+    assert "DB_PASSWORD: {secret: DB_PASSWORD}" in box.text
+    assert "#" not in next(line for line in box.text.splitlines() if "DB_PASSWORD" in line)
+
+
+def test_what_was_not_taken_of_r_is_asked_for() -> None:
+    hidden = placeholder("geheim", new_key())
+    box = captured(view(options={"sales.api_token": hidden}, repos={"own": hidden}))
+    assert "sales.api_token: {secret: SALES_API_TOKEN}" in box.text
+    assert "own: {secret: REPO_OWN}" in box.text
 
 
 HOSTILE = "x\"; rm -rf / #\\ ${HOME} {{ 1 }} 'y: [z]"

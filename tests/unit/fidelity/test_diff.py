@@ -11,6 +11,7 @@ from sandbox.fidelity.kind import Consequence
 from sandbox.fidelity.stated import side_of_plan
 from sandbox.probe.facts import Facts, NotSeen, RPackage, RView
 from sandbox.probe.facts_setup import SystemPackage, Tool, UserPackage
+from sandbox.probe.untaken import HashKey, new_key, placeholder
 from tests.unit.checks.samples import full_plan, good
 
 FACTS = good().facts
@@ -192,11 +193,38 @@ def test_a_machine_without_r_is_not_comparable_in_r() -> None:
     assert outcomes["r.all"] is Outcome.DIFFERS
 
 
-def test_two_secrets_are_not_called_equal() -> None:
-    facts = with_views(lambda v: {"environment": {**v.environment, "DB_PASSWORD": "<redacted>"}})
-    found = diff(facts, a=facts)
+def _with_password(value: str, key: HashKey | None, *, says: HashKey | None) -> Facts:
+    hidden = placeholder(value, key)
+    facts = with_views(lambda v: {"environment": {**v.environment, "DB_PASSWORD": hidden}})
+    return facts.model_copy(update={"hash_key": says.id if says else None})
+
+
+_KEY, _OTHER = new_key(), new_key()
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "outcome", "note"),
+    [
+        (("x", _KEY, _KEY), ("x", _KEY, _KEY), Outcome.EQUAL, ""),
+        (("x", _KEY, _KEY), ("y", _KEY, _KEY), Outcome.DIFFERS, "differs, values not taken"),
+        (("x", _KEY, _KEY), ("x", _OTHER, _OTHER), Outcome.NOT_COMPARABLE, "capture both anew"),
+        (("x", _KEY, _KEY), ("y", _OTHER, _OTHER), Outcome.NOT_COMPARABLE, "capture both anew"),
+        (("x", None, _KEY), ("x", None, _KEY), Outcome.NOT_COMPARABLE, "no openssl"),
+        (("x", None, None), ("longer than x", None, None), Outcome.DIFFERS, "values not taken"),
+    ],
+)
+def test_values_that_were_not_taken(
+    a: tuple[str, HashKey | None, HashKey | None],
+    b: tuple[str, HashKey | None, HashKey | None],
+    outcome: Outcome,
+    note: str,
+) -> None:
+    """Equal or not is told by hashes of one key; without them nobody says equal."""
+    found = diff(_with_password(*b[:2], says=b[2]), a=_with_password(*a[:2], says=a[2]))
     one = next(one for one in found.facts if one.id == "r.environment.DB_PASSWORD")
-    assert one.outcome is Outcome.NOT_COMPARABLE
+    assert one.outcome is outcome
+    assert note in one.note
+    assert "#" not in f"{one.a} {one.b}"
 
 
 def test_selection() -> None:

@@ -7,6 +7,7 @@ import pytest
 from sandbox.errors import CommandError, ExitCode, HostError, UsageError
 from sandbox.probe import collect
 from sandbox.probe.collect import compose, probe, probe_local
+from sandbox.probe.known.program import awk_program
 from sandbox.run import Completed
 from sandbox.ssh import SshTarget
 from tests.unit.probe.conftest import recorded
@@ -114,11 +115,16 @@ def test_no_ssh_here(monkeypatch: pytest.MonkeyPatch) -> None:
         probe(_TARGET)
 
 
-def test_the_script_is_ascii_and_short_enough_for_one_argument() -> None:
-    # An R in the C locale, a shell of any age; 128 KB is the kernel's bound for the inner one
+def test_the_script_is_ascii_and_short() -> None:
+    # An R in the C locale, a shell of any age
     script = compose("sandbox-probe-" + "0" * 32, load_packages=["shiny"] * 50)
     assert script.isascii()
-    assert len(script) < 128 * 1024
+    assert len(script) < 512 * 1024
+
+
+def test_the_program_for_awk_is_short_enough_for_one_argument() -> None:
+    # 128 KB is the kernel's bound
+    assert len(awk_program()) < 120 * 1024
 
 
 def test_without_r_nothing_starts_it() -> None:

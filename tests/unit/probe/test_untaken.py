@@ -12,6 +12,7 @@ from sandbox.probe.untaken import (
     placeholder,
     token,
     token_of,
+    without_hash,
 )
 
 _KEY = HashKey("00112233445566778899aabbccddeeff")
@@ -41,6 +42,8 @@ def test_a_placeholder_tells_the_length_roughly() -> None:
         (placeholder("a"), placeholder("a", _KEY), "unknown"),
         (placeholder("a"), placeholder("twelve bytes"), "differs"),
         ("a", placeholder("a", _KEY), "unknown"),
+        ("a", placeholder("twelve bytes", _KEY), "differs"),
+        ("x = a", f"x = {placeholder('a', _KEY)}", "differs"),
         (f"x = {placeholder('a', _KEY)}", f"x = {placeholder('a', _KEY)}", "equal"),
         (f"x = {placeholder('a', _KEY)}", f"y = {placeholder('a', _KEY)}", "differs"),
         (
@@ -52,6 +55,15 @@ def test_a_placeholder_tells_the_length_roughly() -> None:
 )
 def test_equal_or_not(a: str, b: str, verdict: str) -> None:
     assert compare(a, b) == verdict
+
+
+def test_hashes_of_two_keys_say_nothing() -> None:
+    other = HashKey("f" * 32)
+    assert compare(placeholder("a", _KEY), placeholder("a", other), same_key=False) == "unknown"
+    assert compare(placeholder("a", _KEY), placeholder("a", _KEY), same_key=False) == "unknown"
+    long = placeholder("twelve bytes", other)
+    assert compare(placeholder("a", _KEY), long, same_key=False) == "differs"
+    assert without_hash(f"x {long}") == "x <not taken: 9-16 characters>"
 
 
 def test_a_planned_value_is_found_again() -> None:

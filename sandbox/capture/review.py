@@ -1,0 +1,66 @@
+"""What was not taken from a server: each value's name, place, length, and why."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sandbox.probe.facts import Facts
+from sandbox.probe.known import Kind, knows
+from sandbox.probe.untaken import is_untaken, length_of
+
+
+@dataclass(frozen=True)
+class NotTaken:
+    """A value that stayed on the server."""
+
+    name: str
+    """What `capture --take` calls it."""
+    place: str
+    """`the environment`, `R's options`, `/etc/rstudio/rserver.conf`"""
+    length: str
+    """`9-16`: in characters."""
+    why: str
+
+
+def not_taken(facts: Facts) -> tuple[NotTaken, ...]:
+    """Each once, in the order in which a person looks for them."""
+    found = {(one.name, one.place): one for one in _all(facts)}
+    return tuple(found.values())
+
+
+def _all(facts: Facts) -> Iterator[NotTaken]:
+    for r in facts.r:
+        for view in r.views:
+            yield from _of(view.environment, "env", "the environment of R")
+            yield from _of(view.options, "option", "R's options")
+            yield from _of(view.repos, "repo", "R's repositories")
+    for config in facts.configs:
+        yield from _of(config.settings, _kind(config.path), config.path)
+    for unit in facts.units or ():
+        yield from _of(unit.settings, "unit", unit.name)
+
+
+def _kind(path: str) -> Kind:
+    if path.endswith(("/environment", "Renviron", "Renviron.site")):
+        return "env"
+    if "/rstudio" in path:
+        return "rstudio"
+    return "odbc" if path.endswith("odbc.ini") else "option"
+
+
+def _of(values: Mapping[str, str], kind: Kind, place: str) -> Iterator[NotTaken]:
+    for key, value in values.items():
+        if not is_untaken(value):
+            continue
+        name = key.rpartition(".")[2] if kind in ("odbc", "rstudio") else key
+        name, kind_of_it = (name.removeprefix("Environment."), kind)
+        if key.startswith("Environment."):
+            kind_of_it = "env"
+        yield NotTaken(name, place, length_of(value), _why(kind_of_it, name))
+
+
+def _why(kind: Kind, name: str) -> str:
+    if name.startswith(("line ", "expression ")):
+        return "a part of it is not known"
+    if knows(kind, name):
+        return f"it does not look as {name} usually does"
+    return "nothing is known of that name"

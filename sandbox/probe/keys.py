@@ -1,0 +1,55 @@
+"""The keys of captures: apart from the facts, in this user's state, and nowhere else.
+
+Facts say only which key their hashes were made with. Whoever has the facts but not the key can
+neither find out a value by trying, nor say whether two of them are equal.
+"""
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from sandbox.errors import HostError
+from sandbox.paths import state_dir
+from sandbox.probe.untaken import HashKey
+
+_DIGITS = re.compile("[0-9a-f]{32}")
+_ID = re.compile("[0-9a-f]{12}")
+
+
+def keep_key(key: HashKey) -> Path:
+    """Write a key where `find_key` finds it, readable by its owner alone.
+
+    Raises:
+        HostError: it cannot be written.
+    """
+    path = _path(key.id)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.chmod(0o700)
+        fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{key.digits}\n")
+        fresh.replace(path)
+    except OSError as error:
+        raise HostError(
+            f"cannot write {path}: {error.strerror}",
+            hint="without the key nobody can tell whether values that were not taken are equal",
+        ) from error
+    return path
+
+
+def find_key(key_id: str | None) -> HashKey | None:
+    """The key with that id; None when it is not here, as on another computer."""
+    if key_id is None or not _ID.fullmatch(key_id):
+        return None
+    text = ""
+    with suppress(OSError, UnicodeDecodeError):
+        text = _path(key_id).read_text(encoding="ascii").strip()
+    found = HashKey(text) if _DIGITS.fullmatch(text) else None
+    return found if found is not None and found.id == key_id else None
+
+
+def _path(key_id: str) -> Path:
+    return state_dir() / "keys" / f"{key_id}.key"
