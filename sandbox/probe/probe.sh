@@ -80,10 +80,19 @@ placeholders() {
     done
 }
 
-# take MODE [KIND [NAMES [PLACE]]]: what of a text may leave this machine. Without an awk that can do it: nothing
+# take MODE [KIND [NAMES]]: what of a text may leave this machine. Without an awk that can do it: nothing
 take() {
-    LC_ALL=C awk -v MODE="$1" -v KIND="${2:-}" -v NAME="${3:-}" -v PLACE="${4:-}" -v B="$B" -v OWN="$OWN" \
+    LC_ALL=C awk -v MODE="$1" -v KIND="${2:-}" -v NAME="${3:-}" -v PLACE="$probe_place" -v B="$B" -v OWN="$OWN" \
         "$TAKE" 2>/dev/null | placeholders
+}
+
+# take_file FILE MODE [KIND]: the same of a file, which may have been asked for as a whole
+probe_place=
+take_file() {
+    probe_place=$1
+    shift
+    take "$@" <"$probe_place"
+    probe_place=
 }
 
 # one NAME VALUE: one value
@@ -104,7 +113,7 @@ words() {
 config_section() {
     if [ -r "$2" ] && [ -f "$2" ]; then
         section "$1" "$2"
-        take "$3" "${4:-}" '' "$2" <"$2"
+        take_file "$2" "$3" "${4:-}"
     elif [ -e "$2" ] && ! [ -d "$2" ]; then
         unseen "$2" "not readable without root"
     fi
@@ -253,7 +262,7 @@ probe_shiny_config() {
             [ -d /opt/shiny-server ] && probe_home=/opt/shiny-server
             section shiny-server "$probe_file" "$(one path "$(readlink -f "$probe_file")")" \
                 "$(sed -n '1s/[^0-9.].*//p' "$probe_home/VERSION" 2>/dev/null)"
-            take shiny '' '' "$probe_file" <"$probe_file"
+            take_file "$probe_file" shiny
             return
         fi
     done

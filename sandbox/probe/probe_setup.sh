@@ -61,7 +61,7 @@ probe_odbc() {
     for probe_file in "${ODBCSYSINI:-/etc}/odbcinst.ini" /etc/odbcinst.ini /etc/unixODBC/odbcinst.ini; do
         if [ -r "$probe_file" ]; then
             section odbcinst "$probe_file"
-            take ini odbc '' "$probe_file" <"$probe_file"
+            take_file "$probe_file" ini odbc
             section odbc-libraries
             sed -n 's/^[[:space:]]*[Dd]river[[:space:]]*=[[:space:]]*//p' "$probe_file" |
                 while read -r probe_path; do
@@ -152,7 +152,7 @@ probe_configs() {
     fi
     if [ -r /etc/shiny-server/shiny-server.conf ]; then
         section config /etc/shiny-server/shiny-server.conf
-        take shiny '' '' /etc/shiny-server/shiny-server.conf </etc/shiny-server/shiny-server.conf |
+        take_file /etc/shiny-server/shiny-server.conf shiny |
             awk '{ print "line " NR "\t" $0 }'
     else
         config_section config /etc/shiny-server/shiny-server.conf shiny
