@@ -62,7 +62,12 @@ hash_of() {
 
 # What is marked comes out as a placeholder: its length, roughly, and a hash
 placeholders() {
+    probe_whole=
     while IFS= read -r probe_row || [ -n "$probe_row" ]; do
+        if [ "$probe_row" = "$MARK$WITHIN" ]; then
+            probe_whole=yes
+            break
+        fi
         while :; do
             case $probe_row in
             *"$MARK"*"$WITHIN"*"$MARK"*) ;;
@@ -78,6 +83,7 @@ placeholders() {
         done
         printf '%s\n' "$probe_row"
     done
+    [ -n "$probe_whole" ] || unseen "the rest of a part of the answer" "this awk could not look at it"
 }
 
 # take MODE [KIND [NAMES]]: what of a text may leave this machine. Without an awk that can do it: nothing

@@ -427,4 +427,6 @@ BEGIN {
 END {
     if (MODE == "shiny") shiny(TEXT)
     if (KEPT != "") unparsed(KEPT)
+    # Proof that all was looked at: an awk that ended before is no answer
+    print "\001\002"
 }
