@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from sandbox.fidelity.r_readings import COSMETIC_OPTIONS, SESSION_VARIABLES
 from sandbox.probe.facts import Facts
 from sandbox.probe.known import Kind, knows
 from sandbox.probe.untaken import is_untaken, length_of
@@ -52,10 +53,17 @@ def _of(values: Mapping[str, str], kind: Kind, place: str) -> Iterator[NotTaken]
         if not is_untaken(value):
             continue
         name = key.rpartition(".")[2] if kind in ("odbc", "rstudio") else key
-        name, kind_of_it = (name.removeprefix("Environment."), kind)
-        if key.startswith("Environment."):
-            kind_of_it = "env"
-        yield NotTaken(name, place, length_of(value), _why(kind_of_it, name))
+        of_kind: Kind = "env" if key.startswith("Environment.") else kind
+        name = name.removeprefix("Environment.")
+        if not _is_of_no_use(of_kind, name):
+            yield NotTaken(name, place, length_of(value), _why(of_kind, name))
+
+
+def _is_of_no_use(kind: Kind, name: str) -> bool:
+    """Nobody misses what is of one session, or only about how R shows things."""
+    if kind == "env":
+        return SESSION_VARIABLES.fullmatch(name) is not None
+    return kind == "option" and COSMETIC_OPTIONS.fullmatch(name) is not None
 
 
 def _why(kind: Kind, name: str) -> str:

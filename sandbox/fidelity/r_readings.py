@@ -9,7 +9,7 @@ from sandbox.probe.facts import Facts, Limit, RView
 
 _UMASK_OF_ROOT = "0022"
 # Of one login or one process, or told by another kind of fact
-_SESSION_VARIABLES = re.compile(
+SESSION_VARIABLES = re.compile(
     r"HOME|USER|LOGNAME|USERNAME|MAIL|PWD|OLDPWD|SHLVL|_|TERM|SHELL|HOSTNAME|MOTD_SHOWN|LS_COLORS"
     r"|SSH_.*|XDG_.*|DBUS_.*|SUDO_.*|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_.*|MANAGERPID|NOTIFY_SOCKET"
     r"|R_SESSION_TMPDIR|TMPDIR|R_HOME|R_LIBS_USER|LANG|LANGUAGE|LC_.*|TZ|BASH_.*|which_declare"
@@ -185,7 +185,7 @@ def environment(view: RView, _: Facts) -> Reading:
     return {
         name: _plain_path(value) if name == "PATH" else _without_home(value, view)
         for name, value in view.environment.items()
-        if not _SESSION_VARIABLES.fullmatch(name) and not _PROXIES.fullmatch(name)
+        if not SESSION_VARIABLES.fullmatch(name) and not _PROXIES.fullmatch(name)
     }
 
 
