@@ -4,10 +4,10 @@ from pathlib import Path
 
 from sandbox.capture.session import Answer, ask
 from sandbox.errors import HostError
+from sandbox.probe.answer import facts_of
 from sandbox.probe.collect import compose, new_boundary
 from sandbox.probe.facts import Facts
-from sandbox.probe.frame import CutOffError, read_frame
-from sandbox.probe.parse import parse
+from sandbox.probe.frame import CutOffError
 from sandbox.probe.redact import redact_text
 
 _NO_SH = 127
@@ -30,24 +30,24 @@ def read_host(
 
     Raises:
         UsageError: the name is no host.
-        HostError: it cannot be reached, hangs, or its answer is not complete.
+        HostError: it cannot be reached, hangs, or its answer is not complete or makes no sense.
     """
     boundary = new_boundary()
     script = compose(boundary, use_sudo=use_sudo, timeout_s=timeout_s)
     end = f"{boundary}\tsection\tend"
     answer = ask(target, script, last_line=end, timeout_s=timeout_s, config=config)
     try:
-        return parse(read_frame(answer.stdout, boundary))
+        return facts_of(answer.stdout, boundary, where=target)
     except CutOffError as error:
-        raise _incomplete(target, answer, boundary) from error
+        raise _incomplete(target, answer, boundary, error.place) from error
 
 
-def _incomplete(target: str, answer: Answer, boundary: str) -> HostError:
+def _incomplete(target: str, answer: Answer, boundary: str, place: str) -> HostError:
     """Half an answer is no answer; its secrets were hidden over there, its noise is hidden here."""
     own = [line for line in answer.stdout.splitlines() if not line.startswith(boundary)]
     begun = len(own) < len(answer.stdout.splitlines())
     said = answer.stderr.strip() or ("" if begun else "\n".join(own[-5:]).strip())
-    words = redact_text(said[-1000:])
+    words = f"{place}\n{redact_text(said[-1000:])}".strip()
     if answer.status is None:
         return HostError(f"the connection to {target} was lost before the end", details=words)
     if answer.status == _NO_SH:

@@ -305,7 +305,7 @@ def _installations(
     versions: dict[str, str] = {}
     found_as: dict[str, list[str]] = {}
     path_home = ""
-    for line in lines:
+    for line in filter(None, lines):
         home, version, name, program = line.split("\t")
         versions[home] = version
         if name not in found_as.setdefault(home, []):
