@@ -1,13 +1,12 @@
 """Commands that look at production: capture, diff, report."""
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sandbox.cli.console import Progress, say
+from sandbox.cli.console import Progress, say, show, show_json
 from sandbox.cli.settings import NameArgument, SshConfigOption, SudoOption, context
 from sandbox.errors import ExitCode, UsageError
 
@@ -69,12 +68,12 @@ def capture(
             ssh_config=ssh_config,
         )
     if as_json:
-        typer.echo(json.dumps(_captured(done), indent=2))
+        show_json(_captured(done))
         return
     _show_unseen(done.facts, host, sudo=sudo)
     for note in done.box.notes:
         say(f"  the box cannot say: {note}")
-    typer.echo(str(done.box_path))
+    show(str(done.box_path))
     say(f"its facts: {done.facts_path}")
     say(f"next: sandbox up {done.box_path}")
 
@@ -163,13 +162,13 @@ def _show_diff(found: "Diff", *, as_json: bool) -> None:
     from sandbox.cli.diff_table import render_diff
 
     if not as_json:
-        typer.echo(render_diff(found))
+        show(render_diff(found))
         return
     from sandbox.fidelity.diff import Outcome
 
     counts = {str(outcome): found.count(outcome) for outcome in Outcome}
     content = found.model_dump(mode="json")
-    typer.echo(json.dumps({**content, "counts": counts, "compared": found.compared}, indent=2))
+    show_json({**content, "counts": counts, "compared": found.compared})
 
 
 def _write_diff_page(path: Path, found: "Diff") -> None:
