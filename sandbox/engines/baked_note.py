@@ -76,8 +76,8 @@ class Draft:
         return BakedImage(self.name, self.key, made_at, complete=True, labels=self.labels)
 
 
-def _moment(text: str) -> datetime | None:
-    """A point in time; what is none was not written by us, and nothing may count on that image."""
+def moment_of(text: str) -> datetime | None:
+    """A point in time; None for what is none: nothing may count on an image that says that."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
@@ -104,7 +104,7 @@ class Note:
         finished = said.pop("complete", "")
         return cls(
             key=said.pop("key", ""),
-            made_at=_moment(finished),
+            made_at=moment_of(finished),
             labels=tuple(sorted(said.items())),
         )
 

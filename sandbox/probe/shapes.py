@@ -6,7 +6,6 @@ What is a file's own text (a configuration, what a program said) has no shape, o
 A section or a kind of fact that the probe learns to print needs its line here.
 """
 
-import ipaddress
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,6 @@ from typing import Final
 from sandbox.probe.frame import Frame, Section
 from sandbox.probe.readers import (
     IDS,
-    PORTS,
     MalformedError,
     SectionError,
     name,
@@ -28,6 +26,19 @@ from sandbox.probe.readers import (
     version,
     whole,
     word,
+)
+from sandbox.probe.shapes_host import (
+    Check,
+    check_account,
+    check_authorized_key,
+    check_group,
+    check_kernels_socket,
+    check_public_key,
+    check_services,
+    check_socket,
+    check_sshd,
+    rows,
+    states,
 )
 from sandbox.probe.shapes_r import check_failed, check_found, check_limits, without_cut_off
 
@@ -40,27 +51,11 @@ _LONGEST_LINE = 1_000_000
 # A head whose boundary was damaged: it would end up as text of the section before it
 _OTHER_HEAD = re.compile(r"[^\t]*\tsection\t[a-z-]+(\t.*)?")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
-# A process names itself as it likes
-_SS_PROCESS = re.compile(r'users:\(\(".*",(pid=)?\d{1,10}[,)].*', re.ASCII)
-_PROC_ADDRESS = re.compile(r"([0-9A-F]{8}|[0-9A-F]{32}):[0-9A-F]{4}")
-_PROC_STATE = re.compile(r"[0-9A-F]{2}")
 _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _DPKG_STATE = re.compile(r"[a-z][A-Za-z].?")
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._~-]*")
 _HEX = re.compile(r"[0-9a-f]{0,64}")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
-_LOADED = ("loaded", "not-found", "bad-setting", "error", "masked", "merged", "stub")
-_ACTIVE = (
-    "active", "reloading", "inactive", "failed", "activating", "deactivating", "maintenance",
-    "refreshing",
-)  # fmt: skip
-_RESTART = (
-    "no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always",
-)  # fmt: skip
-_SERVICE_KEYS = ("Id", "LoadState", "ActiveState", "SubState", "Restart", "MainPID")
-_ROOT_LOGIN = ("yes", "no", "prohibit-password", "without-password", "forced-commands-only")
-
-Check = Callable[[Section], None]
 
 
 @dataclass(frozen=True)
@@ -138,17 +133,6 @@ def _free(_: Section) -> None:
     """Text of a file, or of a program."""
 
 
-def _rows(check: Callable[[str], object]) -> Check:
-    """A section of which each line that is not empty is alike."""
-
-    def each(section: Section) -> None:
-        for line in section.lines:
-            if line:
-                check(line)
-
-    return each
-
-
 def _run(section: Section) -> None:
     _, uid, moment = section.args
     whole(uid, "the id of the login", within=IDS)
@@ -178,18 +162,12 @@ def _identity(section: Section) -> None:
         {
             "hostname": lambda text: name(text, "the name of the host"),
             "machine-id": lambda text: plain(text, "the machine's id"),
-            "host-key": _public_key,
+            "host-key": check_public_key,
         },
         spill="host-key",
     )
     if "hostname" not in found:
         raise MalformedError("the name of the host")
-
-
-def _public_key(text: str) -> None:
-    # The file of a key that nobody uses may be empty
-    if text.strip() and len(text.split(None, 2)) < 2:  # noqa: PLR2004  (type and key)
-        raise MalformedError("a public key")
 
 
 def _os_release(section: Section) -> None:
@@ -255,121 +233,6 @@ def _machine(section: Section) -> None:
 
 def _hidden_memory(section: Section) -> None:
     _pairs(section, {"memory-kb": lambda text: whole(text, "the memory")})
-
-
-def _services(section: Section) -> None:
-    for block in section.text.split("\n\n"):
-        values: dict[str, str] = {}
-        for line in block.splitlines():
-            key, equals, value = line.partition("=")
-            if not equals or key in values or key not in (*_SERVICE_KEYS, "UnitFileState"):
-                raise MalformedError("Name=value of a unit")
-            values[key] = plain(value, "Name=value of a unit")
-        if not values:
-            continue
-        if missing := [key for key in _SERVICE_KEYS if key not in values]:
-            raise MalformedError(f"a unit without {missing[0]}")
-        name(values["Id"], "a unit's Id")
-        name(values["SubState"], "a unit's SubState", pattern=_WORDS)
-        word(values["LoadState"], "a unit's LoadState", of=_LOADED)
-        word(values["ActiveState"], "a unit's ActiveState", of=_ACTIVE)
-        word(values["Restart"], "a unit's Restart", of=_RESTART)
-        whole(values["MainPID"], "a unit's MainPID", within=IDS)
-        if state := values.get("UnitFileState"):
-            name(state, "a unit's UnitFileState", pattern=_WORDS)
-
-
-def _ss(line: str) -> None:
-    kind = "a socket"
-    fields = line.split(None, 6)
-    if len(fields) < 6:  # noqa: PLR2004  (netid, state, two queues, local, peer)
-        raise MalformedError(kind)
-    word(fields[0], kind, of=("tcp", "udp"))
-    name(fields[1], kind, pattern=_WORDS)
-    address, _, port = fields[4].rpartition(":")
-    # `*`: bound to no port yet
-    if port != "*":
-        whole(port, "a socket's port", within=PORTS)
-    host = address.replace("[", "").replace("]", "").partition("%")[0]
-    if host != "*":
-        _address(host)
-    process = fields[6].strip() if len(fields) > 6 else ""  # noqa: PLR2004
-    if process and not _SS_PROCESS.fullmatch(process):
-        raise MalformedError("a socket's process")
-
-
-def _address(text: str) -> None:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError as error:
-        raise MalformedError("a socket's address") from error
-
-
-def _proc_net(line: str) -> None:
-    if "local_address" in line:
-        return
-    fields = line.split()
-    if len(fields) < 4:  # noqa: PLR2004  (number, local, remote, state)
-        raise MalformedError("a socket")
-    name(fields[1], "a socket's address", pattern=_PROC_ADDRESS)
-    name(fields[3], "a socket's state", pattern=_PROC_STATE)
-
-
-def _passwd(line: str) -> None:
-    if line.startswith(("+", "-")):
-        # "and those of NIS": a file's word, nobody's account
-        return
-    user, _, uid, gid, _, home, shell = row(
-        line, "an account of seven fields", least=7, most=7, separator=":"
-    )
-    name(user, "an account's name")
-    whole(uid, "an account's uid", within=IDS)
-    whole(gid, "an account's gid", within=IDS)
-    plain(home, "an account's home")
-    plain(shell, "an account's shell")
-
-
-def _group(line: str) -> None:
-    if line.startswith(("+", "-")):
-        return
-    group, _, gid, _ = row(line, "a group of four fields", least=4, most=4, separator=":")
-    name(group, "a group's name")
-    whole(gid, "a group's gid", within=IDS)
-
-
-def _states(kind: str, *words: str) -> Check:
-    def one(line: str) -> None:
-        # Of an empty line of /etc/shadow: an account without a name
-        _, state = row(line, kind, least=2, most=2)
-        word(state, kind, of=words)
-
-    return _rows(one)
-
-
-def _authorized_key(line: str) -> None:
-    user, _, key = line.partition("\t")
-    name(user, "a key's user")
-    if not key.strip():
-        raise MalformedError("a user and a key")
-    _public_key(key)
-
-
-def _sshd(section: Section) -> None:
-    values: dict[str, str] = {}
-    for line in section.lines:
-        key, _, value = line.lower().partition(" ")
-        values[key] = value
-        if key == "port":
-            whole(value, "sshd's port", within=PORTS)
-    for key in ("passwordauthentication", "permitemptypasswords"):
-        word(values.get(key, ""), f"sshd's {key}", of=("yes", "no"))
-    word(values.get("permitrootlogin", ""), "sshd's permitrootlogin", of=_ROOT_LOGIN)
-    if "port" not in values:
-        raise MalformedError("sshd's port")
-    keyboard = values.get(
-        "kbdinteractiveauthentication", values.get("challengeresponseauthentication", "")
-    )
-    word(keyboard, "sshd's kbdinteractiveauthentication", of=("yes", "no"))
 
 
 def _dpkg(line: str) -> None:
@@ -444,34 +307,34 @@ SECTIONS: Final[Mapping[str, _Shape]] = {
     "uname": _Shape(_uname, (2, 4)),
     "virtualization": _Shape(_virtualization, (1, 1)),
     "locale-settings": _Shape(_free, many=True, lines=_MOST_LINES),
-    "locales": _Shape(_rows(_name_line)),
+    "locales": _Shape(rows(_name_line)),
     "localtime": _Shape(_localtime, lines=_MOST_LINES),
     "machine": _Shape(_machine),
     "hidden-memory": _Shape(_hidden_memory),
-    "services": _Shape(_services),
-    "ss": _Shape(_rows(_ss)),
-    "proc-net-tcp": _Shape(_rows(_proc_net)),
-    "proc-net-tcp6": _Shape(_rows(_proc_net)),
-    "proc-net-udp": _Shape(_rows(_proc_net)),
-    "proc-net-udp6": _Shape(_rows(_proc_net)),
-    "passwd": _Shape(_rows(_passwd)),
-    "group": _Shape(_rows(_group)),
-    "shadow": _Shape(_states("an account and its state", "set", "locked", "empty")),
-    "sudo": _Shape(_states("an account and yes or no", "yes", "no")),
-    "sshd": _Shape(_sshd),
-    "authorized-keys": _Shape(_rows(_authorized_key)),
+    "services": _Shape(check_services),
+    "ss": _Shape(rows(check_socket)),
+    "proc-net-tcp": _Shape(rows(check_kernels_socket)),
+    "proc-net-tcp6": _Shape(rows(check_kernels_socket)),
+    "proc-net-udp": _Shape(rows(check_kernels_socket)),
+    "proc-net-udp6": _Shape(rows(check_kernels_socket)),
+    "passwd": _Shape(rows(check_account)),
+    "group": _Shape(rows(check_group)),
+    "shadow": _Shape(states("an account and its state", "set", "locked", "empty")),
+    "sudo": _Shape(states("an account and yes or no", "yes", "no")),
+    "sshd": _Shape(check_sshd),
+    "authorized-keys": _Shape(rows(check_authorized_key)),
     "shiny-server": _Shape(_shiny_server, (1, 3), lines=_MOST_LINES),
-    "dpkg": _Shape(_rows(_dpkg)),
-    "apt-auto": _Shape(_rows(_name_line)),
-    "rpm": _Shape(_rows(_rpm)),
-    "tools": _Shape(_rows(_tool)),
+    "dpkg": _Shape(rows(_dpkg)),
+    "apt-auto": _Shape(rows(_name_line)),
+    "rpm": _Shape(rows(_rpm)),
+    "tools": _Shape(rows(_tool)),
     "odbcinst": _Shape(_free, (0, 1), lines=_MOST_LINES),
-    "odbc-libraries": _Shape(_rows(_name_line)),
-    "fonts": _Shape(_rows(_name_line)),
+    "odbc-libraries": _Shape(rows(_name_line)),
+    "fonts": _Shape(rows(_name_line)),
     "certificates": _Shape(_certificates, (1, 3)),
     "units": _Shape(_free),
     "unit": _Shape(_unit, (1, 1), many=True, lines=_MOST_LINES),
-    "user-libraries": _Shape(_rows(_user_library)),
+    "user-libraries": _Shape(rows(_user_library)),
     "config": _Shape(_config, (1, 1), many=True, lines=_MOST_LINES),
     "root": _Shape(_free),
     "root-end": _Shape(_free),
@@ -479,5 +342,5 @@ SECTIONS: Final[Mapping[str, _Shape]] = {
     "r-view": _Shape(_free, (4, 5), many=True),
     "r-failed": _Shape(check_failed, (4, 4), many=True, lines=1000),
     "worker-limits": _Shape(check_limits, (0, 1), many=True, lines=1000),
-    "not-seen": _Shape(_rows(_not_seen), many=True, lines=1000),
+    "not-seen": _Shape(rows(_not_seen), many=True, lines=1000),
 }
