@@ -133,7 +133,7 @@ def _write_bug_report(error: Exception) -> str:
     head = f"sandbox {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(head + trace)
+        path.write_text(head + trace, encoding="utf-8", errors="backslashreplace")
     except OSError:
         # No place for a log: then the terminal is the log
         say(head + trace)

@@ -218,7 +218,7 @@ def render(
             continue
         path = output / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(file.content)
+        path.write_text(file.content, encoding="utf-8")
         say(f"wrote {path}")
 
 

@@ -8,6 +8,7 @@ import pytest
 from sandbox.engines import vm_provider
 from sandbox.engines.baked_note import Draft, Note
 from sandbox.engines.vagrant_files import VmFolder
+from sandbox.engines.vagrant_libvirt import _disk_of
 from sandbox.errors import ExitCode, ProviderError
 
 _MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
@@ -47,3 +48,16 @@ def test_broken_host_keys_are_not_known_yet(tmp_path: Path) -> None:
     folder = VmFolder(tmp_path)
     folder.host_keys_path.write_bytes(b"\xff\xfe")
     assert folder.host_keys() == ()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff", b"[7]", b"[" * 1000, b'{"disks": {}, "virtual_size": "x"}', b'{"disks": [7]}'],
+)
+def test_a_stored_box_that_is_broken_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "metadata.json"
+    path.write_bytes(content)
+    with pytest.raises(ProviderError, match="is broken"):
+        _disk_of(path)
+    path.write_bytes(b'{"disks": [{"path": "a.img"}], "virtual_size": 20}')
+    assert _disk_of(path) == ("a.img", 20)
