@@ -1,6 +1,7 @@
 """How a machine is set up beside R: packages, programs, drivers, configuration files."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
@@ -197,17 +198,21 @@ def _settings(path: str, lines: Sequence[str]) -> dict[str, str]:
 def _ini(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
     """`[section]` and `key = value`; gcfg's `[section "name"]` too. A repeated key is numbered."""
     section, values = "", dict[str, str]()
+    counts = Counter[str]()
     for line in lines:
         text = line.strip()
         if text.startswith("[") and text.endswith("]"):
             yield section, values
             section, values = text[1:-1].replace('"', "").strip(), {}
+            counts.clear()
             continue
         key, _, value = text.removeprefix("export ").partition("=")
-        key, count = key.strip(), 1
-        fresh = key
+        key = key.strip()
+        counts[key] += 1
+        fresh = key if counts[key] == 1 else f"{key} #{counts[key]}"
         while fresh in values:
-            count += 1
-            fresh = f"{key} #{count}"
+            # A key that is itself called so
+            counts[key] += 1
+            fresh = f"{key} #{counts[key]}"
         values[fresh] = value.strip().strip("\"'")
     yield section, values

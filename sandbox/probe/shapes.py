@@ -43,6 +43,7 @@ from sandbox.probe.shapes_host import (
 from sandbox.probe.shapes_r import check_failed, check_found, check_limits, without_cut_off
 
 _MOST_SECTIONS = 5000
+_MOST_ALIKE = 1000
 _MOST_ROWS = 200_000
 """A directory service may know very many people."""
 _MOST_LINES = 20_000
@@ -87,8 +88,8 @@ def checked(frame: Frame) -> Frame:
         if shape is None:
             raise SectionError(_nearest(section.name, sections), "a head that is not the probe's")
         with reading(section.name):
-            if counts[section.name] > 1 and not shape.many:
-                raise MalformedError("the section came twice")
+            if counts[section.name] > (_MOST_ALIKE if shape.many else 1):
+                raise MalformedError("the section came again")
             sections.append(_one(section, shape, frame.boundary))
     _once_each(frame)
     return replace(frame, sections=tuple(sections))

@@ -5,6 +5,7 @@
 """
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from sandbox.probe.frame import CutOffError
 from sandbox.probe.readers import SectionError, reading
 from tests.fuzz_answers import BOUNDARY, NAMES, damaged, judged, recorded
 
-CASES = int(os.environ.get("SANDBOX_FUZZ", "1500"))
+CASES = int(os.environ.get("SANDBOX_FUZZ", "1000"))
 
 
 def test_a_damaged_answer_is_believed_whole_or_refused_by_a_sections_name() -> None:
@@ -132,6 +133,27 @@ def test_more_lines_than_any_server_has_are_refused() -> None:
     text = _with("plain", "section\tos-release\n", "section\tos-release\n" + "A=1\n" * 30_000)
     with pytest.raises(SectionError, match="`os-release`"):
         facts_of(text, BOUNDARY, where="prod")
+
+
+def test_an_answer_made_to_take_long_takes_no_minute() -> None:
+    many = "a = 1\n" * 19_000
+    text = (
+        recorded("worker")
+        .decode()
+        .replace(
+            f"{BOUNDARY}\tsection\troot\n",
+            f"{BOUNDARY}\tsection\tconfig\t/etc/rstudio/x.conf\n{many}{BOUNDARY}\tsection\troot\n",
+        )
+    )
+    names = "".join(f"{BOUNDARY}\tfact\tto_load\tp{n}\n" for n in range(40_000))
+    begun = "".join(f"{BOUNDARY}\tfact\tloading\tq{n}\n" for n in range(40_000))
+    text = text.replace(
+        f"{BOUNDARY}\tend-of-facts\n", names + begun + f"{BOUNDARY}\tend-of-facts\n", 1
+    )
+    started = time.monotonic()
+    facts = facts_of(text, BOUNDARY, where="prod")
+    assert len(facts.configs[0].settings) == 19_000
+    assert time.monotonic() - started < 30
 
 
 def test_where_an_answer_was_cut_off_is_said() -> None:
