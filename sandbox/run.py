@@ -25,7 +25,11 @@ from sandbox.errors import CommandError
 TAIL_LINES = 40
 """How many of the last lines an error shows; the log has them all."""
 
+LARGEST_BYTES = 64 * 1024 * 1024
+"""Of what one command may say: the largest answers that are read (dpkg's, Incus's) have 10 MB."""
+
 _GRACE_S = 5.0
+_LONGEST_LINE = 100_000
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,13 @@ def run(
         check: raise CommandError when the exit status is not 0.
         grace_s: how long it may clean up after SIGINT, at a timeout or an interrupt.
 
+    What a command says is kept up to a limit. Of one with a `log`, which has it all, and of stderr
+    the newest part is kept; of an answer that somebody reads half would be wrong, so the command is
+    ended.
+
     Raises:
-        CommandError: not found, timed out, or (with `check`) failed; `details` has the last lines.
+        CommandError: not found, timed out, said too much, or (with `check`) failed; `details` has
+            the last lines.
     """
     words = tuple(str(word) for word in argv)
     data = stdin.encode() if isinstance(stdin, str) else stdin
@@ -76,7 +85,7 @@ def run(
         log_file.write(f"$ {shlex.join(words)}\n".encode())
         log_file.flush()
         process = _spawn(words, data, env, cwd)
-        streams = _Streams(log_file, on_line)
+        streams = _Streams(log_file, on_line, is_logged=log is not None)
         try:
             finished = streams.pump(process, data, started + timeout_s)
         except BaseException:
@@ -84,6 +93,13 @@ def run(
             raise
         finally:
             _close_pipes(process)
+        if streams.overflowed:
+            _end_group(process, grace_s)
+            raise CommandError(
+                f"`{_short(words)}` said more than {LARGEST_BYTES // 1024**2} MB",
+                returncode=None,
+                details=streams.tail(),
+            )
         if not finished:
             _end_group(process, grace_s)
             raise CommandError(
@@ -192,10 +208,16 @@ def _short(words: tuple[str, ...]) -> str:
 class _Streams:
     """Collects stdout and stderr, and passes whole lines on as they come."""
 
-    def __init__(self, log: IO[bytes], on_line: Callable[[str], None] | None) -> None:
+    def __init__(
+        self, log: IO[bytes], on_line: Callable[[str], None] | None, *, is_logged: bool
+    ) -> None:
         self._log = log
         self._on_line = on_line
-        self._chunks: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
+        self._is_logged = is_logged
+        self.overflowed = False
+        """More came than is kept of an answer."""
+        self._chunks: dict[str, deque[bytes]] = {"stdout": deque(), "stderr": deque()}
+        self._sizes = {"stdout": 0, "stderr": 0}
         self._partial = {"stdout": "", "stderr": ""}
         decoder = codecs.getincrementaldecoder("utf-8")
         self._decoders = {name: decoder("replace") for name in self._chunks}
@@ -230,6 +252,8 @@ class _Streams:
                     else:
                         selector.unregister(key.fileobj)
                         self._finish(key.data)
+                if self.overflowed:
+                    return False
                 # A daemon left behind may hold the pipes open: the command's own end counts
                 is_left_open = bool(selector.get_map()) and process.poll() is not None
                 if is_left_open and not selector.select(0.1):
@@ -239,13 +263,24 @@ class _Streams:
         return process.returncode is not None
 
     def _take(self, name: str, chunk: bytes) -> None:
-        self._chunks[name].append(chunk)
+        self._keep(name, chunk)
         self._log.write(chunk)
         self._log.flush()
         text = self._partial[name] + self._decoders[name].decode(chunk)
         *lines, self._partial[name] = text.replace("\r\n", "\n").split("\n")
         for line in lines:
             self._line(line)
+        if len(self._partial[name]) > _LONGEST_LINE:
+            # Not a line of anybody's; to go on collecting it would take ever longer
+            self._finish(name)
+
+    def _keep(self, name: str, chunk: bytes) -> None:
+        kept = self._chunks[name]
+        kept.append(chunk)
+        self._sizes[name] += len(chunk)
+        while self._sizes[name] > LARGEST_BYTES and len(kept) > 1:
+            self._sizes[name] -= len(kept.popleft())
+            self.overflowed = self.overflowed or (name == "stdout" and not self._is_logged)
 
     def _finish(self, name: str) -> None:
         if self._partial[name]:

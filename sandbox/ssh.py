@@ -16,6 +16,7 @@ from sandbox.engines.base import SshEndpoint
 from sandbox.errors import CommandError, ProviderError
 from sandbox.paths import runtime_dir
 from sandbox.run import Completed, interactive, run
+from sandbox.saved import read_text
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ class SshTarget:
 def write_config(folder: Path, name: str, endpoint: SshEndpoint) -> SshTarget:
     """Write `ssh_config` and `known_hosts` into the instance's folder, beside its key."""
     known_hosts = folder / "known_hosts"
-    known_hosts.write_text("".join(f"{name} {key}\n" for key in endpoint.host_keys))
+    known_hosts.write_text(
+        "".join(f"{name} {key}\n" for key in endpoint.host_keys), encoding="utf-8"
+    )
     lines = [
         f"Host {name}",
         f"  HostName {endpoint.host}",
@@ -96,7 +99,7 @@ def write_config(folder: Path, name: str, endpoint: SshEndpoint) -> SshTarget:
         command = shlex.join(endpoint.proxy_command).replace("%", "%%")
         lines.append(f"  ProxyCommand {command}")
     config = folder / "ssh_config"
-    config.write_text("\n".join(lines) + "\n")
+    config.write_text("\n".join(lines) + "\n", encoding="utf-8")
     config.chmod(0o600)
     return SshTarget(host=name, config=config)
 
@@ -132,7 +135,7 @@ def make_key(folder: Path) -> str:
             ) from error
         fresh.rename(private)
         fresh.with_name("id_ed25519.new.pub").rename(public)
-    return public.read_text().strip()
+    return (read_text(public) or "").strip()
 
 
 @contextmanager

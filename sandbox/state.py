@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox.errors import BusyError, SandboxError, UsageError
+from sandbox.errors import BusyError, UsageError
 from sandbox.paths import instances_dir, state_dir
+from sandbox.saved import BrokenFileError, read_json, read_saved
 from sandbox.summary import Summary
 
 if TYPE_CHECKING:
@@ -45,39 +46,27 @@ class Instance:
         """The record; None when there is none yet.
 
         Raises:
-            SandboxError: the file is damaged or of another version; says how to go on.
+            BrokenFileError: it is damaged or of another version; says how to go on.
         """
-        from pydantic import ValidationError
-
         from sandbox.record import Record
 
-        path = self.folder / "record.json"
-        try:
-            text = path.read_text()
-        except FileNotFoundError:
-            return None
-        try:
-            return Record.model_validate_json(text)
-        except ValidationError as error:
-            raise SandboxError(
-                f"the saved plan of {self.name} cannot be read",
-                details=f"{path}: {error.errors()[0]['msg']}",
-                hint=f"sandbox destroy {self.name}, then sandbox up again",
-            ) from error
+        return read_saved(
+            self.folder / "record.json",
+            Record,
+            message=f"the saved plan of {self.name} cannot be read",
+            hint=f"sandbox destroy {self.name}, then sandbox up again",
+        )
 
     def summary(self) -> Summary | None:
         """What a listing shows of it; None when there is no record yet.
 
         Raises:
-            SandboxError: the file is damaged or of another version; says how to go on.
+            BrokenFileError: it is damaged or of another version; says how to go on.
         """
         try:
-            return Summary.from_saved(
-                json.loads((self.folder / "record.json").read_text())["summary"]
-            )
-        except FileNotFoundError:
-            return None
-        except (KeyError, TypeError, ValueError):
+            saved = read_json(self.folder / "record.json")
+            return None if saved is None else Summary.from_saved(saved["summary"])
+        except (BrokenFileError, KeyError, TypeError, ValueError):
             # Damaged, or written before records had a summary
             record = self.read()
             return record.summary if record is not None else None
@@ -87,6 +76,7 @@ class Instance:
 
         Raises:
             UsageError: there is no such sandbox.
+            BrokenFileError: its record is damaged.
         """
         record = self.read()
         if record is None:
@@ -106,7 +96,7 @@ class Instance:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = self.folder / f".{name}.{os.getpid()}.new"
         try:
-            with fresh.open("w") as file:
+            with fresh.open("w", encoding="utf-8") as file:
                 fresh.chmod(0o600)
                 file.write(text)
                 file.flush()
@@ -126,7 +116,14 @@ def instance_names() -> list[str]:
     folder = instances_dir()
     if not folder.is_dir():
         return []
-    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    # A name that is not UTF-8 is none of ours, and nothing could print it
+    return sorted(
+        entry.name for entry in folder.iterdir() if entry.is_dir() and _is_text(entry.name)
+    )
+
+
+def _is_text(name: str) -> bool:
+    return name.isprintable()
 
 
 @contextmanager
@@ -174,7 +171,7 @@ def _lock_file(path: Path, name: str) -> int:
 
 def _busy(name: str, holder: str) -> BusyError:
     details = ""
-    with suppress(ValueError, KeyError, TypeError):
+    with suppress(ValueError, KeyError, TypeError, RecursionError):
         told = json.loads(holder)
         details = f"`sandbox {told['command']}`, process {told['pid']}, since {told['since']}"
     return BusyError(

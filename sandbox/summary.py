@@ -41,14 +41,30 @@ class Summary:
         Raises:
             KeyError, TypeError, ValueError: it says something else.
         """
+        port = saved["shiny_port"]
+        if port is not None and not isinstance(port, int):
+            raise TypeError("shiny_port")
         return cls(
-            name=saved["name"],
-            box=saved["box"],
-            base=saved["base"],
-            provider=saved["provider"],
+            name=text_of(saved["name"]),
+            box=text_of(saved["box"]),
+            base=text_of(saved["base"]),
+            provider=text_of(saved["provider"]),
             phase=Phase(saved["phase"]),
             made_at=datetime.fromisoformat(saved["made_at"]) if saved["made_at"] else None,
-            plan_key=saved["plan_key"],
-            shiny_port=saved["shiny_port"],
-            apps=tuple(saved["apps"]),
+            plan_key=text_of(saved["plan_key"]),
+            shiny_port=port,
+            apps=tuple(text_of(app) for app in saved["apps"]),
         )
+
+
+def text_of(value: object) -> str:
+    """Text, as it can be printed.
+
+    Raises:
+        TypeError, ValueError: it is something else.
+    """
+    if not isinstance(value, str):
+        raise TypeError(type(value).__name__)
+    # Half a character, as JSON can write it: nothing could print it
+    value.encode("utf-8")
+    return value

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from sandbox.capture.session import Answer, ask
 from sandbox.errors import HostError
+from sandbox.probe.answer import facts_of
 from sandbox.probe.collect import CLOSED, Taking, compose, new_boundary, with_key
 from sandbox.probe.facts import Facts
-from sandbox.probe.frame import CutOffError, read_frame
+from sandbox.probe.frame import CutOffError
 from sandbox.probe.known import known_words
-from sandbox.probe.parse import parse
 
 _NO_SH = 127
 
@@ -32,24 +32,24 @@ def read_host(
 
     Raises:
         UsageError: the name is no host.
-        HostError: it cannot be reached, hangs, or its answer is not complete.
+        HostError: it cannot be reached, hangs, or its answer is not complete or makes no sense.
     """
     boundary = new_boundary()
     script = compose(boundary, taking=taking, use_sudo=use_sudo, timeout_s=timeout_s)
     end = f"{boundary}\tsection\tend"
     answer = ask(target, script, last_line=end, timeout_s=timeout_s, config=config)
     try:
-        return with_key(parse(read_frame(answer.stdout, boundary)), taking.key)
+        return with_key(facts_of(answer.stdout, boundary, where=target), taking.key)
     except CutOffError as error:
-        raise _incomplete(target, answer, boundary) from error
+        raise _incomplete(target, answer, boundary, error.place) from error
 
 
-def _incomplete(target: str, answer: Answer, boundary: str) -> HostError:
+def _incomplete(target: str, answer: Answer, boundary: str, place: str) -> HostError:
     """Half an answer is no answer. What else was said is shown as far as its words are known."""
     own = [line for line in answer.stdout.splitlines() if not line.startswith(boundary)]
     begun = len(own) < len(answer.stdout.splitlines())
     said = answer.stderr.strip() or ("" if begun else "\n".join(own[-5:]).strip())
-    words = _known(said[-1000:])
+    words = f"{place}\n{_known(said[-1000:])}".strip()
     if answer.status is None:
         return HostError(f"the connection to {target} was lost before the end", details=words)
     if answer.status == _NO_SH:

@@ -55,34 +55,35 @@ class ResultFolder:
 
     def write_request(self, request: CheckRequest) -> None:
         """For the pytest process to read."""
-        self._request.write_text(request.model_dump_json())
+        self._request.write_text(request.model_dump_json(), encoding="utf-8")
 
     def read_request(self) -> CheckRequest:
         """What was asked for."""
-        return CheckRequest.model_validate_json(self._request.read_text())
+        return CheckRequest.model_validate_json(self._request.read_bytes())
 
     def write_collected(self, results: list[CheckResult]) -> None:
         """All checks of this run, as errors that stand until a result replaces them."""
-        self._collected.write_text(json.dumps([one.model_dump(mode="json") for one in results]))
+        content = json.dumps([one.model_dump(mode="json") for one in results])
+        self._collected.write_text(content, encoding="utf-8")
 
     def read_collected(self) -> tuple[CheckResult, ...] | None:
         """All checks of this run; None when pytest did not get that far."""
         if not self._collected.exists():
             return None
         return tuple(
-            CheckResult.model_validate(one) for one in json.loads(self._collected.read_text())
+            CheckResult.model_validate(one) for one in json.loads(self._collected.read_bytes())
         )
 
     def append(self, result: CheckResult) -> None:
         """One more check is done."""
-        with self._results.open("a") as file:
+        with self._results.open("a", encoding="utf-8") as file:
             file.write(result.model_dump_json() + "\n")
 
     def read_results(self) -> tuple[CheckResult, ...]:
         """The checks that are done, in the order they ran."""
         if not self._results.exists():
             return ()
-        lines = self._results.read_text().splitlines(keepends=True)
-        # A process that was killed may have left half a line
-        whole = (line for line in lines if line.endswith("\n"))
+        # Not splitlines(): what a machine said may have other line ends in it. A process that was
+        # killed may have left half a line
+        whole = self._results.read_bytes().split(b"\n")[:-1]
         return tuple(CheckResult.model_validate_json(line) for line in whole)

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from sandbox.saved import BrokenFileError, read_saved
+
 
 class Goal(StrEnum):
     """What R admins mean by "in production"; every check serves one of these."""
@@ -124,6 +126,7 @@ class CheckReport(BaseModel):
 def last_report(folder: Path) -> CheckReport | None:
     """The checks of an instance's last whole run; None when none ran, or it cannot be read."""
     try:
-        return CheckReport.from_json((folder / "checks.json").read_text())
-    except (FileNotFoundError, ValueError):
+        return read_saved(folder / "checks.json", CheckReport)
+    except BrokenFileError:
+        # As if none had run: the next run writes it anew
         return None

@@ -9,7 +9,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from sandbox import __version__
-from sandbox.cli.console import say, show_error
+from sandbox.cli.console import say, show, show_error
 from sandbox.errors import ExitCode, HostError, SandboxError
 
 GROUPS: Final = {
@@ -28,7 +28,7 @@ GROUPS: Final = {
 
 def _version(value: bool) -> None:  # noqa: FBT001  (typer calls it so)
     if value:
-        typer.echo(__version__)
+        show(__version__)
         raise typer.Exit
 
 
@@ -133,7 +133,7 @@ def _write_bug_report(error: Exception) -> str:
     head = f"sandbox {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(head + trace)
+        path.write_text(head + trace, encoding="utf-8", errors="backslashreplace")
     except OSError:
         # No place for a log: then the terminal is the log
         say(head + trace)

@@ -1,10 +1,11 @@
 """Commands about box files: validate, schema, boxes. They start nothing and need no provider."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from sandbox.cli.console import show, show_json
 
 if TYPE_CHECKING:
     from sandbox.spec.catalogue import Entry
@@ -46,11 +47,11 @@ def validate(
     bases = load_bases()
     entries = [catalogue.examine(path, "here", bases) for path in paths]
     if as_json:
-        typer.echo(json.dumps([_verdict(entry) for entry in entries], indent=2))
+        show_json([_verdict(entry) for entry in entries])
     else:
         for entry in entries:
             if entry.loaded is not None:
-                typer.echo(_fine(entry))
+                show(_fine(entry))
     wrong = [entry for entry in entries if entry.problems]
     if wrong:
         problems = [problem for entry in wrong for problem in entry.problems]
@@ -65,7 +66,7 @@ def schema() -> None:
     """
     from sandbox.spec.schema import schema_text
 
-    typer.echo(schema_text(), nl=False)
+    show(schema_text(), end="")
 
 
 def boxes(*, as_json: _Json = False) -> None:
@@ -78,7 +79,7 @@ def boxes(*, as_json: _Json = False) -> None:
 
     entries = list_boxes(Path.cwd())
     if as_json:
-        typer.echo(json.dumps([_listing(entry) for entry in entries], indent=2))
+        show_json([_listing(entry) for entry in entries])
         return
     rows = [("NAME", "BASE", "R", "DESCRIPTION", "FILE")]
     for entry in entries:
@@ -89,7 +90,7 @@ def boxes(*, as_json: _Json = False) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row_words in rows:
         cells = (word.ljust(width) for word, width in zip(row_words, widths, strict=True))
-        typer.echo("  ".join(cells).rstrip())
+        show("  ".join(cells).rstrip())
 
 
 def _fine(entry: "Entry") -> str:

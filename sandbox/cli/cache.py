@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sandbox.cli.console import Progress, say
+from sandbox.cli.console import Progress, say, show, show_json
 from sandbox.cli.settings import BaseSourceOption, ProviderOption, context
 
 if TYPE_CHECKING:
@@ -53,16 +53,14 @@ def bake(
         plan = plan_for(box, Overrides(), its_context, cwd=Path.cwd())
         baked = workflow.bake(plan, context=its_context, fresh=fresh)
     if as_json:
-        import json
-
         answer = {
             "image": baked.image,
             "made_at": baked.made_at.isoformat(),
             "already_there": baked.already_there,
         }
-        typer.echo(json.dumps(answer, indent=2))
+        show_json(answer)
         return
-    typer.echo(baked.image)
+    show(baked.image)
     if baked.already_there:
         say(f"{plan.box_name} is baked already; --fresh makes it anew")
 
@@ -138,9 +136,7 @@ def duration(text: str) -> "timedelta":
 
 def _show(found: "Sequence[KeptImage]", *, as_json: bool, nothing: str) -> None:
     if as_json:
-        import json
-
-        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
+        show_json([one.model_dump(mode="json") for one in found])
         return
     if not found:
         say(nothing)
@@ -160,7 +156,7 @@ def _show(found: "Sequence[KeptImage]", *, as_json: bool, nothing: str) -> None:
         for one in found
     ]
     heads = ("IMAGE", "KIND", "PROVIDER", "BOX", "MADE", "SIZE", "IN USE BY")
-    typer.echo(columns(heads, rows))
+    show(columns(heads, rows))
     total = size(sum(one.size_bytes or 0 for one in found))
     say(f"{len(found)} in all, {total}")
 

@@ -6,7 +6,7 @@ Understandable without colour: every line says in a word how it ended.
 import textwrap
 
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
-from sandbox.cli.console import colourful, paint, plain
+from sandbox.cli.console import Painted, colourful, line, lines, paint
 
 _RED, _GREEN, _YELLOW, _BOLD, _DIM = "31", "32", "33", "1", "2"
 _LOOKS = {
@@ -21,7 +21,7 @@ _WIDTH = 100
 _SLOW_S = 1.0
 
 
-def render_report(report: CheckReport, *, colour: bool | None = None) -> str:
+def render_report(report: CheckReport, *, colour: bool | None = None) -> Painted:
     """The whole table as text.
 
     Args:
@@ -29,27 +29,27 @@ def render_report(report: CheckReport, *, colour: bool | None = None) -> str:
         colour: use ANSI colours; decided by the terminal and NO_COLOR when None.
     """
     on = colourful(stdout=True) if colour is None else colour
-    lines: list[str] = []
+    rows: list[str] = []
     for goal in Goal:
         if results := report.of(goal):
-            lines += ["", _heading(goal, results, on=on)]
+            rows += ["", _heading(goal, results, on=on)]
             for result in results:
-                lines += _rows(result, on=on)
-    lines += ["", _summary(report, on=on)]
-    return "\n".join(lines[1:])
+                rows += _rows(result, on=on)
+    rows += ["", _summary(report, on=on)]
+    return lines(rows[1:])
 
 
-def _heading(goal: Goal, results: tuple[CheckResult, ...], *, on: bool) -> str:
+def _heading(goal: Goal, results: tuple[CheckResult, ...], *, on: bool) -> Painted:
     good = sum(result.outcome is Outcome.PASSED for result in results)
     count = paint(f"{good} of {len(results)} ok", _DIM, on=on)
-    return f"{paint(goal.value, _BOLD, on=on)}: {goal.promise}  ({count})"
+    return line(paint(goal.value, _BOLD, on=on), f": {goal.promise}  (", count, ")")
 
 
 def _rows(result: CheckResult, *, on: bool) -> list[str]:
     mark, word, code = _LOOKS[result.outcome]
     label = paint(f"{mark} {word:<{_WORD_WIDTH}}", code, on=on)
     took = f"  {result.elapsed_s:.1f} s" if result.elapsed_s >= _SLOW_S else ""
-    rows = [f"  {label}  {plain(result.title)}{paint(took, _DIM, on=on)}"]
+    rows: list[str] = [line("  ", label, f"  {result.title}", paint(took, _DIM, on=on))]
     match result.outcome:
         case Outcome.PASSED:
             return rows
@@ -70,18 +70,16 @@ def _field(label: str, text: str, *, on: bool) -> list[str]:
     room = _WIDTH - len(_INDENT) - 10
     folded = [
         piece
-        for line in plain(text).splitlines()
-        for piece in (textwrap.wrap(line, room, break_on_hyphens=False) or [""])
+        for one in text.splitlines()
+        for piece in (textwrap.wrap(one, room, break_on_hyphens=False) or [""])
     ]
     if label == "fix":
         # A command must be one line, to be copied
-        folded = plain(text).splitlines()
+        folded = text.splitlines()
     heads = [paint(f"{label:<9}", _DIM, on=on), *[" " * 9] * len(folded)]
-    return [f"{_INDENT}{head} {line}" for head, line in zip(heads, folded, strict=False)]
+    return [line(_INDENT, head, " ", one) for head, one in zip(heads, folded, strict=False)]
 
 
-def _summary(report: CheckReport, *, on: bool) -> str:
+def _summary(report: CheckReport, *, on: bool) -> Painted:
     code = _GREEN if report.ok else _RED
-    return (
-        f"{paint(report.summary, code, on=on)}  ({plain(report.sandbox)}, box {plain(report.box)})"
-    )
+    return line(paint(report.summary, code, on=on), f"  ({report.sandbox}, box {report.box})")

@@ -1,15 +1,25 @@
 """What the user sees: data on stdout, everything else on stderr, colour only where it helps.
 
+The one place that prints, and so the one that cleans: what a server, a machine, a box or a tool
+said must not steer the terminal. `show` and `say` take text from anywhere; what may pass as it is
+(our own colours) has the type `Painted`, which is made here alone and of clean parts. Two roads
+go past it, as they are asked for: `sandbox ssh` and `sandbox exec` give the terminal itself to a
+program over there (workflows/enter.py), and a file that is written with -o holds what it holds.
+
 Progress is live on a terminal (what is happening, for how long, the tool's last line) and plain
 lines elsewhere. `NO_COLOR` and `TERM=dumb` are respected.
 """
 
+import json
 import os
+import re
 import sys
 import time
+from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
+from sandbox.clean import clean
 from sandbox.errors import SandboxError
 from sandbox.events import Event, Notice, StepEnded, StepOutput, StepStarted
 
@@ -17,8 +27,8 @@ if TYPE_CHECKING:
     from rich.status import Status
     from rich.text import Text
 
-_SLOW_S = 5.0
 _RED, _GREEN, _YELLOW, _DIM, _BOLD, _OFF = "31", "32", "33", "2", "1", "0"
+_NOT_ASCII = re.compile(r"[^\x00-\x7e]")
 
 
 def colourful(*, stdout: bool = False) -> bool:
@@ -27,33 +37,95 @@ def colourful(*, stdout: bool = False) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def paint(text: str, code: str, *, on: bool) -> str:
-    """`text` in an ANSI style, or as it is."""
-    return f"\x1b[{code}m{text}\x1b[{_OFF}m" if on else text
+class Painted(str):
+    """Text for a terminal as it is: clean, with nothing but our own colours in it."""
+
+    __slots__ = ()
+
+
+def paint(text: str, code: str, *, on: bool) -> Painted:
+    """`text`, cleaned, in an ANSI style or without."""
+    clean = plain(text)
+    return Painted(f"\x1b[{code}m{clean}\x1b[{_OFF}m" if on else clean)
+
+
+def line(*parts: str) -> Painted:
+    """Parts in a row; those that are not painted are cleaned."""
+    return Painted("".join(plain(part) for part in parts))
+
+
+def lines(rows: Iterable[str]) -> Painted:
+    """Rows below each other; those that are not painted are cleaned."""
+    return Painted("\n".join(plain(row) for row in rows))
 
 
 def plain(text: str) -> str:
-    """`text` without control characters: a tool's or a box's words must not steer the terminal."""
-    return "".join(
-        char if char in "\n\t" or (char.isprintable() or char == " ") else "�" for char in text
-    )
+    """`text` without what a terminal obeys: escapes, overprinting, other directions, nothing seen.
+
+    Line ends and tabs stay; what is `Painted` is clean already.
+    """
+    return text if isinstance(text, Painted) else clean(text)
+
+
+def show(text: str = "", *, end: str = "\n") -> None:
+    """Data, on stdout."""
+    _put(sys.stdout, f"{plain(text)}{end}")
+
+
+def show_json(value: object) -> None:
+    """Data as JSON, on stdout; in ASCII, with everything else escaped."""
+    _put(sys.stdout, f"{json.dumps(value, indent=2)}\n")
+
+
+def show_json_text(text: str) -> None:
+    """What is JSON already, such as a model's; in ASCII, with everything else escaped."""
+    # Outside of its strings JSON is ASCII by itself
+    _put(sys.stdout, f"{_NOT_ASCII.sub(_escaped, text)}\n")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1] if found[0] != "\x7f" else "\\u007f"
 
 
 def say(text: str = "") -> None:
     """A line for the person, on stderr."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    _put(sys.stderr, f"{plain(text)}\n")
+
+
+def agreed(question: str, *, default: bool = False) -> bool:
+    """Ask on the terminal whether to go on."""
+    import typer
+
+    return typer.confirm(plain(question), default=default, err=True)
+
+
+def answer_to(question: str) -> str:
+    """What a person types, on stderr; empty for Enter alone."""
+    import typer
+
+    words: str = typer.prompt(plain(question), default="", show_default=False, err=True)
+    return words
+
+
+def _put(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:
+        # A terminal of another encoding; its own word for what it cannot show
+        encoding = stream.encoding or "ascii"
+        stream.write(text.encode(encoding, "replace").decode(encoding))
+    stream.flush()
 
 
 def show_error(error: SandboxError, log: str = "") -> None:
     """What is wrong, the evidence, and the command that mends it."""
     on = colourful()
-    say(f"{paint('error:', _RED, on=on)} {paint(plain(error.message), _BOLD, on=on)}")
-    for line in plain(error.details).splitlines():
-        say(f"  {line}")
+    say(line(paint("error:", _RED, on=on), " ", paint(error.message, _BOLD, on=on)))
+    for row in error.details.splitlines():
+        say(f"  {row}")
     if error.hint:
         say()
-        say(f"{paint('hint:', _GREEN, on=on)} {plain(error.hint)}")
+        say(line(paint("hint:", _GREEN, on=on), " ", error.hint))
     if log:
         say(f"log: {log}")
 
@@ -93,14 +165,14 @@ class Progress:
                     self._show()
                 else:
                     say(f"  ... {title}")
-            case StepOutput(line=line):
-                self._line = plain(line)
+            case StepOutput(line=said):
+                self._line = said
                 self._show()
             case StepEnded():
                 self._end(event)
             case Notice(text=text):
                 self._hide()
-                say(f"  {paint('note:', _YELLOW, on=self._on)} {plain(text)}")
+                say(line("  ", paint("note:", _YELLOW, on=self._on), " ", text))
                 self._show()
 
     def _end(self, event: StepEnded) -> None:
@@ -114,9 +186,9 @@ class Progress:
             else paint("✗", _RED, on=self._on)
         )
         took = paint(f"{event.elapsed_s:.1f} s", _DIM, on=self._on)
-        note = f"  {paint(plain(event.note), _DIM, on=self._on)}" if event.note else ""
+        note = ("  ", paint(event.note, _DIM, on=self._on)) if event.note else ()
         word = "" if event.error is None else "  failed"
-        say(f"  {mark} {event.title}  {took}{note}{word}")
+        say(line("  ", mark, f" {event.title}  ", took, *note, word))
         self._show()
 
     def _show(self) -> None:
@@ -141,7 +213,7 @@ class Progress:
             return ""
         title, started = self._titles[-1]
         tail = f"  {self._line[:100]}" if self._line else ""
-        return f"{title}  {time.monotonic() - started:.0f} s{tail}"
+        return plain(f"{title}  {time.monotonic() - started:.0f} s{tail}")
 
 
 class _LiveLine:

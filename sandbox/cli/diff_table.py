@@ -2,7 +2,7 @@
 
 import textwrap
 
-from sandbox.cli.console import colourful, paint, plain
+from sandbox.cli.console import Painted, colourful, line, lines, paint
 from sandbox.fidelity.alike import Alike, alike, is_told_by_note, item_of, not_compared
 from sandbox.fidelity.diff import Diff, FactDiff
 from sandbox.fidelity.kind import Consequence
@@ -15,7 +15,7 @@ _MANY = 4
 """From so many on, the facts of one kind share their explanation."""
 
 
-def render_diff(diff: Diff, *, colour: bool | None = None) -> str:
+def render_diff(diff: Diff, *, colour: bool | None = None) -> Painted:
     """The whole table as text.
 
     Args:
@@ -23,27 +23,27 @@ def render_diff(diff: Diff, *, colour: bool | None = None) -> str:
         colour: use ANSI colours; decided by the terminal and NO_COLOR when None.
     """
     on = colourful(stdout=True) if colour is None else colour
-    lines: list[str] = []
+    shown: list[str] = []
     for consequence in Consequence:
         if found := diff.of(consequence):
             word = "difference" if len(found) == 1 else "differences"
             heading = f"{consequence.words}  ({len(found)} {word})"
-            lines += ["", paint(heading, _BOLD, on=on)]
+            shown += ["", paint(heading, _BOLD, on=on)]
             code = _COLOURS.get(consequence, _YELLOW)
             for kind in alike(found):
                 rows = _rows if len(kind.facts) < _MANY else _rows_of_many
-                lines += rows(kind, diff, code=code, on=on)
-    lines += _accepted(diff, on=on)
-    lines += _not_compared(diff, on=on)
-    lines += ["", paint(diff.summary, _GREEN if not diff.differences else _RED, on=on)]
-    return "\n".join(lines).lstrip("\n")
+                shown += rows(kind, diff, code=code, on=on)
+    shown += _accepted(diff, on=on)
+    shown += _not_compared(diff, on=on)
+    shown += ["", paint(diff.summary, _GREEN if not diff.differences else _RED, on=on)]
+    return lines(shown[1:])
 
 
 def _rows(kind: Alike, diff: Diff, *, code: str, on: bool) -> list[str]:
-    rows = []
+    rows: list[str] = []
     width = _label_width([diff.a_name, diff.b_name, "can mean"])
     for fact in kind.facts:
-        rows.append(f"  {paint('≠', code, on=on)} {plain(fact.title)}{_seen(fact)}")
+        rows.append(line("  ", paint("≠", code, on=on), f" {fact.title}{_seen(fact)}"))
         if is_told_by_note(fact):
             rows += _field(diff.b_name, fact.note, width, on=on)
         else:
@@ -59,7 +59,8 @@ def _rows_of_many(kind: Alike, diff: Diff, *, code: str, on: bool) -> list[str]:
     """One kind of fact with many items: what it can mean once, then a line an item."""
     items = [f"{item_of(fact)}{_seen(fact)}" for fact in kind.facts]
     width = _label_width([*items, "can mean"])
-    rows = [f"  {paint('≠', code, on=on)} {plain(kind.title)}: {len(kind.facts)} differ"]
+    head = line("  ", paint("≠", code, on=on), f" {kind.title}: {len(kind.facts)} differ")
+    rows: list[str] = [head]
     rows += _field("can mean", kind.why, width, on=on)
     rows += _field("seen at", kind.link, width, on=on)
     rows += _field("facts", f"{kind.id}.…", width, on=on)
@@ -87,41 +88,40 @@ def _label_width(labels: list[str]) -> int:
 
 
 def _field(label: str, text: str, width: int, *, on: bool) -> list[str]:
-    head = plain(label)
-    if len(head) > width:
+    if len(label) > width:
         # Too long for its column: a line of its own, for nothing of a path may be missing
-        return [f"{_INDENT}{paint(head, _DIM, on=on)}", *_field("", text, width, on=on)]
-    head = head.ljust(width)
+        return [line(_INDENT, paint(label, _DIM, on=on)), *_field("", text, width, on=on)]
+    head = label.ljust(width)
     room = _WIDTH - len(_INDENT) - width - 2
     folded = [
         piece
-        for line in plain(text).splitlines()
-        for piece in (textwrap.wrap(line, room, break_on_hyphens=False) or [""])
+        for one in text.splitlines()
+        for piece in (textwrap.wrap(one, room, break_on_hyphens=False) or [""])
     ]
     heads = [paint(head, _DIM, on=on), *[" " * width] * len(folded)]
-    return [f"{_INDENT}{one}  {line}" for one, line in zip(heads, folded, strict=False)]
+    return [line(_INDENT, head, "  ", one) for head, one in zip(heads, folded, strict=False)]
 
 
 def _accepted(diff: Diff, *, on: bool) -> list[str]:
     if not diff.accepted:
         return []
-    lines = ["", paint(f"accepted  ({len(diff.accepted)})", _BOLD, on=on)]
+    rows: list[str] = ["", paint(f"accepted  ({len(diff.accepted)})", _BOLD, on=on)]
     for fact in diff.accepted:
         values = f"{_text(fact.a)} / {_text(fact.b)}"
         short = values if len(values) <= 60 else f"{values[:59]}…"  # noqa: PLR2004  (a line)
-        lines.append(f"  - {plain(fact.id)}: {plain(short)}: {plain(fact.accepted)}")
-    return lines
+        rows.append(f"  - {fact.id}: {short}: {fact.accepted}")
+    return rows
 
 
 def _not_compared(diff: Diff, *, on: bool) -> list[str]:
     found = not_compared(diff)
     if not found:
         return []
-    lines = ["", paint("not compared", _BOLD, on=on)]
+    rows: list[str] = ["", paint("not compared", _BOLD, on=on)]
     for (reason, outcome), ids in found.items():
-        lines.append(f"  - {plain(reason)} ({outcome}): {len(ids)} facts")
-        lines += textwrap.wrap(
+        rows.append(f"  - {reason} ({outcome}): {len(ids)} facts")
+        rows += textwrap.wrap(
             ", ".join(ids), _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT,
             break_on_hyphens=False,
         )  # fmt: skip
-    return lines
+    return rows

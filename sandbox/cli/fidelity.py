@@ -1,6 +1,5 @@
 """Commands that look at production: capture, diff, report."""
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sandbox.cli.console import Progress, say
+from sandbox.cli.console import Progress, answer_to, say, show, show_json
 from sandbox.cli.settings import NameArgument, SshConfigOption, SudoOption, context
 from sandbox.errors import ExitCode, UsageError
 
@@ -91,13 +90,13 @@ def capture(
             review=_review if not as_json and _is_terminal() else None,
         )
     if as_json:
-        typer.echo(json.dumps(_captured(done), indent=2))
+        show_json(_captured(done))
         return
     _show_unseen(done.facts, host, sudo=sudo)
     _show_not_taken(done.not_taken, host)
     for note in done.box.notes:
         say(f"  the box cannot say: {note}")
-    typer.echo(str(done.box_path))
+    show(str(done.box_path))
     say(f"its facts: {done.facts_path}")
     say(f"next: sandbox up {done.box_path}")
 
@@ -113,12 +112,7 @@ def _review(left: "Sequence[NotTaken]") -> list[str]:
         say(f"  - {one.name}  ({one.place}; {one.length} characters): {one.why}")
     known = {one.name for one in left} | {one.place for one in left if one.place.startswith("/")}
     while True:
-        words: str = typer.prompt(
-            "Take which of them? Names, or the path of a whole file; Enter for none",
-            default="",
-            show_default=False,
-            err=True,
-        )
+        words = answer_to("Take which of them? Names, or the path of a whole file; Enter for none")
         names = words.replace(",", " ").split()
         wrong = [name for name in names if name not in known]
         if not wrong:
@@ -221,13 +215,13 @@ def _show_diff(found: "Diff", *, as_json: bool) -> None:
     from sandbox.cli.diff_table import render_diff
 
     if not as_json:
-        typer.echo(render_diff(found))
+        show(render_diff(found))
         return
     from sandbox.fidelity.diff import Outcome
 
     counts = {str(outcome): found.count(outcome) for outcome in Outcome}
     content = found.model_dump(mode="json")
-    typer.echo(json.dumps({**content, "counts": counts, "compared": found.compared}, indent=2))
+    show_json({**content, "counts": counts, "compared": found.compared})
 
 
 def _write_diff_page(path: Path, found: "Diff") -> None:

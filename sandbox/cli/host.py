@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sandbox.cli.console import Progress, colourful, paint, plain, say
+from sandbox.cli.console import Progress, agreed, colourful, line, paint, say, show, show_json
 from sandbox.cli.settings import place
 
 if TYPE_CHECKING:
@@ -195,8 +195,8 @@ def _asker(heading: str, *, yes: bool) -> Callable[[list[str]], bool]:
         from sandbox.errors import UsageError
 
         say(heading)
-        for line in lines:
-            say(f"  {plain(line)}" if line.startswith(" ") else f"  - {plain(line)}")
+        for row in lines:
+            say(f"  {row}" if row.startswith(" ") else f"  - {row}")
         if yes:
             return True
         if not sys.stdin.isatty():
@@ -204,7 +204,7 @@ def _asker(heading: str, *, yes: bool) -> Callable[[list[str]], bool]:
                 "this changes the host, and there is no terminal to ask on",
                 hint="look at the list above, then run the command again with --yes",
             )
-        return typer.confirm("Go on?", default=False, err=True)
+        return agreed("Go on?")
 
     return ask
 
@@ -254,7 +254,6 @@ def _tell_about_group(provider: str) -> None:
 
 
 def _print_json(diagnosis: "Diagnosis", shown: list[str]) -> None:
-    import json
     from dataclasses import asdict
 
     reports = [item for item in diagnosis.reports if item.provider in shown]
@@ -270,7 +269,7 @@ def _print_json(diagnosis: "Diagnosis", shown: list[str]) -> None:
             for item in reports
         ],
     }
-    typer.echo(json.dumps(data, indent=2))
+    show_json(data)
 
 
 def _print_diagnosis(diagnosis: "Diagnosis", shown: list[str]) -> None:
@@ -280,19 +279,20 @@ def _print_diagnosis(diagnosis: "Diagnosis", shown: list[str]) -> None:
             continue
         verdict = "usable" if report.usable else "not usable"
         colour = _GREEN if report.usable else _RED
-        typer.echo(f"{paint(report.provider, _BOLD, on=on)}: {paint(verdict, colour, on=on)}")
+        verdict_shown = paint(verdict, colour, on=on)
+        show(line(paint(report.provider, _BOLD, on=on), ": ", verdict_shown))
         for finding in report.findings:
             _print_finding(finding, on=on)
-        typer.echo()
+        show()
     name = diagnosis.default or "none"
-    typer.echo(f"default provider: {name}, because {diagnosis.reason}")
+    show(f"default provider: {name}, because {diagnosis.reason}")
 
 
 def _print_finding(finding: "Finding", *, on: bool) -> None:
     word, colour = ("ok", _GREEN) if finding.ok else ("no", _RED)
     if finding.warning and not finding.ok:
         word, colour = "warn", _YELLOW
-    detail = f": {plain(finding.detail)}" if finding.detail else ""
-    typer.echo(f"  {paint(f'{word:4}', colour, on=on)} {finding.title}{detail}")
+    detail = f": {finding.detail}" if finding.detail else ""
+    show(line("  ", paint(f"{word:4}", colour, on=on), f" {finding.title}{detail}"))
     if finding.fix and not finding.ok:
-        typer.echo(f"         {plain(finding.fix)}")
+        show(f"         {finding.fix}")

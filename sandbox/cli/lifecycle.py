@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sandbox.cli.console import Progress, say
+from sandbox.cli.console import Progress, agreed, say, show, show_json
 from sandbox.cli.settings import (
     BaseSourceOption,
     NameArgument,
@@ -85,20 +85,15 @@ def up(
 
 def _show_up(result: "UpResult", *, as_json: bool) -> None:
     if as_json:
-        import json
-
-        typer.echo(
-            json.dumps(
-                {
-                    "name": result.plan.name,
-                    "state": str(result.status.power),
-                    "unchanged": result.unchanged,
-                    "address": result.status.address,
-                    "urls": [app.url for app in result.urls],
-                    "checks": result.report.model_dump(mode="json") if result.report else None,
-                },
-                indent=2,
-            )
+        show_json(
+            {
+                "name": result.plan.name,
+                "state": str(result.status.power),
+                "unchanged": result.unchanged,
+                "address": result.status.address,
+                "urls": [app.url for app in result.urls],
+                "checks": result.report.model_dump(mode="json") if result.report else None,
+            }
         )
         return
     from sandbox.cli.check_table import render_report
@@ -107,9 +102,9 @@ def _show_up(result: "UpResult", *, as_json: bool) -> None:
         when = f"; last checks: {result.report.summary}" if result.report else ""
         say(f"{result.plan.name} is up and unchanged{when}")
     elif result.report is not None:
-        typer.echo(render_report(result.report))
+        show(render_report(result.report))
     for app in result.urls:
-        typer.echo(app.url)
+        show(app.url)
     if not result.urls:
         say(f"a shell: sandbox ssh {result.plan.name}")
 
@@ -124,7 +119,7 @@ def start(name: NameArgument) -> None:
     with Progress() as progress:
         urls = start_sandbox(name, context=context(progress))
     for app in urls:
-        typer.echo(app.url)
+        show(app.url)
 
 
 def stop(name: NameArgument) -> None:
@@ -182,7 +177,8 @@ def _chosen(existing: list[str], *, every: bool, yes: bool) -> list[str]:
     if len(existing) > 1 and not yes:
         if not sys.stdin.isatty():
             raise UsageError("--all asks first, and there is nobody to ask", hint="add --yes")
-        typer.confirm(f"destroy {', '.join(existing)}?", abort=True, err=True)
+        if not agreed(f"destroy {', '.join(existing)}?"):
+            raise typer.Abort
     return existing
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from sandbox.cli.console import Progress, say
+from sandbox.cli.console import Progress, say, show, show_json_text
 from sandbox.cli.settings import NameArgument, ProviderOption, context
 
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -28,7 +28,7 @@ def list_(*, as_json: JsonOption = False) -> None:
     with Progress(quiet=True) as progress:
         infos = all_sandboxes(context(progress))
     if as_json:
-        typer.echo(_json([asdict(info) for info in infos]))
+        show_json_text(_json([asdict(info) for info in infos]))
         return
     if not infos:
         say("there is no sandbox yet: sandbox up boxes/shiny.yml makes one")
@@ -44,7 +44,7 @@ def list_(*, as_json: JsonOption = False) -> None:
         )
         for info in infos
     ]
-    typer.echo(columns(("NAME", "STATE", "BOX", "BASE", "PROVIDER", "URL"), rows))
+    show(columns(("NAME", "STATE", "BOX", "BASE", "PROVIDER", "URL"), rows))
 
 
 def _json(listed: object) -> str:
@@ -77,7 +77,7 @@ def status(name: NameArgument, *, as_json: JsonOption = False) -> None:
     with Progress(quiet=True) as progress:
         info = details_of(name, context(progress))
     if as_json:
-        typer.echo(_json(asdict(info)))
+        show_json_text(_json(asdict(info)))
         return
     size = f"{info.cpus} cpus, {info.memory_mb} MB memory, {info.disk_gb} GB disk"
     rows = [
@@ -97,7 +97,7 @@ def status(name: NameArgument, *, as_json: JsonOption = False) -> None:
         f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}  {entry.what}  {entry.note}".rstrip()
         for entry in info.history
     ]
-    typer.echo("\n".join(lines))
+    show("\n".join(lines))
 
 
 def ssh(
@@ -116,6 +116,7 @@ def ssh(
 
     with Progress(quiet=True) as progress:
         target = target_of(name, context=context(progress))
+    # Not cleaned: whoever asks for a shell wants its programs to draw on the terminal
     raise typer.Exit(target.interactive(tuple(command or ()), terminal=True))
 
 
@@ -133,6 +134,7 @@ def exec_(
 
     with Progress(quiet=True) as progress:
         target = target_of(name, context=context(progress))
+    # Not cleaned: byte for byte what the command says, for a pipe or a file
     raise typer.Exit(target.interactive(tuple(command), terminal=False))
 
 
@@ -154,7 +156,7 @@ def open_(
 
     with Progress(quiet=True) as progress, opened(name, context=context(progress)) as view:
         for app in view.urls:
-            typer.echo(app.url)
+            show(app.url)
         if browser and sys.stdout.isatty() and view.urls:
             typer.launch(view.urls[0].url)
         if view.tunnelled:
@@ -180,10 +182,10 @@ def logs(
 
     if own:
         for path, text in own_logs(name, lines=lines):
-            typer.echo(f"==> {path} <==\n{text}")
+            show(f"==> {path} <==\n{text}")
         return
     with Progress(quiet=True) as progress:
-        typer.echo(machine_logs(name, context=context(progress), lines=lines))
+        show(machine_logs(name, context=context(progress), lines=lines))
 
 
 def render(
@@ -212,11 +214,11 @@ def render(
         files = preview(plan_for(box, Overrides(), where, cwd=Path.cwd()), where)
     for file in files:
         if output is None:
-            typer.echo(f"==> {file.path} <==\n{file.content}")
+            show(f"==> {file.path} <==\n{file.content}")
             continue
         path = output / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(file.content)
+        path.write_text(file.content, encoding="utf-8")
         say(f"wrote {path}")
 
 

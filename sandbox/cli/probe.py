@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sandbox.cli.console import Progress
+from sandbox.cli.console import Progress, show_json_text
 from sandbox.cli.settings import complete_name, context
 from sandbox.errors import UsageError
 
@@ -58,7 +58,7 @@ def probe(
         if name is not None
         else _of_host(ssh, load=load or [], use_sudo=sudo, timeout_s=timeout)
     )
-    typer.echo(facts.model_dump_json(indent=2))
+    show_json_text(facts.model_dump_json(indent=2))
 
 
 def _of_sandbox(name: str, *, load: list[str] | None, use_sudo: bool, timeout_s: float) -> "Facts":

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from sandbox.cli.console import Progress, say
+from sandbox.cli.console import Progress, say, show, show_json
 from sandbox.cli.settings import NameArgument, context
 
 SnapshotArgument = Annotated[str, typer.Argument(help="A snapshot, as `snapshot list` shows it.")]
@@ -29,7 +29,7 @@ def save(
     from sandbox.workflows import snapshot as workflow
 
     with Progress() as progress:
-        typer.echo(workflow.save(name, snapshot, context=context(progress)))
+        show(workflow.save(name, snapshot, context=context(progress)))
 
 
 @group.command("restore")
@@ -67,15 +67,13 @@ def list_(
     with Progress() as progress:
         found = workflow.saved(name, context=context(progress))
     if as_json:
-        import json
-
         rows = [{"name": one.name, "created_at": one.created_at.isoformat()} for one in found]
-        typer.echo(json.dumps(rows, indent=2))
+        show_json(rows)
         return
     width = max((len(one.name) for one in found), default=0)
     for one in found:
         when = one.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        typer.echo(f"{one.name:<{width}}  {when}")
+        show(f"{one.name:<{width}}  {when}")
     if not found:
         say(f"{name} has no snapshot: sandbox snapshot save {name}")
 

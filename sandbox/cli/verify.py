@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sandbox.cli.console import Progress, say
+from sandbox.cli.console import Progress, say, show, show_json_text
 from sandbox.cli.settings import NameArgument, SshConfigOption, SudoOption, context
 from sandbox.errors import ExitCode, UsageError
 
@@ -75,7 +75,10 @@ def check(
         )
     if junit is not None:
         _write_junit(junit, report)
-    typer.echo(report.to_json() if as_json else render_report(report))
+    if as_json:
+        show_json_text(report.to_json())
+    else:
+        show(render_report(report))
     if not report.ok:
         raise typer.Exit(ExitCode.FAILED_CHECKS)
 

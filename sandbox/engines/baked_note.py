@@ -76,6 +76,15 @@ class Draft:
         return BakedImage(self.name, self.key, made_at, complete=True, labels=self.labels)
 
 
+def moment_of(text: str) -> datetime | None:
+    """A point in time; None for what is none: nothing may count on an image that says that."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True)
 class Note:
     """What such a line says."""
@@ -86,7 +95,7 @@ class Note:
 
     @classmethod
     def read(cls, line: str) -> "Note | None":
-        """None when it is not the line of an image."""
+        """None when it is not the line of an image; one with no moment is unfinished."""
         words = line.split()
         if _NOTE not in words:
             return None
@@ -95,7 +104,7 @@ class Note:
         finished = said.pop("complete", "")
         return cls(
             key=said.pop("key", ""),
-            made_at=datetime.fromisoformat(finished) if finished else None,
+            made_at=moment_of(finished),
             labels=tuple(sorted(said.items())),
         )
 

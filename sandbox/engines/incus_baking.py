@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sandbox.engines.baked_note import NEVER, moment_of
 from sandbox.engines.base import BakedImage
 from sandbox.engines.incus_client import IncusClient, IncusPlace, NotFoundError, api_path
 from sandbox.engines.incus_inside import LOGIN_USER
@@ -181,7 +182,8 @@ def is_baked(instance: dict[str, Any]) -> bool:
 
 def _image(instance: dict[str, Any], machines: tuple[str, ...]) -> BakedImage:
     config = config_of(instance)
-    finished = str(config.get(COMPLETE) or "")
+    # Whatever is no moment was not written by us
+    made_at = moment_of(str(config.get(COMPLETE) or ""))
     labels = tuple(
         sorted(
             (key.removeprefix(LABEL), str(value))
@@ -192,8 +194,8 @@ def _image(instance: dict[str, Any], machines: tuple[str, ...]) -> BakedImage:
     return BakedImage(
         image=str(instance["name"]),
         key=str(config.get(KEY, "")),
-        made_at=datetime.fromisoformat(finished) if finished else datetime.min.replace(tzinfo=UTC),
-        complete=bool(finished),
+        made_at=made_at or NEVER,
+        complete=made_at is not None,
         labels=labels,
         size_bytes=_size(instance),
         machines=machines,

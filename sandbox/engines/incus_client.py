@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from sandbox.engines.incus_answer import metadata_of
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError, UsageError
 from sandbox.paths import incus_socket
 from sandbox.run import Completed, run
@@ -137,19 +138,33 @@ class IncusClient:
             The answer's metadata; for something that took a while, the finished operation.
 
         Raises:
-            HostError, NotFoundError, ExistsError, ProviderError: as `run`.
+            HostError, NotFoundError, ExistsError, ProviderError: as `run`; also for an answer of
+                another shape than Incus's.
         """
+        answer = self._asked(method, path, data, parameters, timeout_s)
+        deep = (parameters or {}).get("recursion", "0") != "0"
+        metadata = metadata_of(answer, method, path, deep=deep)
+        if isinstance(metadata, dict) and metadata.get("class") == "task" and metadata.get("err"):
+            raise explain(str(metadata["err"]), what=f"{method} {path}")
+        return metadata
+
+    def _asked(
+        self,
+        method: str,
+        path: str,
+        data: Mapping[str, Any] | None,
+        parameters: Mapping[str, str] | None,
+        timeout_s: float,
+    ) -> dict[str, Any]:
         search = urlencode({**(parameters or {}), "project": self.place.project})
         answer = self._ask_socket(method, f"{path}?{search}", data, timeout_s)
         if answer is None:
             answer = self._ask_command(method, f"{path}?{search}", data, timeout_s)
-        if answer["type"] == "error":
-            code = int(answer["error_code"])
-            raise explain(str(answer["error"]), what=f"{method} {path}", code=code)
-        metadata = answer["metadata"]
-        if isinstance(metadata, dict) and metadata.get("class") == "task" and metadata.get("err"):
-            raise explain(str(metadata["err"]), what=f"{method} {path}")
-        return metadata
+        if answer.get("type") == "error":
+            code = answer.get("error_code")
+            code = code if isinstance(code, int) else 0
+            raise explain(str(answer.get("error")), what=f"{method} {path}", code=code)
+        return answer
 
     def _ask_socket(
         self, method: str, target: str, data: Mapping[str, Any] | None, timeout_s: float
@@ -158,12 +173,18 @@ class IncusClient:
         socket = incus_socket() if self.place.is_local else None
         if socket is None:
             return None
-        from sandbox.engines.incus_socket import LateError, UnreachableError, ask
+        from sandbox.engines.incus_socket import EndlessError, LateError, UnreachableError, ask
 
         try:
             return ask(socket, method, target, data, timeout_s=timeout_s)
         except UnreachableError:
             return None
+        except EndlessError as error:
+            raise ProviderError(
+                f"Incus answered without an end to {method} {target.partition('?')[0]}",
+                details=str(error),
+                hint="is it Incus that listens there? see: incus info",
+            ) from error
         except LateError as error:
             raise ProviderError(
                 f"Incus did not answer to {method} {target.partition('?')[0]}",
@@ -181,12 +202,15 @@ class IncusClient:
             (*words, f"{self.place.remote}:{target}"), timeout_s=timeout_s, check=True
         )
         try:
-            return dict(json.loads(done.stdout))
-        except ValueError as error:
+            answer = json.loads(done.stdout)
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
             raise ProviderError(
                 f"cannot read what Incus answered to {method} {target}",
                 details=done.stdout[:2000],
-            ) from error
+            )
+        return answer
 
     def exists(self, *path: str) -> bool:
         """Whether the API knows the thing at `path`, such as `("networks", "sandboxbr0")`.
@@ -195,7 +219,7 @@ class IncusClient:
             HostError, ProviderError: Incus could not be asked.
         """
         try:
-            self.query("GET", api_path(*path))
+            self._asked("GET", api_path(*path), None, None, QUICK_S)
         except (NotFoundError, NotSetUpError):
             return False
         return True

@@ -110,11 +110,11 @@ def findings(client: IncusClient) -> tuple[Finding, ...]:
     except SandboxError as error:
         detail = f"{error.message}: {error.details}" if error.details else error.message
         return (Finding(ok=False, title=answers, detail=detail, fix=error.hint or _SETUP),)
-    version = str(server["environment"]["server_version"])
     if server.get("auth") != "trusted":
         detail = f"the server {place.remote} does not trust this client"
         fix = "incus config trust add NAME there, incus remote add NAME TOKEN here"
         return (Finding(ok=False, title=answers, detail=detail, fix=fix),)
+    version = (server.get("environment") or {}).get("server_version", "of no version")
     found = [Finding(ok=True, title=answers, detail=f"{place.remote}, version {version}")]
     for kind, name, what in (
         ("projects", place.project, "project"),

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from datetime import datetime
 from typing import Any
 
+from sandbox.engines.baked_note import moment_of
 from sandbox.engines.base import Snapshot
 from sandbox.engines.incus_client import ExistsError, IncusClient, NotFoundError, api_path
 from sandbox.errors import ProviderError
@@ -112,4 +113,7 @@ def _time(text: str) -> datetime:
     whole, dot, rest = text.partition(".")
     digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
     zone = rest[len(digits) :] if dot else ""
-    return datetime.fromisoformat(f"{whole}.{digits[:6].ljust(6, '0')}{zone}" if dot else text)
+    found = moment_of(f"{whole}.{digits[:6].ljust(6, '0')}{zone}" if dot else text)
+    if found is None:
+        raise ProviderError("Incus says of a snapshot no time that it was made at", details=text)
+    return found

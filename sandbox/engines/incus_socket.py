@@ -6,11 +6,14 @@ found, and what happens when it cannot be talked to, is as with the command.
 
 import json
 import socket
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 _CHUNK = 65536
+LARGEST_BYTES: Final = 64 * 1024 * 1024
+"""Of one answer: a thousand machines with all of their states have about 10 MB."""
 
 
 class UnreachableError(Exception):
@@ -19,6 +22,10 @@ class UnreachableError(Exception):
 
 class LateError(Exception):
     """The answer did not come in time, or not to its end; what was asked for may go on."""
+
+
+class EndlessError(Exception):
+    """The answer is larger than any of Incus's."""
 
 
 def ask(
@@ -36,6 +43,7 @@ def ask(
     Raises:
         UnreachableError: the socket does not take us; nothing was asked.
         LateError: no answer in time, or the daemon went away in the middle.
+        EndlessError: the answer is larger than any of Incus's.
     """
     answer = _exchange(path, method, target, data, timeout_s)
     operation = str(answer.get("operation") or "")
@@ -64,10 +72,27 @@ def _exchange(
             raise UnreachableError(str(error)) from error
         try:
             connection.sendall(head.encode("ascii") + body)
-            received = b"".join(iter(lambda: connection.recv(_CHUNK), b""))
+            received = _received(connection, time.monotonic() + timeout_s)
         except OSError as error:
             raise LateError(str(error) or type(error).__name__) from error
     try:
-        return dict(json.loads(received.partition(b"\r\n\r\n")[2]))
-    except (ValueError, TypeError) as error:
+        answer = json.loads(received.partition(b"\r\n\r\n")[2])
+    except (ValueError, RecursionError) as error:
         raise LateError(f"the answer was cut off: {received[:200]!r}") from error
+    if not isinstance(answer, dict):
+        raise LateError(f"the answer is none of Incus's: {received[:200]!r}")
+    return answer
+
+
+def _received(connection: socket.socket, deadline: float) -> bytes:
+    """All that comes, in time and within bounds."""
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := connection.recv(_CHUNK):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > LARGEST_BYTES:
+            raise EndlessError(f"more than {LARGEST_BYTES // 1024**2} MB came")
+        # A byte now and then must not keep us for ever
+        connection.settimeout(max(0.001, deadline - time.monotonic()))
+    return b"".join(chunks)

@@ -388,8 +388,8 @@ class VagrantEngine:
             return
         path = folder.id_path(record)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.is_file() or path.read_text() != vm.uuid:
-            path.write_text(vm.uuid)
+        if not path.is_file() or path.read_bytes() != vm.uuid.encode():
+            path.write_bytes(vm.uuid.encode())
 
     def _clear(self, folder: VmFolder, record: VmRecord, vm: Vm | None) -> None:
         """Vagrant's traces and the hypervisor's; the folder itself belongs to the workflows."""

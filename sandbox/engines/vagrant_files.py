@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import quote, unquote
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from sandbox.engines.base import MachineSpec
 from sandbox.engines.sealing import RENEW, is_baked_name
 from sandbox.errors import ProviderError
 from sandbox.render import LOGIN_USER, environment
+from sandbox.saved import BrokenFileError, read_saved, read_text
 from sandbox.spec.models import LibvirtOptions, VirtualBoxOptions
 
 VmProvider = Literal["virtualbox", "libvirt"]
@@ -136,16 +137,12 @@ class VmFolder:
         Raises:
             ProviderError: it cannot be read.
         """
+        hint = f"sandbox destroy {self.path.name}, then sandbox up again"
+        message = f"{self.record_path} cannot be read"
         try:
-            return VmRecord.model_validate_json(self.record_path.read_text())
-        except FileNotFoundError:
-            return None
-        except ValidationError as error:
-            raise ProviderError(
-                f"{self.record_path} cannot be read",
-                details=str(error.errors()[0]["msg"]),
-                hint=f"sandbox destroy {self.path.name}, then sandbox up again",
-            ) from error
+            return read_saved(self.record_path, VmRecord, message=message, hint=hint)
+        except BrokenFileError as error:
+            raise ProviderError(message, details=error.reason, hint=hint) from error
 
     def write(self, record: VmRecord) -> None:
         """Save the record, whole or not at all."""
@@ -160,8 +157,9 @@ class VmFolder:
     def host_keys(self) -> tuple[str, ...]:
         """The VM's own host keys, as far as they are known."""
         try:
-            return tuple(self.host_keys_path.read_text().splitlines())
-        except FileNotFoundError:
+            return tuple((read_text(self.host_keys_path) or "").splitlines())
+        except BrokenFileError:
+            # As if they were not known yet: the VM prints them when it starts
             return ()
 
     def write_host_keys(self, keys: tuple[str, ...]) -> None:
@@ -173,7 +171,7 @@ class VmFolder:
         fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
         try:
             fresh.touch(mode=0o600)
-            fresh.write_text(text)
+            fresh.write_text(text, encoding="utf-8")
             fresh.replace(path)
         finally:
             fresh.unlink(missing_ok=True)

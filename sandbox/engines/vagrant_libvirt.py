@@ -1,6 +1,5 @@
 """libvirt itself, through virsh: what there is, base volumes, leftovers, the console, snapshots."""
 
-import json
 import re
 import shutil
 from datetime import datetime
@@ -21,8 +20,9 @@ from sandbox.engines.vagrant_files import (
     render_domain,
 )
 from sandbox.engines.vagrant_vms import StoredBox, Vm, find_box, host_lock
-from sandbox.errors import SandboxError
+from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener, StepOutput
+from sandbox.saved import BrokenFileError, read_json
 
 URI: Final = "qemu:///system"
 _BASE_MARK: Final = "_vagrant_box_image_"
@@ -230,9 +230,8 @@ class Libvirt:
 
     def _ensure_base_volume(self, box: StoredBox, record: VmRecord, listener: Listener) -> str:
         """Vagrant takes a volume of that name for whole, also when its upload was cut off."""
-        metadata = json.loads((box.folder / "metadata.json").read_text())
-        disks = metadata.get("disks") or [{"path": "box.img"}]
-        image = box.folder / disks[0]["path"]
+        disk, size_gb = _disk_of(box.folder / "metadata.json")
+        image = box.folder / disk
         name = base_volume_name(box, image)
         size = image.stat().st_size
         if name in self.virsh.volumes():
@@ -240,7 +239,7 @@ class Libvirt:
                 return name
             self.virsh("vol-delete", "--pool", self.pool, name)
         listener(StepOutput(record.name, f"copying the base image {box.name} to {self.pool}"))
-        capacity = f"{int(metadata.get('virtual_size', 1))}G"
+        capacity = f"{size_gb}G"
         flags = ("--format", "qcow2", "--allocation", "0")
         self.virsh("vol-create-as", self.pool, name, capacity, *flags)
         self.virsh("vol-upload", "--pool", self.pool, name, str(image), timeout_s=COPY_S)
@@ -263,3 +262,21 @@ def base_volume_name(box: StoredBox, image: Path) -> str:
 
 def _driver(record: VmRecord) -> Literal["kvm", "qemu"]:
     return record.libvirt.driver or accelerator().kind
+
+
+def _disk_of(path: Path) -> tuple[str, int]:
+    """The first disk that a stored box says it has, and its size in GB.
+
+    Raises:
+        ProviderError: what it says of itself is broken.
+    """
+    try:
+        metadata = read_json(path) or {}
+        disks = metadata.get("disks") or [{"path": "box.img"}]
+        return str(disks[0]["path"]), int(metadata.get("virtual_size", 1))
+    except (BrokenFileError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ProviderError(
+            f"the stored box {path.parent} is broken",
+            details=str(error),
+            hint="vagrant box list; vagrant box remove NAME, then sandbox up again",
+        ) from error

@@ -236,7 +236,7 @@ def _architecture(folder: Path) -> str | None:
         return folder.parent.name
     try:
         said = json.loads((folder / "metadata.json").read_bytes()).get("architecture")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         said = None
     return said if said in ("amd64", "arm64") else None
 

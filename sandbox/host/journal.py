@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from sandbox.errors import BusyError, HostError
 from sandbox.paths import state_dir
+from sandbox.saved import read_saved
 
 
 class Kind(StrEnum):
@@ -124,22 +125,19 @@ class Journal:
         self._write(record.model_copy(update={"made": tuple(entries)}))
 
     def _read(self) -> Record:
-        try:
-            return Record.model_validate_json(self.path.read_bytes())
-        except FileNotFoundError:
-            return Record(prefix=self.prefix)
-        except (ValidationError, OSError) as error:
-            raise HostError(
-                f"cannot read {self.path}, the journal of what was set up here",
-                details=str(error),
-                hint=f"move it away (mv {self.path} {self.path}.broken) and run the command again",
-            ) from error
+        found = read_saved(
+            self.path,
+            Record,
+            message=f"cannot read {self.path}, the journal of what was set up here",
+            hint=f"move it away (mv {self.path} {self.path}.broken) and run the command again",
+        )
+        return found if found is not None else Record(prefix=self.prefix)
 
     def _write(self, record: Record) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             fresh = self.path.with_suffix(".new")
-            with fresh.open("w") as stream:
+            with fresh.open("w", encoding="utf-8") as stream:
                 stream.write(record.model_dump_json(indent=2) + "\n")
                 stream.flush()
                 # Before the change itself begins, the intent must be on the disk

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sandbox.engines.incus_answer import environment_of
 from sandbox.engines.incus_client import (
     IncusClient,
     IncusPlace,
@@ -98,7 +99,7 @@ def ask(place: IncusPlace, root: Root | None = None) -> ServerFacts:
     ours = HostClient(place, root)
     # Pools, networks and projects belong to no project; ours may not exist yet
     everyones = HostClient(replace(place, project="default"), root)
-    environment = everyones.query("GET", "/1.0")["environment"]
+    environment = environment_of(everyones.query("GET", "/1.0"))
     deep = {"recursion": "1"}
     # Each query is a process of its own: side by side they take half the time
     with ThreadPoolExecutor(max_workers=5) as pool:
@@ -111,11 +112,11 @@ def ask(place: IncusPlace, root: Root | None = None) -> ServerFacts:
         # A daemon that has none yet answers null, not an empty list
         pools, networks, projects = (future.result() or () for future in lists)
     return ServerFacts(
-        version=str(environment.get("server_version", "")),
+        version=str(environment.get("server_version") or ""),
         drivers=frozenset(
             str(item["Name"]) for item in environment.get("storage_supported_drivers") or ()
         ),
-        server_pid=int(environment.get("server_pid", 0)),
+        server_pid=int(environment.get("server_pid") or 0),
         pools=tuple(_thing(item) for item in pools),
         networks=tuple(_thing(item) for item in networks if item.get("managed")),
         projects=tuple(_thing(item) for item in projects),
@@ -130,8 +131,8 @@ def _devices(client: IncusClient) -> tuple[Device, ...]:
     except (NotFoundError, NotSetUpError):
         return ()
     return tuple(
-        Device(name, tuple(sorted((str(k), str(v)) for k, v in config.items())))
-        for name, config in sorted(profile["devices"].items())
+        Device(name, tuple(sorted((str(k), str(v)) for k, v in (config or {}).items())))
+        for name, config in sorted((profile["devices"] or {}).items())
     )
 
 
@@ -141,8 +142,8 @@ def _free_gb(client: IncusClient, pool: str) -> float | None:
     except (NotFoundError, NotSetUpError):
         return None
     space = resources.get("space") or {}
-    total = int(space.get("total", 0))
-    return (total - int(space.get("used", 0))) / 1024**3 if total else None
+    total = int(space.get("total") or 0)
+    return (total - int(space.get("used") or 0)) / 1024**3 if total else None
 
 
 def _thing(item: dict[str, Any]) -> Thing:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from sandbox.engines.incus_answer import environment_of
 from sandbox.engines.incus_client import ExistsError, IncusClient, NotFoundError, api_path
 from sandbox.errors import BoxError, HostError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice, step
@@ -134,7 +135,7 @@ def _recipe(
     archives: ArchivesAnswer | None,
 ) -> Recipe:
     server = client.query("GET", "/1.0")
-    machine = str(server["environment"]["architectures"][0])
+    machine = str(environment_of(server)["architectures"][0])
     kind = choose_kind(source, machine)
     if kind == "public":
         return Recipe(base, machine, kind)

@@ -198,7 +198,7 @@ def is_whole_box(folder: Path) -> bool:
             found = (folder / name).stat().st_size
             if size not in (None, found):
                 return False
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         # Cut off, or not a box: it is made again
         return False
     return True

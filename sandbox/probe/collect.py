@@ -11,10 +11,10 @@ from typing import Final
 
 from sandbox.errors import CommandError, HostError, SandboxError, UsageError
 from sandbox.probe import redact
+from sandbox.probe.answer import facts_of
 from sandbox.probe.facts import Facts
-from sandbox.probe.frame import CutOffError, read_frame
+from sandbox.probe.frame import CutOffError
 from sandbox.probe.known.program import awk_program
-from sandbox.probe.parse import parse
 from sandbox.probe.untaken import HashKey
 from sandbox.run import Completed, run
 from sandbox.ssh import SshTarget
@@ -80,8 +80,8 @@ def probe(
 
     Raises:
         UsageError: a name in `load_packages` cannot be an R package's.
-        HostError: the machine cannot be reached, the connection was lost, or the answer took too
-            long; `details` has ssh's own words.
+        HostError: the machine cannot be reached, the connection was lost, the answer took too
+            long (`details` has ssh's own words), or a section of it makes no sense.
     """
     boundary = new_boundary()
     script = compose(
@@ -110,7 +110,7 @@ def probe_local(
 
     Raises:
         UsageError: a name in `load_packages` cannot be an R package's.
-        HostError: the answer took too long.
+        HostError: the answer took too long, or a section of it makes no sense.
     """
     boundary = new_boundary()
     script = compose(
@@ -193,12 +193,12 @@ def _answer(
             details=redact.redact_text(error.stderr.strip()),
         ) from error
     try:
-        return parse(read_frame(done.stdout, boundary))
+        return facts_of(done.stdout, boundary, where=where)
     except CutOffError as error:
-        raise _cut_off(done, where) from error
+        raise _cut_off(done, where, error.place) from error
 
 
-def _cut_off(done: Completed, where: str) -> SandboxError:
+def _cut_off(done: Completed, where: str, place: str) -> SandboxError:
     words = redact.redact_text(done.stderr.strip())
     if done.returncode == _SSH_FAILED:
         return HostError(
@@ -210,5 +210,6 @@ def _cut_off(done: Completed, where: str) -> SandboxError:
     if done.returncode == 127:  # noqa: PLR2004  (the shell's word for "not found")
         return HostError(f"{where} has no `sh`, and the probe needs one", details=words)
     return HostError(
-        f"the probe of {where} was cut off (exit status {done.returncode})", details=words
+        f"the probe of {where} was cut off (exit status {done.returncode})",
+        details=f"{place}\n{words}".strip(),
     )

@@ -1,12 +1,18 @@
 """Facts in a file, as `sandbox capture` and `sandbox probe` write them."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from sandbox.errors import UsageError
 from sandbox.probe.facts import FORMAT, Facts
+from sandbox.saved import BrokenFileError, read_text
+
+_LATEST_FORMAT = 1000
+"""Of a number beyond it nobody can say that it counts formats."""
 
 
 def load_facts(path: Path) -> Facts:
@@ -16,11 +22,11 @@ def load_facts(path: Path) -> Facts:
         UsageError: it cannot be read, is something else, or is of another version.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"cannot read {path}: {getattr(error, 'strerror', None) or error}"
-        ) from error
+        text = read_text(path)
+    except BrokenFileError as error:
+        raise UsageError(f"cannot read {path}: {error.reason}") from error
+    if text is None:
+        raise UsageError(f"cannot read {path}: {os.strerror(errno.ENOENT)}")
     found = _format(text)
     if found is not None and found != FORMAT:
         age = "an older" if found < FORMAT else "a newer"
@@ -43,7 +49,8 @@ def load_facts(path: Path) -> Facts:
 def _format(text: str) -> int | None:
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
+        # Whatever it is, the model says why it does not hold facts
         return None
     found = content.get("format") if isinstance(content, dict) else None
-    return found if isinstance(found, int) else None
+    return found if isinstance(found, int) and found in range(_LATEST_FORMAT) else None

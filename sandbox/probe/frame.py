@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
 
 
@@ -14,6 +15,16 @@ def unescape(text: str) -> str:
 
 class CutOffError(Exception):
     """The probe did not reach its end."""
+
+    def __init__(self, section: str = "") -> None:
+        super().__init__(section)
+        self.section = section
+        """The last that it began, when it came so far."""
+
+    @property
+    def place(self) -> str:
+        """Where it was cut off, in words."""
+        return f"cut off in the section `{self.section}`" if self.section else ""
 
 
 @dataclass(frozen=True)
@@ -71,20 +82,21 @@ def read_frame(output: str, boundary: str) -> Frame:
     """
     mark = f"{boundary}\tsection\t"
     sections: list[Section] = []
-    name, lines = "", list[str]()
+    name: str | None = None
+    lines: list[str] = []
     args: tuple[str, ...] = ()
     # Not splitlines(): form feeds and the like are part of a line here
     for line in output.replace("\r\n", "\n").split("\n"):
         if not line.startswith(mark):
             lines.append(line)
             continue
-        if name:
+        if name is not None:
             sections.append(Section(name, args, _trimmed(lines)))
         name, *rest = line.removeprefix(mark).split("\t")
         args, lines = tuple(rest), []
         if name == "end":
             return Frame(boundary, tuple(sections))
-    raise CutOffError
+    raise CutOffError(name if name is not None and _NAME.fullmatch(name) else "")
 
 
 def _trimmed(lines: list[str]) -> tuple[str, ...]:

@@ -4,9 +4,9 @@ import base64
 import binascii
 import hashlib
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, TypeVar
 
 from sandbox.probe.facts import (
     Account,
@@ -22,6 +22,7 @@ from sandbox.probe.facts import (
     SystemLocale,
     Timezone,
 )
+from sandbox.probe.facts_setup import ConfigFile
 from sandbox.probe.frame import Frame
 from sandbox.probe.parse_ports import parse_ports
 from sandbox.probe.parse_r import parse_r
@@ -38,6 +39,8 @@ from sandbox.probe.parse_setup import (
     system_versions,
 )
 from sandbox.probe.parse_shiny import parse_shiny_server
+from sandbox.probe.readers import reading
+from sandbox.probe.shapes import checked
 
 # `ssh-keygen -l` of the two public keys that Vagrant ships (keys/vagrant.pub)
 _VAGRANT_FINGERPRINTS = frozenset(
@@ -51,43 +54,63 @@ _PEOPLE = range(1000, 60000)
 _SERVICE_USERS = ("root", "shiny", "rstudio-server", "rstudio", "www-data")
 _ZONEINFO = "/zoneinfo/"
 
+Part = TypeVar("Part")
+
 
 def parse(frame: Frame) -> Facts:
-    """Facts from a complete frame. What is absent in it is None or in `not_seen`."""
-    r = parse_r(frame)
-    packages, manager = parse_system_packages(frame, (owner for _, owner in r.linked or ()))
+    """Facts from a complete frame. What is absent in it is None or in `not_seen`.
+
+    Raises:
+        SectionError: a section is not as the probe writes it; then nothing is believed.
+    """
+    frame = checked(frame)
+    with reading("r-view"):
+        r = parse_r(frame)
+    with reading("dpkg"):
+        packages, manager = parse_system_packages(frame, (owner for _, owner in r.linked or ()))
     stated = [
         NotSeen(what=what, why=why)
         for section in frame.all("not-seen")
         for what, why in section.pairs()
     ]
     return Facts(
-        probe=_run(frame),
-        identity=_identity(frame),
-        os=_os(frame),
-        locale=_locale(frame),
-        timezone=_timezone(frame),
-        machine=_machine(frame),
+        probe=_believed("run", _run, frame),
+        identity=_believed("identity", _identity, frame),
+        os=_believed("os-release", _os, frame),
+        locale=_believed("locales", _locale, frame),
+        timezone=_believed("localtime", _timezone, frame),
+        machine=_believed("machine", _machine, frame),
         r=r.installations,
         unresolved_objects=r.unresolved,
-        services=_services(frame),
-        ports=parse_ports(frame),
-        users=_users(frame),
-        authorized_keys=_authorized_keys(frame),
-        sshd=_sshd(frame),
-        shiny_server=parse_shiny_server(frame),
+        services=_believed("services", _services, frame),
+        ports=_believed("ss", parse_ports, frame),
+        users=_believed("passwd", _users, frame),
+        authorized_keys=_believed("authorized-keys", _authorized_keys, frame),
+        sshd=_believed("sshd", _sshd, frame),
+        shiny_server=_believed("shiny-server", parse_shiny_server, frame),
         system_packages=packages,
         package_manager=manager,
-        tools=parse_tools(frame),
-        odbc_drivers=parse_odbc(frame),
-        fonts=parse_fonts(frame),
-        ca_bundle=parse_certificates(frame),
-        configs=tuple(sorted((*parse_configs(frame), *r.code), key=lambda one: one.path)),
-        units=parse_units(frame),
-        user_libraries=parse_user_libraries(frame),
+        tools=_believed("tools", parse_tools, frame),
+        odbc_drivers=_believed("odbcinst", parse_odbc, frame),
+        fonts=_believed("fonts", parse_fonts, frame),
+        ca_bundle=_believed("certificates", parse_certificates, frame),
+        configs=_configs(frame, r.code),
+        units=_believed("unit", parse_units, frame),
+        user_libraries=_believed("user-libraries", parse_user_libraries, frame),
         linked_libraries=parse_linked(r.linked, system_versions(frame)),
         not_seen=(*stated, *r.not_seen, *_root_cut_off(frame)),
     )
+
+
+def _believed(section: str, parser: Callable[[Frame], Part], frame: Frame) -> Part:
+    """A part of the facts, or the name of the section that it cannot be made of."""
+    with reading(section):
+        return parser(frame)
+
+
+def _configs(frame: Frame, code: Iterable[ConfigFile]) -> tuple[ConfigFile, ...]:
+    found = (*_believed("config", parse_configs, frame), *code)
+    return tuple(sorted(found, key=lambda one: one.path))
 
 
 def _root_cut_off(frame: Frame) -> tuple[NotSeen, ...]:
@@ -134,7 +157,8 @@ def _run(frame: Frame) -> ProbeRun:
 def _identity(frame: Frame) -> Identity:
     section = frame.first("identity")
     pairs = list(section.pairs()) if section is not None else []
-    keys = [_public_key(value) for name, value in pairs if name == "host-key"]
+    # The file of a key that nobody uses may be empty
+    keys = [_public_key(value) for name, value in pairs if name == "host-key" and value.strip()]
     plain = dict(pairs)
     return Identity(
         hostname=plain.get("hostname", ""),
@@ -148,7 +172,8 @@ def _public_key(line: str) -> tuple[str, str, str]:
     kind, blob, *comment = line.split(None, 2)
     try:
         raw = base64.b64decode(blob, validate=True)
-    except binascii.Error:
+    except (binascii.Error, ValueError):
+        # Not base64, or not even ASCII
         return kind, "unreadable", " ".join(comment)
     digest = base64.b64encode(hashlib.sha256(raw).digest()).decode().rstrip("=")
     return kind, f"SHA256:{digest}", " ".join(comment)
@@ -245,7 +270,7 @@ def _services(frame: Frame) -> tuple[Service, ...] | None:
 
 
 def _users(frame: Frame) -> tuple[Account, ...]:
-    groups = [line.split(":") for line in frame.lines("group")]
+    by_gid, by_member = _groups(frame)
     passwords = frame.values("shadow")
     sudo = frame.values("sudo") if frame.first("sudo") is not None else None
     root = frame.first("root") is not None
@@ -260,7 +285,7 @@ def _users(frame: Frame) -> tuple[Account, ...]:
         # A system account that a password (or none) opens is one to know of
         if not wanted and password not in ("set", "empty"):
             continue
-        own = [g[0] for g in groups if len(g) > 3 and (g[2] == gid or name in g[3].split(","))]  # noqa: PLR2004
+        own = {*by_gid.get(gid, ()), *by_member.get(name, ())}
         accounts.append(
             Account(
                 name=name,
@@ -274,6 +299,21 @@ def _users(frame: Frame) -> tuple[Account, ...]:
             )
         )
     return tuple(sorted(accounts, key=lambda account: account.uid))
+
+
+def _groups(frame: Frame) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The groups by number, and by member: a directory service may know thousands of each."""
+    by_gid: dict[str, list[str]] = {}
+    by_member: dict[str, list[str]] = {}
+    for line in frame.lines("group"):
+        fields = line.split(":")
+        if len(fields) != 4:  # noqa: PLR2004  (group(5))
+            continue
+        name, _, gid, members = fields
+        by_gid.setdefault(gid, []).append(name)
+        for member in members.split(","):
+            by_member.setdefault(member, []).append(name)
+    return by_gid, by_member
 
 
 def _password(state: str | None) -> Literal["set", "locked", "empty", "unknown"]:

@@ -8,7 +8,7 @@ from typing import Literal
 from sandbox.probe.facts import ListeningPort
 from sandbox.probe.frame import Frame
 
-_SS_PROCESS = re.compile(r'\("((?:[^"\\]|\\.)*)",pid=(\d+)')
+_SS_PROCESS = re.compile(r'\("((?:[^"\\]|\\.)*)",pid=(\d{1,10})', re.ASCII)
 _TCP_LISTEN = "0A"
 _UDP_UNCONNECTED = "07"
 _PROC_FILES: dict[str, Literal["tcp", "udp"]] = {

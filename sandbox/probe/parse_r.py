@@ -171,6 +171,7 @@ def _loads(said: _Said, status: str) -> tuple[PackageLoad, ...]:
     loaded = said.table("loaded")
     failed = said.table("not_loaded")
     begun = said.column("loading")
+    tried = frozenset(begun)
     words = redact_text("\n".join(said.last_words).strip())
     end = _ENDINGS.get(status, "R itself ended")
     found = []
@@ -179,7 +180,7 @@ def _loads(said: _Said, status: str) -> tuple[PackageLoad, ...]:
             found.append(PackageLoad(name=name, ok=True, version=loaded[name]))
             continue
         error = failed.get(name) or f"{end}: {words}".removesuffix(": ")
-        if name not in begun:
+        if name not in tried:
             error = f"not tried: {end} while it loaded {begun[-1] if begun else 'others'}"
         found.append(PackageLoad(name=name, ok=False, error=redact_text(error)))
     return tuple(found)
@@ -310,7 +311,7 @@ def _installations(
     versions: dict[str, str] = {}
     found_as: dict[str, list[str]] = {}
     path_home = ""
-    for line in lines:
+    for line in filter(None, lines):
         home, version, name, program = line.split("\t")
         versions[home] = version
         if name not in found_as.setdefault(home, []):

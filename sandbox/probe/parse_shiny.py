@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from sandbox.probe.facts_setup import ShinyListen, ShinyServer
 from sandbox.probe.frame import Frame
+from sandbox.probe.readers import PORTS, whole
 
 _TOKEN = re.compile(r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|\#[^\n]*|([{};])|([^\s{};"'\#]+)""")
 
@@ -52,4 +53,5 @@ def _listens(statements: list[tuple[str, ...]]) -> Iterator[ShinyListen]:
     for head, *rest in statements:
         if head == "listen" and rest and rest[0].isdecimal():
             address = rest[1] if len(rest) > 1 else None
-            yield ShinyListen(port=int(rest[0]), address=None if address == "*" else address)
+            port = whole(rest[0], "a port to listen on", within=PORTS)
+            yield ShinyListen(port=port, address=None if address == "*" else address)

@@ -85,6 +85,11 @@ def is_untaken(text: str) -> bool:
     return _PLACEHOLDER.search(text) is not None
 
 
+def is_placeholder(text: str) -> bool:
+    """Whether all of `text` is one placeholder."""
+    return _PLACEHOLDER.fullmatch(text) is not None
+
+
 def token_of(text: str) -> str | None:
     """The hash in a placeholder; None when it has none, or when `text` is something else."""
     found = _PLACEHOLDER.fullmatch(text)

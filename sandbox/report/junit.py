@@ -4,6 +4,7 @@ import re
 from xml.etree import ElementTree as ET
 
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
+from sandbox.clean import clean
 
 # What XML 1.0 cannot hold, not even escaped: a tool's output may have colour codes in it, or worse
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -50,7 +51,9 @@ def _case(report: CheckReport, result: CheckResult) -> ET.Element:
         case Outcome.FAILED | Outcome.ERROR:
             tag = "failure" if result.outcome is Outcome.FAILED else "error"
             first = result.actual.strip().splitlines() or [result.title]
-            problem = ET.SubElement(case, tag, {"message": _clean(first[0]), "type": result.id})
+            problem = ET.SubElement(
+                case, tag, {"message": _clean(first[0]), "type": _clean(result.id)}
+            )
             problem.text = _clean(_body(result))
     return case
 
@@ -79,4 +82,4 @@ def _attributes(results: tuple[CheckResult, ...], elapsed_s: float) -> dict[str,
 
 
 def _clean(text: str) -> str:
-    return _NOT_XML.sub("", _COLOUR.sub("", text))
+    return clean(_NOT_XML.sub("", _COLOUR.sub("", text)))

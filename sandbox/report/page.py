@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sandbox import __version__
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
+from sandbox.clean import clean
 from sandbox.fidelity.alike import alike, is_told_by_note, item_of, not_compared
 from sandbox.fidelity.diff import Diff
 from sandbox.fidelity.kind import Consequence
@@ -234,12 +235,19 @@ def _bug(link: str) -> str:
     return f"{parts[-4]}/{parts[-3]}#{parts[-1]}"
 
 
+def _shown(value: object) -> object:
+    # What has an `__html__` is a piece of the page itself
+    return clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(Path(data_dir("templates"))),
         undefined=StrictUndefined,
         autoescape=True,
+        # What was read of a machine must not turn the page's text round, nor hide in it
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )

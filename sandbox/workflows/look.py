@@ -1,16 +1,17 @@
 """What is there: all sandboxes, one of them, and its logs. Reads only, and takes no lock."""
 
-import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sandbox.engines import vm_provider
 from sandbox.engines.base import MachineStatus, Power
 from sandbox.errors import SandboxError
 from sandbox.events import Notice
+from sandbox.saved import BrokenFileError, read_json
 from sandbox.state import Instance, instance_names
-from sandbox.summary import Phase, Summary
+from sandbox.summary import Phase, Summary, text_of
 from sandbox.workflows.context import DRIVEN, Context
 from sandbox.workflows.machine import record_elsewhere
 from sandbox.workflows.reach import page_urls, shiny_url
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 ELSEWHERE = "another user's"
 """The state of a machine whose record is in another folder than ours."""
+BROKEN = "broken"
+"""The state of a sandbox whose record cannot be read; `destroy` removes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,8 @@ class SandboxInfo:
     base: str
     provider: str
     state: str
-    """`running`, `stopped`, `unfinished`, `gone`, `unknown` (the provider does not answer), …"""
+    """`running`, `stopped`, `unfinished`, `gone`, `broken` (its record cannot be read), `unknown`
+    (the provider does not answer), …"""
     address: str | None = None
     urls: tuple[str, ...] = ()
     checks: str = ""
@@ -54,7 +58,15 @@ class SandboxDetails(SandboxInfo):
 
 def all_sandboxes(context: Context) -> list[SandboxInfo]:
     """Every sandbox with a folder, and every machine of ours that has lost its folder."""
-    summaries = {name: _readable(name, context) for name in instance_names()}
+    summaries: dict[str, Summary | None] = {}
+    broken = []
+    for name in instance_names():
+        try:
+            summaries[name] = Instance(name).summary()
+        except BrokenFileError as error:
+            context.listener(Notice(name, f"{error.message} ({error.details}): {error.hint}"))
+            summaries[name] = None
+            broken.append(_broken(name))
     known = [summary for summary in summaries.values() if summary is not None]
     used = {DRIVEN[0], *(summary.provider for summary in known)}
     statuses = {provider: _statuses(context, provider, quiet=not known) for provider in used}
@@ -63,7 +75,7 @@ def all_sandboxes(context: Context) -> list[SandboxInfo]:
         for name, status in sorted((statuses[provider] or {}).items()):
             if name not in summaries and status.power is not Power.ABSENT:
                 infos.append(_unrecorded(name, provider, status))
-    return infos
+    return sorted([*infos, *broken], key=lambda info: info.name) if broken else infos
 
 
 def details_of(name: str, context: Context) -> SandboxDetails:
@@ -86,14 +98,6 @@ def details_of(name: str, context: Context) -> SandboxDetails:
     )
 
 
-def _readable(name: str, context: Context) -> Summary | None:
-    try:
-        return Instance(name).summary()
-    except SandboxError as error:
-        context.listener(Notice(name, f"{error.message}: {error.hint}"))
-        return None
-
-
 def _statuses(context: Context, provider: str, *, quiet: bool) -> dict[str, MachineStatus] | None:
     """None when the provider does not answer: what is on disk can be shown all the same."""
     try:
@@ -102,6 +106,12 @@ def _statuses(context: Context, provider: str, *, quiet: bool) -> dict[str, Mach
         if not quiet:
             context.listener(Notice("", f"states at {provider} are unknown: {error.message}"))
         return None
+
+
+def _broken(name: str) -> SandboxInfo:
+    """What can be said without the record; the machine, if any, is told of by its own state."""
+    provider = vm_provider(Instance(name).folder) or DRIVEN[0]
+    return SandboxInfo(name=name, box="?", base="?", provider=provider, state=BROKEN)
 
 
 def _unrecorded(name: str, provider: str, status: MachineStatus) -> SandboxInfo:
@@ -142,10 +152,9 @@ def _state(phase: Phase, status: MachineStatus | None) -> str:
 
 def _checks(folder: Path) -> str:
     try:
-        return str(json.loads((folder / "checks.json").read_text())["summary"])
-    except FileNotFoundError:
-        return ""
-    except (KeyError, TypeError, ValueError):
+        saved = read_json(folder / "checks.json")
+        return "" if saved is None else text_of(saved["summary"])
+    except (BrokenFileError, KeyError, TypeError, ValueError):
         # Damaged, or written before reports had a summary
         from sandbox.checks.results import last_report
 

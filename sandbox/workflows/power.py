@@ -2,8 +2,9 @@
 
 from sandbox.engines import vm_provider
 from sandbox.engines.base import MachineStatus, Power
-from sandbox.errors import SandboxError, UsageError
+from sandbox.errors import UsageError
 from sandbox.events import step
+from sandbox.saved import BrokenFileError
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, locked
 from sandbox.summary import Phase
@@ -76,7 +77,11 @@ def destroy(name: str, *, context: Context) -> None:
     """
     with locked(name) as instance:
         known = instance.exists()
-        engine = context.engine(_provider_of(instance))
+        provider = _provider_of(instance)
+        if known and provider is None:
+            _destroy_everywhere(instance, context)
+            return
+        engine = context.engine(provider or DRIVEN[0])
         # A folder whose machine was never asked for needs no provider to go away
         if known and _only_planned(instance) and not engine.check_host().possible:
             instance.remove()
@@ -92,6 +97,18 @@ def destroy(name: str, *, context: Context) -> None:
             instance.remove()
 
 
+def _destroy_everywhere(instance: Instance, context: Context) -> None:
+    """Of one whose files do not say any more who runs it: every provider is asked."""
+    engines = [context.engine(provider) for provider in DRIVEN]
+    usable = [engine for engine in engines if engine.check_host().possible]
+    _hang_up(instance)
+    for engine in usable:
+        if status_of(engine, instance.name).power is not Power.ABSENT:
+            with step(context.listener, instance.name, "destroy"):
+                engine.destroy(instance.name)
+    instance.remove()
+
+
 def _refuse_anothers(instance: Instance, status: MachineStatus) -> None:
     """What has a record, in another user's folder, has not lost it."""
     if folder := record_elsewhere(status, instance.folder):
@@ -105,17 +122,17 @@ def _refuse_anothers(instance: Instance, status: MachineStatus) -> None:
 def _only_planned(instance: Instance) -> bool:
     try:
         record = instance.read()
-    except SandboxError:
+    except BrokenFileError:
         return False
     return record is None or record.phase is Phase.PLANNED
 
 
-def _provider_of(instance: Instance) -> str:
+def _provider_of(instance: Instance) -> str | None:
+    """Who runs it; None when a damaged record hides that. It must not keep its machine alive."""
     try:
         record = instance.read()
-    except SandboxError:
-        # A damaged record must not keep its machine alive
-        record = None
+    except BrokenFileError:
+        return vm_provider(instance.folder)
     if record is not None:
         return record.plan.provider
     return vm_provider(instance.folder) or DRIVEN[0]

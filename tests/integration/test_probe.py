@@ -57,7 +57,9 @@ def _memory_as_in(
         file.write_text(text)
     programs.mkdir()
     detect = programs / "systemd-detect-virt"
-    detect.write_text(f"#!/bin/sh\necho {virtualization}\n[ {virtualization} = lxc ]\n")
+    detect.write_text(
+        f'#!/bin/sh\n[ "$1" = -q ] || echo {virtualization}\n[ {virtualization} = lxc ]\n'
+    )
     detect.chmod(0o755)
     mounts = programs / "unshare"
     mounts.write_text(f'#!/bin/sh\n[ "$1 $2 $3" = "-m --propagation private" ] && echo {beneath}\n')

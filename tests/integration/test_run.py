@@ -164,3 +164,52 @@ def test_a_command_that_has_ended_is_not_waited_for() -> None:
         run(("true",), timeout_s=10)
         took_s.append(time.monotonic() - started)
     assert statistics.median(took_s) < 0.1
+
+
+_TALKS = (
+    "import sys; sys.{stream}.write('x' * 99 + chr(10)); "
+    "[sys.{stream}.write('y' * 99 + chr(10)) for _ in range({count})]"
+)
+
+
+def test_an_answer_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of it would be wrong, and all of it has no room."""
+    monkeypatch.setattr("sandbox.run.LARGEST_BYTES", 1 << 20)
+    started = time.monotonic()
+    with pytest.raises(CommandError, match="said more than 1 MB") as caught:
+        run(("yes",), timeout_s=60)
+    assert caught.value.returncode is None
+    assert caught.value.details.endswith("y")
+    assert time.monotonic() - started < 20
+
+
+def test_what_a_log_has_is_kept_as_far_as_there_is_room(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sandbox.run.LARGEST_BYTES", 1 << 20)
+    program = _TALKS.format(stream="stdout", count=30_000)
+    log = tmp_path / "log"
+    done = run((sys.executable, "-c", program), timeout_s=60, log=log)
+    assert len(done.stdout) <= 1 << 20
+    assert done.stdout.endswith("y\n")
+    assert "x" * 99 in log.read_text()
+    assert log.stat().st_size > 30_000 * 100
+
+
+def test_of_words_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.run.LARGEST_BYTES", 1 << 20)
+    program = _TALKS.format(stream="stderr", count=30_000)
+    done = run((sys.executable, "-c", program), timeout_s=60)
+    assert len(done.stderr) <= 1 << 20
+    assert "x" not in done.stderr
+
+
+def test_a_line_without_an_end_takes_no_minute() -> None:
+    program = "import os\nfor _ in range(20): os.write(1, b'x' * 2**20)"
+    started = time.monotonic()
+    lines: list[str] = []
+    done = run((sys.executable, "-c", program), timeout_s=60, on_line=lines.append)
+    assert len(done.stdout) == 20 << 20
+    assert sum(map(len, lines)) == 20 << 20
+    assert max(map(len, lines)) < 1 << 20
+    assert time.monotonic() - started < 20

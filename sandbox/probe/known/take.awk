@@ -247,6 +247,8 @@ function plain(name, value, instead) {
 
 # passwd and group. What somebody wrote about the person stays here
 function passwd(line,    n, part, member, count, i, out) {
+    # `+` and `-`: what NIS adds, nobody's account
+    if (line ~ /^[+-]/) return
     n = split(line, part, ":")
     part[1] = plain("account", part[1], "not-taken")
     if (KIND == "passwd") {

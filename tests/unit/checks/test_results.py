@@ -56,3 +56,13 @@ def test_half_a_line_of_a_killed_run_is_left_out(tmp_path: Path) -> None:
 def test_each_goal_has_a_promise() -> None:
     assert len({goal.promise for goal in Goal}) == 4
     assert CheckResult.model_fields.keys() >= {"expected", "actual", "why", "fix", "elapsed_s"}
+
+
+def test_other_line_ends_in_what_a_machine_said_end_no_line(tmp_path: Path) -> None:
+    folder = ResultFolder(tmp_path)
+    said = CheckResult(
+        id="up.x", goal=Goal.UP, title="x", outcome=Outcome.FAILED, actual="a\u2028b\x85c\x0cd\re"
+    )
+    folder.append(said)
+    folder.append(said)
+    assert folder.read_results() == (said, said)

@@ -1,10 +1,30 @@
 """What the user sees: steps, notices and errors, with nothing that steers a terminal."""
 
+import ast
+import io
+import json
+import sys
+from pathlib import Path
+
 import pytest
 
-from sandbox.cli.console import Progress, plain, show_error
+import sandbox
+from sandbox.checks.results import CheckReport
+from sandbox.cli.console import (
+    Painted,
+    Progress,
+    line,
+    lines,
+    paint,
+    plain,
+    say,
+    show,
+    show_error,
+    show_json,
+    show_json_text,
+)
 from sandbox.errors import BoxError, ProviderError
-from sandbox.events import Notice, StepOutput, step
+from sandbox.events import Notice, StepOutput, StepStarted, step
 
 
 def test_steps_are_plain_lines_where_there_is_no_terminal(
@@ -45,3 +65,131 @@ def test_an_error_shows_evidence_and_the_way_out(capsys: pytest.CaptureFixture[s
 def test_control_characters_never_reach_the_terminal() -> None:
     assert "\x1b" not in plain("\x1b]0;title\x07 text \x9b31m")
     assert plain("Zürich €\n\tok") == "Zürich €\n\tok"
+
+
+# A title, a clipboard, a cleared screen, colours of 8 bits, a device's string, overprinting,
+# another direction, isolates, nothing to be seen, half a character
+HOSTILE = (
+    "\x1b]0;owned\x07", "\x1b]52;c;b3duZWQ=\x1b\\", "\x1b[2J\x1b[H", "\x9b31m", "\x1bP1$r\x1b\\",
+    "\x90q\x9c", "good\rbad", "bad\b\b\b", "\x7f", "\x00", "\x0e", "\u202egnp", "\u2066x\u2069",
+    "\u200bx", "\u200f", "\ufeff", "\u2028", "\ud800", "\U000e0041", "\x1b",
+)  # fmt: skip
+OBEYED = set("".join(HOSTILE)) - set("ownedc;b3duZWQ=\\[2JH31m]0;52Pq1$rgoodbadgnpx")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_that_a_terminal_obeys_is_left(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show(text)
+    say(text)
+    show_error(ProviderError(text, details=text, hint=text), log=text)
+    show(lines([text, line("  ", text), paint(text, "31", on=False)]))
+    with Progress() as progress:
+        progress(Notice(text, text))
+        with step(progress, text, text) as note:
+            progress(StepOutput("x", text))
+            note.text = text
+        progress(StepStarted("x", text))
+        live = progress.current()
+    said = capsys.readouterr()
+    assert not OBEYED & set(said.out + said.err + live)
+    assert "�" in said.out
+    assert "�" in said.err
+
+
+def test_only_colour_of_ours_passes() -> None:
+    painted = line("a\x1b[31m", paint("b\x1b[2J", "31", on=True))
+    assert painted == "a�[31m\x1b[31mb�[2J\x1b[0m"
+    assert isinstance(painted, Painted)
+    assert plain(painted) == painted
+    # What is put together in any other way is text like any other
+    assert "\x1b" not in plain(f"{painted}")
+
+
+def test_text_of_all_languages_is_left_as_it_is() -> None:
+    for text in ("Zürich €\n\tok", "日本語", "Приве́т", "a\u00a0b\u202fc", "🎉"):
+        assert plain(text) == text
+    assert plain("one\r\ntwo\r\n") == "one\ntwo\n"
+
+
+@pytest.mark.parametrize("text", HOSTILE[:-3])
+def test_json_is_ascii_and_says_the_same(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    show_json({"said": [text]})
+    said = capsys.readouterr().out
+    assert json.loads(said) == {"said": [text]}
+    assert said.isascii()
+    if text == "\ud800":
+        return
+    show_json_text(CheckReport.model_validate(_report(text)).to_json())
+    said = capsys.readouterr().out
+    assert json.loads(said)["sandbox"] == text
+    assert not set(said) & {*"\x1b\x07\x7f\x9b\u202e\u200b"}
+    assert said.isascii()
+
+
+def _report(text: str) -> dict[str, object]:
+    return {"sandbox": text, "box": "b", "plan_key": "k", "elapsed_s": 1, "results": []}
+
+
+def test_a_terminal_of_another_encoding_gets_what_it_can_show(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    show("✓ Zürich")
+    assert raw.getvalue() == b"? Z?rich\n"
+
+
+_PRINTERS = {"typer", "click", "rich"}
+_PRINTS = {"echo", "secho", "confirm", "prompt", "pprint", "style", "echo_via_pager", "Console"}
+_STREAMS = {"stdout", "stderr", "__stdout__", "__stderr__"}
+# Asked whether it is a terminal, and closed; never written to
+_ASKED = {"isatty", "fileno"}
+
+
+def _printing(tree: ast.AST) -> list[str]:
+    """What in a module prints by another road than the console."""
+    found: list[ast.AST] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="print")):
+                found.append(node)
+            case ast.Attribute(value=ast.Name(id=module), attr=what):
+                found += [node] if module in _PRINTERS and what in _PRINTS else []
+            case ast.ImportFrom(module=str(module), names=names):
+                root = module.partition(".")[0]
+                printed = root == "rich" or any(one.name in _PRINTS for one in names)
+                found += [node] if root in _PRINTERS and printed else []
+            case ast.Attribute(value=ast.Attribute(value=ast.Name(id="sys"), attr=stream)):
+                found += [node] if stream in _STREAMS and node.attr not in _ASKED else []
+            case _:
+                pass
+    return [f"{getattr(node, 'lineno', 0)}: {ast.unparse(node)[:60]}" for node in found]
+
+
+def test_only_the_console_prints() -> None:
+    package = Path(sandbox.__file__).parent
+    found = {
+        str(path.relative_to(package)): _printing(ast.parse(path.read_text(encoding="utf-8")))
+        for path in sorted(package.rglob("*.py"))
+    }
+    assert found.pop("cli/console.py")
+    assert {path: where for path, where in found.items() if where} == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "print(1)",
+        "typer.echo(1)",
+        "typer.confirm('x')",
+        "from typer import echo",
+        "from rich.console import Console",
+        "sys.stdout.write('x')",
+        "sys.stderr.buffer.write(b'x')",
+        "write = sys.stdout.write",
+    ],
+)
+def test_what_would_print_is_found(text: str) -> None:
+    assert _printing(ast.parse(text))

@@ -120,3 +120,30 @@ def test_late_is_not_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was asked for may go on: the command must not ask for it again."""
     with pytest.raises(ProviderError, match="did not answer"):
         client(monkeypatch, LateError("timed out")).query("POST", "/1.0/instances")
+
+
+class Endless(Daemon):
+    """It never stops."""
+
+    def recv(self, size: int) -> bytes:
+        return b"x" * size
+
+
+def test_an_answer_without_an_end_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "socket", Endless().socket)
+    monkeypatch.setattr(incus_socket, "LARGEST_BYTES", 1 << 20)
+    monkeypatch.setattr("sandbox.engines.incus_client.incus_socket", lambda: Path("/s"))
+    with pytest.raises(ProviderError, match="without an end"):
+        IncusClient(IncusPlace.from_prefix("test")).query("GET", "/1.0/instances")
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b"[]", b"7", b"\xff\xfe", b'{"a": ' + b"9" * 5000 + b"}"]
+)
+def test_an_answer_that_is_none_is_the_providers_failure(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    daemon.answers = [b"HTTP/1.0 200 OK\r\n\r\n" + body]
+    monkeypatch.setattr("sandbox.engines.incus_client.incus_socket", lambda: Path("/s"))
+    with pytest.raises(ProviderError):
+        IncusClient(IncusPlace.from_prefix("test")).query("GET", "/1.0")

@@ -78,3 +78,12 @@ def test_one_at_a_time(journal: Journal) -> None:
         pytest.fail("two at once")
     with host_lock():
         assert journal.path.parent.is_dir()
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[" * 100_000, b"{", b"null"])
+def test_a_journal_that_is_none_is_named(journal: Journal, content: bytes) -> None:
+    journal.path.parent.mkdir(parents=True)
+    journal.path.write_bytes(content)
+    with pytest.raises(HostError, match="cannot read") as caught:
+        journal.entries()
+    assert f"mv {journal.path}" in caught.value.hint

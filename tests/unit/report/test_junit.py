@@ -58,3 +58,13 @@ def test_nothing_found_at_all_still_has_a_message() -> None:
     failure = ET.fromstring(render(report(silent))).find(".//failure")
     assert failure is not None
     assert failure.get("message") == "up.system holds"
+
+
+def test_nothing_in_the_xml_is_invisible_or_invalid() -> None:
+    codes = (*range(32), *range(0x7F, 0xA0), *range(0x200B, 0x2010), *range(0x2028, 0x202F))
+    more = (*range(0x2060, 0x2070), 0xFEFF, 0xFFFE, 0xFFFF, 0xD800, 0x1FFFF, 0xE0041)
+    hostile = "".join(map(chr, (*codes, *more)))
+    said = result(f"up.{hostile}", Outcome.ERROR, actual=hostile, title=hostile)
+    text = render(report(said, result("up.x", Outcome.SKIPPED, actual=hostile)))
+    ET.fromstring(text.encode("utf-8"))
+    assert [char for char in set(text) - {"\n"} if not char.isprintable()] in ([], ["\t"])

@@ -190,3 +190,18 @@ def test_what_was_taken_back_is_not_said_to_be_checked() -> None:
     assert "not checked since it was made, or taken back" in words
     assert f"sandbox check {record.plan.name}" in words
     assert "last on" not in words
+
+
+def test_what_a_machine_says_does_not_turn_the_page_round_nor_hide_in_it() -> None:
+    hostile = "evil\x1b[2J\x00\x9b\u202egnp\u2066\u200bend\ud800"
+    failed = CheckResult(
+        id="up.system", goal=Goal.UP, title=hostile, outcome=Outcome.FAILED, actual=hostile
+    )
+    checks = report().model_copy(update={"results": (failed,)})
+    facts = FACTS.model_copy(
+        update={"os": FACTS.os.model_copy(update={"name": hostile, "kernel": hostile})}
+    )
+    text = sandbox_page(Record(plan=full_plan()), facts, checks, None, None, made_at="now")
+    assert "evil" in text
+    assert not {char for char in set(text) if not char.isprintable() and char not in "\n\t"}
+    text.encode("utf-8")

@@ -1,0 +1,202 @@
+"""The shape of what Incus answers, as far as we read it: another one is the provider's failure.
+
+Checked once, where the answer comes in; who reads it need not ask again whether a field is there.
+Without pydantic: a listing starts faster than that library does.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sandbox.errors import ProviderError
+
+
+class MisshapenError(ValueError):
+    """Where an answer is not as it should be."""
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """It may be missing, or null."""
+
+    shape: Any
+
+
+@dataclass(frozen=True)
+class Each:
+    """A list, or a mapping, of things alike; where there are none, Incus answers null."""
+
+    kind: type
+    shape: Any
+
+
+def _all(shape: Any) -> Maybe:  # noqa: ANN401  (a shape is a type, a mapping of fields, or one of ours)
+    return Maybe(Each(list, shape))
+
+
+def _named(shape: Any) -> Maybe:  # noqa: ANN401
+    return Maybe(Each(dict, shape))
+
+
+_CONFIG: Final = _named(Maybe(str))
+_ADDRESS: Final = {"family": str, "scope": str, "address": str}
+_INSTANCE: Final = {
+    "name": str,
+    "status": str,
+    "config": _CONFIG,
+    "state": Maybe(
+        {
+            "network": _named(Maybe({"addresses": _all(_ADDRESS)})),
+            "disk": _named(Maybe({"usage": Maybe(int)})),
+        }
+    ),
+}
+_THING: Final = {
+    "name": str,
+    "config": _CONFIG,
+    "status": Maybe(str),
+    "driver": Maybe(str),
+    "type": Maybe(str),
+    "used_by": _all(str),
+    "managed": Maybe(bool),
+}
+_IMAGE: Final = {
+    "fingerprint": str,
+    "properties": _CONFIG,
+    "aliases": _all({"name": str}),
+    "size": Maybe(int),
+    "created_at": Maybe(str),
+    "uploaded_at": Maybe(str),
+    "last_used_at": Maybe(str),
+}
+_OPERATION: Final = {
+    "class": str,
+    "description": str,
+    "resources": _named(_all(str)),
+}
+_SERVER: Final = {
+    "auth": Maybe(str),
+    # Not for a client that the server does not trust
+    "environment": Maybe(
+        {
+            "server_version": str,
+            "architectures": _all(str),
+            "server_pid": Maybe(int),
+            "storage_supported_drivers": _all({"Name": str}),
+        }
+    ),
+}
+
+_TOO_LARGE: Final = 2**63
+_NAME: Final = "[^/]+"
+# With `recursion` a list has the things themselves, else their addresses
+_LISTS: Final = {
+    "/1.0/instances": _INSTANCE,
+    "/1.0/images": _IMAGE,
+    "/1.0/storage-pools": _THING,
+    "/1.0/networks": _THING,
+    "/1.0/projects": _THING,
+    "/1.0/profiles": {"name": str},
+    f"/1.0/instances/{_NAME}/snapshots": {"name": str, "created_at": str},
+    f"/1.0/storage-pools/{_NAME}/volumes": {"name": str, "type": str},
+}
+_THINGS: Final = {
+    "/1.0": _SERVER,
+    f"/1.0/instances/{_NAME}": _INSTANCE,
+    "/1.0/resources": {"memory": {"total": int}, "cpu": {"total": int}},
+    "/1.0/operations": {"running": _all(_OPERATION)},
+    f"/1.0/networks/{_NAME}/leases": _all({"hwaddr": str, "address": str}),
+    f"/1.0/storage-pools/{_NAME}": {"driver": str},
+    f"/1.0/storage-pools/{_NAME}/resources": {
+        "space": Maybe({"total": Maybe(int), "used": Maybe(int)})
+    },
+    f"/1.0/profiles/{_NAME}": {"devices": _named(_CONFIG)},
+}
+
+
+def metadata_of(answer: object, method: str, path: str, *, deep: bool) -> Any:  # noqa: ANN401
+    """What an answer says, once it is known to have its shape; an empty list instead of null.
+
+    Args:
+        answer: the whole of it, not an error.
+        method: GET, POST, …
+        path: what was asked for, without a query.
+        deep: whether a list was to have the things themselves.
+
+    Raises:
+        ProviderError: it has another shape; says where.
+    """
+    try:
+        _require(answer, {"type": str}, "answer")
+        assert isinstance(answer, dict)  # noqa: S101  (for mypy: just looked at)
+        metadata = answer.get("metadata")
+        if method != "GET":
+            return metadata
+        for pattern, shape in _LISTS.items():
+            if re.fullmatch(pattern, path):
+                _require(metadata, _all(shape if deep else str), "metadata")
+                return metadata or []
+        for pattern, shape in _THINGS.items():
+            if re.fullmatch(pattern, path):
+                _require(metadata, shape, "metadata")
+    except MisshapenError as error:
+        raise ProviderError(
+            f"cannot read what Incus answered to {method} {path}",
+            details=str(error),
+            hint="is it Incus, in a version that `sandbox doctor` takes? see: incus version",
+        ) from error
+    return metadata
+
+
+def environment_of(server: Mapping[str, Any]) -> dict[str, Any]:
+    """What a server says of itself.
+
+    Raises:
+        ProviderError: it says nothing, as to a client that it does not trust.
+    """
+    found = server.get("environment")
+    if not found or not found.get("architectures"):
+        raise ProviderError(
+            "the Incus server says nothing of itself",
+            details=f"auth: {server.get('auth')}",
+            hint="incus config trust add NAME there, incus remote add NAME TOKEN here",
+        )
+    return dict(found)
+
+
+def _require(value: object, shape: Any, where: str) -> None:  # noqa: ANN401
+    match shape:
+        case Maybe():
+            if value is not None:
+                _require(value, shape.shape, where)
+        case Each(kind=kind):
+            if not isinstance(value, kind):
+                raise MisshapenError(f"{where} is no {_WORDS[kind]}")
+            assert isinstance(value, list | dict)  # noqa: S101  (for mypy)
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            for place, item in items:
+                _require(item, shape.shape, f"{where}.{place}")
+        case dict():
+            if not isinstance(value, dict):
+                raise MisshapenError(f"{where} is no {_WORDS[dict]}")
+            for key, inner in shape.items():
+                if key not in value and not isinstance(inner, Maybe):
+                    raise MisshapenError(f"{where} has no {key}")
+                _require(value.get(key), inner, f"{where}.{key}")
+        case _:
+            # In Python a truth is a number, too
+            is_truth = isinstance(value, bool)
+            if not isinstance(value, shape) or (shape is int and is_truth):
+                raise MisshapenError(f"{where} is no {_WORDS[shape]}")
+            if isinstance(value, int) and abs(value) >= _TOO_LARGE:
+                raise MisshapenError(f"{where} is larger than any number of Incus's")
+
+
+_WORDS: Final[Mapping[type, str]] = {
+    str: "text",
+    int: "number",
+    bool: "truth",
+    list: "list",
+    dict: "mapping",
+}

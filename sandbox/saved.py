@@ -1,0 +1,155 @@
+"""Files that we saved ourselves, read back: as bytes, with a limit, and by this one reader.
+
+A disk that was full, an editor or a copy from another machine may have made anything of them. One
+that is broken is named, with what mends it, and stands in the way of nothing else.
+"""
+
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any, Final, Protocol, Self, TypeVar
+
+from sandbox.errors import HostError
+
+LARGEST_BYTES: Final = 64 * 1024 * 1024
+"""Facts of a server with thirty libraries have about 5 MB; more than this nobody saved."""
+
+_DEEPEST: Final = 100
+"""Levels in such a file; what Python itself bears depends on who calls."""
+
+
+class BrokenFileError(HostError):
+    """A file of ours that holds something else than what we wrote."""
+
+    def __init__(self, path: Path, reason: str, *, message: str = "", hint: str = "") -> None:
+        super().__init__(
+            message or f"{path} is broken",
+            details=f"{path}: {reason}",
+            hint=hint or f"move it away and run the command again: mv {path} {path}.broken",
+        )
+        self.path = path
+        self.reason = reason
+
+
+class Readable(Protocol):
+    """A model of pydantic's; named so that a reader of plain JSON need not load that library."""
+
+    @classmethod
+    def model_validate_json(cls, json_data: bytes) -> Self:
+        """Make one of JSON, or raise a ValueError."""
+
+
+Model = TypeVar("Model", bound=Readable)
+
+
+def read_bytes(path: Path) -> bytes | None:
+    """What a plain file holds; None when there is none.
+
+    Raises:
+        BrokenFileError: it is no file, may not be read, or is larger than any of ours.
+    """
+    try:
+        # Without waiting: in the place of a file there may be a pipe
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno == errno.ENOTDIR:
+            return None
+        raise BrokenFileError(path, error.strerror or str(error)) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise BrokenFileError(path, "it is no file")
+    with os.fdopen(descriptor, "rb") as file:
+        try:
+            content = file.read(LARGEST_BYTES + 1)
+        except OSError as error:
+            raise BrokenFileError(path, error.strerror or str(error)) from error
+    if len(content) > LARGEST_BYTES:
+        raise BrokenFileError(path, f"it has more than {LARGEST_BYTES // 1024**2} MB")
+    return content
+
+
+def read_text(path: Path) -> str | None:
+    """The text of a file of ours; None when there is none.
+
+    Raises:
+        BrokenFileError: as `read_bytes`, or it is not UTF-8.
+    """
+    content = read_bytes(path)
+    try:
+        return None if content is None else content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BrokenFileError(path, f"byte {error.start} is not UTF-8") from error
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401  (whatever JSON the file has)
+    """The JSON in a file; None when there is none.
+
+    Raises:
+        BrokenFileError: as `read_bytes`, or it is not JSON, or nested without end.
+    """
+    text = read_text(path)
+    if text is None:
+        return None
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        place = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise BrokenFileError(path, f"it is not JSON{place}") from error
+    except RecursionError as error:
+        raise BrokenFileError(path, "it is nested too deeply") from error
+    if not _is_shallow(content):
+        raise BrokenFileError(path, "it is nested too deeply")
+    return content
+
+
+def read_saved(
+    path: Path, model: type[Model], *, message: str = "", hint: str = ""
+) -> Model | None:
+    """The `model` that was saved in a file; None when there is none.
+
+    Args:
+        path: of the file.
+        model: what it must hold.
+        message: what that means to a person, instead of "PATH is broken".
+        hint: the command that mends it, instead of moving the file away.
+
+    Raises:
+        BrokenFileError: it holds something else, or cannot be read; `details` says why.
+    """
+    try:
+        content = read_bytes(path)
+        return None if content is None else model.model_validate_json(content)
+    except BrokenFileError as error:
+        raise BrokenFileError(path, error.reason, message=message, hint=hint) from error
+    except ValueError as error:
+        raise BrokenFileError(path, _reason(error), message=message, hint=hint) from error
+
+
+def _reason(error: ValueError) -> str:
+    """Where, and what is wrong there; not what stands there."""
+    # pydantic's, which is not imported for this: a listing of sandboxes does without it
+    listed = getattr(error, "errors", None)
+    if listed is None:
+        return "it holds something else"
+    first = listed(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else str(first["msg"])
+
+
+def _is_shallow(content: object) -> bool:
+    level = [content]
+    for _ in range(_DEEPEST):
+        level = [child for one in level for child in _children(one)]
+        if not level:
+            return True
+    return False
+
+
+def _children(content: object) -> list[object]:
+    if isinstance(content, dict):
+        return list(content.values())
+    return content if isinstance(content, list) else []
