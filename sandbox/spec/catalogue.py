@@ -6,10 +6,11 @@ from typing import Literal
 
 from sandbox.errors import UsageError
 from sandbox.paths import data_dir
+from sandbox.plain_file import not_a_file
 from sandbox.spec.bases import Bases, load_bases
 from sandbox.spec.load import SUFFIXES, LoadedBox, load_box
 from sandbox.spec.problem import InvalidBoxError, Problem, near, short
-from sandbox.spec.source import not_a_file, read
+from sandbox.spec.source import read
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,12 @@ def list_boxes(cwd: Path) -> list[Entry]:
     ]
 
 
-def examine(path: Path, where: Literal["here", "shipped"], bases: Bases) -> Entry:
+def examine(
+    path: Path, where: Literal["here", "shipped"], bases: Bases, root: Path | None = None
+) -> Entry:
     """Load one box; what is wrong with it is part of the answer."""
     try:
-        return Entry(path.stem, path, where, load_box(path, bases=bases))
+        return Entry(path.stem, path, where, load_box(path, bases=bases, root=root))
     except InvalidBoxError as error:
         return Entry(path.stem, path, where, None, error.problems)
 

@@ -40,6 +40,7 @@ def diff(
     *,
     cwd: Path,
     ssh: SshOptions = SshOptions(),
+    root: Path | None = None,
 ) -> Diff:
     """Compare two machines.
 
@@ -51,11 +52,18 @@ def diff(
     sides = []
     for word in (a, b):
         with step(context.listener, word, f"read {word}"):
-            sides.append(side_of(word, context, cwd=cwd, ssh=ssh))
+            sides.append(side_of(word, context, cwd=cwd, ssh=ssh, root=root))
     return compare(sides[0], sides[1], selection)
 
 
-def side_of(word: str, context: Context, *, cwd: Path, ssh: SshOptions = SshOptions()) -> Side:
+def side_of(
+    word: str,
+    context: Context,
+    *,
+    cwd: Path,
+    ssh: SshOptions = SshOptions(),
+    root: Path | None = None,
+) -> Side:
     """What a word means: a file of facts, a box file, a sandbox, a shipped box, else an ssh host.
 
     Raises:
@@ -65,13 +73,13 @@ def side_of(word: str, context: Context, *, cwd: Path, ssh: SshOptions = SshOpti
     if word.endswith(".json"):
         return Side(name=word, facts=load_facts(path))
     if word.endswith(SUFFIXES):
-        return side_of_plan(_plan_of(path))
+        return side_of_plan(_plan_of(path, root))
     if "@" not in word and "/" not in word and Instance(word).read() is not None:
         return Side(name=word, facts=probe_sandbox(word, context=context))
     if "@" not in word:
         for entry in list_boxes(cwd):
             if entry.name == word:
-                return side_of_plan(_plan_of(entry.path))
+                return side_of_plan(_plan_of(entry.path, root))
     if "/" in word or path.exists():
         raise UsageError(
             f"`{word}` is neither a sandbox, a file of facts (.json), a box (.yml), nor a host"
@@ -79,6 +87,6 @@ def side_of(word: str, context: Context, *, cwd: Path, ssh: SshOptions = SshOpti
     return Side(name=word, facts=ssh.read(word))
 
 
-def _plan_of(path: Path) -> Plan:
+def _plan_of(path: Path, root: Path | None) -> Plan:
     # Where it would run decides nothing of what it states
-    return resolve(load_box(path), provider="incus", name="compared")
+    return resolve(load_box(path, root=root), provider="incus", name="compared")
