@@ -9,6 +9,7 @@ this host run goes through `agreed`.
 import hashlib
 import io
 import os
+import shlex
 import tokenize
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ def _get_consent(code: HostCode, purpose: str, consent: Consent) -> None:
         raise UsageError(
             f"nobody has agreed yet that {code.path} runs on this host ({purpose})",
             details=f"sha256 {code.sha256}\nnothing was touched",
-            hint=f"read it, then: sandbox trust {code.path}, or say --trust",
+            hint=f"read it, then: sandbox trust {shlex.quote(str(code.path))}, or say --trust",
         )
     if not consent.ask(code, purpose):
         raise UsageError(

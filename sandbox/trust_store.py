@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -47,7 +48,7 @@ class Store:
             found = self.path.lstat()
         except FileNotFoundError:
             return Trusted()
-        hint = f"look at it, then remove it: rm {self.path}; you are asked again"
+        hint = f"look at it, then: rm {shlex.quote(str(self.path))}; you are asked again"
         if found.st_uid != os.geteuid() or found.st_mode & 0o022:
             raise HostError(f"others could have written {self.path}", hint=hint)
         try:

@@ -30,7 +30,10 @@ def _ask(code: "HostCode", purpose: str) -> bool:
     say(plain(f"This file is code of the box, and would run on this host ({purpose}):"))
     say(plain(f"  {code.path}"))
     say(f"  sha256 {code.sha256}")
-    return typer.confirm("Run it, now and whenever it is just this?", default=False, err=True)
+    sys.stderr.write("Run it, now and whenever it is just this? [y/N] ")
+    sys.stderr.flush()
+    # The end of the input is a no; Ctrl-C ends the command as anywhere
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def trust(

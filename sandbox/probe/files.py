@@ -6,7 +6,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from sandbox.errors import UsageError
+from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.probe.facts import FORMAT, Facts
+
+_MAX_BYTES = 64 * 1024 * 1024
 
 
 def load_facts(path: Path) -> Facts:
@@ -16,11 +19,11 @@ def load_facts(path: Path) -> Facts:
         UsageError: it cannot be read, is something else, or is of another version.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"cannot read {path}: {getattr(error, 'strerror', None) or error}"
-        ) from error
+        text = read_plain(path, max_bytes=_MAX_BYTES).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"cannot read {path}: it is not UTF-8") from error
+    except NotPlainError as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
     found = _format(text)
     if found is not None and found != FORMAT:
         age = "an older" if found < FORMAT else "a newer"

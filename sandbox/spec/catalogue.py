@@ -10,6 +10,7 @@ from sandbox.plain_file import not_a_file
 from sandbox.spec.bases import Bases, load_bases
 from sandbox.spec.load import SUFFIXES, LoadedBox, load_box
 from sandbox.spec.problem import InvalidBoxError, Problem, near, short
+from sandbox.spec.root import Root
 from sandbox.spec.source import read
 
 
@@ -107,7 +108,8 @@ def _boxes_of(folder: Path) -> list[Path]:
         return []
     sure, unreadable = [], []
     for path in files:
-        top = read(path).top
+        # A link in somebody's folder could lead to any file of this computer
+        top = None if path.is_symlink() and not Root.of(path).holds(path) else read(path).top
         if top is None:
             unreadable.append(path)
         elif top.get("base") or top.get("extends"):

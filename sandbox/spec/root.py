@@ -7,6 +7,7 @@ somebody's home or `/` taken for a root that nobody named.
 """
 
 import os
+import shlex
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,9 +79,10 @@ class Root:
 
     def _cure(self, value: Value, target: Path) -> str:
         common = Path(os.path.commonpath([real(value.source.path.parent), target]))
-        allowed = f"Put it beside the box, or allow it: `--root {short(common) or '.'}`"
+        # Words to be typed into a shell, and a folder's name may be anything
+        allowed = f"Put it beside the box, or allow it: `--root {shlex.quote(short(common))}`"
         if self.can_be_marked and not (_is_too_wide(common) or _is_everybodys(common)):
-            allowed += f", or `touch {short(common / MARKER)}`"
+            allowed += f", or `touch {shlex.quote(short(common / MARKER))}`"
         return allowed
 
 

@@ -64,7 +64,9 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize(("answer", "agrees"), [("y\n", True), ("n\n", False), ("\n", False)])
+@pytest.mark.parametrize(
+    ("answer", "agrees"), [("y\n", True), ("n\n", False), ("\n", False), ("", False)]
+)
 def test_on_a_terminal_the_file_is_shown_and_asked_about(
     file: Path, monkeypatch: pytest.MonkeyPatch, answer: str, *, agrees: bool
 ) -> None:

@@ -211,6 +211,12 @@ def test_what_was_inside_and_is_not_any_more_is_refused_when_it_is_used(
         loaded.file_at("apps", 0, "path")
 
 
+def test_what_is_to_be_typed_is_quoted_for_a_shell(write: Write) -> None:
+    write("", "$(touch x)/outside/app.R")
+    path = write(SHINY + "apps: [{name: a, path: ../outside}]\n", "$(touch x)/inside/box.yml")
+    assert "touch '$(touch x)/sandbox.root'" in refused(path).suggestion
+
+
 def test_a_chain_of_boxes_has_an_end(write: Write) -> None:
     write(HEAD, "b0.yml")
     for number in range(1, MAX_CHAIN + 2):
