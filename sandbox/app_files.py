@@ -79,7 +79,7 @@ def app_files(folder: Path, *, include: Sequence[str] = (), max_mb: int = MAX_MB
         UnreadableError: a part of it cannot be looked at.
     """
     rules = _Rules(
-        tuple((_Pattern.of(word), True) for word in LEFT_OUT),
+        tuple(_Pattern.of(word) for word in LEFT_OUT),
         _ignored(folder),
         tuple(_Pattern.of(word) for word in include),
     )
@@ -129,12 +129,13 @@ def _name(step: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True)
 class _Rules:
-    ours: tuple[tuple[_Pattern, bool], ...]
+    ours: tuple[_Pattern, ...]
     theirs: tuple[tuple[_Pattern, bool], ...]
+    """Of `.sandboxignore`, each with whether it leaves out (or takes back)."""
     include: tuple[_Pattern, ...]
 
     def leaves_out(self, parts: tuple[str, ...], *, is_folder: bool) -> bool:
-        if any(one.fits(parts, is_folder=is_folder, any_case=True) for one, _ in self.ours):
+        if any(one.fits(parts, is_folder=is_folder, any_case=True) for one in self.ours):
             return True
         fitting = [out for one, out in self.theirs if one.fits(parts, is_folder=is_folder)]
         return bool(fitting and fitting[-1])
@@ -152,7 +153,7 @@ class _Rules:
 
 
 def _ignored(folder: Path) -> tuple[tuple[_Pattern, bool], ...]:
-    """The lines of `.sandboxignore`, each with whether it leaves out (or takes back)."""
+    """The lines of `.sandboxignore`; none without one."""
     path = folder / IGNORE_FILE
     # A link could lead to somebody's file outside
     if path.is_symlink() or not_a_file(path) is not None:

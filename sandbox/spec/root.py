@@ -3,7 +3,8 @@
 As a container's build cannot reach outside of its context, a box cannot reach outside of its root.
 The root of a box is the folder that the user names (`--root`), else the nearest folder above it
 with a file `sandbox.root`, else the git repository that it lies in, else its own folder. Never is
-somebody's home or `/` taken for a root that nobody named.
+somebody's home or `/` taken for a root that nobody named: a box that lies there itself reads only
+plain files beside it, as `sandbox capture` writes them, and none that is hidden.
 """
 
 import os
@@ -26,9 +27,11 @@ class Root:
     """Where a box may read."""
 
     folder: Path | None
-    """Absolute, links resolved; None: nowhere, for the box lies in a home itself."""
+    """Absolute, links resolved; None when the box lies in a home itself."""
     can_be_marked: bool
     """Whether a `sandbox.root` further up would change it."""
+    home: Path | None = None
+    """The home that the box lies in, when it does."""
 
     @classmethod
     def of(cls, box: Path, named: Path | None = None) -> Self:
@@ -48,7 +51,9 @@ class Root:
         if marked is not None:
             return cls(marked, can_be_marked=False)
         repository = next((one for one in ours if (one / ".git").exists()), None)
-        return cls(repository or next(iter(above), None), can_be_marked=True)
+        if not above:
+            return cls(None, can_be_marked=True, home=own)
+        return cls(repository or above[0], can_be_marked=True)
 
     def refusal(self, value: Value, path: Path | None = None) -> Problem | None:
         """What is wrong with a path that a box says (and means `path`); None: it may be read."""
@@ -60,22 +65,24 @@ class Root:
             return None
         message = f"{code(value.raw)} leads out of what this box may read: "
         if self.folder is None:
-            message += "nothing, for it lies in a home folder itself"
+            message += "plain files beside it, for it lies in a home folder itself"
         else:
             message += short(self.folder)
         return value.problem(message, self._cure(value, target))
 
     def holds(self, box: Path) -> bool:
         """Whether the box file itself lies inside, and is no link to elsewhere."""
-        return self._allows(box, real(box)) or (
-            self.folder is None and real(box) == real(box.parent) / box.name
-        )
+        return self._allows(box, real(box))
 
     def _allows(self, file: Path, target: Path) -> bool:
         if target.is_relative_to(shipped()):  # there is nothing in it that is not known to all
             return True
-        is_shipped = real(file).is_relative_to(shipped())
-        return not is_shipped and self.folder is not None and target.is_relative_to(self.folder)
+        if real(file).is_relative_to(shipped()):
+            return False
+        if self.folder is not None:
+            return target.is_relative_to(self.folder)
+        is_beside = target.parent == self.home and not target.name.startswith(".")
+        return is_beside and not target.is_dir()
 
     def _cure(self, value: Value, target: Path) -> str:
         common = Path(os.path.commonpath([real(value.source.path.parent), target]))

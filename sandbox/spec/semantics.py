@@ -19,7 +19,7 @@ from sandbox.spec.bases import Bases, gives_r
 from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
 from sandbox.spec.models import App, Base, Box
 from sandbox.spec.problem import Problem, alternatives, code, near, printable, short
-from sandbox.spec.root import Root
+from sandbox.spec.root import Root, real
 from sandbox.spec.source import Value
 from sandbox.spec.translate import private_key_problem
 from sandbox.spec.vboxmanage import why_not
@@ -133,7 +133,7 @@ def _apps(context: Context) -> Iterator[Problem]:
 def _app_files(app: App, value: Value) -> Iterator[Problem]:
     """Whether the app's files can go into a machine: not too much, and nobody's home."""
     try:
-        folder = value.as_path().resolve()
+        folder = real(value.as_path())
         if not folder.is_dir():
             return
         if (whose := _holds_too_much(folder)) is not None:
@@ -143,9 +143,16 @@ def _app_files(app: App, value: Value) -> Iterator[Problem]:
         app_files(folder, include=app.include, max_mb=app.max_mb)
     except TooMuchError as error:
         suggestion = f"Say `max_mb:` of the app if it is meant, or what stays out, in {IGNORE_FILE}"
-        yield value.problem(f"the app at {code(value.raw)} is too large: {error}", suggestion)
-    except (OSError, ValueError, RuntimeError, UnreadableError) as error:
-        yield value.problem(f"the app at {code(value.raw)} cannot be read: {printable(str(error))}")
+        yield value.problem(
+            f"the app at {code(value.raw)} is too large: {_words(error)}", suggestion
+        )
+    except (OSError, ValueError, UnreadableError) as error:
+        yield value.problem(f"the app at {code(value.raw)} cannot be read: {_words(error)}")
+
+
+def _words(error: Exception) -> str:
+    """An error's words; the names of files in them may be anything."""
+    return printable(str(error), limit=200)
 
 
 def _holds_too_much(folder: Path) -> str | None:
@@ -156,7 +163,7 @@ def _holds_too_much(folder: Path) -> str | None:
         return "a home folder"
     if is_of_the_kernel(folder):
         return "what the kernel makes up"
-    return "the state of all sandboxes" if state_dir().is_relative_to(folder) else None
+    return "the state of all sandboxes" if real(state_dir()).is_relative_to(folder) else None
 
 
 def _app_folder(context: Context, value: Value) -> Iterator[Problem]:

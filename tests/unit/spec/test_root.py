@@ -163,11 +163,29 @@ def test_a_home_is_no_root_that_nobody_named(
     assert Root.of(box).folder == home / "boxes"
     assert "touch" not in refused(box).suggestion
     assert load_box(box, root=home).root.folder == home
-    # A box in the home itself reads nothing beside it
+    # A box in the home itself reads no folder in it
     box = write(FORMS["production"][0].replace("@", "outside/prod.facts.json"))
     assert Root.of(box).folder is None
     assert "lies in a home folder itself" in refused(box).message
     assert load_box(write(HEAD)).box.base == "debian-12"
+
+
+def test_a_box_in_a_home_reads_what_capture_wrote_beside_it_and_nothing_hidden(
+    write: Write, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = outside.parent
+    monkeypatch.setenv("HOME", str(home))
+    write("{}", "prod.facts.json")
+    write("{}", ".prod.facts.json")
+    write("", "app/app.R")
+    (home / "link.facts.json").symlink_to(outside / "prod.facts.json")
+    loaded = load_box(write(HEAD + "production: prod.facts.json\n"))
+    assert loaded.file_at("production") == home / "prod.facts.json"
+    for said in (".prod.facts.json", "link.facts.json", "app/app.R", "nowhere/x.json"):
+        assert "plain files beside it" in refused(write(HEAD + f"production: {said}\n")).message
+    assert "plain files" in refused(write(SHINY + "apps: [{name: a, path: app}]\n")).message
+    (home / "link.yml").symlink_to(outside / "box.yml")
+    assert "a link to a file outside" in refused(home / "link.yml").message
 
 
 def test_a_marker_where_anybody_may_put_one_counts_for_nothing(write: Write) -> None:
