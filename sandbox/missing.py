@@ -63,7 +63,7 @@ def _missing_lines(
 def _places(plan: Plan) -> dict[tuple[str, str], str]:
     """Where the box says each package; nothing when the file is no longer there or has changed."""
     try:
-        loaded = load_box(plan.box_path)
+        loaded = load_box(plan.box_path, root=plan.box_root)
     except BoxError:
         return {}
     found = {}

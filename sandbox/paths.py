@@ -1,6 +1,8 @@
 """Where things are: the data we ship, the user's state, the user's cache."""
 
 import os
+import pwd
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -39,6 +41,23 @@ def instances_dir() -> Path:
 def cache_dir() -> Path:
     """`$XDG_CACHE_HOME/sandbox`: what can be made again."""
     return _xdg("XDG_CACHE_HOME", ".cache")
+
+
+def sudo_uid() -> int | None:
+    """Who became root by sudo; None when nobody did."""
+    word = os.environ.get("SUDO_UID", "")
+    return int(word) if os.getuid() == 0 and word.isascii() and word.isdigit() else None
+
+
+def homes() -> tuple[Path, ...]:
+    """The home folders of this user, and of whoever became root by sudo; links resolved."""
+    found = {Path.home()}
+    for uid in {os.getuid(), sudo_uid() or os.getuid()}:
+        with suppress(KeyError):  # a user of a container that has no entry
+            found.add(Path(pwd.getpwuid(uid).pw_dir))
+    # A service account's home may be / or not there at all: those say nothing
+    kept = (one.resolve() for one in found if one.is_absolute() and one != Path("/"))
+    return tuple(sorted(kept))
 
 
 def vagrant_home() -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
+from sandbox.app_files import MAX_MB, TooMuchError, UnreadableError, app_files
 from sandbox.errors import BoxError, UsageError
 from sandbox.spec.choices import Provider
 from sandbox.spec.models import (
@@ -28,7 +29,7 @@ from sandbox.spec.models import (
     User,
     VagrantOptions,
 )
-from sandbox.spec.problem import code, short
+from sandbox.spec.problem import code, printable, short
 
 if TYPE_CHECKING:
     # Who only reads a saved plan needs no YAML
@@ -54,6 +55,10 @@ class PlannedApp(PlanModel):
     """Absolute, on the host."""
     sha256: str
     """Of the folder's files, names and contents: a changed app is a changed plan."""
+    include: tuple[str, ...] = ()
+    """What goes although it would be left out; see sandbox.app_files."""
+    max_mb: int = MAX_MB
+    """How much the folder may hold."""
 
 
 class Plan(PlanModel):
@@ -64,6 +69,8 @@ class Plan(PlanModel):
     box_name: str
     """The box file's stem, `shiny`."""
     box_path: Path
+    box_root: Path | None = None
+    """What the box may read, where the user named it (`--root`); else its place decides."""
     description: str = ""
     provider: Provider | Literal["fake"]
     base: Base
@@ -99,7 +106,8 @@ class Plan(PlanModel):
         content = self.model_dump(mode="json", exclude=_NOT_THE_MACHINE)
         del content["system"]["ca_certificates"]
         for app in content["apps"]:
-            del app["path"]
+            # What of its files goes is in the fingerprint
+            del app["path"], app["include"], app["max_mb"]
         if (options := self.provider_options) is not None and options.base_image is not None:
             content["base_image"] = f"{options.base_image} {options.base_image_version}"
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
@@ -145,7 +153,7 @@ class Plan(PlanModel):
 
 
 _NOT_THE_MACHINE: Final = (
-    {"name", "box_name", "box_path", "provider", "providers", "description"}
+    {"name", "box_name", "box_path", "box_root", "provider", "providers", "description"}
     | {"budget", "check_files", "production", "accept", "left_out"}
     | {"ca_certificates"}  # their contents count, see ca_sha256
 )
@@ -181,6 +189,7 @@ def resolve(
         name=sandbox_name(name, loaded.name),
         box_name=loaded.name,
         box_path=loaded.path,
+        box_root=loaded.named_root,
         description=box.description,
         provider=provider,
         base=loaded.base,
@@ -252,8 +261,21 @@ def _planned_apps(loaded: "LoadedBox") -> Iterator[PlannedApp]:
     for index, app in enumerate(loaded.box.apps):
         folder = loaded.file_at("apps", index, "path")
         place = loaded.place_of("apps", index, "path")
-        files = sorted(folder.rglob("*"))
-        yield PlannedApp(name=app.name, path=folder, sha256=_digest(files, folder, place))
+        try:
+            found = app_files(folder, include=app.include, max_mb=app.max_mb)
+        except (TooMuchError, UnreadableError) as error:
+            raise BoxError(
+                f"{place}: the app {app.name} cannot be taken",
+                details=printable(str(error)),
+                hint="sandbox validate says more",
+            ) from error
+        yield PlannedApp(
+            name=app.name,
+            path=folder,
+            sha256=_digest(found.taken, folder, place),
+            include=app.include,
+            max_mb=app.max_mb,
+        )
 
 
 def _digest(files: Iterable[Path], folder: Path, place: str) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from sandbox.app_files import TooMuchError, UnreadableError, app_files
 from sandbox.errors import CommandError, ProvisionError
 from sandbox.events import Listener, StepOutput, step
 from sandbox.paths import data_dir
@@ -246,7 +247,7 @@ def _write(path: Path, content: str) -> None:
 
 
 def _pack(app: PlannedApp, archive: Path) -> None:
-    """Put the app's files into a tar file; links stay links, so nothing outside of it gets in.
+    """Put what goes of the app's files into a tar file; links stay links, and are not followed.
 
     Raises:
         ProvisionError: a file of it cannot be read.
@@ -254,14 +255,21 @@ def _pack(app: PlannedApp, archive: Path) -> None:
     archive.parent.mkdir(parents=True, exist_ok=True)
     fresh = archive.with_name(f"{archive.name}.new")
     try:
+        found = app_files(app.path, include=app.include, max_mb=app.max_mb)
         with tarfile.open(fresh, "w") as tar:
-            for path in sorted(app.path.rglob("*")):
+            for path in found.taken:
                 tar.add(path, path.relative_to(app.path), recursive=False, filter=_readable)
     except OSError as error:
         raise ProvisionError(
             f"the app {app.name} cannot be read: {error.strerror}",
             details=str(error.filename or app.path),
             hint="see who may read it: ls -l",
+        ) from error
+    except (TooMuchError, UnreadableError) as error:
+        raise ProvisionError(
+            f"the app {app.name} cannot be taken",
+            details=str(error),
+            hint="sandbox validate says more",
         ) from error
     fresh.rename(archive)
 

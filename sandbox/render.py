@@ -17,7 +17,9 @@ from pydantic import BaseModel, ConfigDict
 
 from sandbox.errors import BoxError
 from sandbox.paths import data_dir
+from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.plan import Plan
+from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -231,15 +233,21 @@ def read_certificates(plan: Plan) -> tuple[Certificate, ...]:
     """The plan's CA certificates, read from this host.
 
     Raises:
-        BoxError: one cannot be read as text.
+        BoxError: one cannot be read, or holds no certificate.
     """
     found = []
     for number, path in enumerate(plan.ca_certificates, 1):
         stem = re.sub(r"[^A-Za-z0-9-]", "-", path.stem)
         try:
-            pem = path.read_text("ascii").strip()
-        except (OSError, ValueError) as error:
+            certificates = certificates_in(read_plain(path, max_bytes=MAX_PEM_BYTES))
+        except NotPlainError as error:
             raise BoxError(f"the certificate {path} cannot be read", details=str(error)) from error
+        if not certificates:
+            raise BoxError(
+                f"there is no certificate in {path}",
+                hint="name a PEM file: openssl x509 -in FILE -noout says whether it is one",
+            )
+        pem = "\n".join(certificates)
         found.append(Certificate(name=f"sandbox-{number}-{stem}.crt", pem=pem))
     return tuple(found)
 

@@ -43,12 +43,22 @@ class Completed:
     elapsed_s: float
 
 
+@dataclass(frozen=True)
+class User:
+    """Another user of this host, to run a command as; only root may."""
+
+    uid: int
+    gid: int
+
+
 def run(
     argv: Sequence[str | Path],
     *,
     timeout_s: float,
     stdin: str | bytes | None = None,
     env: Mapping[str, str] | None = None,
+    only_env: bool = False,
+    user: User | None = None,
     cwd: Path | None = None,
     log: Path | None = None,
     on_line: Callable[[str], None] | None = None,
@@ -62,6 +72,8 @@ def run(
         timeout_s: after so many seconds the process group is ended and CommandError raised.
         stdin: what to feed it; nothing (an empty stream) when None.
         env: variables set on top of this process's own.
+        only_env: give it `env` and nothing of this process's own.
+        user: run it as this user, in its one group.
         cwd: its working folder.
         log: a file to which the command line and every output line are appended as they come.
         on_line: called with each line, of stdout and stderr alike, as it comes.
@@ -84,7 +96,7 @@ def run(
     with open(log, "ab") if log is not None else open(os.devnull, "ab") as log_file:  # noqa: PTH123
         log_file.write(f"$ {shlex.join(words)}\n".encode())
         log_file.flush()
-        process = _spawn(words, data, env, cwd)
+        process = _spawn(words, data, _environment(env, only=only_env), cwd, user)
         streams = _Streams(log_file, on_line, is_logged=log is not None)
         try:
             finished = streams.pump(process, data, started + timeout_s)
@@ -162,11 +174,16 @@ def spawn_daemon(
     return process.pid
 
 
+def _environment(env: Mapping[str, str] | None, *, only: bool) -> dict[str, str]:
+    return {**({} if only else os.environ), **(env or {})}
+
+
 def _spawn(
     words: tuple[str, ...],
     data: bytes | None,
-    env: Mapping[str, str] | None,
+    env: Mapping[str, str],
     cwd: Path | None,
+    user: User | None,
 ) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
@@ -174,8 +191,11 @@ def _spawn(
             stdin=subprocess.PIPE if data is not None else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, **(env or {})},
+            env=env,
             cwd=cwd,
+            user=user.uid if user is not None else None,
+            group=user.gid if user is not None else None,
+            extra_groups=() if user is not None else None,
             process_group=0,
             preexec_fn=_die_with_parent,  # noqa: PLW1509  (calls prctl only)
         )

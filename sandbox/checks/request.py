@@ -11,10 +11,12 @@ from pydantic import BaseModel, ConfigDict
 
 from sandbox.checks.results import CheckResult, Goal
 from sandbox.checks.safe import fingerprint
+from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.plan import Plan
 from sandbox.probe.facts import Facts
 
 NO_RESULT = "the run of the checks ended before this one"
+_MAX_BYTES = 32 * 1024 * 1024
 
 
 class CheckRequest(BaseModel):
@@ -66,24 +68,45 @@ class ResultFolder:
         content = json.dumps([one.model_dump(mode="json") for one in results])
         self._collected.write_text(content, encoding="utf-8")
 
-    def read_collected(self) -> tuple[CheckResult, ...] | None:
-        """All checks of this run; None when pytest did not get that far."""
-        if not self._collected.exists():
+    def read_collected(self, *, untrusted: bool = False) -> tuple[CheckResult, ...] | None:
+        """All checks of this run; None when pytest did not get that far.
+
+        Args:
+            untrusted: somebody else's code has written it: see `read_results`.
+        """
+        text = self._read(self._collected, untrusted=untrusted)
+        if text is None:
             return None
-        return tuple(
-            CheckResult.model_validate(one) for one in json.loads(self._collected.read_bytes())
-        )
+        return tuple(CheckResult.model_validate(one) for one in json.loads(text))
 
     def append(self, result: CheckResult) -> None:
         """One more check is done."""
         with self._results.open("a", encoding="utf-8") as file:
             file.write(result.model_dump_json() + "\n")
 
-    def read_results(self) -> tuple[CheckResult, ...]:
-        """The checks that are done, in the order they ran."""
-        if not self._results.exists():
-            return ()
+    def read_results(self, *, untrusted: bool = False) -> tuple[CheckResult, ...]:
+        """The checks that are done, in the order they ran.
+
+        Args:
+            untrusted: somebody else's code has written it, and could have put anything there.
+
+        Raises:
+            ValueError: only with `untrusted`: it is no plain file of results.
+        """
+        text = self._read(self._results, untrusted=untrusted) or ""
         # Not splitlines(): what a machine said may have other line ends in it. A process that was
         # killed may have left half a line
-        whole = self._results.read_bytes().split(b"\n")[:-1]
+        whole = text.split("\n")[:-1]
         return tuple(CheckResult.model_validate_json(line) for line in whole)
+
+    def _read(self, path: Path, *, untrusted: bool) -> str | None:
+        if not path.exists() and not path.is_symlink():
+            return None
+        if not untrusted:
+            return path.read_bytes().decode("utf-8")
+        if path.is_symlink():
+            raise ValueError("results are no link")
+        try:
+            return read_plain(path, max_bytes=_MAX_BYTES, follow=False).decode()
+        except NotPlainError as error:
+            raise ValueError(str(error)) from error

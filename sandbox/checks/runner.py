@@ -1,33 +1,26 @@
 """Runs the checks: testinfra tests in a pytest process of their own, over ssh."""
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from sandbox.checks.live import is_emulated
+from sandbox.checks.own import run_own
+from sandbox.checks.pytest_process import PREFIX, PytestProcess, write_settings
 from sandbox.checks.request import NO_RESULT, CheckRequest, ResultFolder
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
 from sandbox.engines.base import patient
 from sandbox.errors import CommandError, SandboxError
-from sandbox.events import Listener, StepOutput
+from sandbox.events import Listener
 from sandbox.plan import Plan
 from sandbox.probe.facts import Facts
-from sandbox.run import Completed, run
 from sandbox.ssh import SshTarget
+from sandbox.trust import HostCode
 
 SUITE = Path(__file__).resolve().parent / "suite"
-_INI = """\
-[pytest]
-minversion = 8.0
-python_files = test_*.py
-empty_parameter_set_mark = skip
-"""
-_PREFIX = "check-"
-_RAN = (0, 1, 5)
-"""pytest's exit statuses for: all passed, some failed, there was nothing to do."""
 
 
 def run_checks(
@@ -36,6 +29,7 @@ def run_checks(
     folder: Path,
     listener: Listener,
     *,
+    own: tuple[HostCode, ...] = (),
     timeout_s: float | None = None,
 ) -> CheckReport:
     """Verify the live machine against its plan.
@@ -45,7 +39,9 @@ def run_checks(
         target: how to reach it by ssh; its login must be able to become root by sudo.
         folder: the instance's folder; the log goes to `logs/check.log` in it.
         listener: told every line of pytest's output.
-        timeout_s: after so long the rest is given up and reported as errors.
+        own: the box's own checks that somebody has agreed to; no other file of the box is run.
+        timeout_s: after so long the rest is given up and reported as errors; the box's own checks
+            have as long again.
 
     Raises:
         SandboxError: pytest itself could not run; details have its words.
@@ -53,14 +49,17 @@ def run_checks(
     plan = request.plan
     limit_s = timeout_s if timeout_s is not None else _limit_s(plan, request.facts)
     log = folder / "logs" / "check.log"
-    files = tuple(path for path in plan.check_files if path.is_file())
+    suite = tuple(SUITE / f"test_{goal}.py" for goal in Goal if goal in request.goals)
+    process = PytestProcess(folder, target, log, plan.name, listener)
     with _place(request, folder) as place:
-        argv = _argv(target, place, request.goals, files)
-        elapsed_s, trouble = _pytest(argv, place, log, limit_s, plan.name, listener)
+        elapsed_s, trouble = replace(process, place=place).run(suite, limit_s=limit_s)
         found = _merge(ResultFolder(place), request.goals, trouble, log)
-    missing = [path for path in plan.check_files if path not in files]
+    if own:
+        own_s, own_found = run_own(process, request, own, limit_s=limit_s)
+        elapsed_s, found = elapsed_s + own_s, found + own_found
     if Goal.CORRECT in request.goals:
-        found += tuple(_missing(path) for path in missing)
+        ran = {code.path for code in own}
+        found += tuple(_missing(path) for path in plan.check_files if path.resolve() not in ran)
     return CheckReport(
         sandbox=plan.name,
         box=plan.box_name,
@@ -73,82 +72,18 @@ def run_checks(
 @contextmanager
 def _place(request: CheckRequest, folder: Path) -> Iterator[Path]:
     """A folder for one run, with all that pytest needs in it; gone after."""
-    for leftover in folder.glob(f"{_PREFIX}*"):
+    for leftover in folder.glob(f"{PREFIX}*"):
         # Of a run that was killed; whoever checks holds the instance's lock
         shutil.rmtree(leftover, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=folder) as name:
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=folder) as name:
         place = Path(name)
         ResultFolder(place).write_request(request)
-        (place / "pytest.ini").write_text(_INI)
+        write_settings(place)
         yield place
 
 
 def _limit_s(plan: Plan, facts: Facts) -> float:
     return patient(120.0 + 60.0 * len(plan.apps), emulated=is_emulated(facts))
-
-
-def _argv(
-    target: SshTarget, place: Path, goals: tuple[Goal, ...], files: tuple[Path, ...]
-) -> tuple[str | Path, ...]:
-    suite = tuple(SUITE / f"test_{goal}.py" for goal in Goal if goal in goals)
-    config = (f"--ssh-config={target.config}",) if target.config is not None else ()
-    return (
-        sys.executable,
-        "-P",
-        *("-m", "pytest"),
-        # Only what is named here: nothing of the user's own pytest set-up
-        *("-c", place / "pytest.ini", "--rootdir", place, "--noconftest"),
-        *("-p", "testinfra.plugin", "-p", "sandbox.checks.plugin", "-p", "no:cacheprovider"),
-        *("--import-mode=importlib", "--basetemp", place / "tmp"),
-        *("-v", "--tb=short", "--color=no", "--continue-on-collection-errors"),
-        f"--sandbox-folder={place}",
-        # testinfra's default is paramiko, which does not read all that is in an ssh_config
-        f"--hosts=ssh://{target.host}",
-        *config,
-        *suite,
-        *files,
-    )
-
-
-_ENVIRONMENT = {
-    "PYTEST_ADDOPTS": "",
-    "PYTEST_PLUGINS": "",
-    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-    # No __pycache__ beside a box's own test files
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
-
-
-def _pytest(  # noqa: PLR0917
-    argv: tuple[str | Path, ...],
-    place: Path,
-    log: Path,
-    limit_s: float,
-    name: str,
-    listener: Listener,
-) -> tuple[float, CommandError | None]:
-    """Run it; the seconds it took, and what went wrong with pytest itself."""
-    try:
-        done: Completed = run(
-            argv,
-            timeout_s=limit_s,
-            env=_ENVIRONMENT,
-            cwd=place,
-            log=log,
-            on_line=lambda line: listener(StepOutput(name, line)),
-            check=False,
-        )
-    except CommandError as error:
-        return limit_s, error
-    if done.returncode in _RAN:
-        return done.elapsed_s, None
-    tail = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
-    trouble = CommandError(
-        f"pytest ended with exit status {done.returncode}",
-        returncode=done.returncode,
-        details=tail,
-    )
-    return done.elapsed_s, trouble
 
 
 def _merge(
@@ -184,6 +119,6 @@ def _missing(path: Path) -> CheckResult:
         title=f"{path.name} can be read",
         outcome=Outcome.ERROR,
         expected=str(path),
-        actual="there is no such file",
+        actual="nobody has agreed to it" if path.exists() else "there is no such file",
         why="none of its checks were run",
     )

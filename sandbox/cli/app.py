@@ -21,6 +21,7 @@ GROUPS: Final = {
     "fidelity": ("capture", "diff", "report"),
     "probe": ("probe",),
     "boxes": ("validate", "schema", "boxes"),
+    "trust": ("trust",),
     "host": ("doctor", "host"),
 }
 """The modules beside this one and their commands, in the order of `--help`."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sandbox.cli.console import show, show_json
+from sandbox.cli.settings import RootOption
 
 if TYPE_CHECKING:
     from sandbox.spec.catalogue import Entry
@@ -26,6 +27,7 @@ def validate(
         typer.Argument(metavar="[BOX]...", help="Files or names; none: all boxes in this folder."),
     ] = None,
     *,
+    root: RootOption = None,
     as_json: _Json = False,
 ) -> None:
     """Check box files without starting anything; shows all problems at once.
@@ -45,7 +47,7 @@ def validate(
             "there is no box file in this folder", hint="name one: sandbox validate FILE"
         )
     bases = load_bases()
-    entries = [catalogue.examine(path, "here", bases) for path in paths]
+    entries = [catalogue.examine(path, "here", bases, root) for path in paths]
     if as_json:
         show_json([_verdict(entry) for entry in entries])
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sandbox.cli.console import Progress, say, show, show_json
-from sandbox.cli.settings import BaseSourceOption, ProviderOption, context
+from sandbox.cli.settings import BaseSourceOption, ProviderOption, RootOption, TrustOption, context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,8 @@ def bake(
     *,
     provider: ProviderOption = None,
     base_source: BaseSourceOption = "auto",
+    root: RootOption = None,
+    trust: TrustOption = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Make it from nothing even if it is baked.")
     ] = False,
@@ -49,8 +51,8 @@ def bake(
     from sandbox.workflows.request import Overrides, plan_for
 
     with Progress() as progress:
-        its_context = context(progress, provider=provider, base_source=base_source)
-        plan = plan_for(box, Overrides(), its_context, cwd=Path.cwd())
+        its_context = context(progress, provider=provider, base_source=base_source, trust=trust)
+        plan = plan_for(box, Overrides(root=root), its_context, cwd=Path.cwd())
         baked = workflow.bake(plan, context=its_context, fresh=fresh)
     if as_json:
         answer = {

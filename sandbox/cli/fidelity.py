@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sandbox.cli.console import Progress, answer_to, say, show, show_json
-from sandbox.cli.settings import NameArgument, SshConfigOption, SudoOption, context
+from sandbox.cli.settings import NameArgument, RootOption, SshConfigOption, SudoOption, context
 from sandbox.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -177,6 +177,7 @@ def diff(
     sudo: SudoOption = False,
     timeout: TimeoutOption = 60,
     ssh_config: SshConfigOption = None,
+    root: RootOption = None,
 ) -> None:
     """Compare two machines fact by fact; the most dangerous differences first.
 
@@ -191,7 +192,7 @@ def diff(
 
     selection = Selection(only=tuple(only or ()), ignore=tuple(ignore or ()))
     ssh = SshOptions(use_sudo=sudo, timeout_s=timeout, config=ssh_config)
-    found = _compared(a, b, selection, ssh)
+    found = _compared(a, b, selection, ssh, root)
     if html is not None:
         _write_diff_page(html, found)
     _show_diff(found, as_json=as_json)
@@ -199,11 +200,13 @@ def diff(
         raise typer.Exit(ExitCode.FAILED_CHECKS)
 
 
-def _compared(a: str, b: str, selection: "Selection", ssh: "SshOptions") -> "Diff":
+def _compared(
+    a: str, b: str, selection: "Selection", ssh: "SshOptions", root: Path | None
+) -> "Diff":
     from sandbox.workflows.compare import diff as run_diff
 
     with Progress() as progress:
-        found = run_diff(a, b, selection, context(progress), cwd=Path.cwd(), ssh=ssh)
+        found = run_diff(a, b, selection, context(progress), cwd=Path.cwd(), ssh=ssh, root=root)
     if not found.facts:
         raise UsageError(
             "no fact is left to compare", hint="`sandbox diff A B` without --only shows their names"

@@ -11,6 +11,8 @@ from sandbox.cli.settings import (
     BaseSourceOption,
     NameArgument,
     ProviderOption,
+    RootOption,
+    TrustOption,
     complete_name,
     context,
 )
@@ -36,6 +38,8 @@ def up(
     memory_mb: Annotated[int | None, typer.Option(help="Instead of what the box says.")] = None,
     disk_gb: Annotated[int | None, typer.Option(help="Instead of what the box says.")] = None,
     base_source: BaseSourceOption = "auto",
+    root: RootOption = None,
+    trust: TrustOption = False,
     checks: Annotated[
         bool, typer.Option("--checks/--no-checks", help="Run the checks at the end.")
     ] = True,
@@ -72,8 +76,8 @@ def up(
     cache = CacheUse.OFF if no_cache else CacheUse.FRESH if fresh else CacheUse.USE
 
     with Progress() as progress:
-        its_context = context(progress, provider=provider, base_source=base_source)
-        overrides = Overrides(name=name, cpus=cpus, memory_mb=memory_mb, disk_gb=disk_gb)
+        its_context = context(progress, provider=provider, base_source=base_source, trust=trust)
+        overrides = Overrides(name, cpus, memory_mb, disk_gb, root)
         plan = plan_for(box, overrides, its_context, cwd=Path.cwd())
         result = bring_up(
             plan, context=its_context, checks=checks, provision_again=provision, cache=cache

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from sandbox.cli.console import Progress, say, show, show_json_text
-from sandbox.cli.settings import NameArgument, ProviderOption, context
+from sandbox.cli.settings import NameArgument, ProviderOption, RootOption, context
 
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -195,6 +195,7 @@ def render(
         Path | None, typer.Option("--output", "-o", help="Write the files into this folder.")
     ] = None,
     provider: ProviderOption = None,
+    root: RootOption = None,
 ) -> None:
     """Show what a box would write: plan, Vagrantfile, bootstrap script, Ansible's variables.
 
@@ -211,7 +212,7 @@ def render(
 
     with Progress(quiet=True) as progress:
         where = context(progress, provider=provider)
-        files = preview(plan_for(box, Overrides(), where, cwd=Path.cwd()), where)
+        files = preview(plan_for(box, Overrides(root=root), where, cwd=Path.cwd()), where)
     for file in files:
         if output is None:
             show(f"==> {file.path} <==\n{file.content}")

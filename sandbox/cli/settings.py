@@ -26,6 +26,20 @@ BaseSourceOption = Annotated[
         help="Where the base image comes from: auto, build (on this host), public (image server).",
     ),
 ]
+RootOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        metavar="DIR",
+        help="The folder that the box may read files of; default: its repository, or its own.",
+    ),
+]
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Run the box's own checks on this host without asking, and remember them."
+    ),
+]
 
 SudoOption = Annotated[
     bool,
@@ -55,13 +69,18 @@ def place() -> "IncusPlace":
 
 
 def context(
-    listener: Listener, *, provider: str | None = None, base_source: str = "auto"
+    listener: Listener,
+    *,
+    provider: str | None = None,
+    base_source: str = "auto",
+    trust: bool = False,
 ) -> "Context":
     """What the workflows need, from the command line and the environment.
 
     Raises:
         UsageError: an unknown base source.
     """
+    from sandbox.cli.trust import consent
     from sandbox.workflows.context import Context, parse_base_source
 
     return Context(
@@ -70,6 +89,7 @@ def context(
         provider=provider,
         default_provider=os.environ.get("SANDBOX_PROVIDER") or None,
         base_source=parse_base_source(base_source),
+        consent=consent(trust=trust),
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sandbox.cli.console import Progress, say, show, show_json_text
-from sandbox.cli.settings import NameArgument, SshConfigOption, SudoOption, context
+from sandbox.cli.settings import NameArgument, SshConfigOption, SudoOption, TrustOption, context
 from sandbox.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def check(
     goal: _GoalOption = None,
     quick: _QuickOption = False,
     against: _AgainstOption = None,
+    trust: TrustOption = False,
     sudo: SudoOption = False,
     ssh_config: SshConfigOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
@@ -68,7 +69,7 @@ def check(
     with Progress() as progress:
         report = run_check(
             name,
-            context=context(progress),
+            context=context(progress, trust=trust),
             goals=goals,
             quick=quick,
             against=_against(against, sudo=sudo, ssh_config=ssh_config),

@@ -1,18 +1,18 @@
 """Facts in a file, as `sandbox capture` and `sandbox probe` write them."""
 
-import errno
 import json
-import os
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from sandbox.errors import UsageError
+from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.probe.facts import FORMAT, Facts
-from sandbox.saved import BrokenFileError, read_text
 
 _LATEST_FORMAT = 1000
 """Of a number beyond it nobody can say that it counts formats."""
+
+_MAX_BYTES = 64 * 1024 * 1024
 
 
 def load_facts(path: Path) -> Facts:
@@ -22,11 +22,11 @@ def load_facts(path: Path) -> Facts:
         UsageError: it cannot be read, is something else, or is of another version.
     """
     try:
-        text = read_text(path)
-    except BrokenFileError as error:
-        raise UsageError(f"cannot read {path}: {error.reason}") from error
-    if text is None:
-        raise UsageError(f"cannot read {path}: {os.strerror(errno.ENOENT)}")
+        text = read_plain(path, max_bytes=_MAX_BYTES).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"cannot read {path}: it is not UTF-8") from error
+    except NotPlainError as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
     found = _format(text)
     if found is not None and found != FORMAT:
         age = "an older" if found < FORMAT else "a newer"

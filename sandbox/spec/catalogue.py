@@ -6,10 +6,12 @@ from typing import Literal
 
 from sandbox.errors import UsageError
 from sandbox.paths import data_dir
+from sandbox.plain_file import not_a_file
 from sandbox.spec.bases import Bases, load_bases
 from sandbox.spec.load import SUFFIXES, LoadedBox, load_box
 from sandbox.spec.problem import InvalidBoxError, Problem, near, short
-from sandbox.spec.source import not_a_file, read
+from sandbox.spec.root import Root
+from sandbox.spec.source import read
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,12 @@ def list_boxes(cwd: Path) -> list[Entry]:
     ]
 
 
-def examine(path: Path, where: Literal["here", "shipped"], bases: Bases) -> Entry:
+def examine(
+    path: Path, where: Literal["here", "shipped"], bases: Bases, root: Path | None = None
+) -> Entry:
     """Load one box; what is wrong with it is part of the answer."""
     try:
-        return Entry(path.stem, path, where, load_box(path, bases=bases))
+        return Entry(path.stem, path, where, load_box(path, bases=bases, root=root))
     except InvalidBoxError as error:
         return Entry(path.stem, path, where, None, error.problems)
 
@@ -104,7 +108,8 @@ def _boxes_of(folder: Path) -> list[Path]:
         return []
     sure, unreadable = [], []
     for path in files:
-        top = read(path).top
+        # A link in somebody's folder could lead to any file of this computer
+        top = None if path.is_symlink() and not Root.of(path).holds(path) else read(path).top
         if top is None:
             unreadable.append(path)
         elif top.get("base") or top.get("extends"):

@@ -8,15 +8,21 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from sandbox.paths import data_dir
+from sandbox.plain_file import NO_SUCH_FILE, not_a_file
 from sandbox.spec import semantics
 from sandbox.spec.bases import Bases, load_bases
 from sandbox.spec.choices import Provider
 from sandbox.spec.models import Base, Box
 from sandbox.spec.problem import Problem, box_error, code, near, short
-from sandbox.spec.source import NO_SUCH_FILE, Value, not_a_file, read
+from sandbox.spec.root import Root, real
+from sandbox.spec.source import Value, read
 from sandbox.spec.translate import Place, problems_of
 
 SUFFIXES = (".yml", ".yaml")
+MAX_CHAIN = 16
+"""So many boxes may extend each other, one the next."""
+_NO_BOX = "this does not look like a box, so nothing that stands in it is shown"
+_WHAT_A_BOX_SAYS = "A box says `version: 1` and `base: debian-12`, or `extends: BOX`"
 _ROUNDS = 10
 """How often what is wrong is taken out until the rest is valid."""
 
@@ -31,6 +37,10 @@ class LoadedBox:
     box: Box
     base: Base
     top: Value
+    root: Root
+    """What it may read."""
+    named_root: Path | None = None
+    """The root, absolute, where the user named it."""
 
     @property
     def provider(self) -> Provider | None:
@@ -38,32 +48,50 @@ class LoadedBox:
         return self.box.provider
 
     def file_at(self, *loc: str | int) -> Path:
-        """The path that the box says at `loc`, absolute: relative to the file that says it."""
+        """The path that the box says at `loc`, absolute: relative to the file that says it.
+
+        Raises:
+            InvalidBoxError: it leads out of the box's root by now.
+        """
         value = self.top.get(*loc)
         if value is None:
             raise KeyError(loc)
-        return value.as_path().resolve()
+        if (refusal := self.root.refusal(value)) is not None:
+            raise box_error([refusal], self.path)
+        return real(value.as_path())
 
     def place_of(self, *loc: str | int) -> str:
         """`boxes/shiny.yml:12`, for messages about what stands at `loc`."""
         return self.top.nearest(loc).problem("").place
 
 
-def load_box(path: Path, *, bases: Bases | None = None) -> LoadedBox:
+def load_box(path: Path, *, bases: Bases | None = None, root: Path | None = None) -> LoadedBox:
     """Read, merge and validate a box file.
+
+    Args:
+        path: the box file.
+        bases: what boxes start from; those that come with us when None.
+        root: the folder that it may read, where the user names one; see sandbox.spec.root.
 
     Raises:
         InvalidBoxError: anything is wrong with it; `problems` has all of it.
+        UsageError: the box does not lie in `root`.
     """
     path = path.absolute()
-    gathered = _gather(path, ())
+    its_root = Root.of(path, root)
+    if not its_root.holds(path):
+        message = "it is a link to a file outside of its own folder"
+        problem = Problem(path, 0, "", message, "Name that file itself, or allow it with `--root`")
+        raise box_error([problem], path)
+    gathered = _gather(path, (), its_root)
     if gathered.top is None:
-        raise box_error(gathered.problems, path)
+        raise box_error(_shown(gathered), path)
     bases = load_bases() if bases is None else bases
-    box, problems = _validate(gathered, bases)
+    box, problems = _validate(gathered, bases, its_root)
     if problems or box is None or box.base is None:
-        raise box_error(problems, path)
-    return LoadedBox(path.stem, path, box, bases[box.base], gathered.top)
+        raise box_error(_shown(replace(gathered, problems=tuple(problems))), path)
+    named = real(root) if root is not None else None
+    return LoadedBox(path.stem, path, box, bases[box.base], gathered.top, its_root, named)
 
 
 @dataclass(frozen=True)
@@ -74,35 +102,58 @@ class _Gathered:
     problems: tuple[Problem, ...]
     complete: bool = True
     """False when a file that it extends cannot be had: what is missing may stand there."""
+    strangers: frozenset[Path] = frozenset()
+    """Files that are clearly no boxes: what stands in them is nobody's business."""
 
 
-def _gather(path: Path, chain: tuple[Path, ...]) -> _Gathered:
+def _shown(gathered: _Gathered) -> list[Problem]:
+    """The problems as they may be told: of a file that is no box, only where the first one is."""
+    told = list[Problem]()
+    met = set[Path]()
+    for problem in sorted(gathered.problems, key=lambda one: one.line):
+        if problem.path not in gathered.strangers or not problem.reveals:
+            told.append(problem)
+        elif problem.path not in met:
+            met.add(problem.path)
+            told.append(Problem(problem.path, problem.line, "", _NO_BOX, _WHAT_A_BOX_SAYS))
+    return told
+
+
+def _gather(path: Path, chain: tuple[Path, ...], root: Root) -> _Gathered:
     parsed = read(path)
     top = parsed.top
     problems = tuple(parsed.problems)
+    strangers = frozenset[Path]() if parsed.is_box else frozenset({path})
     said = top.get("extends") if top else None
     if top is None or said is None or not isinstance(said.content, str) or not said.content:
-        return _Gathered(top, problems)
-    chain = (*chain, path.resolve())
-    parent, problem = _parent(said, chain)
+        return _Gathered(top, problems, strangers=strangers)
+    chain = (*chain, real(path))
+    parent, problem = _parent(said, chain, root)
     if parent is None:
-        return _Gathered(top, (*problems, problem) if problem else problems, complete=False)
-    above = _gather(parent, chain)
+        more = (problem,) if problem else ()
+        return _Gathered(top, (*problems, *more), complete=False, strangers=strangers)
+    above = _gather(parent, chain, root)
     problems += above.problems
+    strangers |= above.strangers
     if above.top is None:
-        return _Gathered(top, problems, complete=False)
-    return _Gathered(_merge(above.top, top), problems, above.complete)
+        return _Gathered(top, problems, complete=False, strangers=strangers)
+    return _Gathered(_merge(above.top, top), problems, above.complete, strangers)
 
 
-def _parent(said: Value, chain: tuple[Path, ...]) -> tuple[Path | None, Problem | None]:
+def _parent(said: Value, chain: tuple[Path, ...], root: Root) -> tuple[Path | None, Problem | None]:
     """The file that `extends` means, or what is wrong with it."""
     name = str(said.content)
     parent = said.as_path()
     if "/" not in name and not name.endswith(SUFFIXES):
         beside, shipped = (folder / f"{name}.yml" for folder in (parent.parent, data_dir("boxes")))
         parent = beside if not_a_file(beside) is None else shipped
+    if (refusal := root.refusal(said, parent)) is not None:
+        return None, refusal
+    if len(chain) > MAX_CHAIN:
+        message = f"more than {MAX_CHAIN} boxes extend each other in a chain"
+        return None, said.problem(message, "Put what they say into fewer files")
     if (wrong := not_a_file(parent)) is None:
-        parent = parent.resolve()
+        parent = real(parent)
         if parent not in chain:
             return parent, None
         circle = " → ".join(short(file) for file in [*chain[chain.index(parent) :], parent])
@@ -127,7 +178,7 @@ def _merge(above: Value, own: Value) -> Value:
     return replace(own, content=content)
 
 
-def _validate(gathered: _Gathered, bases: Bases) -> tuple[Box | None, list[Problem]]:
+def _validate(gathered: _Gathered, bases: Bases, root: Root) -> tuple[Box | None, list[Problem]]:
     """The box, its wrong parts left out, and all problems of the whole."""
     said = top = gathered.top
     assert said is not None  # noqa: S101  (for mypy: the caller looked)
@@ -146,7 +197,9 @@ def _validate(gathered: _Gathered, bases: Bases) -> tuple[Box | None, list[Probl
                 ]
             top = _without(top, found)
         else:
-            context = semantics.Context(box, top, said, bases, complete=gathered.complete)
+            context = semantics.Context(
+                box, top, said, bases, complete=gathered.complete, root=root
+            )
             return box, [*problems, *semantics.problems_of(context)]
     return None, problems
 

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from sandbox.app_files import MAX_MB
 from sandbox.spec.choices import Provider
 
 _ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
@@ -183,7 +184,11 @@ class App(Model):
     name: AppName
     """The app's place in the URL: /NAME/."""
     path: FileName
-    """The app's folder, relative to the box file."""
+    """The app's folder, relative to the box file and inside the box's root."""
+    include: tuple[FileName, ...] = ()
+    """Files that would be left out, by name: .Renviron, www/*.pem. See docs/boxes.md."""
+    max_mb: Annotated[int, Field(ge=1, le=1_000_000)] = MAX_MB
+    """How much the app's folder may hold, in MB; a larger one is refused."""
 
 
 class User(Model):

@@ -27,6 +27,8 @@ class Problem:
     """A whole sentence: ``Perhaps you meant `timezone`?``"""
     text: str = ""
     """The offending line of the file, safe to print; empty when it must not be shown."""
+    reveals: bool = True
+    """Whether the message may hold words of the file."""
 
     @property
     def place(self) -> str:

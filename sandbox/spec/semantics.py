@@ -5,17 +5,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sandbox.app_files import IGNORE_FILE, TooMuchError, UnreadableError, app_files
+from sandbox.paths import homes, state_dir
+from sandbox.plain_file import (
+    NO_SUCH_FILE,
+    NotPlainError,
+    is_of_the_kernel,
+    not_a_file,
+    read_plain,
+)
 from sandbox.spec import words
 from sandbox.spec.bases import Bases, gives_r
-from sandbox.spec.models import Base, Box
-from sandbox.spec.problem import Problem, alternatives, code, near, short
-from sandbox.spec.source import NO_SUCH_FILE, Value, not_a_file
+from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
+from sandbox.spec.models import App, Base, Box
+from sandbox.spec.problem import Problem, alternatives, code, near, printable, short
+from sandbox.spec.root import Root, real
+from sandbox.spec.source import Value
 from sandbox.spec.translate import private_key_problem
 from sandbox.spec.vboxmanage import why_not
 
 SSH_PORT: Final = 22
 _APP_FILES = frozenset({"app.r", "server.r", "ui.r"})
-_MAX_PEM_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,8 @@ class Context:
     bases: Bases
     complete: bool
     """False when a file that it extends is missing: then nothing can be called absent."""
+    root: Root
+    """What the box may read."""
 
     @property
     def base(self) -> Base | None:
@@ -110,7 +122,48 @@ def _apps(context: Context) -> Iterator[Problem]:
             where = context.at("apps", first[app.name], "name").line
             yield name.problem(f"another app is called {code(app.name)} (line {where})")
         first.setdefault(app.name, index)
-        yield from _app_folder(context, context.at("apps", index, "path"))
+        value = context.at("apps", index, "path")
+        if (refusal := context.root.refusal(value)) is not None:
+            yield refusal
+        else:
+            yield from _app_folder(context, value)
+            yield from _app_files(app, value)
+
+
+def _app_files(app: App, value: Value) -> Iterator[Problem]:
+    """Whether the app's files can go into a machine: not too much, and nobody's home."""
+    try:
+        folder = real(value.as_path())
+        if not folder.is_dir():
+            return
+        if (whose := _holds_too_much(folder)) is not None:
+            message = f"{code(value.raw)} holds {whose}: that is more than an app"
+            yield value.problem(message, "Name the folder that has only the app's files")
+            return
+        app_files(folder, include=app.include, max_mb=app.max_mb)
+    except TooMuchError as error:
+        suggestion = f"Say `max_mb:` of the app if it is meant, or what stays out, in {IGNORE_FILE}"
+        yield value.problem(
+            f"the app at {code(value.raw)} is too large: {_words(error)}", suggestion
+        )
+    except (OSError, ValueError, UnreadableError) as error:
+        yield value.problem(f"the app at {code(value.raw)} cannot be read: {_words(error)}")
+
+
+def _words(error: Exception) -> str:
+    """An error's words; the names of files in them may be anything."""
+    return printable(str(error), limit=200)
+
+
+def _holds_too_much(folder: Path) -> str | None:
+    """What is in a folder that no app has in it; None when it may be one."""
+    if folder == Path("/"):
+        return "this whole computer"
+    if any(home.is_relative_to(folder) for home in homes()):
+        return "a home folder"
+    if is_of_the_kernel(folder):
+        return "what the kernel makes up"
+    return "the state of all sandboxes" if real(state_dir()).is_relative_to(folder) else None
 
 
 def _app_folder(context: Context, value: Value) -> Iterator[Problem]:
@@ -138,6 +191,9 @@ def _app_folder(context: Context, value: Value) -> Iterator[Problem]:
 def _files(context: Context) -> Iterator[Problem]:
     for index, _ in enumerate(context.box.checks.files):
         value = context.at("checks", "files", index)
+        if (refusal := context.root.refusal(value)) is not None:
+            yield refusal
+            continue
         wrong = not_a_file(value.as_path())
         if wrong is not None:
             yield value.problem(f"no checks at {code(value.raw)}: {wrong}")
@@ -145,6 +201,9 @@ def _files(context: Context) -> Iterator[Problem]:
             yield value.problem(f"checks are Python files, and {code(value.raw)} is none")
     for index, _ in enumerate(context.box.system.ca_certificates):
         value = context.at("system", "ca_certificates", index)
+        if (refusal := context.root.refusal(value)) is not None:
+            yield refusal
+            continue
         wrong = not_a_file(value.as_path()) or _not_a_certificate(value.as_path())
         if wrong is not None:
             yield value.problem(f"no certificate at {code(value.raw)}: {wrong}")
@@ -153,7 +212,9 @@ def _files(context: Context) -> Iterator[Problem]:
 def _production(context: Context) -> Iterator[Problem]:
     if context.box.production is not None:
         value = context.at("production")
-        if (wrong := not_a_file(value.as_path())) is not None:
+        if (refusal := context.root.refusal(value)) is not None:
+            yield refusal
+        elif (wrong := not_a_file(value.as_path())) is not None:
             suggestion = "`sandbox capture [USER@]HOST` writes such a file"
             yield value.problem(f"no facts at {code(value.raw)}: {wrong}", suggestion)
     elif context.box.accept and context.absent("production"):
@@ -163,13 +224,12 @@ def _production(context: Context) -> Iterator[Problem]:
 
 def _not_a_certificate(path: Path) -> str | None:
     try:
-        with path.open("rb") as stream:
-            data = stream.read(_MAX_PEM_BYTES)
-    except OSError as error:
-        return f"it cannot be read: {error.strerror}"
+        data = read_plain(path, max_bytes=MAX_PEM_BYTES)
+    except NotPlainError as error:
+        return str(error)
     if b"PRIVATE KEY-----" in data:
         return "it holds a private key, which must not get into a machine"
-    if b"-----BEGIN CERTIFICATE-----" not in data:
+    if not certificates_in(data):
         return "it is not in PEM format (no `-----BEGIN CERTIFICATE-----`)"
     return None
 

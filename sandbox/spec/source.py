@@ -6,22 +6,21 @@ aliases, so that no file can run anything or eat the memory. Scalars follow YAML
 """
 
 import re
-import stat
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import yaml
 
+from sandbox.plain_file import NotPlainError, TooLargeError, read_plain
+from sandbox.spec.models import Box
 from sandbox.spec.problem import Problem, code, printable
 
 MAX_BYTES: Final = 128 * 1024
 MAX_DEPTH: Final = 30
 MAX_VALUES: Final = 20_000
 """Aliases count as often as they are used: a file that multiplies itself ends here."""
-
-NO_SUCH_FILE: Final = "there is no such file"
 
 _LINE_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END|\Z)", re.DOTALL)
@@ -125,47 +124,32 @@ class Parsed:
 
     top: Value | None = None
     problems: list[Problem] = field(default_factory=list)
+    is_box: bool = False
+    """Whether it is clearly meant to be a box: only then may its text be shown."""
 
 
 def read(path: Path) -> Parsed:
     """Read and parse one file. Never raises for what the file holds; problems say it."""
     whole = SourceFile(path, "")
-    if (wrong := not_a_file(path)) is not None:
-        return Parsed(problems=[whole.problem(0, "", wrong)])
     try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        return Parsed(problems=[whole.problem(0, "", f"it cannot be read: {error.strerror}")])
-    if len(data) > MAX_BYTES:
-        message = f"it is larger than {MAX_BYTES // 1024} kB, which no box file needs to be"
-        return Parsed(problems=[whole.problem(0, "", message)])
+        data = read_plain(path, max_bytes=MAX_BYTES)
+    except NotPlainError as error:
+        more = ", which no box file needs to be" if isinstance(error, TooLargeError) else ""
+        return Parsed(problems=[replace(whole.problem(0, "", f"{error}{more}"), reveals=False)])
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         message = f"byte 0x{data[error.start]:02x} is not UTF-8"
-        return Parsed(problems=[whole.problem(line, "", message, "Save the file as UTF-8")])
+        found = [whole.problem(line, "", message, "Save the file as UTF-8")]
+        return Parsed(problems=found, is_box=_reads_like_a_box(data.decode(errors="replace")))
     return parse(path, text)
-
-
-def not_a_file(path: Path) -> str | None:
-    """What keeps `path` from being a file that can be read, in words; None when it is one."""
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        if isinstance(error, FileNotFoundError | NotADirectoryError):
-            return NO_SUCH_FILE
-        return f"it cannot be read: {getattr(error, 'strerror', error)}"
-    if stat.S_ISREG(mode):
-        return None
-    return "it is a folder, not a file" if stat.S_ISDIR(mode) else "it is not a plain file"
 
 
 def parse(path: Path, text: str) -> Parsed:
     """Parse the text of one file; `path` is only for the messages."""
     source = SourceFile.from_text(path, text)
-    parsed = Parsed()
+    parsed = Parsed(is_box=_reads_like_a_box(text))
     try:
         node = _compose(source, parsed.problems)
     except yaml.reader.ReaderError as error:
@@ -184,7 +168,7 @@ def parse(path: Path, text: str) -> Parsed:
 def _build_top(source: SourceFile, node: yaml.Node | None, parsed: Parsed) -> None:
     if node is None or (isinstance(node, yaml.ScalarNode) and node.value in _NULLS):
         message = "it is empty; a box says at least `version: 1` and `base: debian-12`"
-        parsed.problems.append(source.problem(0, "", message))
+        parsed.problems.append(replace(source.problem(0, "", message), reveals=False))
         return
     if not isinstance(node, yaml.MappingNode):
         kind = "a list" if isinstance(node, yaml.SequenceNode) else "one bare value"
@@ -192,14 +176,44 @@ def _build_top(source: SourceFile, node: yaml.Node | None, parsed: Parsed) -> No
         message = f"a box is a map of keys and values, and this is {kind}"
         parsed.problems.append(source.problem(line, "", message))
         return
+    parsed.is_box = _is_box(node)
     try:
         parsed.top = _Builder(source, parsed.problems).build(node, 1, "")
-    except _TooLargeError:
+    except _TooManyValuesError:
         message = f"its aliases multiply it beyond {MAX_VALUES} values"
         parsed.problems.append(source.problem(0, "", message))
 
 
-class _TooLargeError(Exception):
+_VERSION_LINE = re.compile(r"^version: *1 *(#.*)?$", re.MULTILINE)
+_BASE_LINE = re.compile(r"^(base: |extends: )", re.MULTILINE)
+_BASE_NAME = re.compile(r"(debian|ubuntu|rocky)-[0-9.]+\Z")
+
+
+def _reads_like_a_box(text: str) -> bool:
+    """Of a text that is no YAML: whether it has the two lines that every box has."""
+    return bool(_VERSION_LINE.search(text) and _BASE_LINE.search(text))
+
+
+def _is_box(top: yaml.MappingNode) -> bool:
+    """Whether a map is clearly meant to be a box, typing errors and all.
+
+    Other files have a `version`, `users` or `services` too, and passwords beside them. So one sign
+    is enough only when most of the keys are a box's; a map of our base's name is one in any case.
+    """
+    said = {
+        key.value: value.value if isinstance(value, yaml.ScalarNode) else None
+        for key, value in top.value
+        if isinstance(key, yaml.ScalarNode)
+    }
+    if any(key.startswith("ba") and _BASE_NAME.match(said[key] or "") for key in said):
+        return True
+    is_version_1 = said.get("version") == "1"
+    names_base = "base" in said or "extends" in said
+    known = sum(key in Box.model_fields for key in said)
+    return (is_version_1 and names_base) or ((is_version_1 or names_base) and 2 * known > len(said))
+
+
+class _TooManyValuesError(Exception):
     """The expanded document is larger than any box."""
 
 
@@ -267,7 +281,7 @@ class _Builder:
     def build(self, node: yaml.Node, line: int, key: str) -> Value:
         self._count += 1
         if self._count > MAX_VALUES:
-            raise _TooLargeError
+            raise _TooManyValuesError
         content: Scalar | list[Value] | dict[str, Value] = None
         if id(node) in self._above:
             self._report(line, key, "an alias (`*`) points to the value that it stands in")

@@ -44,6 +44,8 @@ def bake(plan: Plan, *, context: Context, fresh: bool = False) -> Baked:
     engine = context.engine(plan.provider)
     if not isinstance(engine, Baking):
         raise UsageError(f"{plan.provider} keeps no baked images yet", hint="--provider incus")
+    # Before a base image is built, which takes minutes
+    context.agreed_checks(plan)
     keys = bake_keys(plan, prepare_base(plan, context).identity)
     name = f"bake-{keys.whole}"
     found = None if fresh else find_whole(engine, keys)

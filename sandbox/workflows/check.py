@@ -65,6 +65,7 @@ def check(
     """
     with locked(name) as instance:
         record = instance.require()
+        context.agreed_checks(record.plan)
         engine = context.engine(record.plan.provider)
         require_running(engine, name)
         if against is None:
@@ -92,6 +93,7 @@ def verify(
     With `production`, which is not the box's own, the results are not kept.
     """
     plan, name = record.plan, instance.name
+    own = context.agreed_checks(plan)
     live = production is not None
     if not live and plan.production is not None:
         production = load_facts(plan.production)
@@ -119,7 +121,7 @@ def verify(
                 goals=tuple(goals) or tuple(Goal),
                 quick=quick,
             )
-            report = run_checks(request, target, instance.folder, context.listener)
+            report = run_checks(request, target, instance.folder, context.listener, own=own)
             note.text = report.summary
     if not goals and not quick and not live:
         _keep(instance, record, report)

@@ -49,6 +49,7 @@ def diff(
     *,
     cwd: Path,
     ssh: SshOptions = SshOptions(),
+    root: Path | None = None,
 ) -> Diff:
     """Compare two machines.
 
@@ -61,7 +62,7 @@ def diff(
     key = _key_for((a, b), cwd=cwd)
     for word in (a, b):
         with step(context.listener, word, f"read {word}"):
-            sides.append(side_of(word, context, cwd=cwd, ssh=ssh, key=key))
+            sides.append(side_of(word, context, cwd=cwd, ssh=ssh, key=key, root=root))
     return compare(sides[0], sides[1], selection)
 
 
@@ -82,6 +83,7 @@ def side_of(
     cwd: Path,
     ssh: SshOptions = SshOptions(),
     key: HashKey | None = None,
+    root: Path | None = None,
 ) -> Side:
     """What a word means: a file of facts, a box file, a sandbox, a shipped box, else an ssh host.
 
@@ -93,13 +95,13 @@ def side_of(
     if word.endswith(".json"):
         return Side(name=word, facts=load_facts(path))
     if word.endswith(SUFFIXES):
-        return side_of_plan(_plan_of(path))
+        return side_of_plan(_plan_of(path, root))
     if "@" not in word and "/" not in word and Instance(word).read() is not None:
         return Side(name=word, facts=probe_sandbox(word, context=context, key=key))
     if "@" not in word:
         for entry in list_boxes(cwd):
             if entry.name == word:
-                return side_of_plan(_plan_of(entry.path))
+                return side_of_plan(_plan_of(entry.path, root))
     if "/" in word or path.exists():
         raise UsageError(
             f"`{word}` is neither a sandbox, a file of facts (.json), a box (.yml), nor a host"
@@ -107,6 +109,6 @@ def side_of(
     return Side(name=word, facts=ssh.read(word, key))
 
 
-def _plan_of(path: Path) -> Plan:
+def _plan_of(path: Path, root: Path | None) -> Plan:
     # Where it would run decides nothing of what it states
-    return resolve(load_box(path), provider="incus", name="compared")
+    return resolve(load_box(path, root=root), provider="incus", name="compared")

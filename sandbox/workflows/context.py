@@ -1,8 +1,8 @@
 """What every workflow is given: whom to tell, which engine to use, and where."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import get_args
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, get_args
 
 from sandbox.engines import make_engine
 from sandbox.engines.base import Engine, MachineStatus, Power
@@ -10,6 +10,10 @@ from sandbox.engines.incus_client import IncusClient, IncusPlace
 from sandbox.errors import HostError, UsageError
 from sandbox.events import Listener, Notice, ignore
 from sandbox.spec.choices import BaseSource, Provider
+from sandbox.trust import Consent, HostCode, agreed
+
+if TYPE_CHECKING:
+    from sandbox.plan import Plan
 
 DRIVEN: tuple[Provider, ...] = ("incus", "libvirt", "virtualbox")
 """The providers that have an engine."""
@@ -28,11 +32,22 @@ class Context:
     default_provider: str | None = None
     """The user's standing choice (SANDBOX_PROVIDER)."""
     base_source: BaseSource = "auto"
+    consent: Consent = field(default_factory=Consent)
+    """How somebody agrees to what a box would run on this host."""
     make_engine: Callable[[str, IncusPlace], Engine] = make_engine
 
     def engine(self, provider: str) -> Engine:
         """The engine that drives `provider`."""
         return self.make_engine(provider, self.place)
+
+    def agreed_checks(self, plan: "Plan") -> tuple[HostCode, ...]:
+        """The box's own checks, once somebody has agreed that they run on this host.
+
+        Raises:
+            UsageError: nobody has.
+        """
+        purpose = f"the own checks of the box {plan.box_name}"
+        return agreed(plan.check_files, plan.box_path, purpose, self.consent)
 
     def client(self) -> IncusClient:
         """Incus itself, for base images."""

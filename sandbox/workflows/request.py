@@ -1,6 +1,6 @@
 """From what the user typed to a plan: a box file, a box's name, or a sandbox that exists."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sandbox.errors import UsageError
@@ -20,6 +20,8 @@ class Overrides:
     cpus: int | None = None
     memory_mb: int | None = None
     disk_gb: int | None = None
+    root: Path | None = None
+    """What the box may read; its own place decides when None."""
 
 
 def plan_for(target: str | None, overrides: Overrides, context: Context, *, cwd: Path) -> Plan:
@@ -36,10 +38,10 @@ def plan_for(target: str | None, overrides: Overrides, context: Context, *, cwd:
         if not saved.box_path.exists():
             # Its box file has gone: the saved plan is complete by itself
             return saved
-        path, overrides = saved.box_path, _kept(overrides, existing.name)
+        path, overrides = saved.box_path, _kept(overrides, saved)
     else:
         path = find_box(target, cwd=cwd)
-    loaded = load_box(path)
+    loaded = load_box(path, root=overrides.root)
     name = sandbox_name(overrides.name, loaded.name)
     return resolve(
         loaded,
@@ -66,8 +68,9 @@ def _provider_of(name: str) -> Provider | None:
     return record.plan.provider
 
 
-def _kept(overrides: Overrides, name: str) -> Overrides:
-    return Overrides(name, overrides.cpus, overrides.memory_mb, overrides.disk_gb)
+def _kept(overrides: Overrides, saved: Plan) -> Overrides:
+    """What was said for the sandbox before and holds on, unless it is said anew."""
+    return replace(overrides, name=saved.name, root=overrides.root or saved.box_root)
 
 
 def require_same_machine(instance: Instance, plan: Plan) -> None:

@@ -12,6 +12,7 @@ from sandbox.plan import Plan
 from sandbox.state import Instance, locked
 from sandbox.summary import Phase
 from sandbox.workflows.context import Context, status_of
+from sandbox.workflows.left_out import tell_left_out
 from sandbox.workflows.reach import AppUrl, app_urls, direct_url, page_status
 from sandbox.workflows.request import require_same_machine, without_known_missing
 
@@ -52,12 +53,15 @@ def up(
     with locked(plan.name) as instance:
         require_same_machine(instance, plan)
         plan = without_known_missing(plan, instance)
+        tell_left_out(plan, context.listener)
         if (
             not provision_again
             and cache is not CacheUse.FRESH
             and (result := _unchanged(plan, instance, engine)) is not None
         ):
             return result
+        if checks:
+            context.agreed_checks(plan)
         # Takes half a second to import: only when there is something to do
         from sandbox.workflows.making import make
 

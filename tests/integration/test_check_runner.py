@@ -15,6 +15,7 @@ from sandbox.errors import SandboxError
 from sandbox.events import Event, StepOutput
 from sandbox.plan import Plan
 from sandbox.ssh import SshTarget
+from sandbox.trust import read_code
 from tests.unit.checks.samples import good
 from tests.unit.factories import plain_plan
 
@@ -108,7 +109,8 @@ def checked(
     request = CheckRequest(
         plan=plan, facts=good().facts, base_url="", own_key="", goals=goals or tuple(Goal)
     )
-    return run_checks(request, target, folder, seen.append, timeout_s=timeout_s)
+    own = tuple(read_code(path) for path in plan.check_files if path.exists())
+    return run_checks(request, target, folder, seen.append, own=own, timeout_s=timeout_s)
 
 
 def with_file(tmp_path: Path, text: str, name: str = "test_own.py") -> Plan:

@@ -1,5 +1,7 @@
 """From a box to a plan: complete, frozen, the same every time."""
 
+import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,10 +133,10 @@ def test_an_apps_fingerprint_has_names_contents_and_links(make: Make, tmp_path: 
 def test_a_certificate_counts_by_its_content(make: Make, tmp_path: Path) -> None:
     text = SHINY.replace("  packages: [git]", "  ca_certificates: [ca.pem]")
     certificate = tmp_path / "ca.pem"
-    certificate.write_text("-----BEGIN CERTIFICATE-----\n1")
+    certificate.write_text("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
     first = make(text)
     assert first.ca_certificates == (certificate,)
-    certificate.write_text("-----BEGIN CERTIFICATE-----\n2")
+    certificate.write_text("-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----\n")
     assert make(text).key != first.key
     certificate.rename(tmp_path / "other.pem")
     assert make(text.replace("ca.pem", "other.pem")).key != first.key
@@ -221,3 +223,40 @@ def test_what_the_host_cannot_give(make: Make) -> None:
         "cpus: 2, and this host has 1",
         "disk_gb: 20 GB, and 10 GB are free",
     ]
+
+
+def test_what_stays_out_of_an_app_does_not_count(make: Make, tmp_path: Path) -> None:
+    first = make()
+    for name in (".Renviron", ".Rhistory", "id_rsa", "data.csv"):
+        (tmp_path / "app" / name).write_text("x")
+    (tmp_path / "app" / ".sandboxignore").write_text("data.csv\n")
+    assert make().key == first.key
+    asked = make(SHINY.replace("path: app}", "path: app, include: [.Renviron]}"))
+    assert asked.key != first.key
+    assert asked.apps[0].include == (".Renviron",)
+
+
+def test_how_much_an_app_may_hold_is_not_what_the_machine_is(make: Make) -> None:
+    assert make(SHINY.replace("path: app}", "path: app, max_mb: 5}")).key == make().key
+
+
+def test_an_app_that_is_too_large_is_refused_at_its_line_without_reading_it(
+    make: Make, tmp_path: Path
+) -> None:
+    with (tmp_path / "app" / "big.bin").open("wb") as file:
+        file.truncate(40 * 1024**3)
+    started = time.monotonic()
+    with pytest.raises(BoxError) as caught:
+        make()
+    assert time.monotonic() - started < 1
+    assert (
+        "hello.yml:20: apps[0].path: the app at `app` is too large: it holds more than 1024 MB"
+        in (caught.value.details)
+    )
+    assert "`max_mb:`" in caught.value.details
+
+
+def test_a_saved_plan_of_an_older_version_is_read(make: Make) -> None:
+    content = make().model_dump(mode="json")
+    del content["box_root"], content["apps"][0]["include"], content["apps"][0]["max_mb"]
+    assert Plan.model_validate_json(json.dumps(content)) == make()

@@ -138,3 +138,16 @@ def test_an_app_is_packed_readable_for_all_and_owned_by_root(tmp_path: Path) -> 
     assert found["secret"].linkname == "/etc/shadow"
     assert {(member.uid, member.uname) for member in found.values()} == {(0, "root")}
     assert [path.name for path in archive.parent.iterdir()] == ["app.tar"]
+
+
+def test_secrets_and_what_is_ignored_are_not_packed(tmp_path: Path) -> None:
+    folder = tmp_path / "app"
+    folder.mkdir()
+    for name in ("app.R", ".Renviron", "id_rsa", "raw.csv", "cert.pem"):
+        (folder / name).write_text("x")
+    (folder / ".sandboxignore").write_text("*.csv\n")
+    app = PlannedApp(name="a", path=folder, sha256="0" * 64, include=("cert.pem",))
+    archive = tmp_path / "a.tar"
+    _pack(app, archive)
+    with tarfile.open(archive) as tar:
+        assert tar.getnames() == ["app.R", "cert.pem"]

@@ -102,3 +102,18 @@ def test_boxes_are_listed_for_people_and_for_programs(folder: Path) -> None:
     }
     assert listed["r-4.5"]["r"] == "4.5.0"
     assert listed["r-4.5"]["where"] == "shipped"
+
+
+def test_a_root_can_be_named(folder: Path) -> None:
+    (folder / "boxes").mkdir()
+    (folder / "prod.facts.json").touch()
+    (folder / "boxes" / "a.yml").write_text(GOOD + "production: ../prod.facts.json\n")
+    assert isinstance(run("validate", "boxes/a.yml").exception, InvalidBoxError)
+    assert run("validate", "boxes/a.yml", "--root", ".").exit_code == 0
+
+
+def test_programs_get_no_text_of_a_file_that_is_no_box_either(folder: Path) -> None:
+    (folder / "a.yml").write_text("hunter2: [\n")
+    result = run("validate", "a.yml", "--json")
+    assert "hunter2" not in result.stdout
+    assert json.loads(result.stdout)[0]["problems"][0]["line"] == 2

@@ -6,7 +6,9 @@ import pytest
 
 from sandbox.errors import UsageError
 from sandbox.paths import data_dir
+from sandbox.spec import catalogue
 from sandbox.spec.catalogue import find_box, list_boxes
+from sandbox.spec.source import Parsed, read
 from tests.unit.spec.conftest import HEAD, Write
 
 
@@ -94,3 +96,22 @@ def test_in_a_checkout_the_shipped_boxes_are_listed_once() -> None:
     entries = list_boxes(data_dir("boxes").parent)
     assert len({entry.path for entry in entries}) == len(entries)
     assert {entry.where for entry in entries} == {"shipped"}
+
+
+def test_a_link_that_leads_out_is_not_looked_into(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = write(HEAD, "outside/box.yml")
+    inside = write(HEAD, "inside/good.yml").parent
+    (inside / "link.yml").symlink_to(outside)
+    looked: list[Path] = []
+
+    def look(path: Path) -> Parsed:
+        looked.append(path)
+        return read(path)
+
+    monkeypatch.setattr(catalogue, "read", look)
+    assert find_box(None, cwd=inside) == inside / "good.yml"
+    assert looked == [inside / "good.yml"]
+    entry = next(one for one in list_boxes(inside) if one.name == "good")
+    assert entry.loaded is not None

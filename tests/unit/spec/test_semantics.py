@@ -177,8 +177,9 @@ def test_documents_need_rmarkdown(write: Write, problems: Problems, load: Load) 
     assert loaded.box.apps[0].name == "a"
 
 
-def test_an_app_outside_the_boxs_folder_is_allowed(write: Write, load: Load) -> None:
+def test_an_app_beside_the_boxs_folder_is_allowed_by_a_marker(write: Write, load: Load) -> None:
     app = write("", "elsewhere/ui.R").parent
+    write("", "sandbox.root")
     loaded = load(HEAD + SHINY + "apps: [{name: a, path: ../elsewhere}]\n", "boxes/box.yml")
     assert loaded.file_at("apps", 0, "path") == app
 

@@ -14,6 +14,7 @@ from sandbox.render import rendered_files
 from sandbox.spec.models import Machine, RPackages
 from sandbox.state import Instance
 from sandbox.summary import Phase
+from sandbox.trust import Consent
 from sandbox.workflows import power
 from sandbox.workflows.base import PreparedBase
 from tests.unit.checks.samples import good
@@ -98,6 +99,7 @@ def test_anything_else_is_another_machine(bench: Bench) -> None:
 def test_what_passed_other_checks_is_another_machine(bench: Bench, tmp_path: Path) -> None:
     own = tmp_path / "test_own.py"
     own.write_text("def test_it(): pass")
+    bench.context = replace(bench.context, consent=Consent(is_given=True))
     plan = shiny_plan("one").model_copy(update={"check_files": (own,)})
     bench.up(plan)
     bench.up(plan.model_copy(update={"name": "two"}))

@@ -7,6 +7,7 @@ import pytest
 from sandbox.engines.base import Finding, MachineStatus, Power
 from sandbox.engines.fake import FakeEngine
 from sandbox.engines.incus_client import IncusPlace
+from sandbox.errors import BoxError
 from sandbox.record import Record
 from sandbox.state import locked
 from sandbox.summary import Phase
@@ -57,3 +58,20 @@ def test_a_preview_has_the_vagrantfile(
 def test_an_emulated_machine_is_given_time() -> None:
     assert MachineStatus("a", Power.RUNNING).patient(30) == 30
     assert MachineStatus("a", Power.RUNNING, emulated=True).patient(30) == 300
+
+
+def test_a_sandbox_remembers_the_root_that_was_named(context: Context, tmp_path: Path) -> None:
+    box = tmp_path / "boxes" / "mine.yml"
+    box.parent.mkdir()
+    box.write_text("version: 1\nbase: debian-12\nproduction: ../prod.facts.json\n")
+    (tmp_path / "prod.facts.json").touch()
+    with pytest.raises(BoxError, match="has a problem"):
+        plan_for(str(box), Overrides(), context, cwd=tmp_path)
+    plan = plan_for(str(box), Overrides(root=tmp_path), context, cwd=tmp_path)
+    assert plan.box_root == tmp_path
+    with locked("mine") as instance:
+        instance.write(Record(plan=plan, phase=Phase.CREATED))
+    again = plan_for("mine", Overrides(), context, cwd=tmp_path)
+    assert again == plan
+    inside = plan.model_copy(update={"box_root": None})
+    assert inside.key == plan.key

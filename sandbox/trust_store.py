@@ -1,0 +1,132 @@
+"""What this user has agreed to run on this host: `trusted.json` in the state folder."""
+
+import fcntl
+import json
+import os
+import shlex
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sandbox.errors import HostError, UsageError
+from sandbox.paths import homes, state_dir
+from sandbox.plain_file import NotPlainError, read_plain
+from sandbox.trust import HostCode, read_code
+
+_MAX_STORE_BYTES = 16 * 1024 * 1024
+_KEPT_HASHES = 20
+
+
+class Trusted(BaseModel):
+    """What the store's file holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: int = 1
+    files: dict[str, tuple[str, ...]] = {}
+    """By absolute path: the sha256 of each content that was agreed to, the newest last."""
+    folders: tuple[str, ...] = ()
+    """Absolute: all that lies in them is agreed to."""
+
+
+class Store:
+    """What this user has agreed to: `trusted.json` in the state folder."""
+
+    def __init__(self) -> None:
+        self.path = state_dir() / "trusted.json"
+
+    def read(self) -> Trusted:
+        """All of it.
+
+        Raises:
+            HostError: the file is damaged, or others than its owner can write it.
+        """
+        try:
+            found = self.path.lstat()
+        except FileNotFoundError:
+            return Trusted()
+        hint = f"look at it, then: rm {shlex.quote(str(self.path))}; you are asked again"
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise HostError(f"others could have written {self.path}", hint=hint)
+        try:
+            return Trusted.model_validate_json(read_plain(self.path, max_bytes=_MAX_STORE_BYTES))
+        except (NotPlainError, ValidationError) as error:
+            what = "it is damaged" if isinstance(error, ValidationError) else str(error)
+            raise HostError(
+                "what you agreed to cannot be read", details=f"{self.path}: {what}", hint=hint
+            ) from error
+
+    def knows(self, code: HostCode) -> bool:
+        """Whether it is agreed to: this content at this place, or all of a folder it is in."""
+        known = self.read()
+        if code.sha256 in known.files.get(str(code.path), ()):
+            return True
+        return any(code.path.is_relative_to(folder) for folder in known.folders)
+
+    def remember(self, code: HostCode) -> None:
+        """Agree to this content at this place."""
+        with self._changing() as known:
+            old = [one for one in known.files.get(str(code.path), ()) if one != code.sha256]
+            hashes = (*old, code.sha256)[-_KEPT_HASHES:]
+            self._write(known.model_copy(update={"files": {**known.files, str(code.path): hashes}}))
+
+    def add(self, path: Path) -> Path:
+        """Agree to a file as it is now, or to all that is and will be in a folder.
+
+        Returns:
+            The path that is remembered, links resolved.
+
+        Raises:
+            UsageError: there is no such thing, or it is so wide that it means everything.
+        """
+        real = Path(os.path.realpath(path))
+        if not real.is_dir():
+            code = read_code(path)
+            self.remember(code)
+            return code.path
+        if real == Path("/") or any(home.is_relative_to(real) for home in homes()):
+            raise UsageError(
+                f"{real} holds all that you ever download", hint="name the folder of your boxes"
+            )
+        with self._changing() as known:
+            folders = tuple(sorted({*known.folders, str(real)}))
+            self._write(known.model_copy(update={"folders": folders}))
+        return real
+
+    def remove(self, path: Path) -> bool:
+        """Take back what was agreed to; whether there was anything."""
+        names = {str(path.absolute()), os.path.realpath(path)}
+        with self._changing() as known:
+            files = {name: hashes for name, hashes in known.files.items() if name not in names}
+            folders = tuple(folder for folder in known.folders if folder not in names)
+            left = known.model_copy(update={"files": files, "folders": folders})
+            if left == known:
+                return False
+            self._write(left)
+            return True
+
+    @contextmanager
+    def _changing(self) -> Iterator[Trusted]:
+        """Two commands at once must not lose each other's."""
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(self.path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield self.read()
+        finally:
+            os.close(lock)
+
+    def _write(self, known: Trusted) -> None:
+        descriptor, fresh = tempfile.mkstemp(prefix=".trusted.", dir=self.path.parent)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(json.dumps(known.model_dump(mode="json"), indent=1) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            Path(fresh).replace(self.path)
+        finally:
+            with suppress(FileNotFoundError):
+                Path(fresh).unlink()
