@@ -11,6 +11,7 @@ from sandbox.events import Listener
 if TYPE_CHECKING:
     from sandbox.engines.incus_client import IncusPlace
     from sandbox.workflows.context import Context
+    from sandbox.workflows.secrets_given import SecretSource
 
 ProviderOption = Annotated[
     str | None,
@@ -55,7 +56,11 @@ def place() -> "IncusPlace":
 
 
 def context(
-    listener: Listener, *, provider: str | None = None, base_source: str = "auto"
+    listener: Listener,
+    *,
+    provider: str | None = None,
+    base_source: str = "auto",
+    secrets: "SecretSource | None" = None,
 ) -> "Context":
     """What the workflows need, from the command line and the environment.
 
@@ -63,6 +68,7 @@ def context(
         UsageError: an unknown base source.
     """
     from sandbox.workflows.context import Context, parse_base_source
+    from sandbox.workflows.secrets_given import GivenSecrets
 
     return Context(
         place=place(),
@@ -70,6 +76,7 @@ def context(
         provider=provider,
         default_provider=os.environ.get("SANDBOX_PROVIDER") or None,
         base_source=parse_base_source(base_source),
+        secrets=GivenSecrets() if secrets is None else secrets,
     )
 
 

@@ -13,6 +13,7 @@ from sandbox.probe import redact
 from sandbox.probe.facts import Facts
 from sandbox.probe.frame import CutOffError, read_frame
 from sandbox.probe.parse import parse
+from sandbox.probe.untaken import HashKey
 from sandbox.run import Completed, run
 from sandbox.ssh import SshTarget
 
@@ -42,6 +43,7 @@ def probe(
     load_packages: Sequence[str] = (),
     use_sudo: bool = True,
     with_r: bool = True,
+    key: HashKey | None = None,
     timeout_s: float = 60,
 ) -> Facts:
     """What the machine behind `target` is. Reads only, over one ssh session.
@@ -52,6 +54,7 @@ def probe(
             kind where there is Shiny Server, else a login's.
         use_sudo: become root by `sudo -n` where the login may; without, `not_seen` is longer.
         with_r: start R and ask it; that is what takes most of the time.
+        key: by which hashes are made of the values that are not taken; without it none are.
         timeout_s: for everything together; one R process may take a third of it.
 
     Raises:
@@ -65,6 +68,7 @@ def probe(
         load_packages=load_packages,
         use_sudo=use_sudo,
         with_r=with_r,
+        key=key,
         timeout_s=timeout_s,
     )
     without_locale = [word for name in _LOCALE_VARIABLES for word in ("-u", name)]
@@ -74,7 +78,11 @@ def probe(
 
 
 def probe_local(
-    *, load_packages: Sequence[str] = (), use_sudo: bool = True, timeout_s: float = 60
+    *,
+    load_packages: Sequence[str] = (),
+    use_sudo: bool = True,
+    key: HashKey | None = None,
+    timeout_s: float = 60,
 ) -> Facts:
     """What this machine is. Arguments as `probe`.
 
@@ -83,7 +91,9 @@ def probe_local(
         HostError: the answer took too long.
     """
     boundary = new_boundary()
-    script = compose(boundary, load_packages=load_packages, use_sudo=use_sudo, timeout_s=timeout_s)
+    script = compose(
+        boundary, load_packages=load_packages, use_sudo=use_sudo, key=key, timeout_s=timeout_s
+    )
     return _answer(("sh", "-s"), script, boundary, where="this machine", timeout_s=timeout_s)
 
 
@@ -93,6 +103,7 @@ def compose(
     load_packages: Sequence[str] = (),
     use_sudo: bool = True,
     with_r: bool = True,
+    key: HashKey | None = None,
     timeout_s: float = 60,
 ) -> str:
     """The whole text that goes to `sh -s`.
@@ -105,6 +116,7 @@ def compose(
             raise UsageError(f"`{name}` is not the name of an R package")
     loads = shlex.quote(" ".join(load_packages))
     settings = f"B={boundary}\nR_TIMEOUT={max(1, int(timeout_s // _R_SHARE))}\n"
+    settings += f"KEY={key.digits if key is not None else ''}\n"
     settings += f"HIDE={shlex.quote(redact.sed_program())}\n"
     settings += f"PROBE_R={shlex.quote(_r_text())}\n"
     functions = _text("probe.sh") + _text("probe_setup.sh") + _text("probe_r.sh")

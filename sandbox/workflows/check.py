@@ -12,12 +12,15 @@ from sandbox.engines.base import Engine, MachineStatus, Power
 from sandbox.errors import UsageError
 from sandbox.events import step
 from sandbox.probe.collect import probe
+from sandbox.probe.conceal import conceal
 from sandbox.probe.facts import Facts
 from sandbox.probe.files import load_facts
+from sandbox.probe.untaken import HashKey
 from sandbox.record import Record
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, locked
 from sandbox.workflows.context import Context, status_of
+from sandbox.workflows.hashes import hash_key, hashes_of, secret_targets
 from sandbox.workflows.reach import (
     READY_TIMEOUT_S,
     app_urls,
@@ -102,7 +105,7 @@ def verify(
             # page answers is judged by the checks
             page_status(app.url, timeout_s=status.patient(30))
         with step(context.listener, name, "probe") as note:
-            facts = _probe(target, record, status)
+            facts = _probe(target, record, status, hash_key(instance))
             note.text = f"{len(facts.not_seen)} not seen" if facts.not_seen else ""
         instance.write_text("facts.json", facts.model_dump_json(indent=1))
         with step(context.listener, name, "checks") as note:
@@ -112,6 +115,7 @@ def verify(
                 base_url=base_url,
                 own_key=own_key(instance.folder),
                 production=production,
+                hashes=hashes_of(instance),
                 goals=tuple(goals) or tuple(Goal),
                 quick=quick,
             )
@@ -180,9 +184,11 @@ def probe_sandbox(name: str, *, context: Context) -> Facts:
     record = instance.require()
     engine = context.engine(record.plan.provider)
     status = require_running(engine, name)
-    return _probe(connect(instance, engine), record, status)
+    return _probe(connect(instance, engine), record, status, hash_key(instance))
 
 
-def _probe(target: SshTarget, record: Record, status: MachineStatus) -> Facts:
+def _probe(target: SshTarget, record: Record, status: MachineStatus, key: HashKey) -> Facts:
     packages = record.plan.r.packages.names if record.plan.r is not None else ()
-    return probe(target, load_packages=packages, timeout_s=status.patient(PROBE_TIMEOUT_S))
+    limit_s = status.patient(PROBE_TIMEOUT_S)
+    facts = probe(target, load_packages=packages, timeout_s=limit_s, key=key)
+    return conceal(facts, secret_targets(record.plan), key)

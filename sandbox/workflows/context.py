@@ -1,7 +1,7 @@
 """What every workflow is given: whom to tell, which engine to use, and where."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 from sandbox.engines import make_engine
@@ -10,6 +10,7 @@ from sandbox.engines.incus_client import IncusClient, IncusPlace
 from sandbox.errors import HostError, UsageError
 from sandbox.events import Listener, Notice, ignore
 from sandbox.spec.choices import BaseSource, Provider
+from sandbox.workflows.secrets_given import GivenSecrets, SecretSource
 
 DRIVEN: tuple[Provider, ...] = ("incus", "libvirt", "virtualbox")
 """The providers that have an engine."""
@@ -29,6 +30,8 @@ class Context:
     """The user's standing choice (SANDBOX_PROVIDER)."""
     base_source: BaseSource = "auto"
     make_engine: Callable[[str, IncusPlace], Engine] = make_engine
+    secrets: SecretSource = field(default_factory=GivenSecrets)
+    """Where the values come from that a box only names; nowhere, unless the CLI says so."""
 
     def engine(self, provider: str) -> Engine:
         """The engine that drives `provider`."""

@@ -1,0 +1,34 @@
+"""How a value is shown on a terminal, in a page and in what is kept."""
+
+import re
+
+from sandbox.probe.known import harmless
+from sandbox.probe.untaken import is_untaken, placeholder
+from sandbox.spec.models import OptionValue, Secret
+
+_HASH = re.compile(r"(?<= characters), #[0-9a-f]{16}(?=>)")
+
+
+def shown_value(name: str, value: OptionValue | Secret) -> str:
+    """The value of a variable, option or repository, when it is known to be harmless.
+
+    Else what stands for it: a secret's name, or how long the value is. Never a hash of it.
+    """
+    if isinstance(value, Secret):
+        return str(value)
+    text = as_r_says(value)
+    if is_untaken(text):
+        return without_hashes(text)
+    return text if harmless(name, text) else placeholder(text)
+
+
+def without_hashes(text: str) -> str:
+    """`text` with placeholders that say no more than how long the values are."""
+    return _HASH.sub("", text)
+
+
+def as_r_says(value: OptionValue) -> str:
+    """As R's as.character() shows it."""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
