@@ -112,19 +112,12 @@ class SecretValues:
         """Each name and its value."""
         return iter(self._values.items())
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._values
-
     def __bool__(self) -> bool:
         return bool(self._values)
 
     def lacks(self, needed: Iterable[NeededSecret]) -> tuple[NeededSecret, ...]:
         """Those of which there is no value."""
         return tuple(one for one in needed if one.name not in self._values)
-
-    def and_also(self, more: "SecretValues") -> "SecretValues":
-        """Both; of a name that both have, the value that is here."""
-        return SecretValues({**more._values, **self._values})
 
     def of(self, planned: Plain | Secret) -> Plain | str:
         """What a machine gets for a planned value; a placeholder where there is no value."""

@@ -67,7 +67,7 @@ def make(
     with ExitStack() as stack:
         if _will_provision(plan, instance, engine, again=again):
             # Before anything is touched: it may be that nobody can give them
-            context.secrets.all_of(needed_secrets(plan))
+            _ask_for_secrets(plan, context)
         archives = stack.enter_context(archives_ahead()) if _is_new(instance) else None
         _refuse_impossible(plan, instance, engine, context)
         tell_rebuild(plan, context.listener)
@@ -90,6 +90,13 @@ def _will_provision(plan: Plan, instance: Instance, engine: Engine, *, again: bo
         return True
     gone = status_of(engine, plan.name).power is Power.ABSENT
     return gone or record.recipe_key != recipe_key(plan)
+
+
+def _ask_for_secrets(plan: Plan, context: Context) -> None:
+    if needed := needed_secrets(plan):
+        context.secrets.all_of(needed)
+        # A box may name any variable: that its machine gets the value must not go unseen
+        context.listener(Notice(plan.name, f"secrets for {plan.name}: {context.secrets.origins()}"))
 
 
 def _is_new(instance: Instance) -> bool:

@@ -10,14 +10,21 @@ import shlex
 import stat
 from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sandbox.errors import UsageError
-from sandbox.secret_values import NeededSecret, SecretValues
 
-Ask = Callable[[NeededSecret, str], str]
+if TYPE_CHECKING:
+    # Most commands need no secret, and no models
+    from sandbox.secret_values import NeededSecret, SecretValues
+
+Ask = Callable[["NeededSecret", str], str]
 """Gets a value from a person, without echo. The text says what was wrong with the answer before."""
 
+_NEVER_SECRET = frozenset(
+    {"HOME", "LANG", "LOGNAME", "OLDPWD", "PATH", "PWD", "SHELL", "SHLVL", "TERM", "TMPDIR", "USER"}
+)
+"""Variables of every environment. A box that names one means another thing."""
 _MAX_BYTES = 1024 * 1024
 _LINE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)", re.DOTALL)
 
@@ -25,7 +32,7 @@ _LINE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)", re.DOTALL)
 class SecretSource(Protocol):
     """Gives the values that a plan needs."""
 
-    def at_hand(self, needed: Sequence[NeededSecret]) -> SecretValues:
+    def at_hand(self, needed: "Sequence[NeededSecret]") -> "SecretValues":
         """Those that can be had without asking anybody.
 
         Raises:
@@ -33,12 +40,16 @@ class SecretSource(Protocol):
         """
         ...
 
-    def all_of(self, needed: Sequence[NeededSecret]) -> SecretValues:
+    def all_of(self, needed: "Sequence[NeededSecret]") -> "SecretValues":
         """Every one of them.
 
         Raises:
             UsageError: there is nobody to ask; names all that are missing, and how to give them.
         """
+        ...
+
+    def origins(self) -> str:
+        """Where each value came from, by name; nothing of the values."""
         ...
 
 
@@ -54,12 +65,13 @@ class GivenSecrets:
         self._environment = environment if environment is not None else {}
         self._file = file
         self._ask = ask
-        self._known = SecretValues()
+        self._known: dict[str, str] = {}
+        self._origins: dict[str, str] = {}
         self._lines: dict[str, str] | None = None
 
-    def at_hand(self, needed: Sequence[NeededSecret]) -> SecretValues:
+    def at_hand(self, needed: "Sequence[NeededSecret]") -> "SecretValues":
         """As `SecretSource`."""
-        for one in self._known.lacks(needed):
+        for one in self._lacking(needed):
             value, where = self._quietly(one.name)
             if not value:
                 continue
@@ -69,12 +81,13 @@ class GivenSecrets:
                     details=f"its value comes from {where}",
                     hint="correct it there, and try again",
                 )
-            self._keep(one.name, value)
-        return self._known
+            self._known[one.name], self._origins[one.name] = value, f"from {where}"
+        return self._values()
 
-    def all_of(self, needed: Sequence[NeededSecret]) -> SecretValues:
+    def all_of(self, needed: "Sequence[NeededSecret]") -> "SecretValues":
         """As `SecretSource`."""
-        missing = self.at_hand(needed).lacks(needed)
+        self.at_hand(needed)
+        missing = self._lacking(needed)
         if missing and self._ask is None:
             raise _nobody_to_ask(missing)
         for one in missing:
@@ -83,18 +96,27 @@ class GivenSecrets:
                 value = self._ask(one, trouble)
                 trouble = one.trouble_with(value) or ""
                 if not trouble:
-                    self._keep(one.name, value)
+                    self._known[one.name], self._origins[one.name] = value, "as it was typed"
                     break
-        return self._known
+        return self._values()
 
-    def _keep(self, name: str, value: str) -> None:
-        self._known = self._known.and_also(SecretValues({name: value}))
+    def origins(self) -> str:
+        """As `SecretSource`."""
+        return ", ".join(f"{name} {where}" for name, where in sorted(self._origins.items()))
+
+    def _lacking(self, needed: "Sequence[NeededSecret]") -> "list[NeededSecret]":
+        return [one for one in needed if one.name not in self._known]
+
+    def _values(self) -> "SecretValues":
+        from sandbox.secret_values import SecretValues
+
+        return SecretValues(self._known)
 
     def _quietly(self, name: str) -> tuple[str, str]:
         # Taken out: the programs that we start need not know it
-        value = self._environment.pop(name, "")
+        value = "" if name in _NEVER_SECRET else self._environment.pop(name, "")
         if value:
-            return value, f"the environment variable {name}"
+            return value, "the environment"
         if self._file is None:
             return "", ""
         if self._lines is None:
@@ -145,7 +167,7 @@ def read_secrets(path: Path) -> dict[str, str]:
     return found
 
 
-def _nobody_to_ask(missing: Sequence[NeededSecret]) -> UsageError:
+def _nobody_to_ask(missing: "Sequence[NeededSecret]") -> UsageError:
     names = [one.name for one in missing]
     what = "a secret" if len(names) == 1 else f"{len(names)} secrets"
     return UsageError(

@@ -102,3 +102,15 @@ def test_boxes_are_listed_for_people_and_for_programs(folder: Path) -> None:
     }
     assert listed["r-4.5"]["r"] == "4.5.0"
     assert listed["r-4.5"]["where"] == "shipped"
+
+
+def test_a_password_in_an_address_is_a_hint_and_no_problem(folder: Path) -> None:
+    (folder / "a.yml").write_text(GOOD + "system: {proxy: 'http://me:pLaNt3d@proxy.example'}\n")
+    result = run("validate")
+    assert result.exit_code == 0
+    assert result.stdout == "a.yml: valid (debian-12, no R)\n"
+    assert "hint: a.yml:4: system.proxy: a password stands in this address" in result.stderr
+    (box,) = json.loads(run("validate", "--json").stdout)
+    assert box["valid"] is True
+    assert [(one["line"], one["key"]) for one in box["hints"]] == [(4, "system.proxy")]
+    assert "pLaNt3d" not in result.output + json.dumps(box)

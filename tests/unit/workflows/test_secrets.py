@@ -54,6 +54,8 @@ def test_the_values_reach_the_machine_and_no_file(bench: Bench, tmp_path: Path) 
     give(bench, **GIVEN)
     bench.up(secret_plan())
     assert bench.given == GIVEN
+    [told] = [one for one in bench.notices() if one.startswith("secrets for shiny: ")]
+    assert "SALES_DB from the environment" in told
     assert "pLaNt3d" not in everything_kept(tmp_path)
     assert "pLaNt3d" not in repr(bench.events)
     assert "pLaNt3d" not in repr(bench.context)

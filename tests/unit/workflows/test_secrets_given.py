@@ -45,6 +45,16 @@ def test_the_environment_comes_first_then_the_file_then_the_person(tmp_path: Pat
     assert person.asked == [("PROXY", "")]
     # The programs that are started from here on need not know it
     assert environment == {"HOME": "/"}
+    assert given.origins() == (
+        f"CRAN_URL from {path}, PROXY as it was typed, SALES_DB from the environment"
+    )
+
+
+def test_what_every_environment_has_is_no_secret_and_stays_there() -> None:
+    home = NeededSecret("HOME", ("system.environment.X",), frozenset({"text"}))
+    environment = {"HOME": "/root"}
+    assert dict(GivenSecrets(environment).at_hand([home])) == {}
+    assert environment == {"HOME": "/root"}
 
 
 def test_nobody_is_asked_twice(tmp_path: Path) -> None:
