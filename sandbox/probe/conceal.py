@@ -22,9 +22,10 @@ def conceal(facts: Facts, names: Collection[str], key: HashKey) -> Facts:
 
 class _Concealer:
     def __init__(self, names: Collection[str], key: HashKey) -> None:
-        self._names = frozenset(names)
         self._key = key
         words = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+        # In configuration files a key may have its section, or `export`, before it
+        self._keys = re.compile(rf"(?:^|[.\s])(?:{words})$")
         # NAME=value, "NAME" = value, options(NAME = value): to the end of the line
         self._lines = re.compile(rf"(?<![\w.])((?:{words})[\"'`]?\s*(?:=|<-)\s*)(\S.*)")
 
@@ -41,9 +42,7 @@ class _Concealer:
                 return value
 
     def _under(self, name: str, value: object) -> object:
-        # In configuration files a key has its section before it
-        is_secret = name in self._names or name.rpartition(".")[2] in self._names
-        if is_secret and isinstance(value, str):
+        if isinstance(value, str) and self._keys.search(name):
             return self._hidden(value)
         return self.within(value)
 

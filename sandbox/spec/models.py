@@ -164,8 +164,7 @@ class System(Model):
     packages: tuple[DebianPackage, ...] = ()
     """Debian packages on top of what the rest of the box needs."""
     environment: dict[EnvName, TextOrSecret] = {}
-    """Set for every login, every R, and inside Shiny apps. `{secret: NAME}` instead of a value
-    keeps it out of the box."""
+    """Set for every login, every R, and inside Shiny apps: values, or `{secret: NAME}`."""
     limits: Limits = Limits()
     """Resource limits for logins and Shiny apps."""
     mirror: Mirror | None = None
@@ -197,8 +196,7 @@ class R(Model):
     blas: Literal["reference", "openblas"] = "reference"
     """The linear algebra library; results differ in the last digits, and speed a lot."""
     options: dict[ROption, OptionOrSecret] = {}
-    """R options() for every session, written to Rprofile.site. `{secret: NAME}` instead of a value
-    keeps it out of the box."""
+    """R options() for every session, in Rprofile.site: values, or `{secret: NAME}`."""
     repos: dict[RepoName, RepoOrSecret] = {}
     """options("repos"): name to URL, or to `{secret: NAME}`. Empty: as the base has it."""
     packages: RPackages = RPackages()

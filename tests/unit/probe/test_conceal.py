@@ -3,6 +3,7 @@
 import pytest
 
 from sandbox.probe.conceal import conceal
+from sandbox.probe.facts_setup import ConfigFile
 from sandbox.probe.shown import shown_value, without_hashes
 from sandbox.probe.untaken import holds, new_key, placeholder
 from sandbox.spec.models import Secret
@@ -47,6 +48,14 @@ def test_values_of_these_names_become_placeholders_that_can_be_compared() -> Non
 )
 def test_lines_of_files_that_set_them_are_hidden(line: str) -> None:
     assert "4711" not in doctored(startup_output=f"first\n{line}\nlast")
+
+
+@pytest.mark.parametrize("key", ["PIN", "sales.password", "server.PIN", "export PIN"])
+def test_settings_of_configuration_files_are_hidden_by_their_key(key: str) -> None:
+    file = ConfigFile(path="/etc/x", settings={key: "4711", f"{key}S": "4712"})
+    text = conceal(FACTS.model_copy(update={"configs": (file,)}), NAMES, KEY).model_dump_json()
+    assert "4711" not in text
+    assert "4712" in text
 
 
 def test_what_only_looks_like_them_stays() -> None:
