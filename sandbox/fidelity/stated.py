@@ -6,14 +6,22 @@ from sandbox.fidelity.diff import Side
 from sandbox.fidelity.kind import Reading
 from sandbox.fidelity.r_readings import normal_locale, normal_zone
 from sandbox.plan import Plan
-from sandbox.probe.shown import shown_value
+from sandbox.probe.known import harmless
+from sandbox.probe.shown import as_r_says
+from sandbox.probe.untaken import HashKey, placeholder
 from sandbox.spec.models import OptionValue, Secret
 
 _FROM_LANG = ("LC_COLLATE", "LC_CTYPE", "LC_TIME")
 
 
-def side_of_plan(plan: Plan) -> Side:
-    """A box as one side of a comparison: only what it says is compared."""
+def side_of_plan(plan: Plan, key: HashKey | None = None) -> Side:
+    """A box as one side of a comparison: only what it says is compared.
+
+    Args:
+        plan: of the box.
+        key: by which the other side's facts have hashes of what was not taken; without it such a
+            value of the box can be compared with nothing.
+    """
     system = plan.system
     zone, locale = normal_zone(system.timezone), normal_locale(system.locale)
     stated: dict[str, Reading] = {
@@ -25,7 +33,7 @@ def side_of_plan(plan: Plan) -> Side:
         "machine.disk": {"": float(plan.machine.disk_gb * 1024)},
     }
     if plan.r is not None:
-        environment = _stated(system.environment)
+        environment = _stated(system.environment, key)
         threads = {k: v for k, v in environment.items() if k.endswith("_THREADS")}
         others = {k: v for k, v in environment.items() if k not in threads}
         stated |= {
@@ -33,8 +41,8 @@ def side_of_plan(plan: Plan) -> Side:
             "r.timezone": {"": zone},
             "r.locale": dict.fromkeys(_FROM_LANG, locale),
             "r.blas": {"": plan.r.blas},
-            "r.option": _stated(plan.r.options),
-            "r.repo": {name: url.rstrip("/") for name, url in _stated(plan.r.repos).items()},
+            "r.option": _stated(plan.r.options, key),
+            "r.repo": {name: url.rstrip("/") for name, url in _stated(plan.r.repos, key).items()},
             "r.installed": dict.fromkeys(plan.r.packages.names, "installed"),
             "r.threads": dict(threads),
             "r.environment": dict(others),
@@ -48,10 +56,14 @@ def _limits(plan: Plan) -> Mapping[str, Reading]:
     return {"r.limit": {"nofile": float(nofile)}} if nofile is not None else {}
 
 
-def _stated(values: Mapping[str, OptionValue | Secret]) -> dict[str, str]:
+def _stated(values: Mapping[str, OptionValue | Secret], key: HashKey | None) -> dict[str, str]:
     """What may be shown of values; of a secret the box says nothing that could be compared."""
-    return {
-        name: f"{one:g}" if isinstance(one, float) else shown_value(name, one)
+    texts = {
+        name: f"{one:g}" if isinstance(one, float) else as_r_says(one)
         for name, one in values.items()
         if not isinstance(one, Secret)
+    }
+    return {
+        name: text if harmless(name, text) else placeholder(text, key)
+        for name, text in texts.items()
     }
