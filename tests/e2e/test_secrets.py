@@ -1,7 +1,9 @@
 """A box that names its passwords: they reach the machine, and nothing else has them afterwards."""
 
 import json
+import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +27,32 @@ CRAN = "https://cran.example.org/pLaNt3d/all"
 OURS = ("environment.SALES_DB", "r.option.sales.db", "r.repo.CRAN")
 
 
-@pytest.fixture
-def vault(host: Host, tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "vault.yml"
-    path.write_text(BOX)
-    yield path
-    host.reap()
+@dataclass
+class Vault:
+    """The sandbox of that box, and what was said on the way to it."""
+
+    box: Path
+    given: Path
+    """The file of the repository's secret; the other one comes from the environment."""
+    refused: subprocess.CompletedProcess[str]
+    up: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def vault(host: Host, shiny: Shiny, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
+    """Made from the image of `shiny`, which has all but the secrets."""
+    del shiny
+    folder = tmp_path_factory.mktemp("vault")
+    box, given = folder / "vault.yml", folder / "given"
+    box.write_text(BOX)
+    given.write_text(f"# of the repository\nCRAN_URL={CRAN}\n")
+    given.chmod(0o600)
+    refused = host.sandbox("up", box, expect=2)
+    assert not (host.instances / "vault").exists()
+    up = host.sandbox("up", box, "--secrets", given, env={"SALES_DB": SALES}, timeout_s=1200)
+    yield Vault(box, given, refused, up)
     host.sandbox("destroy", "vault", expect=None)
     assert_nothing_left(host, "vault")
-
-
-@pytest.fixture
-def given(tmp_path: Path) -> Path:
-    path = tmp_path / "given"
-    path.write_text(f"# of the repository\nCRAN_URL={CRAN}\n")
-    path.chmod(0o600)
-    return path
 
 
 def outcomes(report: dict[str, Any]) -> dict[str, str]:
@@ -63,16 +75,11 @@ def files_with(word: bytes, *folders: Path) -> list[Path]:
 
 
 def test_secrets_are_on_the_machine_and_nowhere_else(
-    host: Host, shiny: Shiny, vault: Path, given: Path, tmp_path: Path
+    host: Host, vault: Vault, tmp_path: Path
 ) -> None:
-    del shiny  # Its image is what this machine is made from
-    nobody = host.sandbox("up", vault, expect=2)
-    assert "CRAN_URL, SALES_DB" in nobody.stderr
-    assert not (host.instances / "vault").exists()
-
-    up = host.sandbox("up", vault, "--secrets", given, env={"SALES_DB": SALES}, timeout_s=1200)
-    assert "as a layer on shiny" in up.stderr
-    assert "it is not kept as a baked image, which would hold CRAN_URL, SALES_DB" in up.stderr
+    assert "CRAN_URL, SALES_DB" in vault.refused.stderr
+    assert "as a layer on shiny" in vault.up.stderr
+    assert "not kept as a baked image, which would hold CRAN_URL, SALES_DB" in vault.up.stderr
     script = (
         "cat(Sys.getenv('SALES_DB'), getOption('sales.db'), getOption('repos')['CRAN'], sep='|')"
     )
@@ -82,26 +89,26 @@ def test_secrets_are_on_the_machine_and_nowhere_else(
     check = host.sandbox("check", "vault", "--goal", "correct", "--junit", tmp_path / "j.xml")
     page = tmp_path / "page.html"
     host.sandbox("report", "vault", "--html", page)
-    told = [up, check, host.sandbox("render", vault), host.sandbox("logs", "vault", "--own")]
+    told = [
+        vault.up,
+        check,
+        host.sandbox("render", vault.box),
+        host.sandbox("logs", "vault", "--own"),
+    ]
     told += [host.sandbox("probe", "vault"), host.sandbox("status", "vault", "--json")]
     assert "pLaNt3d" not in "\n".join(done.stdout + done.stderr for done in told)
     assert page.is_file()
-    assert files_with(b"pLaNt3d", host.home, tmp_path) == [given]
+    assert files_with(b"pLaNt3d", host.home, tmp_path, vault.box.parent) == [vault.given]
     # The brackets: sudo writes this very command into the journal
     journal = "journalctl --no-pager | grep -c 'pLaNt3[d]'; grep -rl 'pLaNt3[d]' /var/log /tmp"
     noted = host.sandbox("exec", "vault", "--", "sudo", "sh", "-c", journal, expect=None).stdout
     assert noted.split() == ["0"]
     kept = json.loads(host.sandbox("cache", "list", "--json").stdout)
     assert [row for row in kept if row["box"] == "vault"] == []
-    assert "its image would hold secrets" in host.sandbox("bake", vault, expect=2).stderr
+    assert "its image would hold secrets" in host.sandbox("bake", vault.box, expect=2).stderr
 
 
-def test_another_value_on_the_machine_is_found_and_put_right(
-    host: Host, shiny: Shiny, vault: Path, given: Path
-) -> None:
-    del shiny
-    values = ("--secrets", given)
-    host.sandbox("up", vault, *values, "--no-checks", env={"SALES_DB": SALES}, timeout_s=1200)
+def test_another_value_on_the_machine_is_found_and_put_right(host: Host, vault: Vault) -> None:
     change = (
         "sed -i 's/pLaNt3[d]-sales/wRoNg-sales/' /etc/profile.d/sandbox.sh /etc/R/Renviron.site"
     )
@@ -119,7 +126,8 @@ def test_another_value_on_the_machine_is_found_and_put_right(
 
     # Another password altogether: `up` sees by its hash that the machine does not have it
     fresh = "pLaNt3d-fresh"
-    up = host.sandbox("up", vault, *values, "--no-checks", env={"SALES_DB": fresh})
+    again = ("--secrets", vault.given, "--no-checks")
+    up = host.sandbox("up", vault.box, *again, env={"SALES_DB": fresh})
     assert "not what the machine was given before: SALES_DB" in up.stderr
     report = host.sandbox("check", "vault", "--goal", "correct", "--json").stdout
     assert set(outcomes(json.loads(report)).values()) == {"passed"}
