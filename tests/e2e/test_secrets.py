@@ -99,9 +99,11 @@ def test_secrets_are_on_the_machine_and_nowhere_else(
     assert "pLaNt3d" not in "\n".join(done.stdout + done.stderr for done in told)
     assert page.is_file()
     assert files_with(b"pLaNt3d", host.home, tmp_path, vault.box.parent) == [vault.given]
-    # The brackets: sudo writes this very command into the journal
-    journal = "journalctl --no-pager | grep -c 'pLaNt3[d]'; grep -rl 'pLaNt3[d]' /var/log /tmp"
-    noted = host.sandbox("exec", "vault", "--", "sudo", "sh", "-c", journal, expect=None).stdout
+    # The brackets: sudo writes this very command into the journal. Ansible's modules write none of
+    # what they are told there, be it secret or not
+    journal = "journalctl --no-pager | grep -c -e 'pLaNt3[d]' -e 'Invoked wit[h]'"
+    looks = f"{journal}; grep -rl 'pLaNt3[d]' /var/log /tmp"
+    noted = host.sandbox("exec", "vault", "--", "sudo", "sh", "-c", looks, expect=None).stdout
     assert noted.split() == ["0"]
     kept = json.loads(host.sandbox("cache", "list", "--json").stdout)
     assert [row for row in kept if row["box"] == "vault"] == []
