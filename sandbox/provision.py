@@ -2,6 +2,10 @@
 
 Ansible runs as the program that stands beside this Python, with a configuration, home and inventory
 in the instance's folder: nothing of the user's own Ansible is read or written.
+
+The values of a box's secrets go to Ansible in the environment of its process, and from there to
+the machine through pipes. Files in the instance's folder, command lines and logs have their names,
+and a run that is killed leaves no more than that.
 """
 
 import json
@@ -15,13 +19,21 @@ from pathlib import Path
 from typing import Protocol
 
 from sandbox.app_files import TooMuchError, UnreadableError, app_files
-from sandbox.errors import CommandError, ProvisionError
+from sandbox.errors import CommandError, ProvisionError, SandboxError
 from sandbox.events import Listener, StepOutput, step
 from sandbox.paths import data_dir
 from sandbox.plan import Plan, PlannedApp
 from sandbox.provision_errors import explained, explained_bootstrap, read_summary
-from sandbox.render import archive_path, not_templates, provision_vars, render_bootstrap
-from sandbox.run import run
+from sandbox.render import (
+    archive_path,
+    not_templates,
+    provision_vars,
+    read_certificates,
+    render_bootstrap,
+    secret_variable,
+)
+from sandbox.run import concealing, run
+from sandbox.secret_values import NO_VALUES, SecretValues, needed_secrets
 from sandbox.ssh import SshTarget, disconnect
 
 BOOTSTRAP_TIMEOUT_S = 900.0
@@ -72,6 +84,7 @@ def bootstrap(
     folder: Path,
     listener: Listener,
     *,
+    secrets: SecretValues = NO_VALUES,
     timeout_s: float = BOOTSTRAP_TIMEOUT_S,
 ) -> None:
     """Bring the machine to where Ansible can work; quick when it is there already.
@@ -81,15 +94,18 @@ def bootstrap(
         root_shell: the way in. A public image may have neither sshd nor sudo yet.
         folder: the instance's folder.
         listener: told of the step and of each line.
+        secrets: the values of what the plan only names.
         timeout_s: after so long it is given up.
 
     Raises:
         BoxError: a certificate of the plan cannot be read.
         ProvisionError: the package mirror cannot be reached, the disk is full, ...; with a hint.
     """
-    script = render_bootstrap(plan)
-    _write(folder / "bootstrap.sh", script)
-    with step(listener, plan.name, "bootstrap"):
+    _require_all(plan, secrets)
+    certificates = read_certificates(plan)
+    _write(folder / "bootstrap.sh", render_bootstrap(plan, certificates))
+    script = render_bootstrap(plan, certificates, secrets)
+    with step(listener, plan.name, "bootstrap"), concealing(secrets.hide):
         try:
             root_shell(
                 script,
@@ -107,24 +123,34 @@ def provision(
     folder: Path,
     listener: Listener,
     *,
+    secrets: SecretValues = NO_VALUES,
     timeout_s: float = PROVISION_TIMEOUT_S,
 ) -> ProvisionResult:
     """Run `playbooks/site.yml` on the machine. A second run finds nothing to change.
 
+    Args:
+        plan: what the machine is to be.
+        target: the way in.
+        folder: the instance's folder.
+        listener: told of the step and of each line.
+        secrets: the values of what the plan only names.
+        timeout_s: after so long it is given up.
+
     Raises:
         ProvisionError: a task failed; names the task, with its own words and a hint.
     """
+    _require_all(plan, secrets)
     for app in plan.apps:
         _pack(app, archive_path(folder, app.name))
     home = folder / "ansible"
-    variables = provision_vars(plan, folder).for_ansible()
-    _write(home / "vars.json", variables)
-    with step(listener, plan.name, "provision") as note:
+    _write(home / "vars.json", provision_vars(plan, folder).for_ansible())
+    with step(listener, plan.name, "provision") as note, concealing(secrets.hide):
         result = play(
             data_dir("playbooks") / "site.yml",
             target,
             home,
             extra=("-e", f"@{home / 'vars.json'}"),
+            secrets=secrets,
             log=log_path(folder),
             on_line=_relay(listener, plan.name),
             timeout_s=timeout_s,
@@ -142,11 +168,22 @@ def play(
     home: Path,
     *,
     extra: Sequence[str],
+    secrets: SecretValues = NO_VALUES,
     log: Path,
     on_line: Callable[[str], None] | None = None,
     timeout_s: float,
 ) -> ProvisionResult:
     """Run a playbook of ours on `target`; Ansible's own files go to `home`.
+
+    Args:
+        playbook: which.
+        target: the way in.
+        home: the folder for Ansible's own files.
+        extra: more words for `ansible-playbook`.
+        secrets: the values that the variables only name.
+        log: where all that is said goes.
+        on_line: told each line.
+        timeout_s: after so long it is given up.
 
     Raises:
         ProvisionError: it failed, or did not end within `timeout_s`.
@@ -158,7 +195,9 @@ def play(
     clean, inventory = _clean_environment(home, summary_path), home / "inventory.json"
     argv = (*clean, str(_program()), "-i", str(inventory), *extra, str(playbook))
     try:
-        done = run(argv, timeout_s=timeout_s, cwd=home, log=log, on_line=on_line)
+        # Not among the words of `env`: a command line can be read by everybody
+        given = {secret_variable(name): value for name, value in secrets}
+        done = run(argv, timeout_s=timeout_s, env=given, cwd=home, log=log, on_line=on_line)
     except CommandError as error:
         raise explained(error, read_summary(summary_path), log) from error
     summary = read_summary(summary_path)
@@ -174,6 +213,13 @@ def play(
         changed_tasks=summary.changed,
         elapsed_s=done.elapsed_s,
     )
+
+
+def _require_all(plan: Plan, secrets: SecretValues) -> None:
+    """Never write a placeholder to a machine: whoever calls has asked for all values."""
+    if missing := secrets.lacks(needed_secrets(plan)):
+        names = ", ".join(one.name for one in missing)
+        raise SandboxError(f"{plan.name} cannot be provisioned without the secrets {names}")
 
 
 def _program() -> Path:
@@ -212,6 +258,8 @@ gathering = explicit
 retry_files_enabled = False
 # Not only to connect: so long it waits for sudo too, and a host under load is late
 timeout = {_ANSWER_S}
+# Modules would write what they were told to the machine's journal, where many may read it
+no_target_syslog = True
 [ssh_connection]
 # Who, where, which key and the shared connection are all in our ssh_config
 ssh_args =

@@ -7,19 +7,21 @@ Ansible is given is data: every string is marked so that it is not taken for a t
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.errors import BoxError
 from sandbox.paths import data_dir
 from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.plan import Plan
+from sandbox.secret_values import NO_VALUES, Plain, SecretValues
 from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
+from sandbox.spec.models import Secret
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -140,6 +142,16 @@ class UserVars(BaseModel):
     ssh_keys: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class SecretPlace:
+    """An item of one of Ansible's variables that is a secret."""
+
+    variable: str
+    """`r_options`"""
+    item: str
+    secret: str
+
+
 class ProvisionVars(BaseModel):
     """What `playbooks/site.yml` is told; each name is documented in its role's defaults."""
 
@@ -158,6 +170,7 @@ class ProvisionVars(BaseModel):
     r_repos: dict[str, str]
     r_environment: dict[str, str]
     r_packages_names: tuple[str, ...]
+    secrets_are_given: bool
     shiny_server_wanted: bool
     shiny_server_port: int
     shiny_server_limit_nofile: int | None
@@ -165,9 +178,29 @@ class ProvisionVars(BaseModel):
     users_list: tuple[UserVars, ...]
     users_login: str
 
-    def for_ansible(self) -> str:
-        """JSON for `-e @FILE` in which every string is marked as text that is no template."""
+    secret_places: tuple[SecretPlace, ...] = Field(default=(), exclude=True)
+    """Where a secret's value is to be, in place of its name."""
+
+    def for_reading(self) -> str:
+        """JSON in which a secret is shown by its name."""
         return json.dumps(not_templates(self.model_dump(mode="json")), indent=1) + "\n"
+
+    def for_ansible(self) -> str:
+        """JSON for `-e @FILE` in which every string is marked as text that is no template.
+
+        But for secrets: these Ansible reads from its environment, and what it finds there is no
+        template either.
+        """
+        found = not_templates(self.model_dump(mode="json"))
+        for place in self.secret_places:
+            lookup = f"lookup('ansible.builtin.env', '{secret_variable(place.secret)}')"
+            found[place.variable][place.item] = f"{{{{ {lookup} }}}}"  # type: ignore[call-overload,index]
+        return json.dumps(found, indent=1) + "\n"
+
+
+def secret_variable(name: str) -> str:
+    """The variable of Ansible's environment that has a secret's value."""
+    return f"SANDBOX_SECRET_{name}"
 
 
 def not_templates(value: Json) -> Json:
@@ -194,7 +227,15 @@ def archive_path(folder: Path, app: str) -> Path:
 def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
     """What Ansible is told of `plan`; app archives are named under `folder`."""
     system, r, shiny = plan.system, plan.r, plan.services.shiny_server
-    session = {"TZ": system.timezone, **system.environment}
+    options, repos = (r.options, r.repos) if r is not None else ({}, {})
+    environment = _shown(system.environment)
+    session = {"TZ": system.timezone, **environment}
+    places = (
+        *_secrets_in("system_environment", system.environment),
+        *_secrets_in("r_environment", system.environment),
+        *_secrets_in("r_options", options),
+        *_secrets_in("r_repos", repos),
+    )
     return ProvisionVars(
         system_packages=plan.apt_packages,
         system_timezone=system.timezone,
@@ -205,11 +246,13 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         r_wanted=r is not None,
         r_version=r.version if r else None,
         r_blas=r.blas if r else "reference",
-        r_options=dict(r.options) if r else {},
-        r_repos=dict(r.repos) if r else {},
+        r_options=_shown(options),
+        r_repos=_shown(repos),
         # A service or cron job starts R without what a login has
         r_environment={"LANG": system.locale, **session},
         r_packages_names=r.packages.names if r else (),
+        secrets_are_given=bool(places),
+        secret_places=places,
         shiny_server_wanted=shiny is not None,
         shiny_server_port=shiny.port if shiny else 3838,
         shiny_server_limit_nofile=system.limits.nofile,
@@ -227,6 +270,16 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         ),
         users_login=LOGIN_USER,
     )
+
+
+def _shown(values: "Mapping[str, Plain | Secret]") -> "dict[str, Plain | str]":
+    return {name: NO_VALUES.of(value) for name, value in values.items()}
+
+
+def _secrets_in(variable: str, values: Mapping[str, object]) -> Iterator[SecretPlace]:
+    for item, value in values.items():
+        if isinstance(value, Secret):
+            yield SecretPlace(variable, item, value.secret)
 
 
 def read_certificates(plan: Plan) -> tuple[Certificate, ...]:
@@ -252,20 +305,27 @@ def read_certificates(plan: Plan) -> tuple[Certificate, ...]:
     return tuple(found)
 
 
-def render_bootstrap(plan: Plan, certificates: tuple[Certificate, ...] | None = None) -> str:
+def render_bootstrap(
+    plan: Plan,
+    certificates: tuple[Certificate, ...] | None = None,
+    secrets: SecretValues = NO_VALUES,
+) -> str:
     """The script that brings the plan's bare base to where Ansible can work.
+
+    Without `secrets` it is for reading: `<secret NAME>` stands where a value will be.
 
     Raises:
         BoxError: a certificate of the plan cannot be read.
     """
+    proxy = secrets.of(plan.system.proxy)
     return _render(
         "bootstrap.sh.j2",
         {
             "login_user": LOGIN_USER,
             "suite": plan.base.suite,
             "mirror": plan.system.mirror,
-            "proxy": plan.system.proxy,
-            "proxy_conf": _apt_proxy(plan.system.proxy),
+            "proxy": proxy,
+            "proxy_conf": _apt_proxy(proxy),
             "certificates": read_certificates(plan) if certificates is None else certificates,
         },
     )
@@ -279,7 +339,7 @@ def rendered_files(plan: Plan, folder: Path = Path()) -> tuple[RenderedFile, ...
     """
     return (
         RenderedFile(Path("bootstrap.sh"), render_bootstrap(plan)),
-        RenderedFile(Path("ansible/vars.json"), provision_vars(plan, folder).for_ansible()),
+        RenderedFile(Path("ansible/vars.json"), provision_vars(plan, folder).for_reading()),
         RenderedFile(Path("plan.json"), plan.model_dump_json(indent=1) + "\n"),
     )
 

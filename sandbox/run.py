@@ -2,6 +2,9 @@
 
 Each command runs in a process group of its own. On a timeout or an interrupt the whole group is
 asked to stop (SIGINT, then SIGTERM) and then killed, also when its leader has already gone.
+
+Who gives a command something that must not be seen says so by `concealing`: then no log, error or
+listener gets to see it, whatever the command says.
 """
 
 import codecs
@@ -14,8 +17,9 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -30,6 +34,19 @@ LARGEST_BYTES = 64 * 1024 * 1024
 
 _GRACE_S = 5.0
 _LONGEST_LINE = 100_000
+
+Hide = Callable[[str], str]
+_HIDE: ContextVar[Hide | None] = ContextVar("hide", default=None)
+
+
+@contextmanager
+def concealing(hide: Hide) -> Iterator[None]:
+    """Within it, whatever a command says passes `hide` before anybody gets it."""
+    before = _HIDE.set(hide)
+    try:
+        yield
+    finally:
+        _HIDE.reset(before)
 
 
 @dataclass(frozen=True)
@@ -238,13 +255,15 @@ class _Streams:
         """More came than is kept of an answer."""
         self._chunks: dict[str, deque[bytes]] = {"stdout": deque(), "stderr": deque()}
         self._sizes = {"stdout": 0, "stderr": 0}
+        self._hide = _HIDE.get()
         self._partial = {"stdout": "", "stderr": ""}
         decoder = codecs.getincrementaldecoder("utf-8")
         self._decoders = {name: decoder("replace") for name in self._chunks}
         self._last: deque[str] = deque(maxlen=TAIL_LINES)
 
     def text(self, name: str) -> str:
-        return b"".join(self._chunks[name]).decode("utf-8", "replace")
+        text = b"".join(self._chunks[name]).decode("utf-8", "replace")
+        return self._hide(text) if self._hide is not None else text
 
     def tail(self) -> str:
         return "\n".join(self._last)
@@ -284,8 +303,9 @@ class _Streams:
 
     def _take(self, name: str, chunk: bytes) -> None:
         self._keep(name, chunk)
-        self._log.write(chunk)
-        self._log.flush()
+        if self._hide is None:
+            self._log.write(chunk)
+            self._log.flush()
         text = self._partial[name] + self._decoders[name].decode(chunk)
         *lines, self._partial[name] = text.replace("\r\n", "\n").split("\n")
         for line in lines:
@@ -308,6 +328,11 @@ class _Streams:
             self._partial[name] = ""
 
     def _line(self, line: str) -> None:
+        if self._hide is not None:
+            # A value may come in two chunks: only of a whole line can be said that it is not in it
+            line = self._hide(line)
+            self._log.write(f"{line}\n".encode())
+            self._log.flush()
         # A progress bar rewrites its line with \r: only what it ends as is of use
         line = line.rsplit("\r", 1)[-1].rstrip()
         self._last.append(line)

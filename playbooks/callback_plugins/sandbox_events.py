@@ -20,6 +20,7 @@ options: {}
 
 # Results longer than this go on in the log of the machine itself
 _LONGEST = 20000
+_SECRET = "SANDBOX_SECRET_"
 
 
 class CallbackModule(CallbackBase):
@@ -88,6 +89,18 @@ def _words(found):
     """What a person wants to read of a failed result."""
     words = {"item": str(found.get("_ansible_item_label") or "")}
     for key in ("msg", "stderr", "stdout"):
-        text = str(found.get(key) or found.get(f"module_{key}") or "")
+        text = _without_secrets(str(found.get(key) or found.get(f"module_{key}") or ""))
         words[key] = text if len(text) <= _LONGEST else text[-_LONGEST:]
+    if "censored" in found:
+        words["msg"] = "what it said is not shown, as this task is given secrets of the box"
     return words
+
+
+def _without_secrets(text):
+    """Names in place of the values, which are in this process's environment."""
+    for variable, value in os.environ.items():
+        name = variable.removeprefix(_SECRET)
+        # A shorter one stands in any text by chance
+        if name != variable and len(value) >= 4:
+            text = text.replace(value, f"<secret {name}>")
+    return text

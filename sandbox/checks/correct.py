@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from sandbox.checks import r_setup
+from sandbox.checks import r_setup, settings
 from sandbox.checks.check import Check, Look, equal, none_of
 from sandbox.checks.inspection import planned_packages
 from sandbox.checks.live import Seen
@@ -10,7 +10,6 @@ from sandbox.checks.results import Goal
 from sandbox.checks.views import per_viewer
 from sandbox.plan import Plan
 from sandbox.probe.facts import RView
-from sandbox.probe.facts_base import REDACTED
 
 _UTC = frozenset({"UTC", "UCT", "Universal", "Zulu"})
 _FROM_LANG = ("LC_CTYPE", "LC_COLLATE", "LC_TIME", "LC_MONETARY", "LC_MESSAGES")
@@ -22,7 +21,7 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
     yield _release(plan)
     yield from _timezone(plan)
     yield from _locale(plan)
-    yield from _environment(plan)
+    yield from settings.environment_checks(plan)
     yield from _limits(plan)
     if planned_packages(plan):
         yield _debian_packages(plan)
@@ -149,29 +148,7 @@ def _charset(locale: str) -> str:
     return f"{name}{dot}{charset.lower().replace('-', '')}"
 
 
-# Environment and limits
-
-
-def _environment(plan: Plan) -> Iterator[Check[Seen]]:
-    for name, value in plan.system.environment.items():
-        yield from per_viewer(
-            plan,
-            id=f"environment.{name}",
-            title=f"{name} is set",
-            expected=f"{name}={value}",
-            why="Shiny Server hands nothing of its unit's environment to apps: they start without",
-            look=_variable(name, value),
-        )
-
-
-def _variable(name: str, planned: str) -> Callable[[RView], Look]:
-    def look(view: RView) -> Look:
-        actual = view.environment.get(name)
-        if actual == REDACTED:
-            return Look(ok=True, actual="set; the probe keeps its value to itself")
-        return Look(actual == planned, "not set" if actual is None else f"{name}={actual}")
-
-    return look
+# Limits
 
 
 def _limits(plan: Plan) -> Iterator[Check[Seen]]:

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from sandbox.checks.check import CannotLook
+from sandbox.checks.hashes import Hashes
 from sandbox.checks.inspection import Inspection
 from sandbox.checks.shiny_page import ShinyPage
 from sandbox.checks.shiny_session import SessionOutcome, try_session
@@ -24,6 +25,8 @@ class Seen:
     """Fingerprint of the key by which `sandbox` itself logs in; empty when unknown."""
     production: Facts | None = None
     """What the machine is to be like; None when the box names none."""
+    hashes: Hashes = field(default_factory=Hashes)
+    """By what values are compared that the facts do not have."""
 
     def view(self, seen_by: str) -> RView:
         """R as a login or as an app sees it.

@@ -81,7 +81,7 @@ def seen(request: pytest.FixtureRequest, facts: Facts, machine: Machine) -> Seen
         answer = machine.sudo(inspection.script(stash[_REQUEST].plan))
         stash[_INSPECTION] = inspection.parse(answer)
     asked = stash[_REQUEST]
-    return Seen(facts, stash[_INSPECTION], asked.own_key, asked.production)
+    return Seen(facts, stash[_INSPECTION], asked.own_key, asked.production, asked.hashes)
 
 
 @pytest.fixture

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Iterator
 
+from sandbox.checks import settings
 from sandbox.checks.check import CannotLook, Check, Look, equal, none_of
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
 from sandbox.checks.views import per_viewer
 from sandbox.plan import Plan
 from sandbox.probe.facts import RView
-from sandbox.probe.facts_base import REDACTED
 from sandbox.spec.models import R
-
-OptionValue = bool | int | float | str
 
 _RNG = ("Mersenne-Twister", "Inversion", "Rejection")
 _OTHER_BLAS = ("openblas", "atlas", "mkl", "blis", "flexiblas")
@@ -24,7 +22,8 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
         return
     yield from _versions(plan, plan.r)
     yield from _numbers(plan, plan.r)
-    yield from _settings(plan, plan.r)
+    yield from settings.option_checks(plan, plan.r)
+    yield from settings.repository_checks(plan, plan.r)
     yield from _packages(plan, plan.r)
     yield from _abilities(plan)
 
@@ -103,66 +102,6 @@ def _blas(view: RView, planned: str) -> Look:
         raise CannotLook("R does not say which BLAS it uses")
     found = next((name for name in _OTHER_BLAS if name in blas.lower()), "reference")
     return Look(found == planned, blas)
-
-
-# Settings
-
-
-def _settings(plan: Plan, r: R) -> Iterator[Check[Seen]]:
-    for name, value in r.options.items():
-        yield from per_viewer(
-            plan,
-            id=f"r.option.{name}",
-            title=f"options({name}) is as planned",
-            expected=_as_r_says(value),
-            why="a default that differs (digits, scipen, OutDec) differs in every report",
-            look=_option(name, value),
-        )
-    for name, url in r.repos.items():
-        yield from per_viewer(
-            plan,
-            id=f"r.repo.{name}",
-            title=f"the repository {name} is as planned",
-            expected=url,
-            why="the same install.packages() from another repository brings another version",
-            look=_repository(name, url),
-        )
-
-
-def _option(name: str, planned: OptionValue) -> Callable[[RView], Look]:
-    def look(view: RView) -> Look:
-        actual = view.options.get(name)
-        if actual == REDACTED:
-            return Look(ok=True, actual="set; the probe keeps its value to itself")
-        if actual is None:
-            return Look(ok=False, actual="not set")
-        return Look(_same_value(actual, planned), actual)
-
-    return look
-
-
-def _as_r_says(value: OptionValue) -> str:
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    return f"{value:.15g}" if isinstance(value, float) else str(value)
-
-
-def _same_value(actual: str, planned: OptionValue) -> bool:
-    if isinstance(planned, bool | str):
-        return actual == _as_r_says(planned)
-    try:
-        return float(actual) == float(_as_r_says(planned))
-    except ValueError:
-        return False
-
-
-def _repository(name: str, planned: str) -> Callable[[RView], Look]:
-    def look(view: RView) -> Look:
-        actual = view.repos.get(name)
-        same = actual is not None and actual.rstrip("/") == planned.rstrip("/")
-        return Look(same, actual or "not set")
-
-    return look
 
 
 # Packages

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from sandbox.checks.hashes import Hashes
 from sandbox.checks.results import CheckResult, Goal
 from sandbox.checks.safe import fingerprint
 from sandbox.plain_file import NotPlainError, read_plain
@@ -34,6 +35,8 @@ class CheckRequest(BaseModel):
     """Fingerprint of the instance's own login key; empty when unknown."""
     production: Facts | None = None
     """The facts of the machine that this one is to be like."""
+    hashes: Hashes = Hashes()
+    """By what values are compared that the facts do not have; never a part of the results."""
     goals: tuple[Goal, ...] = tuple(Goal)
     """Only these."""
     quick: bool = False

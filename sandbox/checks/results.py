@@ -3,11 +3,15 @@
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import AfterValidator, BaseModel, ConfigDict, computed_field
 
+from sandbox.probe.untaken import without_hash
 from sandbox.saved import BrokenFileError, read_saved
+
+Words = Annotated[str, AfterValidator(without_hash)]
+"""What a result says. Results are handed on, and nobody else can do anything with a hash."""
 
 
 class Goal(StrEnum):
@@ -57,8 +61,8 @@ class CheckResult(_Result):
     title: str
     """What is checked, as a statement: `the timezone is Europe/Vienna`."""
     outcome: Outcome
-    expected: str = ""
-    actual: str = ""
+    expected: Words = ""
+    actual: Words = ""
     """What was found instead; for a skipped check the reason, for an error its message."""
     why: str = ""
     """Why it matters: one sentence."""

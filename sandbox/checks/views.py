@@ -49,6 +49,28 @@ def per_viewer(
     fix: str = "",
 ) -> Iterator[Check[Seen]]:
     """The same check of R for everyone who sees it: `correct.ID.login`, `correct.ID.app`."""
+    return per_viewer_and_seen(
+        plan,
+        id=id,
+        title=title,
+        expected=expected,
+        why=why,
+        look=lambda view, _: look(view),
+        fix=fix,
+    )
+
+
+def per_viewer_and_seen(
+    plan: Plan,
+    *,
+    id: str,
+    title: str,
+    expected: str,
+    why: str,
+    look: Callable[[RView, Seen], Look],
+    fix: str = "",
+) -> Iterator[Check[Seen]]:
+    """As `per_viewer`, for a look that needs more than R as it is seen there."""
     for viewer in viewers(plan):
         yield Check(
             id=f"correct.{id}.{viewer.short}",
@@ -61,5 +83,5 @@ def per_viewer(
         )
 
 
-def _through(viewer: Viewer, look: Callable[[RView], Look]) -> Callable[[Seen], Look]:
-    return lambda seen: look(seen.view(viewer.seen_by))
+def _through(viewer: Viewer, look: Callable[[RView, Seen], Look]) -> Callable[[Seen], Look]:
+    return lambda seen: look(seen.view(viewer.seen_by), seen)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sandbox.cli.console import show, show_json
+from sandbox.cli.console import say, show, show_json
 from sandbox.cli.settings import RootOption
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def validate(
     from sandbox.errors import UsageError
     from sandbox.spec import catalogue
     from sandbox.spec.bases import load_bases
+    from sandbox.spec.hints import hints_about
     from sandbox.spec.problem import box_error
 
     cwd = Path.cwd()
@@ -54,6 +55,8 @@ def validate(
         for entry in entries:
             if entry.loaded is not None:
                 show(_fine(entry))
+                for hint in hints_about(entry.loaded):
+                    say(f"hint: {hint}")
     wrong = [entry for entry in entries if entry.problems]
     if wrong:
         problems = [problem for entry in wrong for problem in entry.problems]
@@ -119,6 +122,9 @@ def _listing(entry: "Entry") -> dict[str, Any]:
 
 def _verdict(entry: "Entry") -> dict[str, Any]:
     """One box as `sandbox validate --json` prints it."""
+    from sandbox.spec.hints import hints_about
+
+    hints = hints_about(entry.loaded) if entry.loaded is not None else []
     return {
         "name": entry.name,
         "path": str(entry.path),
@@ -133,5 +139,15 @@ def _verdict(entry: "Entry") -> dict[str, Any]:
                 "text": problem.text,
             }
             for problem in entry.problems
+        ],
+        "hints": [
+            {
+                "path": str(hint.path),
+                "line": hint.line,
+                "key": hint.key,
+                "message": hint.message,
+                "suggestion": hint.suggestion,
+            }
+            for hint in hints
         ],
     }

@@ -93,18 +93,33 @@ def say(text: str = "") -> None:
 
 
 def agreed(question: str, *, default: bool = False) -> bool:
-    """Ask on the terminal whether to go on."""
+    """Ask on the terminal whether to go on; the end of the input is a no."""
+    typed = answer_to(f"{question} [{'Y/n' if default else 'y/N'}]")
+    if typed is None:
+        return False
+    word = typed.strip().lower()
+    return word in {"y", "yes"} if word else default
+
+
+def answer_to(question: str) -> str | None:
+    """What a person types after a question on stderr; None at the end of the input."""
+    _put(sys.stderr, f"{plain(question)} ")
+    typed = sys.stdin.readline()
+    return typed.removesuffix("\n") if typed else None
+
+
+def secret_answer_to(question: str) -> str:
+    """The same, typed without an echo.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, or the end of the input.
+    """
     import typer
 
-    return typer.confirm(plain(question), default=default, err=True)
-
-
-def answer_to(question: str) -> str:
-    """What a person types, on stderr; empty for Enter alone."""
-    import typer
-
-    words: str = typer.prompt(plain(question), default="", show_default=False, err=True)
-    return words
+    try:
+        return str(typer.prompt(plain(question), hide_input=True, err=True))
+    except typer.Abort:
+        raise KeyboardInterrupt from None
 
 
 def _put(stream: TextIO, text: str) -> None:

@@ -113,7 +113,7 @@ def _review(left: "Sequence[NotTaken]") -> list[str]:
     known = {one.name for one in left} | {one.place for one in left if one.place.startswith("/")}
     while True:
         words = answer_to("Take which of them? Names, or the path of a whole file; Enter for none")
-        names = words.replace(",", " ").split()
+        names = (words or "").replace(",", " ").split()
         wrong = [name for name in names if name not in known]
         if not wrong:
             return names

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sandbox.cli.console import Progress, agreed, say, show, show_json
+from sandbox.cli.secrets import given_secrets
 from sandbox.cli.settings import (
     BaseSourceOption,
     NameArgument,
@@ -52,6 +53,14 @@ def up(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Make it from nothing, and bake that anew.")
     ] = False,
+    secrets: Annotated[
+        Path | None,
+        typer.Option(
+            "--secrets",
+            metavar="FILE",
+            help="Values of the box's secrets, lines NAME=value; only you may read it (mode 0600).",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
     """Create a sandbox, or bring it to what its box says now.
@@ -61,6 +70,9 @@ def up(
 
     A machine that passed its checks is baked: kept, so that the next one like it is a clone, up in
     seconds. `sandbox cache list` shows what is kept.
+
+    What the box names as `{secret: NAME}` comes from the environment, from --secrets, or is asked
+    for; it goes to the machine and is kept nowhere else.
 
     sandbox up boxes/shiny.yml
 
@@ -76,7 +88,13 @@ def up(
     cache = CacheUse.OFF if no_cache else CacheUse.FRESH if fresh else CacheUse.USE
 
     with Progress() as progress:
-        its_context = context(progress, provider=provider, base_source=base_source, trust=trust)
+        its_context = context(
+            progress,
+            provider=provider,
+            base_source=base_source,
+            trust=trust,
+            secrets=given_secrets(secrets),
+        )
         overrides = Overrides(name, cpus, memory_mb, disk_gb, root)
         plan = plan_for(box, overrides, its_context, cwd=Path.cwd())
         result = bring_up(

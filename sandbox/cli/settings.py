@@ -11,6 +11,7 @@ from sandbox.events import Listener
 if TYPE_CHECKING:
     from sandbox.engines.incus_client import IncusPlace
     from sandbox.workflows.context import Context
+    from sandbox.workflows.secrets_given import SecretSource
 
 ProviderOption = Annotated[
     str | None,
@@ -74,6 +75,7 @@ def context(
     provider: str | None = None,
     base_source: str = "auto",
     trust: bool = False,
+    secrets: "SecretSource | None" = None,
 ) -> "Context":
     """What the workflows need, from the command line and the environment.
 
@@ -82,6 +84,7 @@ def context(
     """
     from sandbox.cli.trust import consent
     from sandbox.workflows.context import Context, parse_base_source
+    from sandbox.workflows.secrets_given import GivenSecrets
 
     return Context(
         place=place(),
@@ -90,6 +93,7 @@ def context(
         default_provider=os.environ.get("SANDBOX_PROVIDER") or None,
         base_source=parse_base_source(base_source),
         consent=consent(trust=trust),
+        secrets=GivenSecrets() if secrets is None else secrets,
     )
 
 

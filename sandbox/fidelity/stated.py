@@ -2,17 +2,26 @@
 
 from collections.abc import Mapping
 
-from sandbox.fidelity.compare import Value
 from sandbox.fidelity.diff import Side
 from sandbox.fidelity.kind import Reading
 from sandbox.fidelity.r_readings import normal_locale, normal_zone
 from sandbox.plan import Plan
+from sandbox.probe.known import harmless
+from sandbox.probe.shown import as_r_says
+from sandbox.probe.untaken import HashKey, placeholder
+from sandbox.spec.models import OptionValue, Secret
 
 _FROM_LANG = ("LC_COLLATE", "LC_CTYPE", "LC_TIME")
 
 
-def side_of_plan(plan: Plan) -> Side:
-    """A box as one side of a comparison: only what it says is compared."""
+def side_of_plan(plan: Plan, key: HashKey | None = None) -> Side:
+    """A box as one side of a comparison: only what it says is compared.
+
+    Args:
+        plan: of the box.
+        key: by which the other side's facts have hashes of what was not taken; without it such a
+            value of the box can be compared with nothing.
+    """
     system = plan.system
     zone, locale = normal_zone(system.timezone), normal_locale(system.locale)
     stated: dict[str, Reading] = {
@@ -24,15 +33,16 @@ def side_of_plan(plan: Plan) -> Side:
         "machine.disk": {"": float(plan.machine.disk_gb * 1024)},
     }
     if plan.r is not None:
-        threads = {k: v for k, v in system.environment.items() if k.endswith("_THREADS")}
-        others = {k: v for k, v in system.environment.items() if k not in threads}
+        environment = _stated(system.environment, key)
+        threads = {k: v for k, v in environment.items() if k.endswith("_THREADS")}
+        others = {k: v for k, v in environment.items() if k not in threads}
         stated |= {
             "r.version": {"": plan.base.r_version},
             "r.timezone": {"": zone},
             "r.locale": dict.fromkeys(_FROM_LANG, locale),
             "r.blas": {"": plan.r.blas},
-            "r.option": {name: _r_text(value) for name, value in plan.r.options.items()},
-            "r.repo": {name: str(url).rstrip("/") for name, url in plan.r.repos.items()},
+            "r.option": _stated(plan.r.options, key),
+            "r.repo": {name: url.rstrip("/") for name, url in _stated(plan.r.repos, key).items()},
             "r.installed": dict.fromkeys(plan.r.packages.names, "installed"),
             "r.threads": dict(threads),
             "r.environment": dict(others),
@@ -46,8 +56,14 @@ def _limits(plan: Plan) -> Mapping[str, Reading]:
     return {"r.limit": {"nofile": float(nofile)}} if nofile is not None else {}
 
 
-def _r_text(value: bool | float | str) -> Value:  # noqa: FBT001  (an option's value)
-    """As R's as.character() shows it."""
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _stated(values: Mapping[str, OptionValue | Secret], key: HashKey | None) -> dict[str, str]:
+    """What may be shown of values; of a secret the box says nothing that could be compared."""
+    texts = {
+        name: f"{one:g}" if isinstance(one, float) else as_r_says(one)
+        for name, one in values.items()
+        if not isinstance(one, Secret)
+    }
+    return {
+        name: text if harmless(name, text) else placeholder(text, key)
+        for name, text in texts.items()
+    }

@@ -7,7 +7,15 @@ of a field is its description in the JSON Schema (see sandbox.spec.schema).
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
 
 from sandbox.app_files import MAX_MB
 from sandbox.spec.choices import Provider
@@ -86,6 +94,38 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
+class Secret(Model):
+    """Stands for a value that the box does not hold, such as a password."""
+
+    secret: EnvName
+    """The value's name. `sandbox up` takes the value from its environment's variable of that name,
+    from a line of `--secrets FILE`, or asks for it."""
+
+    def __str__(self) -> str:
+        """What is shown in the value's place."""
+        return f"<secret {self.secret}>"
+
+
+_PLAIN, _SECRET = "<plain>", "<secret>"
+UNION_TAGS: Final = frozenset({_PLAIN, _SECRET})
+"""Steps in the places of pydantic's errors that no file has."""
+
+
+def _kind_of_value(value: object) -> str:
+    return _SECRET if isinstance(value, dict | Secret) else _PLAIN
+
+
+_ByKind = Discriminator(_kind_of_value)
+_SecretValue = Annotated[Secret, Tag(_SECRET)]
+OptionValue = bool | int | float | str
+TextOrSecret = Annotated[Annotated[Text, Tag(_PLAIN)] | _SecretValue, _ByKind]
+OptionOrSecret = Annotated[
+    Annotated[bool | int | float | Text, Tag(_PLAIN)] | _SecretValue, _ByKind
+]
+RepoOrSecret = Annotated[Annotated[RepoUrl, Tag(_PLAIN)] | _SecretValue, _ByKind]
+ProxyOrSecret = Annotated[Annotated[HttpUrl, Tag(_PLAIN)] | _SecretValue, _ByKind]
+
+
 class Machine(Model):
     """The size of the machine; the provider really sets these limits."""
 
@@ -124,14 +164,14 @@ class System(Model):
     """As in LANG: en_US.UTF-8, de_AT.UTF-8, C.UTF-8."""
     packages: tuple[DebianPackage, ...] = ()
     """Debian packages on top of what the rest of the box needs."""
-    environment: dict[EnvName, Text] = {}
-    """Set for every login, every R, and inside Shiny apps."""
+    environment: dict[EnvName, TextOrSecret] = {}
+    """Set for every login, every R, and inside Shiny apps: values, or `{secret: NAME}`."""
     limits: Limits = Limits()
     """Resource limits for logins and Shiny apps."""
     mirror: Mirror | None = None
     """Where Debian's packages come from; leave out for what the base image has."""
-    proxy: HttpUrl | None = None
-    """HTTP proxy that the machine uses to fetch packages."""
+    proxy: ProxyOrSecret | None = None
+    """HTTP proxy that the machine uses to fetch packages; or `{secret: NAME}`."""
     ca_certificates: tuple[FileName, ...] = ()
     """PEM files, relative to the box file, that the machine trusts."""
 
@@ -156,10 +196,10 @@ class R(Model):
     """`debian`: the R of the base."""
     blas: Literal["reference", "openblas"] = "reference"
     """The linear algebra library; results differ in the last digits, and speed a lot."""
-    options: dict[ROption, bool | int | float | Text] = {}
-    """R options() for every session, written to Rprofile.site."""
-    repos: dict[RepoName, RepoUrl] = {}
-    """options("repos"): name to URL. Empty: as the base has it."""
+    options: dict[ROption, OptionOrSecret] = {}
+    """R options() for every session, in Rprofile.site: values, or `{secret: NAME}`."""
+    repos: dict[RepoName, RepoOrSecret] = {}
+    """options("repos"): name to URL, or to `{secret: NAME}`. Empty: as the base has it."""
     packages: RPackages = RPackages()
     """The R packages everyone on the machine has."""
 

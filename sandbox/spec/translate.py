@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import NoneType
-from typing import Any, Final, get_args, get_origin
+from typing import Annotated, Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from sandbox.spec.models import PATTERN_WORDS, Box
+from sandbox.spec.models import PATTERN_WORDS, UNION_TAGS, Box, Secret
 from sandbox.spec.problem import Problem, alternatives, code, near
 from sandbox.spec.source import Value
 
@@ -60,6 +60,8 @@ def _place(details: ErrorDetails, top: Value) -> Place:
     """The error's `loc` without pydantic's own steps: `[key]`, and the members of a union."""
     place: list[str | int] = []
     for step in details["loc"]:
+        if step in UNION_TAGS:
+            continue
         if top.get(*place, step) is None:
             break
         place.append(step)
@@ -195,6 +197,9 @@ def model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
     for step in loc:
         if isinstance(step, int):
             found = get_args(found)[0] if get_origin(found) is tuple else None
+        elif get_origin(found) is dict:
+            # In place of a value there may be one thing that has keys
+            found = Secret
         else:
             fields = getattr(found, "model_fields", {})
             found = _unwrap(fields[step].annotation) if step in fields else None
@@ -204,7 +209,10 @@ def model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
 def _unwrap(annotation: Any) -> Any:  # noqa: ANN401  (annotations are of any type)
     members = [member for member in get_args(annotation) if member is not NoneType]
     optional = NoneType in get_args(annotation)
-    return members[0] if optional and members else annotation
+    found = members[0] if optional and members else annotation
+    choices = get_args(get_args(found)[0]) if get_origin(found) is Annotated else ()
+    # Of a value or a secret, only the secret has keys
+    return Secret if any(get_args(choice)[:1] == (Secret,) for choice in choices) else found
 
 
 @cache

@@ -16,6 +16,7 @@ from sandbox.engines.base import BakedImage, Baking
 from sandbox.errors import BusyError, ProvisionError, SandboxError, UsageError
 from sandbox.events import Listener, Notice, step
 from sandbox.plan import Plan
+from sandbox.secret_values import needed_secrets
 from sandbox.state import Instance
 from sandbox.workflows.base import prepare_base
 from sandbox.workflows.context import DRIVEN, Context
@@ -37,10 +38,17 @@ def bake(plan: Plan, *, context: Context, fresh: bool = False) -> Baked:
     """Bake a box, and leave no sandbox behind.
 
     Raises:
-        UsageError: the provider cannot bake.
+        UsageError: the provider cannot bake, or the image would hold secrets.
         ProvisionError: the machine did not pass its checks.
         SandboxError: as `up`.
     """
+    if needed := needed_secrets(plan):
+        raise UsageError(
+            f"{plan.box_name} cannot be baked: its image would hold secrets",
+            details="\n".join(f"{one.name}: {', '.join(one.places)}" for one in needed),
+            hint="sandbox up gives them to one machine at a time; to bake the rest, put it into a "
+            "box of its own and let this one extend it",
+        )
     engine = context.engine(plan.provider)
     if not isinstance(engine, Baking):
         raise UsageError(f"{plan.provider} keeps no baked images yet", hint="--provider incus")

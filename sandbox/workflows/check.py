@@ -12,14 +12,15 @@ from sandbox.engines.base import Engine, MachineStatus, Power
 from sandbox.errors import UsageError
 from sandbox.events import step
 from sandbox.probe.collect import Taking, probe
+from sandbox.probe.conceal import conceal
 from sandbox.probe.facts import Facts
 from sandbox.probe.files import load_facts
-from sandbox.probe.keys import find_key
-from sandbox.probe.untaken import HashKey, new_key
+from sandbox.probe.untaken import HashKey
 from sandbox.record import Record
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, locked
 from sandbox.workflows.context import Context, status_of
+from sandbox.workflows.hashes import hash_key, hashes_of, key_beside, secret_targets
 from sandbox.workflows.reach import (
     READY_TIMEOUT_S,
     app_urls,
@@ -71,7 +72,7 @@ def check(
         if against is None:
             return verify(instance, record, engine, context, goals, quick=quick)
         with step(context.listener, name, "read production"):
-            production = against.read(new_key())
+            production = against.read(hash_key(instance))
         # The checks are made from the plan, which may name no production, or an older one
         plan = record.plan.model_copy(update={"production": Path(against.name)})
         record = record.model_copy(update={"plan": plan})
@@ -107,8 +108,8 @@ def verify(
             # page answers is judged by the checks
             page_status(app.url, timeout_s=status.patient(30))
         with step(context.listener, name, "probe") as note:
-            key = find_key(production.hash_key) if production is not None else None
-            facts = _probe(target, record, status, key or new_key())
+            key = key_beside(production, instance)
+            facts = _probe(target, record, status, key)
             note.text = f"{len(facts.not_seen)} not seen" if facts.not_seen else ""
         instance.write_text("facts.json", facts.model_dump_json(indent=1))
         with step(context.listener, name, "checks") as note:
@@ -118,6 +119,7 @@ def verify(
                 base_url=base_url,
                 own_key=own_key(instance.folder),
                 production=production,
+                hashes=hashes_of(instance, key),
                 goals=tuple(goals) or tuple(Goal),
                 quick=quick,
             )
@@ -194,9 +196,10 @@ def probe_sandbox(name: str, *, context: Context, key: HashKey) -> Facts:
 
 def _probe(target: SshTarget, record: Record, status: MachineStatus, key: HashKey) -> Facts:
     packages = record.plan.r.packages.names if record.plan.r is not None else ()
-    return probe(
+    facts = probe(
         target,
         taking=Taking(key=key, own=True),
         load_packages=packages,
         timeout_s=status.patient(PROBE_TIMEOUT_S),
     )
+    return conceal(facts, secret_targets(record.plan), key)

@@ -14,6 +14,7 @@ from sandbox.trust import Consent, HostCode, agreed
 
 if TYPE_CHECKING:
     from sandbox.plan import Plan
+from sandbox.workflows.secrets_given import GivenSecrets, SecretSource
 
 DRIVEN: tuple[Provider, ...] = ("incus", "libvirt", "virtualbox")
 """The providers that have an engine."""
@@ -35,6 +36,8 @@ class Context:
     consent: Consent = field(default_factory=Consent)
     """How somebody agrees to what a box would run on this host."""
     make_engine: Callable[[str, IncusPlace], Engine] = make_engine
+    secrets: SecretSource = field(default_factory=GivenSecrets)
+    """Where the values come from that a box only names; nowhere, unless the CLI says so."""
 
     def engine(self, provider: str) -> Engine:
         """The engine that drives `provider`."""

@@ -15,12 +15,14 @@ from sandbox.missing import missing_packages
 from sandbox.plan import HostLimits, Plan, exceeds_host
 from sandbox.provision import ProvisionResult, bootstrap, provision, root_over_ssh
 from sandbox.record import Record
+from sandbox.secret_values import NO_VALUES, SecretValues, needed_secrets
 from sandbox.ssh import SshTarget, disconnect, make_key
 from sandbox.state import Instance
 from sandbox.summary import Phase
 from sandbox.workflows.base import prepare_base
 from sandbox.workflows.check import verify, verify_clone
 from sandbox.workflows.context import Context, require_usable, status_of
+from sandbox.workflows.hashes import remember_given
 from sandbox.workflows.machine import machine_spec, record_elsewhere
 from sandbox.workflows.origin import Oven, choose_origin, create_from, keep_baked
 from sandbox.workflows.reach import (
@@ -63,6 +65,9 @@ def make(
         SandboxError: as errors.py says; running it again goes on from the last whole step.
     """
     with ExitStack() as stack:
+        if _will_provision(plan, instance, engine, again=again):
+            # Before anything is touched: it may be that nobody can give them
+            _ask_for_secrets(plan, context)
         archives = stack.enter_context(archives_ahead()) if _is_new(instance) else None
         _refuse_impossible(plan, instance, engine, context)
         tell_rebuild(plan, context.listener)
@@ -75,6 +80,23 @@ def make(
         if keys is not None and report is not None and report.ok:
             keep_baked(record.plan, keys, engine, context.listener)
         return report
+
+
+def _will_provision(plan: Plan, instance: Instance, engine: Engine, *, again: bool) -> bool:
+    if again or not needed_secrets(plan):
+        return again
+    record = instance.read()
+    if record is None or record.phase is not Phase.PROVISIONED:
+        return True
+    gone = status_of(engine, plan.name).power is Power.ABSENT
+    return gone or record.recipe_key != recipe_key(plan)
+
+
+def _ask_for_secrets(plan: Plan, context: Context) -> None:
+    if needed := needed_secrets(plan):
+        context.secrets.all_of(needed)
+        # A box may name any variable: that its machine gets the value must not go unseen
+        context.listener(Notice(plan.name, f"secrets for {plan.name}: {context.secrets.origins()}"))
 
 
 def _is_new(instance: Instance) -> bool:
@@ -228,6 +250,7 @@ def _provisioned(
     plan, listener, name = record.plan, context.listener, record.plan.name
     wanted = recipe_key(plan)
     stale = again or record.phase is not Phase.PROVISIONED or record.recipe_key != wanted
+    secrets = context.secrets.all_of(needed_secrets(plan)) if stale else NO_VALUES
     if stale:
         # Half-done work must never pass for whole: forget the old recipe first
         record = record.model_copy(
@@ -235,14 +258,17 @@ def _provisioned(
         )
         instance.write(record)
         if isinstance(engine, RootExec):
-            bootstrap(plan, root_inside(engine, name), instance.folder, listener)
+            root = root_inside(engine, name)
+            bootstrap(plan, root, instance.folder, listener, secrets=secrets)
     target, status = connect(instance, engine), status_of(engine, name)
     with step(listener, name, "ssh"):
         wait_for_ssh(target, timeout_s=status.patient(SSH_TIMEOUT_S))
     if stale:
         if not isinstance(engine, RootExec):
-            bootstrap(plan, root_over_ssh(target), instance.folder, listener)
-        result = _provision(plan, target, instance, engine, context)
+            bootstrap(plan, root_over_ssh(target), instance.folder, listener, secrets=secrets)
+        if secrets:
+            remember_given(instance, plan, secrets)
+        result = _provision(plan, target, instance, engine, context, secrets)
         # Limits and environment are given to a login when it begins: what follows must begin anew
         disconnect(target)
         note = f"{result.changed} changed"
@@ -256,19 +282,24 @@ def _provisioned(
     return record
 
 
-def _provision(
-    plan: Plan, target: SshTarget, instance: Instance, engine: Engine, context: Context
+def _provision(  # noqa: PLR0917  (all that a run of the playbook needs)
+    plan: Plan,
+    target: SshTarget,
+    instance: Instance,
+    engine: Engine,
+    context: Context,
+    secrets: SecretValues,
 ) -> ProvisionResult:
     """Run the playbook; where the machine falls silent on the way, reach it anew, and once more."""
     try:
-        return provision(plan, target, instance.folder, context.listener)
+        return provision(plan, target, instance.folder, context.listener, secrets=secrets)
     except ConnectionLostError as error:
         # A laptop that slept, a host that stood still: what is done already takes no time again
         context.listener(Notice(plan.name, f"{error.message}: reaching it anew"))
         disconnect(target)
         target, status = connect(instance, engine), status_of(engine, plan.name)
         wait_for_ssh(target, timeout_s=status.patient(_SILENT_S))
-        return provision(plan, target, instance.folder, context.listener)
+        return provision(plan, target, instance.folder, context.listener, secrets=secrets)
 
 
 def _first_page(plan: Plan, status: MachineStatus, context: Context, target: SshTarget) -> None:

@@ -20,6 +20,7 @@ from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener, Notice, step
 from sandbox.images.sources import ArchivesAnswer
 from sandbox.plan import Plan
+from sandbox.secret_values import needed_secrets, without_secrets
 from sandbox.workflows.base import PreparedBase
 from sandbox.workflows.snapshot import PROVISIONED
 
@@ -64,10 +65,15 @@ def choose_origin(
 ) -> Origin:
     """The best there is: the whole machine, one that only lacks packages, or the bare base.
 
-    Waits when another command is baking just this.
+    Waits when another command is baking just this. A machine that is given secrets is never kept as
+    an image, which would have them; it may be made from one of a machine without them.
     """
     if oven.cache is CacheUse.OFF or not isinstance(engine, Baking):
         return Origin(base.image)
+    if needed := needed_secrets(plan):
+        names = ", ".join(one.name for one in needed)
+        listener(Notice(plan.name, f"it is not kept as a baked image, which would hold {names}"))
+        return _layer_below_secrets(plan, base, engine, oven)
     keys = bake_keys(plan, base.identity)
     may_use = oven.cache is CacheUse.USE
     if may_use and (image := find_whole(engine, keys)) is not None:
@@ -82,6 +88,14 @@ def choose_origin(
     if may_use and (image := find_layer(engine, keys, plan)) is not None:
         return Origin.baked(image, keys=to_bake)
     return Origin(base.image, keys=to_bake)
+
+
+def _layer_below_secrets(plan: Plan, base: PreparedBase, engine: Baking, oven: Oven) -> Origin:
+    """What lacks the secrets and perhaps packages: in either case all is provisioned."""
+    keys = bake_keys(without_secrets(plan), base.identity)
+    if oven.cache is CacheUse.USE and (image := find_layer(engine, keys, plan)) is not None:
+        return Origin.baked(image)
+    return Origin(base.image)
 
 
 def create_from(
@@ -119,7 +133,7 @@ def keep_baked(plan: Plan, keys: BakeKeys, engine: Engine, listener: Listener) -
 
     That it cannot be kept is worth a notice, and no reason for `up` to fail.
     """
-    if not isinstance(engine, Baking):
+    if not isinstance(engine, Baking) or needed_secrets(plan):
         return
     try:
         with step(listener, plan.name, "bake"):

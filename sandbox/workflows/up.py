@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from sandbox.baking import CacheUse, recipe_key
 from sandbox.checks.results import CheckReport, last_report
 from sandbox.engines.base import Engine, MachineStatus, Power
+from sandbox.events import Notice
 from sandbox.plan import Plan
+from sandbox.secret_values import needed_secrets
 from sandbox.state import Instance, locked
 from sandbox.summary import Phase
 from sandbox.workflows.context import Context, status_of
@@ -54,6 +56,7 @@ def up(
         require_same_machine(instance, plan)
         plan = without_known_missing(plan, instance)
         tell_left_out(plan, context.listener)
+        provision_again = _has_new_secrets(plan, instance, context) or provision_again
         if (
             not provision_again
             and cache is not CacheUse.FRESH
@@ -69,6 +72,25 @@ def up(
             plan, instance, engine, context, cache=cache, checks=checks, again=provision_again
         )
         return _result(plan, status_of(engine, plan.name), report, unchanged=False)
+
+
+def _has_new_secrets(plan: Plan, instance: Instance, context: Context) -> bool:
+    """Whether a value is at hand that the machine does not have: then nobody need say --provision.
+
+    Nobody is asked here; of a value that is not at hand, nothing says that it has changed.
+    """
+    needed = needed_secrets(plan)
+    record = instance.read() if needed else None
+    if record is None or record.phase is not Phase.PROVISIONED:
+        return False
+    from sandbox.workflows.hashes import given_anew
+
+    anew = given_anew(instance, needed, context.secrets.at_hand(needed))
+    if anew:
+        context.listener(
+            Notice(plan.name, f"not what the machine was given before: {', '.join(anew)}")
+        )
+    return bool(anew)
 
 
 def _unchanged(plan: Plan, instance: Instance, engine: Engine) -> UpResult | None:

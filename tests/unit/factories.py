@@ -9,6 +9,7 @@ from sandbox.spec.models import (
     Machine,
     R,
     RPackages,
+    Secret,
     Services,
     ShinyServer,
     System,
@@ -56,3 +57,22 @@ def plain_plan(name: str = "plain") -> Plan:
         r=None,
         services=Services(),
     )
+
+
+def secret_plan(name: str = "shiny") -> Plan:
+    """The same with a secret wherever one can be."""
+    plan = shiny_plan(name)
+    sales = Secret(secret="SALES_DB")
+    system = plan.system.model_copy(
+        update={
+            "environment": {"SALES_DB": sales, "OMP_NUM_THREADS": "1"},
+            "proxy": Secret(secret="PROXY"),
+        }
+    )
+    r = R(
+        version="4.2",
+        options={"sales.password": sales, "digits": 7},
+        repos={"CRAN": Secret(secret="CRAN_URL")},
+        packages=RPackages(names=("shiny",)),
+    )
+    return plan.model_copy(update={"system": system, "r": r})

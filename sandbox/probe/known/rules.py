@@ -104,8 +104,22 @@ def knows(kind: Kind, name: str) -> bool:
 
 
 def harmless(name: str, value: str) -> bool:
-    """Whether `value` may be shown, whatever `name` is the name of."""
-    return any(known(kind, name, value) for kind in ("env", "option", "repo"))
+    """Whether a box's own `value` may be shown, whatever `name` is the name of.
+
+    More than may leave a server: under a name that nobody knows also a switch, a short number, a
+    locale, a path, when the name does not sound like a secret.
+    """
+    if any(known(kind, name, value) for kind in ("env", "option", "repo")):
+        return True
+    return re.search(NEVER, name) is None and _plain().fullmatch(value) is not None
+
+
+@cache
+def _plain() -> re.Pattern[str]:
+    names = ("switch", "locale", "zone", "path", "mode", "url", "date")
+    return re.compile(
+        "|".join([grammars.pattern(one) for one in names] + ["^[0-9]{1,4}([.][0-9]{1,3})?$"])
+    )
 
 
 _RUN = re.compile(f"[A-Za-z0-9]{{{grammars.LONGEST_RUN + 1}}}")

@@ -216,9 +216,12 @@ def test_a_package_that_apps_cannot_find_is_named_so() -> None:
     assert (look.ok, look.actual) == (False, "not installed, as seen by shiny")
 
 
-def test_a_redacted_value_counts_as_set() -> None:
-    seen = doctored(good(), f"{APP}.environment.OMP_NUM_THREADS", "<redacted>")
-    assert failing(seen) == set()
+def test_a_value_without_a_hash_is_never_taken_for_the_planned_one() -> None:
+    check = all_checks(full_plan())["correct.environment.OMP_NUM_THREADS.app"]
+    for hidden in ("<redacted>", "<not taken: 1-8 characters>"):
+        seen = doctored(good(), f"{APP}.environment.OMP_NUM_THREADS", hidden)
+        with pytest.raises(CannotLook, match="could not be compared"):
+            check.look(seen)
 
 
 @pytest.mark.parametrize("name", ["UTC", "Etc/UTC", "Zulu"])

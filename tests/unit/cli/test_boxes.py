@@ -117,3 +117,15 @@ def test_programs_get_no_text_of_a_file_that_is_no_box_either(folder: Path) -> N
     result = run("validate", "a.yml", "--json")
     assert "hunter2" not in result.stdout
     assert json.loads(result.stdout)[0]["problems"][0]["line"] == 2
+
+
+def test_a_password_in_an_address_is_a_hint_and_no_problem(folder: Path) -> None:
+    (folder / "a.yml").write_text(GOOD + "system: {proxy: 'http://me:pLaNt3d@proxy.example'}\n")
+    result = run("validate")
+    assert result.exit_code == 0
+    assert result.stdout == "a.yml: valid (debian-12, no R)\n"
+    assert "hint: a.yml:4: system.proxy: a password stands in this address" in result.stderr
+    (box,) = json.loads(run("validate", "--json").stdout)
+    assert box["valid"] is True
+    assert [(one["line"], one["key"]) for one in box["hints"]] == [(4, "system.proxy")]
+    assert "pLaNt3d" not in result.output + json.dumps(box)

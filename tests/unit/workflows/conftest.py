@@ -15,6 +15,7 @@ from sandbox.events import Event, Notice
 from sandbox.plan import HostLimits, Plan
 from sandbox.provision import ProvisionResult
 from sandbox.record import Record
+from sandbox.secret_values import SecretValues
 from sandbox.ssh import SshTarget
 from sandbox.state import Instance
 from sandbox.workflows import context, up
@@ -29,6 +30,7 @@ class Bench:
         self.engine.folder.mkdir()
         self.events: list[Event] = []
         self.provisioned = 0
+        self.given: dict[str, str] = {}
         self.verified: list[str] = []
         self.fail_provision: BaseException | None = None
         self.lose_connection = 0
@@ -45,7 +47,7 @@ class Bench:
             "sandbox.workflows.making.archives_ahead": lambda: nullcontext(lambda: ()),
             "sandbox.workflows.making.host_limits": lambda _: HostLimits(8, 16384, 100),
             "sandbox.workflows.making.make_key": lambda _: "ssh-ed25519 AAAA",
-            "sandbox.workflows.making.bootstrap": lambda *_: None,
+            "sandbox.workflows.making.bootstrap": lambda *_, **__: None,
             "sandbox.workflows.making.provision": self._provision,
             "sandbox.workflows.making.disconnect": lambda _: None,
             "sandbox.workflows.making.connect": self._connect,
@@ -66,8 +68,9 @@ class Bench:
         engine.ssh_endpoint(instance.name)
         return SshTarget(instance.name)
 
-    def _provision(self, *_: object) -> ProvisionResult:
+    def _provision(self, *_: object, secrets: SecretValues) -> ProvisionResult:
         self.provisioned += 1
+        self.given = dict(secrets)
         if self.provisioned <= self.lose_connection:
             raise ConnectionLostError("the connection to the machine was lost in `x`")
         if self.fail_provision is not None:

@@ -1,0 +1,43 @@
+"""Values that a machine does not hand over are compared by their hashes."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sandbox.probe.facts_base import REDACTED
+from sandbox.probe.shown import as_r_says
+from sandbox.probe.untaken import HashKey, Verdict, holds, is_untaken, token, token_of
+from sandbox.spec.models import OptionValue, Secret
+
+
+class Hashes(BaseModel):
+    """What is needed to tell whether a value on the machine is the planned one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str = Field(default="", repr=False)
+    """The sandbox's own key, by which the facts at hand were made; empty: there is none."""
+    secrets: dict[str, str] = Field(default_factory=dict, repr=False)
+    """The hashes of the values that the machine was given for secrets, by name."""
+
+    def judge(self, actual: str, planned: OptionValue | Secret) -> Verdict:
+        """Whether what the facts say of a value is the planned one."""
+        if REDACTED in actual:
+            return "unknown"
+        if isinstance(planned, Secret):
+            return self._judge_secret(actual, self.secrets.get(planned.secret))
+        text = as_r_says(planned)
+        if self.key:
+            return holds(actual, text, HashKey(self.key))
+        if is_untaken(actual):
+            return "unknown"
+        return "equal" if actual == text else "differs"
+
+    def _judge_secret(self, actual: str, given: str | None) -> Verdict:
+        if given is None or not self.key:
+            return "unknown"
+        if is_untaken(actual):
+            found = token_of(actual)
+            if found is None:
+                return "unknown"
+        else:
+            found = token(actual, HashKey(self.key))
+        return "equal" if found == given else "differs"

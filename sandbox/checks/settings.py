@@ -1,0 +1,139 @@
+"""What a box sets for every R: variables, options, repositories. No result shows a secret's value.
+
+Values that are not known to be harmless are compared by hash, and shown by their length at most:
+results are printed, kept, and handed on as pages.
+"""
+
+from collections.abc import Callable, Iterator
+
+from sandbox.checks.check import CannotLook, Check, Look
+from sandbox.checks.hashes import Hashes
+from sandbox.checks.live import Seen
+from sandbox.checks.views import per_viewer_and_seen
+from sandbox.plan import Plan
+from sandbox.probe.facts import RView
+from sandbox.probe.shown import as_r_says, shown_value
+from sandbox.probe.untaken import is_untaken
+from sandbox.spec.models import OptionValue, R, Secret
+
+_NOT_SET = Look(ok=False, actual="not set")
+
+
+def environment_checks(plan: Plan) -> Iterator[Check[Seen]]:
+    """Each variable of the box."""
+    for name, value in plan.system.environment.items():
+        yield from per_viewer_and_seen(
+            plan,
+            id=f"environment.{name}",
+            title=f"{name} is set",
+            expected=f"{name}={shown_value(name, value)}",
+            why="Shiny Server hands nothing of its unit's environment to apps: they start without",
+            look=_variable(name, value),
+            fix=_fix(plan, value),
+        )
+
+
+def option_checks(plan: Plan, r: R) -> Iterator[Check[Seen]]:
+    """Each of the box's options()."""
+    for name, value in r.options.items():
+        yield from per_viewer_and_seen(
+            plan,
+            id=f"r.option.{name}",
+            title=f"options({name}) is as planned",
+            expected=shown_value(name, value),
+            why="a default that differs (digits, scipen, OutDec) differs in every report",
+            look=_option(name, value),
+            fix=_fix(plan, value),
+        )
+
+
+def repository_checks(plan: Plan, r: R) -> Iterator[Check[Seen]]:
+    """Each of the box's repositories."""
+    for name, url in r.repos.items():
+        yield from per_viewer_and_seen(
+            plan,
+            id=f"r.repo.{name}",
+            title=f"the repository {name} is as planned",
+            expected=shown_value(name, url),
+            why="the same install.packages() from another repository brings another version",
+            look=_repository(name, url),
+            fix=_fix(plan, url),
+        )
+
+
+def _fix(plan: Plan, value: OptionValue | Secret) -> str:
+    # Only the playbooks, run anew, write a value again that is the same as before
+    return f"sandbox up {plan.name}{' --provision' if isinstance(value, Secret) else ''}"
+
+
+def _variable(name: str, planned: str | Secret) -> Callable[[RView, Seen], Look]:
+    def look(view: RView, seen: Seen) -> Look:
+        actual = view.environment.get(name)
+        return _NOT_SET if actual is None else _judged(name, actual, planned, seen.hashes, "=")
+
+    return look
+
+
+def _option(name: str, planned: OptionValue | Secret) -> Callable[[RView, Seen], Look]:
+    def look(view: RView, seen: Seen) -> Look:
+        actual = view.options.get(name)
+        if actual is None:
+            return _NOT_SET
+        if _same_number(actual, planned):
+            return Look(ok=True, actual=actual)
+        return _judged(name, actual, planned, seen.hashes)
+
+    return look
+
+
+def _same_number(actual: str, planned: OptionValue | Secret) -> bool:
+    if isinstance(planned, bool | str | Secret):
+        return False
+    try:
+        return float(actual) == float(as_r_says(planned))
+    except ValueError:
+        return False
+
+
+def _repository(name: str, planned: str | Secret) -> Callable[[RView, Seen], Look]:
+    def look(view: RView, seen: Seen) -> Look:
+        actual = view.repos.get(name)
+        if actual is None:
+            return _NOT_SET
+        if isinstance(planned, Secret):
+            return _judged(name, actual, planned, seen.hashes)
+        # A slash at the end changes nothing
+        bare = planned.rstrip("/")
+        looks = [
+            _judged(name, actual, url, seen.hashes)
+            for url in dict.fromkeys((planned, bare, f"{bare}/"))
+        ]
+        return next((one for one in looks if one.ok), looks[0])
+
+    return look
+
+
+def _judged(
+    name: str, actual: str, planned: OptionValue | Secret, hashes: Hashes, sign: str = ""
+) -> Look:
+    """Whether the value is as planned, in words that may be handed on."""
+    verdict = hashes.judge(actual, planned)
+    if verdict == "unknown":
+        raise CannotLook(_why_unknown(planned, hashes))
+    ok = verdict == "equal"
+    if isinstance(planned, Secret):
+        words = "the value that it was given" if ok else "another value than it was given"
+        return Look(ok, f"{words} (compared by hash)")
+    shown = f"{name}{sign}{shown_value(name, actual)}" if sign else shown_value(name, actual)
+    if not is_untaken(actual):
+        return Look(ok, shown)
+    return Look(ok, f"{shown}, {'the planned' if ok else 'another'} value (compared by hash)")
+
+
+def _why_unknown(planned: OptionValue | Secret, hashes: Hashes) -> str:
+    if isinstance(planned, Secret) and planned.secret not in hashes.secrets:
+        return (
+            "it is set, and could not be compared: which value the machine was given for the "
+            f"secret {planned.secret} is not known any more"
+        )
+    return "it is set, and could not be compared: the probe gave neither its value nor a hash"

@@ -1,0 +1,27 @@
+"""Where the values of secrets come from on a command line; asking for them on a terminal."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox.cli.console import say, secret_answer_to
+
+if TYPE_CHECKING:
+    from sandbox.secret_values import NeededSecret
+    from sandbox.workflows.secrets_given import GivenSecrets
+
+
+def given_secrets(file: Path | None) -> "GivenSecrets":
+    """The environment, the file of `--secrets`, and the terminal, where there is one."""
+    from sandbox.workflows.secrets_given import GivenSecrets
+
+    on_terminal = sys.stdin.isatty() and sys.stderr.isatty()
+    return GivenSecrets(os.environ, file, _ask if on_terminal else None)
+
+
+def _ask(needed: "NeededSecret", trouble: str) -> str:
+    """The value, typed without an echo."""
+    if trouble:
+        say(f"that cannot be: {trouble}")
+    return secret_answer_to(f"{needed.name} (for {', '.join(needed.places)})")

@@ -1,0 +1,89 @@
+"""The hash key of a sandbox, and the hashes of what its machine was given for the box's secrets.
+
+Both are files of mode 0600 in the sandbox's folder: `probe.key`, by which the probe makes hashes of
+the values that it keeps to itself, and `secrets.json`. A hash tells nothing without the key, and
+the value itself is in neither.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+
+from sandbox.checks.hashes import Hashes
+from sandbox.plan import Plan
+from sandbox.probe.facts import Facts
+from sandbox.probe.files import load_facts
+from sandbox.probe.keys import find_key
+from sandbox.probe.untaken import HashKey, new_key, token
+from sandbox.secret_values import NeededSecret, SecretValues, needed_secrets
+from sandbox.state import Instance
+
+KEY_FILE = "probe.key"
+SECRETS_FILE = "secrets.json"
+
+
+def hash_key(instance: Instance) -> HashKey:
+    """The sandbox's key; made when it has none yet, or what is there is no key."""
+    with suppress(FileNotFoundError, UnicodeDecodeError):
+        digits = (instance.folder / KEY_FILE).read_text(encoding="ascii").strip()
+        if re.fullmatch(r"[0-9a-f]{32}", digits):
+            return HashKey(digits)
+    key = new_key()
+    instance.write_text(KEY_FILE, f"{key.digits}\n")
+    return key
+
+
+def hashes_of(instance: Instance, key: HashKey) -> Hashes:
+    """All that checks need to compare values which the probe, with this key, keeps to itself."""
+    return Hashes(key=key.digits, secrets=_given(instance, key))
+
+
+def key_beside(production: Facts | None, instance: Instance) -> HashKey:
+    """The key of production's facts, where it is here, so that both can be compared; or our own."""
+    found = find_key(production.hash_key) if production is not None else None
+    return found or hash_key(instance)
+
+
+def remember_given(instance: Instance, plan: Plan, values: SecretValues) -> None:
+    """Keep the hashes of the values that the machine is about to be given.
+
+    By the sandbox's own key, and by that of the production it is compared with.
+    """
+    production = load_facts(plan.production) if plan.production is not None else None
+    keys = {hash_key(instance), key_beside(production, instance)}
+    content = {key.id: {name: token(value, key) for name, value in values} for key in keys}
+    instance.write_text(SECRETS_FILE, json.dumps(content, indent=1) + "\n")
+
+
+def given_anew(
+    instance: Instance, needed: Iterable[NeededSecret], values: SecretValues
+) -> tuple[str, ...]:
+    """The names of those at hand whose value is not the one that the machine was given."""
+    key = hash_key(instance)
+    given, at_hand = _given(instance, key), dict(values)
+    return tuple(
+        one.name
+        for one in needed
+        if one.name in at_hand and given.get(one.name) != token(at_hand[one.name], key)
+    )
+
+
+def secret_targets(plan: Plan) -> frozenset[str]:
+    """The variables, options and repositories that hold a secret on the machine."""
+    return frozenset(
+        place.split(".", 2)[2]
+        for one in needed_secrets(plan)
+        for place in one.places
+        if place != "system.proxy"
+    )
+
+
+def _given(instance: Instance, key: HashKey) -> dict[str, str]:
+    """Name to hash; nothing where that was never kept, is damaged, or made by another key."""
+    with suppress(FileNotFoundError, UnicodeDecodeError, ValueError):
+        saved = json.loads((instance.folder / SECRETS_FILE).read_text(encoding="ascii"))
+        hashes = saved.get(key.id) if isinstance(saved, dict) else None
+        if isinstance(hashes, dict):
+            return {str(name): str(one) for name, one in hashes.items()}
+    return {}
