@@ -16,6 +16,7 @@ from typing import Protocol
 
 from sandbox.errors import CommandError, ProvisionError
 from sandbox.events import Listener, StepOutput, step
+from sandbox.files import private_folder, write_whole
 from sandbox.paths import data_dir
 from sandbox.plan import Plan, PlannedApp
 from sandbox.provision_errors import explained, explained_bootstrap, read_summary
@@ -237,12 +238,8 @@ def _relay(listener: Listener, name: str) -> Callable[[str], None]:
 
 def _write(path: Path, content: str) -> None:
     """Write a file that only the user may read: variables may hold what a box keeps secret."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    fresh.touch(mode=0o600)
-    fresh.write_text(content)
-    fresh.rename(path)
+    private_folder(path.parent, path.parent)
+    write_whole(path, content)
 
 
 def _pack(app: PlannedApp, archive: Path) -> None:
@@ -251,9 +248,11 @@ def _pack(app: PlannedApp, archive: Path) -> None:
     Raises:
         ProvisionError: a file of it cannot be read.
     """
-    archive.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(archive.parent, archive.parent)
     fresh = archive.with_name(f"{archive.name}.new")
     try:
+        fresh.unlink(missing_ok=True)
+        fresh.touch(mode=0o600)
         with tarfile.open(fresh, "w") as tar:
             for path in sorted(app.path.rglob("*")):
                 tar.add(path, path.relative_to(app.path), recursive=False, filter=_readable)

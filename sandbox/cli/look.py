@@ -12,6 +12,7 @@ import typer
 
 from sandbox.cli.console import Progress, say
 from sandbox.cli.settings import NameArgument, ProviderOption, context
+from sandbox.files import hand_over
 
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -216,7 +217,7 @@ def render(
             continue
         path = output / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(file.content)
+        hand_over(path, file.content)
         say(f"wrote {path}")
 
 

@@ -53,6 +53,7 @@ from sandbox.engines.vagrant_vms import (
 )
 from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener, Notice, StepOutput, ignore
+from sandbox.files import private_folder, write_whole
 from sandbox.paths import instances_dir
 from sandbox.render import LOGIN_USER
 from sandbox.run import Completed
@@ -387,9 +388,9 @@ class VagrantEngine:
             shutil.rmtree(folder.path / ".vagrant", ignore_errors=True)
             return
         path = folder.id_path(record)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent, folder.path)
         if not path.is_file() or path.read_text() != vm.uuid:
-            path.write_text(vm.uuid)
+            write_whole(path, vm.uuid)
 
     def _clear(self, folder: VmFolder, record: VmRecord, vm: Vm | None) -> None:
         """Vagrant's traces and the hypervisor's; the folder itself belongs to the workflows."""

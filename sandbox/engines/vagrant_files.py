@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sandbox.engines.base import MachineSpec
 from sandbox.engines.sealing import RENEW, is_baked_name
 from sandbox.errors import ProviderError
+from sandbox.files import private_folder, write_whole
 from sandbox.render import LOGIN_USER, environment
 from sandbox.spec.models import LibvirtOptions, VirtualBoxOptions
 
@@ -169,14 +170,8 @@ class VmFolder:
         self._put(self.host_keys_path, "".join(f"{key}\n" for key in keys))
 
     def _put(self, path: Path, text: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-        try:
-            fresh.touch(mode=0o600)
-            fresh.write_text(text)
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
+        private_folder(path.parent, path.parent)
+        write_whole(path, text)
 
 
 @dataclass(frozen=True)

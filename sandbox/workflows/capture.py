@@ -1,8 +1,5 @@
 """`sandbox capture`: read a production server, and write a box and its facts, both or neither."""
 
-import os
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +8,7 @@ from sandbox.capture.read import read_host
 from sandbox.capture.write_box import CapturedBox, default_name, write_box
 from sandbox.errors import HostError, UsageError
 from sandbox.events import Listener, step
+from sandbox.files import write_whole
 from sandbox.probe.facts import Facts
 from sandbox.spec.bases import load_bases
 
@@ -63,8 +61,8 @@ def capture(
         note.text = f"{found}, {len(facts.not_seen)} things not seen"
     box = write_box(facts, source=target, facts_file=facts_path.name, bases=load_bases(), room=room)
     # The facts first: a box that names facts which are not there is wrong
-    _write_whole(facts_path, facts.model_dump_json(indent=1) + "\n")
-    _write_whole(box_path, box.text)
+    _write(facts_path, facts.model_dump_json(indent=1) + "\n")
+    _write(box_path, box.text)
     return Captured(box_path, facts_path, facts, box)
 
 
@@ -80,21 +78,9 @@ def _refuse_paths(paths: tuple[Path, ...], *, overwrite: bool) -> None:
             )
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """The whole file or none, readable by its owner alone: it tells much about a server."""
-    folder = path.absolute().parent
+def _write(path: Path, text: str) -> None:
+    """Readable by its owner alone: it tells much about a server."""
     try:
-        descriptor, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)
+        write_whole(path, text)
     except OSError as error:
         raise HostError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(fresh).replace(path)
-    except OSError as error:
-        raise HostError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        with suppress(FileNotFoundError):
-            Path(fresh).unlink()

@@ -164,3 +164,14 @@ def test_a_command_that_has_ended_is_not_waited_for() -> None:
         run(("true",), timeout_s=10)
         took_s.append(time.monotonic() - started)
     assert statistics.median(took_s) < 0.1
+
+
+def test_a_log_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        run(("true",), timeout_s=10, log=tmp_path / "logs" / "x.log")
+    finally:
+        os.umask(before)
+    modes = [path.stat().st_mode & 0o777 for path in sorted((tmp_path / "logs").rglob("*"))]
+    assert modes == [0o600]
+    assert (tmp_path / "logs").stat().st_mode & 0o777 == 0o700
