@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from sandbox.errors import HostError
+from sandbox.errors import HostError, ProviderError
 from sandbox.events import Listener
 from sandbox.run import Completed
 
@@ -22,6 +22,8 @@ class Power(StrEnum):
     STOPPED = "stopped"
     STARTING = "starting"
     RUNNING = "running"
+    PAUSED = "paused"
+    """It stands still with all that it had in memory; `start` lets it go on."""
     BROKEN = "broken"
 
 
@@ -86,6 +88,8 @@ class MachineSpec:
     """Ports of the machine that this host's people use; forwarded where there is no route to it."""
     options: "VagrantOptions | None" = None
     """What the box says for this provider alone."""
+    isolated: bool = True
+    """Other machines of ours do not reach it, where they share a network."""
 
 
 EMULATION_FACTOR = 10.0
@@ -174,7 +178,10 @@ class Engine(Protocol):
         ...
 
     def start(self, name: str, listener: Listener) -> None:
-        """Start it and wait until its sshd can be reached. Does nothing if it runs."""
+        """Start it, or let it go on, and wait until its sshd can be reached.
+
+        Of one that runs, sshd is brought back where that can be done without ssh.
+        """
         ...
 
     def stop(self, name: str, *, timeout_s: float) -> None:
@@ -221,12 +228,33 @@ class RootExec(Protocol):
         ...
 
 
+@runtime_checkable
+class Isolation(Protocol):
+    """Engines whose machines share a network, on which they can be kept from each other."""
+
+    def isolate(self, name: str, *, isolated: bool) -> None:
+        """Say whether others of ours reach the stopped machine; it holds from the next start on.
+
+        Raises:
+            ProviderError: no such machine, or the provider failed.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """A state of a machine's disk that it can be taken back to."""
 
     name: str
     created_at: datetime
+
+
+def has_already(name: str, snapshot: str) -> ProviderError:
+    """What `save_snapshot` says when there is one of that name."""
+    return ProviderError(
+        f"{name} has a snapshot {snapshot} already",
+        hint=f"sandbox snapshot delete {name} {snapshot}, or choose another name",
+    )
 
 
 @runtime_checkable

@@ -34,6 +34,7 @@ _POWER: Final = {
     "aborted": Power.STOPPED,
     "saved": Power.STOPPED,
     "aborted-saved": Power.STOPPED,
+    "paused": Power.PAUSED,
     "starting": Power.STARTING,
     "restoring": Power.STARTING,
 }
