@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sandbox.errors import CommandError, ProvisionError
-from sandbox.events import Listener, StepOutput, step
+from sandbox.events import Listener, Notice, StepOutput, step
 from sandbox.files import private_folder, write_whole
 from sandbox.paths import data_dir
 from sandbox.plan import Plan, PlannedApp
@@ -23,10 +23,12 @@ from sandbox.provision_errors import explained, explained_bootstrap, read_summar
 from sandbox.render import archive_path, not_templates, provision_vars, render_bootstrap
 from sandbox.run import run
 from sandbox.ssh import SshTarget, disconnect
+from sandbox.waiting import ROOT_SHELL, RUN, Watch, asked_by
 
 BOOTSTRAP_TIMEOUT_S = 900.0
 PROVISION_TIMEOUT_S = 3600.0
 _ANSWER_S = 30
+_NOTE = "note: "
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def root_over_ssh(target: SshTarget) -> RootShell:
     def shell(
         script: str, *, timeout_s: float, log: Path, on_line: Callable[[str], None]
     ) -> object:
-        command = ("sudo", "-n", "sh", "-s")
+        command = ("sudo", "-n", *ROOT_SHELL)
         return target.run(command, timeout_s=timeout_s, stdin=script, log=log, on_line=on_line)
 
     return shell
@@ -89,13 +91,14 @@ def bootstrap(
     """
     script = render_bootstrap(plan)
     _write(folder / "bootstrap.sh", script)
-    with step(listener, plan.name, "bootstrap"):
+    watch = Watch(plan.name, listener, asked_by(root_shell, folder))
+    with step(listener, plan.name, "bootstrap"), watch.watching():
         try:
             root_shell(
                 script,
                 timeout_s=timeout_s,
                 log=log_path(folder),
-                on_line=_relay(listener, plan.name),
+                on_line=_relay(plan.name, watch),
             )
         except CommandError as error:
             raise explained_bootstrap(error, log_path(folder)) from error
@@ -119,14 +122,15 @@ def provision(
     home = folder / "ansible"
     variables = provision_vars(plan, folder).for_ansible()
     _write(home / "vars.json", variables)
-    with step(listener, plan.name, "provision") as note:
+    watch = Watch(plan.name, listener, asked_by(root_over_ssh(target), folder))
+    with step(listener, plan.name, "provision") as note, watch.watching():
         result = play(
             data_dir("playbooks") / "site.yml",
             target,
             home,
-            extra=("-e", f"@{home / 'vars.json'}"),
+            extra=("-e", f"@{home / 'vars.json'}", "-e", f"sandbox_run={RUN}"),
             log=log_path(folder),
-            on_line=_relay(listener, plan.name),
+            on_line=_relay(plan.name, watch),
             timeout_s=timeout_s,
         )
         note.text = f"{result.changed} of {result.ok} tasks changed something"
@@ -228,10 +232,13 @@ def _inventory(target: SshTarget) -> str:
     return json.dumps({"all": {"hosts": {target.host: host}}}, indent=1) + "\n"
 
 
-def _relay(listener: Listener, name: str) -> Callable[[str], None]:
+def _relay(name: str, watch: Watch) -> Callable[[str], None]:
     def relay(line: str) -> None:
-        if line.strip():
-            listener(StepOutput(name, line))
+        watch.heard()
+        if line.startswith(_NOTE):
+            watch.tell(Notice(name, line.removeprefix(_NOTE)))
+        elif line.strip():
+            watch.tell(StepOutput(name, line))
 
     return relay
 

@@ -15,6 +15,7 @@ from sandbox.errors import CommandError, ProviderError, ProvisionError
 from sandbox.run import TAIL_LINES
 from sandbox.ssh import SshTarget, forwarded, write_config
 from sandbox.state import Instance
+from sandbox.waiting import ROOT_SHELL
 
 if TYPE_CHECKING:
     from sandbox.plan import Plan
@@ -48,7 +49,7 @@ def root_inside(engine: RootExec, name: str) -> "RootShell":
     ) -> object:
         done = engine.exec_as_root(
             name,
-            ("sh", "-s"),
+            ROOT_SHELL,
             timeout_s=timeout_s,
             stdin=script,
             log=log,
