@@ -1,7 +1,7 @@
 """Random kills and signals over all commands, on real machines; each is recovered from.
 
-`python -m tests.soak --rounds 1000` (`make soak`): an hour or more. tests/e2e runs fifty. The seed is
-printed: the same one gives the same commands, signals and moments again.
+`python -m tests.soak --rounds 1000` (`make soak`) takes an hour or more; tests/e2e runs fifty. The
+seed is printed: the same one gives the same commands, signals and moments again.
 
 A round: some command is started, and cut off at some moment of it. Then `sandbox up` must end well,
 or `sandbox destroy` leave nothing. At the end nothing is left at all.
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,6 +88,7 @@ class Soak:
     done: Counter[str] = field(default_factory=Counter)
     took_s: dict[str, float] = field(default_factory=dict)
     story: list[str] = field(default_factory=list)
+    tell: Callable[[str], None] = lambda _: None
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -120,6 +121,7 @@ class Soak:
             f"{'group' if whole_group else 'process'} after {moment * limit_s:.2f} s, "
             f"umask {umask:03o}, then {'up' if up else 'destroy'}"
         )
+        self.tell(self.story[-1])
         self.cut_off(words, which, moment * limit_s, umask=umask, group=whole_group, again=again)
         self.recover(up=up)
         self.done[words] += 1
@@ -272,6 +274,12 @@ class Soak:
         )
 
 
+def say(text: str) -> None:
+    """A line of the report."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def _is_open(path: Path) -> bool:
     try:
         return not path.is_symlink() and bool(path.stat().st_mode & 0o077)
@@ -289,22 +297,22 @@ def main() -> int:
     seed = chosen.seed if chosen.seed is not None else random.SystemRandom().randrange(10**6)
     home = Path(tempfile.mkdtemp(prefix="sbxsoak-", dir="/tmp"))
     host = Host(home)
-    print(f"seed {seed}, {chosen.rounds} rounds", flush=True)
+    say(f"seed {seed}, {chosen.rounds} rounds")
     host.sandbox("host", "setup", "--yes", timeout_s=900)
     (home / "work").mkdir()
-    soak = Soak(host, home / "work", seed)
+    soak = Soak(host, home / "work", seed, tell=say)
     started = time.monotonic()
     code = 0
     try:
         rounds = soak.run(chosen.rounds, until=started + 60 * chosen.minutes)
         soak.finish()
-        print(f"{rounds} rounds in {time.monotonic() - started:.0f} s: all recovered, nothing left")
+        say(f"{rounds} rounds in {time.monotonic() - started:.0f} s: all recovered, nothing left")
     except SoakError as error:
-        print(error, file=sys.stderr)
+        say(str(error))
         code = 1
     finally:
         for words, count in soak.done.most_common():
-            print(f"{count:5} {words}")
+            say(f"{count:5} {words}")
         host.sandbox("host", "teardown", "--yes", timeout_s=600, expect=None)
         shutil.rmtree(home, ignore_errors=True)
     return code
