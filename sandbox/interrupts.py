@@ -44,7 +44,7 @@ def listen() -> None:
 
 
 def stop_listening() -> None:
-    """All is done but for going: Python itself would end by the next signal, not by our exit code."""
+    """All is done but for going: Python itself would now end by a signal, not by our exit code."""
     for number in WORDS:
         signal.signal(number, signal.SIG_IGN)
 
