@@ -1,6 +1,6 @@
 # `make up` and `make test` do all set-up by themselves; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help up test lint unit contract integration e2e test-libvirt test-others test-virtualbox bench bench-libvirt lock schema clean
+.PHONY: help up test lint unit contract integration e2e soak test-libvirt test-others test-virtualbox bench bench-libvirt lock schema clean
 SHELL := /bin/sh
 bin := .venv/bin
 
@@ -21,7 +21,7 @@ lint: $(bin)/.dev ## Style, types, import contracts, playbooks, scripts
 	$(bin)/mypy
 	$(bin)/lint-imports
 	$(bin)/ansible-lint --offline -q playbooks
-	shellcheck tools/*.sh .ci/run
+	shellcheck tools/*.sh templates/*.sh .ci/run
 
 unit: $(bin)/.dev ## Unit tests: seconds, no processes
 	$(bin)/python -m pytest tests/unit
@@ -34,6 +34,9 @@ integration: $(bin)/.dev ## Real tools, no machines
 
 e2e: $(bin)/.dev ## Real machines, with R running inside
 	$(bin)/python -m pytest tests/e2e
+
+soak: $(bin)/.dev ## A thousand random kills and signals over all commands: an hour or two
+	$(bin)/python -m tests.soak --rounds 1000
 
 test-libvirt: $(bin)/.dev ## What `make test` does on real libvirt, alone
 	$(bin)/python -m pytest -m libvirt

@@ -17,6 +17,7 @@ from pathlib import Path
 from sandbox import __version__
 from sandbox.engines.base import BakedImage, Baking
 from sandbox.events import Listener
+from sandbox.files import private_folder
 from sandbox.paths import cache_dir, data_dir
 from sandbox.plan import Plan
 from sandbox.spec.models import Machine
@@ -157,7 +158,7 @@ def baking_lock(provider: str, key: str, name: str, listener: Listener) -> Itera
 def note_use(image: str) -> None:
     """Remember that a machine was made from it just now."""
     mark = _mark(image)
-    mark.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(mark.parent, cache_dir())
     mark.touch()
 
 

@@ -20,7 +20,8 @@ from typing import Protocol
 
 from sandbox.app_files import TooMuchError, UnreadableError, app_files
 from sandbox.errors import CommandError, ProvisionError, SandboxError
-from sandbox.events import Listener, StepOutput, step
+from sandbox.events import Listener, Notice, StepOutput, step
+from sandbox.files import private_folder, write_whole
 from sandbox.paths import data_dir
 from sandbox.plan import Plan, PlannedApp
 from sandbox.provision_errors import explained, explained_bootstrap, read_summary
@@ -35,10 +36,12 @@ from sandbox.render import (
 from sandbox.run import concealing, run
 from sandbox.secret_values import NO_VALUES, SecretValues, needed_secrets
 from sandbox.ssh import SshTarget, disconnect
+from sandbox.waiting import ROOT_SHELL, RUN, Watch, asked_by
 
 BOOTSTRAP_TIMEOUT_S = 900.0
 PROVISION_TIMEOUT_S = 3600.0
 _ANSWER_S = 30
+_NOTE = "note: "
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def root_over_ssh(target: SshTarget) -> RootShell:
     def shell(
         script: str, *, timeout_s: float, log: Path, on_line: Callable[[str], None]
     ) -> object:
-        command = ("sudo", "-n", "sh", "-s")
+        command = ("sudo", "-n", *ROOT_SHELL)
         return target.run(command, timeout_s=timeout_s, stdin=script, log=log, on_line=on_line)
 
     return shell
@@ -105,13 +108,18 @@ def bootstrap(
     certificates = read_certificates(plan)
     _write(folder / "bootstrap.sh", render_bootstrap(plan, certificates))
     script = render_bootstrap(plan, certificates, secrets)
-    with step(listener, plan.name, "bootstrap"), concealing(secrets.hide):
+    watch = Watch(plan.name, listener, asked_by(root_shell, folder))
+    with (
+        step(listener, plan.name, "bootstrap"),
+        concealing(secrets.hide),
+        watch.watching(),
+    ):
         try:
             root_shell(
                 script,
                 timeout_s=timeout_s,
                 log=log_path(folder),
-                on_line=_relay(listener, plan.name),
+                on_line=_relay(plan.name, watch),
             )
         except CommandError as error:
             raise explained_bootstrap(error, log_path(folder)) from error
@@ -144,15 +152,20 @@ def provision(
         _pack(app, archive_path(folder, app.name))
     home = folder / "ansible"
     _write(home / "vars.json", provision_vars(plan, folder).for_ansible())
-    with step(listener, plan.name, "provision") as note, concealing(secrets.hide):
+    watch = Watch(plan.name, listener, asked_by(root_over_ssh(target), folder))
+    with (
+        step(listener, plan.name, "provision") as note,
+        concealing(secrets.hide),
+        watch.watching(),
+    ):
         result = play(
             data_dir("playbooks") / "site.yml",
             target,
             home,
-            extra=("-e", f"@{home / 'vars.json'}"),
+            extra=("-e", f"@{home / 'vars.json'}", "-e", f"sandbox_run={RUN}"),
             secrets=secrets,
             log=log_path(folder),
-            on_line=_relay(listener, plan.name),
+            on_line=_relay(plan.name, watch),
             timeout_s=timeout_s,
         )
         note.text = f"{result.changed} of {result.ok} tasks changed something"
@@ -276,22 +289,21 @@ def _inventory(target: SshTarget) -> str:
     return json.dumps({"all": {"hosts": {target.host: host}}}, indent=1) + "\n"
 
 
-def _relay(listener: Listener, name: str) -> Callable[[str], None]:
+def _relay(name: str, watch: Watch) -> Callable[[str], None]:
     def relay(line: str) -> None:
-        if line.strip():
-            listener(StepOutput(name, line))
+        watch.heard()
+        if line.startswith(_NOTE):
+            watch.tell(Notice(name, line.removeprefix(_NOTE)))
+        elif line.strip():
+            watch.tell(StepOutput(name, line))
 
     return relay
 
 
 def _write(path: Path, content: str) -> None:
     """Write a file that only the user may read: variables may hold what a box keeps secret."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    fresh.touch(mode=0o600)
-    fresh.write_text(content)
-    fresh.rename(path)
+    private_folder(path.parent, path.parent)
+    write_whole(path, content)
 
 
 def _pack(app: PlannedApp, archive: Path) -> None:
@@ -300,10 +312,12 @@ def _pack(app: PlannedApp, archive: Path) -> None:
     Raises:
         ProvisionError: a file of it cannot be read.
     """
-    archive.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(archive.parent, archive.parent)
     fresh = archive.with_name(f"{archive.name}.new")
     try:
         found = app_files(app.path, include=app.include, max_mb=app.max_mb)
+        fresh.unlink(missing_ok=True)
+        fresh.touch(mode=0o600)
         with tarfile.open(fresh, "w") as tar:
             for path in found.taken:
                 tar.add(path, path.relative_to(app.path), recursive=False, filter=_readable)

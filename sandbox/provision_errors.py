@@ -49,6 +49,10 @@ _UNREACHABLE_HINT = (
     "try the address from the machine itself; behind a proxy set `system.proxy` in the box, "
     "or another mirror with `system.mirror`"
 )
+_NAMES_HINT = (
+    "see its /etc/resolv.conf; `sandbox stop NAME` and `sandbox start NAME` have it written anew. "
+    "Where only a proxy looks up names, set `system.proxy` in the box"
+)
 _LOCKED_HINT = "wait until the other apt has ended, then `sandbox up` again"
 _FULL_HINT = (
     "give the machine more: `machine: {disk_gb: …}` in the box or --disk-gb, and make it anew"
@@ -67,7 +71,12 @@ _KNOWN = (
         _LOCKED_HINT,
     ),
     _Known(
-        r"Could not resolve|Temporary failure resolving|Connection refused|Could not connect|"
+        r"Could not resolve|Temporary failure resolving",
+        "the machine cannot get packages from its mirror: names cannot be resolved inside it",
+        _NAMES_HINT,
+    ),
+    _Known(
+        r"Connection refused|Could not connect|"
         r"Connection timed out|Unable to connect|Network is unreachable|404 +Not Found|"
         r"Failed to fetch|does not have a Release file",
         "the machine cannot get packages from its mirror",
@@ -89,6 +98,7 @@ _BOOTSTRAP = {
     71: ("the machine cannot get packages from its mirror", _UNREACHABLE_HINT),
     73: ("the machine's disk is full", _FULL_HINT),
     74: ("another program on the machine holds the package manager's lock", _LOCKED_HINT),
+    76: ("names cannot be resolved inside the machine", _NAMES_HINT),
     255: ("the connection to the machine was lost", _LOST_HINT),
 }
 """Exit statuses of bootstrap.sh (and of ssh) that say what happened."""

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO
 
 from sandbox.errors import CommandError
+from sandbox.interrupts import in_a_hurry
 
 TAIL_LINES = 40
 """How many of the last lines an error shows; the log has them all."""
@@ -109,8 +110,8 @@ def run(
     data = stdin.encode() if isinstance(stdin, str) else stdin
     started = time.monotonic()
     if log is not None:
-        log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, "ab") if log is not None else open(os.devnull, "ab") as log_file:  # noqa: PTH123
+        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _appended(log) as log_file:
         log_file.write(f"$ {shlex.join(words)}\n".encode())
         log_file.flush()
         process = _spawn(words, data, _environment(env, only=only_env), cwd, user)
@@ -176,8 +177,8 @@ def spawn_daemon(
     argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None
 ) -> int:
     """Start `argv` in a session of its own, output to `log`, and return its process id."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as sink:
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _appended(log) as sink:
         process = subprocess.Popen(
             [str(word) for word in argv],
             stdin=subprocess.DEVNULL,
@@ -193,6 +194,14 @@ def spawn_daemon(
 
 def _environment(env: Mapping[str, str] | None, *, only: bool) -> dict[str, str]:
     return {**({} if only else os.environ), **(env or {})}
+
+
+def _appended(log: Path | None) -> IO[bytes]:
+    """A log is for its owner alone: tools say more than their user may want to hand on."""
+    if log is None:
+        return open(os.devnull, "ab")  # noqa: PTH123
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    return open(descriptor, "ab")  # noqa: PTH123
 
 
 def _spawn(
@@ -378,7 +387,7 @@ def _close_pipes(process: subprocess.Popen[bytes]) -> None:
 
 def _group_gone(process: subprocess.Popen[bytes], grace_s: float) -> bool:
     deadline = time.monotonic() + grace_s
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not in_a_hurry():
         process.poll()
         try:
             os.killpg(process.pid, 0)

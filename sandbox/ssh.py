@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sandbox.engines.base import SshEndpoint
 from sandbox.errors import CommandError, ProviderError
+from sandbox.files import write_whole
 from sandbox.paths import runtime_dir
 from sandbox.run import Completed, interactive, run
 from sandbox.saved import read_text
@@ -68,9 +69,7 @@ class SshTarget:
 def write_config(folder: Path, name: str, endpoint: SshEndpoint) -> SshTarget:
     """Write `ssh_config` and `known_hosts` into the instance's folder, beside its key."""
     known_hosts = folder / "known_hosts"
-    known_hosts.write_text(
-        "".join(f"{name} {key}\n" for key in endpoint.host_keys), encoding="utf-8"
-    )
+    write_whole(known_hosts, "".join(f"{name} {key}\n" for key in endpoint.host_keys))
     lines = [
         f"Host {name}",
         f"  HostName {endpoint.host}",
@@ -99,8 +98,7 @@ def write_config(folder: Path, name: str, endpoint: SshEndpoint) -> SshTarget:
         command = shlex.join(endpoint.proxy_command).replace("%", "%%")
         lines.append(f"  ProxyCommand {command}")
     config = folder / "ssh_config"
-    config.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    config.chmod(0o600)
+    write_whole(config, "\n".join(lines) + "\n")
     return SshTarget(host=name, config=config)
 
 

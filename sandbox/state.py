@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.errors import BusyError, UsageError
+from sandbox.files import private_folder, write_whole
 from sandbox.paths import instances_dir, state_dir
 from sandbox.saved import BrokenFileError, read_json, read_saved
 from sandbox.summary import Summary
@@ -93,17 +94,7 @@ class Instance:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a file of the folder whole or not at all, readable by its owner alone."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = self.folder / f".{name}.{os.getpid()}.new"
-        try:
-            with fresh.open("w", encoding="utf-8") as file:
-                fresh.chmod(0o600)
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self.folder / name)
-        finally:
-            fresh.unlink(missing_ok=True)
+        write_whole(private_folder(self.folder, state_dir()) / name, text)
 
     def remove(self) -> None:
         """Remove the folder and all in it."""
@@ -134,7 +125,7 @@ def locked(name: str) -> Iterator[Instance]:
         BusyError: another command is at work on it; says which, since when, and its process id.
     """
     path = state_dir() / "locks" / f"{name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(path.parent, state_dir())
     descriptor = _lock_file(path, name)
     instance = Instance(name)
     try:

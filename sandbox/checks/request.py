@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from sandbox.checks.hashes import Hashes
 from sandbox.checks.results import CheckResult, Goal
 from sandbox.checks.safe import fingerprint
+from sandbox.files import write_whole
 from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.plan import Plan
 from sandbox.probe.facts import Facts
@@ -60,7 +61,7 @@ class ResultFolder:
 
     def write_request(self, request: CheckRequest) -> None:
         """For the pytest process to read."""
-        self._request.write_text(request.model_dump_json(), encoding="utf-8")
+        write_whole(self._request, request.model_dump_json())
 
     def read_request(self) -> CheckRequest:
         """What was asked for."""
@@ -68,8 +69,7 @@ class ResultFolder:
 
     def write_collected(self, results: list[CheckResult]) -> None:
         """All checks of this run, as errors that stand until a result replaces them."""
-        content = json.dumps([one.model_dump(mode="json") for one in results])
-        self._collected.write_text(content, encoding="utf-8")
+        write_whole(self._collected, json.dumps([one.model_dump(mode="json") for one in results]))
 
     def read_collected(self, *, untrusted: bool = False) -> tuple[CheckResult, ...] | None:
         """All checks of this run; None when pytest did not get that far.

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Annotated, Final, NoReturn
 
@@ -11,6 +12,7 @@ import typer
 from sandbox import __version__
 from sandbox.cli.console import say, show, show_error
 from sandbox.errors import ExitCode, HostError, SandboxError
+from sandbox.interrupts import Interrupted, listen, stop_listening
 
 GROUPS: Final = {
     "lifecycle": ("up", "start", "stop", "destroy"),
@@ -65,7 +67,10 @@ def program(words: Sequence[str]) -> typer.Typer:
 
 def main() -> NoReturn:
     """Run the command line and exit with one of the codes of errors.py."""
-    sys.exit(_run())
+    listen()
+    code = _run()
+    stop_listening()
+    sys.exit(code)
 
 
 def _run() -> int:
@@ -74,8 +79,9 @@ def _run() -> int:
     except SandboxError as error:
         show_error(error)
         return int(error.exit_code)
-    except KeyboardInterrupt:
-        say("interrupted: run the same command again to go on, or `sandbox destroy` to clean up")
+    except (Interrupted, KeyboardInterrupt) as error:
+        stop_listening()
+        _tell_interrupted(error)
         return int(ExitCode.INTERRUPTED)
     except SystemExit as done:
         return _status(done.code)
@@ -86,6 +92,13 @@ def _run() -> int:
     except Exception as error:  # noqa: BLE001  (the last catcher: nothing may end in a traceback)
         return _unexpected(error)
     return int(ExitCode.OK)
+
+
+def _tell_interrupted(error: BaseException) -> None:
+    word = str(error) or "interrupted"
+    # The terminal may be what went away
+    with suppress(OSError):
+        say(f"{word}: run the same command again to go on, or `sandbox destroy` to clean up")
 
 
 def _status(code: str | int | None) -> int:
@@ -126,6 +139,7 @@ def _write_bug_report(error: Exception) -> str:
     import traceback
     from datetime import UTC, datetime
 
+    from sandbox.files import private_folder, write_whole
     from sandbox.paths import state_dir
 
     trace = "".join(traceback.format_exception(error))
@@ -133,8 +147,8 @@ def _write_bug_report(error: Exception) -> str:
     path = state_dir() / "bugs" / f"{stamp}-{os.getpid()}.log"
     head = f"sandbox {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(head + trace, encoding="utf-8", errors="backslashreplace")
+        private_folder(path.parent, state_dir())
+        write_whole(path, head + trace)
     except OSError:
         # No place for a log: then the terminal is the log
         say(head + trace)

@@ -12,6 +12,7 @@ import typer
 from sandbox.cli.console import Progress, answer_to, say, show, show_json
 from sandbox.cli.settings import NameArgument, RootOption, SshConfigOption, SudoOption, context
 from sandbox.errors import ExitCode, UsageError
+from sandbox.files import hand_over
 
 if TYPE_CHECKING:
     from sandbox.capture.choices import Room
@@ -263,7 +264,7 @@ def write_page(path: Path, text: str) -> None:
         UsageError: it cannot be written.
     """
     try:
-        path.write_text(text, encoding="utf-8")
+        hand_over(path, text)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
     say(f"wrote {path}")

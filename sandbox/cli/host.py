@@ -240,10 +240,13 @@ def _known(provider: str | None) -> None:
 
 
 def _tell_about_group(provider: str) -> None:
-    from sandbox.host.facts import INCUS_GROUP, gather
+    from sandbox.host.facts import INCUS_GROUP, MEANING, gather
     from sandbox.host.libvirt import GROUP, has_group_now, is_member
 
     host = gather()
+    if provider == "incus":
+        # Said every time: whoever sets up a host is who adds others to the group later on
+        say(f"note: {MEANING}; give it to nobody whom you would not give sudo")
     if provider == "libvirt":
         group, member, now = GROUP, host.user is not None and is_member(host.user), has_group_now()
     else:

@@ -12,6 +12,7 @@ import typer
 
 from sandbox.cli.console import Progress, say, show, show_json_text
 from sandbox.cli.settings import NameArgument, ProviderOption, RootOption, context
+from sandbox.files import hand_over
 
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -219,7 +220,7 @@ def render(
             continue
         path = output / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(file.content, encoding="utf-8")
+        hand_over(path, file.content)
         say(f"wrote {path}")
 
 

@@ -8,6 +8,7 @@ import typer
 from sandbox.cli.console import Progress, say, show, show_json_text
 from sandbox.cli.settings import NameArgument, SshConfigOption, SudoOption, TrustOption, context
 from sandbox.errors import ExitCode, UsageError
+from sandbox.files import hand_over
 
 if TYPE_CHECKING:
     from sandbox.checks.results import CheckReport, Goal
@@ -113,7 +114,7 @@ def _write_junit(path: Path, report: "CheckReport") -> None:
     from sandbox.report.junit import render
 
     try:
-        path.write_text(render(report), encoding="utf-8")
+        hand_over(path, render(report))
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
     say(f"wrote {path}")

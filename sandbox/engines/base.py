@@ -22,6 +22,8 @@ class Power(StrEnum):
     STOPPED = "stopped"
     STARTING = "starting"
     RUNNING = "running"
+    PAUSED = "paused"
+    """It stands still with all that it had in memory; `start` lets it go on."""
     BROKEN = "broken"
 
 
@@ -86,6 +88,8 @@ class MachineSpec:
     """Ports of the machine that this host's people use; forwarded where there is no route to it."""
     options: "VagrantOptions | None" = None
     """What the box says for this provider alone."""
+    isolated: bool = True
+    """Other machines of ours do not reach it, where they share a network."""
 
 
 EMULATION_FACTOR = 10.0
@@ -174,7 +178,10 @@ class Engine(Protocol):
         ...
 
     def start(self, name: str, listener: Listener) -> None:
-        """Start it and wait until its sshd can be reached. Does nothing if it runs."""
+        """Start it, or let it go on, and wait until its sshd can be reached.
+
+        Of one that runs, sshd is brought back where that can be done without ssh.
+        """
         ...
 
     def stop(self, name: str, *, timeout_s: float) -> None:
@@ -217,6 +224,27 @@ class RootExec(Protocol):
 
         Raises:
             ProviderError: it does not run, or (with `check`) the command failed or took too long.
+        """
+        ...
+
+
+@runtime_checkable
+class Isolation(Protocol):
+    """Engines whose machines share a network, on which they can be kept from each other."""
+
+    def is_isolated(self, name: str) -> bool | None:
+        """Whether it is kept from others of ours; None when nobody has said so yet.
+
+        Raises:
+            ProviderError: no such machine.
+        """
+        ...
+
+    def isolate(self, name: str, *, isolated: bool) -> None:
+        """Say whether others of ours reach the stopped machine; it holds from the next start on.
+
+        Raises:
+            ProviderError: no such machine, or the provider failed.
         """
         ...
 

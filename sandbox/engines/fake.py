@@ -25,8 +25,9 @@ from sandbox.engines.base import (
     SshEndpoint,
     require_size,
 )
+from sandbox.engines.refusals import has_already
 from sandbox.errors import CommandError, ProviderError
-from sandbox.events import Listener, StepOutput
+from sandbox.events import Listener, Notice, StepOutput
 from sandbox.run import Completed
 
 _HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFake"
@@ -68,13 +69,16 @@ class FakeEngine:
             raise ProviderError(f"there is no image {spec.image}")
         listener(StepOutput(spec.name, f"from {spec.image}"))
         machine = {"power": Power.STOPPED, "labels": dict(spec.labels), "image": spec.image}
-        self._write(spec.name, **machine, ours=True)
+        self._write(spec.name, **machine, isolated=spec.isolated, ours=True)
         self._done("create", spec.name)
 
     def start(self, name: str, listener: Listener) -> None:
         """Note that it runs."""
         self._called("start", name)
-        machine = {**self._ours(name), "power": Power.RUNNING}
+        machine = self._ours(name)
+        if machine["power"] == Power.PAUSED:
+            listener(Notice(name, "the machine was paused: it goes on"))
+        machine = {**machine, "power": Power.RUNNING}
         self._write(name, **machine)
         self._done("power_on", name)
         listener(StepOutput(name, "running"))
@@ -144,13 +148,23 @@ class FakeEngine:
             raise ProviderError(f"`{words[0]}` failed in {name}", details=done.stderr) from error
         return done
 
+    def is_isolated(self, name: str) -> bool | None:
+        """What was noted."""
+        word = self._ours(name).get("isolated")
+        return None if word is None else bool(word)
+
+    def isolate(self, name: str, *, isolated: bool) -> None:
+        """Note it."""
+        self._called("isolate", name)
+        self._write(name, **{**self._ours(name), "isolated": isolated})
+
     def save_snapshot(self, name: str, snapshot: str, listener: Listener) -> None:
         """Note the name."""
         self._called("save_snapshot", name)
         machine = self._ours(name)
         kept = dict(machine.get("snapshots", {}))
         if snapshot in kept:
-            raise ProviderError(f"{name} has a snapshot {snapshot} already")
+            raise has_already(name, snapshot)
         listener(StepOutput(name, f"saving {snapshot}"))
         kept[snapshot] = datetime.now(UTC).isoformat()
         self._write(name, **{**machine, "snapshots": kept})

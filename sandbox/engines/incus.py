@@ -2,7 +2,6 @@
 
 import ipaddress
 import re
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -34,14 +33,13 @@ from sandbox.engines.incus_look import (
     machine_status,
     ssh_port_is_open,
 )
+from sandbox.engines.incus_power import SETTLE_S, IncusPower
 from sandbox.engines.incus_snapshots import IncusSnapshots
 from sandbox.errors import CommandError, ProviderError
 from sandbox.events import Listener, Notice, StepOutput
 from sandbox.run import TAIL_LINES, Completed, run
 
 _CREATE_S = 1800.0
-_SETTLE_S = 600.0
-_POLL_S = 0.1
 _TRIES = 3
 # What the client says when the command was not even begun, in distinction to what the command says
 _NOT_EXECUTED = re.compile(
@@ -49,7 +47,7 @@ _NOT_EXECUTED = re.compile(
 )
 
 
-class IncusEngine(IncusSnapshots, IncusBaking):
+class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
     """Machines as Incus containers, in a project of our own."""
 
     provider = "incus"
@@ -97,7 +95,9 @@ class IncusEngine(IncusSnapshots, IncusBaking):
         raise ProviderError(f"{spec.name} keeps coming and going: is another command at it?")
 
     def start(self, name: str, listener: Listener) -> None:
-        """Start it, prepare its login, and wait until systemd is up and sshd answers.
+        """Start it or let it go on, prepare its login, wait until systemd is up and sshd answers.
+
+        An sshd that was stopped, masked or has lost its keys is brought back.
 
         On an image without sshd (a public one) the wait ends when the machine has an address.
 
@@ -106,12 +106,23 @@ class IncusEngine(IncusSnapshots, IncusBaking):
         """
         instance = self._ours(name)
         self._settle(name)
-        if instance["status"] != "Running":
-            self._power_on(name)
+        match machine_status(name, instance, local=False).power:
+            case Power.PAUSED:
+                self._set_state(name, "unfreeze", timeout_s=inside.WAIT_S)
+                listener(Notice(name, "the machine was paused: it goes on"))
+            case Power.STOPPED:
+                self._isolate_old(name, instance)
+                self._power_on(name)
+            case Power.RUNNING:
+                pass
+            case _:
+                self._power_on(name)
         ready = self._wait_ready(name, instance, listener)
         if ready.failed_units:
             units = ", ".join(ready.failed_units)
             listener(Notice(name, f"systemd is {ready.system}; failed: {units}"))
+        for what in ready.mended:
+            listener(Notice(name, what))
         if not ready.has_sshd:
             listener(Notice(name, "the machine has no sshd yet"))
 
@@ -127,6 +138,9 @@ class IncusEngine(IncusSnapshots, IncusBaking):
         if instance["status"] == "Stopped":
             return
         try:
+            if instance["status"] == "Frozen":
+                # What stands still does not shut itself down
+                self._set_state(name, "unfreeze", timeout_s=timeout_s)
             self._set_state(name, "stop", timeout_s=timeout_s)
         except ProviderError:
             self._stop_by_force(name)
@@ -148,7 +162,7 @@ class IncusEngine(IncusSnapshots, IncusBaking):
                 # A broken one may refuse to stop and yet let itself be removed
                 with suppress(ProviderError):
                     self._stop_by_force(name)
-            self.client.query("DELETE", api_path("instances", name), timeout_s=_SETTLE_S)
+            self.client.query("DELETE", api_path("instances", name), timeout_s=SETTLE_S)
 
     def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:
         """Our machines, or those named, in one query.
@@ -294,54 +308,6 @@ class IncusEngine(IncusSnapshots, IncusBaking):
             self.client.query("PATCH", api_path("instances", spec.name), change)
         return True
 
-    def _power_on(self, name: str) -> None:
-        try:
-            self._set_state(name, "start", timeout_s=inside.WAIT_S)
-        except ProviderError as error:
-            # Two commands may start it at once: what counts is that it runs
-            if "already running" not in error.details:
-                raise
-
-    def _set_state(self, name: str, action: str, *, timeout_s: float, force: bool = False) -> None:
-        body = {"action": action, "timeout": max(1, int(timeout_s)), "force": force}
-        path = api_path("instances", name, "state")
-        self.client.query("PUT", path, body, timeout_s=timeout_s + 30)
-
-    def _stop_by_force(self, name: str) -> None:
-        try:
-            self._set_state(name, "stop", timeout_s=30, force=True)
-        except ProviderError as error:
-            if "already stopped" not in error.details:
-                raise
-
-    def _settle(self, name: str) -> None:
-        """Wait for what Incus is still doing to it, such as the create of a killed process.
-
-        Raises:
-            ProviderError: it is still at it after ten minutes.
-        """
-        deadline = time.monotonic() + _SETTLE_S
-        while busy := self._operation(name):
-            if time.monotonic() > deadline:
-                raise ProviderError(
-                    f"Incus is still busy with {name}: {busy}",
-                    hint=f"incus operation list --project {self.place.project}",
-                )
-            time.sleep(_POLL_S)
-
-    def _operation(self, name: str) -> str:
-        """What Incus is doing to it at the moment; empty when nothing."""
-        path = api_path("instances", name)
-        answer = self.client.query("GET", api_path("operations"), parameters={"recursion": "1"})
-        for operation in answer.get("running") or ():
-            touched = (operation.get("resources") or {}).get("instances") or ()
-            # An open `incus exec` (somebody's ssh, perhaps) is one too, and never in the way
-            if operation["class"] == "task" and any(
-                str(resource).split("?")[0] == path for resource in touched
-            ):
-                return str(operation["description"])
-        return ""
-
     def _wait_ready(self, name: str, instance: dict[str, Any], listener: Listener) -> inside.Ready:
         key = str(instance["config"].get(AUTHORIZED_KEY, ""))
         words = self.client.argv("exec", "-T", self.client.ref(name), "--", "sh", "-c")
@@ -360,6 +326,13 @@ class IncusEngine(IncusSnapshots, IncusBaking):
                 on_line=heard,
             )
         except CommandError as error:
+            if words_of_sshd := inside.sshd_words(error.stdout):
+                raise ProviderError(
+                    f"sshd does not start in {name}",
+                    details=words_of_sshd,
+                    hint=f"put it right: `incus exec --project {self.place.project} "
+                    f"{self.client.ref(name)} -- bash`; or go back: `sandbox reset {name}`",
+                ) from error
             raise ProviderError(
                 f"{name} did not get ready: {last[0]}",
                 details=error.details,

@@ -8,6 +8,9 @@ from sandbox.engines.incus_client import IncusPlace
 from sandbox.engines.incus_look import AUTHORIZED_KEY, LABEL, MADE_BY, OURS
 from sandbox.engines.sealing import is_baked_name
 
+ISOLATION = "security.port_isolation"
+"""The option of a network card; not there on machines of older versions."""
+
 
 def machine_body(spec: MachineSpec, place: IncusPlace) -> dict[str, Any]:
     """The body of the one request that makes the machine, with its limits and labels."""
@@ -33,9 +36,15 @@ def machine_body(spec: MachineSpec, place: IncusPlace) -> dict[str, Any]:
                 "pool": place.pool,
                 "size": f"{spec.disk_gb}GiB",
             },
-            "eth0": {"type": "nic", "name": "eth0", "network": place.network},
+            "eth0": network_card(place, isolated=spec.isolated),
         },
     }
+
+
+def network_card(place: IncusPlace, *, isolated: bool) -> dict[str, str]:
+    """Its way to this host and out; the bridge passes nothing between two that are isolated."""
+    card = {"type": "nic", "name": "eth0", "network": place.network}
+    return {**card, ISOLATION: "true" if isolated else "false"}
 
 
 def _source(image: str) -> dict[str, Any]:

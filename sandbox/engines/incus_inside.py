@@ -23,7 +23,7 @@ IFS= read -r key || true
 PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 
 end=$(($(date +%s) + seconds))
-said=
+said= tries=0
 say() { [ "$1" = "$said" ] || { said=$1; echo "state: $1"; }; }
 
 login() {
@@ -60,6 +60,52 @@ sshd_answers() {
     IFS= read -r -t 3 word <&3 && [ "${word#SSH-}" != "$word" ]' 2>/dev/null
 }
 
+# Its unit has other names on other systems
+sshd_unit() {
+  for unit in ssh.service sshd.service; do
+    if [ "$(systemctl show -P LoadState "$unit")" != not-found ]; then echo "$unit"; return; fi
+  done
+  return 1
+}
+
+# What keeps sshd from answering is put right, once, and said; what only a person can is said
+mend_sshd() {
+  unit=$(sshd_unit) || return 0
+  # Its unit makes that folder, and takes it away when it stops
+  [ -d /run/sshd ] || install -d -m 0755 /run/sshd
+  if ! ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1; then
+    ssh-keygen -A >/dev/null && echo "mended: sshd had lost its host keys: new ones were made"
+  fi
+  if ! wrong=$(/usr/sbin/sshd -t 2>&1); then
+    printf '%s\n' "$wrong" | sed 's/^/sshd: /'
+    echo "late: sshd does not start: $(printf '%s' "$wrong" | head -n 1)"
+    exit 4
+  fi
+  was=$(systemctl is-active "$unit") enabled=$(systemctl is-enabled "$unit" 2>/dev/null)
+  case $enabled in
+    masked*) systemctl unmask --quiet "$unit" ;;
+  esac
+  case $enabled in
+    enabled* | static | alias | indirect) how= ;;
+    *)
+      how=", and starts with the machine again (it was $enabled)"
+      systemctl enable --quiet "$unit"
+      ;;
+  esac
+  case $was in
+    active) what="did not answer: it was started anew" ;;
+    *) what="was $was: it was started" ;;
+  esac
+  systemctl reset-failed "$unit" 2>/dev/null
+  if wrong=$(timeout 60 systemctl restart "$unit" 2>&1); then
+    echo "mended: sshd $what$how"
+  else
+    journalctl --no-pager -q -b -u "$unit" -n 10 -o cat | sed 's/^/sshd: /'
+    echo "late: sshd does not start: $(printf '%s' "$wrong" | head -n 1)"
+    exit 4
+  fi
+}
+
 late() { echo "late: $said"; systemctl list-jobs --no-legend --plain 2>&1 | head -n 20; exit 3; }
 
 @RENEW@
@@ -80,6 +126,9 @@ while :; do
         break
       else
         say "systemd is $system, sshd does not answer yet"
+        # Systemd is done with starting: what did not come by now does not come by itself
+        tries=$((tries + 1))
+        if [ "$tries" = 20 ]; then mend_sshd 2>/dev/null; fi
       fi
       ;;
     starting | initializing)
@@ -117,6 +166,8 @@ class Ready:
     failed_units: tuple[str, ...]
     host_keys: tuple[str, ...] = ()
     """As `parse_host_keys` gives them."""
+    mended: tuple[str, ...] = ()
+    """What was put back, so that sshd answers."""
 
 
 def parse_ready(text: str) -> Ready | None:
@@ -126,7 +177,13 @@ def parse_ready(text: str) -> Ready | None:
         return None
     system, address, ssh, failed = found.groups()
     keys = parse_host_keys(text)
-    return Ready(system, address, ssh == "answers", tuple(failed.split()), keys)
+    mended = tuple(re.findall(r"^mended: (.+)$", text, re.MULTILINE))
+    return Ready(system, address, ssh == "answers", tuple(failed.split()), keys, mended)
+
+
+def sshd_words(text: str) -> str:
+    """What sshd itself says of why it does not start; empty when that was not the trouble."""
+    return "\n".join(re.findall(r"^sshd: (.*)$", text, re.MULTILINE))
 
 
 def parse_host_keys(text: str) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ _POWER = {
     "Stopping": Power.RUNNING,
     "Starting": Power.STARTING,
     "Stopped": Power.STOPPED,
+    "Freezing": Power.PAUSED,
+    "Frozen": Power.PAUSED,
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from sandbox.engines.baked_note import moment_of
 from sandbox.engines.base import Snapshot
 from sandbox.engines.incus_client import ExistsError, IncusClient, NotFoundError, api_path
+from sandbox.engines.refusals import has_already
 from sandbox.errors import ProviderError
 from sandbox.events import Listener, StepOutput
 
@@ -45,11 +46,8 @@ class IncusSnapshots(ABC):
                 "POST", api_path("instances", name, "snapshots"), body, timeout_s=_COPY_S
             )
         except ExistsError as error:
-            raise ProviderError(
-                f"{name} has a snapshot {snapshot} already",
-                details=error.details,
-                hint=f"sandbox snapshot delete {name} {snapshot}, or choose another name",
-            ) from error
+            # Incus's own words are those of its database
+            raise has_already(name, snapshot) from error
 
     def restore_snapshot(self, name: str, snapshot: str, listener: Listener) -> None:
         """Take its disk back to `snapshot`; running again at the end if it ran before.

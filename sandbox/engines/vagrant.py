@@ -19,6 +19,7 @@ from sandbox.engines.base import (
     Snapshot,
     SshEndpoint,
 )
+from sandbox.engines.refusals import has_already
 from sandbox.engines.sealing import is_baked_name
 from sandbox.engines.vagrant_cli import VagrantCli
 from sandbox.engines.vagrant_files import (
@@ -53,6 +54,7 @@ from sandbox.engines.vagrant_vms import (
 )
 from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener, Notice, StepOutput, ignore
+from sandbox.files import private_folder, write_whole
 from sandbox.paths import instances_dir
 from sandbox.render import LOGIN_USER
 from sandbox.run import Completed
@@ -121,10 +123,10 @@ class VagrantEngine:
             ProviderError: absent, not ours, or not ready in time.
         """
         folder, record, vm = self._ours(name)
-        running = vm.power is Power.RUNNING and record.settled
-        if running and wait_for_sshd(record, folder, timeout_s=5):
+        settled = vm.power is Power.RUNNING and record.settled
+        if settled and wait_for_sshd(record, folder, timeout_s=5):
             return
-        if vm.power is Power.BROKEN:
+        if vm.power in {Power.BROKEN, Power.PAUSED}:
             vm = self._mend(vm, name, listener)
         if vm.power is Power.STOPPED:
             record = self._with_free_ports(folder, record, listener)
@@ -144,6 +146,8 @@ class VagrantEngine:
         folder, record, vm = self._ours(name)
         if vm.power is Power.STOPPED:
             return
+        if vm.power is Power.PAUSED:  # What stands still does not shut itself down
+            vm = self._mend(vm, name, ignore)
         if vm.power is Power.RUNNING and timeout_s > 0:
             # What did not work gently is done by force below
             with suppress(ProviderError):
@@ -169,7 +173,7 @@ class VagrantEngine:
                 self._point_vagrant(folder, record)
                 self._cli(folder, record, ignore).remove()
             vm = self._vm(name)
-        if record is None and vm is not None:
+        if record is None and vm:
             record = record_of(vm, name, self.hypervisor.provider)
         if record is not None:
             self._clear(folder, record, vm)
@@ -219,10 +223,7 @@ class VagrantEngine:
         """
         _, _, vm = self._ours(name)
         if any(one.name == snapshot for one in self.hypervisor.snapshots(vm)):
-            raise ProviderError(
-                f"{name} has a snapshot {snapshot} already",
-                hint=f"sandbox snapshot delete {name} {snapshot}, or choose another name",
-            )
+            raise has_already(name, snapshot)
         listener(StepOutput(name, f"saving {snapshot}"))
         self.hypervisor.save_snapshot(vm, snapshot)
 
@@ -340,9 +341,10 @@ class VagrantEngine:
 
     def _mend(self, vm: Vm, name: str, listener: Listener) -> Vm:
         """Paused, stuck or crashed: let it go on, else switch it off so that it can be started."""
-        if vm.detail == "paused":
+        if vm.power is Power.PAUSED:
             with suppress(ProviderError):
                 self.hypervisor.resume(vm)
+                listener(Notice(name, "the machine was paused: it goes on"))
                 return self._vm(name) or vm
         listener(Notice(name, f"the machine was {vm.detail}: it is switched off and started"))
         self.hypervisor.power_off(vm)
@@ -387,9 +389,9 @@ class VagrantEngine:
             shutil.rmtree(folder.path / ".vagrant", ignore_errors=True)
             return
         path = folder.id_path(record)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent, folder.path)
         if not path.is_file() or path.read_bytes() != vm.uuid.encode():
-            path.write_bytes(vm.uuid.encode())
+            write_whole(path, vm.uuid)
 
     def _clear(self, folder: VmFolder, record: VmRecord, vm: Vm | None) -> None:
         """Vagrant's traces and the hypervisor's; the folder itself belongs to the workflows."""

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from sandbox.engines.base import MachineSpec
 from sandbox.engines.sealing import RENEW, is_baked_name
 from sandbox.errors import ProviderError
+from sandbox.files import private_folder, write_whole
 from sandbox.render import LOGIN_USER, environment
 from sandbox.saved import BrokenFileError, read_saved, read_text
 from sandbox.spec.models import LibvirtOptions, VirtualBoxOptions
@@ -167,14 +168,8 @@ class VmFolder:
         self._put(self.host_keys_path, "".join(f"{key}\n" for key in keys))
 
     def _put(self, path: Path, text: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-        try:
-            fresh.touch(mode=0o600)
-            fresh.write_text(text, encoding="utf-8")
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
+        private_folder(path.parent, path.parent)
+        write_whole(path, text)
 
 
 @dataclass(frozen=True)

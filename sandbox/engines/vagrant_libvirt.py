@@ -31,6 +31,7 @@ _POWER: Final = {
     "running": Power.RUNNING,
     "in shutdown": Power.RUNNING,
     "shut off": Power.STOPPED,
+    "paused": Power.PAUSED,
 }
 
 

@@ -16,6 +16,7 @@ from typing import Final
 
 from sandbox.engines.vagrant_files import SSH, VmFolder, VmRecord, port_fields
 from sandbox.errors import HostError, ProviderError
+from sandbox.files import private_folder
 from sandbox.paths import state_dir
 
 FIRST: Final = 20200
@@ -27,7 +28,7 @@ COUNT: Final = 8000
 def port_lock() -> Iterator[None]:
     """Held from looking at what is taken until the choice is on disk."""
     path = state_dir() / "locks" / "ports.lock"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(path.parent, state_dir())
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

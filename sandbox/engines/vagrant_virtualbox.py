@@ -26,6 +26,7 @@ from sandbox.engines.virtualbox_manage import (
 )
 from sandbox.errors import ProviderError
 from sandbox.events import Listener, Notice, StepOutput
+from sandbox.files import private_folder, write_whole
 
 _POWER: Final = {
     "running": Power.RUNNING,
@@ -33,6 +34,7 @@ _POWER: Final = {
     "aborted": Power.STOPPED,
     "saved": Power.STOPPED,
     "aborted-saved": Power.STOPPED,
+    "paused": Power.PAUSED,
     "starting": Power.STARTING,
     "restoring": Power.STARTING,
 }
@@ -97,8 +99,8 @@ class VirtualBox:
             self.manage(*words, *name, timeout_s=COPY_S)
             self.manage("setextradata", record.uuid, NOTE_KEY, record.owner_note)
         path = folder.id_path(record)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(record.uuid)
+        private_folder(path.parent, folder.path)
+        write_whole(path, record.uuid)
 
     def adjust(self, record: VmRecord) -> None:
         """Vagrant itself sets ports, memory and processors anew at each start."""

@@ -19,6 +19,7 @@ from sandbox.engines.vagrant_cli import vagrant_home
 from sandbox.engines.vagrant_files import HostFacts, VmFolder, VmProvider, VmRecord, read_note
 from sandbox.errors import HostError, ProviderError
 from sandbox.events import Listener
+from sandbox.files import private_folder
 from sandbox.image_tools import host_architecture
 from sandbox.paths import state_dir
 
@@ -169,7 +170,7 @@ def require_same_key(record: VmRecord, spec: MachineSpec) -> None:
 def host_lock(name: str) -> Iterator[None]:
     """One at a time among all our commands; the lock goes with the process that holds it."""
     path = state_dir() / "locks" / f"{name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(path.parent, state_dir())
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

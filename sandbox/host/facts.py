@@ -13,6 +13,11 @@ from sandbox.host.system import Distribution, parse_os_release
 from sandbox.run import run
 
 INCUS_GROUP = "incus-admin"
+MEANING = (
+    f"members of the group {INCUS_GROUP} are as good as root on this host, as they can put any of "
+    "its folders into a machine"
+)
+"""What membership means; said whenever somebody is to become a member."""
 INCUS_DIR = Path("/var/lib/incus")
 LXC_TEMPLATES = Path("/usr/share/lxc/config")
 KEYRINGS = (

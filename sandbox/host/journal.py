@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from sandbox.errors import BusyError, HostError
+from sandbox.files import private_folder, write_whole
 from sandbox.paths import state_dir
 from sandbox.saved import read_saved
 
@@ -135,14 +136,9 @@ class Journal:
 
     def _write(self, record: Record) -> None:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self.path.with_suffix(".new")
-            with fresh.open("w", encoding="utf-8") as stream:
-                stream.write(record.model_dump_json(indent=2) + "\n")
-                stream.flush()
-                # Before the change itself begins, the intent must be on the disk
-                os.fsync(stream.fileno())
-            fresh.replace(self.path)
+            private_folder(self.path.parent, state_dir())
+            # Before the change itself begins, the intent must be on the disk
+            write_whole(self.path, record.model_dump_json(indent=2) + "\n")
         except OSError as error:
             raise HostError(f"cannot write {self.path}", details=str(error)) from error
 
@@ -155,7 +151,7 @@ def host_lock() -> Iterator[None]:
         BusyError: another one is at work.
     """
     folder = host_dir()
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder, state_dir())
     handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

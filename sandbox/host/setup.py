@@ -11,7 +11,7 @@ from sandbox.errors import CommandError, HostError, SandboxError
 from sandbox.events import Listener, Notice, ignore, step
 from sandbox.host import daemon, packages
 from sandbox.host.actions import Action, Command
-from sandbox.host.facts import INCUS_GROUP, HostFacts, gather
+from sandbox.host.facts import INCUS_GROUP, MEANING, HostFacts, gather
 from sandbox.host.firewall import DockerRules, docker_rules, plan_firewall
 from sandbox.host.incus_objects import Choices, create_pool, plan_objects
 from sandbox.host.journal import Journal, Kind, host_dir, host_lock
@@ -93,7 +93,7 @@ def _refused(now: Situation) -> bool:
 
 
 def _join_group(user: str) -> Action:
-    title = f"let {user} use Incus (members of {INCUS_GROUP} have as much power as root)"
+    title = f"let {user} use Incus: {MEANING}"
     return Action(Kind.GROUP, title, (Command(("usermod", "-aG", INCUS_GROUP, user)),), (user,))
 
 

@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from sandbox.files import private_folder
 from sandbox.images.recipe import DEBIAN_ARCHITECTURES, Recipe
 from sandbox.paths import cache_dir
 
@@ -151,7 +152,7 @@ class Loan:
                 _mark_used(deb.path)
             else:
                 deb.path.unlink(missing_ok=True)
-        self.shelf.mkdir(parents=True, exist_ok=True)
+        private_folder(self.shelf, cache_dir())
         for path in sorted((self.folder / _FETCHED_FOLDER).glob("*.deb")):
             sha256 = _sha256(path)
             if sha256 in listed.get(path.name, ()):

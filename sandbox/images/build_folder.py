@@ -13,6 +13,8 @@ from pathlib import Path
 
 from sandbox.errors import HostError
 from sandbox.events import Listener, Notice
+from sandbox.files import private_folder
+from sandbox.paths import cache_dir
 from sandbox.run import run
 
 MARK = "SANDBOX_BUILD_FOLDER"
@@ -34,7 +36,7 @@ def build_lock(
         HostError: the folder cannot be written to.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder, cache_dir())
         handle = (folder / "lock").open("w")
     except OSError as error:
         raise HostError(f"cannot write to {folder}", details=str(error), hint="df -h") from error

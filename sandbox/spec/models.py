@@ -127,7 +127,7 @@ ProxyOrSecret = Annotated[Annotated[HttpUrl, Tag(_PLAIN)] | _SecretValue, _ByKin
 
 
 class Machine(Model):
-    """The size of the machine; the provider really sets these limits."""
+    """The size of the machine, and who reaches it; the provider really sets these limits."""
 
     cpus: Annotated[int, Field(ge=1, le=256)] = 2
     """Processors."""
@@ -135,6 +135,9 @@ class Machine(Model):
     """Memory, in MB."""
     disk_gb: Annotated[int, Field(ge=4, le=64 * 1024)] = 20
     """Size of the disk, in GB."""
+    isolated: bool = True
+    """Other sandboxes on this host do not reach its ports, nor it theirs; false lets it talk to all
+    of them. Set when the machine is made, and at each start."""
 
 
 class Limits(Model):

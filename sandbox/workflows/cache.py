@@ -1,6 +1,8 @@
 """Baked images: bake a box, list what is kept, remove it."""
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,17 +14,22 @@ from sandbox.baking import (
     forget_use,
     last_used,
 )
-from sandbox.engines.base import BakedImage, Baking
+from sandbox.engines.base import BakedImage, Baking, MachineStatus
 from sandbox.errors import BusyError, ProvisionError, SandboxError, UsageError
 from sandbox.events import Listener, Notice, step
 from sandbox.plan import Plan
 from sandbox.secret_values import needed_secrets
-from sandbox.state import Instance
+from sandbox.state import Instance, instance_names, locked
 from sandbox.workflows.base import prepare_base
 from sandbox.workflows.context import DRIVEN, Context
 from sandbox.workflows.kept import KeptImage, PruneRule, Ranks, kept_beside, prune_beside
+from sandbox.workflows.machine import record_elsewhere
 from sandbox.workflows.power import destroy
 from sandbox.workflows.up import up
+
+_BAKE = "bake-"
+_BAKE_SANDBOX = re.compile(rf"{_BAKE}[0-9a-f]{{12}}")
+"""What `bake` calls its own sandbox."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ def bake(plan: Plan, *, context: Context, fresh: bool = False) -> Baked:
     # Before a base image is built, which takes minutes
     context.agreed_checks(plan)
     keys = bake_keys(plan, prepare_base(plan, context).identity)
-    name = f"bake-{keys.whole}"
+    name = f"{_BAKE}{keys.whole}"
     found = None if fresh else find_whole(engine, keys)
     try:
         _clear_cut_off(name, plan.provider, keys.whole, engine, context)
@@ -120,12 +127,47 @@ def prune(rule: PruneRule, *, context: Context, dry_run: bool = False) -> tuple[
     sandbox was made from, whatever the provider would allow, and one that is being made. What was
     cut off in the making always goes.
     """
-    removed: list[KeptImage] = []
+    removed = list(_prune_cut_off(context, dry_run=dry_run))
     for provider, engine in _bakers(context):
         for image in _to_prune(engine.baked_images(with_sizes=True), rule):
             if dry_run or _remove(engine, image, provider, context.listener):
                 removed.append(_as_kept(image, provider))
     return (*removed, *prune_beside(rule, context, dry_run=dry_run))
+
+
+def _prune_cut_off(context: Context, *, dry_run: bool) -> Iterator[KeptImage]:
+    """The sandboxes of bakes that were killed: nobody but `bake` itself knows of them."""
+    for name, provider in _bake_sandboxes(context).items():
+        try:
+            # Who bakes just now holds it
+            with locked(name):
+                pass
+            if not dry_run:
+                destroy(name, context=context)
+        except BusyError:
+            continue
+        except SandboxError as error:
+            context.listener(Notice("", f"{name} stays: {error.message}"))
+            continue
+        yield KeptImage(image=name, kind="baked", provider=provider, complete=False)
+
+
+def _bake_sandboxes(context: Context) -> dict[str, str]:
+    """Those with a folder, and those that have lost it; each with its provider."""
+    found: dict[str, str] = {}
+    for provider, _ in _bakers(context):
+        # Where there are no images the hypervisor itself may not even be installed
+        statuses: dict[str, MachineStatus] = {}
+        with suppress(SandboxError):
+            statuses = context.engine(provider).status()
+        for name, status in statuses.items():
+            theirs = record_elsewhere(status, Instance(name).folder)
+            if _BAKE_SANDBOX.fullmatch(name) and not theirs:
+                found[name] = provider
+    for name in instance_names():
+        if _BAKE_SANDBOX.fullmatch(name):
+            found.setdefault(name, "")
+    return found
 
 
 def _bakers(context: Context) -> Iterator[tuple[str, Baking]]:

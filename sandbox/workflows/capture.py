@@ -1,9 +1,6 @@
 """`sandbox capture`: read a production server, and write a box and its facts, both or neither."""
 
-import os
-import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +10,7 @@ from sandbox.capture.review import NotTaken, not_taken
 from sandbox.capture.write_box import CapturedBox, default_name, write_box
 from sandbox.errors import HostError, UsageError
 from sandbox.events import Listener, step
+from sandbox.files import write_whole
 from sandbox.probe.collect import Taking
 from sandbox.probe.facts import Facts
 from sandbox.probe.keys import keep_key
@@ -90,8 +88,8 @@ def capture(
     if taking.key is not None:
         keep_key(taking.key)
     # The facts first: a box that names facts which are not there is wrong
-    _write_whole(facts_path, facts.model_dump_json(indent=1) + "\n")
-    _write_whole(box_path, box.text)
+    _write(facts_path, facts.model_dump_json(indent=1) + "\n")
+    _write(box_path, box.text)
     return Captured(box_path, facts_path, facts, box, not_taken(facts))
 
 
@@ -120,21 +118,9 @@ def _refuse_paths(paths: tuple[Path, ...], *, overwrite: bool) -> None:
             )
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """The whole file or none, readable by its owner alone: it tells much about a server."""
-    folder = path.absolute().parent
+def _write(path: Path, text: str) -> None:
+    """Readable by its owner alone: it tells much about a server."""
     try:
-        descriptor, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)
+        write_whole(path, text)
     except OSError as error:
         raise HostError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(fresh).replace(path)
-    except OSError as error:
-        raise HostError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        with suppress(FileNotFoundError):
-            Path(fresh).unlink()

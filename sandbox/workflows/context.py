@@ -21,6 +21,9 @@ DRIVEN: tuple[Provider, ...] = ("incus", "libvirt", "virtualbox")
 PREFERRED: tuple[Provider, ...] = ("virtualbox", "incus", "libvirt")
 """In this order the first usable one is taken when nobody chose."""
 
+STOP_TIMEOUT_S = 60.0
+"""How long a machine may take to shut itself down; after that the plug is pulled."""
+
 
 @dataclass(frozen=True)
 class Context:

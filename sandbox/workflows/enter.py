@@ -1,5 +1,6 @@
 """Into a running sandbox: a shell, a command, its pages, its logs."""
 
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.errors import CommandError, ProviderError
+from sandbox.interrupts import Interrupted
 from sandbox.ssh import SshTarget
 from sandbox.state import Instance
 from sandbox.workflows.check import require_running
@@ -52,8 +54,9 @@ class View:
         try:
             while True:
                 time.sleep(3600)
-        except KeyboardInterrupt:
-            return
+        except Interrupted as error:
+            if error.number != signal.SIGINT:
+                raise
 
 
 @contextmanager

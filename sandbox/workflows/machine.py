@@ -32,6 +32,7 @@ def machine_spec(plan: "Plan", *, image: str, key: str, folder: Path) -> Machine
         labels=(("box", plan.box_name), ("plan", plan.key), (_FOLDER, str(folder))),
         forwarded_ports=plan.forwarded_ports,
         options=plan.provider_options,
+        isolated=plan.machine.isolated,
     )
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from sandbox.baking import BakeKeys, CacheUse, recipe_key
 from sandbox.checks.results import CheckReport
-from sandbox.engines.base import Engine, MachineStatus, Power, RootExec
+from sandbox.engines.base import Engine, Isolation, MachineStatus, Power, RootExec
 from sandbox.errors import ConnectionLostError, HostError, ProviderError, UsageError
-from sandbox.events import Notice, step
+from sandbox.events import Listener, Notice, step
 from sandbox.host.limits import host_limits, virtualbox_limits
 from sandbox.images.sources import archives_ahead
 from sandbox.missing import missing_packages
@@ -21,7 +21,7 @@ from sandbox.state import Instance
 from sandbox.summary import Phase
 from sandbox.workflows.base import prepare_base
 from sandbox.workflows.check import verify, verify_clone
-from sandbox.workflows.context import Context, require_usable, status_of
+from sandbox.workflows.context import STOP_TIMEOUT_S, Context, require_usable, status_of
 from sandbox.workflows.hashes import remember_given
 from sandbox.workflows.machine import machine_spec, record_elsewhere
 from sandbox.workflows.origin import Oven, choose_origin, create_from, keep_baked
@@ -34,6 +34,7 @@ from sandbox.workflows.reach import (
     knocking,
     root_inside,
     shiny_base_url,
+    sshd_is_dead,
     wait_for_apps,
     wait_for_ssh,
 )
@@ -170,11 +171,37 @@ def _created(
     keys = None
     if record.phase is Phase.PLANNED:
         record, keys = _made(record, instance, engine, context, oven)
+    else:
+        _set_isolation(plan, engine, listener)
+    status = status_of(engine, name)
+    dead = sshd_is_dead(status)
     # One that runs may have been cut off before its login was prepared: `start` makes that whole
-    if record.phase is Phase.CREATED or status_of(engine, name).power is not Power.RUNNING:
+    if record.phase is Phase.CREATED or status.power is not Power.RUNNING or dead:
         with step(listener, name, "start"):
             engine.start(name, listener)
+    if record.phase is Phase.PROVISIONED and dead and _lacks_sshd(engine, name):
+        # What installs it is the bootstrap script
+        record = record.model_copy(update={"phase": Phase.CREATED, "recipe_key": ""})
+        instance.write(record)
     return record, keys
+
+
+def _set_isolation(plan: Plan, engine: Engine, listener: Listener) -> None:
+    """Where the box says otherwise by now: the machine is started anew, with another card."""
+    if not isinstance(engine, Isolation):
+        return
+    # Of a machine of an older version nothing is known: its next start isolates it
+    if engine.is_isolated(plan.name) is (not plan.machine.isolated):
+        with step(listener, plan.name, "isolate" if plan.machine.isolated else "let others in"):
+            engine.stop(plan.name, timeout_s=STOP_TIMEOUT_S)
+            engine.isolate(plan.name, isolated=plan.machine.isolated)
+
+
+def _lacks_sshd(engine: Engine, name: str) -> bool:
+    if not isinstance(engine, RootExec):
+        return False
+    words = ("test", "-x", "/usr/sbin/sshd")
+    return engine.exec_as_root(name, words, timeout_s=30, check=False).returncode != 0
 
 
 def _made(

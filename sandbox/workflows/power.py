@@ -8,7 +8,7 @@ from sandbox.saved import BrokenFileError
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, locked
 from sandbox.summary import Phase
-from sandbox.workflows.context import DRIVEN, Context, status_of
+from sandbox.workflows.context import DRIVEN, STOP_TIMEOUT_S, Context, status_of
 from sandbox.workflows.machine import record_elsewhere
 from sandbox.workflows.reach import (
     READY_TIMEOUT_S,
@@ -16,10 +16,9 @@ from sandbox.workflows.reach import (
     app_urls,
     connect,
     shiny_base_url,
+    sshd_is_dead,
     wait_for_apps,
 )
-
-STOP_TIMEOUT_S = 60.0
 
 
 def start(name: str, *, context: Context) -> tuple[AppUrl, ...]:
@@ -38,7 +37,7 @@ def start(name: str, *, context: Context) -> tuple[AppUrl, ...]:
                 f"the sandbox {name} was never finished, or its machine is gone",
                 hint=f"sandbox up {name} makes it whole",
             )
-        if status.power is not Power.RUNNING:
+        if status.power is not Power.RUNNING or sshd_is_dead(status):
             with step(context.listener, name, "start"):
                 engine.start(name, context.listener)
             instance.write(record.advanced("started"))

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sandbox.engines.base import Engine, MachineStatus, RootExec
+from sandbox.engines.base import Engine, MachineStatus, Power, RootExec
 from sandbox.errors import CommandError, ProviderError, ProvisionError
 from sandbox.run import TAIL_LINES
 from sandbox.ssh import SshTarget, forwarded, write_config
 from sandbox.state import Instance
+from sandbox.waiting import ROOT_SHELL
 
 if TYPE_CHECKING:
     from sandbox.plan import Plan
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 READY_TIMEOUT_S = 60.0
 SSH_TIMEOUT_S = 30.0
 _LOGIN_S = 15.0
+_GREETING_S = 3.0
+_LONGEST_GREETING = 255
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def root_inside(engine: RootExec, name: str) -> "RootShell":
     ) -> object:
         done = engine.exec_as_root(
             name,
-            ("sh", "-s"),
+            ROOT_SHELL,
             timeout_s=timeout_s,
             stdin=script,
             log=log,
@@ -64,6 +67,24 @@ def root_inside(engine: RootExec, name: str) -> "RootShell":
         return done
 
     return shell
+
+
+def sshd_is_dead(status: MachineStatus) -> bool:
+    """Whether a machine that this host has a route to refuses ssh, or does not greet.
+
+    A firewall in between says nothing of sshd: then there is another road.
+    """
+    if status.power is not Power.RUNNING or status.address is None:
+        return False
+    try:
+        with socket.create_connection((status.address, 22), timeout=_GREETING_S) as connection:
+            # Who goes without a word is an error in the machine's log
+            connection.sendall(b"SSH-2.0-sandbox\r\n")
+            return not connection.recv(_LONGEST_GREETING).startswith(b"SSH-")
+    except ConnectionError:
+        return True
+    except OSError:
+        return False
 
 
 def wait_for_ssh(target: SshTarget, *, timeout_s: float = SSH_TIMEOUT_S) -> None:

@@ -15,7 +15,7 @@ from sandbox.state import Instance, locked
 from sandbox.summary import Phase
 from sandbox.workflows.context import Context, status_of
 from sandbox.workflows.left_out import tell_left_out
-from sandbox.workflows.reach import AppUrl, app_urls, direct_url, page_status
+from sandbox.workflows.reach import AppUrl, app_urls, direct_url, page_status, sshd_is_dead
 from sandbox.workflows.request import require_same_machine, without_known_missing
 
 
@@ -101,7 +101,7 @@ def _unchanged(plan: Plan, instance: Instance, engine: Engine) -> UpResult | Non
     if record.plan != plan or record.recipe_key != recipe_key(plan):
         return None
     status = status_of(engine, plan.name)
-    if status.power is not Power.RUNNING:
+    if status.power is not Power.RUNNING or sshd_is_dead(status):
         return None
     report = last_report(instance.folder)
     if report is None or not report.ok:

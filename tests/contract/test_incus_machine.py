@@ -14,6 +14,7 @@ import pytest
 from sandbox.engines.base import MachineSpec, Power
 from sandbox.engines.incus import IncusEngine
 from sandbox.engines.incus_client import IncusPlace, NotFoundError
+from sandbox.engines.incus_look import ssh_port_is_open
 from sandbox.errors import HostError, ProviderError
 from sandbox.events import Event, Notice, ignore
 from sandbox.ssh import SshTarget, disconnect, write_config
@@ -172,7 +173,7 @@ def test_failed_units_are_named(incus_lab: IncusLab, machine: MachineSpec) -> No
 
 def test_a_machine_that_does_not_stop(incus_lab: IncusLab, machine: MachineSpec) -> None:
     incus_lab.client.run("pause", incus_lab.client.ref("box"))
-    assert incus_lab.engine.status(["box"])["box"].power is Power.BROKEN
+    assert incus_lab.engine.status(["box"])["box"].power is Power.PAUSED
     incus_lab.engine.destroy("box")
     assert not incus_lab.is_there("box")
 
@@ -184,6 +185,124 @@ def test_the_image_is_gone(incus_lab: IncusLab) -> None:
     assert caught.value.details
     assert "sandbox up" in caught.value.hint
     assert not incus_lab.is_there("orphan")
+
+
+def connects(lab: IncusLab, source: str, address: str) -> bool:
+    """Whether the machine `source` gets a word from sshd at `address`."""
+    script = f"exec 3<>/dev/tcp/{address}/22 && head -c 4 <&3"
+    done = lab.engine.exec_as_root(
+        source, ("timeout", "3", "bash", "-c", script), timeout_s=20, check=False
+    )
+    return done.stdout == "SSH-"
+
+
+def test_sandboxes_do_not_reach_each_other_unless_one_may(
+    incus_lab: IncusLab, machine: MachineSpec
+) -> None:
+    engine = incus_lab.engine
+    addresses = {}
+    for name, isolated in (("other", True), ("open", False)):
+        engine.create(replace(incus_lab.spec(name), isolated=isolated), ignore)
+        engine.start(name, ignore)
+    for name in ("box", "other", "open"):
+        address = engine.status([name])[name].address
+        assert address is not None
+        addresses[name] = address
+        # This host does, and each of them reaches the world through it
+        assert ssh_port_is_open(address)
+        incus_lab.run(name, "getent", "hosts", "_gateway", "deb.debian.org")
+    assert not connects(incus_lab, "box", addresses["other"])
+    assert not connects(incus_lab, "other", addresses["box"])
+    assert connects(incus_lab, "open", addresses["box"])
+    assert connects(incus_lab, "box", addresses["open"])
+    # The box says otherwise later on
+    for isolated in (False, True):
+        engine.stop("other", timeout_s=30)
+        engine.isolate("other", isolated=isolated)
+        assert engine.is_isolated("other") is isolated
+        engine.start("other", ignore)
+        address = engine.status(["other"])["other"].address
+        assert address is not None
+        assert connects(incus_lab, "box", address) is not isolated
+
+
+def test_a_machine_of_an_older_version_is_isolated_when_it_starts(
+    incus_lab: IncusLab, machine: MachineSpec
+) -> None:
+    incus_lab.engine.stop("box", timeout_s=30)
+    ref = incus_lab.client.ref("box")
+    incus_lab.client.run("config", "device", "unset", ref, "eth0", "security.port_isolation")
+    assert incus_lab.engine.is_isolated("box") is None
+    incus_lab.engine.start("box", ignore)
+    devices = incus_lab.client.query("GET", "/1.0/instances/box")["devices"]
+    assert devices["eth0"]["security.port_isolation"] == "true"
+    assert devices["root"]["path"] == "/"
+
+
+@pytest.mark.parametrize("then", ["start", "stop"])
+def test_a_paused_machine_goes_on_and_stops(
+    incus_lab: IncusLab, machine: MachineSpec, then: str
+) -> None:
+    incus_lab.run("box", "sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo $! > /run/kept")
+    incus_lab.client.run("pause", incus_lab.client.ref("box"))
+    heard: list[Event] = []
+    if then == "stop":
+        started = time.monotonic()
+        incus_lab.engine.stop("box", timeout_s=60)
+        assert time.monotonic() - started < 30
+        assert incus_lab.engine.status(["box"])["box"].power is Power.STOPPED
+        return
+    incus_lab.engine.start("box", heard.append)
+    assert Notice("box", "the machine was paused: it goes on") in heard
+    # It was not switched off: what ran still runs
+    incus_lab.run("box", "sh", "-c", "kill -0 $(cat /run/kept)")
+
+
+@pytest.mark.parametrize(
+    ("harm", "word"),
+    [
+        ("systemctl stop ssh", "sshd was inactive: it was started"),
+        (
+            "systemctl disable --now ssh",
+            "sshd was inactive: it was started, and starts with the machine again "
+            "(it was disabled)",
+        ),
+        (
+            "systemctl mask --now ssh",
+            "sshd was inactive: it was started, and starts with the machine again (it was masked)",
+        ),
+        ("pkill -STOP -o -x sshd", "sshd did not answer: it was started anew"),
+        (
+            "rm /etc/ssh/ssh_host_*; systemctl stop ssh",
+            "sshd had lost its host keys: new ones were made",
+        ),
+    ],
+)
+def test_an_sshd_that_is_dead_is_brought_back(
+    incus_lab: IncusLab, machine: MachineSpec, harm: str, word: str
+) -> None:
+    incus_lab.run("box", "sh", "-c", harm)
+    heard: list[Event] = []
+    incus_lab.engine.start("box", heard.append)
+    assert Notice("box", word) in heard
+    target = connect(incus_lab, machine)
+    assert target.run(("true",), timeout_s=30).returncode == 0
+    disconnect(target)
+    enabled = incus_lab.engine.exec_as_root(
+        "box", ("systemctl", "is-enabled", "ssh"), timeout_s=20, check=False
+    )
+    assert enabled.stdout.strip() == "enabled"
+
+
+def test_an_sshd_with_a_broken_configuration_is_told_in_its_own_words(
+    incus_lab: IncusLab, machine: MachineSpec
+) -> None:
+    harm = "echo 'PermitRootLogni no' >> /etc/ssh/sshd_config; systemctl restart ssh; true"
+    incus_lab.run("box", "sh", "-c", harm)
+    with pytest.raises(ProviderError, match="sshd does not start in box") as caught:
+        incus_lab.engine.start("box", ignore)
+    assert "Bad configuration option: PermitRootLogni" in caught.value.details
+    assert "sandbox reset box" in caught.value.hint
 
 
 @pytest.mark.slow

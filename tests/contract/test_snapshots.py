@@ -67,8 +67,11 @@ def test_what_cannot_be(lab: Lab) -> None:
             call()
     engine.create(lab.spec("once"), ignore)
     snapshots.save_snapshot("once", "one", ignore)
-    with pytest.raises(ProviderError, match="already"):
+    with pytest.raises(ProviderError, match="once has a snapshot one already") as caught:
         snapshots.save_snapshot("once", "one", ignore)
+    # No provider's words about its database
+    assert caught.value.details == ""
+    assert "sandbox snapshot delete once one" in caught.value.hint
     with pytest.raises(ProviderError, match="has no snapshot two"):
         snapshots.restore_snapshot("once", "two", ignore)
     with pytest.raises(ProviderError, match="has no snapshot two"):

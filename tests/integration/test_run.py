@@ -213,3 +213,14 @@ def test_a_line_without_an_end_takes_no_minute() -> None:
     assert sum(map(len, lines)) == 20 << 20
     assert max(map(len, lines)) < 1 << 20
     assert time.monotonic() - started < 20
+
+
+def test_a_log_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        run(("true",), timeout_s=10, log=tmp_path / "logs" / "x.log")
+    finally:
+        os.umask(before)
+    modes = [path.stat().st_mode & 0o777 for path in sorted((tmp_path / "logs").rglob("*"))]
+    assert modes == [0o600]
+    assert (tmp_path / "logs").stat().st_mode & 0o777 == 0o700

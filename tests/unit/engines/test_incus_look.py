@@ -28,7 +28,7 @@ def instance(status: str, **config: str) -> dict[str, Any]:
         ("Running", Power.RUNNING),
         ("Stopped", Power.STOPPED),
         ("Starting", Power.STARTING),
-        ("Frozen", Power.BROKEN),
+        ("Frozen", Power.PAUSED),
         ("Error", Power.BROKEN),
         ("Something new", Power.BROKEN),
     ],

@@ -52,6 +52,13 @@ def test_a_vm_that_goes_while_they_are_listed(monkeypatch: pytest.MonkeyPatch) -
     assert len(asked) == 3
 
 
+def test_a_vm_that_stands_still_is_paused(monkeypatch: pytest.MonkeyPatch) -> None:
+    paused = BOTH.replace("running", "paused")
+    answer(monkeypatch, paused, paused)
+    one, _ = Libvirt("sbx").vms().values()
+    assert one.power is Power.PAUSED
+
+
 def test_a_vm_without_a_description_is_somebody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, BOTH, BOTH)
     one, two = Libvirt("sbx").vms().values()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.engines import virtualbox_manage
+from sandbox.engines.base import Power
 from sandbox.engines.vagrant_virtualbox import VirtualBox
 from sandbox.engines.virtualbox_disks import disks_in, read_disks
 from sandbox.errors import CommandError, HostError, ProviderError
@@ -52,6 +53,16 @@ def test_a_vm_that_goes_while_they_are_listed(
     answer(monkeypatch, calls, failures=2)
     assert list(VirtualBox("sbx").vms()) == ["sbx-one"]
     assert [one[0] for one in calls] == ["list", "list", "list", "getextradata"]
+
+
+def test_a_vm_that_stands_still_is_paused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(words: tuple[str, ...], **_: Any) -> Completed:
+        said = LONG.replace("powered off", "paused") if words[1] == "list" else "No value set!\n"
+        return Completed(words, 0, said, "", 0.1)
+
+    monkeypatch.setattr(virtualbox_manage, "run", run)
+    [vm] = VirtualBox("sbx").vms().values()
+    assert vm.power is Power.PAUSED
 
 
 def test_a_list_that_always_fails_is_given_up_with_its_own_words(

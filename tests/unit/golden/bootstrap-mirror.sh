@@ -12,6 +12,11 @@ APT_FAILED=72
 DISK_FULL=73
 LOCKED=74
 NOT_ROOT=75
+NO_NAMES=76
+
+# So long a lock that somebody holds is waited for, and the dpkg of a run that was cut off
+PATIENCE_S=180
+DPKG_S=120
 
 LOGIN=sandbox
 KEEP=/var/lib/sandbox
@@ -47,6 +52,11 @@ judge() {
     *'Could not get lock'* | *'Unable to acquire the dpkg frontend lock'*)
         fail "$LOCKED" "another program holds the package manager's lock" ;;
     esac
+    case $1 in
+    *'Temporary failure resolving'* | *'Could not resolve'*)
+        name=$(printf '%s\n' "$1" | sed -n "s/.*\(resolving\|resolve\) '\([^']*\)'.*/\2/p" | head -n 1)
+        fail "$NO_NAMES" "the name $name cannot be resolved" ;;
+    esac
     unreachable=$(printf '%s\n' "$1" | sed -n 's/^[EW]: Failed to fetch \([^ ]*\)  */\1: /p' | head -n 3)
     if [ -z "$unreachable" ]; then
         unreachable=$(printf '%s\n' "$1" | grep -E "does not have a Release file|is not signed|certificate" \
@@ -59,10 +69,10 @@ judge() {
 
 # apt ARGS: apt-get, tried again while the lock is held or the network stumbles
 apt() {
-    attempt=0
+    attempt=0 began=$(date +%s)
     while :; do
         attempt=$((attempt + 1))
-        if said=$(apt-get -q -y -o DPkg::Lock::Timeout=120 -o Acquire::Retries=1 \
+        if said=$(apt-get -q -y -o DPkg::Lock::Timeout=10 -o Acquire::Retries=1 \
             -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 \
             -o APT::Update::Error-Mode=any -o APT::Install-Recommends=false \
             -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" 2>&1); then
@@ -70,7 +80,11 @@ apt() {
             return
         fi
         case $said in
-        *'Could not get lock'*) most=60 ;;
+        *'Could not get lock'*)
+            most=$attempt
+            [ $(($(date +%s) - began)) -ge "$PATIENCE_S" ] || most=$((attempt + 1)) ;;
+        # Each such try has taken half a minute already
+        *'Temporary failure resolving'*) most=2 ;;
         *'Failed to fetch'*) most=3 ;;
         *) most=1 ;;
         esac
@@ -83,16 +97,53 @@ apt() {
     done
 }
 
+# leftovers: the processes of an earlier run that was cut off; all that a run starts is marked
+leftovers() {
+    # shellcheck disable=SC2013  # one word each
+    for file in $(grep -lzs '^SANDBOX_RUN=' /proc/[0-9]*/environ); do
+        mark=$(tr '\0' '\n' 2>/dev/null <"$file" | sed -n 's/^SANDBOX_RUN=//p') || continue
+        pid=${file#/proc/}
+        # Without one, it has ended by now
+        case $mark in '' | "${SANDBOX_RUN:-}") ;; *) printf '%s\n' "${pid%/environ}" ;; esac
+    done
+}
+
+# end_leftovers: at once, or when dpkg, which must not be broken off, has had its time
+end_leftovers() {
+    began=$(date +%s) told=
+    while pids=$(leftovers) && [ -n "$pids" ]; do
+        names=$(for pid in $pids; do cat "/proc/$pid/comm" 2>/dev/null || true; done | sort -u | tr '\n' ' ')
+        case " $names" in
+        *' dpkg'*) given_s=$DPKG_S how='waiting for its dpkg' ;;
+        *) given_s=0 how='ending it' ;;
+        esac
+        if [ -z "$told" ]; then
+            told=yes
+            echo "note: an earlier run that was cut off is still at work in the machine (${names% }): $how"
+        fi
+        took_s=$(($(date +%s) - began))
+        if [ "$took_s" -ge $((given_s + 10)) ]; then
+            # shellcheck disable=SC2086  # process ids, one word each
+            kill -KILL $pids 2>/dev/null || true
+        elif [ "$took_s" -ge "$given_s" ]; then
+            # shellcheck disable=SC2086
+            kill $pids 2>/dev/null || true
+        fi
+        sleep 0.5
+    done
+}
+
 # A run that was cut off leaves packages unpacked: finish them, when whoever holds the lock is done
 mend_dpkg() {
     attempt=0
     while [ -n "$(dpkg --audit)" ] || [ -n "$(ls -A /var/lib/dpkg/updates)" ]; do
+        [ "$attempt" -gt 0 ] || echo "note: packages that an earlier run left half installed are finished"
         if said=$(dpkg --force-confdef --force-confold --configure -a 2>&1); then
             apt --fix-broken install
             return
         fi
         attempt=$((attempt + 1))
-        case $said in *lock*) most=150 ;; *) most=1 ;; esac
+        case $said in *lock*) most=90 ;; *) most=1 ;; esac
         if [ "$attempt" -ge "$most" ]; then
             # Packages half unpacked can only be finished by apt
             case $said in *lock*) ;; *) apt --fix-broken install && return ;; esac
@@ -106,6 +157,7 @@ mend_dpkg() {
 
 [ "$(id -u)" = 0 ] || fail "$NOT_ROOT" "this must be run as root"
 mkdir -p "$KEEP"
+end_leftovers
 
 # The base's own sources are kept while a mirror of the box stands in for them
 use_mirror() {

@@ -36,6 +36,7 @@ class Bench:
         self.lose_connection = 0
         self.green = True
         self.page = ""
+        self.sshd_is_dead = False
         self.base = PreparedBase("base-debian-12-0", "f00d", packages=None)
         self.context = context.Context(
             place=IncusPlace.from_prefix("test"),
@@ -55,6 +56,9 @@ class Bench:
             "sandbox.workflows.making.wait_for_apps": lambda *_, **__: None,
             "sandbox.workflows.making.knocking": lambda *_, **__: nullcontext(),
             "sandbox.workflows.up.page_status": lambda *_, **__: self.page,
+            "sandbox.workflows.up.sshd_is_dead": lambda _: self.sshd_is_dead,
+            "sandbox.workflows.making.sshd_is_dead": lambda _: self.sshd_is_dead,
+            "sandbox.workflows.power.sshd_is_dead": lambda _: self.sshd_is_dead,
             "sandbox.workflows.making.verify": self._verify_all,
             "sandbox.workflows.making.verify_clone": self._verify_clone,
             "sandbox.workflows.power.connect": self._connect,

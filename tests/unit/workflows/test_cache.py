@@ -9,10 +9,10 @@ import pytest
 
 from sandbox.baking import forget_use, last_used, note_use
 from sandbox.engines.base import Power
-from sandbox.errors import BusyError, ProviderError, ProvisionError, UsageError
+from sandbox.errors import BusyError, HostError, ProviderError, ProvisionError, UsageError
 from sandbox.paths import cache_dir
 from sandbox.plan import Plan
-from sandbox.state import Instance, instance_names
+from sandbox.state import Instance, instance_names, locked
 from sandbox.workflows import cache
 from sandbox.workflows import kept as kept_module
 from sandbox.workflows.kept import PruneRule
@@ -183,6 +183,33 @@ def test_what_was_cut_off_always_goes(bench: Bench) -> None:
     assert not cut_off.complete
     assert prune(bench, PruneRule(older_than=DAY, keep_last=9)) == [cut_off.image]
     assert images(bench) == []
+
+
+@pytest.mark.parametrize("folder_lost", [False, True])
+def test_the_sandbox_of_a_killed_bake_goes(bench: Bench, folder_lost: bool) -> None:
+    bench.engine.failures["destroy"] = KeyboardInterrupt()
+    bench.fail_provision = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        bake(bench, shiny_plan())
+    bench.engine.failures.clear()
+    [name] = instance_names()
+    if folder_lost:
+        Instance(name).remove()
+    with locked(name):
+        # Who bakes just now is left alone
+        assert prune(bench) == []
+    assert [one.image for one in cache.prune(PruneRule(), context=bench.context, dry_run=True)] == [
+        name
+    ]
+    assert prune(bench, PruneRule(older_than=DAY, keep_last=9)) == [name]
+    assert instance_names() == []
+    assert bench.engine.status() == {}
+
+
+def test_a_hypervisor_that_is_not_installed_is_no_reason_to_stop(bench: Bench) -> None:
+    made = bake(bench, shiny_plan())
+    bench.engine.failures["status"] = HostError("virsh is not installed")
+    assert prune(bench) == [made.image]
 
 
 def test_what_comes_into_use_at_the_last_moment_stays(

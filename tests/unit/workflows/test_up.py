@@ -17,6 +17,7 @@ from sandbox.errors import (
 )
 from sandbox.plan import HostLimits
 from sandbox.record import Record
+from sandbox.run import Completed
 from sandbox.state import Instance
 from sandbox.summary import Phase
 from sandbox.workflows import check, look, making, power, reach
@@ -50,6 +51,56 @@ def test_an_app_that_does_not_answer_is_not_unchanged(bench: Bench) -> None:
     bench.up(shiny_plan())
     bench.page = "HTTP 503"
     assert not bench.up(shiny_plan()).unchanged
+
+
+def test_a_paused_machine_goes_on(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    bench.engine.set_power("shiny", Power.PAUSED)
+    result = bench.up(shiny_plan())
+    assert not result.unchanged
+    assert result.status.power is Power.RUNNING
+    assert "the machine was paused: it goes on" in bench.notices()
+    assert bench.provisioned == 1
+    bench.engine.set_power("shiny", Power.PAUSED)
+    power.start("shiny", context=bench.context)
+    assert bench.engine.status(["shiny"])["shiny"].power is Power.RUNNING
+
+
+def test_a_dead_sshd_is_noticed_and_left_to_the_engine(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    bench.sshd_is_dead = True
+    assert not bench.up(shiny_plan()).unchanged
+    power.start("shiny", context=bench.context)
+    assert bench.engine.calls.count("start:shiny") == 3
+    assert bench.provisioned == 1
+
+
+def test_an_sshd_that_is_gone_is_installed_again(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    bench.sshd_is_dead = True
+    bench.engine.answers = lambda _, words: Completed(words, 1, "", "", 0.0)
+    bench.up(shiny_plan())
+    assert bench.provisioned == 2
+
+
+def test_a_box_that_lets_others_in_later_is_obeyed(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    plan = shiny_plan()
+    machine = plan.machine.model_copy(update={"isolated": False})
+    open_plan = plan.model_copy(update={"machine": machine})
+    bench.engine.failures["isolate"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        bench.up(open_plan)
+    bench.engine.failures.clear()
+    bench.engine.calls.clear()
+    bench.up(open_plan)
+    assert bench.engine.is_isolated("shiny") is False
+    bench.up(open_plan)
+    calls = [call for call in bench.engine.calls if call in WORDS]
+    assert calls == ["stop:shiny", "isolate:shiny", "start:shiny"]
+
+
+WORDS = {"start:shiny", "stop:shiny", "isolate:shiny"}
 
 
 def test_checks_that_were_not_green_run_again(bench: Bench) -> None:

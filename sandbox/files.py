@@ -1,0 +1,90 @@
+"""Files that are there whole or not at all, and folders that are their owner's alone.
+
+Whatever the umask: it can be 0, and then everything that is made is everybody's.
+"""
+
+import os
+import re
+import stat
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+_PRIVATE_FILE = 0o600
+_PRIVATE_FOLDER = 0o700
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file of ours, readable by its owner alone; who reads sees the old one or the new one.
+
+    Raises:
+        OSError: there is no room, no permission; what was there before is still there.
+    """
+    _replace(path, text, mode=_PRIVATE_FILE)
+
+
+def hand_over(path: Path, text: str) -> None:
+    """Write a file that the user has named, with the permissions of one there, or as usual.
+
+    What is no file (`/dev/stdout`, a pipe) is written to; a link stays one.
+
+    Raises:
+        OSError: there is no room, no permission; what was there before is still there.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        mode = None
+    if mode is not None and not stat.S_ISREG(mode):
+        path.write_text(text, encoding="utf-8")
+        return
+    real = path.resolve()
+    _sweep(real)
+    if mode is None:
+        _replace(real, text, mode=0o666, exactly=False)
+    else:
+        _replace(real, text, mode=stat.S_IMODE(mode))
+
+
+def private_folder(folder: Path, below: Path) -> Path:
+    """Make `folder`, and what is missing between it and `below`, for their owner alone.
+
+    What is there already and open to others is closed to them.
+
+    Raises:
+        OSError: it cannot be made, or belongs to somebody else and is open.
+    """
+    below.parent.mkdir(parents=True, exist_ok=True)
+    between = [one for one in folder.parents if one.is_relative_to(below)]
+    for one in (*reversed(between), folder):
+        with suppress(FileExistsError):
+            one.mkdir(mode=_PRIVATE_FOLDER)
+        if stat.S_IMODE(one.stat().st_mode) != _PRIVATE_FOLDER:
+            one.chmod(_PRIVATE_FOLDER)
+    return folder
+
+
+def _replace(path: Path, text: str, *, mode: int, exactly: bool = True) -> None:
+    """Write a new file beside it and rename that; `mode` is subject to the umask unless exact."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.new")
+    fresh.unlink(missing_ok=True)
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            if exactly:
+                os.fchmod(file.fileno(), mode)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what commands that were killed have left beside a user's file."""
+    wanted = re.compile(rf"\.{re.escape(path.name)}\.([0-9]+)-[0-9]+\.new")
+    for one in path.parent.iterdir():
+        found = wanted.fullmatch(one.name)
+        if found is not None and not Path(f"/proc/{found[1]}").exists():
+            one.unlink(missing_ok=True)

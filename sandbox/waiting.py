@@ -1,0 +1,163 @@
+"""What a machine waits for while nothing is heard from it, in words; and an end to waiting in vain.
+
+While a script or a playbook runs and says nothing, the machine itself is asked: does somebody hold
+the package manager's lock, can it look up names, does its mirror answer? After ten seconds it is
+said. Where nothing comes of it for three minutes, what waits is ended, and the reason is the error.
+"""
+
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from sandbox.errors import ProvisionError, SandboxError
+from sandbox.events import Event, Listener, Notice
+from sandbox.paths import data_dir
+
+RUN: Final = secrets.token_hex(6)
+"""Marks all that this process starts in a machine, as `SANDBOX_RUN`, for the next run to know."""
+
+SAID_AFTER_S = 10.0
+GIVEN_UP_AFTER_S = 180.0
+_ASKED_AFTER_S = 5.0
+_ASK_S = 60.0
+_POLL_S = 0.5
+
+_URL_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
+# Its own fetching is ended, and nothing else: what was installed by then stays whole
+_END = f"""
+for file in $(grep -lzsx 'SANDBOX_RUN={RUN}' /proc/[0-9]*/environ); do
+  pid=${{file#/proc/}} pid=${{pid%/environ}}
+  case $(cat "/proc/$pid/comm" 2>/dev/null) in apt-get) kill "$pid" ;; esac
+done
+"""
+
+ROOT_SHELL: Final = ("env", f"SANDBOX_RUN={RUN}", "sh", "-s")
+"""The command that a script is fed to, as root."""
+
+Ask = Callable[[str], str]
+"""Runs a script as root in the machine and returns what it said; any SandboxError: no answer."""
+
+
+@dataclass(frozen=True)
+class _Reason:
+    told: str
+    hint: str
+
+
+_REASONS: Final = {
+    "lock": _Reason(
+        "apt waits: another program holds the package manager's lock: {}",
+        "wait until it has ended, or end it, then `sandbox up` again",
+    ),
+    "names": _Reason(
+        "names cannot be resolved inside the machine: {}",
+        "see its /etc/resolv.conf; `sandbox stop NAME` and `sandbox start NAME` have it written "
+        "anew; then `sandbox up` again",
+    ),
+    "mirror": _Reason(
+        "the package mirror takes connections and does not answer: {}",
+        "try again later; behind a proxy set `system.proxy` in the box, or another mirror with "
+        "`system.mirror`",
+    ),
+}
+
+
+@dataclass
+class Watch:
+    """Looks after one step of one machine."""
+
+    name: str
+    listener: Listener
+    ask: Ask
+    given_up_after_s: float = field(default_factory=lambda: GIVEN_UP_AFTER_S)
+    _telling: threading.Lock = field(default_factory=threading.Lock)
+    _silent_since: float = field(default_factory=time.monotonic)
+    _stuck_since: float | None = None
+    _told: str = ""
+    _given_up: ProvisionError | None = None
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def heard(self) -> None:
+        """Something was said: it goes on."""
+        self._silent_since = time.monotonic()
+
+    def tell(self, event: Event) -> None:
+        """Pass it on: a listener is told one thing at a time."""
+        with self._telling:
+            self.listener(event)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch while the block runs.
+
+        Raises:
+            ProvisionError: the block failed because what it waited for was given up.
+        """
+        self.heard()
+        thread = threading.Thread(target=self._look, daemon=True)
+        thread.start()
+        try:
+            yield
+        except SandboxError as error:
+            if self._given_up is not None:
+                raise self._given_up from error
+            raise
+        finally:
+            self._over.set()
+
+    def _look(self) -> None:
+        while not self._over.wait(_POLL_S):
+            if time.monotonic() - self._silent_since < _ASKED_AFTER_S:
+                self._stuck_since = None
+                continue
+            asked = time.monotonic()
+            self._judge(self._answer())
+            # An answer may take some seconds by itself
+            self._over.wait(max(0.0, _ASKED_AFTER_S - (time.monotonic() - asked)))
+
+    def _answer(self) -> str:
+        script = (data_dir("templates") / "waiting.sh").read_text()
+        with suppress(SandboxError):
+            return self.ask(f"set -- {RUN}\n{script}").strip()
+        return ""
+
+    def _judge(self, answer: str) -> None:
+        kind, _, what = answer.partition(": ")
+        reason = _REASONS.get(kind)
+        if reason is None or self._over.is_set():
+            self._stuck_since = None
+            return
+        now = time.monotonic()
+        self._stuck_since = self._stuck_since or now
+        text = reason.told.format(_URL_LOGIN.sub("", what))
+        while now - self._silent_since < SAID_AFTER_S:
+            if self._over.wait(_POLL_S):
+                return
+            now = time.monotonic()
+        if text != self._told:
+            self._told = text
+            self.tell(Notice(self.name, f"{text}; given up after {self.given_up_after_s:g} s"))
+        if now - self._stuck_since >= self.given_up_after_s and self._given_up is None:
+            self._given_up = ProvisionError(
+                f"{text} (for {now - self._stuck_since:.0f} s)",
+                hint=reason.hint.replace("NAME", self.name),
+            )
+            with suppress(SandboxError):
+                self.ask(_END)
+
+
+def asked_by(shell: Callable[..., object], folder: Path) -> Ask:
+    """The way to ask, through a root shell into the machine (see `provision.RootShell`)."""
+
+    def ask(script: str) -> str:
+        said: list[str] = []
+        shell(script, timeout_s=_ASK_S, log=folder / "logs" / "waiting.log", on_line=said.append)
+        return "\n".join(said)
+
+    return ask

@@ -1,0 +1,114 @@
+"""The signals that end the program: each cleanly, with a word, and no process left."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import wait_until
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from sandbox.cli import app
+from sandbox.run import run
+
+class Fake:
+    def __call__(self):
+        try:
+            run(("sh", "-c", {script!r}), timeout_s=60, grace_s={grace_s})
+        finally:
+            Path({mark!r}).write_text("cleaned up")
+
+app.program = lambda words: Fake()
+app.main()
+"""
+
+
+def start(
+    tmp_path: Path, script: str, *, grace_s: float = 5, ignored: int | None = None
+) -> subprocess.Popen[str]:
+    pid = tmp_path / "pid"
+    script = f"echo $$ > {pid}; {script}"
+    code = PROGRAM.format(script=script, grace_s=grace_s, mark=str(tmp_path / "mark"))
+
+    def settle() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN if number == ignored else signal.SIG_DFL)
+
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=settle,  # noqa: PLW1509
+    )
+    wait_until("the child runs", lambda: pid.exists() and pid.read_text().strip(), timeout_s=20)
+    return process
+
+
+def is_gone(tmp_path: Path) -> bool:
+    pid = int((tmp_path / "pid").read_text())
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("number", "word"),
+    [
+        (signal.SIGINT, "interrupted"),
+        (signal.SIGTERM, "terminated"),
+        (signal.SIGHUP, "the terminal went away"),
+    ],
+)
+def test_each_ends_cleanly_with_a_word(tmp_path: Path, number: signal.Signals, word: str) -> None:
+    process = start(tmp_path, "sleep 60")
+    process.send_signal(number)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 130, said
+    assert (
+        said == f"{word}: run the same command again to go on, or `sandbox destroy` to clean up\n"
+    )
+    assert (tmp_path / "mark").read_text() == "cleaned up"
+    assert is_gone(tmp_path)
+
+
+def test_the_second_makes_haste_and_breaks_no_cleaning_up(tmp_path: Path) -> None:
+    process = start(tmp_path, "trap '' INT TERM; sleep 61 & wait; sleep 62 & wait", grace_s=30)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=40)
+    assert time.monotonic() - started < 10
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert (tmp_path / "mark").read_text() == "cleaned up"
+    assert is_gone(tmp_path)
+
+
+def test_one_more_at_the_very_end_changes_nothing(tmp_path: Path) -> None:
+    with start(tmp_path, "sleep 60") as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        # Python is going by now, with its own answer to signals
+        for _ in range(50):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.002)
+        assert process.wait(20) == 130, said
+
+
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    """As `nohup` has it."""
+    process = start(tmp_path, "sleep 1", ignored=signal.SIGHUP)
+    process.send_signal(signal.SIGHUP)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 0, said
