@@ -96,27 +96,34 @@ local({
                 source = ".path", sys.source = ".path", file.path = ".path", normalizePath = ".path",
                 file.exists = ".path", dir.exists = ".path", readRenviron = ".path", dyn.load = ".path",
                 setwd = ".path", `[` = ".name", `[[` = ".name", `$` = ".name",
-                getOption = ".name", Sys.getenv = ".name", Sys.setlocale = ".locale")
+                getOption = ".name", Sys.getenv = ".name", Sys.setlocale = ".locale",
+                Sys.umask = ".number", set.seed = ".number", Sys.sleep = ".number")
   passing_on <- c("c", "list", "(", "{", "if", "structure", "unlist", "as.integer", "as.numeric", "append",
-                  "unique", "invisible")
+                  "unique", "invisible", "+", "-", "*", "/", "^", ":")
   walk <- function(x, name, kind) {
     if (is.symbol(x)) return(symbol(as.character(x)))
     if (is.character(x) && length(x) == 1L) return(literal(kind, name, x))
     if (is.null(x) || is.logical(x)) return(x)
-    if (is.numeric(x) || is.complex(x)) return(literal("number", name, format(x, digits = 15L)))
+    if (is.numeric(x) || is.complex(x)) {
+      return(literal("number", name, paste0(format(x, digits = 15L), if (is.integer(x)) "L")))
+    }
     if (!is.call(x) && !is.pairlist(x)) return(literal("string", "", "something else"))
     fun <- if (is.call(x)) x[[1L]]
     if (is.call(fun) && length(fun) == 3L) fun <- fun[[3L]]
     fun <- if (is.symbol(fun)) as.character(fun) else ""
     inner <- if (fun %in% names(of_calls)) of_calls[[fun]] else if (fun %in% passing_on) name else ""
     given <- names(x)
+    whole <- x
     for (i in seq_along(x)) {
+      # Nothing stands there: x[, 1], function(x)
+      if (is.symbol(x[[i]]) && !nzchar(as.character(x[[i]]))) next
       part <- x[[i]]
-      if (is.symbol(part) && !nzchar(as.character(part))) next
       own <- if (!is.null(given) && nzchar(given[i])) given[i] else inner
-      if (fun %in% c("<-", "=", "<<-") && i == 3L) own <- assigned(x[[2L]])
+      # Of x["name"] the second alone is a name
+      if (fun %in% c("[", "[[", "$") && i < 3L) own <- ""
+      if (fun %in% c("<-", "=", "<<-") && i == 3L) own <- assigned(whole[[2L]])
       of_repos <- own %in% c("repos", "repo", "CRAN") || (fun %in% c("<-", "=", "<<-") && i == 3L &&
-        is.call(x[[2L]]) && any(c("repos", "repo", "r") %in% all.vars(x[[2L]])))
+        is.call(whole[[2L]]) && any(c("repos", "repo", "r") %in% all.vars(whole[[2L]])))
       part <- walk(part, own, if (kind == "repo" || of_repos) "repo" else "string")
       # A part that is NULL would be taken out by [[<-
       x[i] <- list(part)
@@ -124,7 +131,8 @@ local({
     if (!is.null(given)) {
       names(x) <- vapply(given, function(one) as.character(if (nzchar(one)) symbol(one) else one), "")
     }
-    x
+    # A list cannot be the arguments of a function
+    if (is.pairlist(whole)) as.pairlist(x) else x
   }
   attempt("Rprofile.site", {
     profile <- Sys.getenv("R_PROFILE")

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2153  # the assignments in front, listed below
+# shellcheck disable=SC2153,SC2094  # the assignments in front, listed below; files are only read
 # What a machine is, told by itself: read-only, POSIX sh, as any user; more with root.
 #
 # It travels on the standard input of `sh -s`, behind these assignments (collect.py writes them):
@@ -37,7 +37,6 @@ have() {
 # ---- what may leave this machine ------------------------------------------------------------------------
 
 MARK=$(printf '\001')
-WITHIN=$(printf '\002')
 
 # Whether hashes can be made here; a printf that is a program would show its words to everybody
 hashes() {
@@ -60,36 +59,55 @@ hash_of() {
     esac
 }
 
-# What is marked comes out as a placeholder: its length, roughly, and a hash
+# What is marked comes out as a placeholder: its length, roughly, and a hash. Each value is hashed once, and
+# no more of them than can be done in seconds. Values go through pipes alone: a command line is everybody's
 placeholders() {
-    probe_whole=
-    while IFS= read -r probe_row || [ -n "$probe_row" ]; do
-        if [ "$probe_row" = "$MARK$WITHIN" ]; then
-            probe_whole=yes
-            break
-        fi
-        while :; do
-            case $probe_row in
-            *"$MARK"*"$WITHIN"*"$MARK"*) ;;
-            *) break ;;
-            esac
-            probe_before=${probe_row%%"$MARK"*}
-            probe_row=${probe_row#*"$MARK"}
-            probe_class=${probe_row%%"$WITHIN"*}
-            probe_row=${probe_row#*"$WITHIN"}
-            probe_hash=
-            [ -n "$HASHES" ] && hash_of "${probe_row%%"$MARK"*}"
-            probe_row="$probe_before<not taken: $probe_class characters${probe_hash:+, #$probe_hash}>${probe_row#*"$MARK"}"
+    case $1 in
+    *"$MARK"*) ;;
+    '') return ;;
+    *)
+        printf '%s\n' "$1"
+        return
+        ;;
+    esac
+    {
+        [ -n "$HASHES" ] && printf '%s\n' "$1" | LC_ALL=C awk -v most=100 'BEGIN { FS = "\001" } {
+            for (i = 2; i <= NF; i += 2) {
+                value = substr($i, index($i, "\002") + 1)
+                if (!(value in seen) && count < most) { seen[value] = 1; count++; print value }
+            }
+        }' | while IFS= read -r probe_row; do
+            hash_of "$probe_row"
+            printf '%s\t%s\n' "$probe_hash" "$probe_row"
         done
-        printf '%s\n' "$probe_row"
-    done
-    [ -n "$probe_whole" ] || unseen "the rest of a part of the answer" "this awk could not look at it"
+        printf '%s\n%s\n' "$MARK" "$1"
+    } | LC_ALL=C awk 'BEGIN { FS = "\001" }
+        !began && $0 == "\001" { began = 1; next }
+        !began { at = index($0, "\t"); hash[substr($0, at + 1)] = substr($0, 1, at - 1); next }
+        {
+            line = $1
+            for (i = 2; i <= NF; i += 2) {
+                at = index($i, "\002")
+                value = substr($i, at + 1)
+                line = line "<not taken: " substr($i, 1, at - 1) " characters"
+                line = line (hash[value] == "" ? "" : ", #" hash[value]) ">" $(i + 1)
+            }
+            print line
+        }'
 }
 
 # take MODE [KIND [NAMES]]: what of a text may leave this machine. Without an awk that can do it: nothing
 take() {
-    LC_ALL=C awk -v MODE="$1" -v KIND="${2:-}" -v NAME="${3:-}" -v PLACE="$probe_place" -v B="$B" -v OWN="$OWN" \
-        "$TAKE" 2>/dev/null | placeholders
+    probe_took=$(LC_ALL=C awk -v MODE="$1" -v KIND="${2:-}" -v NAME="${3:-}" -v PLACE="$probe_place" -v B="$B" \
+        -v OWN="$OWN" "$TAKE" 2>/dev/null)
+    # The last line is proof that all was looked at
+    case $probe_took in
+    "$MARK$WITHIN") ;;
+    *"
+$MARK$WITHIN") placeholders "${probe_took%"
+$MARK$WITHIN"}" ;;
+    *) unseen "a part of the answer" "this awk could not look at it" ;;
+    esac
 }
 
 # take_file FILE MODE [KIND]: the same of a file, which may have been asked for as a whole
@@ -253,7 +271,8 @@ probe_users() {
 
 # Only type and key, and the comment on a machine of our own: options and comments are nobody's business
 public_keys() {
-    awk -v user="$1" -v own="$OWN" '!/^[ \t]*#/ && match($0, /(ssh-|ecdsa-|sk-)[^ "]+[ \t]+AAAA[^ \t]+.*$/) {
+    awk -v user="$1" -v own="$OWN" '!/^[ \t]*#/ &&
+        match($0, /(ssh-(rsa|dss|ed25519)|ecdsa-sha2-nistp[0-9]+|sk-[a-z0-9-]+@openssh.com)[ \t]+AAAA[A-Za-z0-9+\/]+=*([ \t].*)?$/) {
         found = substr($0, RSTART, RLENGTH)
         if (!own) { split(found, part, /[ \t]+/); found = part[1] " " part[2] }
         print user "\t" found
@@ -302,7 +321,7 @@ probe_accounts() {
             if ($2 == "") state = "empty"
             else if ($2 ~ /^[!*]/) state = "locked"
             print $1 "\t" state
-        }' /etc/shadow
+        }' /etc/shadow | take rows '' account,state
     else
         unseen "passwords" "there is no /etc/shadow"
     fi
@@ -315,7 +334,7 @@ probe_accounts() {
             else
                 printf '%s\tno\n' "$probe_user"
             fi
-        done
+        done | take rows '' account,state
     fi
 }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2153,SC2154  # variables that stand in front, see probe.sh
+# shellcheck disable=SC2153,SC2154,SC2094  # variables that stand in front, see probe.sh
 # How the machine is set up beside R: packages, programs, drivers, fonts, certificates, configuration.
 # Uses the functions of probe.sh.
 

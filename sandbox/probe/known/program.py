@@ -48,17 +48,34 @@ def _text(text: str) -> str:
 
 
 def _whole(expression: str) -> str:
-    return _text(grammars.without_counts(f"^({expression})$"))
+    return _short(grammars.without_counts(f"^({expression})$"))
+
+
+@cache
+def _fragments() -> tuple[str, ...]:
+    return tuple(grammars.without_counts(one) for one in grammars.FRAGMENTS)
+
+
+def _short(expression: str, *, below: int | None = None) -> str:
+    """An expression of awk for `expression`, with variables for the fragments (of a number below) in it."""  # noqa: E501
+    numbers = range(len(_fragments()))[:below]
+    for number in reversed(numbers):
+        before, found, behind = expression.partition(_fragments()[number])
+        if found:
+            parts = (_short(before, below=number), f"F{number}", _short(behind, below=number + 1))
+            return " ".join(part for part in parts if part != '""') or '""'
+    return _text(expression)
 
 
 def _tables() -> Iterator[str]:
     table = rules.rules()
-    run = "[A-Za-z0-9]" * (grammars.LONGEST_RUN + 1)
     yield "BEGIN {"
-    yield f"LONGEST = {grammars.LONGEST}; RUN = {_text(run)}; NEVER = {_text(rules.NEVER)}"
+    for number, fragment in enumerate(_fragments()):
+        yield f"F{number} = {_short(fragment, below=number)}"
+    yield f"LONGEST = {grammars.LONGEST}; RUN = {_text(grammars.RUN)}; NAME_RUN = {_text(grammars.NAME_RUN)}; NEVER = {_text(rules.NEVER)}"  # noqa: E501
     yield f"SHAPED = {_whole(rules.SHAPED)}; CALL = {_whole(rules.CALL)}"
     for name in grammars.grammar_names():
-        yield f"G[{_text(name)}] = {_text(grammars.for_awk(name))}"
+        yield f"G[{_text(name)}] = {_short(grammars.for_awk(name))}"
     for (kind, name), expression in table.words.items():
         yield f"WORDS[{_text(kind)}, {_text(name)}] = {_whole(expression)}"
     by_list: dict[tuple[str, str], list[str]] = {}

@@ -22,17 +22,21 @@ NEVER: Final = (
 """Parts of names that no pattern lets through; a name said in full is known all the same."""
 
 INTRODUCED: Final = (
-    "package packages called namespace library object function method symbol file directory locale"
-    " variable from for of path to in by and argument class generic"
+    "package packages called namespace library object function method symbol locale class generic"
 )
 """Words of messages after which a name may stand in quotes."""
 _ENDS: Final = ".,:;()[]!?\"'`<>"
 _QUOTES: Final = ("\u2018", "\u2019", "\u201c", "\u201d")
-CALL: Final = "[A-Za-z.]+(::+[A-Za-z._]+)?[(][A-Za-z.]*[0-9]?[)]?"
+CALL: Final = (
+    "(base::|utils::|methods::)?(library|require|requireNamespace|loadNamespace|attachNamespace"
+    "|library[.]dynam|dyn[.]load|source|sys[.]source|eval|try|tryCatch|withVisible|file|readRDS|load"
+    "|readLines|Sys[.]setlocale|setwd|options|getOption|q|quit|local|suppressWarnings|install[.]packages"
+    "|doTryCatch|stop|warning)[(]([a-z]{0,2}|file|con|[a-z]{1,8}[0-9]?|[A-Z]{1,4})[)]?"
+)
 """`library(DT)`, `loadNamespace(x)`"""
 SHAPED: Final = (
-    "[0-9]{1,6}([.-][0-9]{1,4})*|LC_[A-Z]+"
-    "|lib[a-zA-Z_+-]+[0-9]{0,3}([.-][0-9]{1,4})*[.]so([.][0-9]{1,4})*|[a-zA-Z]+[.]so"
+    "C|[0-9]{1,5}|[0-9]{1,4}[.-][0-9]{1,3}([.-][0-9]{1,3})?|LC_[A-Z]+"
+    "|lib[a-zA-Z_+-]+[0-9]{0,3}([.-][0-9]{1,4})?[.]so([.][0-9]{1,4}([.][0-9]{1,4})?)?|[a-zA-Z]+[.]so"
 )
 """Numbers, versions, locale categories, libraries."""
 
@@ -122,7 +126,7 @@ def _plain() -> re.Pattern[str]:
     )
 
 
-_RUN = re.compile(f"[A-Za-z0-9]{{{grammars.LONGEST_RUN + 1}}}")
+_RUN = re.compile(grammars.RUN)
 
 
 @cache
