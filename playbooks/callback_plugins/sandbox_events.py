@@ -23,6 +23,10 @@ _LONGEST = 20000
 _SECRET = "SANDBOX_SECRET_"
 
 
+def _private(path, flags):
+    return os.open(path, flags, mode=0o600)
+
+
 class CallbackModule(CallbackBase):
     """The one callback of `sandbox`; the summary goes to the file that SANDBOX_SUMMARY names."""
 
@@ -76,7 +80,8 @@ class CallbackModule(CallbackBase):
     def _write(self):
         path = os.environ.get("SANDBOX_SUMMARY")
         if path:
-            with open(f"{path}.new", "w", encoding="utf-8") as file:
+            # For its owner alone, whatever the umask
+            with open(f"{path}.new", "w", encoding="utf-8", opener=_private) as file:
                 json.dump(self._summary, file)
             os.replace(f"{path}.new", path)
 

@@ -12,7 +12,7 @@ import typer
 from sandbox import __version__
 from sandbox.cli.console import say, show, show_error
 from sandbox.errors import ExitCode, HostError, SandboxError
-from sandbox.interrupts import Interrupted, listen, stop_listening
+from sandbox.interrupts import Interrupted, heard, listen, stop_listening
 
 GROUPS: Final = {
     "lifecycle": ("up", "start", "stop", "destroy"),
@@ -90,6 +90,10 @@ def _run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.OK)
     except Exception as error:  # noqa: BLE001  (the last catcher: nothing may end in a traceback)
+        if (interrupt := heard()) is not None:
+            stop_listening()
+            _tell_interrupted(interrupt)
+            return int(ExitCode.INTERRUPTED)
         return _unexpected(error)
     return int(ExitCode.OK)
 

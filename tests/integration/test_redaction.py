@@ -45,7 +45,9 @@ def _awk(program: str, text: str, argv: Iterable[str], **variables: str) -> str:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, b"")
-    return _MARKED.sub(b"", done.stdout).decode("utf-8", "replace")
+    # Proof for the shell that all was looked at
+    assert done.stdout.count(b"\x01\x02\n") == 1
+    return _MARKED.sub(b"", done.stdout.replace(b"\x01\x02\n", b"")).decode("utf-8", "replace")
 
 
 def _field(value: str) -> str:
