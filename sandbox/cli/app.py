@@ -80,9 +80,7 @@ def _run() -> int:
         show_error(error)
         return int(error.exit_code)
     except (Interrupted, KeyboardInterrupt) as error:
-        stop_listening()
-        _tell_interrupted(error)
-        return int(ExitCode.INTERRUPTED)
+        return _interrupted(error)
     except SystemExit as done:
         return _status(done.code)
     except BrokenPipeError:
@@ -90,19 +88,18 @@ def _run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.OK)
     except Exception as error:  # noqa: BLE001  (the last catcher: nothing may end in a traceback)
-        if (interrupt := heard()) is not None:
-            stop_listening()
-            _tell_interrupted(interrupt)
-            return int(ExitCode.INTERRUPTED)
-        return _unexpected(error)
+        interrupt = heard()
+        return _unexpected(error) if interrupt is None else _interrupted(interrupt)
     return int(ExitCode.OK)
 
 
-def _tell_interrupted(error: BaseException) -> None:
+def _interrupted(error: BaseException) -> int:
+    stop_listening()
     word = str(error) or "interrupted"
     # The terminal may be what went away
     with suppress(OSError):
         say(f"{word}: run the same command again to go on, or `sandbox destroy` to clean up")
+    return int(ExitCode.INTERRUPTED)
 
 
 def _status(code: str | int | None) -> int:

@@ -37,6 +37,7 @@ have() {
 # ---- what may leave this machine ------------------------------------------------------------------------
 
 MARK=$(printf '\001')
+WITHIN=$(printf '\002')
 
 # Whether hashes can be made here; a printf that is a program would show its words to everybody
 hashes() {

@@ -265,7 +265,7 @@ def test_what_was_asked_for_by_name_is_taken() -> None:
     taking = Taking(key=_KEY, names=("SALES_DB",), files=("/etc/x",))
     out = _through("SALES_DB=geheim xy\nOTHER=geheim", "take env env", taking=taking)
     assert out == f"SALES_DB\tgeheim xy\nOTHER\t{placeholder('geheim', _KEY)}\n"
-    out = _through("OTHER=geheim\nno setting", "take env env '' /etc/x", taking=taking)
+    out = _through("OTHER=geheim\nno setting", "probe_place=/etc/x; take env env", taking=taking)
     assert out == "OTHER\tgeheim\nline 2\tno setting\n"
 
 
@@ -379,11 +379,26 @@ def test_no_secret_is_on_a_command_line_or_in_an_environment(tmp_path: Path) -> 
 
 
 def test_an_awk_that_cannot_do_it_lets_nothing_out() -> None:
-    script = f"{_functions()}\nTAKE='function broken('\nprintf 'TZ=UTC\\n' | take env env\n"
+    script = (
+        f"{_functions()}\nTAKE='{{ print }} function broken('\nprintf 'TZ=UTC\\n' | take env env\n"
+    )
     done = subprocess.run(
         ["sh", "-s"], input=script, capture_output=True, text=True, timeout=30, check=False
     )
-    assert done.stdout == ""
+    assert "TZ" not in done.stdout
+    # Not in silence: an answer that lacks a part says so
+    assert "this awk could not look at it" in done.stdout
+
+
+def test_an_awk_that_ends_half_way_is_no_answer() -> None:
+    script = (
+        f"{_functions()}\nTAKE='{{ print; exit 2 }}'\nprintf 'TZ=UTC\\nA=b\\n' | take env env\n"
+    )
+    done = subprocess.run(
+        ["sh", "-s"], input=script, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert "TZ" not in done.stdout
+    assert "this awk could not look at it" in done.stdout
 
 
 @pytest.mark.parametrize("argv", _HERE.values(), ids=list(_HERE))
