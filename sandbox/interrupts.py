@@ -43,6 +43,12 @@ def listen() -> None:
             signal.signal(number, _hear)
 
 
+def stop_listening() -> None:
+    """All is done but for going: Python itself would now end by a signal, not by our exit code."""
+    for number in WORDS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def in_a_hurry() -> bool:
     """Whether somebody has asked twice: then nothing is given time to end by itself."""
     return _Heard.times >= _PATIENCE

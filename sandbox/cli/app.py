@@ -12,7 +12,7 @@ import typer
 from sandbox import __version__
 from sandbox.cli.console import say, show_error
 from sandbox.errors import ExitCode, HostError, SandboxError
-from sandbox.interrupts import Interrupted, listen
+from sandbox.interrupts import Interrupted, listen, stop_listening
 
 GROUPS: Final = {
     "lifecycle": ("up", "start", "stop", "destroy"),
@@ -67,7 +67,9 @@ def program(words: Sequence[str]) -> typer.Typer:
 def main() -> NoReturn:
     """Run the command line and exit with one of the codes of errors.py."""
     listen()
-    sys.exit(_run())
+    code = _run()
+    stop_listening()
+    sys.exit(code)
 
 
 def _run() -> int:
@@ -77,6 +79,7 @@ def _run() -> int:
         show_error(error)
         return int(error.exit_code)
     except (Interrupted, KeyboardInterrupt) as error:
+        stop_listening()
         _tell_interrupted(error)
         return int(ExitCode.INTERRUPTED)
     except SystemExit as done:

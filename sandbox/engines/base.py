@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from sandbox.errors import HostError, ProviderError
+from sandbox.errors import HostError
 from sandbox.events import Listener
 from sandbox.run import Completed
 
@@ -232,6 +232,14 @@ class RootExec(Protocol):
 class Isolation(Protocol):
     """Engines whose machines share a network, on which they can be kept from each other."""
 
+    def is_isolated(self, name: str) -> bool | None:
+        """Whether it is kept from others of ours; None when nobody has said so yet.
+
+        Raises:
+            ProviderError: no such machine.
+        """
+        ...
+
     def isolate(self, name: str, *, isolated: bool) -> None:
         """Say whether others of ours reach the stopped machine; it holds from the next start on.
 
@@ -247,14 +255,6 @@ class Snapshot:
 
     name: str
     created_at: datetime
-
-
-def has_already(name: str, snapshot: str) -> ProviderError:
-    """What `save_snapshot` says when there is one of that name."""
-    return ProviderError(
-        f"{name} has a snapshot {snapshot} already",
-        hint=f"sandbox snapshot delete {name} {snapshot}, or choose another name",
-    )
 
 
 @runtime_checkable

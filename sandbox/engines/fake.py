@@ -23,9 +23,9 @@ from sandbox.engines.base import (
     Power,
     Snapshot,
     SshEndpoint,
-    has_already,
     require_size,
 )
+from sandbox.engines.refusals import has_already
 from sandbox.errors import CommandError, ProviderError
 from sandbox.events import Listener, Notice, StepOutput
 from sandbox.run import Completed
@@ -69,7 +69,7 @@ class FakeEngine:
             raise ProviderError(f"there is no image {spec.image}")
         listener(StepOutput(spec.name, f"from {spec.image}"))
         machine = {"power": Power.STOPPED, "labels": dict(spec.labels), "image": spec.image}
-        self._write(spec.name, **machine, ours=True)
+        self._write(spec.name, **machine, isolated=spec.isolated, ours=True)
         self._done("create", spec.name)
 
     def start(self, name: str, listener: Listener) -> None:
@@ -147,6 +147,11 @@ class FakeEngine:
             error = CommandError("failed", returncode=done.returncode, stderr=done.stderr)
             raise ProviderError(f"`{words[0]}` failed in {name}", details=done.stderr) from error
         return done
+
+    def is_isolated(self, name: str) -> bool | None:
+        """What was noted."""
+        word = self._ours(name).get("isolated")
+        return None if word is None else bool(word)
 
     def isolate(self, name: str, *, isolated: bool) -> None:
         """Note it."""

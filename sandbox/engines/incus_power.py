@@ -23,6 +23,11 @@ class IncusPower(ABC):
     def _ours(self, name: str) -> dict[str, Any]:
         """The instance; an error when it is absent or not ours."""
 
+    def is_isolated(self, name: str) -> bool | None:
+        """As `base.Isolation`."""
+        word = self._ours(name)["devices"].get("eth0", {}).get(ISOLATION)
+        return None if word is None else word == "true"
+
     def isolate(self, name: str, *, isolated: bool) -> None:
         """As `base.Isolation`. The card of one that runs would be changed, and lose its address."""
         self._ours(name)

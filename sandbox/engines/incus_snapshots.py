@@ -4,8 +4,9 @@ from abc import ABC, abstractmethod
 from datetime import datetime
 from typing import Any
 
-from sandbox.engines.base import Snapshot, has_already
+from sandbox.engines.base import Snapshot
 from sandbox.engines.incus_client import ExistsError, IncusClient, NotFoundError, api_path
+from sandbox.engines.refusals import has_already
 from sandbox.errors import ProviderError
 from sandbox.events import Listener, StepOutput
 

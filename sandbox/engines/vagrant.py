@@ -18,8 +18,8 @@ from sandbox.engines.base import (
     Power,
     Snapshot,
     SshEndpoint,
-    has_already,
 )
+from sandbox.engines.refusals import has_already
 from sandbox.engines.sealing import is_baked_name
 from sandbox.engines.vagrant_cli import VagrantCli
 from sandbox.engines.vagrant_files import (

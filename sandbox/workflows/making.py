@@ -143,7 +143,6 @@ def _created(
         record = None
     if record is not None and status.power is not Power.ABSENT:
         _refuse_fresh(plan, oven.cache)
-    old = record.plan if record is not None else None
     # From here on `destroy` and `list` know of it, whatever happens next
     record = Record(plan=plan) if record is None else record.model_copy(update={"plan": plan})
     instance.write(record)
@@ -151,7 +150,7 @@ def _created(
     if record.phase is Phase.PLANNED:
         record, keys = _made(record, instance, engine, context, oven)
     else:
-        _set_isolation(old, plan, engine, listener)
+        _set_isolation(plan, engine, listener)
     status = status_of(engine, name)
     dead = sshd_is_dead(status)
     # One that runs may have been cut off before its login was prepared: `start` makes that whole
@@ -165,12 +164,13 @@ def _created(
     return record, keys
 
 
-def _set_isolation(old: Plan | None, plan: Plan, engine: Engine, listener: Listener) -> None:
-    """The box says otherwise than when the machine was last started: its card is plugged anew."""
-    if old is None or old.machine.isolated == plan.machine.isolated:
+def _set_isolation(plan: Plan, engine: Engine, listener: Listener) -> None:
+    """Where the box says otherwise by now: the machine is started anew, with another card."""
+    if not isinstance(engine, Isolation):
         return
-    if isinstance(engine, Isolation):
-        with step(listener, plan.name, "isolate" if plan.machine.isolated else "let it be reached"):
+    # Of a machine of an older version nothing is known: its next start isolates it
+    if engine.is_isolated(plan.name) is (not plan.machine.isolated):
+        with step(listener, plan.name, "isolate" if plan.machine.isolated else "let others in"):
             engine.stop(plan.name, timeout_s=STOP_TIMEOUT_S)
             engine.isolate(plan.name, isolated=plan.machine.isolated)
 

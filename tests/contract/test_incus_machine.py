@@ -219,6 +219,7 @@ def test_sandboxes_do_not_reach_each_other_unless_one_may(
     for isolated in (False, True):
         engine.stop("other", timeout_s=30)
         engine.isolate("other", isolated=isolated)
+        assert engine.is_isolated("other") is isolated
         engine.start("other", ignore)
         address = engine.status(["other"])["other"].address
         assert address is not None
@@ -231,6 +232,7 @@ def test_a_machine_of_an_older_version_is_isolated_when_it_starts(
     incus_lab.engine.stop("box", timeout_s=30)
     ref = incus_lab.client.ref("box")
     incus_lab.client.run("config", "device", "unset", ref, "eth0", "security.port_isolation")
+    assert incus_lab.engine.is_isolated("box") is None
     incus_lab.engine.start("box", ignore)
     devices = incus_lab.client.query("GET", "/1.0/instances/box")["devices"]
     assert devices["eth0"]["security.port_isolation"] == "true"

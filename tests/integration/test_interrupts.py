@@ -94,6 +94,18 @@ def test_the_second_makes_haste_and_breaks_no_cleaning_up(tmp_path: Path) -> Non
     assert is_gone(tmp_path)
 
 
+def test_one_more_at_the_very_end_changes_nothing(tmp_path: Path) -> None:
+    with start(tmp_path, "sleep 60") as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        # Python is going by now, with its own answer to signals
+        for _ in range(50):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.002)
+        assert process.wait(20) == 130, said
+
+
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
     """As `nohup` has it."""
     process = start(tmp_path, "sleep 1", ignored=signal.SIGHUP)

@@ -87,9 +87,17 @@ def test_a_box_that_lets_others_in_later_is_obeyed(bench: Bench) -> None:
     bench.up(shiny_plan())
     plan = shiny_plan()
     machine = plan.machine.model_copy(update={"isolated": False})
-    bench.up(plan.model_copy(update={"machine": machine}))
+    open_plan = plan.model_copy(update={"machine": machine})
+    bench.engine.failures["isolate"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        bench.up(open_plan)
+    bench.engine.failures.clear()
+    bench.engine.calls.clear()
+    bench.up(open_plan)
+    assert bench.engine.is_isolated("shiny") is False
+    bench.up(open_plan)
     calls = [call for call in bench.engine.calls if call in WORDS]
-    assert calls == ["start:shiny", "stop:shiny", "isolate:shiny", "start:shiny"]
+    assert calls == ["stop:shiny", "isolate:shiny", "start:shiny"]
 
 
 WORDS = {"start:shiny", "stop:shiny", "isolate:shiny"}
