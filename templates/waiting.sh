@@ -9,14 +9,24 @@ answer_s=8
 
 name_of() { cat "/proc/$1/comm" 2>/dev/null || echo 'a program that has just ended'; }
 
-# Somebody else has one of apt's locks, and an apt of ours wants it
+# ours NAME...: whether a program of one of these names belongs to the run
+ours() {
+    # shellcheck disable=SC2013  # one word each
+    for file in $(grep -lzsx "SANDBOX_RUN=$run" /proc/[0-9]*/environ); do
+        name=$(name_of "$(basename "${file%/environ}")")
+        case " $* " in *" $name "*) return 0 ;; esac
+    done
+    return 1
+}
+
+# Somebody else has one of apt's locks, and an apt of ours wants it (Ansible's own waits in Python)
 for file in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock \
     /var/cache/apt/archives/lock; do
     inode=$(stat -c %i "$file" 2>/dev/null) || continue
     pid=$(sed -n "s/^[0-9]*: POSIX  *ADVISORY  *WRITE \([0-9][0-9]*\) [0-9a-f:]*:$inode 0 EOF$/\1/p" \
         /proc/locks | head -n 1)
     [ -n "$pid" ] || continue
-    if ! grep -qzsx "SANDBOX_RUN=$run" "/proc/$pid/environ"; then
+    if ! grep -qzsx "SANDBOX_RUN=$run" "/proc/$pid/environ" && ours apt-get dpkg python3; then
         since=$(ps -o lstart= -p "$pid" 2>/dev/null | awk '{ print $4 }')
         echo "lock: process $pid ($(name_of "$pid")), at work since ${since:-a moment ago}"
         exit
