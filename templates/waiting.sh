@@ -19,14 +19,15 @@ ours() {
     return 1
 }
 
-# Somebody else has one of apt's locks, and an apt of ours wants it (Ansible's own waits in Python)
+# Somebody else has one of apt's locks, and what is ours may want it: Ansible's apt waits in Python,
+# and the bootstrap script between two tries
 for file in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock \
     /var/cache/apt/archives/lock; do
     inode=$(stat -c %i "$file" 2>/dev/null) || continue
     pid=$(sed -n "s/^[0-9]*: POSIX  *ADVISORY  *WRITE \([0-9][0-9]*\) [0-9a-f:]*:$inode 0 EOF$/\1/p" \
         /proc/locks | head -n 1)
     [ -n "$pid" ] || continue
-    if ! grep -qzsx "SANDBOX_RUN=$run" "/proc/$pid/environ" && ours apt-get dpkg python3; then
+    if ! grep -qzsx "SANDBOX_RUN=$run" "/proc/$pid/environ" && ours apt-get dpkg python3 sh; then
         since=$(ps -o lstart= -p "$pid" 2>/dev/null | awk '{ print $4 }')
         echo "lock: process $pid ($(name_of "$pid")), at work since ${since:-a moment ago}"
         exit
