@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,7 +14,7 @@ from sandbox.baking import (
     forget_use,
     last_used,
 )
-from sandbox.engines.base import BakedImage, Baking
+from sandbox.engines.base import BakedImage, Baking, MachineStatus
 from sandbox.errors import BusyError, ProvisionError, SandboxError, UsageError
 from sandbox.events import Listener, Notice, step
 from sandbox.plan import Plan
@@ -145,7 +146,11 @@ def _bake_sandboxes(context: Context) -> dict[str, str]:
     """Those with a folder, and those that have lost it; each with its provider."""
     found: dict[str, str] = {}
     for provider, _ in _bakers(context):
-        for name, status in context.engine(provider).status().items():
+        # Where there are no images the hypervisor itself may not even be installed
+        statuses: dict[str, MachineStatus] = {}
+        with suppress(SandboxError):
+            statuses = context.engine(provider).status()
+        for name, status in statuses.items():
             theirs = record_elsewhere(status, Instance(name).folder)
             if _BAKE_SANDBOX.fullmatch(name) and not theirs:
                 found[name] = provider

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.baking import forget_use, last_used, note_use
 from sandbox.engines.base import Power
-from sandbox.errors import BusyError, ProviderError, ProvisionError, UsageError
+from sandbox.errors import BusyError, HostError, ProviderError, ProvisionError, UsageError
 from sandbox.paths import cache_dir
 from sandbox.plan import Plan
 from sandbox.state import Instance, instance_names, locked
@@ -204,6 +204,12 @@ def test_the_sandbox_of_a_killed_bake_goes(bench: Bench, folder_lost: bool) -> N
     assert prune(bench, PruneRule(older_than=DAY, keep_last=9)) == [name]
     assert instance_names() == []
     assert bench.engine.status() == {}
+
+
+def test_a_hypervisor_that_is_not_installed_is_no_reason_to_stop(bench: Bench) -> None:
+    made = bake(bench, shiny_plan())
+    bench.engine.failures["status"] = HostError("virsh is not installed")
+    assert prune(bench) == [made.image]
 
 
 def test_what_comes_into_use_at_the_last_moment_stays(
