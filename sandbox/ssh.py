@@ -131,7 +131,9 @@ def make_key(folder: Path) -> str:
                 hint="apt-get install openssh-client",
             ) from error
         fresh.rename(private)
-        fresh.with_name("id_ed25519.new.pub").rename(public)
+        half = fresh.with_name("id_ed25519.new.pub")
+        half.chmod(0o600)
+        half.rename(public)
     return public.read_text().strip()
 
 

@@ -22,6 +22,10 @@ options: {}
 _LONGEST = 20000
 
 
+def _private(path, flags):
+    return os.open(path, flags, mode=0o600)
+
+
 class CallbackModule(CallbackBase):
     """The one callback of `sandbox`; the summary goes to the file that SANDBOX_SUMMARY names."""
 
@@ -75,7 +79,8 @@ class CallbackModule(CallbackBase):
     def _write(self):
         path = os.environ.get("SANDBOX_SUMMARY")
         if path:
-            with open(f"{path}.new", "w", encoding="utf-8") as file:
+            # For its owner alone, whatever the umask
+            with open(f"{path}.new", "w", encoding="utf-8", opener=_private) as file:
                 json.dump(self._summary, file)
             os.replace(f"{path}.new", path)
 
