@@ -31,9 +31,10 @@ class Interrupted(BaseException):
 
 
 class _Heard:
-    """How often."""
+    """How often, and which came first."""
 
     times = 0
+    first: Interrupted | None = None
 
 
 def listen() -> None:
@@ -49,6 +50,11 @@ def stop_listening() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def heard() -> Interrupted | None:
+    """The first one: a library in the middle of its work may have made another error of it."""
+    return _Heard.first
+
+
 def in_a_hurry() -> bool:
     """Whether somebody has asked twice: then nothing is given time to end by itself."""
     return _Heard.times >= _PATIENCE
@@ -56,5 +62,6 @@ def in_a_hurry() -> bool:
 
 def _hear(number: int, _frame: FrameType | None) -> None:
     _Heard.times += 1
+    _Heard.first = _Heard.first or Interrupted(number)
     if _Heard.times != _PATIENCE:
         raise Interrupted(number)

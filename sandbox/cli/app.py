@@ -12,7 +12,7 @@ import typer
 from sandbox import __version__
 from sandbox.cli.console import say, show_error
 from sandbox.errors import ExitCode, HostError, SandboxError
-from sandbox.interrupts import Interrupted, listen, stop_listening
+from sandbox.interrupts import Interrupted, heard, listen, stop_listening
 
 GROUPS: Final = {
     "lifecycle": ("up", "start", "stop", "destroy"),
@@ -79,9 +79,7 @@ def _run() -> int:
         show_error(error)
         return int(error.exit_code)
     except (Interrupted, KeyboardInterrupt) as error:
-        stop_listening()
-        _tell_interrupted(error)
-        return int(ExitCode.INTERRUPTED)
+        return _interrupted(error)
     except SystemExit as done:
         return _status(done.code)
     except BrokenPipeError:
@@ -89,15 +87,17 @@ def _run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.OK)
     except Exception as error:  # noqa: BLE001  (the last catcher: nothing may end in a traceback)
-        return _unexpected(error)
+        return _interrupted(first) if (first := heard()) else _unexpected(error)
     return int(ExitCode.OK)
 
 
-def _tell_interrupted(error: BaseException) -> None:
+def _interrupted(error: BaseException) -> int:
+    stop_listening()
     word = str(error) or "interrupted"
     # The terminal may be what went away
     with suppress(OSError):
         say(f"{word}: run the same command again to go on, or `sandbox destroy` to clean up")
+    return int(ExitCode.INTERRUPTED)
 
 
 def _status(code: str | int | None) -> int:

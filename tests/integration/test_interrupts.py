@@ -80,6 +80,27 @@ def test_each_ends_cleanly_with_a_word(tmp_path: Path, number: signal.Signals, w
     assert is_gone(tmp_path)
 
 
+def test_what_a_library_makes_of_it_is_no_bug(tmp_path: Path) -> None:
+    code = (
+        "import time\nfrom pathlib import Path\nfrom sandbox.cli import app\n"
+        "def program(words):\n"
+        "    def run():\n"
+        f"        Path({str(tmp_path / 'ready')!r}).touch()\n"
+        "        try:\n"
+        "            time.sleep(60)\n"
+        "        except BaseException as error:\n"
+        "            raise ValueError('cannot build the model') from error\n"
+        "    return run\n"
+        "app.program = program\napp.main()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as process:
+        wait_until("it runs", (tmp_path / "ready").exists, timeout_s=20)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert said.startswith(b"terminated: ")
+
+
 def test_the_second_makes_haste_and_breaks_no_cleaning_up(tmp_path: Path) -> None:
     process = start(tmp_path, "trap '' INT TERM; sleep 61 & wait; sleep 62 & wait", grace_s=30)
     process.send_signal(signal.SIGTERM)
