@@ -27,6 +27,10 @@ def _private(path, flags):
     return os.open(path, flags, mode=0o600)
 
 
+def _private(path, flags):
+    return os.open(path, flags, mode=0o600)
+
+
 class CallbackModule(CallbackBase):
     """The one callback of `sandbox`; the summary goes to the file that SANDBOX_SUMMARY names."""
 

@@ -88,8 +88,7 @@ def _run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.OK)
     except Exception as error:  # noqa: BLE001  (the last catcher: nothing may end in a traceback)
-        interrupt = heard()
-        return _unexpected(error) if interrupt is None else _interrupted(interrupt)
+        return _interrupted(first) if (first := heard()) else _unexpected(error)
     return int(ExitCode.OK)
 
 

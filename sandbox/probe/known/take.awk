@@ -452,7 +452,7 @@ BEGIN {
     FACTS["user"] = "account"; FACTS["working_dir"] = "path"; FACTS["home"] = "path"
     FACTS["lib_path"] = "path"; FACTS["tempdir"] = "tempdir"; FACTS["la_library"] = "library"
     FACTS["timezone"] = "zone"; FACTS["loading"] = "package"; FACTS["to_load"] = "package"
-    FACTS["program"] = "tool,path"; FACTS["locale"] = "name,locale"; FACTS["software"] = "name,software"
+    FACTS["program"] = "tool,path"; FACTS["locale"] = "category,locale"; FACTS["software"] = "name,software"
     FACTS["version_string"] = "version_string"; FACTS["version"] = "version"
     FACTS["l10n"] = "switch,switch,switch,charset"; FACTS["capability"] = "capability,switch"
     FACTS["la_version"] = "version"; FACTS["rng_kind"] = "kind"; FACTS["umask"] = "umask"
