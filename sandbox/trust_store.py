@@ -4,14 +4,14 @@ import fcntl
 import json
 import os
 import shlex
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sandbox.errors import HostError, UsageError
+from sandbox.files import private_folder, write_whole
 from sandbox.paths import homes, state_dir
 from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.trust import HostCode, read_code
@@ -111,7 +111,7 @@ class Store:
     @contextmanager
     def _changing(self) -> Iterator[Trusted]:
         """Two commands at once must not lose each other's."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(self.path.parent, self.path.parent)
         lock = os.open(self.path.parent, os.O_RDONLY | os.O_CLOEXEC)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -120,13 +120,4 @@ class Store:
             os.close(lock)
 
     def _write(self, known: Trusted) -> None:
-        descriptor, fresh = tempfile.mkstemp(prefix=".trusted.", dir=self.path.parent)
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(json.dumps(known.model_dump(mode="json"), indent=1) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            Path(fresh).replace(self.path)
-        finally:
-            with suppress(FileNotFoundError):
-                Path(fresh).unlink()
+        write_whole(self.path, json.dumps(known.model_dump(mode="json"), indent=1) + "\n")

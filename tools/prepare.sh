@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the Makefile needs before the project's own environment can exist, and nothing that is
 # there already: a Python of 3.11 or newer with venv, and for the tests shellcheck, an ssh client, fdisk,
-# two login shells and Chromium.
+# four login shells, R, three awks and Chromium.
 #   tools/prepare.sh [--test]     prints the Python to use on stdout, all else on stderr
 set -eu
 
@@ -34,6 +34,10 @@ if [ "${1:-}" = --test ]; then
   for shell in fish tcsh zsh busybox; do
     command -v "$shell" >/dev/null || install "$shell"
   done
+  # R's own parser and start-up, for what may leave a server; every awk that a server may have
+  command -v R >/dev/null || install r-base-core
+  command -v gawk >/dev/null || install gawk
+  command -v original-awk >/dev/null || install original-awk
   command -v chromium >/dev/null || command -v google-chrome >/dev/null || install chromium
 fi
 

@@ -4,12 +4,12 @@ Facts say only which key their hashes were made with. Whoever has the facts but 
 neither find out a value by trying, nor say whether two of them are equal.
 """
 
-import os
 import re
 from contextlib import suppress
 from pathlib import Path
 
 from sandbox.errors import HostError
+from sandbox.files import private_folder, write_whole
 from sandbox.paths import state_dir
 from sandbox.probe.untaken import HashKey
 
@@ -25,13 +25,8 @@ def keep_key(key: HashKey) -> Path:
     """
     path = _path(key.id)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.parent.chmod(0o700)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{key.digits}\n")
-        fresh.replace(path)
+        private_folder(path.parent, state_dir())
+        write_whole(path, f"{key.digits}\n")
     except OSError as error:
         raise HostError(
             f"cannot write {path}: {error.strerror}",

@@ -11,9 +11,15 @@ import pytest
 from sandbox.probe.collect import Taking, compose
 from sandbox.probe.untaken import HashKey
 from tests import harmless_settings
+from tests.conftest import cannot_run
 from tests.secrets_of_all_shapes import WORDS, traces, values
 
-pytestmark = pytest.mark.skipif(shutil.which("R") is None, reason="there is no R here")
+
+@pytest.fixture(autouse=True)
+def _needs_r() -> None:
+    if shutil.which("R") is None:
+        cannot_run("R is not installed: apt-get install r-base-core")
+
 
 _MIXED, _WORD, _DIGITS = WORDS["mixed"], WORDS["word"], WORDS["digits"]
 _KEY = HashKey("00112233445566778899aabbccddeeff")
