@@ -49,6 +49,24 @@ def test_no_secret_left_the_server(production: Production) -> None:
     for path in (production.box, production.facts_file):
         assert PLANTED not in path.read_text(), path
     assert "DB_PASSWORD" in production.facts_file.read_text()
+    # Nor its key: by that, whoever has the facts could try words
+    (key,) = (production.host.home / "state" / "sandbox" / "keys").glob(
+        f"{production.facts['hash_key']}.key"
+    )
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert key.read_text().strip() not in production.facts_file.read_text()
+
+
+def test_what_is_asked_for_by_name_is_taken(production: Production) -> None:
+    box = production.box.with_name("taken.yml")
+    production.host.sandbox(
+        "capture", "prod", "-o", box, "--ssh-config", production.config, "--timeout", "240",
+        "--take", "SALES_DB",
+    )  # fmt: skip
+    text = box.read_text()
+    assert 'SALES_DB: "staging"' in text
+    assert "DB_PASSWORD: {secret: DB_PASSWORD}" in text
+    assert PLANTED not in text + box.with_name("taken.facts.json").read_text()
 
 
 def test_the_box_is_valid_and_says_what_it_cannot_say(production: Production) -> None:
@@ -56,7 +74,8 @@ def test_the_box_is_valid_and_says_what_it_cannot_say(production: Production) ->
     text = production.box.read_text()
     for said in (
         "timezone: Pacific/Chatham", "locale: de_AT.UTF-8", "blas: openblas", 'OutDec: ","',
-        "digits: 5", 'SALES_DB: "staging"', "more Rs: 4.1.0", "two versions of crayon",
+        "digits: 5", "SALES_DB: {secret: SALES_DB}", "more Rs: 4.1.0",
+        "sales.api_token: {secret: SALES_API_TOKEN}", "two versions of crayon",
         "people's own libraries: withr 2.0.0 (anna)", "misses libsodium.so.23", "(noexec)",
     ):  # fmt: skip
         assert said in text.replace("\n#   ", " "), said
@@ -78,7 +97,7 @@ def test_the_box_is_valid_and_says_what_it_cannot_say(production: Production) ->
         ("r.all", "fails", "4.1.0"),
         ("r.tempdir", "fails", "cannot be run"),
         ("system.tmp", "fails", "noexec"),
-        ("r.environment.SALES_DB", "fails", "staging"),
+        ("r.environment.SALES_DB", "fails", "<not taken: 1-8 characters>"),
         ("access.ssh.root", "access", "prohibit-password"),
     ],
 )
@@ -126,22 +145,39 @@ def test_check_says_what_is_not_as_in_production(production: Production, shiny: 
 
 
 _CANNOT_BE_REBUILT = {
-    "r.package.crayon", "libraries.people", "r.option.sales.api_token", "objects.broken", "r.all",
+    "r.package.crayon", "libraries.people", "objects.broken", "r.all",
     "r.site-file.Renviron.site", "r.site-file.Rprofile.site", "r.tempdir", "system.tmp",
-    "r.environment.DATABASE_URL", "r.environment.DB_PASSWORD", "library.libsodium23",
-    "access.ssh.root", "config./etc/environment",
+    "library.libsodium23", "access.ssh.root", "config./etc/environment",
 }  # fmt: skip
-"""What a box cannot say: secrets, code by hand, what is broken, mounts, somebody's own."""
+"""What a box cannot say: code by hand, what is broken, mounts, somebody's own."""
+
+_NOT_TAKEN = {
+    "SALES_DB": "staging",
+    "DB_PASSWORD": PLANTED,
+    "DATABASE_URL": f"postgres://app:{PLANTED}@db.example.org/sales",
+    "SALES_API_TOKEN": PLANTED,
+}
+"""What `up` is given for the values that stayed on the server: here the same."""
 
 
 def test_the_rebuilt_sandbox_differs_only_where_it_says_so(production: Production) -> None:
     host = production.host
-    up = host.sandbox("up", production.box, "--name", "rebuilt", timeout_s=1800, expect=1)
+    asked = host.sandbox("up", production.box, "--name", "rebuilt", expect=2)
+    assert all(name in asked.stderr for name in _NOT_TAKEN)
+    up = host.sandbox(
+        "up", production.box, "--name", "rebuilt", timeout_s=1800, expect=1, env=_NOT_TAKEN
+    )
     try:
         found = production.diff("rebuilt")
         differs = {one["id"]: one for one in found["facts"] if one["outcome"] == "differs"}
         assert set(differs) <= _CANNOT_BE_REBUILT
         assert {"r.package.crayon", "objects.broken", "r.all", "system.tmp"} <= set(differs)
+        # Values that neither side shows are told to be equal
+        equal = {one["id"] for one in found["facts"] if one["outcome"] == "equal"}
+        assert {
+            "r.environment.SALES_DB", "r.environment.DB_PASSWORD", "r.environment.DATABASE_URL",
+            "r.option.sales.api_token",
+        } <= equal  # fmt: skip
         assert found["compared"] > 300
         # `up` ends with the same, from its checks
         assert "1.5.1 there, 1.5.2 here" in up.stdout
