@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, Vali
 
 from sandbox.app_files import MAX_MB, TooMuchError, UnreadableError, app_files
 from sandbox.errors import BoxError, UsageError
+from sandbox.spec.base_models import Base
 from sandbox.spec.choices import Provider
 from sandbox.spec.models import (
     Accepted,
-    Base,
     Box,
     Budget,
     Machine,

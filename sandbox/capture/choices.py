@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sandbox.fidelity.r_readings import COSMETIC_OPTIONS, blas_family, loaded_packages
 from sandbox.probe.facts import Facts, RInstallation, RView
 from sandbox.probe.untaken import is_untaken
+from sandbox.spec.base_models import Base
 from sandbox.spec.bases import Bases
-from sandbox.spec.models import Base
 
 # Options as R has them without any profile; what differs, somebody has set
 _R_DEFAULTS = {

@@ -9,8 +9,8 @@ from sandbox.capture import choices
 from sandbox.capture.choices import Room
 from sandbox.probe.facts import Facts
 from sandbox.probe.untaken import is_untaken
+from sandbox.spec.base_models import Base
 from sandbox.spec.bases import Bases
-from sandbox.spec.models import Base
 
 _WIDTH = 100
 _MOST_NAMED = 20

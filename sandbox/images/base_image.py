@@ -19,8 +19,9 @@ from sandbox.images.build_folder import build_folder, build_lock
 from sandbox.images.recipe import Recipe
 from sandbox.images.sources import ArchivesAnswer, choose_sources, host_archives
 from sandbox.paths import cache_dir
+from sandbox.spec.base_models import Base
 from sandbox.spec.choices import BaseSource
-from sandbox.spec.models import Base, Mirror
+from sandbox.spec.models import Mirror
 
 _COPY_S = 1800.0
 _PUBLIC = "default"

@@ -24,7 +24,7 @@ from sandbox.images.recipe import (
 )
 from sandbox.images.sources import host_proxy
 from sandbox.run import run
-from sandbox.spec.models import Base
+from sandbox.spec.base_models import Base
 
 INDEX_NAME = "packages.txt.gz"
 KEY_PROPERTY = "sandbox.key"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sandbox.errors import BoxError
-from sandbox.spec.models import Base
+from sandbox.spec.base_models import Base
 
 LOGIN_USER = "sandbox"
 """The account that ssh and Ansible use; a system account, so that people's start at uid 1000."""

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from sandbox.errors import CommandError, HostError
 from sandbox.images.recipe import Sources
 from sandbox.run import run
-from sandbox.spec.models import Base, Mirror
+from sandbox.spec.base_models import Base
+from sandbox.spec.models import Mirror
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 """Debian's own keys: part of every Debian; on Ubuntu, package debian-archive-keyring."""

@@ -33,8 +33,9 @@ from sandbox.images.sources import ArchivesAnswer, choose_sources, host_archives
 from sandbox.images.vm_recipe import vm_form
 from sandbox.paths import cache_dir, vagrant_home
 from sandbox.run import run
+from sandbox.spec.base_models import Base, PublicBox
 from sandbox.spec.choices import BaseSource
-from sandbox.spec.models import Base, Mirror, PublicBox
+from sandbox.spec.models import Mirror
 
 MACHINE = "x86_64"
 """What is built here; for arm64 there are public boxes."""

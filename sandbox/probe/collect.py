@@ -19,6 +19,7 @@ from sandbox.probe.untaken import HashKey
 from sandbox.run import Completed, run
 from sandbox.ssh import SshTarget
 
+_SCRIPTS = ("probe.sh", "probe_take.sh", "probe_setup.sh", "probe_r.sh")
 # A view is tried twice at worst (a login's and an app's at the same time), and there is the rest
 _R_SHARE = 3
 _CONNECT_TIMEOUT_S = 15
@@ -153,7 +154,7 @@ def compose(
     settings += f"HIDE={shlex.quote(redact.sed_program())}\n"
     settings += f"TAKE={shlex.quote(program)}\n"
     settings += f"PROBE_R={shlex.quote(_r_text())}\n"
-    functions = _text("probe.sh") + _text("probe_setup.sh") + _text("probe_r.sh")
+    functions = "".join(_text(name) for name in _SCRIPTS)
     if not with_r:
         functions += _WITHOUT_R
     # `</dev/null`: the rest of standard input is this text itself, and nobody else's to read

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from sandbox.paths import data_dir
-from sandbox.spec.models import Base
+from sandbox.spec.base_models import Base
 from sandbox.spec.problem import box_error
 from sandbox.spec.source import read
 from sandbox.spec.translate import problems_of

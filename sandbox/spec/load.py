@@ -10,9 +10,10 @@ from pydantic import ValidationError
 from sandbox.paths import data_dir
 from sandbox.plain_file import NO_SUCH_FILE, not_a_file
 from sandbox.spec import semantics
+from sandbox.spec.base_models import Base
 from sandbox.spec.bases import Bases, load_bases
 from sandbox.spec.choices import Provider
-from sandbox.spec.models import Base, Box
+from sandbox.spec.models import Box
 from sandbox.spec.problem import Problem, box_error, code, near, short
 from sandbox.spec.root import Root, real
 from sandbox.spec.source import Value, read

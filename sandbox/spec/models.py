@@ -5,7 +5,7 @@ where it is rendered; the patterns here are for early, clear messages, not for s
 of a field is its description in the JSON Schema (see sandbox.spec.schema).
 """
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     BaseModel,
@@ -14,7 +14,6 @@ from pydantic import (
     Field,
     StringConstraints,
     Tag,
-    model_validator,
 )
 
 from sandbox.app_files import MAX_MB
@@ -34,7 +33,7 @@ _USER_NAME = r"^[a-z_][a-z0-9_-]{0,30}$"
 _BASE_NAME = r"^[a-z0-9][a-z0-9.-]*$"
 _TIMEZONE = r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"
 _LOCALE = r"^[A-Za-z0-9_.@-]+$"
-_SUITE = r"^[a-z]+$"
+SUITE: Final = r"^[a-z]+$"
 _VAGRANT_BOX = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
 _VAGRANT_VERSION = r"^[0-9][A-Za-z0-9.+-]*$"
 _SHA256 = r"^[0-9a-f]{64}$"
@@ -54,7 +53,7 @@ PATTERN_WORDS: Final[dict[str, str]] = {
     _BASE_NAME: "the name of a base, such as debian-12",
     _TIMEZONE: "an IANA time zone, such as Europe/Vienna",
     _LOCALE: "a locale, such as en_US.UTF-8",
-    _SUITE: "a Debian release's code name, such as bookworm",
+    SUITE: "a Debian release's code name, such as bookworm",
     _VAGRANT_BOX: "the name of a Vagrant box, such as debian/bookworm64",
     _VAGRANT_VERSION: "the version of a Vagrant box, such as 12.20250126.1",
     _SHA256: "a SHA-256 checksum: 64 digits and letters from a to f",
@@ -349,59 +348,3 @@ class Box(Model):
     `sandbox check` compares the machine with them."""
     accept: tuple[Accepted, ...] = ()
     """Differences from production that are known, and why they may stay."""
-
-
-class PublicBox(Model):
-    """A base image that others publish for Vagrant, at one version."""
-
-    box: VagrantBox
-    """Its name in Vagrant's public catalogue, `debian/bookworm64`."""
-    box_version: VagrantVersion
-    architectures: tuple[Architecture, ...] = ("amd64",)
-    """What it is published for; arm64 is what Apple silicon needs."""
-    url: RepoUrl | None = None
-    """Where the .box file is, when not where the public catalogue has it; needs `sha256`, of one
-    architecture."""
-    sha256: dict[Architecture, Sha256] = {}
-    """Of the .box file for each architecture; without it, Vagrant goes by what the catalogue says
-    at the time."""
-
-    @model_validator(mode="after")
-    def _sums_fit(self) -> Self:
-        if self.url is not None and len(self.sha256) != 1:
-            raise ValueError("a url needs the file's sha256 beside it, of one architecture")
-        if not set(self.sha256) <= set(self.architectures):
-            raise ValueError("there is a sha256 for what is not among its architectures")
-        return self
-
-
-class BaseImages(Model):
-    """Where each provider gets a base."""
-
-    incus_public: Text
-    """The image on the public Incus image server, `images:debian/12`."""
-    libvirt_public: PublicBox | None = None
-    """The public Vagrant box for libvirt."""
-    virtualbox_public: PublicBox | None = None
-    """The public Vagrant box for VirtualBox."""
-    masked_units: tuple[Text, ...] = ()
-    """systemd units that cannot work in a container; masked in the Incus image."""
-
-
-class Base(Model):
-    """A file in boxes/_base: an operating system that boxes start from."""
-
-    version: Literal[1]
-    """The version of this format: 1."""
-    name: BaseName
-    description: Text
-    distribution: Literal["debian"]
-    suite: Annotated[str, StringConstraints(pattern=_SUITE)]
-    """The release's code name: bookworm."""
-    r_version: RVersion
-    """The R that its r-base-core package gives."""
-    offers: tuple[Literal["shiny_server"], ...] = ()
-    """Services that the distribution has a package of."""
-    packages: tuple[DebianPackage, ...] = ()
-    """Debian packages that every machine of this base gets, to be like those of other bases."""
-    images: BaseImages

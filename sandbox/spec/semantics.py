@@ -15,9 +15,10 @@ from sandbox.plain_file import (
     read_plain,
 )
 from sandbox.spec import words
+from sandbox.spec.base_models import Base
 from sandbox.spec.bases import Bases, gives_r
 from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
-from sandbox.spec.models import App, Base, Box
+from sandbox.spec.models import App, Box
 from sandbox.spec.problem import Problem, alternatives, code, near, printable, short
 from sandbox.spec.root import Root, real
 from sandbox.spec.source import Value

@@ -20,7 +20,7 @@ from sandbox.engines.incus_client import IncusClient, IncusPlace, api_path
 from sandbox.events import ignore
 from sandbox.images import BaseImage, ensure_base
 from sandbox.paths import data_dir
-from sandbox.spec.models import Base
+from sandbox.spec.base_models import Base
 from sandbox.ssh import make_key
 from tests.conftest import Host
 from tests.contract.vm_lab import libvirt_image, libvirt_lab, libvirt_prefix

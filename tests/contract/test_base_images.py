@@ -123,7 +123,7 @@ def _kill_a_build(place: IncusPlace, base: str, cache: Path) -> None:
         "from sandbox.engines.incus_client import IncusClient, IncusPlace\n"
         "from sandbox.events import ignore\n"
         "from sandbox.images import ensure_base\n"
-        "from sandbox.spec.models import Base\n"
+        "from sandbox.spec.base_models import Base\n"
         f"place = IncusPlace({place.project!r}, {place.pool!r}, {place.network!r})\n"
         f"ensure_base(Base.model_validate_json({base!r}), client=IncusClient(place), "
         "source='build', mirror=None, listener=ignore)\n"

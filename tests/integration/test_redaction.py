@@ -235,7 +235,7 @@ def test_what_is_harmless_comes_through(
 
 def _functions(taking: Taking = _WITH_KEY) -> str:
     script = compose("BOUNDARY", taking=taking)
-    return f"{script[: script.rindex(_LAST)]}\nHASHES=\nhashes && HASHES=1\n"
+    return f"{script[: script.rindex(_LAST)]}\nprepare_hashes\n"
 
 
 def _through(text: str, call: str, *, taking: Taking = _WITH_KEY, shell: str = "sh") -> str:

@@ -16,7 +16,7 @@ from sandbox.image_tools import host_architecture, tool_path
 from sandbox.images import disk, vagrant_box
 from sandbox.images.box_files import CONVERT, DISK_NAMES, VmProvider, catalogue
 from sandbox.images.vagrant_box import box_root, checked_name, ensure_public_box, is_whole
-from sandbox.spec.models import PublicBox
+from sandbox.spec.base_models import PublicBox
 
 PARTITION = "?offset=1048576"
 

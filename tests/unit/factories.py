@@ -3,17 +3,8 @@
 from pathlib import Path
 
 from sandbox.plan import Plan, PlannedApp
-from sandbox.spec.models import (
-    Base,
-    BaseImages,
-    Machine,
-    R,
-    RPackages,
-    Secret,
-    Services,
-    ShinyServer,
-    System,
-)
+from sandbox.spec.base_models import Base, BaseImages
+from sandbox.spec.models import Machine, R, RPackages, Secret, Services, ShinyServer, System
 
 BASE = Base(
     version=1,

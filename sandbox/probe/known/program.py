@@ -1,4 +1,4 @@
-"""The awk program that holds values back on the machine itself: the tables, and take.awk."""
+"""The awk program that holds values back on the machine itself: tables, take.awk, answers.awk."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,6 +8,7 @@ from pathlib import Path
 from sandbox.errors import UsageError
 from sandbox.probe.known import grammars, rules
 
+_PARTS = ("take.awk", "answers.awk")
 _NAME = re.compile(r"[A-Za-z_.][A-Za-z0-9_. -]{0,100}")
 _PATH = re.compile(r"/[A-Za-z0-9_./+@:~-]{1,400}")
 
@@ -37,7 +38,8 @@ def awk_program(*, take_names: Sequence[str] = (), take_files: Sequence[str] = (
 
 @cache
 def _fixed() -> str:
-    text = Path(__file__).with_name("take.awk").read_text(encoding="ascii")
+    here = Path(__file__)
+    text = "".join(here.with_name(name).read_text(encoding="ascii") for name in _PARTS)
     code = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     return "\n".join([*_tables(), *code]) + "\n"
 

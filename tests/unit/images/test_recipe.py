@@ -8,7 +8,8 @@ from sandbox.errors import BoxError
 from sandbox.images import sources as sources_module
 from sandbox.images.recipe import Recipe, Sources, mmdebstrap_argv, settle_script
 from sandbox.images.sources import Archive, choose_sources, unusable
-from sandbox.spec.models import Base, BaseImages, Mirror
+from sandbox.spec.base_models import Base, BaseImages
+from sandbox.spec.models import Mirror
 from tests.unit.factories import BASE
 
 HOST = (

@@ -20,8 +20,8 @@ from sandbox.images.vagrant_box import (
     named_box,
     public_box,
 )
+from sandbox.spec.base_models import PublicBox
 from sandbox.spec.bases import load_bases
-from sandbox.spec.models import PublicBox
 from tests.unit.factories import BASE
 
 NAME = "sandbox/debian-12-0123456789ab"

@@ -11,7 +11,7 @@ from sandbox.images.box_files import wrapping
 from sandbox.images.disk import DISK_GB, master_boot_record, write_boot_code
 from sandbox.images.recipe import PACKAGES, Recipe, mmdebstrap_argv, settle_script
 from sandbox.images.vm_recipe import GRUB_CONFIG, MKE2FS_CONF, vm_form
-from sandbox.spec.models import Base, PublicBox
+from sandbox.spec.base_models import Base, PublicBox
 from tests.unit.factories import BASE
 
 

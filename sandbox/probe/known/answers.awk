@@ -1,0 +1,240 @@
+# The other half of take.awk: tables of the system, messages, what R says, and which mode reads what
+
+# ---- tables of the system ----------------------------------------------------------------------------
+
+# Fields with a tab between them; NAME says what each is: `path,version,path`
+function rows(line,    n, i, part, names, out) {
+    n = split(line, part, "\t")
+    split(NAME, names, ",")
+    out = ""
+    for (i = 1; i <= n; i++) out = out (i == 1 ? "" : "\t") seen("fact", names[i], part[i])
+    return out
+}
+
+# A number of an account or a group
+function number_of(text) {
+    return text ~ /^[0-9]+$/ && length(text) <= 10 && (length(text) < 10 || text ~ /^[1-4]/) ? text : "not-taken"
+}
+
+# A field with colons around it cannot hold a placeholder
+function plain(name, value, instead) {
+    return known("fact", name, value) ? value : instead
+}
+
+# passwd and group. What somebody wrote about the person stays here
+function passwd(line,    n, part, member, count, i, out) {
+    # `+` and `-`: what NIS adds, nobody's account
+    if (line ~ /^[+-]/) return
+    n = split(line, part, ":")
+    part[1] = plain("account", part[1], "not-taken")
+    if (KIND == "passwd") {
+        if (n != 7) return
+        print part[1] ":x:" number_of(part[3]) ":" number_of(part[4]) "::" plain("path", part[6], "/not-taken") ":" plain("path", part[7], "/not-taken")
+        return
+    }
+    if (n != 4) return
+    count = split(part[4], member, ",")
+    out = ""
+    for (i = 1; i <= count; i++) out = out (i == 1 ? "" : ",") plain("account", member[i], "not-taken")
+    print part[1] ":x:" number_of(part[3]) ":" out
+}
+
+function service(line,    at, name, value) {
+    if (line == "") { print ""; return }
+    at = index(line, "=")
+    name = substr(line, 1, at - 1)
+    value = substr(line, at + 1)
+    if (name !~ /^(Id|LoadState|ActiveState|SubState|UnitFileState|Restart|MainPID)$/) return
+    if (name == "Id") value = plain("unit", value, "not-taken.service")
+    else if (name == "MainPID") { if (value !~ /^[0-9]*$/ || length(value) > 7) value = "" }
+    else value = plain("unit_state", value, "")
+    print name "=" value
+}
+
+# The names of processes stand in quotes, and may hold some: `users:(("sshd",pid=1,fd=3),("x",pid=2,fd=4))`
+function sockets(line,    at, out, name) {
+    at = index(line, "users:((")
+    out = at ? substr(line, 1, at - 1) : line
+    if (out !~ /^([A-Za-z0-9 \t.,:*%_-]|\[|\])*$/) return
+    if (!at) { print out; return }
+    line = substr(line, at + 7)
+    while (match(line, /",pid=[0-9]+,fd=[0-9]+\)/)) {
+        name = substr(line, 1, RSTART - 1)
+        sub(/^[,(]*"/, "", name)
+        out = out (out ~ /\)$/ ? "," : "users:(") "(\"" plain("process", name, "not-taken") substr(line, RSTART, RLENGTH)
+        line = substr(line, RSTART + RLENGTH)
+    }
+    print out ")"
+}
+
+# ---- messages --------------------------------------------------------------------------------------
+
+function bare_word(word) {
+    sub(/^[].,:;()!?"'`<>[]+/, "", word)
+    sub(/[].,:;()!?"'`<>[]+$/, "", word)
+    return word
+}
+
+# Nothing but words of R and its tools, names where names stand, numbers and places
+function known_words(line,    n, i, word, bare, before, part) {
+    gsub(/\342\200[\230\231\234\235]/, "'", line)
+    n = split(line, part, /[ \t]+/)
+    before = ""
+    for (i = 1; i <= n; i++) {
+        word = part[i]
+        bare = bare_word(word)
+        if (!known_word(word, bare, before)) return 0
+        before = tolower(bare)
+    }
+    return 1
+}
+
+function known_word(word, bare, before) {
+    if (bare == "" || tolower(bare) in VOCABULARY || bare ~ /^[-=*\/>|~^.+:]+$/) return 1
+    if (length(bare) > LONGEST || bare ~ RUN) return 0
+    sub(/[.,:;]+$/, "", word)
+    if (bare ~ SHAPED || word ~ CALL) return 1
+    if (bare ~ /^\// && bare ~ G["path"]) return 1
+    return word ~ /^["'`]/ && before in INTRODUCED && bare ~ G["name"]
+}
+
+function message(text) {
+    return known_words(text) ? text : "<a line of " length_class(length(text)) " characters, not taken>"
+}
+
+# A message of several lines in one field
+function message_field(field,    n, i, part, found) {
+    n = split(field, part, /\\n/)
+    found = ""
+    for (i = 1; i <= n; i++) found = found (i == 1 ? "" : "\\n") message(part[i])
+    return found
+}
+
+# ---- R's own lines (probe.R) -------------------------------------------------------------------------
+
+function r_line(line,    n, part, kind, i, out) {
+    if (index(line, B "\t") != 1) { print OWN ? line : message(line); return }
+    n = split(line, part, "\t")
+    if (part[2] != "fact") { print line; return }
+    kind = part[3]
+    if (kind == "environment") {
+        if (part[4] in SESSION && !(part[4] in TAKE)) part[5] = "<not taken: " length_class(length(part[5])) " characters>"
+        else part[5] = seen_field("env", part[4], part[5])
+        part[4] = seen_name("env", part[4])
+    }
+    else if (kind == "option") {
+        if (part[6] != "logical") part[5] = seen_field("option", part[4], part[5])
+        part[4] = seen_name("option", part[4]); n = 5
+    }
+    else if (kind == "repo") { part[5] = seen_field("repo", part[4], part[5]); part[4] = seen_name("repo", part[4]) }
+    else if (kind == "code_file") { PLACE = part[4]; return }
+    else if (kind == "code_literal") { literal(part[4], part[5], part[6], part[7]); return }
+    else if (kind == "code") { part[4] = seen_field("fact", "path", part[4]); part[6] = code(part[6]) }
+    else if (kind == "package") {
+        # Most names and versions are plain, and no expression need be made for each
+        if (part[4] !~ /^[A-Za-z]+[0-9]?([.][A-Za-z]+)*$/ || part[4] ~ RUN) part[4] = seen_field("fact", "package", part[4])
+        part[6] = seen_field("fact", "path", part[6])
+        if (!known("repo", "CRAN", part[9])) part[9] = seen_field("fact", "repository", part[9])
+        if (!known_remote(part[10])) part[10] = mark(part[10])
+        if (part[5] !~ /^[0-9][0-9]?[0-9]?[.-][0-9][0-9]?[0-9]?([.-][0-9][0-9]?[0-9]?)?$/) part[5] = seen_field("fact", "version", part[5])
+    }
+    else if (kind in FACT_WORDS) {
+        if (kind == "code_failed") part[4] = seen_field("fact", "path", part[4])
+        if (!OWN) part[n] = message_field(part[n])
+    }
+    else for (i = 4; i <= n; i++) part[i] = seen_field("fact", fact_name(kind, i - 3), part[i])
+    out = part[1]
+    for (i = 2; i <= n; i++) out = out "\t" part[i]
+    print out
+}
+
+# `github:r-lib/cli@` and a commit, which is 40 digits of hexadecimal and no key
+function known_remote(text) {
+    if (match(text, /@[0-9a-f]+$/) && RLENGTH == 41) text = substr(text, 1, RSTART - 1)
+    return known("fact", "remote", text)
+}
+
+# What the fields of a fact are; of the last one that is said, the rest too
+function fact_name(kind, at,    n, part) {
+    n = split(FACTS[kind], part, ",")
+    return n ? part[at < n ? at : n] : "nothing"
+}
+
+# A literal or a name of code, kept until the line that it stands in comes
+function literal(id, kind, name, value,    found) {
+    if (kind == "symbol") found = PLACE in TAKE_FILE || is_named("option", value) || is_named("env", value) || (value ~ G["name"] && value !~ RUN && length(value) <= 40)
+    else found = known("option", name, value) || known("env", name, value) || known("code", name, value) ||
+        (kind == "repo" && known("repo", "CRAN", value))
+    if (!found) LITERAL[id] = mark(value)
+    else LITERAL[id] = kind == "number" || kind == "symbol" ? value : "\"" value "\""
+}
+
+function code(text,    out, id) {
+    out = ""
+    while (match(text, /PROBE_LITERAL_[0-9]+_/)) {
+        id = substr(text, RSTART + 14, RLENGTH - 15)
+        out = out substr(text, 1, RSTART - 1) (id in LITERAL ? LITERAL[id] : "?")
+        text = substr(text, RSTART + RLENGTH)
+    }
+    return out text
+}
+
+# ---- whole modes -------------------------------------------------------------------------------------
+
+function words_of(text, into,    n, i, part) {
+    n = split(text, part, " ")
+    for (i = 1; i <= n; i++) into[part[i]] = 1
+}
+
+BEGIN {
+    words_of("SSH_CLIENT SSH_CONNECTION SSH_TTY INVOCATION_ID JOURNAL_STREAM SYSTEMD_EXEC_PID XDG_SESSION_ID DBUS_SESSION_BUS_ADDRESS LS_COLORS MAIL SUDO_COMMAND SUDO_USER SUDO_UID SUDO_GID OLDPWD SHLVL _ MOTD_SHOWN MEMORY_PRESSURE_WATCH MEMORY_PRESSURE_WRITE LISTEN_FDNAMES NOTIFY_SOCKET MANAGERPID", SESSION)
+    FACTS["user"] = "account"; FACTS["working_dir"] = "path"; FACTS["home"] = "path"
+    FACTS["lib_path"] = "path"; FACTS["tempdir"] = "tempdir"; FACTS["la_library"] = "library"
+    FACTS["timezone"] = "zone"; FACTS["loading"] = "package"; FACTS["to_load"] = "package"
+    FACTS["program"] = "tool,path"; FACTS["locale"] = "category,locale"; FACTS["software"] = "name,software"
+    FACTS["version_string"] = "version_string"; FACTS["version"] = "version"
+    FACTS["l10n"] = "switch,switch,switch,charset"; FACTS["capability"] = "capability,switch"
+    FACTS["la_version"] = "version"; FACTS["rng_kind"] = "kind"; FACTS["umask"] = "umask"
+    FACTS["limit"] = "kernel_limit"; FACTS["tempdir_exec"] = "switch"; FACTS["sort_probe"] = "letters"
+    FACTS["graphics"] = "switch,switch,drawing"; FACTS["unresolved"] = "library,soname"
+    FACTS["linked"] = "library,owner"; FACTS["objects_checked"] = "number"; FACTS["loaded"] = "package,version"
+    FACT_WORDS["failed"] = 1; FACT_WORDS["not_loaded"] = 1; FACT_WORDS["graphics_error"] = 1
+    FACT_WORDS["code_failed"] = 1
+    NUMBER = 0; SECTION = ""; PRIVATE = 0; OPEN = ""; WITHIN = ""; MOST_LINES = 5000
+}
+
+{
+    gsub(/[\001\002]/, "?")
+    if (MODE == "r") { r_line($0); next }
+    if (MODE == "words") { print message($0); next }
+    if (MODE == "rows") { if ($0 != "") print rows($0); next }
+    if (MODE == "pairs") { at = index($0, "\t"); if (at) print substr($0, 1, at) seen("fact", substr($0, 1, at - 1), substr($0, at + 1)); next }
+    if (MODE == "passwd") { passwd($0); next }
+    if (MODE == "services") { service($0); next }
+    if (MODE == "ss") { sockets($0); next }
+    # No configuration is longer, and to take words off the front of a long text takes long
+    if (MODE == "shiny") { if (length(TEXT) < 60000) TEXT = TEXT substr($0, 1, 4096) "\n"; next }
+    NUMBER++
+    if (NUMBER > MOST_LINES) next
+    # A private key, to its end or to the end of the file
+    if ($0 ~ /-----BEGIN /) { PRIVATE = $0 !~ /-----BEGIN .*-----END /; print unique("line " NUMBER) "\t" mark("-----BEGIN"); next }
+    if ($0 ~ /-----END /) { PRIVATE = 0; next }
+    if (PRIVATE) next
+    line = trimmed($0)
+    if (line == "" || line ~ /^[#;]/) next
+    WITHIN = OPEN
+    if (MODE == "env" || MODE == "ini") OPEN = left_open(line, WITHIN)
+    if (MODE == "env") assignment(line)
+    else if (MODE == "ini") ini(line)
+    else if (MODE == "limits") limits(line)
+    else if (MODE == "json") json(line)
+    else if (MODE == "unit") unit(line)
+    else unparsed(line)
+}
+
+END {
+    if (MODE == "shiny") shiny(TEXT)
+    if (NUMBER > MOST_LINES) print "lines behind line " MOST_LINES "\t<not taken: 4097+ characters>"
+    # Proof that all was looked at: an awk that ended before is no answer
+    print "\001\002"
+}
