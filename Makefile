@@ -39,10 +39,10 @@ soak: $(bin)/.dev ## A thousand random kills and signals over all commands: an h
 	$(bin)/python -m tests.soak --rounds 1000
 
 test-libvirt: $(bin)/.dev ## What `make test` does on real libvirt, alone
-	$(bin)/python -m pytest -m libvirt
+	$(bin)/python -m pytest --durations=15 -m libvirt
 
 test-others: $(bin)/.dev ## All other tests
-	$(bin)/python -m pytest -m "not libvirt"
+	$(bin)/python -m pytest --durations=25 -m "not libvirt"
 
 test-virtualbox: $(bin)/.dev ## The life of a VM on real VirtualBox: any VBoxManage on PATH
 	SANDBOX_TEST_VIRTUALBOX=1 $(bin)/python -m pytest -v -s tests/virtualbox
