@@ -185,6 +185,16 @@ def test_every_awk_says_what_python_says(argv: tuple[str, ...]) -> None:
     assert differing == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["DT", "hgu95av2.db", "M4comp2018", "made0001", "IlluminaHumanMethylation450kanno.ilmn12.hg19"],
+)
+def test_an_installed_package_is_known_by_any_name_that_r_lets_it_have(name: str) -> None:
+    line = f"BOUNDARY\tfact\tpackage\t{name}\t1.0\t/usr/lib/R/library\t4.2\t\tCRAN\t\tR {name}\n"
+    out = _awk(awk_program(), line, ("awk",), MODE="r")
+    assert out == line
+
+
 @pytest.mark.parametrize("argv", _HERE.values(), ids=list(_HERE))
 def test_every_awk_reads_messages_as_python_does(argv: tuple[str, ...]) -> None:
     lines = [

@@ -131,8 +131,10 @@ function r_line(line,    n, part, kind, i, out) {
     else if (kind == "code_literal") { literal(part[4], part[5], part[6], part[7]); return }
     else if (kind == "code") { part[4] = seen_field("fact", "path", part[4]); part[6] = code(part[6]) }
     else if (kind == "package") {
-        # Most names and versions are plain, and no expression need be made for each
-        if (part[4] !~ /^[A-Za-z]+[0-9]?([.][A-Za-z]+)*$/ || part[4] ~ RUN) part[4] = seen_field("fact", "package", part[4])
+        # An installed package is called as R lets it be: IlluminaHumanMethylation450kanno.ilmn12.hg19
+        if (part[4] !~ /^[A-Za-z][A-Za-z0-9.]*$/ || length(part[4]) > 80) part[4] = mark(part[4])
+        if (part[11] !~ /^[A-Za-z0-9. ]*$/) part[11] = ""
+        # Most versions are plain, and no expression need be made for each
         part[6] = seen_field("fact", "path", part[6])
         if (!known("repo", "CRAN", part[9])) part[9] = seen_field("fact", "repository", part[9])
         if (!known_remote(part[10])) part[10] = mark(part[10])
