@@ -23,7 +23,7 @@ from sandbox.events import Event, Notice, ignore
 from sandbox.run import User, run
 from sandbox.ssh import SshTarget
 from sandbox.trust import read_code
-from tests.conftest import cannot_run
+from tests.conftest import ROOT, cannot_run
 from tests.integration.test_check_runner import FAKE_SSH, FAKE_SUDO
 from tests.unit.checks.samples import good
 from tests.unit.factories import plain_plan
@@ -68,13 +68,27 @@ def open_python(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / "bin" / "python").symlink_to(system)
     (home / "pyvenv.cfg").write_text("home = /usr/bin\n")
     site = next((home / "lib").glob("python*/site-packages"))
-    (site / "ours.pth").write_text(f"{packages}\n")
+    # Wherever the checkout lies, somebody else can read these
+    for name in ("sandbox", "boxes", "templates", "playbooks"):
+        shutil.copytree(ROOT / name, home / "src" / name)
+    shutil.copytree(packages, home / "packages", copy_function=_linked)
+    (site / "ours.pth").write_text(f"{home / 'packages'}\n{home / 'src'}\n")
     monkeypatch.setattr(sys, "executable", str(home / "bin" / "python"))
     tried = run(
-        (sys.executable, "-c", "import pydantic"), timeout_s=30, user=_nobody(), check=False
+        (sys.executable, "-c", "import sandbox, pydantic"),
+        timeout_s=30,
+        user=_nobody(),
+        check=False,
     )
     if tried.returncode != 0:
         cannot_run("our packages are where nobody else can read them")
+
+
+def _linked(source: str, copy: str) -> None:
+    try:
+        os.link(source, copy)
+    except OSError:
+        shutil.copy2(source, copy)
 
 
 def _nobody() -> User:
