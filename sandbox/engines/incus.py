@@ -104,8 +104,10 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
         Raises:
             ProviderError: absent, not ours, or not ready in time; the last state is in the error.
         """
-        instance = self._ours(name)
+        self._ours(name)
+        # What a killed command began may change the machine's state yet
         self._settle(name)
+        instance = self._ours(name)
         match machine_status(name, instance, local=False).power:
             case Power.PAUSED:
                 self._set_state(name, "unfreeze", timeout_s=inside.WAIT_S)

@@ -59,6 +59,14 @@ class IncusPower(ABC):
             if "already stopped" not in error.details:
                 raise
 
+    def is_busy(self, name: str) -> bool:
+        """As `settling.Settling`."""
+        return bool(self._operation(name))
+
+    def settle(self, name: str) -> None:
+        """As `settling.Settling`."""
+        self._settle(name)
+
     def _settle(self, name: str) -> None:
         """Wait for what Incus is still doing to it, such as the create of a killed process.
 

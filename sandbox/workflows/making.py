@@ -7,6 +7,7 @@ from dataclasses import replace
 from sandbox.baking import BakeKeys, CacheUse, recipe_key
 from sandbox.checks.results import CheckReport
 from sandbox.engines.base import Engine, Isolation, MachineStatus, Power, RootExec
+from sandbox.engines.settling import Settling
 from sandbox.errors import ConnectionLostError, HostError, ProviderError, UsageError
 from sandbox.events import Listener, Notice, step
 from sandbox.host.limits import host_limits, virtualbox_limits
@@ -172,6 +173,9 @@ def _created(
     if record.phase is Phase.PLANNED:
         record, keys = _made(record, instance, engine, context, oven)
     else:
+        if isinstance(engine, Settling):
+            # A `stop` that was killed goes on at the provider
+            engine.settle(name)
         _set_isolation(plan, engine, listener)
     status = status_of(engine, name)
     dead = sshd_is_dead(status)

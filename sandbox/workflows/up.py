@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sandbox.baking import CacheUse, recipe_key
 from sandbox.checks.results import CheckReport, last_report
 from sandbox.engines.base import Engine, MachineStatus, Power
+from sandbox.engines.settling import Settling
 from sandbox.events import Notice
 from sandbox.plan import Plan
 from sandbox.secret_values import needed_secrets
@@ -101,7 +102,7 @@ def _unchanged(plan: Plan, instance: Instance, engine: Engine) -> UpResult | Non
     if record.plan != plan or record.recipe_key != recipe_key(plan):
         return None
     status = status_of(engine, plan.name)
-    if status.power is not Power.RUNNING or sshd_is_dead(status):
+    if status.power is not Power.RUNNING or sshd_is_dead(status) or _is_busy(engine, plan.name):
         return None
     report = last_report(instance.folder)
     if report is None or not report.ok:
@@ -111,6 +112,11 @@ def _unchanged(plan: Plan, instance: Instance, engine: Engine) -> UpResult | Non
     if any(page_status(app.url, timeout_s=10) for app in result.urls):
         return None
     return result
+
+
+def _is_busy(engine: Engine, name: str) -> bool:
+    """Whether the provider is still at what a killed command began, such as a stop."""
+    return isinstance(engine, Settling) and engine.is_busy(name)
 
 
 def _result(

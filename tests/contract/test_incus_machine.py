@@ -18,6 +18,7 @@ from sandbox.engines.incus_look import ssh_port_is_open
 from sandbox.errors import HostError, ProviderError
 from sandbox.events import Event, Notice, ignore
 from sandbox.ssh import SshTarget, disconnect, write_config
+from tests.conftest import wait_until
 from tests.contract.conftest import IncusLab
 
 pytestmark = pytest.mark.incus
@@ -237,6 +238,28 @@ def test_a_machine_of_an_older_version_is_isolated_when_it_starts(
     devices = incus_lab.client.query("GET", "/1.0/instances/box")["devices"]
     assert devices["eth0"]["security.port_isolation"] == "true"
     assert devices["root"]["path"] == "/"
+
+
+def test_a_stop_whose_command_was_killed_is_waited_for(
+    incus_lab: IncusLab, machine: MachineSpec
+) -> None:
+    """Incus goes on with it: the machine still runs for a moment, and nothing can be run in it."""
+    engine = incus_lab.engine
+    stopping = subprocess.Popen(incus_lab.client.argv("stop", incus_lab.client.ref("box")))
+    wait_until("Incus is at it", lambda: engine.is_busy("box"), timeout_s=20, interval_s=0.02)
+    stopping.kill()
+    stopping.wait()
+    engine.settle("box")
+    assert engine.status(["box"])["box"].power is Power.STOPPED
+    stopping = subprocess.Popen(incus_lab.client.argv("start", incus_lab.client.ref("box")))
+    stopping.wait(30)
+    stopping = subprocess.Popen(incus_lab.client.argv("stop", incus_lab.client.ref("box")))
+    wait_until("Incus is at it", lambda: engine.is_busy("box"), timeout_s=20, interval_s=0.02)
+    stopping.kill()
+    stopping.wait()
+    engine.start("box", ignore)
+    assert engine.ssh_endpoint("box").host_keys
+    assert not engine.is_busy("box")
 
 
 @pytest.mark.parametrize("then", ["start", "stop"])
