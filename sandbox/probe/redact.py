@@ -1,4 +1,6 @@
-r"""What a secret looks like. One definition, used on the host (by sed and by R) and again here.
+r"""What a secret looks like, for messages: on a machine of our own by sed, and of tools here.
+
+What may leave a server is not decided by this list, but by `known/`.
 
 The patterns keep to what POSIX extended expressions, Perl's and Python's have in common: groups,
 classes such as [:alnum:], counts, and GNU's `\b`. All are read without regard to case.
@@ -90,18 +92,6 @@ def _without_userinfo(text: str) -> str:
     for pattern in _USERINFO:
         text = pattern.sub(f"://{REDACTED}@", text)
     return text
-
-
-def r_patterns() -> dict[str, str]:
-    """The patterns as probe.R wants them, for Perl's expressions."""
-    return {
-        "probe_secret_names": f"(?i){NAMES}",
-        "probe_open_names": f"(?i){NOT_NAMES}",
-        "probe_path_names": f"(?i){PATH_NAMES}",
-        "probe_secret_values": f"(?i){VALUES}",
-        "probe_userinfo": f"(?i){USERINFO[0]}",
-        "probe_userinfo_slash": f"(?i){USERINFO[1]}",
-    }
 
 
 # `[^…]` of a value that may be shown because it is a path: its slash was marked before
