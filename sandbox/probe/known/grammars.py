@@ -25,6 +25,9 @@ RUN: Final = "|".join(
 )
 """In no value that is taken: keys in hexadecimal and base64, words without an end, licences."""
 
+ANY_LETTER: Final = "[A-Z]-[A-Z]|[a-z]-[a-z]"
+"""In an expression that takes more than words listed in it: a range of letters."""
+
 # Names with capitals inside, as they stand in paths
 _MIXED = (
     "libodbcpsqlS|libodbcmyS|libodbctxtS|libtdsS|libsqoraS|RStudio|OpenBLAS|LaTeX|TeX|TinyTeX|PostgreSQL|MySQL|MariaDB|NetCDF|GitHub|GitLab|BioC"

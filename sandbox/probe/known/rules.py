@@ -96,7 +96,12 @@ def known(kind: Kind, name: str, value: str) -> bool:
     """Whether `value` may be seen under `name`."""
     if not value:
         return True
-    if len(value) > grammars.LONGEST or _RUN.search(value):
+    if len(value) > grammars.LONGEST:
+        return False
+    listed = rules().words.get((kind, name), grammars.ANY_LETTER)
+    if not _ANY_LETTER.search(listed) and re.fullmatch(listed, value):
+        return True
+    if _RUN.search(value):
         return False
     expression = _expression(kind, name)
     return expression is not None and expression.fullmatch(value) is not None
@@ -127,6 +132,7 @@ def _plain() -> re.Pattern[str]:
 
 
 _RUN = re.compile(grammars.RUN)
+_ANY_LETTER = re.compile(grammars.ANY_LETTER)
 
 
 @cache

@@ -109,6 +109,20 @@ def test_what_is_harmless_is_known(kind: Kind, name: str, value: str) -> None:
     assert known(kind, name, value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        ("fact", "category", "LC_MEASUREMENT"),
+        ("code", ".locale", "LC_IDENTIFICATION"),
+        ("env", "OPENBLAS_CORETYPE", "SAPPHIRERAPIDS"),
+        ("env", "NLS_LANG", "GERMAN_SWITZERLAND.AL32UTF8"),
+    ],
+)
+def test_a_long_word_that_is_listed_is_no_key(kind: Kind, name: str, value: str) -> None:
+    assert known(kind, name, value)
+    assert not known(kind, name, value + "ABCDEFGHIJKL")
+
+
 def test_every_grammar_that_a_name_has_is_there() -> None:
     """Where one is missing, an awk would find an empty expression, which fits everything."""
     table = rules.rules()
