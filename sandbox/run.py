@@ -114,7 +114,8 @@ def run(
     with _appended(log) as log_file:
         log_file.write(f"$ {shlex.join(words)}\n".encode())
         log_file.flush()
-        process = _spawn(words, data, _environment(env, only=only_env), cwd, user)
+        variables = {**({} if only_env else os.environ), **(env or {})}
+        process = _spawn(words, data, variables, cwd, user)
         streams = _Streams(log_file, on_line, is_logged=log is not None)
         try:
             finished = streams.pump(process, data, started + timeout_s)
@@ -173,9 +174,7 @@ def interactive(argv: Sequence[str | Path], *, env: Mapping[str, str] | None = N
         signal.signal(signal.SIGINT, previous)
 
 
-def spawn_daemon(
-    argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None
-) -> int:
+def spawn_daemon(argv: Sequence[str | Path], *, log: Path) -> int:
     """Start `argv` in a session of its own, output to `log`, and return its process id."""
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _appended(log) as sink:
@@ -184,7 +183,7 @@ def spawn_daemon(
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
-            env={**os.environ, **(env or {})},
+            env=daemon_environment(),
             start_new_session=True,
         )
     # Not ours to wait for; without this, CPython warns when the object is collected
@@ -192,8 +191,9 @@ def spawn_daemon(
     return process.pid
 
 
-def _environment(env: Mapping[str, str] | None, *, only: bool) -> dict[str, str]:
-    return {**({} if only else os.environ), **(env or {})}
+def daemon_environment() -> dict[str, str]:
+    """What a daemon is started with: it outlives the one who called, and serves others too."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
 
 
 def _appended(log: Path | None) -> IO[bytes]:

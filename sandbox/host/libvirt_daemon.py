@@ -10,7 +10,7 @@ from sandbox.host.facts import HostFacts, find_command
 from sandbox.host.journal import Kind
 from sandbox.host.libvirt import virsh
 from sandbox.host.privilege import Root
-from sandbox.run import run
+from sandbox.run import daemon_environment, run
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
@@ -56,7 +56,9 @@ def start(host: HostFacts, daemon: str, root: Root, log: Path) -> None:
         else:
             for name in reversed(PROGRAMS):
                 if not running(name):
-                    run(root.argv(find_command(name) or name, "--daemon"), timeout_s=30, log=log)
+                    argv = root.argv(find_command(name) or name, "--daemon")
+                    env = daemon_environment()
+                    run(argv, timeout_s=30, log=log, env=env, only_env=True)
     except CommandError as error:
         hint = "journalctl -u libvirtd" if host.systemd else f"see {log}"
         details = error.details or error.message

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import CommandError
-from sandbox.run import TAIL_LINES, run
+from sandbox.run import TAIL_LINES, run, spawn_daemon
 
 
 @pytest.fixture(autouse=True)
@@ -224,3 +224,26 @@ def test_a_log_is_its_owners_alone(tmp_path: Path) -> None:
     modes = [path.stat().st_mode & 0o777 for path in sorted((tmp_path / "logs").rglob("*"))]
     assert modes == [0o600]
     assert (tmp_path / "logs").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_daemon_takes_nothing_of_its_starter_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It serves others too, long after: no folder, no token of the one who started it."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("MY_TOKEN", "geheim")
+    pid = spawn_daemon(("sleep", "60"), log=tmp_path / "daemon.log")
+    try:
+        deadline = time.monotonic() + 5
+        while not (raw := Path(f"/proc/{pid}/cmdline").read_bytes()).startswith(b"sleep\0"):
+            assert time.monotonic() < deadline, raw
+            time.sleep(0.02)
+        names = {one.partition(b"=")[0] for one in _environ(pid)}
+        assert names == {b"PATH", b"LANG"}
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _environ(pid: int) -> list[bytes]:
+    return Path(f"/proc/{pid}/environ").read_bytes().rstrip(b"\0").split(b"\0")
