@@ -56,7 +56,7 @@ def unchanged(runs: int) -> Table:
     ours = name("same")
     vagrant = shutil.which("vagrant")
     with gone_after(ours), tempfile.TemporaryDirectory(prefix="sandbox-bench-") as scratch:
-        (Path(scratch) / "Vagrantfile").write_text(_ONE_VM)
+        (Path(scratch) / "Vagrantfile").write_text(_ONE_VM, encoding="utf-8")
         sandbox("up", BOX, "--name", ours)
         peer = {
             "vagrant status": lambda: run(

@@ -87,7 +87,7 @@ def by_hand(plan: Plan, box: str, folder: Path) -> float:
         timezone=plan.system.timezone,
         locale=plan.system.locale,
     )
-    (folder / "Vagrantfile").write_text(text)
+    (folder / "Vagrantfile").write_text(text, encoding="utf-8")
     try:
         return timed(["vagrant", "up", "--provider=libvirt"], folder)
     finally:

@@ -72,7 +72,7 @@ def baked_box(plan: Plan, box: Path, scratch: Path) -> Iterator[None]:
     volume = f"{place().project}-{image}.img"
     virsh("vol-download", "--pool", virsh.pool, volume, str(scratch / "box.img"), timeout_s=COPY_S)
     metadata = {"provider": "libvirt", "format": "qcow2", "virtual_size": plan.machine.disk_gb}
-    (scratch / "metadata.json").write_text(json.dumps(metadata))
+    (scratch / "metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
     with tarfile.open(scratch / "baked.box", "w") as archive:
         for name in ("metadata.json", "box.img"):
             archive.add(scratch / name, arcname=name)
@@ -89,7 +89,7 @@ def baked_box(plan: Plan, box: Path, scratch: Path) -> Iterator[None]:
 
 def by_hand(plan: Plan, folder: Path) -> float:
     """The seconds of a bare `vagrant up` of the baked image; the VM is gone afterwards."""
-    (folder / "Vagrantfile").write_text(vagrantfile(plan))
+    (folder / "Vagrantfile").write_text(vagrantfile(plan), encoding="utf-8")
     try:
         return timed(["vagrant", "up", "--provider=libvirt"], folder)
     finally:

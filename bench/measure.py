@@ -112,6 +112,7 @@ def heading(words: list[str]) -> str:
             capture_output=True,
             text=True,
             check=True,
+            encoding="utf-8",
         ).stdout.strip()
     command = " ".join(["python -m bench", *words])
     return (

@@ -122,7 +122,7 @@ class Watch:
             self._over.wait(max(0.0, _ASKED_AFTER_S - (time.monotonic() - asked)))
 
     def _answer(self) -> str:
-        script = (data_dir("templates") / "waiting.sh").read_text()
+        script = (data_dir("templates") / "waiting.sh").read_text(encoding="utf-8")
         with suppress(SandboxError):
             return self.ask(f"set -- {RUN}\n{script}").strip()
         return ""

@@ -35,7 +35,7 @@ def of_failure(instances: Path, project: str, words: tuple[str, ...]) -> str:
 
 def _last_lines(log: Path) -> str:
     try:
-        lines = log.read_text(errors="replace").splitlines()
+        lines = log.read_text(errors="replace", encoding="utf-8").splitlines()
     except OSError as error:
         return str(error)
     return "\n".join(lines[-_LAST_LINES:])

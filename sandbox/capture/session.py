@@ -367,7 +367,7 @@ def _public_blob(path: Path) -> bytes:
 
     public = path.with_name(f"{path.name}.pub")
     with suppress(OSError, IndexError, binascii.Error, UnicodeDecodeError):
-        return base64.b64decode(public.read_text().split()[1])
+        return base64.b64decode(public.read_text(encoding="utf-8").split()[1])
     return b""
 
 

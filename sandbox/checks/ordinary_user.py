@@ -98,7 +98,7 @@ def _with_own_login(target: SshTarget, place: Path) -> SshTarget:
         raise UnfitError("the login is that of root's own ssh configuration")
     folder = target.config.parent
     try:
-        lines = target.config.read_text().splitlines()
+        lines = target.config.read_text(encoding="utf-8").splitlines()
         for name in ("id_ed25519", "known_hosts"):
             shutil.copyfile(folder / name, place / name)
             (place / name).chmod(0o600)
@@ -113,6 +113,6 @@ def _with_own_login(target: SshTarget, place: Path) -> SshTarget:
         f'  ControlPath "{place / "c-%C"}"',
     )
     config = place / "ssh_config"
-    config.write_text("\n".join((*kept, *own)) + "\n")
+    config.write_text("\n".join((*kept, *own)) + "\n", encoding="utf-8")
     config.chmod(0o600)
     return SshTarget(host=target.host, config=config)

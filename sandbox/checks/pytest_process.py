@@ -94,7 +94,7 @@ class PytestProcess:
 
 def write_settings(place: Path) -> None:
     """Put pytest's own settings into the folder of a run."""
-    (place / "pytest.ini").write_text(_INI)
+    (place / "pytest.ini").write_text(_INI, encoding="utf-8")
 
 
 def clean_environment(home: Path, *, with_tmpdir: bool) -> dict[str, str]:

@@ -47,7 +47,7 @@ class CheckRequest(BaseModel):
 def own_key(folder: Path) -> str:
     """Fingerprint of the login key in an instance's folder; empty when it has none."""
     public = folder / "id_ed25519.pub"
-    return fingerprint(public.read_text()) if public.is_file() else ""
+    return fingerprint(public.read_text(encoding="utf-8")) if public.is_file() else ""
 
 
 class ResultFolder:

@@ -209,9 +209,9 @@ class FakeEngine:
         image = f"baked-{key}-{sum(call.startswith('bake:') for call in self.calls)}"
         content = {"key": key, "labels": dict(labels), "made_at": datetime.now(UTC).isoformat()}
         self._image(image).parent.mkdir(parents=True, exist_ok=True)
-        self._image(image).write_text(json.dumps({**content, "complete": False}))
+        self._image(image).write_text(json.dumps({**content, "complete": False}), encoding="utf-8")
         self._done("bake", name)
-        self._image(image).write_text(json.dumps({**content, "complete": True}))
+        self._image(image).write_text(json.dumps({**content, "complete": True}), encoding="utf-8")
         return next(one for one in self.baked_images() if one.image == image)
 
     def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
@@ -220,7 +220,7 @@ class FakeEngine:
         machines = {path.stem: self._read(path.stem) or {} for path in self.folder.glob("*.json")}
         found = []
         for path in (self.folder / "baked").glob("*.json"):
-            content = json.loads(path.read_text())
+            content = json.loads(path.read_text(encoding="utf-8"))
             users = [name for name, one in machines.items() if one.get("image") == path.stem]
             found.append(
                 BakedImage(
@@ -296,11 +296,11 @@ class FakeEngine:
 
     def _read(self, name: str) -> dict[str, Any] | None:
         with suppress(FileNotFoundError):
-            return dict(json.loads(self._file(name).read_text()))
+            return dict(json.loads(self._file(name).read_text(encoding="utf-8")))
         return None
 
     def _write(self, name: str, **machine: Any) -> None:  # noqa: ANN401  (JSON)
         self.folder.mkdir(parents=True, exist_ok=True)
         fresh = self.folder / f".{name}.{os.getpid()}.{threading.get_ident()}"
-        fresh.write_text(json.dumps(machine))
+        fresh.write_text(json.dumps(machine), encoding="utf-8")
         fresh.replace(self._file(name))

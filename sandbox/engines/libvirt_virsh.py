@@ -76,7 +76,7 @@ class Virsh:
         self._with_file("vol-create-from", xml, *words, timeout_s=COPY_S)
 
     def _with_file(self, command: str, xml: str, *words: str, timeout_s: float = _QUICK_S) -> None:
-        with tempfile.NamedTemporaryFile("w", suffix=".xml") as file:
+        with tempfile.NamedTemporaryFile("w", suffix=".xml", encoding="utf-8") as file:
             file.write(xml)
             file.flush()
             self(command, *words, file.name, timeout_s=timeout_s)

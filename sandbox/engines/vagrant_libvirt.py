@@ -190,14 +190,14 @@ class Libvirt:
         """The console's file: libvirt's own daemon owns it, and reads it to us when we may not."""
         path = self._console_path(record)
         try:
-            return path.read_text(errors="replace")
+            return path.read_text(errors="replace", encoding="utf-8")
         except FileNotFoundError:
             return ""
         except PermissionError:
             copy = folder.path / "console.log"
             self.virsh.refresh_pool()
             self.virsh("vol-download", "--pool", self.pool, path.name, str(copy))
-            return copy.read_text(errors="replace")
+            return copy.read_text(errors="replace", encoding="utf-8")
 
     def save_snapshot(self, vm: Vm, snapshot: str) -> None:
         """Keep disk and, of a running one, memory."""

@@ -29,7 +29,7 @@ def port_lock() -> Iterator[None]:
     """Held from looking at what is taken until the choice is on disk."""
     path = state_dir() / "locks" / "ports.lock"
     private_folder(path.parent, state_dir())
-    with path.open("w") as handle:
+    with path.open("w", encoding="utf-8") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

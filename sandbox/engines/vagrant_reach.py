@@ -103,7 +103,9 @@ def run_as_root(
     script = 'cd /root && exec "$@"'
     command = shlex.join(("sudo", "-n", "--", "sh", "-c", script, "sh", *argv))
     # In its own folder: what a killed command leaves there goes with the machine
-    with tempfile.NamedTemporaryFile("w", prefix="known_hosts.", dir=folder) as known_hosts:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="known_hosts.", dir=folder, encoding="utf-8"
+    ) as known_hosts:
         known_hosts.write("".join(f"sandbox {key}\n" for key in endpoint.host_keys))
         known_hosts.flush()
         words = (

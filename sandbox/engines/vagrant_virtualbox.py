@@ -163,7 +163,9 @@ class VirtualBox:
     def console(self, record: VmRecord, folder: VmFolder) -> str:
         """The console's file."""
         try:
-            return self.host_facts(record, folder).console_path.read_text(errors="replace")
+            return self.host_facts(record, folder).console_path.read_text(
+                errors="replace", encoding="utf-8"
+            )
         except FileNotFoundError:
             return ""
 
@@ -270,7 +272,7 @@ class VirtualBox:
         if found is None:
             return {}
         try:
-            text = Path(found[1]).read_text(errors="replace")
+            text = Path(found[1]).read_text(errors="replace", encoding="utf-8")
         except OSError:
             return {}
         pattern = r'<Snapshot uuid="\{([0-9a-f-]{36})\}"[^>]*?timeStamp="([^"]+)"'

@@ -171,7 +171,7 @@ def host_lock(name: str) -> Iterator[None]:
     """One at a time among all our commands; the lock goes with the process that holds it."""
     path = state_dir() / "locks" / f"{name}.lock"
     private_folder(path.parent, state_dir())
-    with path.open("w") as handle:
+    with path.open("w", encoding="utf-8") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

@@ -246,7 +246,7 @@ def _room(facts: VirtualBoxFacts) -> Finding | None:
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text(errors="replace")
+        return Path(path).read_text(errors="replace", encoding="utf-8")
     except OSError:
         # Not every kernel has every one of them
         return ""

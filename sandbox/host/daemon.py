@@ -132,7 +132,7 @@ def stop(how: str, root: Root) -> None:
         if time.monotonic() > deadline:
             raise HostError("Incus left processes behind", details="\n".join(left))
         time.sleep(0.2)
-    for mount in mounts_below(Path("/proc/self/mounts").read_text(), INCUS_DIR):
+    for mount in mounts_below(Path("/proc/self/mounts").read_text(encoding="utf-8"), INCUS_DIR):
         try:
             run(root.argv("umount", mount), timeout_s=30)
         except CommandError as error:
@@ -188,7 +188,7 @@ def mounts_below(mounts: str, folder: Path) -> tuple[str, ...]:
 def _alive(pid: int) -> bool:
     try:
         # A daemon that ended at once may stay as a zombie of ours: its state tells
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
     except OSError:
         return False
     return state != "Z" and os.path.exists(f"/proc/{pid}")  # noqa: PTH110  (one path, one syscall)
@@ -196,6 +196,6 @@ def _alive(pid: int) -> bool:
 
 def _tail(log: Path) -> str:
     try:
-        return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+        return "\n".join(log.read_text(errors="replace", encoding="utf-8").splitlines()[-20:])
     except OSError:
         return ""

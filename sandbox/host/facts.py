@@ -83,10 +83,10 @@ def gather() -> HostFacts:
         HostError: this is not Linux, or /proc or `ip` are missing.
     """
     try:
-        release = Path("/etc/os-release").read_text()
-        cpuinfo = Path("/proc/cpuinfo").read_text()
-        filesystems = Path("/proc/filesystems").read_text()
-        memory = Path("/proc/meminfo").read_text()
+        release = Path("/etc/os-release").read_text(encoding="utf-8")
+        cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        filesystems = Path("/proc/filesystems").read_text(encoding="utf-8")
+        memory = Path("/proc/meminfo").read_text(encoding="utf-8")
     except OSError as error:
         raise HostError(
             "sandbox drives Incus on Linux only", details=str(error), hint="use a Linux machine"
@@ -147,7 +147,7 @@ def _module_exists(name: str) -> bool:
     folder = Path("/lib/modules") / os.uname().release
     for listing in ("modules.builtin", "modules.dep"):
         try:
-            if f"/{name}.ko" in (folder / listing).read_text():
+            if f"/{name}.ko" in (folder / listing).read_text(encoding="utf-8"):
                 return True
         except OSError:
             # A container, or a kernel without modules: /proc/filesystems has had the last word

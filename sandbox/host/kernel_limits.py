@@ -49,7 +49,7 @@ def gather_limits() -> KernelLimits:
     values: list[tuple[str, int]] = []
     for key in WANTED:
         try:
-            values.append((key, int(_file(key).read_text())))
+            values.append((key, int(_file(key).read_text(encoding="utf-8"))))
         except (OSError, ValueError):
             # A kernel without key rings, or a /proc that hides it: nothing to raise then
             continue
@@ -63,7 +63,7 @@ def _changeable() -> bool:
     except OSError:
         return False
     try:
-        return _UID_MAP.read_text().split() == _ALL_USERS
+        return _UID_MAP.read_text(encoding="utf-8").split() == _ALL_USERS
     except OSError:
         # A kernel without user namespaces: root is root
         return True

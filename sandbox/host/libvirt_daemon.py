@@ -101,7 +101,7 @@ def stop(daemon: str, root: Root, *, systemd: bool) -> None:
 
 def _end(name: str, root: Root) -> None:
     try:
-        pid = int(_PID_FILES[name].read_text().strip())
+        pid = int(_PID_FILES[name].read_text(encoding="utf-8").strip())
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (OSError, ValueError):
         # Not running, or not as we start it

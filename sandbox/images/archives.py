@@ -164,7 +164,7 @@ class Loan:
     def _listed(self) -> dict[str, set[str]]:
         """The hashes that the package lists have for each name in the root's apt cache."""
         listed: dict[str, set[str]] = {}
-        for line in (self.folder / _SUMS_FILE).read_text().splitlines():
+        for line in (self.folder / _SUMS_FILE).read_text(encoding="utf-8").splitlines():
             if found := _SUM.fullmatch(line):
                 listed.setdefault(found["name"], set()).add(found["sha256"])
         return listed

@@ -92,4 +92,4 @@ def catalogue(
 
 
 def _ovf_template() -> str:
-    return (data_dir("templates") / "box.ovf").read_text()
+    return (data_dir("templates") / "box.ovf").read_text(encoding="utf-8")

@@ -37,7 +37,7 @@ def build_lock(
     """
     try:
         private_folder(folder, cache_dir())
-        handle = (folder / "lock").open("w")
+        handle = (folder / "lock").open("w", encoding="utf-8")
     except OSError as error:
         raise HostError(f"cannot write to {folder}", details=str(error), hint="df -h") from error
     with handle:
@@ -103,10 +103,10 @@ def _unmount(work: Path) -> None:
 
     Removing the folder with those in it would be removing them.
     """
-    for mounted in reversed(mounts_below(work, _MOUNTS.read_text())):
+    for mounted in reversed(mounts_below(work, _MOUNTS.read_text(encoding="utf-8"))):
         # Lazily: nothing of ours is in there any more, and its name has to be free at once
         run(("umount", "--lazy", "--", mounted), timeout_s=_UMOUNT_S, check=False)
-    if left := mounts_below(work, _MOUNTS.read_text()):
+    if left := mounts_below(work, _MOUNTS.read_text(encoding="utf-8")):
         raise HostError(
             f"a build that was killed is still mounted in {work}",
             details="\n".join(str(path) for path in left),

@@ -34,8 +34,8 @@ def build_disk(root: Path, work: Path, log: Path) -> Path:
     disk, folder = work / "disk.raw", work / "root"
     folder.mkdir()
     config = work / "mke2fs.conf"
-    config.write_text(MKE2FS_CONF)
-    (work / "grub.cfg").write_text(GRUB_CONFIG)
+    config.write_text(MKE2FS_CONF, encoding="utf-8")
+    (work / "grub.cfg").write_text(GRUB_CONFIG, encoding="utf-8")
     with disk.open("wb") as stream:
         stream.truncate(DISK_GB * 1024**3)
     _tool(_grub_argv(work), log)

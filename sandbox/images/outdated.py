@@ -113,7 +113,7 @@ def no_build_in(folder: Path) -> Iterator[bool]:
     if not folder.is_dir():
         yield True
         return
-    with (folder / "lock").open("w") as handle:
+    with (folder / "lock").open("w", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

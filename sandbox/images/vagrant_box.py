@@ -211,7 +211,7 @@ def _needed(metadata: dict[str, object], folder: Path) -> Mapping[str, int | Non
     if isinstance(ours, dict):
         return {str(name): int(size) for name, size in ours["files"].items()}
     if metadata["provider"] == "virtualbox":
-        text = (folder / "box.ovf").read_text(errors="replace")
+        text = (folder / "box.ovf").read_text(errors="replace", encoding="utf-8")
         return dict.fromkeys(re.findall(r'<(?:\w+:)?File\b[^>]*\bhref="([^"]+)"', text))
     disks = metadata.get("disks")
     listed = [str(one["path"]) for one in disks] if isinstance(disks, list) else []
@@ -247,7 +247,7 @@ def write_box(image: Path, provider: VmProvider, key: str) -> Path:
     """Put the disk and the files around it into a .box file beside it."""
     files = box_files(provider, key=key, disk_bytes=image.stat().st_size)
     for name, text in files.items():
-        (image.parent / name).write_text(text)
+        (image.parent / name).write_text(text, encoding="utf-8")
     box = image.parent / "image.box"
     # Not compressed: the disk is
     with tarfile.open(box, "w") as archive:
@@ -294,7 +294,7 @@ def _fetch(
 def _add(text: str, provider: VmProvider, work: Path, log: Path, listener: Listener) -> None:
     """Let Vagrant add the box that a catalogue of our own describes."""
     path = work / "catalogue.json"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     _vagrant_add((str(path),), provider, work, log, listener)
     # It would ask that file for newer versions, and complain that it is gone
     (box_root(json.loads(text)["name"]) / "metadata_url").unlink(missing_ok=True)

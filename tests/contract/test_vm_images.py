@@ -113,7 +113,7 @@ def test_nothing_of_the_host_that_built_it(built: BuiltBox) -> None:
     assert built.names("/tmp") == set()
     assert built.names("/var/lib/apt/lists") <= {"lock", "partial"}
     assert built.names("/var/cache/apt") <= {"archives"}
-    hostname = Path("/proc/sys/kernel/hostname").read_text().strip()
+    hostname = Path("/proc/sys/kernel/hostname").read_text(encoding="utf-8").strip()
     assert len(hostname) < 4 or hostname not in built.read("/etc/hosts")
 
 

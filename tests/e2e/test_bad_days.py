@@ -23,7 +23,7 @@ def box(host: Host, tmp_path: Path) -> Iterator[Path]:
 
 
 def edited(box: Path, old: str, new: str) -> Path:
-    box.write_text(BOX.replace(old, new))
+    box.write_text(BOX.replace(old, new), encoding="utf-8")
     return box
 
 
@@ -71,7 +71,7 @@ def test_a_mirror_that_cannot_be_reached(host: Host, box: Path) -> None:
     done = host.sandbox("up", box, expect=6)
     assert "127.0.0.1:9" in done.stderr
     # The box is mended, and the same sandbox goes on from where it stood
-    box.write_text(BOX)
+    box.write_text(BOX, encoding="utf-8")
     host.sandbox("up", box, timeout_s=600)
 
 

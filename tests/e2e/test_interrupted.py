@@ -110,6 +110,6 @@ def test_a_base_image_killed_half_way_is_never_used(host: Host, tmp_path: Path) 
         host.reap()
         host.sandbox("destroy", "old", expect=None)
     cache = host.home / "cache" / "sandbox"
-    assert str(cache) not in Path("/proc/self/mountinfo").read_text()
+    assert str(cache) not in Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     assert list(cache.rglob("build-*")) == []
     assert [path.name for path in cache.rglob("*.tar")] == []

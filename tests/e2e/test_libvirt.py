@@ -70,7 +70,7 @@ def test_it_is_a_machine_of_its_own_with_r_in_it(vm: Vm) -> None:
     assert facts["os"]["virtualization"] in ("qemu", "kvm")
     assert vm.exec("Rscript", "-e", "cat(as.character(getRversion()))").startswith("4.2.")
     # A kernel of its own, and a disk that has grown to what the box says
-    assert vm.exec("uname", "-r") != Path("/proc/sys/kernel/osrelease").read_text()
+    assert vm.exec("uname", "-r") != Path("/proc/sys/kernel/osrelease").read_text(encoding="utf-8")
     size_kb = int(vm.exec("df", "--output=size", "/").split()[-1])
     assert size_kb > 0.9 * 10 * 1000**2
 
@@ -85,7 +85,7 @@ def test_it_listens_on_this_host_alone(vm: Vm) -> None:
     config = (vm.host.instances / "r" / "ssh_config").read_text()
     assert "HostName 127.0.0.1" in config
     port = next(line.split()[1] for line in config.splitlines() if line.split()[:1] == ["Port"])
-    listening = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    listening = Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()[1:]
     places = [line.split()[1] for line in listening if line.split()[3] == "0A"]
     ours = [place for place in places if int(place.split(":")[1], 16) == int(port)]
     assert [place.split(":")[0] for place in ours] == ["0100007F"]

@@ -227,7 +227,9 @@ def test_a_test_that_ends_pytest_itself_hides_nothing(here: Path, tmp_path: Path
 def test_an_ssh_that_fails_is_an_error_of_each_check_never_a_pass(here: Path) -> None:
     ssh = shutil.which("ssh")
     assert ssh is not None
-    Path(ssh).write_text("#!/bin/sh\necho 'Host key verification failed.' >&2\nexit 255\n")
+    Path(ssh).write_text(
+        "#!/bin/sh\necho 'Host key verification failed.' >&2\nexit 255\n", encoding="utf-8"
+    )
     report = checked(here, plain_plan())
     assert {one.outcome for one in report.results} == {Outcome.ERROR}
     assert "Host key verification failed." in report.results[0].actual

@@ -25,7 +25,7 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     # A zombie is as good as gone
-    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def wait_until_gone(pid: int, *, timeout_s: float = 5) -> None:
@@ -37,10 +37,10 @@ def wait_until_gone(pid: int, *, timeout_s: float = 5) -> None:
 
 def pid_from(path: Path) -> int:
     deadline = time.monotonic() + 5
-    while not (path.exists() and path.read_text().strip()):
+    while not (path.exists() and path.read_text(encoding="utf-8").strip()):
         assert time.monotonic() < deadline, f"{path} was never written"
         time.sleep(0.02)
-    return int(path.read_text())
+    return int(path.read_text(encoding="utf-8"))
 
 
 def test_stdout_and_stderr_are_kept_apart_and_passed_on(tmp_path: Path) -> None:

@@ -54,12 +54,12 @@ def test_a_yes_is_remembered_for_this_place_and_this_content(file: Path) -> None
     assert ask(file, Consent(person))[0].text == CODE
     ask(file, Consent(person))
     assert len(person.shown) == 1
-    file.write_text(CODE + "import os\n")
+    file.write_text(CODE + "import os\n", encoding="utf-8")
     with pytest.raises(UsageError):
         ask(file, NOBODY)
     ask(file, Consent(person))
     assert len(person.shown) == 2
-    file.write_text(CODE)
+    file.write_text(CODE, encoding="utf-8")
     ask(file, NOBODY)
     other = file.with_name("test_other.py")
     other.write_text(CODE)
@@ -84,7 +84,7 @@ def test_trust_on_the_command_line_asks_nobody_and_is_remembered(file: Path) -> 
 
 def test_a_trusted_folder_holds_whatever_is_in_it(file: Path) -> None:
     Store().add(file.parent)
-    file.write_text("anything")
+    file.write_text("anything", encoding="utf-8")
     ask(file, NOBODY)
     outside = file.parents[1] / "test_it.py"
     outside.write_text(CODE)
@@ -146,7 +146,7 @@ def test_the_store_is_for_its_owner_alone_and_whole(file: Path) -> None:
 
 
 def damaged(path: Path) -> None:
-    path.write_text("{")
+    path.write_text("{", encoding="utf-8")
 
 
 def writable(path: Path) -> None:

@@ -70,7 +70,7 @@ class Terminal(io.StringIO):
 def test_on_a_terminal_the_file_is_shown_and_asked_about(
     file: Path, monkeypatch: pytest.MonkeyPatch, answer: str, *, agrees: bool
 ) -> None:
-    file.write_text('x = "\x1b[2J\x1b[1;1Hharmless"\r\n# \u202egnihtemos\n')
+    file.write_text('x = "\x1b[2J\x1b[1;1Hharmless"\r\n# \u202egnihtemos\n', encoding="utf-8")
     err = Terminal()
     monkeypatch.setattr("sys.stdin", Terminal(answer))
     monkeypatch.setattr("sys.stderr", err)

@@ -152,7 +152,11 @@ def told(
 
     def add(words: tuple[str, ...], *_: object) -> None:
         path = Path(words[0])
-        asked.update(json.loads(path.read_text()) if path.suffix == ".json" else {"words": words})
+        asked.update(
+            json.loads(path.read_text(encoding="utf-8"))
+            if path.suffix == ".json"
+            else {"words": words}
+        )
 
     monkeypatch.setattr(vagrant_box, "_vagrant_add", add)
     found = ensure_public_box(public, sha256, provider="virtualbox", listener=heard.append)

@@ -174,5 +174,5 @@ def test_the_defaults_make_a_small_plain_machine(load: Load) -> None:
 def test_the_boxes_we_ship_are_valid(path: Path) -> None:
     loaded = load_box(path)
     assert loaded.box.description
-    first = path.read_text().splitlines()[0]
+    first = path.read_text(encoding="utf-8").splitlines()[0]
     assert first == "# yaml-language-server: $schema=box.schema.json"

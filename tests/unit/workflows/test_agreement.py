@@ -232,7 +232,7 @@ def test_no_command_reads_or_runs_what_is_outside(  # noqa: PLR0917  (pytest nam
     agrees: bool,
 ) -> None:
     bench.context = replace(bench.context, consent=Consent(is_given=agrees))
-    box.write_text(HEAD + HOSTILE[hostile].replace("OUT", str(out)))
+    box.write_text(HEAD + HOSTILE[hostile].replace("OUT", str(out)), encoding="utf-8")
     watch.on = True
     with pytest.raises(BoxError) as caught:
         COMMANDS[command](box, bench)
