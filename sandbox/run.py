@@ -7,16 +7,15 @@ Who gives a command something that must not be seen says so by `concealing`: the
 listener gets to see it, whatever the command says.
 """
 
-import codecs
 import ctypes
 import os
-import selectors
 import shlex
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -26,17 +25,16 @@ from typing import IO
 
 from sandbox.errors import CommandError
 from sandbox.interrupts import in_a_hurry
+from sandbox.streams import TAIL_LINES, Hide, Streams
 
-TAIL_LINES = 40
-"""How many of the last lines an error shows; the log has them all."""
+__all__ = ["TAIL_LINES", "Hide"]
 
 LARGEST_BYTES = 64 * 1024 * 1024
 """Of what one command may say: the largest answers that are read (dpkg's, Incus's) have 10 MB."""
 
 _GRACE_S = 5.0
-_LONGEST_LINE = 100_000
+_LAST_BYTES = 16 * 1024
 
-Hide = Callable[[str], str]
 _HIDE: ContextVar[Hide | None] = ContextVar("hide", default=None)
 
 
@@ -116,9 +114,12 @@ def run(
         log_file.flush()
         variables = {**({} if only_env else os.environ), **(env or {})}
         process = _spawn(words, data, variables, cwd, user)
-        streams = _Streams(log_file, on_line, is_logged=log is not None)
+        streams = Streams(
+            log_file, on_line, _HIDE.get(), most_bytes=LARGEST_BYTES, is_logged=log is not None
+        )
         try:
             finished = streams.pump(process, data, started + timeout_s)
+            finished = finished and _has_ended(process, started + timeout_s)
         except BaseException:
             _end_group(process, grace_s)
             raise
@@ -191,6 +192,46 @@ def spawn_daemon(argv: Sequence[str | Path], *, log: Path) -> int:
     return process.pid
 
 
+@dataclass(frozen=True)
+class Attached:
+    """A command at the other end of a socket."""
+
+    socket: socket.socket
+    process: subprocess.Popen[bytes]
+    errors: IO[bytes]
+
+    def status(self, wait_s: float) -> int | None:
+        """Its exit status, if it ends within so many seconds."""
+        _has_ended(self.process, time.monotonic() + wait_s)
+        return self.process.returncode
+
+    def words(self) -> str:
+        """The last lines that it said on stderr."""
+        size = self.errors.seek(0, os.SEEK_END)
+        self.errors.seek(max(0, size - _LAST_BYTES))
+        lines = self.errors.read().decode("utf-8", "replace").splitlines()
+        return "\n".join(line.rstrip() for line in lines[-TAIL_LINES:])
+
+
+@contextmanager
+def attached(argv: Sequence[str | Path]) -> Iterator[Attached]:
+    """Run `argv` with a socket as its input and output, for as long as the block does.
+
+    Raises:
+        CommandError: not found.
+    """
+    ours, theirs = socket.socketpair()
+    # A file, for nobody reads a pipe while it works, and a full one would stop it
+    with ours, tempfile.TemporaryFile() as errors:
+        with theirs:
+            words, end = tuple(str(word) for word in argv), theirs.fileno()
+            process = _start(words, None, stdin=end, stdout=end, stderr=errors.fileno())
+        try:
+            yield Attached(ours, process, errors)
+        finally:
+            _end_group(process, 0.5)
+
+
 def daemon_environment() -> dict[str, str]:
     """What a daemon is started with: it outlives the one who called, and serves others too."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
@@ -211,12 +252,27 @@ def _spawn(
     cwd: Path | None,
     user: User | None,
 ) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    stdin = pipe if data is not None else subprocess.DEVNULL
+    return _start(words, env, stdin=stdin, stdout=pipe, stderr=pipe, cwd=cwd, user=user)
+
+
+def _start(
+    words: tuple[str, ...],
+    env: Mapping[str, str] | None,
+    *,
+    stdin: int,
+    stdout: int,
+    stderr: int,
+    cwd: Path | None = None,
+    user: User | None = None,
+) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             words,
-            stdin=subprocess.PIPE if data is not None else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
             env=env,
             cwd=cwd,
             user=user.uid if user is not None else None,
@@ -251,116 +307,10 @@ def _short(words: tuple[str, ...]) -> str:
     return line if len(line) <= 120 else f"{line[:117]}..."  # noqa: PLR2004
 
 
-class _Streams:
-    """Collects stdout and stderr, and passes whole lines on as they come."""
-
-    def __init__(
-        self, log: IO[bytes], on_line: Callable[[str], None] | None, *, is_logged: bool
-    ) -> None:
-        self._log = log
-        self._on_line = on_line
-        self._is_logged = is_logged
-        self.overflowed = False
-        """More came than is kept of an answer."""
-        self._chunks: dict[str, deque[bytes]] = {"stdout": deque(), "stderr": deque()}
-        self._sizes = {"stdout": 0, "stderr": 0}
-        self._hide = _HIDE.get()
-        self._partial = {"stdout": "", "stderr": ""}
-        decoder = codecs.getincrementaldecoder("utf-8")
-        self._decoders = {name: decoder("replace") for name in self._chunks}
-        self._last: deque[str] = deque(maxlen=TAIL_LINES)
-
-    def text(self, name: str) -> str:
-        text = b"".join(self._chunks[name]).decode("utf-8", "replace")
-        return self._hide(text) if self._hide is not None else text
-
-    def tail(self) -> str:
-        return "\n".join(self._last)
-
-    def pump(self, process: subprocess.Popen[bytes], data: bytes | None, deadline: float) -> bool:
-        """Move bytes until the process has ended and its pipes closed; False at the deadline."""
-        assert process.stdout is not None  # noqa: S101  (for mypy: all three were asked for)
-        assert process.stderr is not None  # noqa: S101
-        rest = memoryview(data or b"")
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ, "stdout")
-            selector.register(process.stderr, selectors.EVENT_READ, "stderr")
-            if process.stdin is not None:
-                os.set_blocking(process.stdin.fileno(), False)
-                selector.register(process.stdin, selectors.EVENT_WRITE, "stdin")
-            while selector.get_map():
-                left_s = deadline - time.monotonic()
-                if left_s <= 0:
-                    return False
-                for key, _ in selector.select(min(left_s, 1.0)):
-                    if key.data == "stdin":
-                        rest = _feed(process, rest, selector)
-                    elif chunk := os.read(key.fd, 65536):
-                        self._take(key.data, chunk)
-                    else:
-                        selector.unregister(key.fileobj)
-                        self._finish(key.data)
-                if self.overflowed:
-                    return False
-                # A daemon left behind may hold the pipes open: the command's own end counts
-                is_left_open = bool(selector.get_map()) and process.poll() is not None
-                if is_left_open and not selector.select(0.1):
-                    break
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(max(0.0, deadline - time.monotonic()))
-        return process.returncode is not None
-
-    def _take(self, name: str, chunk: bytes) -> None:
-        self._keep(name, chunk)
-        if self._hide is None:
-            self._log.write(chunk)
-            self._log.flush()
-        text = self._partial[name] + self._decoders[name].decode(chunk)
-        *lines, self._partial[name] = text.replace("\r\n", "\n").split("\n")
-        for line in lines:
-            self._line(line)
-        if len(self._partial[name]) > _LONGEST_LINE:
-            # Not a line of anybody's; to go on collecting it would take ever longer
-            self._finish(name)
-
-    def _keep(self, name: str, chunk: bytes) -> None:
-        kept = self._chunks[name]
-        kept.append(chunk)
-        self._sizes[name] += len(chunk)
-        while self._sizes[name] > LARGEST_BYTES and len(kept) > 1:
-            self._sizes[name] -= len(kept.popleft())
-            self.overflowed = self.overflowed or (name == "stdout" and not self._is_logged)
-
-    def _finish(self, name: str) -> None:
-        if self._partial[name]:
-            self._line(self._partial[name])
-            self._partial[name] = ""
-
-    def _line(self, line: str) -> None:
-        if self._hide is not None:
-            # A value may come in two chunks: only of a whole line can be said that it is not in it
-            line = self._hide(line)
-            self._log.write(f"{line}\n".encode())
-            self._log.flush()
-        # A progress bar rewrites its line with \r: only what it ends as is of use
-        line = line.rsplit("\r", 1)[-1].rstrip()
-        self._last.append(line)
-        if self._on_line is not None:
-            self._on_line(line)
-
-
-def _feed(
-    process: subprocess.Popen[bytes], rest: memoryview, selector: selectors.BaseSelector
-) -> memoryview:
-    assert process.stdin is not None  # noqa: S101
-    try:
-        rest = rest[os.write(process.stdin.fileno(), rest[:65536]) :] if rest else rest
-    except BrokenPipeError:
-        rest = rest[:0]
-    if not rest:
-        selector.unregister(process.stdin)
-        process.stdin.close()
-    return rest
+def _has_ended(process: subprocess.Popen[bytes], deadline: float) -> bool:
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(max(0.0, deadline - time.monotonic()))
+    return process.returncode is not None
 
 
 def _end_group(process: subprocess.Popen[bytes], grace_s: float) -> None:

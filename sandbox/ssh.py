@@ -8,7 +8,7 @@ import shlex
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,8 +103,12 @@ def write_config(folder: Path, name: str, endpoint: SshEndpoint) -> SshTarget:
 
 
 def disconnect(target: SshTarget) -> None:
-    """End the shared connection, if any: before a machine is stopped, destroyed or restored."""
-    run(target.argv("-O", "exit"), timeout_s=10, check=False)
+    """End the shared connection, if any: before a machine is stopped, destroyed or restored.
+
+    One that hangs is no reason to leave the machine as it is: ssh gives it up by itself.
+    """
+    with suppress(CommandError):
+        run(target.argv("-O", "exit"), timeout_s=10, check=False)
 
 
 def make_key(folder: Path) -> str:

@@ -4,7 +4,6 @@ Nothing is asked of a person, nothing is trusted on first use, nothing is writte
 """
 
 import logging
-import os
 import shlex
 import socket
 import threading
@@ -15,10 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import paramiko
-from paramiko.auth_strategy import AuthFailure, AuthSource, AuthStrategy, InMemoryPrivateKey
+from paramiko.auth_strategy import AuthFailure
 
 from sandbox.capture.host_keys import KnownKeys, known_keys
-from sandbox.capture.ssh_settings import SshSettings, settings_of
+from sandbox.capture.login_keys import Keys
+from sandbox.capture.proxy import proxied
+from sandbox.capture.ssh_settings import SshSettings, host_and_port, settings_of
 from sandbox.errors import HostError
 
 # Its errors reach us as exceptions: without a handler it writes them, tracebacks too, on stderr
@@ -189,7 +190,7 @@ def connected(
 @contextmanager
 def _road(
     settings: SshSettings, deadline: float, depth: int
-) -> Iterator["socket.socket | paramiko.Channel | paramiko.ProxyCommand"]:
+) -> Iterator["socket.socket | paramiko.Channel"]:
     """A connection to the host's ssh port: direct, through other hosts, or through a command."""
     where = (settings.hostname, settings.port)
     if settings.jumps:
@@ -209,23 +210,16 @@ def _road(
                     f"{jump.alias} does not lead to {where[0]}:{where[1]}", details=_words(error)
                 ) from error
     elif settings.proxy_command is not None:
-        command = paramiko.ProxyCommand(settings.proxy_command)
-        try:
-            yield command
-        finally:
-            # It may have ended by itself
-            with suppress(OSError):
-                command.close()
+        with proxied(settings, _left(deadline, settings.alias)) as sock:
+            yield sock
     else:
         with _dial(settings, deadline) as sock:
             yield sock
 
 
 def _jump(word: str, config: Path | None) -> SshSettings:
-    target, colon, port = word.removeprefix("ssh://").rpartition(":")
-    if not colon or not port.isdecimal():
-        return settings_of(word, config)
-    return replace(settings_of(target, config), port=int(port))
+    target, port = host_and_port(word)
+    return settings_of(target, config, port)
 
 
 def _dial(settings: SshSettings, deadline: float) -> socket.socket:
@@ -248,7 +242,7 @@ def _dial(settings: SshSettings, deadline: float) -> socket.socket:
 def _log_in(
     client: paramiko.SSHClient,
     settings: SshSettings,
-    sock: "socket.socket | paramiko.Channel | paramiko.ProxyCommand",
+    sock: "socket.socket | paramiko.Channel",
     deadline: float,
 ) -> None:
     alias = settings.alias
@@ -270,7 +264,7 @@ def _log_in(
             banner_timeout=left_s,
             auth_timeout=left_s,
             channel_timeout=left_s,
-            auth_strategy=_Keys(settings),
+            auth_strategy=Keys(settings),
         )
     except paramiko.BadHostKeyException as error:
         raise HostError(
@@ -307,76 +301,13 @@ def _cannot(settings: SshSettings, known: KnownKeys, error: Exception) -> HostEr
     return HostError(f"cannot log in to {alias}", details=words, hint=f"try: ssh {alias} true")
 
 
-# Keys
-
-
-class _Keys(AuthStrategy):
-    """The keys that ssh would try, in its order: files, as far as they open, and the agent's."""
-
-    def __init__(self, settings: SshSettings) -> None:
-        super().__init__(ssh_config=paramiko.SSHConfig())
-        self._settings = settings
-        self.locked: list[Path] = []
-        """Files with a passphrase whose key no agent has."""
-
-    def get_sources(self) -> Iterator[AuthSource]:
-        in_agent = {key.asbytes(): key for key in _agent_keys(self._settings)}
-        for path in self._settings.identity_files:
-            public = _public_blob(path)
-            if public in in_agent:
-                yield InMemoryPrivateKey(self._settings.user, in_agent.pop(public))
-            elif path.is_file():
-                try:
-                    key = paramiko.PKey.from_path(str(path))
-                except (paramiko.SSHException, ValueError, TypeError, OSError):
-                    self.locked.append(path)
-                else:
-                    yield InMemoryPrivateKey(self._settings.user, key)
-        if not self._settings.identities_only:
-            for key in in_agent.values():
-                yield InMemoryPrivateKey(self._settings.user, key)
-
-
-def _agent_keys(settings: SshSettings) -> tuple[paramiko.PKey, ...]:
-    if settings.agent == "none":
-        return ()
-    with _agent_socket(settings.agent), suppress(paramiko.SSHException, OSError):
-        return tuple(paramiko.Agent().get_keys())
-    return ()
-
-
-@contextmanager
-def _agent_socket(path: str | None) -> Iterator[None]:
-    """For paramiko, which asks the agent that the environment names, and no other."""
-    before = os.environ.get("SSH_AUTH_SOCK")
-    if path is not None:
-        os.environ["SSH_AUTH_SOCK"] = path
-    try:
-        yield
-    finally:
-        if path is not None:
-            os.environ.pop("SSH_AUTH_SOCK")
-            if before is not None:
-                os.environ["SSH_AUTH_SOCK"] = before
-
-
-def _public_blob(path: Path) -> bytes:
-    """The public half that lies beside a private key; empty when there is none."""
-    import base64
-    import binascii
-
-    public = path.with_name(f"{path.name}.pub")
-    with suppress(OSError, IndexError, binascii.Error, UnicodeDecodeError):
-        return base64.b64decode(public.read_text(encoding="utf-8").split()[1])
-    return b""
-
-
 def _refused(settings: SshSettings, error: AuthFailure) -> HostError:
     tried = [str(one.source) for one in error.result]
     strategy = error.result.strategy
     locked = [str(path) for path in getattr(strategy, "locked", [])]
     lines = [f"{len(tried)} keys were tried as {settings.user}"]
     lines += [f"{path} has a passphrase, and no agent has its key" for path in locked]
+    lines += getattr(strategy, "unread", [])
     hint = (
         f"ssh-add {locked[0]}" if locked else f"ssh {settings.alias} must work without a password"
     )

@@ -23,6 +23,7 @@ class Lab:
     connections: int = 0
     commands: list[str] = field(default_factory=list)
     forwarded: list[tuple[str, int]] = field(default_factory=list)
+    wants_certificate: bool = False
 
     def configure(self, *lines: str) -> None:
         """More lines for the host `prod`."""
@@ -35,7 +36,10 @@ class _Server(paramiko.ServerInterface):
         self._key = key
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        shown = getattr(key, "public_blob", None)
         good = key.asbytes() == self._key.asbytes()
+        if self._lab.wants_certificate:
+            good = shown is not None and "-cert-" in shown.key_type
         return paramiko.common.AUTH_SUCCESSFUL if good else paramiko.common.AUTH_FAILED
 
     def get_allowed_auths(self, username: str) -> str:

@@ -3,6 +3,8 @@
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,8 +14,10 @@ from pathlib import Path
 import paramiko
 import pytest
 
+from sandbox.capture import ssh_settings
 from sandbox.capture.choices import Room
 from sandbox.capture.read import read_host
+from sandbox.capture.ssh_settings import settings_of
 from sandbox.errors import HostError
 from sandbox.events import ignore
 from sandbox.workflows.capture import capture
@@ -71,6 +75,128 @@ def test_through_a_jump_host(tmp_path: Path) -> None:
         assert near.forwarded == [("127.0.0.1", far.port)]
         assert near.commands == []
     assert facts.identity.hostname == os.uname().nodename
+
+
+def test_through_two_jump_hosts(tmp_path: Path) -> None:
+    with (
+        lab(_folder(tmp_path, "far"), run_shell("/bin/sh")) as far,
+        lab(_folder(tmp_path, "inner"), run_shell("/bin/sh")) as inner,
+        lab(_folder(tmp_path, "outer"), run_shell("/bin/sh")) as outer,
+    ):
+        hosts = [
+            one.config.read_text().replace("Host prod", f"Host {name}").partition("none\n")[2]
+            for name, one in (("inner", inner), ("outer", outer))
+        ]
+        # The port of what is named in a ProxyJump wins
+        words = [one.replace("Port ", "Port 1\n  # ") for one in hosts]
+        jumps = f"  ProxyJump outer:{outer.port},anna@inner:{inner.port}\n"
+        far.config.write_text(far.config.read_text() + jumps + "".join(words))
+        assert settings_of("prod", far.config).jumps[0] == f"outer:{outer.port}"
+        read_host("prod", config=far.config, timeout_s=PATIENT_S)
+        assert outer.forwarded == [("127.0.0.1", inner.port)]
+        assert inner.forwarded == [("127.0.0.1", far.port)]
+
+
+def _folder(tmp_path: Path, name: str) -> Path:
+    (tmp_path / name).mkdir()
+    return tmp_path / name
+
+
+def test_a_proxy_command_is_the_shells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    monkeypatch.setenv("WAY", "/dev/tcp")
+    inner = 'exec 3<>"$WAY/$0/$1"; cat <&3 & exec cat >&3'
+    with lab(tmp_path, run_shell("/bin/sh")) as its:
+        its.configure(f"ProxyCommand bash -c '{inner}' %h \"%p\" 2>/dev/null # 100%%")
+        facts = read_host("prod", config=its.config, timeout_s=PATIENT_S)
+        assert its.connections == 1
+    assert facts.identity.hostname == os.uname().nodename
+
+
+def test_a_proxy_command_may_hand_over_a_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHELL", "/bin/sh")
+    script = tmp_path / "hand over.py"
+    script.write_text(
+        "import socket, sys\n"
+        "far = socket.create_connection((sys.argv[1], int(sys.argv[2])))\n"
+        "socket.send_fds(socket.socket(fileno=1), [b'x'], [far.fileno()])\n"
+    )
+    with lab(tmp_path, run_shell("/bin/sh")) as its:
+        its.configure("ProxyUseFdpass yes", f"ProxyCommand {sys.executable} '{script}' %h %p")
+        read_host("prod", config=its.config, timeout_s=PATIENT_S)
+        assert its.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "status"),
+    [
+        ("no-such-program %h %p", "no-such-program", "127"),
+        ("sh -c 'echo the gate is shut: $0 >&2; exit 3' %h", "the gate is shut: 127.0.0.1", "3"),
+    ],
+    ids=["missing", "fails"],
+)
+def test_a_proxy_command_that_fails_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, words: str, status: str
+) -> None:
+    monkeypatch.setenv("SHELL", "/bin/sh")
+    started = time.monotonic()
+    with lab(tmp_path, run_shell("/bin/sh")) as its:
+        its.configure(f"ProxyCommand {command}")
+        with pytest.raises(HostError, match="the ProxyCommand of prod failed") as caught:
+            read_host("prod", config=its.config, timeout_s=30)
+    assert words in caught.value.details
+    assert f"exit status {status}" in caught.value.details
+    assert time.monotonic() - started < 15
+
+
+def test_a_shell_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHELL", str(tmp_path / "none"))
+    with lab(tmp_path, run_shell("/bin/sh")) as its:
+        its.configure("ProxyCommand nc %h %p")
+        with pytest.raises(HostError, match=r"cannot be run: .*none` is not there"):
+            read_host("prod", config=its.config, timeout_s=30)
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+@pytest.mark.parametrize("place", ["beside", "named"])
+def test_a_certificate(tmp_path: Path, kind: str, place: str) -> None:
+    key = tmp_path / "a key"
+    _keygen("-t", kind, "-N", "", "-f", str(key))
+    _keygen("-t", "ed25519", "-N", "", "-f", str(tmp_path / "ca"))
+    _keygen("-s", str(tmp_path / "ca"), "-I", "anna", "-n", "anna", f"{key}.pub")
+    with lab(tmp_path, run_shell("/bin/sh")) as its:
+        its.wants_certificate = True
+        with pytest.raises(HostError, match="lets nobody in"):
+            read_host("prod", config=its.config, timeout_s=PATIENT_S)
+        its.configure(f'IdentityFile "{key}"')
+        if place == "named":
+            (tmp_path / "a key-cert.pub").rename(tmp_path / "by 100%.pub")
+            its.configure(f'CertificateFile "{tmp_path}/by 100%%.pub"')
+        read_host("prod", config=its.config, timeout_s=PATIENT_S)
+
+
+def _keygen(*words: str) -> None:
+    subprocess.run(["ssh-keygen", "-q", *words], check=True, timeout=60)
+
+
+def test_match_exec_and_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYS", str(tmp_path))
+    with lab(tmp_path, run_shell("/bin/sh")) as its:
+        (tmp_path / "id_ecdsa").rename(tmp_path / "100%anna")
+        text = its.config.read_text().replace(f"Port {its.port}", "")
+        text = text.replace(f"{tmp_path}/id_ecdsa", "${KEYS}/100%%%r")
+        its.config.write_text(f'{text}Match exec "test %h = 127.0.0.1"\n  Port {its.port}\n')
+        read_host("prod", config=its.config, timeout_s=PATIENT_S)
+
+
+def test_match_exec_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssh_settings, "_ASK_S", 0.5)
+    config = tmp_path / "config"
+    config.write_text('Match exec "sleep 30"\n  Port 22\n')
+    with pytest.raises(HostError, match="does not get through your configuration"):
+        read_host("prod", config=config)
 
 
 def _hangs(channel: paramiko.Channel, _: str) -> None:
