@@ -17,6 +17,11 @@ _REMOTE: Final = re.compile(
     rf"|[\w.-]+/(?:[\w.-]*/)*({_NAME})?(?:[@#].*)?(?:\.git)?)"
 )
 _KIND: Final = re.compile(rf"(?:cran|bioc|any|standard)::({_NAME}).*", re.IGNORECASE)
+_SHAPES: Final = (
+    (_KIND, "where a package is from"),
+    (_REMOTE, "a package from elsewhere"),
+    (_VERSIONED, "a version of a package"),
+)
 _DEBIAN: Final = re.compile(r"r-(cran|bioc|other)-([a-z0-9.+-]+)")
 
 _ONLY_DEBIAN: Final = "R packages come from the base's Debian only, at its version"
@@ -43,25 +48,16 @@ def package_refusal(text: str) -> Refusal | None:
                 f"{code(text)} is the name of a Debian package", "Put it under `system.packages`"
             )
         return Refusal(f"{code(text)} is Debian's name", "Write R's own name: DT, not r-cran-dt")
-    if found := _KIND.fullmatch(text):
-        message = f"where a package is from cannot be asked for, as {code(text)} does"
-        return Refusal(f"{message}: {_ONLY_DEBIAN}", _bare(found[1]))
-    if found := _REMOTE.fullmatch(text):
-        message = f"a package from elsewhere cannot be asked for, as {code(text)} does"
-        return Refusal(f"{message}: {_ONLY_DEBIAN}", _bare(found[1]))
-    if found := _VERSIONED.fullmatch(text):
-        message = f"a version of a package cannot be asked for, as {code(text)} does"
-        return Refusal(f"{message}: {_ONLY_DEBIAN}", _bare(found[1]))
+    for shape, what in _SHAPES:
+        if found := shape.fullmatch(text):
+            message = f"{what} cannot be asked for, as {code(text)} does: {_ONLY_DEBIAN}"
+            return Refusal(message, f"Write the name alone: {found[1]}" if found[1] else "")
     parts = re.split(r"[\s,;]+", text)
     if len(parts) > 1 and all(re.fullmatch(_NAME, part) for part in parts):
         return Refusal(
             f"these are {len(parts)} packages in one text", f"Write a list: [{', '.join(parts)}]"
         )
     return None
-
-
-def _bare(name: str | None) -> str:
-    return f"Write the name alone: {name}" if name else ""
 
 
 _VERSION_HELP: Final = f"{_ONLY_DEBIAN}; another base has other versions"
