@@ -5,9 +5,10 @@ from difflib import get_close_matches
 from typing import Final
 
 from sandbox.errors import BoxError
-from sandbox.plan import R_ITSELF, Plan
+from sandbox.plan import Plan
 from sandbox.spec.load import load_box
 from sandbox.spec.problem import code, short
+from sandbox.spec.r_packages import R_ITSELF
 
 
 def missing_r_packages(plan: Plan, available: Iterable[str]) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from sandbox.spec.models import (
     VagrantOptions,
 )
 from sandbox.spec.problem import code, printable, short
+from sandbox.spec.r_packages import R_ITSELF
 
 if TYPE_CHECKING:
     # Who only reads a saved plan needs no YAML
@@ -157,12 +158,6 @@ _NOT_THE_MACHINE: Final = (
     | {"budget", "check_files", "production", "accept", "left_out"}
     | {"ca_certificates"}  # their contents count, see ca_sha256
 )
-
-R_ITSELF: Final = frozenset(
-    {"base", "compiler", "datasets", "graphics", "grDevices", "grid", "methods", "parallel"}
-    | {"splines", "stats", "stats4", "tcltk", "tools", "utils"}
-)
-"""Packages that come with r-base-core."""
 
 
 def resolve(

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the Makefile needs before the project's own environment can exist, and nothing that is
 # there already: a Python of 3.11 or newer with venv, and for the tests shellcheck, an ssh client, fdisk,
-# four login shells, R, three awks and Chromium.
+# four login shells, R, three awks, Chromium, and Node.js with npm.
 #   tools/prepare.sh [--test]     prints the Python to use on stdout, all else on stderr
 set -eu
 
@@ -39,6 +39,8 @@ if [ "${1:-}" = --test ]; then
   command -v gawk >/dev/null || install gawk
   command -v original-awk >/dev/null || install original-awk
   command -v chromium >/dev/null || command -v google-chrome >/dev/null || install chromium
+  # The YAML support of editors, to try the schema of boxes with
+  command -v npm >/dev/null || install nodejs npm
 fi
 
 for python in python3 python3.13 python3.12 python3.11; do

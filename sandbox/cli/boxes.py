@@ -9,7 +9,10 @@ from sandbox.cli.console import say, show, show_json
 from sandbox.cli.settings import RootOption
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sandbox.spec.catalogue import Entry
+    from sandbox.spec.problem import Problem
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -24,7 +27,9 @@ def register(app: typer.Typer) -> None:
 def validate(
     targets: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[BOX]...", help="Files or names; none: all boxes in this folder."),
+        typer.Argument(
+            metavar="[BOX]...", help="Files, folders or names; none: all boxes in this folder."
+        ),
     ] = None,
     *,
     root: RootOption = None,
@@ -32,41 +37,91 @@ def validate(
 ) -> None:
     """Check box files without starting anything; shows all problems at once.
 
-    Example:  sandbox validate boxes/shiny.yml
+    Reads the code of their apps, too (and runs none of it): an R package that an app needs and the
+    box does not name is a problem.
+
+    sandbox validate shiny
+
+    sandbox validate sales.yml
     """
-    from sandbox.errors import UsageError
     from sandbox.spec import catalogue
     from sandbox.spec.bases import load_bases
-    from sandbox.spec.hints import hints_about
     from sandbox.spec.problem import box_error
 
-    cwd = Path.cwd()
-    paths = [catalogue.find_box(target, cwd=cwd) for target in targets or ()]
-    paths = paths or catalogue.local_boxes(cwd)
-    if not paths:
-        raise UsageError(
-            "there is no box file in this folder", hint="name one: sandbox validate FILE"
-        )
     bases = load_bases()
-    entries = [catalogue.examine(path, "here", bases, root) for path in paths]
+    found = [catalogue.examine(path, "here", bases, root) for path in _named(targets or ())]
+    entries, notes = _with_their_apps(found)
     if as_json:
-        show_json([_verdict(entry) for entry in entries])
+        show_json([_verdict(entry, notes[entry.path]) for entry in entries])
     else:
         for entry in entries:
-            if entry.loaded is not None:
+            if not entry.problems:
                 show(_fine(entry))
-                for hint in hints_about(entry.loaded):
-                    say(f"hint: {hint}")
+            for note in notes[entry.path]:
+                say(f"hint: {note}")
     wrong = [entry for entry in entries if entry.problems]
     if wrong:
         problems = [problem for entry in wrong for problem in entry.problems]
         raise box_error(problems, *(entry.path for entry in wrong))
 
 
+def _named(targets: "Sequence[str]") -> list[Path]:
+    """The box files that are meant: a name, a file, all of a folder; without a word, of this one.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from sandbox.errors import UsageError
+    from sandbox.spec import catalogue
+    from sandbox.spec.problem import short
+
+    cwd = Path.cwd()
+    paths = list[Path]()
+    for target in targets or ("",):
+        folder = cwd / target
+        if catalogue.is_name(target, cwd=cwd) or not folder.is_dir():
+            paths.append(catalogue.find_box(target, cwd=cwd))
+            continue
+        meant, others = catalogue.boxes_to_validate(folder)
+        if others:
+            say(f"no boxes, passed over: {', '.join(short(path) for path in others)}")
+        if not meant:
+            where = "this folder" if folder == cwd else short(folder)
+            raise UsageError(
+                f"there is no box file in {where}",
+                hint="sandbox init APPDIR writes one for an app; sandbox validate FILE checks one",
+            )
+        paths += meant
+    return list(dict.fromkeys(paths))
+
+
+def _with_their_apps(
+    entries: "Sequence[Entry]",
+) -> "tuple[list[Entry], dict[Path, list[Problem]]]":
+    """What the code of the boxes' apps shows, as part of each; and what is only worth a look."""
+    from dataclasses import replace
+
+    from sandbox.r_code.lacking import findings_about
+    from sandbox.spec.hints import hints_about
+
+    looked: list[Entry] = []
+    notes: dict[Path, list[Problem]] = {}
+    for entry in entries:
+        notes[entry.path] = []
+        if entry.loaded is None:
+            looked.append(entry)
+            continue
+        found = findings_about(entry.loaded)
+        notes[entry.path] = [*hints_about(entry.loaded), *found.notes]
+        looked.append(replace(entry, problems=found.problems))
+    return looked, notes
+
+
 def schema() -> None:
     """Print the JSON Schema of box files, for editors that complete and check YAML.
 
     Example:  sandbox schema > box.schema.json
+
     and put this line on top of a box:  # yaml-language-server: $schema=box.schema.json
     """
     from sandbox.spec.schema import schema_text
@@ -120,11 +175,8 @@ def _listing(entry: "Entry") -> dict[str, Any]:
     }
 
 
-def _verdict(entry: "Entry") -> dict[str, Any]:
+def _verdict(entry: "Entry", hints: "Sequence[Problem]") -> dict[str, Any]:
     """One box as `sandbox validate --json` prints it."""
-    from sandbox.spec.hints import hints_about
-
-    hints = hints_about(entry.loaded) if entry.loaded is not None else []
     return {
         "name": entry.name,
         "path": str(entry.path),

@@ -48,11 +48,13 @@ def bake(
     sandbox bake shiny --fresh
     """
     from sandbox.workflows import cache as workflow
+    from sandbox.workflows.app_code import look_at_apps
     from sandbox.workflows.request import Overrides, plan_for
 
     with Progress() as progress:
         its_context = context(progress, provider=provider, base_source=base_source, trust=trust)
         plan = plan_for(box, Overrides(root=root), its_context, cwd=Path.cwd())
+        look_at_apps(plan, its_context)
         baked = workflow.bake(plan, context=its_context, fresh=fresh)
     if as_json:
         answer = {

@@ -80,6 +80,7 @@ def up(
     """
     from sandbox.baking import CacheUse
     from sandbox.errors import UsageError
+    from sandbox.workflows.app_code import look_at_apps
     from sandbox.workflows.request import Overrides, plan_for
     from sandbox.workflows.up import up as bring_up
 
@@ -97,6 +98,7 @@ def up(
         )
         overrides = Overrides(name, cpus, memory_mb, disk_gb, root)
         plan = plan_for(box, overrides, its_context, cwd=Path.cwd())
+        look_at_apps(plan, its_context)
         result = bring_up(
             plan, context=its_context, checks=checks, provision_again=provision, cache=cache
         )

@@ -1,5 +1,6 @@
 """Which boxes there are: in the current folder, in its `boxes/`, and the ones shipped with us."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -35,17 +36,64 @@ def find_box(target: str | None, *, cwd: Path) -> Path:
         return _only_box(cwd)
     if "/" in target or target.endswith(SUFFIXES):
         return _existing(cwd / target, target, cwd)
-    places = (cwd, cwd / "boxes", data_dir("boxes"))
-    for folder in places:
+    return _by_name(target, cwd) or _existing(cwd / target, target, cwd)
+
+
+def is_name(target: str, *, cwd: Path) -> bool:
+    """Whether a box is called so, here or among the shipped ones."""
+    return bool(target) and "/" not in target and _by_name(target, cwd) is not None
+
+
+def _by_name(target: str, cwd: Path) -> Path | None:
+    for folder in (cwd, cwd / "boxes", data_dir("boxes")):
         for suffix in SUFFIXES:
             if not_a_file(folder / f"{target}{suffix}") is None:
                 return folder / f"{target}{suffix}"
-    return _existing(cwd / target, target, cwd)
+    return None
 
 
 def local_boxes(cwd: Path) -> list[Path]:
     """The box files of the folder and of its `boxes/`; other YAML files are passed over."""
     return [path for folder in (cwd, cwd / "boxes") for path in _boxes_of(folder)]
+
+
+def boxes_to_validate(folder: Path) -> tuple[list[Path], list[Path]]:
+    """All of a folder and of its `boxes/` that is a box or may be meant as one; and what is not.
+
+    What cannot be read may be a box: whoever asks whether all is well must not be told that it is.
+
+    Raises:
+        UsageError: the folder cannot be looked at.
+    """
+    meant, others = list[Path](), list[Path]()
+    for place in (folder, folder / "boxes"):
+        for path in _yaml_files(place, may_be_absent=place != folder):
+            (meant if _may_be_meant(path) else others).append(path)
+    return meant, others
+
+
+def _yaml_files(folder: Path, *, may_be_absent: bool) -> list[Path]:
+    try:
+        return [path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES]
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if may_be_absent:
+            return []
+        raise UsageError(
+            f"there is no folder {short(folder)}", hint="`sandbox boxes` lists the boxes there are"
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            f"the folder {short(folder)} cannot be looked at: {error.strerror}",
+            hint=f"see who may read it: ls -ld {shlex.quote(short(folder))}",
+        ) from error
+
+
+def _may_be_meant(path: Path) -> bool:
+    if path.is_symlink() and not Root.of(path).holds(path):
+        return True  # what it leads to is not looked at here; loading it says why
+    parsed = read(path)
+    top = parsed.top
+    return top is None or parsed.is_box or bool(top.get("base") or top.get("extends"))
 
 
 def list_boxes(cwd: Path) -> list[Entry]:

@@ -1,8 +1,9 @@
 """What a box file may say. The JSON Schema that editors use is made from these models.
 
 Frozen, and unknown keys are errors. Text that ends up in a shell, in Ruby or in YAML is quoted
-where it is rendered; the patterns here are for early, clear messages, not for safety. The docstring
-of a field is its description in the JSON Schema (see sandbox.spec.schema).
+where it is rendered; the patterns here are for early, clear messages, not for safety. Editors read
+them, too, as ECMA-262 with the flag `u`: an escape that means nothing there makes the whole schema
+invalid. The docstring of a field is its description in the JSON Schema (see sandbox.spec.schema).
 """
 
 from typing import Annotated, Final, Literal
@@ -26,8 +27,8 @@ _R_PACKAGE = r"^[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]$"
 _R_VERSION = r"^[0-9]+\.[0-9]+(\.[0-9]+)?$"
 _R_OPTION = r"^[A-Za-z.][A-Za-z0-9._]*$"
 _REPO_NAME = r"^[A-Za-z][A-Za-z0-9_.]*$"
-_REPO_URL = r"^(https?|file)://[^\s'\"\\]+$"
-_HTTP_URL = r"^https?://[^\s'\"\\]+$"
+_REPO_URL = r"""^(https?|file)://[^\s'"\\]+$"""
+_HTTP_URL = r"""^https?://[^\s'"\\]+$"""
 _APP_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
 _USER_NAME = r"^[a-z_][a-z0-9_-]{0,30}$"
 _BASE_NAME = r"^[a-z0-9][a-z0-9.-]*$"

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from sandbox.spec import models
+from sandbox.spec.bases import load_bases
 from sandbox.spec.models import Box
 
 SCHEMA_FILE = "box.schema.json"
@@ -30,6 +31,7 @@ def box_schema() -> Json:
             rule.pop("title", None)
             if description := descriptions.get((name, key)):
                 rule["description"] = description
+    _offer_bases(sections["Box"])
     for name, section in sections.items():
         if name not in {"App", "User"}:  # items of a list: lists are replaced, not merged
             _allow_null(section)
@@ -50,6 +52,13 @@ class _Generator(GenerateJsonSchema):
         """Keep the order: `version` and `base` come first in an editor's list too."""
         del parent_key
         return value
+
+
+def _offer_bases(box: Json) -> None:
+    """Editors complete the names of our bases; what a base may be called is not narrowed."""
+    rule = box["properties"]["base"]
+    named, *others = rule["anyOf"]
+    rule["anyOf"] = [{"enum": list(load_bases())}, named, *others]
 
 
 def _allow_null(section: Json) -> None:

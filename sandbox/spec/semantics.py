@@ -20,6 +20,7 @@ from sandbox.spec.bases import Bases, gives_r
 from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
 from sandbox.spec.models import App, Box
 from sandbox.spec.problem import Problem, alternatives, code, near, printable, short
+from sandbox.spec.r_packages import RPackageIndex, bases_with, known_index
 from sandbox.spec.root import Root, real
 from sandbox.spec.source import Value
 from sandbox.spec.translate import private_key_problem
@@ -89,6 +90,38 @@ def _r_version(context: Context) -> Iterator[Problem]:
         suggestion = f"The bases have R {have}"
     message = f"{base.name} has R {base.r_version}, not {wanted}"
     yield context.at("r", "version").problem(message, suggestion)
+
+
+def _r_packages(context: Context) -> Iterator[Problem]:
+    """Packages that the base's Debian does not have; quiet where that cannot be known."""
+    base, r = context.base, context.box.r
+    if base is None or r is None or r.packages.if_missing == "skip":
+        return
+    index = known_index(context.box, base.name)
+    if index is None:
+        return
+    for number, name in enumerate(r.packages.names):
+        if index.has(name):
+            continue
+        value = context.at("r", "packages", "names", number)
+        if (other := index.other_case(name)) is not None:
+            message = (
+                f"R tells capitals from small letters, and the package is called {code(other)}"
+            )
+            yield value.problem(message, f"Write {other}")
+            continue
+        suggestion = index.nearest(name) or _elsewhere(name, index, base, context.bases)
+        yield value.problem(f"{base.name} does not have the R package {code(name)}", suggestion)
+
+
+def _elsewhere(name: str, index: RPackageIndex, base: Base, bases: Bases) -> str:
+    """Where a package can be had that the base does not have under that name."""
+    if home := index.homes.get(name):
+        return f"Put {code(home)} under `system.packages`: it is not one of the r-cran packages"
+    others = [other for other in bases_with(name, bases) if other != base.name]
+    if others:
+        return f"{alternatives(others)} has it"
+    return "Leave it out, or say `if_missing: skip` beside `names`: packages come from Debian only"
 
 
 def _services(context: Context) -> Iterator[Problem]:
@@ -280,6 +313,7 @@ def _providers(context: Context) -> Iterator[Problem]:
 _LOOKS: Final[tuple[Callable[[Context], Iterator[Problem]], ...]] = (
     _base,
     _r_version,
+    _r_packages,
     _services,
     _apps,
     _files,

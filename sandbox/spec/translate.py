@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from sandbox.spec.models import PATTERN_WORDS, UNION_TAGS, Box, Secret
+from sandbox.spec.not_there import Refusal, key_refusal, package_refusal, source_refusal
 from sandbox.spec.problem import Problem, alternatives, code, near
 from sandbox.spec.source import Value
 
@@ -89,7 +90,22 @@ def _problem(loc: Loc, group: list[ErrorDetails], top: Value, model: type[BaseMo
         if not worded:
             return value.problem(f"expected text, a number, `true` or `false`, not {_here(value)}")
         details = worded[0]
+    if model is Box and (refusal := _refusal(loc, kind, value)) is not None:
+        return value.problem(refusal.message, refusal.suggestion)
     return _wrong_value(details, value)
+
+
+def _refusal(loc: Loc, kind: str, value: Value) -> Refusal | None:
+    """What is asked for and cannot be had, where that says more than which letters are wrong."""
+    if loc[:3] == ("r", "packages", "names"):
+        if isinstance(value.content, dict):
+            words = f"{code('names')} takes names alone, and this is a map of keys and values"
+            return Refusal(words, "Versions and sources of packages cannot be asked for yet")
+        is_list = len(loc) == len(("r", "packages", "names"))
+        return (
+            package_refusal(value.raw) if isinstance(value.content, str) and not is_list else None
+        )
+    return source_refusal(loc) if kind == "literal_error" else None
 
 
 def private_key_problem(value: Value) -> Problem:
@@ -181,6 +197,8 @@ def _cure(kind: str, value: Value) -> str:
 
 def _unknown_key(loc: Loc, value: Value, model: type[BaseModel]) -> Problem:
     name = str(loc[-1])
+    if model is Box and (refusal := key_refusal(loc)) is not None:
+        return value.problem(refusal.message, refusal.suggestion)
     section = model_at(model, loc[:-1])
     known = list(section.model_fields) if section else []
     suggestion = near(name, known, most=2)

@@ -23,6 +23,12 @@ def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def no_r(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever R this host has is not there: code is read by our own reader."""
+    monkeypatch.setattr("sandbox.r_code.r_parser.rscript", lambda: None)
+
+
+@pytest.fixture(autouse=True)
 def no_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever Incus this host has is not there."""
     monkeypatch.setattr("sandbox.engines.incus_client.incus_socket", lambda: None)

@@ -1,6 +1,8 @@
 """`validate`, `schema` and `boxes`, as a user types them."""
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,137 @@ def test_a_password_in_an_address_is_a_hint_and_no_problem(folder: Path) -> None
     assert box["valid"] is True
     assert [(one["line"], one["key"]) for one in box["hints"]] == [(4, "system.proxy")]
     assert "pLaNt3d" not in result.output + json.dumps(box)
+
+
+def break_as(kind: str, path: Path) -> None:
+    match kind:
+        case "empty":
+            path.write_text("")
+        case "blank":
+            path.write_text("\n# only a comment\n")
+        case "not UTF-8":
+            path.write_bytes(b"version: 1\nbase: debian-12\ndescription: \xfcber\n")
+        case "not YAML":
+            path.write_text("version: 1\n  base: [\n")
+        case "a folder":
+            path.mkdir()
+        case "a link to nowhere":
+            path.symlink_to("nowhere.yml")
+        case "a link to elsewhere":
+            path.symlink_to("/etc/hostname")
+        case "a typing error":
+            path.write_text("version: 1\nbass: debian-12\nmachine: {cpus: 1}\n")
+        case _:
+            os.mkfifo(path)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("empty", "blank", "not UTF-8", "not YAML", "a folder"),
+        *("a link to nowhere", "a link to elsewhere", "a typing error", "a fifo"),
+    ],
+)
+@pytest.mark.parametrize("below", ["", "boxes"])
+@pytest.mark.parametrize("words", [(), (".",)])
+def test_what_cannot_be_read_fails_beside_a_good_one(
+    folder: Path, kind: str, below: str, words: tuple[str, ...]
+) -> None:
+    (folder / "boxes").mkdir()
+    (folder / "good.yml").write_text(GOOD)
+    break_as(kind, folder / below / "bad.yml")
+    result = run("validate", *words)
+    assert isinstance(result.exception, InvalidBoxError), kind
+    assert "bad.yml" in result.exception.details
+    assert result.stdout == "good.yml: valid (debian-12, no R)\n"
+
+
+def test_other_yaml_is_passed_over_and_named(folder: Path) -> None:
+    (folder / "good.yml").write_text(GOOD)
+    (folder / "mkdocs.yml").write_text("site_name: mine\n")
+    result = run("validate")
+    assert result.exit_code == 0
+    assert result.stderr == "no boxes, passed over: mkdocs.yml\n"
+
+
+def test_a_folder_can_be_named(folder: Path) -> None:
+    (folder / "mine").mkdir()
+    (folder / "mine" / "a.yml").write_text(GOOD)
+    assert run("validate", "mine").stdout == "mine/a.yml: valid (debian-12, no R)\n"
+    # A box of that name wins, also a shipped one
+    (folder / "shiny").mkdir()
+    assert "shiny.yml: valid (debian-12, R 4.2.2)" in run("validate", "shiny").stdout
+    (folder / "none").mkdir()
+    result = run("validate", "none")
+    assert isinstance(result.exception, UsageError)
+    assert result.exception.message == "there is no box file in none"
+
+
+def test_a_folder_that_may_not_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.iterdir
+
+    def refuse(path: Path) -> Iterator[Path]:
+        if path.name == "boxes":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    (folder / "boxes").mkdir()
+    (folder / "good.yml").write_text(GOOD)
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    result = run("validate")
+    assert isinstance(result.exception, UsageError)
+    assert result.exception.message == "the folder boxes cannot be looked at: Permission denied"
+
+
+APP = """library(shiny)
+library(DT)
+ui <- fluidPage()
+server <- function(input, output) dplyr::n()
+shinyApp(ui, server)
+"""
+SALES = """version: 1
+extends: shiny
+r:
+  packages: {names: [shiny]}
+apps: [{name: sales, path: app}]
+"""
+
+
+def test_packages_of_an_app_that_the_box_does_not_name(folder: Path) -> None:
+    (folder / "app").mkdir()
+    (folder / "app" / "app.R").write_text(APP)
+    (folder / "sales.yml").write_text(SALES)
+    result = run("validate")
+    assert isinstance(result.exception, InvalidBoxError)
+    assert result.exception.details.splitlines() == [
+        "app/app.R:2: app sales: `library(DT)`: the box does not name the R package `DT`. "
+        "Make it `names: [shiny, DT, dplyr]` in sales.yml:4",
+        "app/app.R:4: app sales: `dplyr::n`: the box does not name the R package `dplyr`. "
+        "Make it `names: [shiny, DT, dplyr]` in sales.yml:4",
+    ]
+    # What it says to do is enough
+    (folder / "sales.yml").write_text(SALES.replace("[shiny]", "[shiny, DT, dplyr]"))
+    assert run("validate").exit_code == 0
+
+
+def test_a_package_that_an_app_may_do_without_is_a_hint(folder: Path) -> None:
+    (folder / "app").mkdir()
+    (folder / "app" / "app.R").write_text('if (requireNamespace("DT")) DT::datatable(cars)\n')
+    (folder / "sales.yml").write_text(SALES)
+    result = run("validate")
+    assert result.exit_code == 0
+    assert result.stderr.startswith('hint: app/app.R:1: app sales: `requireNamespace("DT")`')
+
+
+def test_the_line_to_add_where_the_box_has_none(folder: Path) -> None:
+    (folder / "app").mkdir()
+    (folder / "app" / "app.R").write_text(APP)
+    (folder / "sales.yml").write_text(SALES.replace("r:\n  packages: {names: [shiny]}\n", ""))
+    result = run("validate")
+    assert isinstance(result.exception, InvalidBoxError)
+    line = "r: {packages: {names: [shiny, rmarkdown, plumber, DT, dplyr]}}"
+    assert f"Add to sales.yml: `{line}`" in result.exception.details
+    (folder / "sales.yml").write_text(
+        SALES.replace("r:\n  packages: {names: [shiny]}\n", f"{line}\n")
+    )
+    assert run("validate").exit_code == 0

@@ -69,7 +69,7 @@ def test_all_problems_at_once_with_place_text_and_cure(write: Write) -> None:
             3,
             "services.rstudio",
             "unknown key `rstudio`",
-            "Known here: shiny_server",
+            "A box cannot ask for RStudio Server yet. Known here: shiny_server",
         ),
         ("machine:\n", 3, "machine", "expected a map of keys and values, not nothing", None),
         ("machine: big\n", 3, "machine", None, None),

@@ -1,8 +1,11 @@
 """The JSON Schema: current, described, and of one mind with the loader."""
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from pydantic import BaseModel
 
 from sandbox.paths import data_dir
@@ -49,3 +52,43 @@ def test_null_takes_back_what_a_parent_said() -> None:
 
 def test_it_is_json() -> None:
     assert json.loads(schema_text())["$schema"].endswith("/2020-12/schema")
+
+
+_JAVASCRIPT = re.compile(
+    r"""\\(?:[\^$\\.*+?()\[\]{}|/bBdDsSwWfnrtv0-]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})"""
+)
+"""The escapes of ECMA-262 with the flag `u`; any other makes the schema invalid."""
+
+
+def patterns(part: object) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("pattern"), str):
+            yield part["pattern"]
+        yield from part.get("patternProperties", {})
+        part = list(part.values())
+    if isinstance(part, list):
+        for one in part:
+            yield from patterns(one)
+
+
+def not_of_javascript(pattern: str) -> bool:
+    rest = _JAVASCRIPT.sub("", pattern)
+    return "\\" in rest or bool(re.search(r"\(\?(?![:=!]|<[=!a-zA-Z])", rest))
+
+
+@pytest.mark.parametrize("pattern", [r"a\Z", r"\A", r"[\"]", r"\'", r"(?P<a>b)", r"(?i)a"])
+def test_what_javascript_refuses_is_found(pattern: str) -> None:
+    assert not_of_javascript(pattern)
+
+
+def test_every_pattern_is_one_of_javascript_too() -> None:
+    every = set(patterns(box_schema()))
+    assert len(every) > 10
+    assert [one for one in every if not_of_javascript(one)] == []
+
+
+def test_a_base_is_completed_and_not_narrowed() -> None:
+    named, free, nothing = box_schema()["properties"]["base"]["anyOf"]
+    assert named == {"enum": ["debian-11", "debian-12", "debian-13"]}
+    assert free["type"] == "string"
+    assert nothing == {"type": "null"}

@@ -1,0 +1,1 @@
+"""What an app's R code asks for, read and never run."""

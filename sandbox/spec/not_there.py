@@ -1,0 +1,99 @@
+"""What people ask a box for and cannot have yet, told as that: CRAN, versions, GitHub, renv.
+
+Without this they would read that a name has the wrong letters, and look for other letters.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sandbox.spec.problem import code
+
+_NAME = r"[A-Za-z][A-Za-z0-9.]*"
+_VERSIONED: Final = re.compile(rf"({_NAME})\s*(?:@|_(?=[0-9])|\(?\s*(?:[=<>!~]=?=?))\s*\S.*")
+_REMOTE: Final = re.compile(
+    rf"(?:(?:github|gitlab|bitbucket|git|svn|url|local)::.*|(?:https?|git|ssh|file)://.*|git@.*"
+    rf"|[\w.-]+/(?:[\w.-]*/)*({_NAME})?(?:[@#].*)?(?:\.git)?)"
+)
+_KIND: Final = re.compile(rf"(?:cran|bioc|any|standard)::({_NAME}).*", re.IGNORECASE)
+_SHAPES: Final = (
+    (_KIND, "where a package is from"),
+    (_REMOTE, "a package from elsewhere"),
+    (_VERSIONED, "a version of a package"),
+)
+_DEBIAN: Final = re.compile(r"r-(cran|bioc|other)-([a-z0-9.+-]+)")
+
+_ONLY_DEBIAN: Final = "R packages come from the base's Debian only, at its version"
+_NO_CRAN: Final = (
+    "there is no CRAN, renv or GitHub for a box yet",
+    "R packages come from the base's Debian: `source: debian`, or leave it out",
+)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why something cannot be had, and what can."""
+
+    message: str
+    suggestion: str = ""
+
+
+def package_refusal(text: str) -> Refusal | None:
+    """What is asked for by a line of `r.packages.names` that is no bare name, if it can be told."""
+    text = text.strip()
+    if found := _DEBIAN.fullmatch(text):
+        if found[1] != "cran":
+            return Refusal(
+                f"{code(text)} is the name of a Debian package", "Put it under `system.packages`"
+            )
+        return Refusal(f"{code(text)} is Debian's name", "Write R's own name: DT, not r-cran-dt")
+    for shape, what in _SHAPES:
+        if found := shape.fullmatch(text):
+            message = f"{what} cannot be asked for, as {code(text)} does: {_ONLY_DEBIAN}"
+            return Refusal(message, f"Write the name alone: {found[1]}" if found[1] else "")
+    parts = re.split(r"[\s,;]+", text)
+    if len(parts) > 1 and all(re.fullmatch(_NAME, part) for part in parts):
+        return Refusal(
+            f"these are {len(parts)} packages in one text", f"Write a list: [{', '.join(parts)}]"
+        )
+    return None
+
+
+_VERSION_HELP: Final = f"{_ONLY_DEBIAN}; another base has other versions"
+_KEYS: Final = {
+    **dict.fromkeys(("version", "versions"), ("versions of packages", _VERSION_HELP)),
+    **dict.fromkeys(
+        ("snapshot", "date", "cran", "repos", "bioconductor", "bioc", "ppm", "rspm"),
+        ("another source of packages", _ONLY_DEBIAN),
+    ),
+    **dict.fromkeys(("github", "remotes", "gitlab", "git", "url"), ("GitHub", _ONLY_DEBIAN)),
+    **dict.fromkeys(
+        ("renv", "renv_lock", "lockfile", "lock"),
+        ("renv.lock", f"{_ONLY_DEBIAN}; `sandbox init` lists what the lock file names"),
+    ),
+}
+
+
+def key_refusal(loc: Sequence[str | int]) -> Refusal | None:
+    """Why there is no such key, where people look for it and it is not there yet."""
+    *section, key = loc
+    unknown = f"unknown key {code(str(key))}"
+    if section in (["r"], ["r", "packages"]) and key in _KEYS:
+        what, help_ = _KEYS[str(key)]
+        return Refusal(unknown, f"A box cannot ask for {what} yet: {help_}")
+    if section == ["services"] and "rstudio" in str(key).lower():
+        return Refusal(unknown, "A box cannot ask for RStudio Server yet. Known here: shiny_server")
+    return None
+
+
+def source_refusal(loc: Sequence[str | int]) -> Refusal | None:
+    """Why R or its packages cannot come from there."""
+    if list(loc) == ["r", "packages", "source"]:
+        return Refusal(*_NO_CRAN)
+    if list(loc) == ["r", "source"]:
+        return Refusal(
+            "R comes from the base's Debian only; there are no builds of Posit's or CRAN's yet",
+            "Choose the base that has the R that you want: `sandbox boxes`",
+        )
+    return None

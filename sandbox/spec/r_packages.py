@@ -1,0 +1,108 @@
+"""Which R packages a base's Debian has, and what each brings with it.
+
+Known before anything is built: the list is shipped beside the base, made by tools/r_packages.sh. A
+stable release does not change in that. A box with a mirror or an image of its own may have others.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from sandbox.paths import data_dir
+from sandbox.spec.models import Box
+from sandbox.spec.problem import alternatives
+
+R_ITSELF: Final = frozenset(
+    {"base", "compiler", "datasets", "graphics", "grDevices", "grid", "methods", "parallel"}
+    | {"splines", "stats", "stats4", "tcltk", "tools", "utils"}
+)
+"""Packages that come with r-base-core."""
+
+_CRAN: Final = "r-cran-"
+
+
+@dataclass(frozen=True)
+class RPackageIndex:
+    """The R packages of one release."""
+
+    names: Mapping[str, tuple[str, ...]]
+    """By Debian package: what R calls the packages in it; nothing of one that only needs some."""
+    needs: Mapping[str, tuple[str, ...]]
+    """By Debian package: what of the list it depends on."""
+    homes: Mapping[str, str] = field(default_factory=dict)
+    """By R's name: the Debian package."""
+
+    @classmethod
+    def of(cls, text: str) -> "RPackageIndex":
+        """Read the list: a Debian package, R's names for it, and what it needs, in each line."""
+        names, needs, homes = {}, {}, {}
+        for line in text.splitlines():
+            package, inside, *needed = line.split()
+            names[package] = () if inside == "-" else tuple(inside.split(","))
+            needs[package] = tuple(needed)
+            for name in names[package]:
+                # One of the r-cran packages is what a box can ask for
+                if name not in homes or package.startswith(_CRAN):
+                    homes[name] = package
+        return cls(names, needs, homes)
+
+    def has(self, name: str) -> bool:
+        """Whether a box can ask for the R package of that very name."""
+        return name in R_ITSELF or self.homes.get(name, "").startswith(_CRAN)
+
+    def brought_by(self, debian_packages: Iterable[str]) -> frozenset[str]:
+        """The R packages that are there when these Debian packages are installed."""
+        seen, waiting = set[str](), [one for one in debian_packages if one in self.needs]
+        while waiting:
+            package = waiting.pop()
+            if package not in seen:
+                seen.add(package)
+                waiting += self.needs[package]
+        return R_ITSELF.union(*(self.names[package] for package in seen))
+
+    def other_case(self, name: str) -> str | None:
+        """The package that is called so but for its capitals."""
+        there = self.names.get(f"{_CRAN}{name.lower()}", ())
+        return there[0] if there and name not in there else None
+
+    def nearest(self, name: str) -> str:
+        """``Perhaps you meant `ggplot2`?``, or nothing when nothing is near."""
+        if (other := self.other_case(name)) is not None:
+            return f"Perhaps you meant {alternatives([other])}?"
+        known: dict[str, list[str]] = defaultdict(list)
+        for one in self.homes:
+            if self.has(one):
+                known[one.lower()].append(one)
+        found = get_close_matches(name.lower(), known, n=3, cutoff=0.75)
+        names = [one for word in found for one in known[word]]
+        return f"Perhaps you meant {alternatives(names)}?" if names else ""
+
+
+def index_of(base: str) -> RPackageIndex | None:
+    """The R packages of a base; None when nobody listed them."""
+    return _read(data_dir("boxes") / "_base" / f"{base}.r-packages.txt")
+
+
+@cache
+def _read(path: Path) -> RPackageIndex | None:
+    try:
+        return RPackageIndex.of(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def known_index(box: Box, base: str) -> RPackageIndex | None:
+    """The same, where the box takes its packages from nowhere else."""
+    options = (box.providers.virtualbox, box.providers.libvirt)
+    if box.system.mirror is not None or any(one.base_image is not None for one in options):
+        return None
+    return index_of(base)
+
+
+def bases_with(name: str, bases: Iterable[str]) -> list[str]:
+    """The bases, newest last, that have an R package."""
+    return [base for base in bases if (index := index_of(base)) is not None and index.has(name)]

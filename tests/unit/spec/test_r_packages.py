@@ -1,0 +1,139 @@
+"""R packages that a box asks for: whether the base has them is said before anything starts."""
+
+import pytest
+
+from sandbox.spec.bases import load_bases
+from sandbox.spec.r_packages import index_of
+from tests.unit.spec.conftest import HEAD, Load, Problems
+
+
+def names(words: str, more: str = "") -> str:
+    return f"{HEAD}r: {{packages: {{names: [{words}]{more}}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            "ggplt2",
+            "debian-12 does not have the R package `ggplt2`. Perhaps you meant `ggplot2`?",
+        ),
+        (
+            "dt",
+            "R tells capitals from small letters, and the package is called `DT`. Write DT",
+        ),
+        (
+            "Shiny",
+            "R tells capitals from small letters, and the package is called `shiny`. Write shiny",
+        ),
+        (
+            "polished",
+            "debian-12 does not have the R package `polished`. "
+            "Leave it out, or say `if_missing: skip` beside `names`: "
+            "packages come from Debian only",
+        ),
+        (
+            "DESeq2",
+            "debian-12 does not have the R package `DESeq2`. "
+            "Put `r-bioc-deseq2` under `system.packages`: it is not one of the r-cran packages",
+        ),
+    ],
+)
+def test_a_package_that_the_base_lacks(problems: Problems, words: str, expected: str) -> None:
+    (problem,) = problems(names(words))
+    assert problem.line == 3
+    assert str(problem).split("\n")[0] == f"box.yml:3: r.packages.names[0]: {expected}"
+
+
+def test_each_one_is_named_at_once(problems: Problems) -> None:
+    assert len(problems(names("ggplt2, shiny, dplyrr"))) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        names("ggplt2", ", if_missing: skip"),
+        names("ggplt2") + "system: {mirror: {debian: 'http://mirror.example/debian'}}\n",
+        names("ggplt2") + "providers: {libvirt: {base_image: a/b, base_image_version: '1'}}\n",
+        names("shiny, DT, data.table, MASS, stats, R6"),
+    ],
+)
+def test_what_may_be_there_is_not_called_missing(load: Load, text: str) -> None:
+    assert load(text)
+
+
+ELSEWHERE = "R packages come from the base's Debian only, at its version"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            "shiny@1.7",
+            f"a version of a package cannot be asked for, as `shiny@1.7` does: {ELSEWHERE}",
+        ),
+        (
+            "'shiny (>= 1.8)'",
+            "a version of a package cannot be asked for, as `shiny (>= 1.8)` does",
+        ),
+        ("shiny==1.7.0", "a version of a package cannot be asked for, as `shiny==1.7.0` does"),
+        ("'shiny >= 1.8'", "a version of a package cannot be asked for, as `shiny >= 1.8` does"),
+        ("shiny=1.7", "a version of a package cannot be asked for, as `shiny=1.7` does"),
+        ("shiny_1.7.0.tar.gz", "a version of a package cannot be asked for"),
+        ("rstudio/shiny", "a package from elsewhere cannot be asked for, as `rstudio/shiny` does"),
+        ("rstudio/shiny@v1.7", "a package from elsewhere cannot be asked for"),
+        ("'github::rstudio/shiny'", "a package from elsewhere cannot be asked for"),
+        ("'https://github.com/rstudio/shiny'", "a package from elsewhere cannot be asked for"),
+        ("'git@github.com:rstudio/shiny.git'", "a package from elsewhere cannot be asked for"),
+        ("'bioc::DESeq2'", "where a package is from cannot be asked for, as `bioc::DESeq2` does"),
+        ("r-cran-dt", "`r-cran-dt` is Debian's name. Write R's own name: DT, not r-cran-dt"),
+        ("r-bioc-deseq2", "`r-bioc-deseq2` is the name of a Debian package. Put it under"),
+        ("'shiny DT'", "these are 2 packages in one text. Write a list: [shiny, DT]"),
+        ("'shiny, DT'", "these are 2 packages in one text. Write a list: [shiny, DT]"),
+        ("{shiny: '1.7'}", "`names` takes names alone, and this is a map of keys and values"),
+        ("123", "expected text, not the number `123`"),
+        ("a_b", "expected the name of an R package, such as data.table, not the text `a_b`"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_told_as_that(
+    problems: Problems, words: str, expected: str
+) -> None:
+    (problem,) = problems(names(words))
+    told = str(problem).split("\n")[0].split("]: ", 1)[1]
+    assert told.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("r: {packages: {source: cran}}\n", "there is no CRAN, renv or GitHub for a box yet"),
+        ("r: {packages: {source: renv}}\n", "there is no CRAN, renv or GitHub for a box yet"),
+        ("r: {source: posit}\n", "R comes from the base's Debian only"),
+        ("r: {packages: {versions: {shiny: '1.7'}}}\n", "unknown key `versions`. A box cannot ask"),
+        ("r: {packages: {snapshot: 2024-01-01}}\n", "unknown key `snapshot`. A box cannot ask"),
+        ("r: {packages: {github: [a/b]}}\n", "unknown key `github`. A box cannot ask for GitHub"),
+        ("r: {renv: renv.lock}\n", "unknown key `renv`. A box cannot ask for renv.lock yet"),
+    ],
+)
+def test_sources_that_are_not_there_yet(problems: Problems, text: str, expected: str) -> None:
+    (problem,) = problems(HEAD + text)
+    assert expected in str(problem)
+
+
+def test_every_base_has_its_list() -> None:
+    for base in load_bases():
+        index = index_of(base)
+        assert index is not None, f"run: tools/r_packages.sh SUITE {base}"
+        assert index.has("shiny")
+        assert index.has("stats")
+        assert index.homes["DT"] == "r-cran-dt"
+
+
+def test_what_a_package_brings_is_there_too() -> None:
+    index = index_of("debian-12")
+    assert index is not None
+    there = index.brought_by(["r-cran-shiny", "git"])
+    assert {"shiny", "htmltools", "jsonlite", "stats"} <= there
+    # R without Debian's Recommends comes without its recommended packages
+    assert not {"DT", "MASS"} & there
+    assert "shiny" in index.brought_by(["shiny-server"])
