@@ -1,12 +1,13 @@
 """Commands that change a sandbox: up, start, stop, destroy."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sandbox.cli.console import Progress, agreed, say, show, show_json
+from sandbox.cli.console import Progress, agreed, say, show, show_error, show_json
 from sandbox.cli.secrets import given_secrets
 from sandbox.cli.settings import (
     BaseSourceOption,
@@ -17,6 +18,7 @@ from sandbox.cli.settings import (
     complete_name,
     context,
 )
+from sandbox.errors import HostError, SandboxError
 
 if TYPE_CHECKING:
     from sandbox.workflows.up import UpResult
@@ -180,8 +182,34 @@ def destroy(
             found = all_sandboxes(its_context)
             ours = [info.name for info in found if info.state != ELSEWHERE]
             chosen = _chosen(ours, every=every, yes=yes)
-        for name in chosen:
-            destroy_sandbox(name, context=its_context)
+        failed = _each(chosen, lambda name: destroy_sandbox(name, context=its_context))
+    if failed is not None:
+        raise typer.Exit(failed)
+
+
+def _each(names: list[str], do: Callable[[str], None]) -> int | None:
+    """Do it to each, whatever becomes of the others; the exit code of the first that failed.
+
+    Raises:
+        SandboxError: of the only one.
+    """
+    failures: dict[str, SandboxError] = {}
+    names = list(dict.fromkeys(names))
+    for name in names:
+        try:
+            do(name)
+        except OSError as error:
+            failures[name] = HostError(f"{name}: {error}", hint="see who owns it: ls -ld")
+        except SandboxError as error:
+            failures[name] = error
+        if name in failures:
+            if len(names) == 1:
+                raise failures[name]
+            show_error(failures[name])
+    if not failures:
+        return None
+    say(f"not destroyed: {', '.join(failures)}; of the others nothing is left")
+    return int(next(iter(failures.values())).exit_code)
 
 
 def _chosen(existing: list[str], *, every: bool, yes: bool) -> list[str]:
