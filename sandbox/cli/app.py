@@ -1,6 +1,7 @@
 """The command line's entry: registers the commands, catches every error, and alone exits."""
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,6 +28,10 @@ GROUPS: Final = {
     "host": ("doctor", "host"),
 }
 """The modules beside this one and their commands, in the order of `--help`."""
+
+
+_LEAVE_NOTHING: Final = (*GROUPS["look"], "validate", "schema", "boxes", "doctor", "probe")
+"""Commands that only look: there is nothing to go on with."""
 
 
 def _version(value: bool) -> None:  # noqa: FBT001  (typer calls it so)
@@ -94,10 +99,17 @@ def _run() -> int:
 
 def _interrupted(error: BaseException) -> int:
     stop_listening()
-    word = str(error) or "interrupted"
+    first = heard()
+    words = str(error) or "interrupted"
+    name = first.at_work_on if first is not None else ""
+    command = next(iter(sys.argv[1:]), "")
+    if command and command not in _LEAVE_NOTHING:
+        words += f"; to go on: {shlex.join(['sandbox', *sys.argv[1:]])}"
+    if name and command == "up":
+        words += f"; to remove what is there: sandbox destroy {name}"
     # The terminal may be what went away
     with suppress(OSError):
-        say(f"{word}: run the same command again to go on, or `sandbox destroy` to clean up")
+        say(words)
     return int(ExitCode.INTERRUPTED)
 
 
