@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sandbox.cli.complete import complete_box
 from sandbox.cli.console import say, show, show_json
 from sandbox.cli.settings import RootOption
 
@@ -24,7 +25,11 @@ def register(app: typer.Typer) -> None:
 def validate(
     targets: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[BOX]...", help="Files or names; none: all boxes in this folder."),
+        typer.Argument(
+            metavar="[BOX]...",
+            help="Files or names; none: all boxes in this folder.",
+            autocompletion=complete_box,
+        ),
     ] = None,
     *,
     root: RootOption = None,

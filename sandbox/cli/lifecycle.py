@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sandbox.cli.complete import complete_box_or_name, complete_names
 from sandbox.cli.console import Progress, agreed, say, show, show_error, show_json
 from sandbox.cli.secrets import given_secrets
 from sandbox.cli.settings import (
@@ -15,7 +16,6 @@ from sandbox.cli.settings import (
     ProviderOption,
     RootOption,
     TrustOption,
-    complete_name,
     context,
 )
 from sandbox.errors import HostError, SandboxError
@@ -29,7 +29,7 @@ def up(
         str | None,
         typer.Argument(
             help="A box file, a box's name, or a sandbox. Default: the only box file here.",
-            autocompletion=complete_name,
+            autocompletion=complete_box_or_name,
         ),
     ] = None,
     *,
@@ -160,7 +160,7 @@ def stop(name: NameArgument) -> None:
 def destroy(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Sandboxes. Default: the only one.", autocompletion=complete_name),
+        typer.Argument(help="Sandboxes. Default: the only one.", autocompletion=complete_names),
     ] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="All sandboxes; asks first.")] = False,

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from sandbox.cli.complete import complete_box
 from sandbox.cli.console import Progress, say, show, show_json_text
 from sandbox.cli.settings import NameArgument, ProviderOption, RootOption, context
 from sandbox.files import hand_over
@@ -196,7 +197,9 @@ def logs(
 
 
 def render(
-    box: Annotated[str | None, typer.Argument(help="A box file or a box's name.")] = None,
+    box: Annotated[
+        str | None, typer.Argument(help="A box file or a box's name.", autocompletion=complete_box)
+    ] = None,
     *,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the files into this folder.")

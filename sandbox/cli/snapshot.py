@@ -5,11 +5,17 @@ from typing import Annotated
 
 import typer
 
+from sandbox.cli.complete import complete_snapshot
 from sandbox.cli.console import Progress, agreed, say, show, show_json
 from sandbox.cli.settings import NameArgument, context
 from sandbox.errors import UsageError
 
-SnapshotArgument = Annotated[str, typer.Argument(help="A snapshot, as `snapshot list` shows it.")]
+SnapshotArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A snapshot, as `snapshot list` shows it.", autocompletion=complete_snapshot
+    ),
+]
 
 group = typer.Typer(
     no_args_is_help=True,
@@ -38,7 +44,10 @@ def save(
 def restore(
     name: NameArgument,
     snapshot: Annotated[
-        str | None, typer.Argument(help="By default the newest one that you saved.")
+        str | None,
+        typer.Argument(
+            help="By default the newest one that you saved.", autocompletion=complete_snapshot
+        ),
     ] = None,
 ) -> None:
     """Take a sandbox back to a snapshot: what was written since is gone.
