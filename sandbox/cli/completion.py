@@ -65,10 +65,12 @@ def candidates(before: list[str], last: str) -> list[Candidate]:
     """What can stand in place of `last`; never a word that would not be one line."""
     from sandbox.cli.app import GROUPS
 
+    names = [name for commands in GROUPS.values() for name in commands]
     if not before and not last.startswith("-"):
         # The names of commands need no command
-        names = [name for commands in GROUPS.values() for name in commands]
         return [Candidate(name) for name in sorted(names) if name.startswith(last)]
+    if before and before[0] not in names:
+        return []
     found = _of_command(before, last)
     return [one for one in found if one.value.isprintable()]
 
