@@ -21,7 +21,7 @@ lint: $(bin)/.dev ## Style, types, import contracts, playbooks, scripts
 	$(bin)/mypy
 	$(bin)/lint-imports
 	$(bin)/ansible-lint --offline -q playbooks
-	shellcheck tools/*.sh templates/*.sh .ci/run
+	shellcheck tools/*.sh templates/*.sh sandbox/cli/shells/*.bash .ci/run
 
 unit: $(bin)/.dev ## Unit tests: seconds, no processes
 	$(bin)/python -m pytest tests/unit

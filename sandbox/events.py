@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sandbox.interrupts import Interrupted
+
 
 @dataclass(frozen=True)
 class StepStarted:
@@ -35,6 +37,8 @@ class StepEnded:
     elapsed_s: float
     error: str | None = None
     note: str = ""
+    interrupted: bool = False
+    """Somebody has ended it: nothing is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ def step(listener: Listener, sandbox: str, title: str) -> Iterator[StepNote]:
     try:
         yield note
     except BaseException as error:
-        text = str(error) or type(error).__name__
-        listener(StepEnded(sandbox, title, time.monotonic() - started, error=text))
+        text, elapsed_s = str(error) or type(error).__name__, time.monotonic() - started
+        stopped = isinstance(error, Interrupted | KeyboardInterrupt)
+        listener(StepEnded(sandbox, title, elapsed_s, error=text, interrupted=stopped))
         raise
     listener(StepEnded(sandbox, title, time.monotonic() - started, note=note.text))

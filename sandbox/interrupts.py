@@ -27,6 +27,8 @@ class Interrupted(BaseException):
 
     def __init__(self, number: int) -> None:
         self.number = signal.Signals(number)
+        self.at_work_on = ""
+        """The sandbox that was being changed, if any."""
         super().__init__(WORDS.get(self.number, self.number.name))
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, Vali
 
 from sandbox.app_files import MAX_MB, TooMuchError, UnreadableError, app_files
 from sandbox.errors import BoxError, UsageError
+from sandbox.fingerprint import digest_of
 from sandbox.spec.base_models import Base
 from sandbox.spec.choices import Provider
 from sandbox.spec.models import (
@@ -70,6 +71,8 @@ class Plan(PlanModel):
     box_name: str
     """The box file's stem, `shiny`."""
     box_path: Path
+    box_files: tuple[Path, ...] = ()
+    """Absolute: the box file, and all that it extends."""
     box_root: Path | None = None
     """What the box may read, where the user named it (`--root`); else its place decides."""
     description: str = ""
@@ -154,7 +157,8 @@ class Plan(PlanModel):
 
 
 _NOT_THE_MACHINE: Final = (
-    {"name", "box_name", "box_path", "box_root", "provider", "providers", "description"}
+    {"name", "box_name", "box_path", "box_files", "box_root", "provider", "providers"}
+    | {"description"}
     | {"budget", "check_files", "production", "accept", "left_out"}
     | {"ca_certificates"}  # their contents count, see ca_sha256
 )
@@ -184,6 +188,7 @@ def resolve(
         name=sandbox_name(name, loaded.name),
         box_name=loaded.name,
         box_path=loaded.path,
+        box_files=loaded.files,
         box_root=loaded.named_root,
         description=box.description,
         provider=provider,
@@ -274,29 +279,18 @@ def _planned_apps(loaded: "LoadedBox") -> Iterator[PlannedApp]:
 
 
 def _digest(files: Iterable[Path], folder: Path, place: str) -> str:
-    """Over the files' names (below the folder), whether they can be run, and contents."""
-    digest = hashlib.sha256()
+    """What the files hold, as one word.
+
+    Raises:
+        BoxError: one cannot be read; `place` is where the box names it.
+    """
     try:
-        for path in files:
-            kind, content = _fingerprint(path)
-            name = path.relative_to(folder).as_posix()
-            digest.update(json.dumps([name, kind, content]).encode())
+        return digest_of(files, folder)
     except OSError as error:
         raise BoxError(
             f"{place}: {short(Path(error.filename or folder))} cannot be read: {error.strerror}",
             hint="see who may read it: ls -l",
         ) from error
-    return digest.hexdigest()
-
-
-def _fingerprint(path: Path) -> tuple[str, str]:
-    if path.is_symlink():
-        return "link", str(path.readlink())
-    if not path.is_file():
-        return "folder" if path.is_dir() else "other", ""
-    with path.open("rb") as stream:
-        content = hashlib.file_digest(stream, "sha256").hexdigest()
-    return "program" if path.stat().st_mode & 0o111 else "file", content
 
 
 def _apt_packages(box: Box) -> set[str]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.errors import BusyError, UsageError
 from sandbox.files import private_folder, write_whole
+from sandbox.interrupts import heard
 from sandbox.paths import instances_dir, state_dir
 from sandbox.saved import BrokenFileError, read_json, read_saved
 from sandbox.summary import Summary
@@ -138,6 +139,11 @@ def locked(name: str) -> Iterator[Instance]:
             0,
         )
         yield instance
+    except BaseException:
+        # Whatever a library has made of it
+        if (stopped := heard()) is not None:
+            stopped.at_work_on = name
+        raise
     finally:
         if not instance.exists():
             path.unlink(missing_ok=True)

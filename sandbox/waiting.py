@@ -3,6 +3,7 @@
 While a script or a playbook runs and says nothing, the machine itself is asked: does somebody hold
 the package manager's lock, can it look up names, does its mirror answer? After ten seconds it is
 said. Where nothing comes of it for three minutes, what waits is ended, and the reason is the error.
+As long as apt gets on with its work, that is what is told instead.
 """
 
 import re
@@ -15,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from sandbox.apt_progress import AptProgress
 from sandbox.errors import ProvisionError, SandboxError
-from sandbox.events import Event, Listener, Notice
+from sandbox.events import Event, Listener, Notice, StepOutput
 from sandbox.paths import data_dir
 
 RUN: Final = secrets.token_hex(6)
@@ -25,6 +27,9 @@ RUN: Final = secrets.token_hex(6)
 SAID_AFTER_S = 10.0
 GIVEN_UP_AFTER_S = 180.0
 _ASKED_AFTER_S = 5.0
+_PROGRESS_AFTER_S = 1.5
+_REST = 5
+"""How much longer than an answer takes nothing is asked."""
 _ASK_S = 60.0
 _POLL_S = 0.5
 
@@ -112,14 +117,22 @@ class Watch:
             self._over.set()
 
     def _look(self) -> None:
+        apt, next_at = AptProgress(RUN, self.ask), 0.0
         while not self._over.wait(_POLL_S):
-            if time.monotonic() - self._silent_since < _ASKED_AFTER_S:
+            began = time.monotonic()
+            if began - self._silent_since < _PROGRESS_AFTER_S:
                 self._stuck_since = None
                 continue
-            asked = time.monotonic()
-            self._judge(self._answer())
-            # An answer may take some seconds by itself
-            self._over.wait(max(0.0, _ASKED_AFTER_S - (time.monotonic() - asked)))
+            if apt.moved() and not self._over.is_set():
+                # It is at work, and tells it in its own way
+                self.heard()
+                self.tell(StepOutput(self.name, apt.at))
+            elif began - self._silent_since >= _ASKED_AFTER_S and began >= next_at:
+                self._judge(self._answer())
+                # An answer may take some seconds by itself
+                next_at = began + _ASKED_AFTER_S
+            # A machine whose processor is emulated has better things to do than to answer
+            self._over.wait(min(_ASKED_AFTER_S, _REST * (time.monotonic() - began)))
 
     def _answer(self) -> str:
         script = (data_dir("templates") / "waiting.sh").read_text(encoding="utf-8")

@@ -27,10 +27,6 @@ def _private(path, flags):
     return os.open(path, flags, mode=0o600)
 
 
-def _private(path, flags):
-    return os.open(path, flags, mode=0o600)
-
-
 class CallbackModule(CallbackBase):
     """The one callback of `sandbox`; the summary goes to the file that SANDBOX_SUMMARY names."""
 
@@ -45,6 +41,8 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_task_start(self, task, is_conditional):
         self._started = time.monotonic()
+        # What takes minutes is told while it does
+        self._display.display(f"{task.get_name()} ...")
 
     def v2_playbook_on_handler_task_start(self, task):
         self._started = time.monotonic()

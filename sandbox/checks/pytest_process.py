@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import sandbox
+from sandbox.checks.request import CHECKING
 from sandbox.errors import CommandError
 from sandbox.events import Listener, StepOutput
 from sandbox.run import Completed, User, run
@@ -57,7 +58,7 @@ class PytestProcess:
                 user=self.user,
                 cwd=self.place,
                 log=self.log,
-                on_line=lambda line: self.listener(StepOutput(self.name, line)),
+                on_line=self._tell,
                 check=False,
             )
         except CommandError as error:
@@ -71,6 +72,11 @@ class PytestProcess:
             details=tail,
         )
         return done.elapsed_s, trouble
+
+    def _tell(self, line: str) -> None:
+        """Which check it is at, in the words of its title; pytest's own are in the log."""
+        if line.startswith(CHECKING):
+            self.listener(StepOutput(self.name, line.removeprefix(CHECKING)))
 
     def _argv(self, files: tuple[Path, ...]) -> tuple[str | Path, ...]:
         place, target = self.place, self.target

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.checks.check import CannotLook, Check, CheckFailed, NothingToLookAt
-from sandbox.checks.request import NO_RESULT, CheckRequest, ResultFolder
+from sandbox.checks.request import CHECKING, NO_RESULT, CheckRequest, ResultFolder
 from sandbox.checks.results import CheckResult, Goal, Outcome
 
 _LONGEST = 2000
@@ -23,6 +23,19 @@ class Recorder:
     def __init__(self, request: CheckRequest, folder: ResultFolder) -> None:
         self._request = request
         self._folder = folder
+        self._begun = 0
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Say which check begins: its title, not the name of a test."""
+        self._begun += 1
+        reporter = item.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            title = " ".join(item.stash[_DRAFT].title.split())
+            reporter.ensure_newline()
+            reporter.write_line(f"{CHECKING}{self._begun} of {len(item.session.items)}: {title}")
+            reporter.flush()
+        return (yield)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

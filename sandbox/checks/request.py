@@ -17,6 +17,8 @@ from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.plan import Plan
 from sandbox.probe.facts import Facts
 
+CHECKING = "checking "
+"""Before the line that tells which check begins, in what the pytest process says."""
 NO_RESULT = "the run of the checks ended before this one"
 _MAX_BYTES = 32 * 1024 * 1024
 

@@ -38,7 +38,7 @@ def run_checks(
         request: what is to be checked, and what is known already.
         target: how to reach it by ssh; its login must be able to become root by sudo.
         folder: the instance's folder; the log goes to `logs/check.log` in it.
-        listener: told every line of pytest's output.
+        listener: told which check it is at.
         own: the box's own checks that somebody has agreed to; no other file of the box is run.
         timeout_s: after so long the rest is given up and reported as errors; the box's own checks
             have as long again.

@@ -1,6 +1,7 @@
 """The command line's entry: registers the commands, catches every error, and alone exits."""
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,9 +30,29 @@ GROUPS: Final = {
 """The modules beside this one and their commands, in the order of `--help`."""
 
 
+_LEAVE_NOTHING: Final = (*GROUPS["look"], "validate", "schema", "boxes", "doctor", "probe")
+"""Commands that only look: there is nothing to go on with."""
+
+
 def _version(value: bool) -> None:  # noqa: FBT001  (typer calls it so)
     if value:
         show(__version__)
+        raise typer.Exit
+
+
+def _install_completion(value: bool) -> None:  # noqa: FBT001
+    if value:
+        from sandbox.cli import completion
+
+        completion.install(completion.this_shell())
+        raise typer.Exit
+
+
+def _show_completion(value: bool) -> None:  # noqa: FBT001
+    if value:
+        from sandbox.cli import completion
+
+        show(completion.script(completion.this_shell()), end="")
         raise typer.Exit
 
 
@@ -39,6 +60,24 @@ def sandbox(
     *,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    install_completion: Annotated[
+        bool,
+        typer.Option(
+            "--install-completion",
+            callback=_install_completion,
+            is_eager=True,
+            help="Let the Tab key complete, in the shell that this is typed in.",
+        ),
+    ] = False,
+    show_completion: Annotated[
+        bool,
+        typer.Option(
+            "--show-completion",
+            callback=_show_completion,
+            is_eager=True,
+            help="Print what that would install.",
+        ),
     ] = False,
 ) -> None:
     """R sandbox machines from one YAML file, measurably like production."""
@@ -53,6 +92,8 @@ def program(words: Sequence[str]) -> typer.Typer:
         name="sandbox",
         no_args_is_help=True,
         rich_markup_mode=None,
+        # Ours is faster, and quotes: see sandbox.cli.completion
+        add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
     )
@@ -67,10 +108,23 @@ def program(words: Sequence[str]) -> typer.Typer:
 
 def main() -> NoReturn:
     """Run the command line and exit with one of the codes of errors.py."""
+    if shell := os.environ.pop("_SANDBOX_COMPLETE", ""):
+        _complete(shell)
     listen()
     code = _run()
     stop_listening()
     sys.exit(code)
+
+
+def _complete(shell: str) -> NoReturn:
+    """Answer the shell's completion; when that fails, there is nothing to offer."""
+    from sandbox.cli.completion import answer
+
+    try:
+        answer(shell, sys.argv[1:])
+    except Exception:  # noqa: BLE001  (somebody is in the middle of typing a line)
+        sys.exit(1)
+    sys.exit(0)
 
 
 def _run() -> int:
@@ -94,10 +148,17 @@ def _run() -> int:
 
 def _interrupted(error: BaseException) -> int:
     stop_listening()
-    word = str(error) or "interrupted"
+    first = heard()
+    words = str(error) or "interrupted"
+    name = first.at_work_on if first is not None else ""
+    command = next(iter(sys.argv[1:]), "")
+    if command and command not in _LEAVE_NOTHING:
+        words += f"; to go on: {shlex.join(['sandbox', *sys.argv[1:]])}"
+    if name and command == "up":
+        words += f"; to remove what is there: sandbox destroy {name}"
     # The terminal may be what went away
     with suppress(OSError):
-        say(f"{word}: run the same command again to go on, or `sandbox destroy` to clean up")
+        say(words)
     return int(ExitCode.INTERRUPTED)
 
 

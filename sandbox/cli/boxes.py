@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sandbox.cli.complete import complete_box
 from sandbox.cli.console import say, show, show_json
 from sandbox.cli.settings import RootOption
 
@@ -28,7 +29,9 @@ def validate(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[BOX]...", help="Files, folders or names; none: all boxes in this folder."
+            metavar="[BOX]...",
+            help="Files, folders or names; none: all boxes in this folder.",
+            autocompletion=complete_box,
         ),
     ] = None,
     *,

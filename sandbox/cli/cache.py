@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sandbox.cli.complete import complete_box
 from sandbox.cli.console import Progress, say, show, show_json
 from sandbox.cli.settings import BaseSourceOption, ProviderOption, RootOption, TrustOption, context
 
@@ -26,7 +27,10 @@ group = typer.Typer(
 def bake(
     box: Annotated[
         str | None,
-        typer.Argument(help="A box file or a box's name. Default: the only box file here."),
+        typer.Argument(
+            help="A box file or a box's name. Default: the only box file here.",
+            autocompletion=complete_box,
+        ),
     ] = None,
     *,
     provider: ProviderOption = None,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _RED, _GREEN, _YELLOW, _DIM, _BOLD, _OFF = "31", "32", "33", "2", "1", "0"
+_NOW_AND_THEN_S = 30.0
 _NOT_ASCII = re.compile(r"[^\x00-\x7e]")
 
 
@@ -155,6 +156,7 @@ class Progress:
         self._status: Status | None = None
         self._titles: list[tuple[str, float]] = []
         self._line = ""
+        self._told_at = 0.0
 
     def __enter__(self) -> "Progress":
         """Start showing."""
@@ -175,7 +177,8 @@ class Progress:
             return
         match event:
             case StepStarted(title=title):
-                self._titles.append((title, time.monotonic()))
+                self._told_at = time.monotonic()
+                self._titles.append((title, self._told_at))
                 if self._live:
                     self._show()
                 else:
@@ -183,12 +186,20 @@ class Progress:
             case StepOutput(line=said):
                 self._line = said
                 self._show()
+                self._tell_now_and_then()
             case StepEnded():
                 self._end(event)
             case Notice(text=text):
                 self._hide()
                 say(line("  ", paint("note:", _YELLOW, on=self._on), " ", text))
                 self._show()
+
+    def _tell_now_and_then(self) -> None:
+        """Where nothing is live, a line each half a minute says that a long step gets on."""
+        now = time.monotonic()
+        if not self._live and self._titles and now - self._told_at >= _NOW_AND_THEN_S:
+            self._told_at = now
+            say(f"      {self.current()}")
 
     def _end(self, event: StepEnded) -> None:
         if self._titles:
@@ -202,7 +213,7 @@ class Progress:
         )
         took = paint(f"{event.elapsed_s:.1f} s", _DIM, on=self._on)
         note = ("  ", paint(event.note, _DIM, on=self._on)) if event.note else ()
-        word = "" if event.error is None else "  failed"
+        word = "" if event.error is None else "  interrupted" if event.interrupted else "  failed"
         say(line("  ", mark, f" {event.title}  ", took, *note, word))
         self._show()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sandbox.cli.complete import complete_side
 from sandbox.cli.console import Progress, answer_to, say, show, show_json
 from sandbox.cli.settings import NameArgument, RootOption, SshConfigOption, SudoOption, context
 from sandbox.errors import ExitCode, UsageError
@@ -167,9 +168,18 @@ def _room() -> "Room":
 
 def diff(
     a: Annotated[
-        str, typer.Argument(help="A sandbox, a NAME.facts.json, a box, or [USER@]HOST over ssh.")
+        str,
+        typer.Argument(
+            help="A sandbox, a NAME.facts.json, a box, or [USER@]HOST over ssh.",
+            autocompletion=complete_side,
+        ),
     ],
-    b: Annotated[str, typer.Argument(help="What to compare it with; the same kinds of things.")],
+    b: Annotated[
+        str,
+        typer.Argument(
+            help="What to compare it with; the same kinds of things.", autocompletion=complete_side
+        ),
+    ],
     *,
     only: _OnlyOption = None,
     ignore: _IgnoreOption = None,

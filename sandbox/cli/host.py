@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sandbox.cli.complete import complete_provider
 from sandbox.cli.console import Progress, agreed, colourful, line, paint, say, show, show_json
 from sandbox.cli.settings import place
 
@@ -31,7 +32,12 @@ def doctor(
         bool, typer.Option("--json", help="The findings as JSON on stdout.")
     ] = False,
     provider: Annotated[
-        str | None, typer.Option("--provider", help="Only this one: incus, virtualbox, libvirt.")
+        str | None,
+        typer.Option(
+            "--provider",
+            help="Only this one: incus, virtualbox, libvirt.",
+            autocompletion=complete_provider,
+        ),
     ] = None,
 ) -> None:
     """Show what is usable on this host and why not, with the command that mends it.
@@ -62,7 +68,12 @@ def doctor(
 def setup(
     *,
     provider: Annotated[
-        str, typer.Option("--provider", help="What to set up: incus or libvirt.")
+        str,
+        typer.Option(
+            "--provider",
+            help="What to set up: incus or libvirt.",
+            autocompletion=complete_provider,
+        ),
     ] = "incus",
     pool_gb: Annotated[
         int | None,
@@ -121,7 +132,12 @@ def setup(
 def teardown(
     *,
     provider: Annotated[
-        str, typer.Option("--provider", help="What to take back: incus or libvirt.")
+        str,
+        typer.Option(
+            "--provider",
+            help="What to take back: incus or libvirt.",
+            autocompletion=complete_provider,
+        ),
     ] = "incus",
     keep_daemon: Annotated[
         bool, typer.Option("--keep-daemon", help="Leave the daemon (Incus, libvirt) running.")

@@ -1,12 +1,14 @@
 """Commands that change a sandbox: up, start, stop, destroy."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sandbox.cli.console import Progress, agreed, say, show, show_json
+from sandbox.cli.complete import complete_box_or_name, complete_names
+from sandbox.cli.console import Progress, agreed, say, show, show_error, show_json
 from sandbox.cli.secrets import given_secrets
 from sandbox.cli.settings import (
     BaseSourceOption,
@@ -14,9 +16,9 @@ from sandbox.cli.settings import (
     ProviderOption,
     RootOption,
     TrustOption,
-    complete_name,
     context,
 )
+from sandbox.errors import HostError, SandboxError
 
 if TYPE_CHECKING:
     from sandbox.workflows.up import UpResult
@@ -27,7 +29,7 @@ def up(
         str | None,
         typer.Argument(
             help="A box file, a box's name, or a sandbox. Default: the only box file here.",
-            autocompletion=complete_name,
+            autocompletion=complete_box_or_name,
         ),
     ] = None,
     *,
@@ -160,7 +162,7 @@ def stop(name: NameArgument) -> None:
 def destroy(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Sandboxes. Default: the only one.", autocompletion=complete_name),
+        typer.Argument(help="Sandboxes. Default: the only one.", autocompletion=complete_names),
     ] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="All sandboxes; asks first.")] = False,
@@ -182,8 +184,34 @@ def destroy(
             found = all_sandboxes(its_context)
             ours = [info.name for info in found if info.state != ELSEWHERE]
             chosen = _chosen(ours, every=every, yes=yes)
-        for name in chosen:
-            destroy_sandbox(name, context=its_context)
+        failed = _each(chosen, lambda name: destroy_sandbox(name, context=its_context))
+    if failed is not None:
+        raise typer.Exit(failed)
+
+
+def _each(names: list[str], do: Callable[[str], None]) -> int | None:
+    """Do it to each, whatever becomes of the others; the exit code of the first that failed.
+
+    Raises:
+        SandboxError: of the only one.
+    """
+    failures: dict[str, SandboxError] = {}
+    names = list(dict.fromkeys(names))
+    for name in names:
+        try:
+            do(name)
+        except OSError as error:
+            failures[name] = HostError(f"{name}: {error}", hint="see who owns it: ls -ld")
+        except SandboxError as error:
+            failures[name] = error
+        if name in failures:
+            if len(names) == 1:
+                raise failures[name]
+            show_error(failures[name])
+    if not failures:
+        return None
+    say(f"not destroyed: {', '.join(failures)}; of the others nothing is left")
+    return int(next(iter(failures.values())).exit_code)
 
 
 def _chosen(existing: list[str], *, every: bool, yes: bool) -> list[str]:

@@ -10,9 +10,11 @@ from typing import Annotated
 
 import typer
 
+from sandbox.cli.complete import complete_box
 from sandbox.cli.console import Progress, say, show, show_json_text
 from sandbox.cli.settings import NameArgument, ProviderOption, RootOption, context
 from sandbox.files import hand_over
+from sandbox.workflows.box_now import box_has_changed
 
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -41,11 +43,15 @@ def list_(*, as_json: JsonOption = False) -> None:
             info.box,
             info.base,
             info.provider,
+            info.checks.rpartition(" in ")[0] or "never",
             info.urls[0] if info.urls else "",
         )
         for info in infos
     ]
-    show(columns(("NAME", "STATE", "BOX", "BASE", "PROVIDER", "URL"), rows))
+    show(columns(("NAME", "STATE", "BOX", "BASE", "PROVIDER", "CHECKS", "URL"), rows))
+    for info in infos:
+        if info.changed:
+            say(f"{info.name}: {box_has_changed(info.name, info.changed)}")
 
 
 def _json(listed: object) -> str:
@@ -84,6 +90,7 @@ def status(name: NameArgument, *, as_json: JsonOption = False) -> None:
     rows = [
         ("state", info.state),
         ("box", info.box_path),
+        *([("", box_has_changed(name, info.changed))] if info.changed else []),
         ("base", f"{info.base} on {info.provider}"),
         ("size", size),
         ("address", info.address or "-"),
@@ -190,7 +197,9 @@ def logs(
 
 
 def render(
-    box: Annotated[str | None, typer.Argument(help="A box file or a box's name.")] = None,
+    box: Annotated[
+        str | None, typer.Argument(help="A box file or a box's name.", autocompletion=complete_box)
+    ] = None,
     *,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the files into this folder.")

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sandbox.cli.complete import complete_name
 from sandbox.cli.console import Progress, show_json_text
-from sandbox.cli.settings import complete_name, context
+from sandbox.cli.settings import context
 from sandbox.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sandbox.cli.complete import complete_base_source, complete_name, complete_provider
 from sandbox.events import Listener
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ ProviderOption = Annotated[
     typer.Option(
         "--provider",
         help="What runs it: virtualbox, incus or libvirt. Also from the box, or SANDBOX_PROVIDER.",
+        autocompletion=complete_provider,
     ),
 ]
 BaseSourceOption = Annotated[
@@ -25,6 +27,7 @@ BaseSourceOption = Annotated[
     typer.Option(
         "--base-source",
         help="Where the base image comes from: auto, build (on this host), public (image server).",
+        autocompletion=complete_base_source,
     ),
 ]
 RootOption = Annotated[
@@ -95,15 +98,6 @@ def context(
         consent=consent(trust=trust),
         secrets=GivenSecrets() if secrets is None else secrets,
     )
-
-
-def complete_name(incomplete: str) -> list[str]:
-    """Names of sandboxes, for the shell's completion."""
-    from sandbox.paths import instances_dir
-
-    folder = instances_dir()
-    names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-    return sorted(name for name in names if name.startswith(incomplete))
 
 
 NameArgument = Annotated[

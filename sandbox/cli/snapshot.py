@@ -1,13 +1,21 @@
 """Commands that take a sandbox back to how it was: snapshot save|restore|list|delete, and reset."""
 
+import sys
 from typing import Annotated
 
 import typer
 
-from sandbox.cli.console import Progress, say, show, show_json
+from sandbox.cli.complete import complete_snapshot
+from sandbox.cli.console import Progress, agreed, say, show, show_json
 from sandbox.cli.settings import NameArgument, context
+from sandbox.errors import UsageError
 
-SnapshotArgument = Annotated[str, typer.Argument(help="A snapshot, as `snapshot list` shows it.")]
+SnapshotArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A snapshot, as `snapshot list` shows it.", autocompletion=complete_snapshot
+    ),
+]
 
 group = typer.Typer(
     no_args_is_help=True,
@@ -36,7 +44,10 @@ def save(
 def restore(
     name: NameArgument,
     snapshot: Annotated[
-        str | None, typer.Argument(help="By default the newest one that you saved.")
+        str | None,
+        typer.Argument(
+            help="By default the newest one that you saved.", autocompletion=complete_snapshot
+        ),
     ] = None,
 ) -> None:
     """Take a sandbox back to a snapshot: what was written since is gone.
@@ -79,15 +90,42 @@ def list_(
 
 
 @group.command("delete")
-def delete(name: NameArgument, snapshot: SnapshotArgument) -> None:
+def delete(
+    name: NameArgument,
+    snapshot: SnapshotArgument,
+    *,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask, not even about `provisioned`.")
+    ] = False,
+) -> None:
     """Forget a snapshot; the sandbox stays as it is.
+
+    Asks before it forgets `provisioned`, which `sandbox reset` goes back to.
 
     sandbox snapshot delete shiny before-upgrade
     """
     from sandbox.workflows import snapshot as workflow
 
+    if snapshot == workflow.PROVISIONED and not yes:
+        _ask_about_provisioned(name)
     with Progress() as progress:
         workflow.delete(name, snapshot, context=context(progress))
+
+
+def _ask_about_provisioned(name: str) -> None:
+    """Go on only when somebody wants to do without `reset`.
+
+    Raises:
+        UsageError: there is nobody to ask.
+    """
+    loss = f"without `provisioned`, sandbox reset {name} has nothing to go back to"
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"{loss}, and there is nobody to ask",
+            hint=f"to delete it all the same: sandbox snapshot delete {name} provisioned --yes",
+        )
+    if not agreed(f"{loss}, until `up` provisions it again. Delete it?"):
+        raise typer.Abort
 
 
 def reset(name: NameArgument) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sandbox.cli.complete import complete_facts, complete_goal
 from sandbox.cli.console import Progress, say, show, show_json_text
 from sandbox.cli.settings import NameArgument, SshConfigOption, SudoOption, TrustOption, context
 from sandbox.errors import ExitCode, UsageError
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 
 _GoalOption = Annotated[
     list[str] | None,
-    typer.Option("--goal", help="Only this goal: up, safe, correct, snappy. Can be repeated."),
+    typer.Option(
+        "--goal",
+        help="Only this goal: up, safe, correct, snappy. Can be repeated.",
+        autocompletion=complete_goal,
+    ),
 ]
 _QuickOption = Annotated[
     bool,
@@ -30,6 +35,7 @@ _AgainstOption = Annotated[
     typer.Option(
         "--against",
         metavar="[USER@]HOST",
+        autocompletion=complete_facts,
         help="Compare with production as it is now, over ssh, or with a file of facts.",
     ),
 ]

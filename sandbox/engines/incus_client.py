@@ -39,6 +39,14 @@ class NotSetUpError(HostError):
     """Our project, pool or network is not there (yet)."""
 
 
+class NoDaemonError(HostError):
+    """There is no Incus here, or it does not run: nothing of ours runs in it either."""
+
+
+class NotPermittedError(HostError):
+    """The daemon is there, and this user may not talk to it."""
+
+
 class ExistsError(ProviderError):
     """Incus has a thing of that name already."""
 
@@ -256,7 +264,7 @@ def api_path(*parts: str) -> str:
 def explain_command(error: CommandError) -> SandboxError:
     """What a failed `incus` command means, with Incus's own words kept."""
     if error.returncode == 127 and not error.stderr:  # noqa: PLR2004  (the shell's "not found")
-        return HostError(
+        return NoDaemonError(
             "Incus's client `incus` is not installed", hint="sandbox host setup --provider incus"
         )
     if error.returncode is None:
@@ -283,13 +291,13 @@ _MEANINGS = (
     _Meaning(
         r"doesn't appear to be started|connection refused|no such file.*unix\.socket"
         r"|server version: unreachable",
-        HostError,
+        NoDaemonError,
         "Incus is not running",
         "sandbox host setup --provider incus",
     ),
     _Meaning(
         r"needed permissions to talk to the incus daemon|permission denied.*unix\.socket",
-        HostError,
+        NotPermittedError,
         "you may not talk to the Incus daemon",
         "sudo adduser $USER incus-admin, then log in anew (its members are as good as root on this "
         "host; the group incus gives a restricted project of one's own, and does not do here)",

@@ -1,7 +1,7 @@
 """Doctor's findings about Incus. Pure: facts in, findings out."""
 
 from sandbox.engines.base import Finding
-from sandbox.engines.incus_client import IncusPlace
+from sandbox.engines.incus_client import IncusPlace, NotPermittedError
 from sandbox.host.facts import INCUS_GROUP, HostFacts
 from sandbox.host.incus_objects import FEATURES, subnet_of, wanted_devices
 from sandbox.host.kernel_limits import WANTED, WATCHERS, WATCHERS_OF_ONE
@@ -54,7 +54,7 @@ def _daemon(now: Situation) -> Finding:
     problem = now.problem
     detail = problem.details or problem.message if problem is not None else ""
     detail = detail.strip().splitlines()[-1] if detail else ""
-    if problem is None or "may not talk" not in problem.message:
+    if not isinstance(problem, NotPermittedError):
         fix = (problem.hint if problem is not None and problem.hint else "") or SETUP
         return Finding(ok=False, title=title, detail=detail, fix=fix)
     title = "you may speak to the Incus daemon"

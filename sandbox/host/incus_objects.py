@@ -25,17 +25,25 @@ class Choices:
 
 
 def plan_objects(
-    place: IncusPlace, host: HostFacts, server: ServerFacts | None, choices: Choices
+    place: IncusPlace,
+    host: HostFacts,
+    server: ServerFacts | None,
+    choices: Choices,
+    *,
+    pool_seen: bool = False,
 ) -> list[Action]:
     """What has to be made; nothing when all is right. Without a daemon yet: everything.
+
+    Without a daemon that answers, what can be seen on this host is not planned either: the pool's
+    folder (`pool_seen`), and the network's link.
 
     Raises:
         HostError: something of our name is there that we did not make, or there is no room.
     """
     refuse_foreign(place, host, server)
     actions = (
-        _pool(place, host, server, choices),
-        _network(place, host, server, choices),
+        None if pool_seen and server is None else _pool(place, host, server, choices),
+        None if _link_is_seen(place, host, server) else _network(place, host, server, choices),
         _project(place, server),
         _profile(place, server),
     )
@@ -62,16 +70,20 @@ def refuse_foreign(place: IncusPlace, host: HostFacts, server: ServerFacts | Non
                 hint="choose other names with SANDBOX_INCUS_PREFIX=WORD, or remove it:"
                 f" incus {remove} delete {ref(place, thing.name)}",
             )
-    if (
-        place.is_local
-        and server.network(place.network) is None
-        and f'"ifname":"{place.network}"' in host.addresses_json.replace(" ", "")
-    ):
+    if place.is_local and server.network(place.network) is None and _has_link(place, host):
         raise HostError(
             f"this host has a network link named {place.network} that is not Incus's",
             hint="choose other names with SANDBOX_INCUS_PREFIX=WORD, or remove it:"
             f" ip link delete {place.network}",
         )
+
+
+def _link_is_seen(place: IncusPlace, host: HostFacts, server: ServerFacts | None) -> bool:
+    return server is None and place.is_local and _has_link(place, host)
+
+
+def _has_link(place: IncusPlace, host: HostFacts) -> bool:
+    return f'"ifname":"{place.network}"' in host.addresses_json.replace(" ", "")
 
 
 def ref(place: IncusPlace, name: str) -> str:

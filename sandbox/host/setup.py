@@ -6,12 +6,12 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from sandbox.engines.incus_client import IncusPlace, explain_command
+from sandbox.engines.incus_client import IncusPlace, NotPermittedError, explain_command
 from sandbox.errors import CommandError, HostError, SandboxError
 from sandbox.events import Listener, Notice, ignore, step
 from sandbox.host import daemon, packages
 from sandbox.host.actions import Action, Command
-from sandbox.host.facts import INCUS_GROUP, MEANING, HostFacts, gather
+from sandbox.host.facts import INCUS_DIR, INCUS_GROUP, MEANING, HostFacts, gather
 from sandbox.host.firewall import DockerRules, docker_rules, plan_firewall
 from sandbox.host.incus_objects import Choices, create_pool, plan_objects
 from sandbox.host.journal import Journal, Kind, host_dir, host_lock
@@ -42,6 +42,8 @@ class Situation:
     """Docker's firewall rules, where it is here and they can be read."""
     lacks_templates: bool = False
     """The daemon was started by hand without what it needs to find LXC's templates."""
+    pool_seen: bool = False
+    """A pool of our name has a folder on this host, whether or not the daemon can be asked."""
 
 
 def look(place: IncusPlace, root: Root | None = None) -> Situation:
@@ -55,9 +57,17 @@ def look(place: IncusPlace, root: Root | None = None) -> Situation:
     try:
         server = ask(place, root)
     except SandboxError as error:
-        return Situation(host, None, error, docker)
+        return Situation(host, None, error, docker, pool_seen=_has_folder(place))
     lacking = place.is_local and not host.systemd and daemon.lacks_templates(server.server_pid)
     return Situation(host, server, None, docker, lacking)
+
+
+def _has_folder(place: IncusPlace) -> bool:
+    """Whether Incus keeps a pool of our name here; its folder can be seen by everybody."""
+    try:
+        return place.is_local and (INCUS_DIR / "storage-pools" / place.pool).is_dir()
+    except OSError:
+        return False
 
 
 def plan_setup(
@@ -82,14 +92,23 @@ def plan_setup(
         actions.append(daemon.plan_daemon(now.host))
     if now.host.user is not None and not now.host.in_group:
         actions.append(_join_group(now.host.user))
-    actions += plan_objects(place, now.host, now.server, choices)
+    actions += _objects(place, now, choices)
     actions += plan_firewall(place.network, now.docker)
     return [*actions, *plan_limits(place.project, now.host.kernel)]
 
 
+def _objects(place: IncusPlace, now: Situation, choices: Choices) -> list[Action]:
+    """What is to be made in Incus; as a guess where it is here and cannot be asked yet."""
+    actions = plan_objects(place, now.host, now.server, choices, pool_seen=now.pool_seen)
+    if now.server is not None or "incus" not in now.host.commands:
+        return actions
+    # Asked again, as root, before anything is made
+    return [replace(one, title=f"{one.title}, unless it is there already") for one in actions]
+
+
 def _refused(now: Situation) -> bool:
     """The daemon is there, but does not speak with this user."""
-    return now.problem is not None and "may not talk" in now.problem.message
+    return isinstance(now.problem, NotPermittedError)
 
 
 def _join_group(user: str) -> Action:

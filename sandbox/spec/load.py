@@ -42,6 +42,8 @@ class LoadedBox:
     """What it may read."""
     named_root: Path | None = None
     """The root, absolute, where the user named it."""
+    files: tuple[Path, ...] = ()
+    """Absolute: the box file, and all that it extends."""
 
     @property
     def provider(self) -> Provider | None:
@@ -92,7 +94,8 @@ def load_box(path: Path, *, bases: Bases | None = None, root: Path | None = None
     if problems or box is None or box.base is None:
         raise box_error(_shown(replace(gathered, problems=tuple(problems))), path)
     named = real(root) if root is not None else None
-    return LoadedBox(path.stem, path, box, bases[box.base], gathered.top, its_root, named)
+    base, files = bases[box.base], gathered.files
+    return LoadedBox(path.stem, path, box, base, gathered.top, its_root, named, files)
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,8 @@ class _Gathered:
     """False when a file that it extends cannot be had: what is missing may stand there."""
     strangers: frozenset[Path] = frozenset()
     """Files that are clearly no boxes: what stands in them is nobody's business."""
+    files: tuple[Path, ...] = ()
+    """The file itself, and all that it extends."""
 
 
 def _shown(gathered: _Gathered) -> list[Problem]:
@@ -127,7 +132,7 @@ def _gather(path: Path, chain: tuple[Path, ...], root: Root) -> _Gathered:
     strangers = frozenset[Path]() if parsed.is_box else frozenset({path})
     said = top.get("extends") if top else None
     if top is None or said is None or not isinstance(said.content, str) or not said.content:
-        return _Gathered(top, problems, strangers=strangers)
+        return _Gathered(top, problems, strangers=strangers, files=(path,))
     chain = (*chain, real(path))
     parent, problem = _parent(said, chain, root)
     if parent is None:
@@ -138,7 +143,8 @@ def _gather(path: Path, chain: tuple[Path, ...], root: Root) -> _Gathered:
     strangers |= above.strangers
     if above.top is None:
         return _Gathered(top, problems, complete=False, strangers=strangers)
-    return _Gathered(_merge(above.top, top), problems, above.complete, strangers)
+    merged, files = _merge(above.top, top), (path, *above.files)
+    return _Gathered(merged, problems, above.complete, strangers, files)
 
 
 def _parent(said: Value, chain: tuple[Path, ...], root: Root) -> tuple[Path | None, Problem | None]:

@@ -10,7 +10,7 @@ from sandbox.checks.results import CheckReport, Goal
 from sandbox.checks.runner import run_checks
 from sandbox.engines.base import Engine, MachineStatus, Power
 from sandbox.errors import UsageError
-from sandbox.events import step
+from sandbox.events import Notice, step
 from sandbox.probe.collect import Taking, probe
 from sandbox.probe.conceal import conceal
 from sandbox.probe.facts import Facts
@@ -19,6 +19,8 @@ from sandbox.probe.untaken import HashKey
 from sandbox.record import Record
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, locked
+from sandbox.summary import Phase
+from sandbox.workflows.box_now import BoxLook, box_has_changed
 from sandbox.workflows.context import Context, status_of
 from sandbox.workflows.hashes import hash_key, hashes_of, key_beside, secret_targets
 from sandbox.workflows.reach import (
@@ -62,10 +64,13 @@ def check(
         against: production, read anew.
 
     Raises:
-        UsageError: no such sandbox, or it does not run.
+        UsageError: no such sandbox, its `up` never came to its end, or it does not run.
     """
     with locked(name) as instance:
         record = instance.require()
+        _require_finished(record)
+        if changed := BoxLook().changed(instance.folder):
+            context.listener(Notice(name, box_has_changed(name, changed)))
         context.agreed_checks(record.plan)
         engine = context.engine(record.plan.provider)
         require_running(engine, name)
@@ -77,6 +82,14 @@ def check(
         plan = record.plan.model_copy(update={"production": Path(against.name)})
         record = record.model_copy(update={"plan": plan})
         return verify(instance, record, engine, context, goals, quick=quick, production=production)
+
+
+def _require_finished(record: Record) -> None:
+    if record.phase is not Phase.PROVISIONED:
+        name = record.plan.name
+        raise UsageError(
+            f"{name} is not finished, so there is nothing to check yet", hint=f"sandbox up {name}"
+        )
 
 
 def verify(

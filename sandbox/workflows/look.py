@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from sandbox.engines import vm_provider
 from sandbox.engines.base import MachineStatus, Power
+from sandbox.engines.incus_client import NoDaemonError, NotSetUpError
 from sandbox.errors import SandboxError
 from sandbox.events import Notice
 from sandbox.saved import BrokenFileError, read_json
 from sandbox.state import Instance, instance_names
 from sandbox.summary import Phase, Summary, text_of
+from sandbox.workflows.box_now import BoxLook
 from sandbox.workflows.context import DRIVEN, Context
 from sandbox.workflows.machine import record_elsewhere
 from sandbox.workflows.reach import page_urls, shiny_url
@@ -40,6 +42,8 @@ class SandboxInfo:
     urls: tuple[str, ...] = ()
     checks: str = ""
     """What the last checks came to, in a few words; empty when none ran."""
+    changed: tuple[str, ...] = ()
+    """What its box is made of and has changed since `up`: files, and apps."""
     made_at: datetime | None = None
     plan_key: str = ""
 
@@ -57,23 +61,33 @@ class SandboxDetails(SandboxInfo):
 
 
 def all_sandboxes(context: Context) -> list[SandboxInfo]:
-    """Every sandbox with a folder, and every machine of ours that has lost its folder."""
-    summaries: dict[str, Summary | None] = {}
-    broken = []
-    for name in instance_names():
+    """Every sandbox with a folder, and every machine of ours that has lost its folder.
+
+    Raises:
+        SandboxError: nothing has a folder, and who could know of a machine does not answer.
+    """
+    names = instance_names()
+    known, broken = [], []
+    for name in names:
         try:
-            summaries[name] = Instance(name).summary()
+            summary = Instance(name).summary()
         except BrokenFileError as error:
             context.listener(Notice(name, f"{error.message} ({error.details}): {error.hint}"))
-            summaries[name] = None
             broken.append(_broken(name))
-    known = [summary for summary in summaries.values() if summary is not None]
+        else:
+            if summary is not None:
+                known.append(summary)
+            else:
+                text = f"{name} has a folder and no saved plan: sandbox destroy {name}"
+                context.listener(Notice(name, f"{text} removes what is left of it"))
+                broken.append(_broken(name))
     used = {DRIVEN[0], *(summary.provider for summary in known)}
-    statuses = {provider: _statuses(context, provider, quiet=not known) for provider in used}
-    infos = [_info(summary, statuses[summary.provider]) for summary in known]
+    statuses = {provider: _statuses(context, provider, alone=not names) for provider in used}
+    look_again = BoxLook()
+    infos = [_info(summary, statuses[summary.provider], look_again) for summary in known]
     for provider in sorted(used):
         for name, status in sorted((statuses[provider] or {}).items()):
-            if name not in summaries and status.power is not Power.ABSENT:
+            if name not in names and status.power is not Power.ABSENT:
                 infos.append(_unrecorded(name, provider, status))
     return sorted([*infos, *broken], key=lambda info: info.name) if broken else infos
 
@@ -85,7 +99,8 @@ def details_of(name: str, context: Context) -> SandboxDetails:
         UsageError: there is no such sandbox.
     """
     record = Instance(name).require()
-    info = _info(record.summary, _statuses(context, record.plan.provider, quiet=False))
+    statuses = _statuses(context, record.plan.provider, alone=False)
+    info = _info(record.summary, statuses, BoxLook())
     machine = record.plan.machine
     return SandboxDetails(
         **asdict(info),
@@ -98,14 +113,27 @@ def details_of(name: str, context: Context) -> SandboxDetails:
     )
 
 
-def _statuses(context: Context, provider: str, *, quiet: bool) -> dict[str, MachineStatus] | None:
-    """None when the provider does not answer: what is on disk can be shown all the same."""
+def _statuses(context: Context, provider: str, *, alone: bool) -> dict[str, MachineStatus] | None:
+    """None when the provider does not answer: what is on disk can be shown all the same.
+
+    Raises:
+        SandboxError: with `alone`, when nothing is on disk, and there may be machines for all that.
+    """
     try:
         return context.engine(provider).status()
+    except (NoDaemonError, NotSetUpError) as error:
+        if not alone:
+            context.listener(_unknown(provider, error))
     except SandboxError as error:
-        if not quiet:
-            context.listener(Notice("", f"states at {provider} are unknown: {error.message}"))
-        return None
+        if alone:
+            raise
+        context.listener(_unknown(provider, error))
+    return None
+
+
+def _unknown(provider: str, error: SandboxError) -> Notice:
+    hint = f": {error.hint}" if error.hint else ""
+    return Notice("", f"states at {provider} are unknown: {error.message}{hint}")
 
 
 def _broken(name: str) -> SandboxInfo:
@@ -125,8 +153,11 @@ def _unrecorded(name: str, provider: str, status: MachineStatus) -> SandboxInfo:
     )
 
 
-def _info(summary: Summary, statuses: dict[str, MachineStatus] | None) -> SandboxInfo:
+def _info(
+    summary: Summary, statuses: dict[str, MachineStatus] | None, look_again: BoxLook
+) -> SandboxInfo:
     status = (statuses or {}).get(summary.name)
+    folder = Instance(summary.name).folder
     url = shiny_url(summary.shiny_port, status) if status is not None else ""
     return SandboxInfo(
         name=summary.name,
@@ -136,7 +167,8 @@ def _info(summary: Summary, statuses: dict[str, MachineStatus] | None) -> Sandbo
         state=_state(summary.phase, status) if statuses is not None else "unknown",
         address=status.address if status is not None else None,
         urls=tuple(app.url for app in page_urls(summary.apps, url)),
-        checks=_checks(Instance(summary.name).folder),
+        checks=_checks(folder),
+        changed=look_again.changed(folder),
         made_at=summary.made_at,
         plan_key=summary.plan_key,
     )

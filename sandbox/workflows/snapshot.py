@@ -67,7 +67,9 @@ def reset(name: str, *, context: Context) -> None:
         if PROVISIONED not in [one.name for one in engine.snapshots(name)]:
             raise UsageError(
                 f"there is nothing to take {name} back to: it has no snapshot `{PROVISIONED}`",
-                hint=f"sandbox up {name} saves it at the end",
+                details="it was deleted, or could not be saved",
+                hint=f"sandbox up {name} --provision puts back what the box says, and saves it; "
+                f"for a machine as new: sandbox destroy {name}, then sandbox up again",
             )
         _go_back(instance, record, engine, PROVISIONED, context)
         machine: Engine = context.engine(record.plan.provider)

@@ -14,6 +14,7 @@ from sandbox.plan import Plan
 from sandbox.secret_values import needed_secrets
 from sandbox.state import Instance, locked
 from sandbox.summary import Phase
+from sandbox.workflows.box_now import noting
 from sandbox.workflows.context import Context, status_of
 from sandbox.workflows.left_out import tell_left_out
 from sandbox.workflows.reach import AppUrl, app_urls, direct_url, page_status, sshd_is_dead
@@ -53,7 +54,7 @@ def up(
         SandboxError: as errors.py says; running it again goes on from the last whole step.
     """
     engine = context.engine(plan.provider)
-    with locked(plan.name) as instance:
+    with locked(plan.name) as instance, noting(plan, instance):
         require_same_machine(instance, plan)
         plan = without_known_missing(plan, instance)
         tell_left_out(plan, context.listener)

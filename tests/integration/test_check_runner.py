@@ -136,7 +136,12 @@ def test_the_suite_runs_and_tells(here: Path) -> None:
     (found,) = (one for one in report.results if one.id == "correct.timezone")
     assert (found.expected, found.actual) == ("/etc/localtime leads to Etc/UTC", "Europe/Vienna")
     assert [goal for goal in Goal if report.of(goal)] == list(Goal)
-    assert any(isinstance(one, StepOutput) and "PASSED" in one.line for one in events)
+    lines = [one.line for one in events if isinstance(one, StepOutput)]
+    titles = [line.partition(": ")[2] for line in lines]
+    # In words, and every one of them; the names of tests are in the log
+    assert sorted(titles) == sorted(one.title for one in report.results)
+    assert lines[0].startswith("1 of ")
+    assert "PASSED" in (here / "logs" / "check.log").read_text()
     assert "test_up.py" in (here / "logs" / "check.log").read_text()
 
 

@@ -16,25 +16,34 @@ import sys
 from pathlib import Path
 from sandbox.cli import app
 from sandbox.run import run
+from sandbox.state import locked
 
 class Fake:
     def __call__(self):
         try:
-            run(("sh", "-c", {script!r}), timeout_s=60, grace_s={grace_s})
+            with locked("shiny"):
+                run(("sh", "-c", {script!r}), timeout_s=60, grace_s={grace_s})
         finally:
             Path({mark!r}).write_text("cleaned up")
 
 app.program = lambda words: Fake()
+sys.argv = ["sandbox", *{words!r}]
 app.main()
 """
 
 
 def start(
-    tmp_path: Path, script: str, *, grace_s: float = 5, ignored: int | None = None
+    tmp_path: Path,
+    script: str,
+    *,
+    grace_s: float = 5,
+    ignored: int | None = None,
+    words: tuple[str, ...] = ("up", "my box.yml"),
 ) -> subprocess.Popen[str]:
     pid = tmp_path / "pid"
     script = f"echo $$ > {pid}; {script}"
-    code = PROGRAM.format(script=script, grace_s=grace_s, mark=str(tmp_path / "mark"))
+    mark = str(tmp_path / "mark")
+    code = PROGRAM.format(script=script, grace_s=grace_s, mark=mark, words=words)
 
     def settle() -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -42,6 +51,7 @@ def start(
 
     process = subprocess.Popen(
         [sys.executable, "-c", code],
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -73,11 +83,28 @@ def test_each_ends_cleanly_with_a_word(tmp_path: Path, number: signal.Signals, w
     process.send_signal(number)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130, said
-    assert (
-        said == f"{word}: run the same command again to go on, or `sandbox destroy` to clean up\n"
-    )
+    go_on = "to go on: sandbox up 'my box.yml'"
+    assert said == f"{word}; {go_on}; to remove what is there: sandbox destroy shiny\n"
     assert (tmp_path / "mark").read_text() == "cleaned up"
     assert is_gone(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("check", "shiny", "--quick"), "; to go on: sandbox check shiny --quick"),
+        # Who only looks has nothing to go on with
+        (("logs", "shiny"), ""),
+        ((), ""),
+    ],
+)
+def test_the_command_to_go_on_with_is_the_one_that_was_typed(
+    tmp_path: Path, words: tuple[str, ...], told: str
+) -> None:
+    process = start(tmp_path, "sleep 60", words=words)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert (process.returncode, said) == (130, f"interrupted{told}\n")
 
 
 def test_what_a_library_makes_of_it_is_no_bug(tmp_path: Path) -> None:
@@ -98,7 +125,7 @@ def test_what_a_library_makes_of_it_is_no_bug(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert said.startswith(b"terminated: ")
+    assert said == b"terminated\n"
 
 
 def test_the_second_makes_haste_and_breaks_no_cleaning_up(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ MIRROR = "mirror: http://ada:word@m.example/debian"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_ASKED_AFTER_S", 0.02)
+    monkeypatch.setattr(waiting, "_PROGRESS_AFTER_S", 0.01)
     monkeypatch.setattr(waiting, "_POLL_S", 0.005)
     monkeypatch.setattr(waiting, "SAID_AFTER_S", 0.1)
     monkeypatch.setattr(waiting, "GIVEN_UP_AFTER_S", 0.3)

@@ -9,6 +9,7 @@ from sandbox.cli import look
 from sandbox.record import Record
 from sandbox.state import Instance
 from sandbox.workflows import enter
+from sandbox.workflows.look import SandboxInfo
 from tests.unit.factories import shiny_plan
 
 HOSTILE = "ok\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp\rover"
@@ -52,3 +53,34 @@ def test_a_broken_sandbox_is_listed(
     (listed,) = json.loads(said.out)
     assert (listed["name"], listed["state"]) == ("shiny", "broken")
     assert "sandbox destroy shiny" in said.err
+
+
+@pytest.mark.parametrize(
+    ("checks", "shown"),
+    [
+        ("61 passed in 9.1 s", "61 passed"),
+        ("58 passed, 3 failed in 9.1 s", "58 passed, 3 failed"),
+        ("", "never"),
+    ],
+)
+def test_a_listing_has_the_last_checks_and_whether_the_box_has_changed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checks: str, shown: str
+) -> None:
+    info = SandboxInfo(
+        name="shiny",
+        box="shiny",
+        base="debian-12",
+        provider="incus",
+        state="running",
+        checks=checks,
+        changed=("/b/shiny.yml",),
+    )
+    monkeypatch.setattr("sandbox.workflows.look.all_sandboxes", lambda _: [info])
+    look.list_()
+    said = capsys.readouterr()
+    head, row = said.out.splitlines()
+    assert row[head.index("CHECKS") :].split("  ")[0].rstrip() == shown
+    assert "shiny: /b/shiny.yml has changed since `up`; sandbox up shiny" in said.err
+    look.list_(as_json=True)
+    (listed,) = json.loads(capsys.readouterr().out)
+    assert (listed["checks"], listed["changed"]) == (checks, ["/b/shiny.yml"])

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from sandbox.engines.base import Finding, HostReport
+from sandbox.engines.incus_client import NotPermittedError
 from sandbox.engines.virtualbox_look import VirtualBoxFacts, parse_version, vagrant_accepts
 from sandbox.errors import HostError
 from sandbox.host.doctor import choose_default, diagnose
@@ -45,7 +46,7 @@ def test_every_finding_that_stops_us_has_a_fix() -> None:
 
 
 def test_permission_says_newgrp_only_to_members() -> None:
-    refused = HostError("you may not talk to the Incus daemon", details="no permission")
+    refused = NotPermittedError("you may not talk to the Incus daemon", details="no permission")
     stranger = a_host(is_root=False, user="ada")
     (finding,) = bad(Situation(stranger, None, refused))
     assert finding.fix == "sudo usermod -aG incus-admin ada && newgrp incus-admin"

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from sandbox.engines.incus_client import IncusPlace
+from sandbox.engines.incus_client import IncusPlace, NotPermittedError
 from sandbox.errors import HostError
 from sandbox.host.firewall import DockerRules
 from sandbox.host.incus_objects import Choices, pool_driver, pool_size_gb
@@ -62,8 +62,36 @@ def test_without_systemd_we_start_it_ourselves() -> None:
 
 def test_a_daemon_that_refuses_us_is_not_started_again() -> None:
     host = a_host(is_root=False, user="ada")
-    now = Situation(host, None, HostError("you may not talk to the Incus daemon"))
+    now = Situation(host, None, NotPermittedError("you may not talk to the Incus daemon"))
     assert kinds(now)[0] is Kind.GROUP
+
+
+def test_what_cannot_be_asked_for_is_not_planned_as_if_it_were_not_there() -> None:
+    """Somebody else has set this host up; whoever is not in the group yet sees folder and link."""
+    link = json.dumps([{"ifname": PLACE.network}])
+    host = a_host(is_root=False, user="ada", addresses_json=link)
+    refused = NotPermittedError("you may not talk to the Incus daemon")
+    now = Situation(host, None, refused, pool_seen=True)
+    group, *rest = plan_setup(PLACE, now, Choices(), no_apt)
+    assert (group.kind, [one.kind for one in rest]) == (Kind.GROUP, [Kind.PROJECT, Kind.PROFILE])
+    assert [
+        one.title for one in rest if not one.title.endswith(", unless it is there already")
+    ] == []
+
+
+def test_a_daemon_that_stands_still_may_have_all_we_need() -> None:
+    now = Situation(a_host(), None, HostError("Incus is not running"), pool_seen=True)
+    assert kinds(now) == [Kind.DAEMON, Kind.NETWORK, Kind.PROJECT, Kind.PROFILE]
+
+
+def test_a_pool_that_is_seen_and_does_not_exist_is_made() -> None:
+    """What is seen is a guess, for as long as nobody answers."""
+    assert kinds(Situation(a_host(), an_empty_server(), pool_seen=True)) == OBJECTS
+
+
+def test_where_incus_is_not_installed_nothing_can_be_there() -> None:
+    actions = plan_setup(PLACE, Situation(a_bare_host(), None), Choices(), no_apt)
+    assert [one.title for one in actions if "already" in one.title] == []
 
 
 def test_a_user_is_let_in_once() -> None:

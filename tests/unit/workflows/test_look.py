@@ -5,6 +5,9 @@ import json
 import pytest
 
 from sandbox.checks.results import last_report
+from sandbox.engines.base import MachineStatus
+from sandbox.engines.incus_client import NotPermittedError, NotSetUpError
+from sandbox.errors import HostError, SandboxError
 from sandbox.state import Instance
 from sandbox.workflows import look
 from tests.unit.factories import shiny_plan
@@ -40,3 +43,54 @@ def test_what_is_no_report_is_no_reason_to_stop(bench: Bench, text: str) -> None
     bench.up(shiny_plan())
     (Instance("shiny").folder / "checks.json").write_text(text)
     assert checks_of(bench) == ""
+
+
+@pytest.mark.parametrize("record", [None, "null", "", "{}"])
+def test_what_is_left_of_a_sandbox_is_listed_with_what_removes_it(
+    bench: Bench, record: str | None
+) -> None:
+    folder = Instance("shiny").folder
+    folder.mkdir(parents=True)
+    if record is not None:
+        (folder / "record.json").write_text(record)
+    (info,) = look.all_sandboxes(bench.context)
+    assert (info.name, info.state) == ("shiny", look.BROKEN)
+    assert "sandbox destroy shiny" in bench.notices()[0]
+
+
+def refuse(bench: Bench, monkeypatch: pytest.MonkeyPatch, error: SandboxError) -> None:
+    def status() -> dict[str, MachineStatus]:
+        raise error
+
+    monkeypatch.setattr(bench.engine, "status", status)
+
+
+REFUSED = NotPermittedError("you may not talk to the Incus daemon", hint="sudo adduser ...")
+
+
+@pytest.mark.parametrize("error", [REFUSED, HostError("the Incus server cannot be reached")])
+def test_that_nothing_is_there_is_not_said_by_one_who_may_not_ask(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: SandboxError
+) -> None:
+    refuse(bench, monkeypatch, error)
+    with pytest.raises(HostError) as caught:
+        look.all_sandboxes(bench.context)
+    assert caught.value is error
+
+
+def test_what_is_on_disk_is_listed_to_one_who_may_not_ask(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.up(shiny_plan())
+    refuse(bench, monkeypatch, REFUSED)
+    (info,) = look.all_sandboxes(bench.context)
+    assert info.state == "unknown"
+    assert any("sudo adduser" in notice for notice in bench.notices())
+
+
+def test_where_sandbox_was_never_set_up_there_is_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(bench, monkeypatch, NotSetUpError("our place in Incus is not set up"))
+    assert look.all_sandboxes(bench.context) == []
+    assert bench.notices() == []

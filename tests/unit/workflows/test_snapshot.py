@@ -66,8 +66,10 @@ def test_save_restore_list_delete(plain: Instance, context: Context) -> None:
 def test_reset_goes_back_to_what_up_saved(
     plain: Instance, engine: FakeEngine, context: Context
 ) -> None:
-    with pytest.raises(UsageError, match="nothing to take plain back to"):
+    with pytest.raises(UsageError, match="nothing to take plain back to") as caught:
         snapshot.reset("plain", context=context)
+    # Plain `up` of a machine that needs nothing saves nothing
+    assert "sandbox up plain --provision" in caught.value.hint
     snapshot.keep_provisioned("plain", engine, ignore)
     snapshot.keep_provisioned("plain", engine, ignore)
     assert names(context) == [snapshot.PROVISIONED]

@@ -1,0 +1,128 @@
+"""What can stand where the cursor is: names, boxes, providers, snapshots, sides of a diff.
+
+For the shell's completion, at each press of a key: nothing here reads YAML or makes a model, and
+what cannot be found out is left out.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from sandbox.errors import SandboxError
+
+_PROVIDERS: Final = ("virtualbox", "incus", "libvirt")
+_GOALS: Final = ("up", "safe", "correct", "snappy")
+_BASE_SOURCES: Final = ("auto", "build", "public")
+_BOX_SUFFIXES: Final = (".yml", ".yaml")
+_FACTS: Final = ".facts.json"
+
+
+def complete_name(incomplete: str) -> list[str]:
+    """Names of sandboxes."""
+    from sandbox.paths import instances_dir
+
+    folder = instances_dir()
+    names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    return _fitting(names, incomplete)
+
+
+def complete_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The same, without those that were typed before."""
+    typed = ctx.params.get("names") or ()
+    return [name for name in complete_name(incomplete) if name not in typed]
+
+
+def complete_box(incomplete: str) -> list[str]:
+    """Box files of the folder that is being typed, and names of the boxes that come with us."""
+    return [*_shipped(incomplete), *_files(incomplete, _is_box)]
+
+
+def complete_box_or_name(incomplete: str) -> list[str]:
+    """The same, and names of sandboxes."""
+    return list(dict.fromkeys([*complete_name(incomplete), *complete_box(incomplete)]))
+
+
+def complete_side(incomplete: str) -> list[str]:
+    """What `diff` compares: a sandbox, a file of facts, a box."""
+    files = _files(incomplete, lambda name: _is_box(name) or name.endswith(_FACTS))
+    found = [*complete_name(incomplete), *_shipped(incomplete), *files]
+    return list(dict.fromkeys(found))
+
+
+def complete_facts(incomplete: str) -> list[str]:
+    """Files of facts."""
+    return _files(incomplete, lambda name: name.endswith(_FACTS))
+
+
+def complete_provider(incomplete: str) -> list[str]:
+    """What runs machines."""
+    return _fitting(_PROVIDERS, incomplete)
+
+
+def complete_goal(incomplete: str) -> list[str]:
+    """What checks are for."""
+    return [goal for goal in _GOALS if goal.startswith(incomplete)]
+
+
+def complete_base_source(incomplete: str) -> list[str]:
+    """Where a base image comes from."""
+    return [source for source in _BASE_SOURCES if source.startswith(incomplete)]
+
+
+def complete_app(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Apps of the sandbox that was named before."""
+    from sandbox.state import Instance
+
+    with suppress(SandboxError):
+        summary = Instance(str(ctx.params.get("name") or "")).summary()
+        return _fitting(summary.apps, incomplete) if summary is not None else []
+    return []
+
+
+def complete_snapshot(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Snapshots of the sandbox that was named before, as its provider knows them."""
+    from sandbox.cli.settings import place
+    from sandbox.engines import make_engine
+    from sandbox.engines.base import Snapshots
+    from sandbox.state import Instance
+
+    with suppress(SandboxError):
+        summary = Instance(str(ctx.params.get("name") or "")).summary()
+        engine = make_engine(summary.provider, place()) if summary is not None else None
+        if summary is not None and isinstance(engine, Snapshots):
+            return _fitting((one.name for one in engine.snapshots(summary.name)), incomplete)
+    return []
+
+
+def _fitting(words: Iterable[str], incomplete: str) -> list[str]:
+    return sorted(word for word in words if word.startswith(incomplete))
+
+
+def _shipped(incomplete: str) -> list[str]:
+    from sandbox.paths import data_dir
+
+    return _fitting((path.stem for path in data_dir("boxes").glob("*.yml")), incomplete)
+
+
+def _is_box(name: str) -> bool:
+    return name.endswith(_BOX_SUFFIXES)
+
+
+def _files(incomplete: str, wanted: Callable[[str], bool]) -> list[str]:
+    """Wanted files in the folder that is being typed; and its folders, which end with a slash."""
+    above, _, start = incomplete.rpartition("/")
+    typed = f"{above}/" if "/" in incomplete else ""
+    folder = Path(typed or ".").expanduser()
+    with suppress(OSError, RuntimeError), os.scandir(folder) as entries:
+        return sorted(
+            f"{typed}{entry.name}{'/' if entry.is_dir() else ''}"
+            for entry in entries
+            if entry.name.startswith(start)
+            and (start.startswith(".") or not entry.name.startswith("."))
+            and (entry.is_dir() or wanted(entry.name))
+        )
+    return []

@@ -1,0 +1,146 @@
+"""Whether what a sandbox was made from has changed since `up`: its box's files, and its apps.
+
+`up` notes what it has read, in `box.json` of the instance's folder; whoever lists looks again. That
+is cheap, and needs no YAML: sizes and times first, contents only where those differ. So it may say
+that a box has changed whose machine would not: then the next `up` has nothing to do, and notes it.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sandbox.app_files import TooMuchError, UnreadableError, app_files
+from sandbox.fingerprint import digest_of, stamp_of
+from sandbox.saved import BrokenFileError, read_json, read_text
+from sandbox.state import Instance
+from sandbox.summary import text_of
+
+if TYPE_CHECKING:
+    from sandbox.plan import Plan
+
+_NOTED: Final = "box.json"
+_MOST_BYTES: Final = 20 * 1024 * 1024
+"""So much of an app is read to see whether a time of change means anything."""
+
+
+@contextmanager
+def noting(plan: "Plan", instance: Instance) -> Iterator[None]:
+    """Note what `plan` was made of, as it is before the block, once the record has that plan.
+
+    Somebody may go on editing while a machine is made: what is new then is new to it.
+    """
+    seen = json.dumps(_seen(plan), indent=1)
+    try:
+        yield
+    finally:
+        # That it cannot be noted stands in nobody's way
+        with suppress(BrokenFileError, OSError):
+            _note(plan, instance, seen)
+
+
+def _note(plan: "Plan", instance: Instance, seen: str) -> None:
+    record = instance.read()
+    if record is None or record.plan.key != plan.without_packages(record.plan.left_out).key:
+        return
+    if read_text(instance.folder / _NOTED) != seen:
+        instance.write_text(_NOTED, seen)
+
+
+@dataclass
+class BoxLook:
+    """Looks at boxes and apps; thirty sandboxes of one box are one look."""
+
+    _known: dict[str, bool] = field(default_factory=dict)
+
+    def changed(self, folder: Path) -> tuple[str, ...]:
+        """What has changed since the `up` of the instance with this folder, by name.
+
+        Empty, too, where nothing was noted, and where the box file itself has gone: then `up` goes
+        on with what it knows.
+        """
+        try:
+            noted = read_json(folder / _NOTED)
+            if noted is None or not Path(text_of(noted["box"])).exists():
+                return ()
+            files = [text_of(one["path"]) for one in noted["files"] if self._differs(_file, one)]
+            apps = [text_of(one["name"]) for one in noted["apps"] if self._differs(_app, one)]
+        except (BrokenFileError, KeyError, TypeError, ValueError, OSError):
+            # Written by another version, or damaged: the next `up` writes it anew
+            return ()
+        return (*files, *(f"the app {name}" for name in apps))
+
+    def _differs(self, look: Callable[[dict[str, Any]], bool], noted: dict[str, Any]) -> bool:
+        key = json.dumps(noted, sort_keys=True)
+        if key not in self._known:
+            self._known[key] = look(noted)
+        return self._known[key]
+
+
+def box_has_changed(name: str, changed: tuple[str, ...]) -> str:
+    """The same as a sentence, with the command that makes it so on the machine."""
+    have = "have" if len(changed) > 1 else "has"
+    return f"{', '.join(changed)} {have} changed since `up`; sandbox up {name} applies it"
+
+
+def _seen(plan: "Plan") -> dict[str, Any]:
+    files = dict.fromkeys((*plan.box_files, *plan.ca_certificates))
+    return {
+        "box": str(plan.box_path),
+        "files": [_of_file(path) for path in files],
+        "apps": [
+            {
+                "name": app.name,
+                "path": str(app.path),
+                "include": list(app.include),
+                "max_mb": app.max_mb,
+                "stamp": _stamp(app.path, app.include, app.max_mb),
+                "sha256": app.sha256,
+            }
+            for app in plan.apps
+        ],
+    }
+
+
+def _of_file(path: Path) -> dict[str, Any]:
+    try:
+        found, content = path.stat(), path.read_bytes()
+    except OSError:
+        return {"path": str(path), "stamp": [], "sha256": ""}
+    digest = hashlib.sha256(content).hexdigest()
+    return {"path": str(path), "stamp": [found.st_size, found.st_mtime_ns], "sha256": digest}
+
+
+def _file(noted: dict[str, Any]) -> bool:
+    path = Path(noted["path"])
+    try:
+        found = path.stat()
+    except OSError:
+        return bool(noted["sha256"])
+    if noted["stamp"] == [found.st_size, found.st_mtime_ns]:
+        return False
+    return bool(_of_file(path)["sha256"] != noted["sha256"])
+
+
+def _app(noted: dict[str, Any]) -> bool:
+    folder, include, max_mb = Path(noted["path"]), tuple(noted["include"]), int(noted["max_mb"])
+    try:
+        files = app_files(folder, include=include, max_mb=max_mb).taken
+        if stamp_of(files, folder) == noted["stamp"]:
+            return False
+        if sum(path.lstat().st_size for path in files) > _MOST_BYTES:
+            return True
+        return digest_of(files, folder) != str(noted["sha256"])
+    except (OSError, TooMuchError, UnreadableError):
+        # `up` will say what is wrong with it
+        return True
+
+
+def _stamp(folder: Path, include: tuple[str, ...], max_mb: int) -> str:
+    try:
+        return stamp_of(app_files(folder, include=include, max_mb=max_mb).taken, folder)
+    except (OSError, TooMuchError, UnreadableError):
+        return ""

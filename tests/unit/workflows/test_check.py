@@ -1,0 +1,42 @@
+"""What `check` says before it begins."""
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.errors import UsageError
+from sandbox.record import Record
+from sandbox.state import Instance
+from sandbox.summary import Phase
+from sandbox.workflows import check
+from tests.unit.factories import shiny_plan
+from tests.unit.workflows.conftest import Bench
+
+
+@pytest.mark.parametrize("phase", [Phase.PLANNED, Phase.CREATED])
+def test_a_machine_that_is_not_finished_is_told_of_in_one_line(bench: Bench, phase: Phase) -> None:
+    Instance("shiny").write(Record(plan=shiny_plan(), phase=phase))
+    with pytest.raises(UsageError, match="shiny is not finished") as caught:
+        check.check("shiny", context=bench.context)
+    assert (caught.value.hint, caught.value.details) == ("sandbox up shiny", "")
+    # Nobody was asked anything
+    assert bench.engine.calls == []
+
+
+def test_that_the_box_says_something_else_by_now_is_told(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = tmp_path / "shiny.yml"
+    box.write_text("version: 1\n")
+    bench.up(shiny_plan(box_path=box).model_copy(update={"box_files": (box,)}))
+    box.write_text("version: 2\n")
+    monkeypatch.setattr(check, "verify", lambda *_, **__: None)
+    check.check("shiny", context=bench.context)
+    assert f"{box} has changed since `up`; sandbox up shiny applies it" in bench.notices()
+
+
+def test_one_that_is_finished_and_stopped_is_told_so(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    bench.engine.stop("shiny", timeout_s=1)
+    with pytest.raises(UsageError, match="does not run"):
+        check.check("shiny", context=bench.context)
