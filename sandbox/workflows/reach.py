@@ -16,6 +16,7 @@ from sandbox.run import TAIL_LINES
 from sandbox.ssh import SshTarget, forwarded, write_config
 from sandbox.state import Instance
 from sandbox.waiting import ROOT_SHELL
+from sandbox.workflows.app_trouble import Why, nobody_knows
 
 if TYPE_CHECKING:
     from sandbox.plan import Plan
@@ -25,6 +26,8 @@ READY_TIMEOUT_S = 60.0
 SSH_TIMEOUT_S = 30.0
 _LOGIN_S = 15.0
 _GREETING_S = 3.0
+_LOOK_AFTER_S = 2.0
+_LOOK_EVERY_S = 5.0
 _LONGEST_GREETING = 255
 
 
@@ -188,7 +191,7 @@ def knocking(urls: tuple[AppUrl, ...], *, timeout_s: float = READY_TIMEOUT_S) ->
 
     def knock() -> None:
         with suppress(ProvisionError):
-            wait_for_apps(urls, timeout_s=timeout_s)
+            wait_for_apps(urls, name="", timeout_s=timeout_s)
 
     thread = threading.Thread(target=knock, daemon=True)
     thread.start()
@@ -196,19 +199,38 @@ def knocking(urls: tuple[AppUrl, ...], *, timeout_s: float = READY_TIMEOUT_S) ->
     # Whoever waited for the pages in the block has waited for this too
 
 
-def wait_for_apps(urls: tuple[AppUrl, ...], *, timeout_s: float = READY_TIMEOUT_S) -> None:
+def wait_for_apps(
+    urls: tuple[AppUrl, ...],
+    *,
+    name: str,
+    timeout_s: float = READY_TIMEOUT_S,
+    why: Why = nobody_knows,
+) -> None:
     """Return once every app serves its page.
 
+    Args:
+        urls: of the apps.
+        name: of the sandbox.
+        timeout_s: how long to wait for them all.
+        why: asked now and then, why an app does not answer: what it knows ends the waiting.
+
     Raises:
-        ProvisionError: one does not within `timeout_s`; details say what it answered last.
+        ProvisionError: one does not, for a reason that `why` knows, or not within `timeout_s`.
     """
-    deadline = time.monotonic() + timeout_s
+    since = time.monotonic()
     for app in urls:
+        look = since + _LOOK_AFTER_S
         while (answer := page_status(app.url, timeout_s=timeout_s)) != "":
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            # Shiny Server says so when an app's R has ended; of all else it may be too early
+            if answer.startswith("HTTP 5") or now > look:
+                look = now + _LOOK_EVERY_S
+                if (error := why(app.app, answer, since=since)) is not None:
+                    raise error
+            if now - since > timeout_s:
                 raise ProvisionError(
                     f"the app {app.app} does not answer",
                     details=f"{app.url}: {answer} (for {timeout_s:g} s)",
-                    hint="sandbox logs NAME shows what Shiny Server and the app say",
+                    hint=f"sandbox logs {name} shows what Shiny Server and the app say",
                 )
             time.sleep(0.1)

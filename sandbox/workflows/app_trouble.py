@@ -1,0 +1,75 @@
+"""Why an app does not answer: asked of the machine while somebody waits for its page."""
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from sandbox.app_logs.answer import AppLogs, parse, script
+from sandbox.app_logs.trouble import Trouble, trouble_with_app, trouble_with_port
+from sandbox.errors import CommandError, ProvisionError
+from sandbox.plan import Plan
+from sandbox.ssh import SshTarget
+
+LOOK_S = 20.0
+_SLACK_S = 3.0
+"""A start can have begun a moment before we asked for the page."""
+
+
+class Why(Protocol):
+    """Tells why an app does not answer."""
+
+    def __call__(self, app: str, answer: str, *, since: float) -> ProvisionError | None:
+        """The reason, where one is to be found; None: it may still come.
+
+        Args:
+            app: its name.
+            answer: what came instead of its page.
+            since: when waiting began, by time.monotonic().
+        """
+        ...
+
+
+def nobody_knows(app: str, answer: str, *, since: float) -> None:
+    """For who waits and does not want to know why."""
+    del app, answer, since
+
+
+@dataclass(frozen=True)
+class AskTheMachine:
+    """Looks into the logs of the machine."""
+
+    plan: Plan
+    target: SshTarget
+
+    def __call__(self, app: str, answer: str, *, since: float) -> ProvisionError | None:
+        """As `Why`."""
+        within_s = time.monotonic() - since + _SLACK_S
+        logs = app_logs(self.plan, self.target, (app,), within_s=within_s)
+        if logs is None:
+            return None
+        trouble = trouble_with_port(self.plan, logs)
+        if trouble is None and answer.startswith("HTTP 5"):
+            trouble = trouble_with_app(self.plan, app, logs, within_s=within_s)
+        return error_of(trouble, self.plan, app) if trouble is not None else None
+
+
+def app_logs(
+    plan: Plan, target: SshTarget, apps: tuple[str, ...], *, within_s: float
+) -> AppLogs | None:
+    """What the machine says of these apps; None when it does not answer, or not as it should."""
+    command = ("sudo", "-n", "sh", "-c", script(plan, apps, within_s=within_s))
+    try:
+        return parse(target.run(command, timeout_s=LOOK_S).stdout)
+    except (CommandError, ValueError):
+        # Whoever asks has an error already, and this is only to explain it
+        return None
+
+
+def error_of(trouble: Trouble, plan: Plan, app: str) -> ProvisionError:
+    """The trouble as the end of `up` or `start`."""
+    more = f"the whole log: sandbox logs {plan.name} {app}"
+    return ProvisionError(
+        trouble.message,
+        details="\n".join(trouble.words),
+        hint=f"{trouble.advice}\n{more}" if trouble.advice else more,
+    )
