@@ -7,7 +7,7 @@ byte, were done before that was baked.
 
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,18 +49,7 @@ def run_quick(
         folder: the instance's folder.
     """
     started = time.monotonic()
-
-    def run(command: str, *words: str) -> _Done:
-        line = command % tuple(shlex.quote(word) for word in words)
-        try:
-            done = target.run(("sh", "-c", line), timeout_s=_COMMAND_S, check=False)
-        except CommandError as error:
-            raise CannotLook(error.message) from error
-        if done.returncode == _SSH_FAILED:
-            raise CannotLook(f"ssh to the machine failed: {done.stderr.strip()}")
-        return _Done(done)
-
-    machine = LiveMachine(base_url, run)
+    machine = _machine(target, base_url)
     seen: Seen | CannotLook
     try:
         answer = machine.sudo(inspection.script(plan))
@@ -75,6 +64,34 @@ def run_quick(
         elapsed_s=round(time.monotonic() - started, 3),
         results=results,
     )
+
+
+def run_live(plan: Plan, ids: Sequence[str], target: SshTarget, base_url: str) -> CheckReport:
+    """Only these checks of the live machine; the caller knows that they end no process there."""
+    started = time.monotonic()
+    machine = _machine(target, base_url)
+    results = tuple(_result(one, machine) for one in up.live_checks(plan) if one.id in ids)
+    return CheckReport(
+        sandbox=plan.name,
+        box=plan.box_name,
+        plan_key=plan.key,
+        elapsed_s=round(time.monotonic() - started, 3),
+        results=results,
+    )
+
+
+def _machine(target: SshTarget, base_url: str) -> LiveMachine:
+    def run(command: str, *words: str) -> _Done:
+        line = command % tuple(shlex.quote(word) for word in words)
+        try:
+            done = target.run(("sh", "-c", line), timeout_s=_COMMAND_S, check=False)
+        except CommandError as error:
+            raise CannotLook(error.message) from error
+        if done.returncode == _SSH_FAILED:
+            raise CannotLook(f"ssh to the machine failed: {done.stderr.strip()}")
+        return _Done(done)
+
+    return LiveMachine(base_url, run)
 
 
 def _all(

@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
 
 from sandbox.app_logs.answer import AppLogs, parse, script
 from sandbox.app_logs.trouble import Trouble, trouble_with_app, trouble_with_port
@@ -15,25 +14,6 @@ _SLACK_S = 3.0
 """A start can have begun a moment before we asked for the page."""
 
 
-class Why(Protocol):
-    """Tells why an app does not answer."""
-
-    def __call__(self, app: str, answer: str, *, since: float) -> ProvisionError | None:
-        """The reason, where one is to be found; None: it may still come.
-
-        Args:
-            app: its name.
-            answer: what came instead of its page.
-            since: when waiting began, by time.monotonic().
-        """
-        ...
-
-
-def nobody_knows(app: str, answer: str, *, since: float) -> None:
-    """For who waits and does not want to know why."""
-    del app, answer, since
-
-
 @dataclass(frozen=True)
 class AskTheMachine:
     """Looks into the logs of the machine."""
@@ -42,7 +22,7 @@ class AskTheMachine:
     target: SshTarget
 
     def __call__(self, app: str, answer: str, *, since: float) -> ProvisionError | None:
-        """As `Why`."""
+        """As `reach.Why`."""
         within_s = time.monotonic() - since + _SLACK_S
         logs = app_logs(self.plan, self.target, (app,), within_s=within_s)
         if logs is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from sandbox.engines.base import Engine, MachineStatus, Power, RootExec
@@ -16,7 +16,6 @@ from sandbox.run import TAIL_LINES
 from sandbox.ssh import SshTarget, forwarded, write_config
 from sandbox.state import Instance
 from sandbox.waiting import ROOT_SHELL
-from sandbox.workflows.app_trouble import Why, nobody_knows
 
 if TYPE_CHECKING:
     from sandbox.plan import Plan
@@ -37,6 +36,25 @@ class AppUrl:
 
     app: str
     url: str
+
+
+class Why(Protocol):
+    """Tells why an app does not answer."""
+
+    def __call__(self, app: str, answer: str, *, since: float) -> ProvisionError | None:
+        """The reason, where one is to be found; None: it may still come.
+
+        Args:
+            app: its name.
+            answer: what came instead of its page.
+            since: when waiting began, by time.monotonic().
+        """
+        ...
+
+
+def nobody_knows(app: str, answer: str, *, since: float) -> None:
+    """For who waits and does not want to know why."""
+    del app, answer, since
 
 
 def connect(instance: Instance, engine: Engine) -> SshTarget:
