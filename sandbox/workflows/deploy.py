@@ -6,11 +6,12 @@ off on the way leaves a record that says so, and the next `up` takes the long ro
 """
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import PurePosixPath
 
 from sandbox.baking import recipe_key
-from sandbox.checks.quick import run_live
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome, last_report
 from sandbox.engines.base import Engine, MachineStatus
 from sandbox.errors import CommandError, ProvisionError
@@ -27,13 +28,11 @@ from sandbox.workflows.app_trouble import AskTheMachine
 from sandbox.workflows.context import Context
 from sandbox.workflows.reach import (
     READY_TIMEOUT_S,
-    SSH_TIMEOUT_S,
     AppUrl,
     connect,
     page_urls,
     shiny_base_url,
     wait_for_apps,
-    wait_for_ssh,
 )
 from sandbox.workflows.snapshot import keep_provisioned
 
@@ -98,7 +97,6 @@ def deploy(  # noqa: PLR0917  (the caller has them all at hand)
     for app in changed:
         pack(app, archive_path(instance.folder, app.name))
     target = connect(instance, engine)
-    wait_for_ssh(target, timeout_s=status.patient(SSH_TIMEOUT_S))
     names = tuple(app.name for app in changed)
     # Half-done work must never pass for whole: forget the old recipe first
     half = record.model_copy(update={"plan": plan, "phase": Phase.CREATED, "recipe_key": ""})
@@ -111,14 +109,22 @@ def deploy(  # noqa: PLR0917  (the caller has them all at hand)
         "released", phase=Phase.PROVISIONED, recipe_key=recipe_key(plan), note=", ".join(names)
     )
     instance.write(record)
-    with shiny_base_url(plan, status, target) as base_url:
+    with ThreadPoolExecutor(1) as aside, shiny_base_url(plan, status, target) as base_url:
+        if checks:
+            # Takes a quarter of a second, as long as R starts
+            aside.submit(import_module, "sandbox.checks.quick")
         urls = page_urls(names, base_url)
         with step(listener, name, "first page"):
             _wait(urls, plan, instance, target, timeout_s=status.patient(READY_TIMEOUT_S))
-        for app in changed:
-            _end_old(app, target, folders)
+
+        def tidy() -> None:
+            for app in changed:
+                _end_old(app, target, folders)
+            keep_provisioned(name, engine, listener)
+
+        tidied = aside.submit(tidy)
         now = _checked(plan, names, target, base_url) if checks else None
-    keep_provisioned(name, engine, listener)
+        tidied.result()
     report = _merged(instance, plan, now.results if now is not None else ())
     if now is not None:
         instance.write(record.advanced("checked", note=f"{', '.join(names)}: {now.summary}"))
@@ -185,6 +191,8 @@ def _no_page(app: str, error: ProvisionError) -> CheckResult:
 
 
 def _checked(plan: Plan, apps: Sequence[str], target: SshTarget, base_url: str) -> CheckReport:
+    from sandbox.checks.quick import run_live
+
     return run_live(plan, ids_of(apps), target, base_url)
 
 
