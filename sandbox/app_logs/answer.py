@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -36,9 +36,12 @@ class AppLog(_Answer):
     path: Word
     age_s: float = Field(ge=0)
     """Since something was last written to it."""
-    size: int = Field(ge=0)
+    end: int = Field(ge=0)
+    """How many bytes of it have been read or passed over."""
     text: Said
     """Its end."""
+    earlier: bool
+    """It ended before the app's files of now were released."""
 
 
 class AppLogs(_Answer):
@@ -68,6 +71,7 @@ def script(
     within_s: float = 60.0,
     explain: bool = True,
     most_bytes: int = LOG_BYTES,
+    after: Mapping[str, int] | None = None,
 ) -> str:
     """The shell script, for root on the machine, that answers.
 
@@ -77,6 +81,7 @@ def script(
         within_s: how far back to look for what the kernel has ended.
         explain: ask also for what explains an error: who listens, what was ended, R's languages.
         most_bytes: of each log.
+        after: of these logs only whole lines after so many bytes.
     """
     shiny = plan.services.shiny_server
     asked = {
@@ -86,6 +91,8 @@ def script(
         "port": shiny.port if shiny is not None and explain else 0,
         "journal": explain,
         "within_s": within_s,
+        "following": after is not None,
+        "after": dict(after or {}),
         "messages": list(MESSAGES) if explain else [],
         "secrets": sorted(secret_targets(plan)),
     }

@@ -56,14 +56,14 @@ def mend(failure: Failure) -> str:
 
 def _memory(failure: Failure) -> str:
     killed = not failure.error.known and _KILLED.search("\n".join(failure.error.lines))
-    words = failure.words.names_in(NO_MEMORY, failure.text)
+    words = any(failure.words.names_in(one, failure.text) for one in NO_MEMORY)
     if not (failure.out_of_memory or killed or words or "bad_alloc" in failure.text):
         return ""
     name, now_mb = failure.plan.name, failure.plan.machine.memory_mb
     lead = (
         "the kernel ended it: the machine's memory is full"
         if failure.out_of_memory
-        else "as the kernel does to what takes too much memory"
+        else "something has killed it, as the kernel does with what takes too much memory"
         if killed
         else "the machine's memory is full"
     )

@@ -10,13 +10,15 @@ from functools import cached_property
 from typing import Final
 
 ERROR_IN: Final = ("Error in ", "Error in %s : ", "Error: ")
-WARNING_IN: Final = ("Warning in ", "Warning: ", "Warning message:\n", "Warning messages:\n")
+WARNING_IN: Final = ("Warning in %s :", "Warning:", "Warning message:")
 HALTED: Final = "Execution halted\n"
 CALLS: Final = "Calls:"
 NO_PACKAGE: Final = "there is no package called %s"
 NO_FUNCTION: Final = 'could not find function "%s"'
 NO_FILE: Final = "cannot open file '%s': %s"
-NO_MEMORY: Final = "cannot allocate vector of size %0.1f %s"
+NO_MEMORY: Final = tuple(
+    f"cannot allocate vector of size {size}" for size in ("%0.1f Gb", "%0.1f Mb", "%0.f Kb")
+)
 
 MESSAGES: Final = (
     *ERROR_IN,
@@ -26,7 +28,7 @@ MESSAGES: Final = (
     NO_PACKAGE,
     NO_FUNCTION,
     NO_FILE,
-    NO_MEMORY,
+    *NO_MEMORY,
 )
 """As R's source has them: by these its catalogues are searched."""
 
@@ -89,25 +91,41 @@ class RWords:
         return (message, *self.translations.get(message, ()))
 
     def _beginnings(self, messages: Iterable[str]) -> list[str]:
-        """Patterns of what stands before the first place; none where a place comes first."""
-        heads = {_PLACE.split(form)[0].strip() for one in messages for form in self._forms(one)}
-        return [re.escape(head) for head in sorted(heads) if len(head) >= _MIN_LETTERS]
+        """Patterns of what stands before the first place, or after it where it comes first."""
+        found = set()
+        for form in (form for one in messages for form in self._forms(one)):
+            head, _, tail = (part.strip() for part in _halves(form))
+            if len(head) >= _MIN_LETTERS:
+                found.add(rf"\s*{re.escape(head)}")
+            elif len(tail) >= _MIN_LETTERS:
+                found.add(rf".+?{re.escape(tail)}")
+        return sorted(found)
 
     def _patterns(self, message: str) -> list[re.Pattern[str]]:
         made = []
         for form in dict.fromkeys(self._forms(message)):
+            head, place, tail = _halves(form)
             # The quotes around a name are R's, or the locale's
-            parts = [part.strip(_QUOTES) for part in _PLACE.split(form, maxsplit=1)]
-            if len(parts) < 2 or not any(parts):  # noqa: PLR2004
+            before, after = _loose(head.strip(_QUOTES)), _loose(tail.strip(_QUOTES))
+            if not place or not before + after:
                 continue
-            before, after = (
-                re.sub(r"(?:\\?\s)+", r"\\s+", re.escape(_PLACE.split(part)[0])) for part in parts
-            )
-            quoted = rf"[{_QUOTES}]*([^{_QUOTES}\n][^{_QUOTES.strip()}\n]*?)[{_QUOTES}]*"
-            # A name that begins the message ends where the rest of it begins, and the reverse
-            tail = after or r"(?=\s|[.,;:]|$)"
-            made.append(re.compile(f"{before}{quoted}{tail}", re.MULTILINE))
+            name = rf"[{_QUOTES}]*([^{_QUOTES}\n][^{_QUOTES.replace(' ', '')}\n]*?)[{_QUOTES}]*"
+            # One that ends the message ends with its quote, or its line
+            made.append(re.compile(before + name + (after or r"(?=\s|[,;:]|$)"), re.MULTILINE))
         return made
+
+
+def _loose(text: str) -> str:
+    """A pattern for the text, wherever R has broken its lines."""
+    return r"\s+".join(re.escape(word) for word in text.split())
+
+
+def _halves(form: str) -> tuple[str, str, str]:
+    """Before the first place, the place, and what follows it up to the next."""
+    place = _PLACE.search(form)
+    if place is None:
+        return form, "", ""
+    return form[: place.start()], place[0], _PLACE.split(form[place.end() :])[0]
 
 
 ENGLISH: Final = RWords({})
