@@ -37,7 +37,7 @@ class Failure:
     words: RWords
     out_of_memory: bool
 
-    def place(self, *loc: str) -> str:
+    def place(self, *loc: str | int) -> str:
         """`shiny.yml:31`, where the box says it; the file alone where it cannot be read by now."""
         try:
             loaded = load_box(self.plan.box_path, root=self.plan.box_root)
@@ -139,7 +139,7 @@ def _file(failure: Failure) -> str:
     wanted = PurePosixPath(names[0]).as_posix().removeprefix("./")
     if any(wanted == one or (one.endswith("/") and wanted.startswith(one)) for one in left_out):
         index = failure.plan.apps.index(app)
-        place = failure.place("apps", str(index))
+        place = failure.place("apps", index)
         return (
             f"{name} stays out of the machine: ask for it with `include: [{name}]` at the app "
             f"{app.name} in {place}, then sandbox up {failure.plan.name}"

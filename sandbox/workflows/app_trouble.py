@@ -27,10 +27,13 @@ class AskTheMachine:
         logs = app_logs(self.plan, self.target, (app,), within_s=within_s)
         if logs is None:
             return None
-        trouble = trouble_with_port(self.plan, logs)
-        if trouble is None and answer.startswith("HTTP 5"):
-            trouble = trouble_with_app(self.plan, app, logs, within_s=within_s)
-        return error_of(trouble, self.plan, app) if trouble is not None else None
+        if (trouble := trouble_with_port(self.plan, logs)) is not None:
+            return error_of(trouble)
+        if not answer.startswith("HTTP 5"):
+            return None
+        trouble = trouble_with_app(self.plan, app, logs, within_s=within_s)
+        more = f"the whole log: sandbox logs {self.plan.name} {app}"
+        return error_of(trouble, more) if trouble is not None else None
 
 
 def app_logs(
@@ -45,11 +48,10 @@ def app_logs(
         return None
 
 
-def error_of(trouble: Trouble, plan: Plan, app: str) -> ProvisionError:
+def error_of(trouble: Trouble, more: str = "") -> ProvisionError:
     """The trouble as the end of `up` or `start`."""
-    more = f"the whole log: sandbox logs {plan.name} {app}"
     return ProvisionError(
         trouble.message,
         details="\n".join(trouble.words),
-        hint=f"{trouble.advice}\n{more}" if trouble.advice else more,
+        hint="\n".join(line for line in (trouble.advice, more) if line),
     )

@@ -156,8 +156,11 @@ def _only_apps_differ(record: Record, plan: Plan) -> bool:
     is_whole = record.phase is Phase.PROVISIONED and record.recipe_key == recipe_key(old)
     if not is_whole or not plan.has_shiny or plan.check_files or plan.production is not None:
         return False
-    same_apps = [app.name for app in old.apps] == [app.name for app in plan.apps]
-    return same_apps and old.model_copy(update={"apps": plan.apps}) == plan
+    if [app.name for app in old.apps] != [app.name for app in plan.apps]:
+        return False
+    # Where they, and the box, lie on this host is nothing to the machine
+    elsewhere = {name: getattr(plan, name) for name in ("apps", "box_path", "box_root")}
+    return old.model_copy(update=elsewhere) == plan
 
 
 def _is_busy(engine: Engine, name: str) -> bool:
