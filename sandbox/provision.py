@@ -149,7 +149,7 @@ def provision(
     """
     _require_all(plan, secrets)
     for app in plan.apps:
-        _pack(app, archive_path(folder, app.name))
+        pack(app, archive_path(folder, app.name))
     home = folder / "ansible"
     _write(home / "vars.json", provision_vars(plan, folder).for_ansible())
     watch = Watch(plan.name, listener, asked_by(root_over_ssh(target), folder))
@@ -306,7 +306,7 @@ def _write(path: Path, content: str) -> None:
     write_whole(path, content)
 
 
-def _pack(app: PlannedApp, archive: Path) -> None:
+def pack(app: PlannedApp, archive: Path) -> None:
     """Put what goes of the app's files into a tar file; links stay links, and are not followed.
 
     Raises:

@@ -79,6 +79,16 @@ def _named(plan: Plan) -> Iterator[tuple[str, Kind, Secret]]:
             yield place, kind, value
 
 
+def secret_targets(plan: Plan) -> frozenset[str]:
+    """The variables, options and repositories that hold a secret on the machine."""
+    return frozenset(
+        place.split(".", 2)[2]
+        for one in needed_secrets(plan)
+        for place in one.places
+        if place != "system.proxy"
+    )
+
+
 def without_secrets(plan: Plan) -> Plan:
     """The plan of a machine that is alike but for what only the secrets' values make."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from sandbox.app_logs.answer import SHINY_SERVER
 from sandbox.checks.check import CannotLook, Check, Look, none_of
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
@@ -90,8 +91,8 @@ def _named(one: ListeningPort) -> str:
 
 
 def _owner_of(name: str, port: int) -> Callable[[Seen], Look]:
-    # A process name has 15 characters; Debian's Shiny Server may show as node
-    names = {"sshd": {"sshd", "systemd"}, "shiny-server": {"shiny-server", "node"}}[name]
+    # A process name has 15 characters
+    names = {"sshd": {"sshd", "systemd"}, "shiny-server": SHINY_SERVER}[name]
 
     def look(seen: Seen) -> Look:
         there = [one for one in _all_ports(seen) if (one.protocol, one.port) == ("tcp", port)]

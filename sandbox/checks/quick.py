@@ -7,12 +7,12 @@ byte, were done before that was baked.
 
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from sandbox.checks import inspection, safe, snappy, up
-from sandbox.checks.check import CannotLook, Check, NothingToLookAt
+from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt
 from sandbox.checks.live import LiveMachine, Seen
 from sandbox.checks.request import own_key
 from sandbox.checks.results import CheckReport, CheckResult, Outcome
@@ -49,18 +49,7 @@ def run_quick(
         folder: the instance's folder.
     """
     started = time.monotonic()
-
-    def run(command: str, *words: str) -> _Done:
-        line = command % tuple(shlex.quote(word) for word in words)
-        try:
-            done = target.run(("sh", "-c", line), timeout_s=_COMMAND_S, check=False)
-        except CommandError as error:
-            raise CannotLook(error.message) from error
-        if done.returncode == _SSH_FAILED:
-            raise CannotLook(f"ssh to the machine failed: {done.stderr.strip()}")
-        return _Done(done)
-
-    machine = LiveMachine(base_url, run)
+    machine = _machine(target, base_url)
     seen: Seen | CannotLook
     try:
         answer = machine.sudo(inspection.script(plan))
@@ -77,6 +66,34 @@ def run_quick(
     )
 
 
+def run_live(plan: Plan, ids: Sequence[str], target: SshTarget, base_url: str) -> CheckReport:
+    """Only these checks of the live machine; the caller knows that they end no process there."""
+    started = time.monotonic()
+    machine = _machine(target, base_url)
+    results = tuple(_result(one, machine) for one in up.live_checks(plan) if one.id in ids)
+    return CheckReport(
+        sandbox=plan.name,
+        box=plan.box_name,
+        plan_key=plan.key,
+        elapsed_s=round(time.monotonic() - started, 3),
+        results=results,
+    )
+
+
+def _machine(target: SshTarget, base_url: str) -> LiveMachine:
+    def run(command: str, *words: str) -> _Done:
+        line = command % tuple(shlex.quote(word) for word in words)
+        try:
+            done = target.run(("sh", "-c", line), timeout_s=_COMMAND_S, check=False)
+        except CommandError as error:
+            raise CannotLook(error.message) from error
+        if done.returncode == _SSH_FAILED:
+            raise CannotLook(f"ssh to the machine failed: {done.stderr.strip()}")
+        return _Done(done)
+
+    return LiveMachine(base_url, run)
+
+
 def _all(
     plan: Plan, seen: Seen | CannotLook, machine: LiveMachine
 ) -> Iterator[tuple[Check[Any], object]]:
@@ -90,31 +107,32 @@ def _all(
 
 def _result(check: Check[Any], evidence: object) -> CheckResult:
     started = time.monotonic()
-    outcome, actual = _look(check, evidence)
+    outcome, look = _look(check, evidence)
     return CheckResult(
         id=check.id,
         goal=check.goal,
         title=check.title,
         outcome=outcome,
         expected=check.expected,
-        actual=actual[:_LONGEST],
+        actual=look.actual[:_LONGEST],
         why=check.why,
-        fix=check.fix,
+        fix=look.fix or check.fix,
         elapsed_s=round(time.monotonic() - started, 3),
     )
 
 
-def _look(check: Check[Any], evidence: object) -> tuple[Outcome, str]:
+def _look(check: Check[Any], evidence: object) -> tuple[Outcome, Look]:
     if check.disturbs:
-        return Outcome.SKIPPED, "left out, because it would end processes on the machine (--quick)"
+        reason = "left out, because it would end processes on the machine (--quick)"
+        return Outcome.SKIPPED, Look(ok=False, actual=reason)
     if isinstance(evidence, CannotLook):
-        return Outcome.ERROR, str(evidence)
+        return Outcome.ERROR, Look(ok=False, actual=str(evidence))
     try:
         look = check.look(evidence)
     except NothingToLookAt as reason:
-        return Outcome.SKIPPED, str(reason)
+        return Outcome.SKIPPED, Look(ok=False, actual=str(reason))
     except CannotLook as reason:
-        return Outcome.ERROR, str(reason)
+        return Outcome.ERROR, Look(ok=False, actual=str(reason))
     except Exception as error:  # noqa: BLE001  (one check that breaks must not hide the others)
-        return Outcome.ERROR, f"{type(error).__name__}: {error}"
-    return (Outcome.PASSED if look.ok else Outcome.FAILED), look.actual
+        return Outcome.ERROR, Look(ok=False, actual=f"{type(error).__name__}: {error}")
+    return (Outcome.PASSED if look.ok else Outcome.FAILED), look

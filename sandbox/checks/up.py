@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterator
 
+from sandbox.app_logs.answer import parse, script
+from sandbox.app_logs.trouble import trouble_with_app
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt, equal
 from sandbox.checks.live import Machine, Seen, wait_for_page
 from sandbox.checks.results import Goal
@@ -11,6 +13,7 @@ from sandbox.checks.web import NoAnswer, Page
 from sandbox.plan import Plan
 
 RESTART_TIMEOUT_S = 30.0
+_SLACK_S = 3.0
 _OK = 200
 
 
@@ -122,11 +125,14 @@ def _service(plan: Plan, unit: str) -> Iterator[Check[Seen]]:
 
 def _page(plan: Plan, app: str) -> Check[Machine]:
     def look(machine: Machine) -> Look:
+        started = time.monotonic()
         try:
             page = machine.get(f"/{app}/")
         except NoAnswer as error:
-            return Look(ok=False, actual=f"no answer: {error}")
-        return Look(is_app_page(page), describe(page))
+            return _explained(plan, app, machine, f"no answer: {error}", started)
+        if is_app_page(page):
+            return Look(ok=True, actual=describe(page))
+        return _explained(plan, app, machine, describe(page), started)
 
     return Check(
         id=f"up.page.{app}",
@@ -138,7 +144,7 @@ def _page(plan: Plan, app: str) -> Check[Machine]:
             " no proof that it serves"
         ),
         look=look,
-        fix=f"sandbox logs {plan.name}",
+        fix=f"sandbox logs {plan.name} {app}",
     )
 
 
@@ -146,6 +152,7 @@ def _session(plan: Plan, app: str) -> Check[Machine]:
     path = f"/{app}/"
 
     def look(machine: Machine) -> Look:
+        started = time.monotonic()
         try:
             page = machine.get(path)
         except NoAnswer as error:
@@ -155,7 +162,9 @@ def _session(plan: Plan, app: str) -> Check[Machine]:
         if not is_app_page(page):
             return Look(ok=False, actual=describe(page))
         outcome = machine.session(path, read_page(page.body))
-        return Look(outcome.ok, outcome.summary)
+        if outcome.ok:
+            return Look(ok=True, actual=outcome.summary)
+        return _explained(plan, app, machine, outcome.summary, started)
 
     return Check(
         id=f"up.session.{app}",
@@ -167,8 +176,27 @@ def _session(plan: Plan, app: str) -> Check[Machine]:
             " page with 200 and greys out in front of every user"
         ),
         look=look,
-        fix=f"sandbox logs {plan.name}",
+        fix=f"sandbox logs {plan.name} {app}",
     )
+
+
+def _explained(plan: Plan, app: str, machine: Machine, found: str, started: float) -> Look:
+    """What was found, and what the app's own log says to it: users get to see neither.
+
+    Read at once: Shiny Server removes the log when the app's R has no visitor any more.
+    """
+    # Of an app that is there already, the log may have nothing new since it was asked
+    within_s = time.monotonic() - started + _SLACK_S
+    try:
+        logs = parse(machine.sudo(script(plan, (app,), within_s=within_s)))
+    except (CannotLook, ValueError):
+        return Look(ok=False, actual=found)
+    trouble = trouble_with_app(plan, app, logs, within_s=within_s)
+    if trouble is None:
+        return Look(ok=False, actual=found)
+    more = f"sandbox logs {plan.name} {app} shows it all"
+    fix = f"{trouble.advice}\n{more}" if trouble.advice else ""
+    return Look(ok=False, actual=f"{found}; the app says:\n{trouble.told}", fix=fix)
 
 
 def _ping(machine: Machine) -> Look:

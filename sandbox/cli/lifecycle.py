@@ -116,6 +116,7 @@ def _show_up(result: "UpResult", *, as_json: bool) -> None:
                 "name": result.plan.name,
                 "state": str(result.status.power),
                 "unchanged": result.unchanged,
+                "released": list(result.released),
                 "address": result.status.address,
                 "urls": [app.url for app in result.urls],
                 "checks": result.report.model_dump(mode="json") if result.report else None,
@@ -127,12 +128,26 @@ def _show_up(result: "UpResult", *, as_json: bool) -> None:
     if result.unchanged:
         when = f"; last checks: {result.report.summary}" if result.report else ""
         say(f"{result.plan.name} is up and unchanged{when}")
+    elif result.released:
+        _show_released(result)
     elif result.report is not None:
         show(render_report(result.report))
     for app in result.urls:
         show(app.url)
     if not result.urls:
         say(f"a shell: sandbox ssh {result.plan.name}")
+
+
+def _show_released(result: "UpResult") -> None:
+    """Which apps are new, what was looked at just now, and what not."""
+    from sandbox.cli.check_table import render_report
+
+    if result.fresh is not None:
+        show(render_report(result.fresh))
+    checked = "page and session" if result.fresh is not None else "page"
+    before = f"; all else was checked before: {result.report.summary}" if result.report else ""
+    names = ", ".join(result.released)
+    say(f"{result.plan.name}: released {names}, its {checked} checked just now{before}")
 
 
 def start(name: NameArgument) -> None:

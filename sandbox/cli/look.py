@@ -10,9 +10,14 @@ from typing import Annotated
 
 import typer
 
-from sandbox.cli.complete import complete_box
+from sandbox.cli.complete import complete_app, complete_box, complete_name
 from sandbox.cli.console import Progress, say, show, show_json_text
-from sandbox.cli.settings import NameArgument, ProviderOption, RootOption, context
+from sandbox.cli.settings import (
+    NameArgument,
+    ProviderOption,
+    RootOption,
+    context,
+)
 from sandbox.files import hand_over
 from sandbox.workflows.box_now import box_has_changed
 
@@ -173,27 +178,50 @@ def open_(
 
 
 def logs(
-    name: NameArgument,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A sandbox. Default: the only one.", autocompletion=complete_name),
+    ] = None,
+    app: Annotated[
+        str | None,
+        typer.Argument(
+            help="One of its apps: the log of its last start.", autocompletion=complete_app
+        ),
+    ] = None,
     *,
     own: Annotated[
         bool, typer.Option("--own", help="What sandbox itself logged (provisioning, checks).")
     ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what apps say, until Ctrl-C.")
+    ] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines each.")] = 50,
 ) -> None:
-    """Show the last lines of Shiny Server's logs, of its apps', and what the system warned of.
+    """Show what an app's last start said; without an app also Shiny Server and the system.
 
-    sandbox logs shiny
+    sandbox logs shiny faithful
+
+    sandbox logs shiny faithful -f
 
     sandbox logs shiny --own
     """
-    from sandbox.workflows.enter import machine_logs, own_logs
+    from sandbox.errors import UsageError
+    from sandbox.workflows import logs as its
 
+    if own and (follow or app is not None):
+        raise UsageError("--own shows our own logs, and none of an app: leave out the rest")
+    chosen = its.the_only(name)
     if own:
-        for path, text in own_logs(name, lines=lines):
+        for path, text in its.own_logs(chosen, lines=lines):
             show(f"==> {path} <==\n{text}")
         return
     with Progress(quiet=True) as progress:
-        show(machine_logs(name, context=context(progress), lines=lines))
+        where = context(progress)
+        if not follow:
+            show(its.machine_logs(chosen, context=where, lines=lines, app=app))
+            return
+        for text in its.follow(chosen, context=where, lines=lines, app=app):
+            show(text)
 
 
 def render(

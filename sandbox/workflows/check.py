@@ -17,12 +17,14 @@ from sandbox.probe.facts import Facts
 from sandbox.probe.files import load_facts
 from sandbox.probe.untaken import HashKey
 from sandbox.record import Record
+from sandbox.secret_values import secret_targets
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, locked
 from sandbox.summary import Phase
+from sandbox.workflows.app_trouble import AskTheMachine
 from sandbox.workflows.box_now import BoxLook, box_has_changed
 from sandbox.workflows.context import Context, status_of
-from sandbox.workflows.hashes import hash_key, hashes_of, key_beside, secret_targets
+from sandbox.workflows.hashes import hash_key, hashes_of, key_beside
 from sandbox.workflows.reach import (
     READY_TIMEOUT_S,
     app_urls,
@@ -164,7 +166,12 @@ def verify_clone(
         urls = app_urls(plan, base_url)
         if urls:
             with step(context.listener, name, "first page"):
-                wait_for_apps(urls, timeout_s=status.patient(READY_TIMEOUT_S))
+                wait_for_apps(
+                    urls,
+                    name=name,
+                    timeout_s=status.patient(READY_TIMEOUT_S),
+                    why=AskTheMachine(plan, target),
+                )
         with step(context.listener, name, "quick checks") as note:
             report = run_quick(plan, target, base_url, facts, instance.folder)
             note.text = report.summary

@@ -1,31 +1,17 @@
-"""Into a running sandbox: a shell, a command, its pages, its logs."""
+"""Into a running sandbox: a shell, a command, its pages."""
 
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from sandbox.errors import CommandError, ProviderError
 from sandbox.interrupts import Interrupted
 from sandbox.ssh import SshTarget
 from sandbox.state import Instance
 from sandbox.workflows.check import require_running
 from sandbox.workflows.context import Context, status_of
 from sandbox.workflows.reach import AppUrl, app_urls, connect, direct_url, shiny_base_url
-
-# Shell on the machine's side, with the number of lines as $1
-_LOGS = """
-n=$1
-for file in /var/log/shiny-server.log /var/log/shiny-server/*.log; do
-  [ -f "$file" ] || continue
-  printf '==> %s <==\\n' "$file"
-  tail -n "$n" -- "$file"
-done
-printf '==> journal: warnings and worse <==\\n'
-journalctl --no-pager --quiet --boot --priority=warning --lines="$n"
-"""
 
 
 def target_of(name: str, *, context: Context) -> SshTarget:
@@ -76,34 +62,3 @@ def opened(name: str, *, context: Context) -> Iterator[View]:
         if base_url and not urls:
             urls = (AppUrl("Shiny Server", f"{base_url}/"),)
         yield View(urls, tunnelled=bool(base_url) and not direct_url(plan, status))
-
-
-def machine_logs(name: str, *, context: Context, lines: int) -> str:
-    """The last lines of Shiny Server's logs, of its apps' logs, and of the journal's warnings.
-
-    Raises:
-        ProviderError: they cannot be read.
-    """
-    target = target_of(name, context=context)
-    command = ("sudo", "-n", "sh", "-s", "--", str(lines))
-    try:
-        return target.run(command, stdin=_LOGS, timeout_s=30).stdout.rstrip("\n")
-    except CommandError as error:
-        raise ProviderError(
-            f"cannot read the logs of {name}", details=error.details or error.message
-        ) from error
-
-
-def own_logs(name: str, *, lines: int) -> list[tuple[Path, str]]:
-    """The last lines of what sandbox logged about this sandbox, the newest file last.
-
-    Raises:
-        UsageError: no such sandbox.
-    """
-    instance = Instance(name)
-    instance.require()
-    paths = sorted(instance.logs.glob("*.log"), key=lambda path: path.stat().st_mtime)
-    return [
-        (path, "\n".join(path.read_text(errors="replace", encoding="utf-8").splitlines()[-lines:]))
-        for path in paths
-    ]

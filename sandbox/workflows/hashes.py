@@ -16,7 +16,7 @@ from sandbox.probe.facts import Facts
 from sandbox.probe.files import load_facts
 from sandbox.probe.keys import find_key
 from sandbox.probe.untaken import HashKey, new_key, token
-from sandbox.secret_values import NeededSecret, SecretValues, needed_secrets
+from sandbox.secret_values import NeededSecret, SecretValues
 from sandbox.state import Instance
 
 KEY_FILE = "probe.key"
@@ -66,16 +66,6 @@ def given_anew(
         one.name
         for one in needed
         if one.name in at_hand and given.get(one.name) != token(at_hand[one.name], key)
-    )
-
-
-def secret_targets(plan: Plan) -> frozenset[str]:
-    """The variables, options and repositories that hold a secret on the machine."""
-    return frozenset(
-        place.split(".", 2)[2]
-        for one in needed_secrets(plan)
-        for place in one.places
-        if place != "system.proxy"
     )
 
 

@@ -20,6 +20,7 @@ from sandbox.secret_values import NO_VALUES, SecretValues, needed_secrets
 from sandbox.ssh import SshTarget, disconnect, make_key
 from sandbox.state import Instance
 from sandbox.summary import Phase
+from sandbox.workflows.app_trouble import AskTheMachine
 from sandbox.workflows.base import prepare_base
 from sandbox.workflows.check import verify, verify_clone
 from sandbox.workflows.context import STOP_TIMEOUT_S, Context, require_usable, status_of
@@ -338,4 +339,9 @@ def _first_page(plan: Plan, status: MachineStatus, context: Context, target: Ssh
         urls = app_urls(plan, base_url)
         if urls:
             with step(context.listener, plan.name, "first page"):
-                wait_for_apps(urls, timeout_s=status.patient(READY_TIMEOUT_S))
+                wait_for_apps(
+                    urls,
+                    name=plan.name,
+                    timeout_s=status.patient(READY_TIMEOUT_S),
+                    why=AskTheMachine(plan, target),
+                )

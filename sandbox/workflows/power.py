@@ -8,6 +8,7 @@ from sandbox.saved import BrokenFileError
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, locked
 from sandbox.summary import Phase
+from sandbox.workflows.app_trouble import AskTheMachine
 from sandbox.workflows.context import DRIVEN, STOP_TIMEOUT_S, Context, status_of
 from sandbox.workflows.machine import record_elsewhere
 from sandbox.workflows.reach import (
@@ -47,7 +48,12 @@ def start(name: str, *, context: Context) -> tuple[AppUrl, ...]:
             urls = app_urls(record.plan, base_url)
             if urls:
                 with step(context.listener, name, "first page"):
-                    wait_for_apps(urls, timeout_s=status.patient(READY_TIMEOUT_S))
+                    wait_for_apps(
+                        urls,
+                        name=name,
+                        timeout_s=status.patient(READY_TIMEOUT_S),
+                        why=AskTheMachine(record.plan, target),
+                    )
         return urls
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from sandbox.engines.base import Engine, MachineStatus, Power, RootExec
@@ -25,6 +25,8 @@ READY_TIMEOUT_S = 60.0
 SSH_TIMEOUT_S = 30.0
 _LOGIN_S = 15.0
 _GREETING_S = 3.0
+_LOOK_AFTER_S = 2.0
+_LOOK_EVERY_S = 5.0
 _LONGEST_GREETING = 255
 
 
@@ -34,6 +36,25 @@ class AppUrl:
 
     app: str
     url: str
+
+
+class Why(Protocol):
+    """Tells why an app does not answer."""
+
+    def __call__(self, app: str, answer: str, *, since: float) -> ProvisionError | None:
+        """The reason, where one is to be found; None: it may still come.
+
+        Args:
+            app: its name.
+            answer: what came instead of its page.
+            since: when waiting began, by time.monotonic().
+        """
+        ...
+
+
+def nobody_knows(app: str, answer: str, *, since: float) -> None:
+    """For who waits and does not want to know why."""
+    del app, answer, since
 
 
 def connect(instance: Instance, engine: Engine) -> SshTarget:
@@ -188,7 +209,7 @@ def knocking(urls: tuple[AppUrl, ...], *, timeout_s: float = READY_TIMEOUT_S) ->
 
     def knock() -> None:
         with suppress(ProvisionError):
-            wait_for_apps(urls, timeout_s=timeout_s)
+            wait_for_apps(urls, name="", timeout_s=timeout_s)
 
     thread = threading.Thread(target=knock, daemon=True)
     thread.start()
@@ -196,19 +217,38 @@ def knocking(urls: tuple[AppUrl, ...], *, timeout_s: float = READY_TIMEOUT_S) ->
     # Whoever waited for the pages in the block has waited for this too
 
 
-def wait_for_apps(urls: tuple[AppUrl, ...], *, timeout_s: float = READY_TIMEOUT_S) -> None:
+def wait_for_apps(
+    urls: tuple[AppUrl, ...],
+    *,
+    name: str,
+    timeout_s: float = READY_TIMEOUT_S,
+    why: Why = nobody_knows,
+) -> None:
     """Return once every app serves its page.
 
+    Args:
+        urls: of the apps.
+        name: of the sandbox.
+        timeout_s: how long to wait for them all.
+        why: asked now and then, why an app does not answer: what it knows ends the waiting.
+
     Raises:
-        ProvisionError: one does not within `timeout_s`; details say what it answered last.
+        ProvisionError: one does not, for a reason that `why` knows, or not within `timeout_s`.
     """
-    deadline = time.monotonic() + timeout_s
+    since = time.monotonic()
     for app in urls:
+        look = since + _LOOK_AFTER_S
         while (answer := page_status(app.url, timeout_s=timeout_s)) != "":
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            # Shiny Server says so when an app's R has ended; of all else it may be too early
+            if answer.startswith("HTTP 5") or now > look:
+                look = now + _LOOK_EVERY_S
+                if (error := why(app.app, answer, since=since)) is not None:
+                    raise error
+            if now - since > timeout_s:
                 raise ProvisionError(
                     f"the app {app.app} does not answer",
                     details=f"{app.url}: {answer} (for {timeout_s:g} s)",
-                    hint="sandbox logs NAME shows what Shiny Server and the app say",
+                    hint=f"sandbox logs {name} shows what Shiny Server and the app say",
                 )
             time.sleep(0.1)

@@ -3,7 +3,7 @@
 Here is what a machine that needs nothing is known by; `making` does the rest.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sandbox.baking import CacheUse, recipe_key
 from sandbox.checks.results import CheckReport, last_report
@@ -11,6 +11,7 @@ from sandbox.engines.base import Engine, MachineStatus, Power
 from sandbox.engines.settling import Settling
 from sandbox.events import Notice
 from sandbox.plan import Plan
+from sandbox.record import Record
 from sandbox.secret_values import needed_secrets
 from sandbox.state import Instance, locked
 from sandbox.summary import Phase
@@ -31,6 +32,9 @@ class UpResult:
     report: CheckReport | None
     """The checks that ran now; the last ones when nothing had changed; None if none ran."""
     unchanged: bool
+    released: tuple[str, ...] = ()
+    """Apps that were all there was to do: only they were checked now, in `fresh`."""
+    fresh: CheckReport | None = None
 
 
 def up(
@@ -65,6 +69,10 @@ def up(
             and (result := _unchanged(plan, instance, engine)) is not None
         ):
             return result
+        if not provision_again and cache is not CacheUse.FRESH:
+            released = _released(plan, instance, engine, context, checks=checks)
+            if released is not None:
+                return released
         if checks:
             context.agreed_checks(plan)
         # Takes half a second to import: only when there is something to do
@@ -113,6 +121,47 @@ def _unchanged(plan: Plan, instance: Instance, engine: Engine) -> UpResult | Non
     if any(page_status(app.url, timeout_s=10) for app in result.urls):
         return None
     return result
+
+
+def _released(
+    plan: Plan, instance: Instance, engine: Engine, context: Context, *, checks: bool
+) -> UpResult | None:
+    """The short road: nothing but files of apps has changed, and all else was and is well."""
+    record = instance.read()
+    if record is None or not _only_apps_differ(record, plan):
+        return None
+    status = status_of(engine, plan.name)
+    if status.power is not Power.RUNNING or sshd_is_dead(status) or _is_busy(engine, plan.name):
+        return None
+    # Takes time to import: only when there is something to do
+    from sandbox.workflows.deploy import changed_apps, deploy, ids_of
+
+    names = {app.name for app in changed_apps(record.plan, plan)}
+    report = last_report(instance.folder)
+    if report is None or any(one.id not in ids_of(names) for one in report.problems):
+        return None
+    others = [app for app in app_urls(plan, direct_url(plan, status)) if app.app not in names]
+    if not names or any(page_status(app.url, timeout_s=10) for app in others):
+        return None
+    done = deploy(plan, record, instance, engine, status, context, checks=checks)
+    result = _result(plan, status, done.report, unchanged=False)
+    return replace(result, released=done.apps, fresh=done.now)
+
+
+def _only_apps_differ(record: Record, plan: Plan) -> bool:
+    """Whether the machine is what its plan says, and that differs in files of the same apps alone.
+
+    A box with checks of its own, or with a production to be compared with, has more to be seen to.
+    """
+    old = record.plan
+    is_whole = record.phase is Phase.PROVISIONED and record.recipe_key == recipe_key(old)
+    if not is_whole or not plan.has_shiny or plan.check_files or plan.production is not None:
+        return False
+    if [app.name for app in old.apps] != [app.name for app in plan.apps]:
+        return False
+    # Where they, and the box, lie on this host is nothing to the machine
+    elsewhere = {name: getattr(plan, name) for name in ("apps", "box_path", "box_root")}
+    return old.model_copy(update=elsewhere) == plan
 
 
 def _is_busy(engine: Engine, name: str) -> bool:

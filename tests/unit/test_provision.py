@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.errors import CommandError, ConnectionLostError, ExitCode
 from sandbox.plan import PlannedApp
-from sandbox.provision import _configuration, _pack
+from sandbox.provision import _configuration, pack
 from sandbox.provision_errors import (
     Summary,
     TaskFailure,
@@ -124,7 +124,7 @@ def test_an_app_is_packed_readable_for_all_and_owned_by_root(tmp_path: Path) -> 
     (source / "secret").symlink_to("/etc/shadow")
     os.mkfifo(source / "pipe")
     archive = tmp_path / "out" / "app.tar"
-    _pack(PlannedApp(name="app", path=source, sha256="0" * 64), archive)
+    pack(PlannedApp(name="app", path=source, sha256="0" * 64), archive)
     with tarfile.open(archive) as tar:
         found = {member.name: member for member in tar}
     assert sorted(found) == ["app.R", "run.sh", "secret", "www"]
@@ -148,6 +148,6 @@ def test_secrets_and_what_is_ignored_are_not_packed(tmp_path: Path) -> None:
     (folder / ".sandboxignore").write_text("*.csv\n")
     app = PlannedApp(name="a", path=folder, sha256="0" * 64, include=("cert.pem",))
     archive = tmp_path / "a.tar"
-    _pack(app, archive)
+    pack(app, archive)
     with tarfile.open(archive) as tar:
         assert tar.getnames() == ["app.R", "cert.pem"]

@@ -136,13 +136,13 @@ def test_a_password_in_an_address_is_a_hint_and_no_problem(folder: Path) -> None
 def break_as(kind: str, path: Path) -> None:
     match kind:
         case "empty":
-            path.write_text("")
+            path.write_text("", encoding="utf-8")
         case "blank":
-            path.write_text("\n# only a comment\n")
+            path.write_text("\n# only a comment\n", encoding="utf-8")
         case "not UTF-8":
             path.write_bytes(b"version: 1\nbase: debian-12\ndescription: \xfcber\n")
         case "not YAML":
-            path.write_text("version: 1\n  base: [\n")
+            path.write_text("version: 1\n  base: [\n", encoding="utf-8")
         case "a folder":
             path.mkdir()
         case "a link to nowhere":
@@ -150,7 +150,7 @@ def break_as(kind: str, path: Path) -> None:
         case "a link to elsewhere":
             path.symlink_to("/etc/hostname")
         case "a typing error":
-            path.write_text("version: 1\nbass: debian-12\nmachine: {cpus: 1}\n")
+            path.write_text("version: 1\nbass: debian-12\nmachine: {cpus: 1}\n", encoding="utf-8")
         case _:
             os.mkfifo(path)
 

@@ -8,7 +8,7 @@ import pytest
 from sandbox.cli import look
 from sandbox.record import Record
 from sandbox.state import Instance
-from sandbox.workflows import enter
+from sandbox.workflows import logs
 from sandbox.workflows.look import SandboxInfo
 from tests.unit.factories import shiny_plan
 
@@ -26,7 +26,7 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Instance:
 def test_logs_of_a_machine_are_cleaned(
     instance: Instance, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(enter, "machine_logs", lambda *_, **__: f"==> a.log <==\n{HOSTILE}\n")
+    monkeypatch.setattr(logs, "machine_logs", lambda *_, **__: f"==> a.log <==\n{HOSTILE}\n")
     look.logs(instance.name)
     said = capsys.readouterr().out
     assert said == "==> a.log <==\nok�]0;owned��[2J�31m�gnp�over\n\n"

@@ -10,10 +10,15 @@ from sandbox.baking import CacheUse
 from sandbox.checks.hashes import Hashes
 from sandbox.errors import ProvisionError, UsageError
 from sandbox.probe.untaken import HashKey, token
-from sandbox.secret_values import NeededSecret, SecretValues, without_secrets
+from sandbox.secret_values import (
+    NeededSecret,
+    SecretValues,
+    secret_targets,
+    without_secrets,
+)
 from sandbox.state import Instance
 from sandbox.workflows import cache
-from sandbox.workflows.hashes import hash_key, hashes_of, secret_targets
+from sandbox.workflows.hashes import hash_key, hashes_of
 from sandbox.workflows.secrets_given import GivenSecrets
 from tests.unit.factories import secret_plan, shiny_plan
 from tests.unit.workflows.conftest import Bench

@@ -1,0 +1,111 @@
+"""What the machine is asked about its apps, and its answer: looked at here, as it comes in."""
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from sandbox.app_logs.r_words import MESSAGES
+from sandbox.clean import clean
+from sandbox.plan import Plan
+from sandbox.secret_values import secret_targets
+
+LOG_BYTES = 16 * 1024
+"""Of the end of a log: a traceback of R has two or three thousand."""
+SHINY_SERVER = frozenset({"shiny-server", "node"})
+"""The names that its process can have: Debian's may show as node."""
+
+_PROGRAM = Path(__file__).with_name("on_machine")
+_ANSWER_BYTES = 4 * 1024 * 1024
+_TIMEOUT_S = 30.0
+
+Said = Annotated[str, AfterValidator(clean)]
+Word = Annotated[str, StringConstraints(max_length=400), AfterValidator(clean)]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AppLog(_Answer):
+    """The log of one start of an app."""
+
+    path: Word
+    age_s: float = Field(ge=0)
+    """Since something was last written to it."""
+    end: int = Field(ge=0)
+    """How many bytes of it have been read or passed over."""
+    text: Said
+    """Its end."""
+    earlier: bool
+    """It ended before the app's files of now were released."""
+
+
+class AppLogs(_Answer):
+    """What the machine says of its apps."""
+
+    apps: dict[str, tuple[AppLog, ...]] = {}
+    """The last starts of each, the newest first. One that ended well has no log any more."""
+    listeners: tuple[Word, ...] = ()
+    """Names of the processes that listen on Shiny Server's port."""
+    out_of_memory: bool = False
+    """Whether the kernel has just ended a process of Shiny Server."""
+    messages: dict[str, tuple[Word, ...]] = {}
+    """R's own messages, by the English one, in all languages that it has there."""
+
+    def newest(self, app: str, *, within_s: float | None = None) -> AppLog | None:
+        """The log of the app's last start, if it was written to within that time."""
+        found = next(iter(self.apps.get(app, ())), None)
+        if found is None or (within_s is not None and found.age_s > within_s):
+            return None
+        return found
+
+
+def script(
+    plan: Plan,
+    apps: Iterable[str],
+    *,
+    within_s: float = 60.0,
+    explain: bool = True,
+    most_bytes: int = LOG_BYTES,
+    after: Mapping[str, int] | None = None,
+) -> str:
+    """The shell script, for root on the machine, that answers.
+
+    Args:
+        plan: of the machine.
+        apps: whose logs are wanted.
+        within_s: how far back to look for what the kernel has ended.
+        explain: ask also for what explains an error: who listens, what was ended, R's languages.
+        most_bytes: of each log.
+        after: of these logs only whole lines after so many bytes.
+    """
+    shiny = plan.services.shiny_server
+    asked = {
+        "apps": list(apps),
+        "starts": 1,
+        "bytes": most_bytes,
+        "port": shiny.port if shiny is not None and explain else 0,
+        "journal": explain,
+        "within_s": within_s,
+        "following": after is not None,
+        "after": dict(after or {}),
+        "messages": list(MESSAGES) if explain else [],
+        "secrets": sorted(secret_targets(plan)),
+    }
+    program = _PROGRAM.read_text(encoding="utf-8")
+    return shlex.join(["/usr/bin/python3", "-I", "-c", program, json.dumps(asked)])
+
+
+def parse(text: str) -> AppLogs:
+    """Read the script's answer.
+
+    Raises:
+        ValueError: it is something else (pydantic's ValidationError is one).
+    """
+    if len(text) > _ANSWER_BYTES:
+        raise ValueError("the machine said too much of its apps")
+    return AppLogs.model_validate_json(text)

@@ -1,0 +1,57 @@
+"""Why an app does not answer: asked of the machine while somebody waits for its page."""
+
+import time
+from dataclasses import dataclass
+
+from sandbox.app_logs.answer import AppLogs, parse, script
+from sandbox.app_logs.trouble import Trouble, trouble_with_app, trouble_with_port
+from sandbox.errors import CommandError, ProvisionError
+from sandbox.plan import Plan
+from sandbox.ssh import SshTarget
+
+LOOK_S = 20.0
+_SLACK_S = 3.0
+"""A start can have begun a moment before we asked for the page."""
+
+
+@dataclass(frozen=True)
+class AskTheMachine:
+    """Looks into the logs of the machine."""
+
+    plan: Plan
+    target: SshTarget
+
+    def __call__(self, app: str, answer: str, *, since: float) -> ProvisionError | None:
+        """As `reach.Why`."""
+        within_s = time.monotonic() - since + _SLACK_S
+        logs = app_logs(self.plan, self.target, (app,), within_s=within_s)
+        if logs is None:
+            return None
+        if (trouble := trouble_with_port(self.plan, logs)) is not None:
+            return error_of(trouble)
+        if not answer.startswith("HTTP 5"):
+            return None
+        trouble = trouble_with_app(self.plan, app, logs, within_s=within_s)
+        more = f"the whole log: sandbox logs {self.plan.name} {app}"
+        return error_of(trouble, more) if trouble is not None else None
+
+
+def app_logs(
+    plan: Plan, target: SshTarget, apps: tuple[str, ...], *, within_s: float
+) -> AppLogs | None:
+    """What the machine says of these apps; None when it does not answer, or not as it should."""
+    command = ("sudo", "-n", "sh", "-c", script(plan, apps, within_s=within_s))
+    try:
+        return parse(target.run(command, timeout_s=LOOK_S).stdout)
+    except (CommandError, ValueError):
+        # Whoever asks has an error already, and this is only to explain it
+        return None
+
+
+def error_of(trouble: Trouble, more: str = "") -> ProvisionError:
+    """The trouble as the end of `up` or `start`."""
+    return ProvisionError(
+        trouble.message,
+        details="\n".join(trouble.words),
+        hint="\n".join(line for line in (trouble.advice, more) if line),
+    )

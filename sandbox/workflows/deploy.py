@@ -1,0 +1,218 @@
+"""A changed app and nothing else: released into the running machine, without a playbook.
+
+The role `apps` says how an app is released: its scripts run here as they do there, on an archive
+made in the same way, so the machine is in the end what the long road makes of it. Whatever is cut
+off on the way leaves a record that says so, and the next `up` takes the long road.
+"""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import PurePosixPath
+
+from sandbox.baking import recipe_key
+from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome, last_report
+from sandbox.engines.base import Engine, MachineStatus
+from sandbox.errors import CommandError, ProvisionError
+from sandbox.events import step
+from sandbox.paths import data_dir
+from sandbox.plan import Plan, PlannedApp
+from sandbox.provision import pack
+from sandbox.record import Record
+from sandbox.render import archive_path, release_of
+from sandbox.ssh import SshTarget
+from sandbox.state import Instance
+from sandbox.summary import Phase
+from sandbox.workflows.app_trouble import AskTheMachine
+from sandbox.workflows.context import Context
+from sandbox.workflows.reach import (
+    READY_TIMEOUT_S,
+    AppUrl,
+    connect,
+    page_urls,
+    shiny_base_url,
+    wait_for_apps,
+)
+from sandbox.workflows.snapshot import keep_provisioned
+
+_RELEASE_S = 300.0
+_END_S = 30.0
+# What the role's tasks do around release-app.sh: a folder of root's, and the archive in it
+_UNPACK = """
+set -eu
+umask 022
+part=$2/$3/$4.part
+rm -rf "$part"
+mkdir -p "$part"
+tar -x -p -C "$part" -f -
+exec /bin/sh -c "$5" sh "$1" "$2" "$3" "$4"
+"""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What came of it."""
+
+    apps: tuple[str, ...]
+    now: CheckReport | None
+    """What was checked just now: these apps' pages and sessions."""
+    report: CheckReport
+    """All that is known: this, and what was found before."""
+
+
+@dataclass(frozen=True)
+class _Folders:
+    """Where the role `apps` keeps apps on the machine; its own defaults, for nobody sets others."""
+
+    site: PurePosixPath
+    releases: PurePosixPath
+
+    @classmethod
+    def of_role(cls) -> "_Folders":
+        import yaml
+
+        defaults = data_dir("playbooks") / "roles" / "apps" / "defaults" / "main.yml"
+        said = yaml.safe_load(defaults.read_text(encoding="utf-8"))
+        return cls(PurePosixPath(said["apps_site_dir"]), PurePosixPath(said["apps_releases_dir"]))
+
+
+def deploy(  # noqa: PLR0917  (the caller has them all at hand)
+    plan: Plan,
+    record: Record,
+    instance: Instance,
+    engine: Engine,
+    status: MachineStatus,
+    context: Context,
+    *,
+    checks: bool,
+) -> Deployed:
+    """Release the apps that differ from the record's; the caller knows that nothing else does.
+
+    Raises:
+        ProvisionError: an app cannot be read or released, or it does not start; R's words say why.
+    """
+    name, listener = plan.name, context.listener
+    changed = changed_apps(record.plan, plan)
+    for app in changed:
+        pack(app, archive_path(instance.folder, app.name))
+    target = connect(instance, engine)
+    names = tuple(app.name for app in changed)
+    # Half-done work must never pass for whole: forget the old recipe first
+    half = record.model_copy(update={"plan": plan, "phase": Phase.CREATED, "recipe_key": ""})
+    instance.write(half)
+    folders = _Folders.of_role()
+    with step(listener, name, f"release {', '.join(names)}"):
+        for app in changed:
+            _release(app, target, instance, folders)
+    record = half.advanced(
+        "released", phase=Phase.PROVISIONED, recipe_key=recipe_key(plan), note=", ".join(names)
+    )
+    instance.write(record)
+    with ThreadPoolExecutor(1) as aside, shiny_base_url(plan, status, target) as base_url:
+        if checks:
+            # Takes a quarter of a second, as long as R starts
+            aside.submit(import_module, "sandbox.checks.quick")
+        urls = page_urls(names, base_url)
+        with step(listener, name, "first page"):
+            _wait(urls, plan, instance, target, timeout_s=status.patient(READY_TIMEOUT_S))
+
+        def tidy() -> None:
+            for app in changed:
+                _end_old(app, target, folders)
+            keep_provisioned(name, engine, listener)
+
+        tidied = aside.submit(tidy)
+        now = _checked(plan, names, target, base_url) if checks else None
+        tidied.result()
+    report = _merged(instance, plan, now.results if now is not None else ())
+    if now is not None:
+        instance.write(record.advanced("checked", note=f"{', '.join(names)}: {now.summary}"))
+    return Deployed(names, now, report)
+
+
+def changed_apps(old: Plan, new: Plan) -> tuple[PlannedApp, ...]:
+    """The apps whose files differ."""
+    before = {app.name: app.sha256 for app in old.apps}
+    return tuple(app for app in new.apps if before.get(app.name) != app.sha256)
+
+
+def _release(app: PlannedApp, target: SshTarget, instance: Instance, folders: _Folders) -> None:
+    files = data_dir("playbooks") / "roles" / "apps" / "files"
+    release = (files / "release-app.sh").read_text(encoding="utf-8")
+    words = (str(folders.site), str(folders.releases), app.name, release_of(app), release)
+    archive = archive_path(instance.folder, app.name).read_bytes()
+    try:
+        target.run(
+            ("sudo", "-n", "sh", "-c", _UNPACK, "sh", *words), timeout_s=_RELEASE_S, stdin=archive
+        )
+    except CommandError as error:
+        raise ProvisionError(
+            f"the app {app.name} could not be released",
+            details=error.stderr.strip() or error.details or error.message,
+            hint=f"sandbox up {instance.name} tries again, by the playbook",
+        ) from error
+
+
+def _end_old(app: PlannedApp, target: SshTarget, folders: _Folders) -> None:
+    files = data_dir("playbooks") / "roles" / "apps" / "files"
+    end = (files / "end-old-workers.sh").read_text(encoding="utf-8")
+    words = (str(folders.releases), app.name, release_of(app))
+    target.run(("sudo", "-n", "sh", "-c", end, "sh", *words), timeout_s=_END_S)
+
+
+def _wait(
+    urls: Sequence[AppUrl],
+    plan: Plan,
+    instance: Instance,
+    target: SshTarget,
+    *,
+    timeout_s: float,
+) -> None:
+    for url in urls:
+        try:
+            why = AskTheMachine(plan, target)
+            wait_for_apps((url,), name=plan.name, timeout_s=timeout_s, why=why)
+        except ProvisionError as error:
+            # What was found before is not true of this app any more
+            _merged(instance, plan, (_no_page(url.app, error),))
+            raise
+
+
+def _no_page(app: str, error: ProvisionError) -> CheckResult:
+    return CheckResult(
+        id=f"up.page.{app}",
+        goal=Goal.UP,
+        title=f"the app {app} serves its page",
+        outcome=Outcome.FAILED,
+        actual=error.message,
+        fix=error.hint,
+    )
+
+
+def _checked(plan: Plan, apps: Sequence[str], target: SshTarget, base_url: str) -> CheckReport:
+    from sandbox.checks.quick import run_live
+
+    return run_live(plan, ids_of(apps), target, base_url)
+
+
+def ids_of(apps: Iterable[str]) -> tuple[str, ...]:
+    """The checks that look at these apps, and that are done anew when an app is."""
+    return tuple(f"up.{what}.{app}" for app in apps for what in ("page", "session"))
+
+
+def _merged(instance: Instance, plan: Plan, found: Sequence[CheckResult]) -> CheckReport:
+    """The last whole run's results, with those that were found now in their place; kept."""
+    last = last_report(instance.folder)
+    fresh = {one.id: one for one in found}
+    results = () if last is None else last.results
+    kept = tuple(fresh.pop(one.id, one) for one in results)
+    report = CheckReport(
+        sandbox=plan.name,
+        box=plan.box_name,
+        plan_key=plan.key,
+        elapsed_s=last.elapsed_s if last is not None else 0.0,
+        results=(*kept, *fresh.values()),
+    )
+    instance.write_text("checks.json", report.model_dump_json(indent=1))
+    return report

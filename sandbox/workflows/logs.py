@@ -1,0 +1,162 @@
+"""What a sandbox has logged: each app's last start, Shiny Server, the system; and what we did."""
+
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.app_logs.answer import LOG_BYTES, AppLogs, parse, script
+from sandbox.errors import CommandError, ProviderError, UsageError
+from sandbox.interrupts import Interrupted
+from sandbox.plan import Plan
+from sandbox.ssh import SshTarget
+from sandbox.state import Instance, instance_names
+from sandbox.workflows.context import Context
+from sandbox.workflows.enter import target_of
+
+_TIMEOUT_S = 30.0
+_EVERY_S = 1.0
+_LINE_BYTES = 400
+_MOST_BYTES = 2 * 1024 * 1024
+# Shell on the machine's side, with the number of lines as $1
+_SYSTEM = """
+printf '==> /var/log/shiny-server.log <==\\n'
+tail -n "$1" -- /var/log/shiny-server.log 2>/dev/null
+printf '==> journal: warnings and worse <==\\n'
+journalctl --no-pager --quiet --boot --priority=warning --lines="$1"
+"""
+
+
+def the_only(name: str | None) -> str:
+    """The name that was given, or that of the only sandbox.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    if name is not None:
+        return name
+    names = instance_names()
+    if len(names) == 1:
+        return names[0]
+    if not names:
+        raise UsageError("there is no sandbox yet", hint="sandbox up BOX makes one")
+    raise UsageError(
+        "there are several sandboxes: say which",
+        details=", ".join(names),
+        hint=f"sandbox logs {names[0]}",
+    )
+
+
+def machine_logs(name: str, *, context: Context, lines: int, app: str | None = None) -> str:
+    """The last lines of an app's last start; without `app` of each, of Shiny Server and the system.
+
+    Raises:
+        UsageError: no such sandbox, it does not run, or it has no such app.
+        ProviderError: they cannot be read.
+    """
+    reader = _Reader.of(name, app, context)
+    answer = reader.ask(most_bytes=min(_MOST_BYTES, max(LOG_BYTES, lines * _LINE_BYTES)))
+    parts = []
+    for one in reader.apps:
+        log = answer.newest(one)
+        if log is None:
+            parts.append(f"==> {one} <==\n{_no_log(one)}")
+        else:
+            last = "\n".join(log.text.splitlines()[-lines:])
+            whose = ", by a release before" if log.earlier else ""
+            parts.append(f"==> {log.path} (written {log.age_s:.0f} s ago{whose}) <==\n{last}")
+    if app is None:
+        parts.append(reader.run(("sh", "-s", "--", str(lines)), stdin=_SYSTEM))
+    return "\n".join(part.rstrip("\n") for part in parts)
+
+
+def follow(name: str, *, context: Context, lines: int, app: str | None = None) -> Iterator[str]:
+    """What is written to the logs of an app, or of all, as it comes; until Ctrl-C.
+
+    Raises:
+        UsageError: no such sandbox, it does not run, or it has no such app.
+        ProviderError: the machine does not answer any more.
+    """
+    reader = _Reader.of(name, app, context)
+    ends: dict[str, int] = {}
+    shown = ""
+    try:
+        while True:
+            answer = reader.ask(after=ends)
+            for one in reader.apps:
+                log = answer.newest(one)
+                if log is None or ends.get(log.path) == log.end:
+                    continue
+                text = log.text.splitlines()
+                text = text if log.path in ends else text[-lines:]
+                ends[log.path] = log.end
+                head = [] if shown == log.path else [f"==> {log.path} <=="]
+                shown = log.path
+                yield "\n".join([*head, *text])
+            time.sleep(_EVERY_S)
+    except Interrupted as error:
+        if error.number != signal.SIGINT:
+            raise
+
+
+def own_logs(name: str, *, lines: int) -> list[tuple[Path, str]]:
+    """The last lines of what sandbox logged about this sandbox, the newest file last.
+
+    Raises:
+        UsageError: no such sandbox.
+    """
+    instance = Instance(name)
+    instance.require()
+    paths = sorted(instance.logs.glob("*.log"), key=lambda path: path.stat().st_mtime)
+    return [
+        (path, "\n".join(path.read_text(errors="replace").splitlines()[-lines:])) for path in paths
+    ]
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Asks one machine for the logs of some apps."""
+
+    plan: Plan
+    target: SshTarget
+    apps: tuple[str, ...]
+
+    @classmethod
+    def of(cls, name: str, app: str | None, context: Context) -> "_Reader":
+        plan = Instance(name).require().plan
+        known = tuple(one.name for one in plan.apps)
+        if app is not None and app not in known:
+            raise UsageError(
+                f"the sandbox {name} has no app `{app}`",
+                details=f"its apps: {', '.join(known)}" if known else "its box names no apps",
+                hint=f"sandbox logs {name}",
+            )
+        return cls(plan, target_of(name, context=context), known if app is None else (app,))
+
+    def ask(
+        self, *, most_bytes: int = LOG_BYTES, after: Mapping[str, int] | None = None
+    ) -> AppLogs:
+        words = script(self.plan, self.apps, explain=False, most_bytes=most_bytes, after=after)
+        try:
+            return parse(self.run(("sh", "-c", words)))
+        except ValueError as error:
+            raise ProviderError(
+                f"cannot read the logs of {self.plan.name}", details=str(error)
+            ) from error
+
+    def run(self, command: tuple[str, ...], *, stdin: str | None = None) -> str:
+        try:
+            done = self.target.run(("sudo", "-n", *command), stdin=stdin, timeout_s=_TIMEOUT_S)
+        except CommandError as error:
+            raise ProviderError(
+                f"cannot read the logs of {self.plan.name}", details=error.details or error.message
+            ) from error
+        return done.stdout
+
+
+def _no_log(app: str) -> str:
+    return (
+        f"no log: nobody has opened {app} yet, or its R has ended well "
+        "(Shiny Server removes the log then)"
+    )
