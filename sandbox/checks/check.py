@@ -21,6 +21,8 @@ class Look:
     ok: bool
     actual: str
     """In the words of a sentence that begins with "is:"."""
+    fix: str = ""
+    """What mends just what was found, instead of the check's own words."""
 
 
 class CannotLook(Exception):  # noqa: N818  (the reason is no error of the machine)

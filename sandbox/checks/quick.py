@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.checks import inspection, safe, snappy, up
-from sandbox.checks.check import CannotLook, Check, NothingToLookAt
+from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt
 from sandbox.checks.live import LiveMachine, Seen
 from sandbox.checks.request import own_key
 from sandbox.checks.results import CheckReport, CheckResult, Outcome
@@ -90,31 +90,32 @@ def _all(
 
 def _result(check: Check[Any], evidence: object) -> CheckResult:
     started = time.monotonic()
-    outcome, actual = _look(check, evidence)
+    outcome, look = _look(check, evidence)
     return CheckResult(
         id=check.id,
         goal=check.goal,
         title=check.title,
         outcome=outcome,
         expected=check.expected,
-        actual=actual[:_LONGEST],
+        actual=look.actual[:_LONGEST],
         why=check.why,
-        fix=check.fix,
+        fix=look.fix or check.fix,
         elapsed_s=round(time.monotonic() - started, 3),
     )
 
 
-def _look(check: Check[Any], evidence: object) -> tuple[Outcome, str]:
+def _look(check: Check[Any], evidence: object) -> tuple[Outcome, Look]:
     if check.disturbs:
-        return Outcome.SKIPPED, "left out, because it would end processes on the machine (--quick)"
+        reason = "left out, because it would end processes on the machine (--quick)"
+        return Outcome.SKIPPED, Look(ok=False, actual=reason)
     if isinstance(evidence, CannotLook):
-        return Outcome.ERROR, str(evidence)
+        return Outcome.ERROR, Look(ok=False, actual=str(evidence))
     try:
         look = check.look(evidence)
     except NothingToLookAt as reason:
-        return Outcome.SKIPPED, str(reason)
+        return Outcome.SKIPPED, Look(ok=False, actual=str(reason))
     except CannotLook as reason:
-        return Outcome.ERROR, str(reason)
+        return Outcome.ERROR, Look(ok=False, actual=str(reason))
     except Exception as error:  # noqa: BLE001  (one check that breaks must not hide the others)
-        return Outcome.ERROR, f"{type(error).__name__}: {error}"
-    return (Outcome.PASSED if look.ok else Outcome.FAILED), look.actual
+        return Outcome.ERROR, Look(ok=False, actual=f"{type(error).__name__}: {error}")
+    return (Outcome.PASSED if look.ok else Outcome.FAILED), look

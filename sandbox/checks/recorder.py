@@ -65,6 +65,8 @@ class Recorder:
         elif call.excinfo is not None:
             outcome, actual = _judge(item, call, report)
             draft = draft.model_copy(update={"outcome": outcome, "actual": actual[:_LONGEST]})
+            if isinstance(error := call.excinfo.value, CheckFailed) and error.look.fix:
+                draft = draft.model_copy(update={"fix": error.look.fix})
             if outcome is Outcome.SKIPPED:
                 report.outcome = "skipped"
                 report.longrepr = (str(item.path), 0, f"Skipped: {actual}")
