@@ -132,6 +132,7 @@ def provision(
     listener: Listener,
     *,
     secrets: SecretValues = NO_VALUES,
+    mend: bool = False,
     timeout_s: float = PROVISION_TIMEOUT_S,
 ) -> ProvisionResult:
     """Run `playbooks/site.yml` on the machine. A second run finds nothing to change.
@@ -142,6 +143,7 @@ def provision(
         folder: the instance's folder.
         listener: told of the step and of each line.
         secrets: the values of what the plan only names.
+        mend: also look for what is gone or changed of what was installed, and put it back.
         timeout_s: after so long it is given up.
 
     Raises:
@@ -162,7 +164,10 @@ def provision(
             data_dir("playbooks") / "site.yml",
             target,
             home,
-            extra=("-e", f"@{home / 'vars.json'}", "-e", f"sandbox_run={RUN}"),
+            extra=(
+                *("-e", f"@{home / 'vars.json'}", "-e", f"sandbox_run={RUN}"),
+                *("-e", json.dumps({"mend": mend})),
+            ),
             secrets=secrets,
             log=log_path(folder),
             on_line=_relay(plan.name, watch),

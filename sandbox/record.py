@@ -34,6 +34,8 @@ class Record(BaseModel):
     made_whole: str = ""
     """The recipe key of the baked image that the machine was made from: it needs no provisioning
     while that is what is wanted. Empty for a machine made from a base image or a layer."""
+    kept_recipe: str = ""
+    """The recipe key of the snapshot that `reset` goes back to; empty when there is none."""
     history: tuple[HistoryEntry, ...] = ()
 
     @computed_field  # type: ignore[prop-decorator]  # mypy does not know it on a property

@@ -1,8 +1,9 @@
 """Goal correct: the machine is what the box says. The system's side; R's own is in r_setup.py."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from sandbox.checks import r_setup, settings
+from sandbox.checks import fixes, r_setup, settings
 from sandbox.checks.check import Check, Look, equal, none_of
 from sandbox.checks.inspection import planned_packages
 from sandbox.checks.live import Seen
@@ -29,9 +30,15 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
 
 
 def _check(  # noqa: PLR0917  (one statement a call, read in this order)
-    plan: Plan, check_id: str, title: str, expected: str, why: str, look: Callable[[Seen], Look]
+    plan: Plan,
+    check_id: str,
+    title: str,
+    expected: str,
+    why: str,
+    look: Callable[[Seen], Look],
+    fix: str = "",
 ) -> Check[Seen]:
-    return Check(check_id, Goal.CORRECT, title, expected, why, look, f"sandbox up {plan.name}")
+    return Check(check_id, Goal.CORRECT, title, expected, why, look, fix or fixes.up(plan))
 
 
 def _release(plan: Plan) -> Check[Seen]:
@@ -45,6 +52,7 @@ def _release(plan: Plan) -> Check[Seen]:
         lambda seen: equal(
             f"{seen.facts.os.id} {seen.facts.os.codename}", f"{base.distribution} {base.suite}"
         ),
+        fixes.anew(plan),
     )
 
 
@@ -58,7 +66,9 @@ def _timezone(plan: Plan) -> Iterator[Check[Seen]]:
     def in_r(view: RView) -> Look:
         if view.timezone is None:
             return Look(ok=False, actual="Sys.timezone() is NA")
-        return Look(_same_zone(view.timezone, planned), view.timezone)
+        # A variable stands in a file that is not ours; the link is
+        fix = fixes.reset(plan) if view.tz_variable else ""
+        return Look(_same_zone(view.timezone, planned), view.timezone, fix)
 
     yield _check(
         plan,
@@ -102,7 +112,7 @@ def _locale(plan: Plan) -> Iterator[Check[Seen]]:
         f"the system's locale is {planned}",
         f"LANG={planned}, and nothing that overrides it",
         "the same sort() gives another order: without LANG, apps run in C and read no UTF-8",
-        lambda seen: _system_locale(seen, planned),
+        lambda seen: _system_locale(plan, seen, planned),
     )
     yield from per_viewer(
         plan,
@@ -110,11 +120,11 @@ def _locale(plan: Plan) -> Iterator[Check[Seen]]:
         title=f"R runs in {planned}",
         expected=f"{planned} in {', '.join(_FROM_LANG)}",
         why="the same code sorts, prints and parses differently: in C, B comes before a",
-        look=lambda view: _r_locale(view, planned),
+        look=lambda view: _r_locale(plan, view, planned),
     )
 
 
-def _system_locale(seen: Seen, planned: str) -> Look:
+def _system_locale(plan: Plan, seen: Seen, planned: str) -> Look:
     settings = seen.facts.locale.settings
     wrong = [
         f"{name}={value}"
@@ -128,10 +138,13 @@ def _system_locale(seen: Seen, planned: str) -> Look:
     available = seen.facts.locale.available
     if available is not None and _charset(planned) not in {_charset(one) for one in available}:
         wrong.append(f"{planned} is not among the machine's locales")
-    return none_of(wrong, nothing=f"LANG={settings.get('LANG')}")
+    found = none_of(wrong, nothing=f"LANG={settings.get('LANG')}")
+    # The playbooks write LANG, and know nothing of what overrides it
+    overridden = any(one.startswith("LC_") for one in wrong)
+    return replace(found, fix=fixes.reset(plan)) if overridden else found
 
 
-def _r_locale(view: RView, planned: str) -> Look:
+def _r_locale(plan: Plan, view: RView, planned: str) -> Look:
     wrong = [
         f"{name}={view.locale[name]}"
         for name in _FROM_LANG
@@ -139,7 +152,9 @@ def _r_locale(view: RView, planned: str) -> Look:
     ]
     if _charset(planned).endswith(".utf8") and not view.l10n.utf8:
         wrong.append("R does not take text for UTF-8")
-    return none_of(wrong, nothing=view.locale.get("LC_COLLATE", planned))
+    found = none_of(wrong, nothing=view.locale.get("LC_COLLATE", planned))
+    overridden = any(name.startswith("LC_") for name in view.environment)
+    return replace(found, fix=fixes.reset(plan)) if overridden else found
 
 
 def _charset(locale: str) -> str:

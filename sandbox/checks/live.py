@@ -83,6 +83,42 @@ class Command(Protocol):
     stderr: str
 
 
+END_R = """\
+below() {
+  for file in $(grep -ls "^PPid:[[:space:]]*$1\\$" /proc/[0-9]*/status || true); do
+    file=${file%/status}
+    echo "${file#/proc/}"
+    below "${file#/proc/}"
+  done
+}
+logs_of() {
+  for file in "/proc/$1"/fd/*; do
+    case $(readlink "$file" 2>/dev/null || true) in
+    /var/log/shiny-server/*.log) readlink "$file" ;;
+    esac
+  done
+}
+alive() {
+  for pid in "$@"; do if [ -e "/proc/$pid" ]; then printf '%s ' "$pid"; fi; done
+}
+end_r() {
+  for signal in INT KILL; do
+    tries=30
+    left=$(alive "$@")
+    for pid in $left; do kill -s $signal "$pid" 2>/dev/null || true; done
+    while left=$(alive "$@") && [ -n "$left" ] && [ $tries -gt 0 ]; do
+      tries=$((tries - 1)); sleep 0.1
+    done
+  done
+}
+"""
+"""Shell functions by which checks end what is Shiny Server's, and leave nothing of it.
+
+`below PID`: all processes under that one, such as `su` and R under the server. `logs_of PID`: the
+app logs that it has open, which it removes when their R ends well. `end_r PID…`: as the server
+itself ends R: SIGINT, at which R removes its temporary folder, and more when that does not help.
+"""
+
 _AS_ROOT = 'if [ "$(id -u)" = 0 ]; then sh -c %s; else sudo -n sh -c %s; fi'
 
 

@@ -1,8 +1,10 @@
 """Goal safe, continued: which sockets may listen, where, and whose they are."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from sandbox.app_logs.answer import SHINY_SERVER
+from sandbox.checks import fixes
 from sandbox.checks.check import CannotLook, Check, Look, none_of
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
@@ -29,7 +31,8 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
         + " and the system's own name and address services",
         "a forgotten port is a door that nobody watches",
         lambda seen: none_of(_strange_ports(plan, seen), nothing="only what is planned"),
-        f"sandbox exec {plan.name} -- sudo ss -ltunp (shows which process to stop)",
+        # Whatever it is: what was not there when it was provisioned
+        fixes.reset(plan),
     )
     yield Check(
         "safe.ports.loopback",
@@ -38,7 +41,7 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
         "only R processes of Shiny Server, sshd, and the system's own services",
         "every user of the machine, every app included, can talk to what listens there",
         lambda seen: none_of(_strange_loopback(plan, seen), nothing="only what is planned"),
-        f"sandbox exec {plan.name} -- sudo ss -ltunp (shows which process to stop)",
+        fixes.reset(plan),
     )
     for name, port in _planned_ports(plan):
         yield Check(
@@ -47,8 +50,8 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
             f"port {port} is {name}'s",
             f"{name} listens on {port}/tcp",
             "another program on a service's port takes the users' requests, passwords included",
-            _owner_of(name, port),
-            f"sandbox exec {plan.name} -- sudo ss -ltnp sport = :{port} (shows whose it is)",
+            _owner_of(plan, name, port),
+            fixes.up(plan),
         )
 
 
@@ -90,7 +93,7 @@ def _named(one: ListeningPort) -> str:
     )
 
 
-def _owner_of(name: str, port: int) -> Callable[[Seen], Look]:
+def _owner_of(plan: Plan, name: str, port: int) -> Callable[[Seen], Look]:
     # A process name has 15 characters
     names = {"sshd": {"sshd", "systemd"}, "shiny-server": SHINY_SERVER}[name]
 
@@ -100,7 +103,7 @@ def _owner_of(name: str, port: int) -> Callable[[Seen], Look]:
             return Look(ok=False, actual=f"nothing listens on {port}/tcp")
         strangers = [one for one in there if one.process is not None and one.process not in names]
         if strangers:
-            return none_of(_named(one) for one in strangers)
+            return replace(none_of(map(_named, strangers)), fix=fixes.reset(plan))
         return Look(ok=True, actual=", ".join(dict.fromkeys(_named(one) for one in there)))
 
     return look

@@ -11,6 +11,8 @@ from sandbox.fidelity.diff import Outcome, Selection, Side, compare
 from sandbox.fidelity.kind import Kind
 from sandbox.plan import Plan
 
+LIKE_PRODUCTION = "correct.production."
+"""What the ids of these checks begin with."""
 _MOST_SHOWN = 12
 
 
@@ -21,7 +23,7 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
     accept = {one.fact: one.why for one in plan.accept}
     for kind in KINDS:
         yield Check(
-            id=f"correct.production.{kind.id}",
+            id=f"{LIKE_PRODUCTION}{kind.id}",
             goal=Goal.CORRECT,
             title=f"as in production: {kind.title}",
             expected="as in production, but for what the box accepts",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from sandbox.checks import settings
+from sandbox.checks import fixes, settings
 from sandbox.checks.check import CannotLook, Check, Look, equal, none_of
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
@@ -37,7 +37,7 @@ def _versions(plan: Plan, r: R) -> Iterator[Check[Seen]]:
         expected="one installation",
         why="with two, a cron job and an app can run different ones, and nobody sees it",
         look=_one_r,
-        fix=f"sandbox exec {plan.name} -- ls -l /usr/local/bin/R /opt/R",
+        fix=fixes.reset(plan),
     )
     yield from per_viewer(
         plan,
@@ -46,6 +46,7 @@ def _versions(plan: Plan, r: R) -> Iterator[Check[Seen]]:
         expected=planned,
         why="R 3.6 changed sample(), R 4.0 stringsAsFactors: the same script, other results",
         look=lambda view: Look(_is_version(view.version, planned), view.version),
+        fix=fixes.reset(plan),
     )
     yield from per_viewer(
         plan,
@@ -54,6 +55,7 @@ def _versions(plan: Plan, r: R) -> Iterator[Check[Seen]]:
         expected="no error and no message before the first command",
         why="an error in Rprofile.site stops every R on the machine, apps included",
         look=_startup,
+        fix=fixes.reset(plan),
     )
 
 
@@ -85,6 +87,7 @@ def _numbers(plan: Plan, r: R) -> Iterator[Check[Seen]]:
         expected=", ".join(_RNG),
         why="after RNGkind(sample.kind = 'Rounding') the same seed gives another sample",
         look=lambda view: equal(view.rng_kind, _RNG, shown=", ".join(view.rng_kind)),
+        fix=fixes.reset(plan),
     )
     yield from per_viewer(
         plan,
@@ -116,7 +119,7 @@ def _packages(plan: Plan, r: R) -> Iterator[Check[Seen]]:
             expected=f"loadNamespace('{name}') works, logins and apps find the same version",
             why="a package can be installed and yet not load, after an upgrade of what it links to",
             look=_package(name),
-            fix=f"sandbox up {plan.name}",
+            fix=fixes.up(plan),
         )
     yield from per_viewer(
         plan,
@@ -125,6 +128,7 @@ def _packages(plan: Plan, r: R) -> Iterator[Check[Seen]]:
         expected="built under the same major version, and none under a later R",
         why="a library kept from another R loads until it crashes",
         look=_built,
+        fix=fixes.reset(plan),
     )
     yield Check(
         id="correct.r.shared-objects",
@@ -133,7 +137,7 @@ def _packages(plan: Plan, r: R) -> Iterator[Check[Seen]]:
         expected="none unresolved",
         why="stringi and its libicu after a system upgrade: half of the tidyverse stops loading",
         look=_objects,
-        fix=f"sandbox exec {plan.name} -- sudo apt-get install --reinstall PACKAGE (the library's)",
+        fix=fixes.up(plan),
     )
 
 
@@ -208,7 +212,7 @@ def _abilities(plan: Plan) -> Iterator[Check[Seen]]:
         expected="a script in tempdir() is executed",
         why="with /tmp mounted noexec, packages do not install and callr does not start",
         look=_tempdir,
-        fix=f"sandbox exec {plan.name} -- findmnt -T /tmp (shows the mount that says noexec)",
+        fix=fixes.reset(plan),
     )
 
 

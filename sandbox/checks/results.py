@@ -82,6 +82,8 @@ class CheckReport(BaseModel):
     plan_key: str
     elapsed_s: float
     results: tuple[CheckResult, ...]
+    whole: bool = True
+    """Whether every check that the plan calls for had its say, not only those of a goal."""
 
     @property
     def ok(self) -> bool:
@@ -127,8 +129,25 @@ class CheckReport(BaseModel):
         return cls.model_validate_json(text)
 
 
+def with_found(known: CheckReport | None, found: CheckReport) -> CheckReport | None:
+    """What is known of a sandbox once a part of its checks ran anew; None: as much as before.
+
+    Of each check the last result counts. Where nothing was known, failures are: `up` must hear of
+    them, and of what passed nothing follows.
+    """
+    if known is None or known.plan_key != found.plan_key:
+        return None if found.ok else found
+    anew = {one.id: one for one in found.results if one.outcome is not Outcome.SKIPPED}
+    old = {one.id for one in known.results}
+    results = (
+        *(anew.get(one.id, one) for one in known.results),
+        *(one for one in anew.values() if one.id not in old),
+    )
+    return known.model_copy(update={"results": results})
+
+
 def last_report(folder: Path) -> CheckReport | None:
-    """The checks of an instance's last whole run; None when none ran, or it cannot be read."""
+    """What an instance's checks last found; None when none ran, or it cannot be read."""
     try:
         return read_saved(folder / "checks.json", CheckReport)
     except BrokenFileError:

@@ -4,8 +4,9 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
-from sandbox.checks import ports
+from sandbox.checks import fixes, ports
 from sandbox.checks.check import CannotLook, Check, Look, none_of
 from sandbox.checks.inspection import FileMode
 from sandbox.checks.live import Seen
@@ -15,6 +16,8 @@ from sandbox.probe.facts import AuthorizedKey, SshDaemon
 
 _COOKIE_KEY = "secure-cookie-key"
 _LOCKED, _EMPTY = "locked", "empty"
+_LEAST_PERSON, _MOST_PERSON = 1000, 60000
+"""The numbers that Debian gives to people's accounts."""
 
 
 def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
@@ -44,7 +47,7 @@ def _check(  # noqa: PLR0917  (one statement a call, read in this order)
     look: Callable[[Seen], Look],
     fix: str = "",
 ) -> Check[Seen]:
-    return Check(check_id, Goal.SAFE, title, expected, why, look, fix or f"sandbox up {plan.name}")
+    return Check(check_id, Goal.SAFE, title, expected, why, look, fix or fixes.up(plan))
 
 
 # Accounts
@@ -57,8 +60,7 @@ def _accounts(plan: Plan) -> Iterator[Check[Seen]]:
         "no account has a password",
         "every password locked: the box plans none, logins use keys",
         "images with rstudio/rstudio in them were found by strangers and mined coins within days",
-        lambda seen: none_of(_passwords(seen), nothing="all locked"),
-        f"sandbox exec {plan.name} -- sudo passwd --lock USER",
+        lambda seen: _no_passwords(plan, seen),
     )
     yield _check(
         plan,
@@ -66,8 +68,7 @@ def _accounts(plan: Plan) -> Iterator[Check[Seen]]:
         "nobody unplanned can log in",
         f"a shell only for root, {_names(plan)}, and the account that sandbox logs in with",
         "an account that nobody remembers is one whose owner may have left",
-        lambda seen: none_of(_strangers(plan, seen), nothing="only those"),
-        f"sandbox exec {plan.name} -- sudo userdel USER",
+        lambda seen: _no_strangers(plan, seen),
     )
     yield _check(
         plan,
@@ -77,7 +78,7 @@ def _accounts(plan: Plan) -> Iterator[Check[Seen]]:
         " and for the account that sandbox logs in with",
         "whoever is root can read everybody's data",
         lambda seen: none_of(_sudoers(plan, seen), nothing="only those"),
-        f"sandbox exec {plan.name} -- sudo grep -r USER /etc/sudoers /etc/sudoers.d /etc/group",
+        fixes.reset(plan),
     )
     for user in plan.users:
         yield _check(
@@ -87,12 +88,19 @@ def _accounts(plan: Plan) -> Iterator[Check[Seen]]:
             f"groups {', '.join(user.groups) or 'as they come'};"
             f" {'with' if user.sudo else 'without'} sudo",
             "group membership decides whose data an analyst can read",
-            _account_as_planned(user.name, user.groups, sudo=user.sudo),
+            _account_as_planned(plan, user.name, user.groups, sudo=user.sudo),
         )
 
 
 def _names(plan: Plan) -> str:
     return ", ".join(user.name for user in plan.users) or "no user of the box"
+
+
+def _no_passwords(plan: Plan, seen: Seen) -> Look:
+    names = [one.name for one in seen.inspection.logins if one.password != _LOCKED]
+    lock = [("passwd", "--lock", name) for name in names]
+    found = none_of(_passwords(seen), nothing="all locked")
+    return replace(found, fix=fixes.each_as_root(plan, lock))
 
 
 def _passwords(seen: Seen) -> Iterator[str]:
@@ -101,6 +109,22 @@ def _passwords(seen: Seen) -> Iterator[str]:
             yield f"{login.name}: empty, anyone can log in"
         elif login.password != _LOCKED:
             yield f"{login.name}: set"
+
+
+def _no_strangers(plan: Plan, seen: Seen) -> Look:
+    planned = {"root", seen.facts.probe.user, *(user.name for user in plan.users)}
+    commands: list[tuple[str, ...]] = []
+    for login in seen.inspection.logins:
+        if login.name in planned or not (login.has_shell or login.uid == 0):
+            continue
+        if _LEAST_PERSON <= login.uid < _MOST_PERSON or login.uid == 0:
+            # Also when somebody is logged in, or the number is root's
+            commands.append(("userdel", "--force", login.name))
+        else:
+            # What runs under it goes on
+            commands.append(("usermod", "--shell", "/usr/sbin/nologin", login.name))
+    found = none_of(_strangers(plan, seen), nothing="only those")
+    return replace(found, fix=fixes.each_as_root(plan, commands))
 
 
 def _strangers(plan: Plan, seen: Seen) -> Iterator[str]:
@@ -121,7 +145,9 @@ def _sudoers(plan: Plan, seen: Seen) -> Iterator[str]:
             yield account.name
 
 
-def _account_as_planned(name: str, groups: Iterable[str], *, sudo: bool) -> Callable[[Seen], Look]:
+def _account_as_planned(
+    plan: Plan, name: str, groups: Iterable[str], *, sudo: bool
+) -> Callable[[Seen], Look]:
     def look(seen: Seen) -> Look:
         account = next((one for one in seen.facts.users if one.name == name), None)
         if account is None:
@@ -133,7 +159,9 @@ def _account_as_planned(name: str, groups: Iterable[str], *, sudo: bool) -> Call
         login = next((one for one in seen.inspection.logins if one.name == name), None)
         if login is not None and not login.has_shell:
             problems.append(f"cannot log in ({account.shell})")
-        return none_of(problems, nothing=f"groups {', '.join(account.groups) or 'none'}")
+        found = none_of(problems, nothing=f"groups {', '.join(account.groups) or 'none'}")
+        # Rights that the box does not give come from a file that is not ours
+        return replace(found, fix=fixes.reset(plan)) if account.sudo and not sudo else found
 
     return look
 
@@ -151,7 +179,7 @@ def _keys(plan: Plan) -> Iterator[Check[Seen]]:
         lambda seen: none_of(
             (one.user for one in _authorized(seen) if one.vagrant_insecure), nothing="in none"
         ),
-        f"sandbox exec {plan.name} -- sudo nano ~USER/.ssh/authorized_keys (remove that line)",
+        fixes.reset(plan),
     )
     yield _check(
         plan,
@@ -160,7 +188,7 @@ def _keys(plan: Plan) -> Iterator[Check[Seen]]:
         "the keys of the box's users, and the instance's own",
         "one forgotten line in authorized_keys outlives every password change",
         lambda seen: none_of(_strange_keys(plan, seen), nothing="only those"),
-        f"sandbox exec {plan.name} -- sudo nano ~USER/.ssh/authorized_keys (remove that line)",
+        fixes.reset(plan),
     )
 
 
@@ -205,6 +233,7 @@ def _sshd(plan: Plan) -> Iterator[Check[Seen]]:
         "PasswordAuthentication no, KbdInteractiveAuthentication no, PermitEmptyPasswords no",
         "every machine that takes passwords on port 22 is guessed at, around the clock",
         _sshd_passwords,
+        fixes.reset(plan),
     )
     yield _check(
         plan,
@@ -213,6 +242,7 @@ def _sshd(plan: Plan) -> Iterator[Check[Seen]]:
         "PermitRootLogin no, prohibit-password or forced-commands-only",
         "root is the one account name that every guesser knows",
         _sshd_root,
+        fixes.reset(plan),
     )
 
 
@@ -247,8 +277,7 @@ def _files(plan: Plan) -> Iterator[Check[Seen]]:
         "RStudio's cookie key is secret",
         "absent, or readable by its owner alone (0600)",
         "whoever has the key makes valid login cookies; baked into an image, every copy shares it",
-        _cookie_key,
-        f"sandbox exec {plan.name} -- sudo chmod 600 /var/lib/rstudio-server/secure-cookie-key",
+        lambda seen: _cookie_key(plan, seen),
     )
     yield _check(
         plan,
@@ -256,7 +285,7 @@ def _files(plan: Plan) -> Iterator[Check[Seen]]:
         "only root can change what others run",
         "site files, sudoers, Shiny Server's configuration: root's, and writable by no one else",
         "a line in Rprofile.site runs in everybody's R, with everybody's rights",
-        lambda seen: none_of(_writable(seen.inspection.files), nothing="only root can"),
+        lambda seen: _only_root_writes(plan, seen),
     )
     yield _check(
         plan,
@@ -272,15 +301,29 @@ def _files(plan: Plan) -> Iterator[Check[Seen]]:
             ),
             nothing="not readable for others",
         ),
+        fixes.as_root(plan, "chmod", "o-rwx", "/etc/shadow", "/etc/sudoers"),
     )
 
 
-def _cookie_key(seen: Seen) -> Look:
+def _cookie_key(plan: Plan, seen: Seen) -> Look:
     keys = [file for file in seen.inspection.files if file.path.endswith(_COOKIE_KEY)]
     if not keys:
         return Look(ok=True, actual="absent")
     open_ones = [f"{file.path} is {file.octal}" for file in keys if file.mode & 0o077]
-    return none_of(open_ones, nothing="0600")
+    fix = fixes.as_root(plan, "chmod", "600", *(file.path for file in keys))
+    return replace(none_of(open_ones, nothing="0600"), fix=fix)
+
+
+def _only_root_writes(plan: Plan, seen: Seen) -> Look:
+    wrong = [file for file in seen.inspection.files if any(_writable((file,)))]
+    commands = [("chmod", "go-w", file.path) for file in wrong]
+    commands += [
+        ("chown", "root", file.path)
+        for file in wrong
+        if file.path.startswith("/etc/") and file.owner != "root"
+    ]
+    found = none_of(_writable(seen.inspection.files), nothing="only root can")
+    return replace(found, fix=fixes.each_as_root(plan, commands))
 
 
 def _writable(files: Iterable[FileMode]) -> Iterator[str]:

@@ -6,6 +6,7 @@ results are printed, kept, and handed on as pages.
 
 from collections.abc import Callable, Iterator
 
+from sandbox.checks import fixes
 from sandbox.checks.check import CannotLook, Check, Look
 from sandbox.checks.hashes import Hashes
 from sandbox.checks.live import Seen
@@ -29,7 +30,7 @@ def environment_checks(plan: Plan) -> Iterator[Check[Seen]]:
             expected=f"{name}={shown_value(name, value)}",
             why="Shiny Server hands nothing of its unit's environment to apps: they start without",
             look=_variable(name, value),
-            fix=_fix(plan, value),
+            fix=_fix(plan),
         )
 
 
@@ -43,7 +44,7 @@ def option_checks(plan: Plan, r: R) -> Iterator[Check[Seen]]:
             expected=shown_value(name, value),
             why="a default that differs (digits, scipen, OutDec) differs in every report",
             look=_option(name, value),
-            fix=_fix(plan, value),
+            fix=_fix(plan),
         )
 
 
@@ -57,13 +58,13 @@ def repository_checks(plan: Plan, r: R) -> Iterator[Check[Seen]]:
             expected=shown_value(name, url),
             why="the same install.packages() from another repository brings another version",
             look=_repository(name, url),
-            fix=_fix(plan, url),
+            fix=_fix(plan),
         )
 
 
-def _fix(plan: Plan, value: OptionValue | Secret) -> str:
-    # Only the playbooks, run anew, write a value again that is the same as before
-    return f"sandbox up {plan.name}{' --provision' if isinstance(value, Secret) else ''}"
+def _fix(plan: Plan) -> str:
+    # The playbooks keep what others wrote into the same files, and that is what overrides the box
+    return fixes.reset(plan)
 
 
 def _variable(name: str, planned: str | Secret) -> Callable[[RView, Seen], Look]:

@@ -3,8 +3,9 @@
 import statistics
 from collections.abc import Iterator
 
+from sandbox.checks import fixes
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt, equal
-from sandbox.checks.live import Machine, Seen
+from sandbox.checks.live import END_R, Machine, Seen
 from sandbox.checks.results import Goal
 from sandbox.checks.up import describe, is_app_page
 from sandbox.checks.web import NoAnswer
@@ -27,7 +28,7 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
         expected=str(plan.machine.cpus),
         why="R counts cpus to choose its number of workers: another number is another speed",
         look=lambda seen: equal(seen.inspection.cpus, plan.machine.cpus),
-        fix=f"sandbox destroy {plan.name}, then sandbox up again",
+        fix=fixes.anew(plan),
     )
     yield Check(
         id="snappy.memory",
@@ -36,7 +37,7 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
         expected=f"{MEMORY_LEAST * plan.machine.memory_mb:.0f} to {plan.machine.memory_mb} MB",
         why="an app that fits here and not in production is killed there, at the busiest hour",
         look=lambda seen: _memory(seen, plan.machine.memory_mb),
-        fix=f"sandbox destroy {plan.name}, then sandbox up again",
+        fix=fixes.anew(plan),
     )
     yield Check(
         id="snappy.disk",
@@ -45,7 +46,7 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
         expected=f"at most {DISK_USED_MOST_PERCENT} % used, {DISK_FREE_LEAST_MB} MB free",
         why="on a full disk R cannot write to its tempdir, and every session fails at once",
         look=_disk,
-        fix=f"sandbox exec {plan.name} -- sudo du -xh --max-depth=2 / (shows what takes the room)",
+        fix=fixes.reset(plan),
     )
 
 
@@ -104,8 +105,11 @@ def _warm(plan: Plan, app: str) -> Check[Machine]:
 # Shiny Server starts R through `su`, which may put it into a session outside the service's control
 # group: a worker is known by the script that it runs. The server itself hears of its end when `su`
 # ends, and until then sends requests to a process that is gone
-_END_WORKERS = """\
+_END_WORKERS = (
+    f"""\
 set -eu
+{END_R}"""
+    """\
 workers() {
   for folder in /proc/[0-9]*; do
     pid=${folder#/proc/}
@@ -119,17 +123,20 @@ workers() {
 }
 first=$(workers R)
 all=$(workers R su)
-for pid in $first; do kill -KILL "$pid" 2>/dev/null || true; done
+logs=$(logs_of "$(systemctl show -p MainPID --value shiny-server.service)")
+end_r $first
+# `su` ends with its R, and a moment later
 for again in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-  left=
-  for pid in $all; do if [ -e "/proc/$pid" ]; then left="$left $pid"; fi; done
+  left=$(alive $all)
   if [ -z "$left" ]; then break; fi
   sleep 0.1
 done
-if [ -n "$left" ]; then echo "still running:$left" >&2; exit 1; fi
+if [ -n "$left" ]; then echo "still running: $left" >&2; exit 1; fi
 sleep 0.2
+if [ -n "$logs" ]; then rm -f $logs; fi
 echo "ended: $first"
 """
+)
 
 
 def _first(plan: Plan, app: str) -> Check[Machine]:

@@ -1,12 +1,14 @@
 """Goal up: services run, answer with their real page, start sessions, and come back when killed."""
 
+import shlex
 import time
 from collections.abc import Iterator
 
 from sandbox.app_logs.answer import parse, script
 from sandbox.app_logs.trouble import trouble_with_app
+from sandbox.checks import fixes
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt, equal
-from sandbox.checks.live import Machine, Seen, wait_for_page
+from sandbox.checks.live import END_R, Machine, Seen, wait_for_page
 from sandbox.checks.results import Goal
 from sandbox.checks.shiny_page import is_document, is_shiny, read_page, title_of
 from sandbox.checks.web import NoAnswer, Page
@@ -15,6 +17,7 @@ from sandbox.plan import Plan
 RESTART_TIMEOUT_S = 30.0
 _SLACK_S = 3.0
 _OK = 200
+_NOT_FOUND = 404
 
 
 def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
@@ -25,8 +28,8 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
         title="systemd has no failed unit",
         expected="running",
         why="a failed unit is an outage that has begun: what it should do is not done",
-        look=_system_state,
-        fix=f"sandbox exec {plan.name} -- systemctl --failed",
+        look=lambda seen: _system_state(plan, seen),
+        fix=fixes.restart(plan),
     )
     for unit in services(plan):
         yield from _service(plan, unit)
@@ -47,7 +50,7 @@ def live_checks(plan: Plan) -> Iterator[Check[Machine]]:
             expected="HTTP 200 from /ping (the box has no app whose page could be asked for)",
             why="a service can be active in systemd and yet answer nobody",
             look=_ping,
-            fix=f"sandbox logs {plan.name}",
+            fix=fixes.up(plan),
         )
     yield Check(
         id="up.restart.shiny-server",
@@ -58,8 +61,9 @@ def live_checks(plan: Plan) -> Iterator[Check[Machine]]:
             "Debian's unit has no Restart=: one crash, or one visit of the kernel's out-of-memory"
             " killer, and every app is down until somebody notices"
         ),
-        look=_Restart(f"/{plan.apps[0].name}/" if plan.apps else "/ping"),
-        fix=f"sandbox up {plan.name} (sets Restart= for the unit)",
+        look=_Restart(plan),
+        # The playbooks set Restart= for the unit: what does not hold was overridden elsewhere
+        fix=fixes.reset(plan),
         order=1,
     )
 
@@ -81,12 +85,19 @@ def describe(page: Page) -> str:
     return f"HTTP {page.status}, {f'“{title}”' if title else page.content_type or 'no content'}"
 
 
-def _system_state(seen: Seen) -> Look:
+def _system_state(plan: Plan, seen: Seen) -> Look:
     failed = seen.inspection.failed_units
     state = seen.inspection.system_state
     # `starting` has an end; what is not failed then is judged by the other checks
     ok = state in {"running", "starting"} and not failed
-    return Look(ok, f"{state}: {', '.join(failed)}" if failed else state)
+    if not failed:
+        return Look(ok, state)
+    # One that fails again, such as a job that nobody will run any more, is only forgotten
+    units = shlex.join(failed)
+    retry = f"systemctl restart {units} || systemctl reset-failed {units}"
+    ours = {f"{unit}.service" for unit in services(plan)}
+    fix = fixes.up(plan) if ours & set(failed) else fixes.as_root(plan, "sh", "-c", retry)
+    return Look(ok=False, actual=f"{state}: {', '.join(failed)}", fix=fix)
 
 
 def _service(plan: Plan, unit: str) -> Iterator[Check[Seen]]:
@@ -110,7 +121,7 @@ def _service(plan: Plan, unit: str) -> Iterator[Check[Seen]]:
         expected="loaded, active (running)",
         why="what does not run serves nobody",
         look=running,
-        fix=f"sandbox exec {plan.name} -- sudo systemctl start {unit}",
+        fix=fixes.up(plan),
     )
     yield Check(
         id=f"up.enabled.{unit}",
@@ -119,7 +130,7 @@ def _service(plan: Plan, unit: str) -> Iterator[Check[Seen]]:
         expected="enabled",
         why="a service started by hand is gone after the next reboot, often weeks later",
         look=enabled,
-        fix=f"sandbox exec {plan.name} -- sudo systemctl enable {unit}",
+        fix=fixes.up(plan),
     )
 
 
@@ -129,10 +140,13 @@ def _page(plan: Plan, app: str) -> Check[Machine]:
         try:
             page = machine.get(f"/{app}/")
         except NoAnswer as error:
-            return _explained(plan, app, machine, f"no answer: {error}", started)
+            fix = fixes.up(plan)
+            return _explained(plan, app, machine, f"no answer: {error}", started, fix=fix)
         if is_app_page(page):
             return Look(ok=True, actual=describe(page))
-        return _explained(plan, app, machine, describe(page), started)
+        # An app that is not there is put back
+        fix = fixes.up(plan) if page.status == _NOT_FOUND else ""
+        return _explained(plan, app, machine, describe(page), started, fix=fix)
 
     return Check(
         id=f"up.page.{app}",
@@ -156,11 +170,12 @@ def _session(plan: Plan, app: str) -> Check[Machine]:
         try:
             page = machine.get(path)
         except NoAnswer as error:
-            return Look(ok=False, actual=f"no answer: {error}")
+            return Look(ok=False, actual=f"no answer: {error}", fix=fixes.up(plan))
         if page.status == _OK and is_document(page.body) and not is_shiny(page.body):
             raise NothingToLookAt(f"{path} is a document that needs no session")
         if not is_app_page(page):
-            return Look(ok=False, actual=describe(page))
+            fix = fixes.up(plan) if page.status == _NOT_FOUND else ""
+            return Look(ok=False, actual=describe(page), fix=fix)
         outcome = machine.session(path, read_page(page.body))
         if outcome.ok:
             return Look(ok=True, actual=outcome.summary)
@@ -180,8 +195,12 @@ def _session(plan: Plan, app: str) -> Check[Machine]:
     )
 
 
-def _explained(plan: Plan, app: str, machine: Machine, found: str, started: float) -> Look:
+def _explained(
+    plan: Plan, app: str, machine: Machine, found: str, started: float, *, fix: str = ""
+) -> Look:
     """What was found, and what the app's own log says to it: users get to see neither.
+
+    `fix` is what mends it when the log says nothing.
 
     Read at once: Shiny Server removes the log when the app's R has no visitor any more.
     """
@@ -190,13 +209,13 @@ def _explained(plan: Plan, app: str, machine: Machine, found: str, started: floa
     try:
         logs = parse(machine.sudo(script(plan, (app,), within_s=within_s)))
     except (CannotLook, ValueError):
-        return Look(ok=False, actual=found)
+        return Look(ok=False, actual=found, fix=fix)
     trouble = trouble_with_app(plan, app, logs, within_s=within_s)
     if trouble is None:
-        return Look(ok=False, actual=found)
+        return Look(ok=False, actual=found, fix=fix)
     more = f"sandbox logs {plan.name} {app} shows it all"
-    fix = f"{trouble.advice}\n{more}" if trouble.advice else ""
-    return Look(ok=False, actual=f"{found}; the app says:\n{trouble.told}", fix=fix)
+    advice = f"{trouble.advice}\n{more}" if trouble.advice else fix
+    return Look(ok=False, actual=f"{found}; the app says:\n{trouble.told}", fix=advice)
 
 
 def _ping(machine: Machine) -> Look:
@@ -207,15 +226,22 @@ def _ping(machine: Machine) -> Look:
     return Look(page.status == _OK and page.body.strip() == "OK", describe(page))
 
 
-# All in one go, for each is a round trip: which process was it, and which one is it then
+# All in one go, for each is a round trip: which process was it, and which one is it then.
+# A server that is told to end takes its R processes and their logs along; of one that is killed
+# they would stay for ever: see live.END_R
 _KILL = f"""\
 set -eu
+{END_R}
 main_pid() {{ systemctl show -p MainPID --value shiny-server.service; }}
 before=$(main_pid)
 if [ "${{before:-0}}" -eq 0 ]; then echo 0 0; exit 0; fi
+orphans=$(below "$before")
+logs=$(logs_of "$before")
 kill -KILL "$before"
 # Until it is gone, the old process could still answer
 while [ -e "/proc/$before" ]; do sleep 0.05; done
+end_r $orphans
+if [ -n "$logs" ]; then rm -f $logs; fi
 tries={RESTART_TIMEOUT_S * 10:.0f}
 while [ $tries -gt 0 ]; do
   after=$(main_pid)
@@ -231,14 +257,17 @@ echo "$before 0"
 class _Restart:
     """Kill the main process; a new one must serve the page again, by itself."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, plan: Plan) -> None:
+        self._path = f"/{plan.apps[0].name}/" if plan.apps else "/ping"
+        self._up = fixes.up(plan)
 
     def __call__(self, machine: Machine) -> Look:
         started = time.monotonic()
         before, after = machine.sudo(_KILL).split()
         if before == "0":
-            return Look(ok=False, actual="it does not run, so there is nothing to kill")
+            return Look(
+                ok=False, actual="it does not run, so there is nothing to kill", fix=self._up
+            )
         if after == "0":
             return self._dead(machine, "no new process")
         waited = wait_for_page(machine, self._path, self._accept, timeout_s=RESTART_TIMEOUT_S)

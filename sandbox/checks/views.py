@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from sandbox.checks import fixes
 from sandbox.checks.check import Check, Look
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
@@ -79,7 +80,7 @@ def per_viewer_and_seen(
             expected=expected,
             why=why,
             look=_through(viewer, look),
-            fix=fix or f"sandbox up {plan.name}",
+            fix=fix or fixes.up(plan),
         )
 
 

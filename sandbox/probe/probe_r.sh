@@ -179,17 +179,31 @@ processes_like() {
     done
 }
 
-# The R process of a live app, if there is one
+# is_served PID: whether it has a Shiny Server above it; one that was killed leaves its R processes behind
+is_served() {
+    probe_above=$1
+    while probe_above=$(field_of "$probe_above" PPid) && [ "${probe_above:-0}" -gt 1 ]; do
+        if grep -q -s 'shiny-server.*main\.js' "/proc/$probe_above/cmdline"; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+# The R process of a live app, if there is one: of several the youngest, as the others may be of a release
+# of the app that is no longer served. One whose folder was removed would see nothing but errors
 find_worker() {
     processes_like 'SockJSAdapter\.R' | while read -r probe_pid; do
         probe_dir=/proc/$probe_pid
         case $(readlink "$probe_dir/exe" 2>/dev/null) in
         */bin/exec/R)
-            printf '%s\n' "$probe_pid"
-            return
+            if [ -d "$(readlink "$probe_dir/cwd" 2>/dev/null)" ] && is_served "$probe_pid"; then
+                # Since the start of the system; names of programs may have spaces, `)` ends them
+                printf '%s %s\n' "$(sed 's/.*) //' "$probe_dir/stat" | cut -d ' ' -f 20)" "$probe_pid"
+            fi
             ;;
         esac
-    done
+    done | sort -n | tail -n 1 | cut -d ' ' -f 2
 }
 
 find_shiny_server() {

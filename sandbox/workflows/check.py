@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.checks.production import LIKE_PRODUCTION
 from sandbox.checks.quick import run_quick
 from sandbox.checks.request import CheckRequest, own_key
-from sandbox.checks.results import CheckReport, Goal
+from sandbox.checks.results import CheckReport, Goal, last_report, with_found
 from sandbox.checks.runner import run_checks
 from sandbox.engines.base import Engine, MachineStatus, Power
 from sandbox.errors import UsageError
@@ -106,7 +107,8 @@ def verify(
 ) -> CheckReport:
     """Probe, check, and keep both results; the caller holds the lock and knows that it runs.
 
-    With `production`, which is not the box's own, the results are not kept.
+    Of a part of them each result counts until the same check runs again; how the machine compares
+    with `production`, which is not the box's own, is not kept.
     """
     plan, name = record.plan, instance.name
     own = context.agreed_checks(plan)
@@ -142,6 +144,9 @@ def verify(
             note.text = report.summary
     if not goals and not quick and not live:
         _keep(instance, record, report)
+        return report
+    report = report.model_copy(update={"whole": False})
+    _keep_part(instance, report, live=live)
     return report
 
 
@@ -182,6 +187,15 @@ def verify_clone(
 def _keep(instance: Instance, record: Record, report: CheckReport) -> None:
     instance.write_text("checks.json", report.model_dump_json(indent=1))
     instance.write(record.advanced("checked", note=report.summary))
+
+
+def _keep_part(instance: Instance, report: CheckReport, *, live: bool) -> None:
+    if live:
+        own = tuple(one for one in report.results if not one.id.startswith(LIKE_PRODUCTION))
+        report = report.model_copy(update={"results": own})
+    known = with_found(last_report(instance.folder), report)
+    if known is not None:
+        instance.write_text("checks.json", known.model_dump_json(indent=1))
 
 
 def require_running(engine: Engine, name: str) -> MachineStatus:

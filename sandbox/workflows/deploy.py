@@ -117,17 +117,18 @@ def deploy(  # noqa: PLR0917  (the caller has them all at hand)
         with step(listener, name, "first page"):
             _wait(urls, plan, instance, target, timeout_s=status.patient(READY_TIMEOUT_S))
 
-        def tidy() -> None:
+        def tidy() -> Record:
             for app in changed:
                 _end_old(app, target, folders)
-            keep_provisioned(name, engine, listener)
+            return keep_provisioned(record, engine, listener)
 
         tidied = aside.submit(tidy)
         now = _checked(plan, names, target, base_url) if checks else None
-        tidied.result()
+        kept = tidied.result()
     report = _merged(instance, plan, now.results if now is not None else ())
     if now is not None:
-        instance.write(record.advanced("checked", note=f"{', '.join(names)}: {now.summary}"))
+        kept = kept.advanced("checked", note=f"{', '.join(names)}: {now.summary}")
+    instance.write(kept)
     return Deployed(names, now, report)
 
 

@@ -16,7 +16,7 @@ from sandbox.missing import missing_packages
 from sandbox.plan import HostLimits, Plan, exceeds_host
 from sandbox.provision import ProvisionResult, bootstrap, provision, root_over_ssh
 from sandbox.record import Record
-from sandbox.secret_values import NO_VALUES, SecretValues, needed_secrets
+from sandbox.secret_values import SecretValues, needed_secrets
 from sandbox.ssh import SshTarget, disconnect, make_key
 from sandbox.state import Instance
 from sandbox.summary import Phase
@@ -41,7 +41,8 @@ from sandbox.workflows.reach import (
     wait_for_ssh,
 )
 from sandbox.workflows.rebuild import leave_out_missing, tell_rebuild
-from sandbox.workflows.snapshot import keep_provisioned
+from sandbox.workflows.repair import after_repair, found_broken, tell_put_back
+from sandbox.workflows.snapshot import keep_provisioned, keeps_recipe
 
 NEEDED_DISK_GB = 2
 """Less than that and not even the base image and R fit."""
@@ -78,8 +79,10 @@ def make(
         record, keys = _created(plan, instance, engine, context, oven)
         if _is_whole(record) and not again:
             return _woken(record, instance, engine, context, checks=checks)
-        record = _provisioned(record, instance, engine, context, again=again)
+        record, kept = _provisioned(record, instance, engine, context, again=again)
         report = verify(instance, record, engine, context) if checks else None
+        if not kept:
+            report = _proven_again(record, report, instance, engine, context)
         if keys is not None and report is not None and report.ok:
             keep_baked(record.plan, keys, engine, context.listener)
         return report
@@ -260,13 +263,13 @@ def _woken(
         target = connect(instance, engine)
         with step(listener, name, "ssh"):
             wait_for_ssh(target, timeout_s=status.patient(SSH_TIMEOUT_S))
-        keep_provisioned(name, engine, listener)
         record = record.advanced(
             "provisioned",
             phase=Phase.PROVISIONED,
             recipe_key=recipe_key(plan),
             note="as it was baked",
         )
+        record = keep_provisioned(record, engine, listener)
         instance.write(record)
         if checks and plan.production is None:
             return verify_clone(instance, record, engine, context)
@@ -277,41 +280,78 @@ def _woken(
 
 def _provisioned(
     record: Record, instance: Instance, engine: Engine, context: Context, *, again: bool
-) -> Record:
-    """The machine is what the plan says, and its apps answer."""
+) -> tuple[Record, bool]:
+    """The machine is what the plan says, and its apps answer.
+
+    Returns:
+        The record, and whether `reset` has what it needs; else only checks can tell what is good.
+    """
     plan, listener, name = record.plan, context.listener, record.plan.name
     wanted = recipe_key(plan)
-    stale = again or record.phase is not Phase.PROVISIONED or record.recipe_key != wanted
-    secrets = context.secrets.all_of(needed_secrets(plan)) if stale else NO_VALUES
-    if stale:
-        # Half-done work must never pass for whole: forget the old recipe first
-        record = record.model_copy(
-            update={"phase": Phase.CREATED, "recipe_key": "", "made_whole": ""}
-        )
-        instance.write(record)
-        if isinstance(engine, RootExec):
-            root = root_inside(engine, name)
-            bootstrap(plan, root, instance.folder, listener, secrets=secrets)
-    target, status = connect(instance, engine), status_of(engine, name)
-    with step(listener, name, "ssh"):
-        wait_for_ssh(target, timeout_s=status.patient(SSH_TIMEOUT_S))
-    if stale:
-        if not isinstance(engine, RootExec):
-            bootstrap(plan, root_over_ssh(target), instance.folder, listener, secrets=secrets)
-        if secrets:
-            remember_given(instance, plan, secrets)
-        result = _provision(plan, target, instance, engine, context, secrets)
-        # Limits and environment are given to a login when it begins: what follows must begin anew
-        disconnect(target)
-        note = f"{result.changed} changed"
-        record = record.advanced(
-            "provisioned", phase=Phase.PROVISIONED, recipe_key=wanted, note=note
-        )
-        instance.write(record)
+    if record.phase is Phase.PROVISIONED and record.recipe_key == wanted and not again:
+        target, status = _reached(instance, engine, listener)
+        broken = found_broken(plan, status, target)
+        if not broken:
+            _first_page(plan, status, context, target)
+            return record, True
+        listener(Notice(name, f"{broken}: running the playbooks again"))
+        again = True
+    secrets = context.secrets.all_of(needed_secrets(plan))
+    # Half-done work must never pass for whole: forget the old recipe first
+    record = record.model_copy(update={"phase": Phase.CREATED, "recipe_key": "", "made_whole": ""})
+    instance.write(record)
+    if isinstance(engine, RootExec):
+        root = root_inside(engine, name)
+        bootstrap(plan, root, instance.folder, listener, secrets=secrets)
+    target, status = _reached(instance, engine, listener)
+    if not isinstance(engine, RootExec):
+        bootstrap(plan, root_over_ssh(target), instance.folder, listener, secrets=secrets)
+    if secrets:
+        remember_given(instance, plan, secrets)
+    result = _provision(plan, target, instance, engine, context, secrets, mend=again)
+    if again:
+        tell_put_back(name, result, listener)
+    # Limits and environment are given to a login when it begins: what follows must begin anew
+    disconnect(target)
+    note = f"{result.changed} changed"
+    record = record.advanced("provisioned", phase=Phase.PROVISIONED, recipe_key=wanted, note=note)
+    instance.write(record)
     _first_page(plan, status, context, target)
-    if stale:
-        keep_provisioned(name, engine, listener)
-    return record
+    # What they say is of the machine before
+    (instance.folder / "checks.json").unlink(missing_ok=True)
+    if keeps_recipe(record, engine):
+        return record, False
+    record = keep_provisioned(record, engine, listener)
+    instance.write(record)
+    return record, True
+
+
+def _reached(
+    instance: Instance, engine: Engine, listener: Listener
+) -> tuple[SshTarget, MachineStatus]:
+    """The way into the machine, once a login works."""
+    target, status = connect(instance, engine), status_of(engine, instance.name)
+    with step(listener, instance.name, "ssh"):
+        wait_for_ssh(target, timeout_s=status.patient(SSH_TIMEOUT_S))
+    return target, status
+
+
+def _proven_again(
+    record: Record,
+    report: CheckReport | None,
+    instance: Instance,
+    engine: Engine,
+    context: Context,
+) -> CheckReport | None:
+    """What `reset` goes back to is taken anew when nothing is wrong: it must never be broken."""
+    if report is None or report.ok:
+        # Checked or not, the record may have changed since it was handed over
+        record = instance.read() or record
+        instance.write(keep_provisioned(record, engine, context.listener))
+        return report
+    report = after_repair(record.plan, report)
+    instance.write_text("checks.json", report.model_dump_json(indent=1))
+    return report
 
 
 def _provision(  # noqa: PLR0917  (all that a run of the playbook needs)
@@ -321,17 +361,23 @@ def _provision(  # noqa: PLR0917  (all that a run of the playbook needs)
     engine: Engine,
     context: Context,
     secrets: SecretValues,
+    *,
+    mend: bool,
 ) -> ProvisionResult:
     """Run the playbook; where the machine falls silent on the way, reach it anew, and once more."""
     try:
-        return provision(plan, target, instance.folder, context.listener, secrets=secrets)
+        return provision(
+            plan, target, instance.folder, context.listener, secrets=secrets, mend=mend
+        )
     except ConnectionLostError as error:
         # A laptop that slept, a host that stood still: what is done already takes no time again
         context.listener(Notice(plan.name, f"{error.message}: reaching it anew"))
         disconnect(target)
         target, status = connect(instance, engine), status_of(engine, plan.name)
         wait_for_ssh(target, timeout_s=status.patient(_SILENT_S))
-        return provision(plan, target, instance.folder, context.listener, secrets=secrets)
+        return provision(
+            plan, target, instance.folder, context.listener, secrets=secrets, mend=mend
+        )
 
 
 def _first_page(plan: Plan, status: MachineStatus, context: Context, target: SshTarget) -> None:

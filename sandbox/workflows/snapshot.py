@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -71,7 +71,10 @@ def reset(name: str, *, context: Context) -> None:
                 hint=f"sandbox up {name} --provision puts back what the box says, and saves it; "
                 f"for a machine as new: sandbox destroy {name}, then sandbox up again",
             )
-        _go_back(instance, record, engine, PROVISIONED, context)
+        # Of an older recipe, if the box has changed since: then `up` has to bring it forward again
+        recipe = record.kept_recipe or record.recipe_key
+        kept = record.model_copy(update={"recipe_key": recipe})
+        _go_back(instance, kept, engine, PROVISIONED, context)
         machine: Engine = context.engine(record.plan.provider)
         if status_of(machine, name).power is not Power.RUNNING:
             with step(context.listener, name, "start"):
@@ -102,13 +105,30 @@ def delete(name: str, snapshot: str, *, context: Context) -> None:
         instance.write(record.advanced("snapshot deleted", note=snapshot))
 
 
-def keep_provisioned(name: str, engine: Engine, listener: Listener) -> None:
+def keeps_recipe(record: Record, engine: Engine) -> bool:
+    """Whether there is a snapshot to `reset` to, of the very recipe that the machine has now.
+
+    That one was taken of a machine that nobody had touched: it is worth more than a new one of a
+    machine that may be broken in ways which no playbook mends.
+    """
+    if not isinstance(engine, Snapshots) or record.kept_recipe != record.recipe_key:
+        return False
+    with suppress(SandboxError):
+        return PROVISIONED in [one.name for one in engine.snapshots(record.plan.name)]
+    return False
+
+
+def keep_provisioned(record: Record, engine: Engine, listener: Listener) -> Record:
     """Save the machine as `provisioned`, in place of what was saved before; `up` calls it last.
 
     That there is no snapshot is worth a notice, and no reason for `up` to fail.
+
+    Returns:
+        The record, which knows what was saved.
     """
+    name = record.plan.name
     if not isinstance(engine, Snapshots):
-        return
+        return record
     try:
         with step(listener, name, "snapshot"):
             if PROVISIONED in [one.name for one in engine.snapshots(name)]:
@@ -116,6 +136,8 @@ def keep_provisioned(name: str, engine: Engine, listener: Listener) -> None:
             engine.save_snapshot(name, PROVISIONED, listener)
     except SandboxError as error:
         listener(Notice(name, f"`sandbox reset` will not work: {error.message}: {error.details}"))
+        return record
+    return record.model_copy(update={"kept_recipe": record.recipe_key})
 
 
 @contextmanager

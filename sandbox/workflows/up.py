@@ -63,6 +63,7 @@ def up(
         plan = without_known_missing(plan, instance)
         tell_left_out(plan, context.listener)
         provision_again = _has_new_secrets(plan, instance, context) or provision_again
+        provision_again = _is_to_mend(instance, engine, context) or provision_again
         if (
             not provision_again
             and cache is not CacheUse.FRESH
@@ -103,6 +104,17 @@ def _has_new_secrets(plan: Plan, instance: Instance, context: Context) -> bool:
     return bool(anew)
 
 
+def _is_to_mend(instance: Instance, engine: Engine, context: Context) -> bool:
+    """Whether checks found something wrong since the playbooks last ran: then they run again."""
+    report, name = last_report(instance.folder), instance.name
+    if report is None or report.ok or status_of(engine, name).power is Power.ABSENT:
+        return False
+    from sandbox.workflows.repair import failed_before
+
+    context.listener(Notice(name, f"{failed_before(report)}: running the playbooks again"))
+    return True
+
+
 def _unchanged(plan: Plan, instance: Instance, engine: Engine) -> UpResult | None:
     """The fast path: provisioned from this very plan, running, and every app answers."""
     record = instance.read()
@@ -114,7 +126,7 @@ def _unchanged(plan: Plan, instance: Instance, engine: Engine) -> UpResult | Non
     if status.power is not Power.RUNNING or sshd_is_dead(status) or _is_busy(engine, plan.name):
         return None
     report = last_report(instance.folder)
-    if report is None or not report.ok:
+    if report is None or not (report.ok and report.whole):
         # Never proven, or not as it should be: worth the full road
         return None
     result = _result(plan, status, report, unchanged=True)

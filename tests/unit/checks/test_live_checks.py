@@ -200,7 +200,7 @@ def test_the_first_page_is_timed_after_its_worker_ended() -> None:
     machine = FakeMachine([page(), page(elapsed_s=7)], output=["ended: 12 13 "])
     look = check("snappy.first-page.faithful").look(machine)
     assert (look.ok, look.actual) == (False, "7.00 s")
-    assert "kill -KILL" in machine.asked[1]
+    assert "end_r $first" in machine.asked[1]
 
 
 def test_a_first_page_is_not_claimed_when_no_worker_was_ended() -> None:

@@ -30,6 +30,8 @@ class Bench:
         self.engine.folder.mkdir()
         self.events: list[Event] = []
         self.provisioned = 0
+        self.mended = 0
+        self.broken = ""
         self.given: dict[str, str] = {}
         self.verified: list[str] = []
         self.fail_provision: BaseException | None = None
@@ -53,6 +55,7 @@ class Bench:
             "sandbox.workflows.making.disconnect": lambda _: None,
             "sandbox.workflows.making.connect": self._connect,
             "sandbox.workflows.making.wait_for_ssh": lambda *_, **__: None,
+            "sandbox.workflows.making.found_broken": lambda *_: self.broken,
             "sandbox.workflows.making.wait_for_apps": lambda *_, **__: None,
             "sandbox.workflows.making.knocking": lambda *_, **__: nullcontext(),
             "sandbox.workflows.up.page_status": lambda *_, **__: self.page,
@@ -72,14 +75,15 @@ class Bench:
         engine.ssh_endpoint(instance.name)
         return SshTarget(instance.name)
 
-    def _provision(self, *_: object, secrets: SecretValues) -> ProvisionResult:
+    def _provision(self, *_: object, secrets: SecretValues, mend: bool) -> ProvisionResult:
         self.provisioned += 1
+        self.mended += mend
         self.given = dict(secrets)
         if self.provisioned <= self.lose_connection:
             raise ConnectionLostError("the connection to the machine was lost in `x`")
         if self.fail_provision is not None:
             raise self.fail_provision
-        return ProvisionResult(3, 10, (), 1.0)
+        return ProvisionResult(3, 10, ("Set the timezone",), 1.0)
 
     def _verify_all(self, instance: Instance, record: Record, *_: object) -> CheckReport:
         self.verified.append(f"all of {instance.name}")
@@ -92,6 +96,7 @@ class Bench:
     def _verify(self, instance: Instance, record: Record) -> CheckReport:
         plan = record.plan
         bad = CheckResult(id="up.x", goal=Goal.UP, title="x", outcome=Outcome.FAILED)
+        bad = bad.model_copy(update={"fix": f"sandbox up {plan.name}"})
         report = CheckReport(
             sandbox=plan.name,
             box=plan.box_name,
@@ -99,8 +104,7 @@ class Bench:
             elapsed_s=1.0,
             results=() if self.green else (bad,),
         )
-        if self.green:
-            instance.write_text("checks.json", report.to_json())
+        instance.write_text("checks.json", report.to_json())
         return report
 
     def up(self, plan: Plan, **options: Any) -> up.UpResult:

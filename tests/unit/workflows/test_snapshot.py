@@ -70,8 +70,8 @@ def test_reset_goes_back_to_what_up_saved(
         snapshot.reset("plain", context=context)
     # Plain `up` of a machine that needs nothing saves nothing
     assert "sandbox up plain --provision" in caught.value.hint
-    snapshot.keep_provisioned("plain", engine, ignore)
-    snapshot.keep_provisioned("plain", engine, ignore)
+    snapshot.keep_provisioned(plain.require(), engine, ignore)
+    snapshot.keep_provisioned(plain.require(), engine, ignore)
     assert names(context) == [snapshot.PROVISIONED]
     with pytest.raises(UsageError, match="has no snapshot"):
         snapshot.restore("plain", None, context=context)
@@ -84,7 +84,7 @@ def test_reset_goes_back_to_what_up_saved(
 def test_up_does_not_fail_for_a_snapshot(plain: Instance, engine: FakeEngine) -> None:
     heard: list[Event] = []
     engine.failures["save_snapshot"] = ProviderError("full", details="no space left")
-    snapshot.keep_provisioned("plain", engine, heard.append)
+    snapshot.keep_provisioned(plain.require(), engine, heard.append)
     [notice] = [event for event in heard if isinstance(event, Notice)]
     assert "no space left" in notice.text
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.checks.results import last_report
 from sandbox.engines.base import Finding, Power
 from sandbox.errors import (
     BoxError,
@@ -20,7 +21,7 @@ from sandbox.record import Record
 from sandbox.run import Completed
 from sandbox.state import Instance
 from sandbox.summary import Phase
-from sandbox.workflows import check, look, making, power, reach
+from sandbox.workflows import check, look, making, power, reach, snapshot
 from tests.unit.factories import plain_plan, shiny_plan
 from tests.unit.workflows.conftest import Bench
 
@@ -103,11 +104,67 @@ def test_a_box_that_lets_others_in_later_is_obeyed(bench: Bench) -> None:
 WORDS = {"start:shiny", "stop:shiny", "isolate:shiny"}
 
 
-def test_checks_that_were_not_green_run_again(bench: Bench) -> None:
+def test_checks_that_were_not_green_are_mended(bench: Bench) -> None:
     bench.green = False
     bench.up(shiny_plan())
+    bench.green = True
     assert not bench.up(shiny_plan()).unchanged
-    assert bench.provisioned == 1
+    assert (bench.provisioned, bench.mended) == (2, 1)
+    assert bench.notices() == [
+        "not so at the last checks: “x”: running the playbooks again",
+        "put back: Set the timezone",
+    ]
+    assert bench.up(shiny_plan()).unchanged
+
+
+def test_what_up_could_not_mend_is_not_to_be_mended_by_up(bench: Bench) -> None:
+    bench.green = False
+    first = bench.up(shiny_plan()).report
+    assert first is not None
+    assert [one.fix for one in first.problems] == ["sandbox up shiny"]
+    second = bench.up(shiny_plan()).report
+    assert second is not None
+    assert [one.fix.split(" (")[0] for one in second.problems] == ["sandbox reset shiny"]
+    assert last_report(Instance("shiny").folder) == second
+
+
+def test_a_machine_whose_server_is_off_is_mended_before_its_page_is_waited_for(
+    bench: Bench,
+) -> None:
+    bench.up(shiny_plan())
+    bench.page, bench.broken = "HTTP 503", "shiny-server should run, and does not"
+    bench.up(shiny_plan())
+    assert (bench.provisioned, bench.mended) == (2, 1)
+    assert "shiny-server should run, and does not: running the playbooks again" in bench.notices()
+
+
+def test_what_is_gone_back_to_is_never_a_machine_whose_checks_failed(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    saved = [one.created_at for one in bench.engine.snapshots("shiny")]
+    bench.green = False
+    bench.up(shiny_plan(), provision_again=True)
+    assert [one.created_at for one in bench.engine.snapshots("shiny")] == saved
+    bench.green = True
+    bench.up(shiny_plan())
+    assert [one.created_at for one in bench.engine.snapshots("shiny")] != saved
+
+
+def test_a_reset_to_an_older_recipe_is_brought_forward_by_the_next_up(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    record = record_of("shiny")
+    Instance("shiny").write(record.model_copy(update={"recipe_key": "another"}))
+    snapshot.reset("shiny", context=bench.context)
+    assert record_of("shiny").recipe_key == record.recipe_key
+
+
+def test_a_report_of_a_part_is_no_proof_that_all_is_well(bench: Bench) -> None:
+    bench.up(shiny_plan())
+    instance = Instance("shiny")
+    report = last_report(instance.folder)
+    assert report is not None
+    part = report.model_copy(update={"whole": False})
+    instance.write_text("checks.json", part.model_dump_json())
+    assert not bench.up(shiny_plan()).unchanged
 
 
 def test_provision_again_runs_the_playbooks_over_an_unchanged_machine(bench: Bench) -> None:

@@ -1,0 +1,51 @@
+"""The commands that checks advise: each can be copied as it stands, and mends what it stands under.
+
+`sandbox up` runs the playbooks again after a check that failed. They put back what is theirs: a
+package, a file of the box's, a service. They take nothing away that somebody added: `reset` does.
+"""
+
+import shlex
+from collections.abc import Iterable
+
+from sandbox.plan import Plan
+
+
+def up(plan: Plan) -> str:
+    """For what the playbooks put back."""
+    return f"sandbox up {plan.name}"
+
+
+def reset(plan: Plan) -> str:
+    """For what was added or changed by hand beside what the playbooks write."""
+    return f"sandbox reset {plan.name} (takes back all that was changed since it was provisioned)"
+
+
+def restart(plan: Plan) -> str:
+    """For a machine that does not come up as it should."""
+    return f"sandbox stop {plan.name} && sandbox start {plan.name}"
+
+
+def anew(plan: Plan) -> str:
+    """For what a machine is made with: its system, its size."""
+    size = plan.machine
+    box = shlex.quote(str(plan.box_path))
+    return (
+        f"sandbox destroy {plan.name} && sandbox up {box} --name {plan.name} --cpus {size.cpus}"
+        f" --memory-mb {size.memory_mb} --disk-gb {size.disk_gb}"
+    )
+
+
+def as_root(plan: Plan, *words: str) -> str:
+    """One command in the machine."""
+    return f"sandbox exec {plan.name} -- sudo {shlex.join(words)}"
+
+
+def each_as_root(plan: Plan, commands: Iterable[tuple[str, ...]]) -> str:
+    """Several, one after the other; empty when there are none."""
+    match tuple(commands):
+        case ():
+            return ""
+        case (only,):
+            return as_root(plan, *only)
+        case several:
+            return as_root(plan, "sh", "-c", "; ".join(map(shlex.join, several)))
