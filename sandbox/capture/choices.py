@@ -4,39 +4,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sandbox.fidelity.r_readings import COSMETIC_OPTIONS, blas_family, loaded_packages
+from sandbox.capture.valid import fits
+from sandbox.fidelity.r_readings import blas_family, loaded_packages
 from sandbox.probe.facts import Facts, RInstallation, RView
-from sandbox.probe.untaken import is_untaken
 from sandbox.spec.base_models import Base
 from sandbox.spec.bases import Bases
+from sandbox.spec.models import DebianPackage, RPackage
 
-# Options as R has them without any profile; what differs, somebody has set
-_R_DEFAULTS = {
-    "add.smooth": "TRUE", "browserNLdisabled": "FALSE", "CBoundsCheck": "FALSE",
-    "check.bounds": "FALSE", "contrasts": "contr.treatment, contr.poly",
-    "deparse.cutoff": "60", "deparse.max.lines": "-1",
-    "digits": "7", "encoding": "native.enc", "expressions": "5000", "keep.parse.data": "TRUE",
-    "keep.parse.data.pkgs": "FALSE", "keep.source": "FALSE", "keep.source.pkgs": "FALSE",
-    "matprod": "default", "max.contour.segments": "25000", "max.print": "99999",
-    "max.deparse.length": "60", "na.action": "na.omit",
-    "nwarnings": "50", "OutDec": ".", "PCRE_limit_recursion": "NA", "PCRE_study": "FALSE",
-    "PCRE_use_JIT": "TRUE", "pkgType": "source", "scipen": "0", "show.coef.Pvalues": "TRUE",
-    "show.error.messages": "TRUE", "show.signif.stars": "TRUE", "showErrorCalls": "TRUE",
-    "showNCalls": "50", "showWarnCalls": "FALSE", "stringsAsFactors": "FALSE", "timeout": "60",
-    "ts.eps": "1e-05", "ts.S.compat": "FALSE", "useFancyQuotes": "TRUE", "warn": "0",
-    "warning.length": "1000", "warnPartialMatchArgs": "FALSE", "warnPartialMatchAttr": "FALSE",
-    "warnPartialMatchDollar": "FALSE", "width": "80", "width.cutoff": "60",
-    "catch.script.errors": "FALSE", "digits.secs": "NULL", "traceback.max.lines": "-1", "repos": "",
-}  # fmt: skip
-_NOT_TO_SET = re.compile(rf"{COSMETIC_OPTIONS.pattern}|str\..*|ts\..*")
-_NOT_TO_EXPORT = re.compile(
-    r"LN_S|MAKE|SED|TAR|PATH|LD_LIBRARY_PATH|MANPATH|INFOPATH|LANG|LANGUAGE|LC_.*|TZ|HOME|USER|LOGNAME|SHELL|TERM|PWD"
-    r"|R_.*|_R_.*|LESS.*|HIST.*|PS1|LS_COLORS|MAIL|EDITOR|PAGER|VISUAL|BASH_.*|PROFILEHOME|CVS_RSH"
-    r"|G_BROKEN_FILENAMES|DEBUGINFOD_.*|which_declare|XDG_.*|SELINUX_.*|MODULE.*|LMOD_.*|_.*"
-)
-_OF_A_SESSION = re.compile(
-    r"SSH_|SUDO_|DBUS_|INVOCATION_|JOURNAL_|SYSTEMD_|MOTD_|SHLVL|OLDPWD|HOSTNAME"
-)
 _FOR_R = re.compile(
     r".+-dev|pandoc|quarto|git|curl|make|gcc|g\+\+|gfortran|build-essential|cmake|cargo"
     r"|(default|openjdk)-.+|unixodbc|tdsodbc|odbc-.+|libsqliteodbc|fonts-.+|texlive.*|imagemagick"
@@ -44,7 +18,6 @@ _FOR_R = re.compile(
 )
 _BROUGHT = ("fonts-dejavu-core", "fonts-dejavu-mono", "fonts-mathjax", "r-base-dev")
 _ROUND_MB = 256
-_PACKAGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9.]*")
 
 
 @dataclass(frozen=True)
@@ -122,50 +95,6 @@ def _distance(version: str, wanted: str | None) -> int:
     return abs(number(version) - number(wanted)) if wanted else -number(version)
 
 
-def options(view: RView) -> tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]:
-    """The options somebody has set; the names of those not taken; of those a box cannot say."""
-    found, secret, unsaid = {}, [], []
-    for name, value in sorted(view.options.items()):
-        if _NOT_TO_SET.fullmatch(name) or _R_DEFAULTS.get(name) == value:
-            continue
-        several = ", " in value and name not in _R_DEFAULTS
-        if is_untaken(value):
-            secret.append(name)
-        elif not value.isprintable() or several:
-            unsaid.append(name)
-        elif re.fullmatch(r"[A-Za-z.][A-Za-z0-9._]*", name):
-            found[name] = value
-    return found, tuple(secret), tuple(unsaid)
-
-
-def environment(facts: Facts) -> tuple[dict[str, str], tuple[str, ...]]:
-    """What every R is given by files or profiles, and the names of what of it was not taken."""
-    found: dict[str, str] = {}
-    for config in facts.configs:
-        if config.path.endswith(("/etc/environment", "Renviron.site")):
-            for name, value in config.settings.items():
-                plain = re.fullmatch(rf"\$\{{{re.escape(name)}:?-(.*)\}}", value)
-                found[name] = plain[1].strip("'\"") if plain else value
-    view = main_view(facts)
-    if view is not None:
-        found |= {name: value for name, value in view.environment.items() if name not in found}
-    kept = {
-        name: value
-        for name, value in sorted(found.items())
-        if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)
-        and not _NOT_TO_EXPORT.fullmatch(name)
-        and not _is_of_a_session(name)
-        and ("${" not in value or is_untaken(value))
-        and value.isprintable()
-    }
-    secret = tuple(name for name, value in kept.items() if is_untaken(value))
-    return {name: value for name, value in kept.items() if name not in secret}, secret
-
-
-def _is_of_a_session(name: str) -> bool:
-    return _OF_A_SESSION.match(name) is not None
-
-
 def r_packages(view: RView) -> tuple[str, ...]:
     """The packages that somebody wanted: those that no other package brings along."""
     mine = loaded_packages(view)
@@ -174,7 +103,7 @@ def r_packages(view: RView) -> tuple[str, ...]:
     wanted = [
         name
         for name in mine
-        if name not in needed and name not in priority and _PACKAGE_NAME.fullmatch(name)
+        if name not in needed and name not in priority and fits(RPackage, name)
     ]
     return tuple(sorted(wanted, key=str.lower))
 
@@ -202,6 +131,7 @@ def shadowed(view: RView) -> Iterator[str]:
 def system_packages(facts: Facts) -> tuple[tuple[str, ...], int]:
     """Debian packages that R's packages may need, and how many others somebody installed."""
     chosen = [one.name for one in facts.system_packages or () if one.manual]
+    chosen = [name for name in dict.fromkeys(chosen) if fits(DebianPackage, name)]
     for_r = [name for name in chosen if _FOR_R.fullmatch(name) and name not in _BROUGHT]
     others = [name for name in chosen if not _FOR_R.fullmatch(name) and not name.startswith("r-")]
     return tuple(sorted(for_r)), len(others)
@@ -213,7 +143,7 @@ def machine(facts: Facts, room: Room) -> tuple[dict[str, int], tuple[str, ...]]:
     found: dict[str, int] = {}
     notes = []
     for key, actual, most in (
-        ("cpus", size.cpus, room.cpus),
+        ("cpus", None if size.cpus is None else max(1, size.cpus), room.cpus),
         ("memory_mb", _rounded(size.memory_mb), room.memory_mb),
         ("disk_gb", _gigabytes(size.disk_mb), room.disk_gb),
     ):

@@ -7,10 +7,17 @@ from dataclasses import dataclass, field
 
 from sandbox.capture import choices
 from sandbox.capture.choices import Room
-from sandbox.probe.facts import Facts
-from sandbox.probe.untaken import is_untaken
+from sandbox.capture.places import choose_locale, choose_timezone
+from sandbox.capture.r_options import choose_options
+from sandbox.capture.unsaid import unsaid
+from sandbox.capture.valid import fits
+from sandbox.capture.variables import Variable, choose_variables
+from sandbox.probe.facts import Facts, RView
+from sandbox.probe.untaken import is_untaken, without_hash
 from sandbox.spec.base_models import Base
 from sandbox.spec.bases import Bases
+from sandbox.spec.models import RepoName, RepoUrl
+from sandbox.spec.semantics import SSH_PORT
 
 _WIDTH = 100
 _MOST_NAMED = 20
@@ -64,7 +71,7 @@ def write_box(
     )
     draft.add()
     draft.add("version: 1")
-    name = _comment(facts.identity.hostname or source)
+    name = _comment(facts.identity.hostname or source)[:200]
     draft.add(f"description: {_scalar(f'as {name}, captured {day}')}")
     draft.add(f"base: {base.name}")
     size, short_of = choices.machine(facts, room)
@@ -93,20 +100,15 @@ def write_box(
 
 def _system(facts: Facts, base: Base, draft: _Draft) -> list[str]:
     lines = []
-    zone = facts.timezone.name
-    if zone is not None and re.fullmatch(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", zone):
+    view = choices.main_view(facts)
+    zone, notes = choose_timezone(facts, view)
+    draft.notes += notes
+    if zone is not None:
         lines.append(f"timezone: {_scalar(zone)}")
-    if not facts.timezone.localtime_is_symlink:
-        draft.notes.append("/etc/localtime is no symbolic link: R may not know its timezone there")
-    settings = facts.locale.settings
-    lang = settings.get("LANG", "")
-    if re.fullmatch(r"[A-Za-z0-9_.@-]+", lang):
-        lines.append(f"locale: {_scalar(lang)}")
-    elif facts.r:
-        draft.notes.append("no LANG is set: logins and apps there run in the locale C")
-    others = [f"{k}={v}" for k, v in settings.items() if k.startswith("LC_") and v != lang]
-    if others:
-        draft.notes.append(f"single categories of the locale: {', '.join(sorted(others))}")
+    locale, notes = choose_locale(facts, view)
+    draft.notes += notes
+    if locale is not None:
+        lines.append(f"locale: {_scalar(locale)}")
     packages, others_count = choices.system_packages(facts)
     if packages and base.name == f"{facts.os.id}-{facts.os.version}":
         lines.append(_list("packages", packages))
@@ -114,12 +116,12 @@ def _system(facts: Facts, base: Base, draft: _Draft) -> list[str]:
         draft.notes.append(f"packages of {facts.os.id}: {', '.join(packages)}")
     if others_count:
         draft.notes.append(f"{others_count} packages of the system that do nothing for R")
-    variables, secret = choices.environment(facts)
-    if variables or secret:
+    variables = choose_variables(facts, view)
+    draft.notes += _few(list(variables.notes))
+    if variables.said or variables.secret:
         lines.append("environment:")
-        lines += [f"  {name}: {_quoted(value)}" for name, value in variables.items()]
-        lines += _asked_for({name: name for name in secret})
-    view = choices.main_view(facts)
+        lines += [_variable(one) for one in variables.said]
+        lines += _asked_for({name: name for name in variables.secret})
     limit = choices.nofile(view) if view is not None else None
     if limit is not None:
         lines.append(f"limits: {{nofile: {limit}}}")
@@ -142,28 +144,12 @@ def _r(facts: Facts, base: Base, draft: _Draft) -> list[str]:
         lines.append("blas: openblas")
     elif asked is None:
         draft.notes.append(f"the linear algebra library is {family}")
-    options, secret, unsaid = choices.options(view)
-    if options or secret:
-        said = (f"{name}: {_r_value(value)}" for name, value in options.items())
-        lines += ["options:", *(f"  {line}" for line in said)]
-        lines += _asked_for({name: _secret_name(name) for name in secret})
-    if unsaid:
-        draft.notes.append(f"R options: {', '.join(unsaid)}")
-    repos = {
-        name: url
-        for name, url in view.repos.items()
-        if re.fullmatch(r"[A-Za-z][A-Za-z0-9_.]*", name)
-        and re.fullmatch(r"(https?|file)://[^\s'\"\\<]+", url)
-        and "cloud.r-project.org" not in url
-    }
-    hidden = {
-        name: _secret_name(f"repo.{name}")
-        for name, url in view.repos.items()
-        if is_untaken(url) and re.fullmatch(r"[A-Za-z][A-Za-z0-9_.]*", name)
-    }
-    if repos or hidden:
-        lines += ["repos:", *(f"  {_scalar(name)}: {_quoted(url)}" for name, url in repos.items())]
-        lines += _asked_for(hidden)
+    options = choose_options(facts, view)
+    if options.said or options.secret:
+        lines += ["options:", *(f"  {_scalar(name)}: {value}" for name, value in options.said)]
+        lines += _asked_for(_secret_names(options.secret))
+    draft.notes += _few([f"R option {one}" for one in options.unsaid])
+    lines += _repos(view, draft)
     packages = choices.r_packages(view)
     if packages:
         # What this base's Debian does not have is left out, and said, when the sandbox is made
@@ -171,17 +157,48 @@ def _r(facts: Facts, base: Base, draft: _Draft) -> list[str]:
     return lines
 
 
+def _repos(view: RView, draft: _Draft) -> list[str]:
+    usual = ("@CRAN@", "cloud.r-project.org")
+    repos, hidden = {}, []
+    for name, url in view.repos.items():
+        if any(one in url for one in usual):
+            continue
+        if not fits(RepoName, name) or not (is_untaken(url) or fits(RepoUrl, url)):
+            draft.notes.append(f"the repository {name}: {without_hash(url)}")
+        elif is_untaken(url):
+            hidden.append(name)
+        else:
+            repos[name] = url
+    if not repos and not hidden:
+        return []
+    asked_as = _secret_names([f"repo.{name}" for name in hidden])
+    asked = {name: asked_as[f"repo.{name}"] for name in hidden}
+    lines = ["repos:", *(f"  {_scalar(name)}: {_quoted(url)}" for name, url in repos.items())]
+    return lines + _asked_for(asked)
+
+
+def _variable(one: Variable) -> str:
+    where = f"  # {_comment(one.where)}" if one.where else ""
+    return f"  {_scalar(one.name)}: {_quoted(one.value)}{where}"
+
+
 def _asked_for(secrets: Mapping[str, str]) -> list[str]:
     """Lines for what was not taken: `sandbox up` asks for it, or reads it from the environment."""
     if not secrets:
         return []
     heading = "  # Not taken from the server: `sandbox up` asks for the sandbox's own value of each"
-    return [heading, *(f"  {key}: {{secret: {name}}}" for key, name in secrets.items())]
+    return [heading, *(f"  {_scalar(key)}: {{secret: {name}}}" for key, name in secrets.items())]
 
 
-def _secret_name(name: str) -> str:
-    """`SALES_API_TOKEN` for sales.api_token: a variable's name."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").upper()
+def _secret_names(names: Sequence[str]) -> dict[str, str]:
+    """`SALES_API_TOKEN` for sales.api_token: a variable's name, another one for each."""
+    found: dict[str, str] = {}
+    for name in names:
+        plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").upper()
+        first = plain if re.match("[A-Z]", plain) else f"OPTION_{plain}".rstrip("_")
+        number = sum(1 for one in found.values() if re.sub(r"__\d+$", "", one) == first)
+        found[name] = f"{first}__{number + 1}" if number else first
+    return found
 
 
 def _services(facts: Facts, base: Base, draft: _Draft) -> list[str]:
@@ -190,6 +207,9 @@ def _services(facts: Facts, base: Base, draft: _Draft) -> list[str]:
     if shiny is not None:
         if "shiny_server" in base.offers:
             port = shiny.listens[0].port if shiny.listens else 3838
+            if port in (0, SSH_PORT):
+                draft.notes.append(f"Shiny Server listens on port {port}, which no sandbox can")
+                port = 3838
             lines.append(f"shiny_server: {{port: {port}}}")
             places = ", ".join((*shiny.site_dirs, *shiny.app_dirs))
             draft.notes.append(
@@ -204,6 +224,7 @@ def _services(facts: Facts, base: Base, draft: _Draft) -> list[str]:
 
 
 def _further_notes(facts: Facts, draft: _Draft) -> None:
+    draft.notes += unsaid(facts)
     view = choices.main_view(facts)
     if view is not None:
         own = list(choices.by_hand(facts, view))
@@ -231,6 +252,9 @@ def _further_notes(facts: Facts, draft: _Draft) -> None:
 def _is_changed(settings: dict[str, str]) -> bool:
     """Debian's own sets the repository, and ours the options that a box can say."""
     lines = [line.strip() for text in settings.values() for line in text.splitlines()]
+    if any("sandbox_set <- function" in text for text in settings.values()):
+        settings = {k: text for k, text in settings.items() if "sandbox_set" not in text}
+        lines = [line.strip() for text in settings.values() for line in text.splitlines()]
     usual = re.compile(
         r'local\(\{|r <- getOption\("repos"\)|r\["CRAN"\] <- "https://cloud\.r-project\.org"'
         r"|options\(repos ?= ?r\)|\}\)|options\(|\)|\"?[A-Za-z.]+\"? = [^(<]*,?"
@@ -253,12 +277,6 @@ def _few(notes: list[str]) -> list[str]:
 
 def _indented(text: str) -> str:
     return "  " + text.replace("\n", "\n  ")
-
-
-def _r_value(value: str) -> str:
-    if value in ("TRUE", "FALSE"):
-        return value.lower()
-    return value if re.fullmatch(r"-?\d+(\.\d+)?", value) else _quoted(value)
 
 
 def _scalar(text: str) -> str:
@@ -295,7 +313,7 @@ def _folded(note: str) -> list[str]:
     import textwrap
 
     return textwrap.wrap(
-        _comment(note),
+        _comment(without_hash(note)),
         _WIDTH,
         initial_indent="# - ",
         subsequent_indent="#   ",

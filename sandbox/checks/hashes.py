@@ -3,9 +3,8 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.probe.facts_base import REDACTED
-from sandbox.probe.shown import as_r_says
 from sandbox.probe.untaken import HashKey, Verdict, holds, is_untaken, token, token_of
-from sandbox.spec.models import OptionValue, Secret
+from sandbox.spec.models import Secret
 
 
 class Hashes(BaseModel):
@@ -18,18 +17,26 @@ class Hashes(BaseModel):
     secrets: dict[str, str] = Field(default_factory=dict, repr=False)
     """The hashes of the values that the machine was given for secrets, by name."""
 
-    def judge(self, actual: str, planned: OptionValue | Secret) -> Verdict:
+    def judge(self, actual: str, planned: str | Secret) -> Verdict:
         """Whether what the facts say of a value is the planned one."""
         if REDACTED in actual:
             return "unknown"
         if isinstance(planned, Secret):
             return self._judge_secret(actual, self.secrets.get(planned.secret))
-        text = as_r_says(planned)
         if self.key:
-            return holds(actual, text, HashKey(self.key))
+            return holds(actual, planned, HashKey(self.key))
         if is_untaken(actual):
             return "unknown"
-        return "equal" if actual == text else "differs"
+        return "equal" if actual == planned else "differs"
+
+    def why_unknown(self, planned: str | Secret) -> str:
+        """What to say of a value that could not be judged."""
+        if isinstance(planned, Secret) and planned.secret not in self.secrets:
+            return (
+                "it is set, and could not be compared: which value the machine was given for the "
+                f"secret {planned.secret} is not known any more"
+            )
+        return "it is set, and could not be compared: the probe gave neither its value nor a hash"
 
     def _judge_secret(self, actual: str, given: str | None) -> Verdict:
         if given is None or not self.key:

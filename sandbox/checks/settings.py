@@ -10,12 +10,13 @@ from sandbox.checks import fixes
 from sandbox.checks.check import CannotLook, Check, Look
 from sandbox.checks.hashes import Hashes
 from sandbox.checks.live import Seen
+from sandbox.checks.options import expected_option, option_look
 from sandbox.checks.views import per_viewer_and_seen
 from sandbox.plan import Plan
 from sandbox.probe.facts import RView
-from sandbox.probe.shown import as_r_says, shown_value
+from sandbox.probe.shown import shown_option, shown_value
 from sandbox.probe.untaken import is_untaken
-from sandbox.spec.models import OptionValue, R, Secret
+from sandbox.spec.models import R, Secret
 
 _NOT_SET = Look(ok=False, actual="not set")
 
@@ -41,9 +42,9 @@ def option_checks(plan: Plan, r: R) -> Iterator[Check[Seen]]:
             plan,
             id=f"r.option.{name}",
             title=f"options({name}) is as planned",
-            expected=shown_value(name, value),
+            expected=expected_option(name, value, shown_option(name, value)),
             why="a default that differs (digits, scipen, OutDec) differs in every report",
-            look=_option(name, value),
+            look=option_look(name, value),
             fix=_fix(plan),
         )
 
@@ -75,27 +76,6 @@ def _variable(name: str, planned: str | Secret) -> Callable[[RView, Seen], Look]
     return look
 
 
-def _option(name: str, planned: OptionValue | Secret) -> Callable[[RView, Seen], Look]:
-    def look(view: RView, seen: Seen) -> Look:
-        actual = view.options.get(name)
-        if actual is None:
-            return _NOT_SET
-        if _same_number(actual, planned):
-            return Look(ok=True, actual=actual)
-        return _judged(name, actual, planned, seen.hashes)
-
-    return look
-
-
-def _same_number(actual: str, planned: OptionValue | Secret) -> bool:
-    if isinstance(planned, bool | str | Secret):
-        return False
-    try:
-        return float(actual) == float(as_r_says(planned))
-    except ValueError:
-        return False
-
-
 def _repository(name: str, planned: str | Secret) -> Callable[[RView, Seen], Look]:
     def look(view: RView, seen: Seen) -> Look:
         actual = view.repos.get(name)
@@ -114,13 +94,11 @@ def _repository(name: str, planned: str | Secret) -> Callable[[RView, Seen], Loo
     return look
 
 
-def _judged(
-    name: str, actual: str, planned: OptionValue | Secret, hashes: Hashes, sign: str = ""
-) -> Look:
+def _judged(name: str, actual: str, planned: str | Secret, hashes: Hashes, sign: str = "") -> Look:
     """Whether the value is as planned, in words that may be handed on."""
     verdict = hashes.judge(actual, planned)
     if verdict == "unknown":
-        raise CannotLook(_why_unknown(planned, hashes))
+        raise CannotLook(hashes.why_unknown(planned))
     ok = verdict == "equal"
     if isinstance(planned, Secret):
         words = "the value that it was given" if ok else "another value than it was given"
@@ -129,12 +107,3 @@ def _judged(
     if not is_untaken(actual):
         return Look(ok, shown)
     return Look(ok, f"{shown}, {'the planned' if ok else 'another'} value (compared by hash)")
-
-
-def _why_unknown(planned: OptionValue | Secret, hashes: Hashes) -> str:
-    if isinstance(planned, Secret) and planned.secret not in hashes.secrets:
-        return (
-            "it is set, and could not be compared: which value the machine was given for the "
-            f"secret {planned.secret} is not known any more"
-        )
-    return "it is set, and could not be compared: the probe gave neither its value nor a hash"

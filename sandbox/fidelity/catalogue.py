@@ -87,7 +87,7 @@ _ANSWERS: Final = (
     _r("r.lapack", _A, "LAPACK's version", "version",
        "a decomposition that converged may not, or in another order",
        "OpenMathLib/OpenBLAS/issues/4324", r.lapack),
-    _r("r.option", _A, "an R option", "exact",
+    _r("r.option", _A, "an R option", "r",
        "options such as digits or stringsAsFactors change what code gives, unseen in the code",
        "HenrikBengtsson/startup/issues/60", r.options),
     _m("r.site-file", _A, "R's site files", "set",

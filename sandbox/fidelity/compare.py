@@ -4,10 +4,10 @@ import re
 from math import isinf
 from typing import Literal
 
-from sandbox.probe import untaken
+from sandbox.probe import r_code, untaken
 from sandbox.probe.untaken import Verdict
 
-Comparison = Literal["exact", "version", "set", "number"]
+Comparison = Literal["exact", "version", "set", "number", "r"]
 """How a fact is compared."""
 
 Value = str | float | frozenset[str]
@@ -20,7 +20,7 @@ def same(a: Value, b: Value, how: Comparison, *, tolerance: float = 0.0) -> bool
     Args:
         a: a value.
         b: another of the same kind.
-        how: `version`: 1.10 is 1.10.0, and R's 1.7-4 is 1.7.4.
+        how: `version`: 1.10 is 1.10.0, and R's 1.7-4 is 1.7.4; `r`: R code, types included.
         tolerance: of numbers, as a share of the larger one.
     """
     match how:
@@ -30,6 +30,8 @@ def same(a: Value, b: Value, how: Comparison, *, tolerance: float = 0.0) -> bool
             return abs(a - b) <= tolerance * max(abs(a), abs(b))
         case "version" if isinstance(a, str) and isinstance(b, str):
             return _parts(a) == _parts(b)
+        case "r" if isinstance(a, str) and isinstance(b, str):
+            return r_code.compare(a, b) == "equal"
         case _:
             return a == b
 
@@ -46,6 +48,8 @@ def verdict(
         tolerance: as for `same`.
         same_key: the hashes in both were made with the same key.
     """
+    if how == "r" and isinstance(a, str) and isinstance(b, str):
+        return r_code.compare(a, b, same_key=same_key)
     if isinstance(a, str) and isinstance(b, str) and (is_untaken(a) or is_untaken(b)):
         return untaken.compare(a, b, same_key=same_key)
     if isinstance(a, frozenset) and isinstance(b, frozenset) and (is_untaken(a) or is_untaken(b)):
@@ -82,6 +86,9 @@ def remark(a: Value, b: Value, how: Comparison) -> str:
             return "older" if second < first else "newer"
         except TypeError:
             return ""
+    if how == "r" and isinstance(a, str) and isinstance(b, str):
+        kinds = (r_code.kind_of(a), r_code.kind_of(b))
+        return f"{kinds[1]} instead of {kinds[0]}" if kinds[0] != kinds[1] else ""
     if isinstance(a, int | float) and isinstance(b, int | float):
         return "less" if b < a else "more"
     return ""

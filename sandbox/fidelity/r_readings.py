@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 from sandbox.fidelity.compare import Value
 from sandbox.fidelity.kind import CannotReadError, NotThereError, Reading
+from sandbox.probe import r_code
 from sandbox.probe.facts import Facts, Limit, RView
 
 _UMASK_OF_ROOT = "0022"
@@ -24,7 +25,7 @@ _THREADS = re.compile(r"[A-Z]*_THREADS|OMP_.*|OPENBLAS_.*|MKL_.*|GOTO_.*")
 COSMETIC_OPTIONS = re.compile(
     r"browser|editor|pager|pdfviewer|mailer|papersize|printcmd|dvipscmd|texi2dvi|unzip|prompt|continue"
     r"|echo|verbose|menu\.graphics|locatorBell|internet\.info|HTTPUserAgent|bitmapType|device.*|demo\.ask"
-    r"|example\.ask|help\..*|rl_word_breaks|defaultPackages|citation\.bibtex\.max|str\.dendrogram\.last"
+    r"|example\.ask|help\..*|rl_word_breaks|defaultPackages|citation\.bibtex\.max|str|str\.dendrogram\.last"
 )
 _SHOWN_CATEGORIES = ("LC_COLLATE", "LC_CTYPE", "LC_TIME", "LC_NUMERIC", "LC_MONETARY")
 _BLAS = (
@@ -107,7 +108,9 @@ def random_numbers(view: RView, _: Facts) -> Reading:
 def options(view: RView, _: Facts) -> Reading:
     """Options that change results or what code does."""
     return {
-        name: value for name, value in view.options.items() if not COSMETIC_OPTIONS.fullmatch(name)
+        name: r_code.as_r_keeps(name, code)
+        for name, code in view.options.items()
+        if not COSMETIC_OPTIONS.fullmatch(name)
     }
 
 

@@ -6,8 +6,9 @@ from sandbox.fidelity.diff import Side
 from sandbox.fidelity.kind import Reading
 from sandbox.fidelity.r_readings import normal_locale, normal_zone
 from sandbox.plan import Plan
+from sandbox.probe import r_code
 from sandbox.probe.known import harmless
-from sandbox.probe.shown import as_r_says
+from sandbox.probe.shown import hidden, planned_code
 from sandbox.probe.untaken import HashKey, placeholder
 from sandbox.spec.models import OptionValue, Secret
 
@@ -41,7 +42,7 @@ def side_of_plan(plan: Plan, key: HashKey | None = None) -> Side:
             "r.timezone": {"": zone},
             "r.locale": dict.fromkeys(_FROM_LANG, locale),
             "r.blas": {"": plan.r.blas},
-            "r.option": _stated(plan.r.options, key),
+            "r.option": _options(plan.r.options, key),
             "r.repo": {name: url.rstrip("/") for name, url in _stated(plan.r.repos, key).items()},
             "r.installed": dict.fromkeys(plan.r.packages.names, "installed"),
             "r.threads": dict(threads),
@@ -56,14 +57,20 @@ def _limits(plan: Plan) -> Mapping[str, Reading]:
     return {"r.limit": {"nofile": float(nofile)}} if nofile is not None else {}
 
 
-def _stated(values: Mapping[str, OptionValue | Secret], key: HashKey | None) -> dict[str, str]:
+def _stated(values: Mapping[str, str | Secret], key: HashKey | None) -> dict[str, str]:
     """What may be shown of values; of a secret the box says nothing that could be compared."""
-    texts = {
-        name: f"{one:g}" if isinstance(one, float) else as_r_says(one)
+    return {
+        name: one if harmless(name, one) else placeholder(one, key)
         for name, one in values.items()
         if not isinstance(one, Secret)
     }
-    return {
-        name: text if harmless(name, text) else placeholder(text, key)
-        for name, text in texts.items()
-    }
+
+
+def _options(values: Mapping[str, OptionValue | Secret], key: HashKey | None) -> dict[str, str]:
+    """The same of options, as R code. What a function or a call makes, R alone can tell."""
+    found = {}
+    for name, value in values.items():
+        plain = None if isinstance(value, Secret) else r_code.read(planned_code(value))
+        if plain is not None and plain.type != "NULL":
+            found[name] = r_code.as_r_keeps(name, r_code.write(hidden(name, plain, key)))
+    return found

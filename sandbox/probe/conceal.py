@@ -6,9 +6,12 @@ known here, before the facts are kept or shown.
 
 import re
 from collections.abc import Collection
+from dataclasses import replace
 
+from sandbox.probe import r_code
 from sandbox.probe.facts import Facts
 from sandbox.probe.facts_base import REDACTED
+from sandbox.probe.r_code import RValue
 from sandbox.probe.untaken import HashKey, is_untaken, placeholder
 
 
@@ -42,9 +45,25 @@ class _Concealer:
                 return value
 
     def _under(self, name: str, value: object) -> object:
+        if name == "options" and isinstance(value, dict):
+            return {key: self._option(str(key), code) for key, code in value.items()}
         if isinstance(value, str) and self._keys.search(name):
             return self._hidden(value)
         return self.within(value)
+
+    def _option(self, name: str, code: object) -> object:
+        if not isinstance(code, str) or not self._keys.search(name):
+            return self.within(code)
+        value = r_code.read(code)
+        return self._hidden(code) if value is None else r_code.write(self._without_parts(value))
+
+    def _without_parts(self, value: RValue) -> RValue:
+        """The value with placeholders for its parts: its type is no secret."""
+        return replace(
+            value,
+            values=tuple(None if one is None else self._hidden(one) for one in value.values),
+            items=tuple(map(self._without_parts, value.items)),
+        )
 
     def _hidden(self, text: str) -> str:
         return text if is_untaken(text) or REDACTED in text else placeholder(text, self._key)

@@ -24,9 +24,10 @@ from sandbox.probe.facts_setup import (
     UserPackage,
 )
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Of the schema. 1 had no tools, drivers, fonts, configuration files and sources of packages; 2 had
-`<redacted>` for what looked like a secret, and all the rest as it was."""
+`<redacted>` for what looked like a secret, and all the rest as it was; 3 had options without their
+types."""
 
 
 class NotSeen(FactsModel):
@@ -205,6 +206,8 @@ class RView(FactsModel):
     """Sys.getenv(), secrets redacted. Of an app, without what Shiny Server's adapter sets inside R
     (SHINY_…, WORKER_ID, RSTUDIO_PANDOC, LOG_FILE); of a `replay`, also without the XDG_… of a
     systemd session."""
+    environment_files: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Personal files (~/.Renviron) that R reads here, and the names of what each sets."""
     capabilities: dict[str, bool | None]
     external_software: dict[str, str]
     """extSoftVersion(): BLAS, PCRE, ICU, …"""
@@ -214,7 +217,8 @@ class RView(FactsModel):
     repos: dict[str, str]
     """options("repos")"""
     options: dict[str, str]
-    """The other options that change results, one string each: digits, encoding, scipen, …"""
+    """The other options, each as the R code that makes its value (r_code.py): `7L`, `"1e9"`,
+    `c("contr.sum", "contr.poly")`; `<environment>` of what no code makes."""
     lib_paths: tuple[str, ...]
     packages: tuple[RPackage, ...]
     umask: str
@@ -346,7 +350,7 @@ class SshDaemon(FactsModel):
 class Facts(FactsModel):
     """What a machine is."""
 
-    format: Literal[3] = FORMAT
+    format: Literal[4] = FORMAT
     probe: ProbeRun
     identity: Identity
     os: Os

@@ -84,6 +84,23 @@ class ShinyListen(FactsModel):
     """None: all addresses."""
 
 
+class ShinyStatement(FactsModel):
+    """A statement of Shiny Server's configuration."""
+
+    within: tuple[str, ...]
+    """The blocks around it: `server`, `location /sales`; the second of the same is `server #2`."""
+    name: str
+    """`app_idle_timeout`"""
+    words: tuple[str, ...]
+    block: bool = False
+    """Whether it opens a block."""
+
+    @property
+    def text(self) -> str:
+        """As it stands in the file, without quotes."""
+        return " ".join((self.name, *self.words, *(["{"] if self.block else [])))
+
+
 class ShinyServer(FactsModel):
     """Shiny Server, its configuration parsed lightly."""
 
@@ -96,6 +113,8 @@ class ShinyServer(FactsModel):
     site_dirs: tuple[str, ...]
     app_dirs: tuple[str, ...]
     log_dirs: tuple[str, ...]
+    statements: tuple[ShinyStatement, ...] = ()
+    """All of them, in the order of the file."""
 
 
 class SystemPackage(FactsModel):

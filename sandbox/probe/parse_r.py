@@ -204,6 +204,7 @@ def _view(section: Section, said: _Said, startup_error: str | None) -> RView:
         timezone=timezone if timezone not in ("", "NA") else None,
         tz_variable=environment.get("TZ"),
         environment=environment,
+        environment_files=_environment_files(said),
         capabilities={name: _flag(value) for name, value in said.table("capability").items()},
         external_software=said.table("software"),
         la_library=said.one("la_library"),
@@ -234,6 +235,13 @@ def _own_words(noise: Sequence[str]) -> Iterator[str]:
 
 def _flag(value: str) -> bool | None:
     return {"TRUE": True, "FALSE": False}.get(value)
+
+
+def _environment_files(said: _Said) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for path, name in said.facts.get("environment_file", []):
+        found.setdefault(path, []).append(name)
+    return {path: tuple(dict.fromkeys(names)) for path, names in found.items()}
 
 
 def _l10n(said: _Said) -> L10n:

@@ -1,13 +1,20 @@
 """Shiny Server's configuration, parsed lightly: what it listens on, serves, and runs apps as."""
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
-from sandbox.probe.facts_setup import ShinyListen, ShinyServer
+from sandbox.probe.facts_setup import ShinyListen, ShinyServer, ShinyStatement
 from sandbox.probe.frame import Frame
 from sandbox.probe.readers import PORTS, whole
 
-_TOKEN = re.compile(r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|\#[^\n]*|([{};])|([^\s{};"'\#]+)""")
+# A placeholder is one word: the `#` of its hash begins no comment
+_TOKEN = re.compile(
+    r"""(?P<hidden><not\ taken:\ [^>\n]*>)|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|\#[^\n]*
+    |(?P<stop>[{};])|(?P<bare>[^\s{};"'\#]+)""",
+    re.VERBOSE | re.DOTALL,
+)
+_DEEPEST = 20
 
 
 def parse_shiny_server(frame: Frame) -> ShinyServer | None:
@@ -16,42 +23,62 @@ def parse_shiny_server(frame: Frame) -> ShinyServer | None:
     if section is None:
         return None
     path, target, version = (*section.args, "", "", "")[:3]
-    statements = list(_statements(section.text))
+    found = tuple(statements(section.text))
     return ShinyServer(
         version=version or None,
         config_path=path,
         config_target=target or path,
-        run_as=_all(statements, "run_as"),
-        listens=tuple(_listens(statements)),
-        site_dirs=_all(statements, "site_dir"),
-        app_dirs=_all(statements, "app_dir"),
-        log_dirs=_all(statements, "log_dir"),
+        run_as=_all(found, "run_as"),
+        listens=tuple(_listens(found)),
+        site_dirs=_all(found, "site_dir"),
+        app_dirs=_all(found, "app_dir"),
+        log_dirs=_all(found, "log_dir"),
+        statements=found,
     )
 
 
-def _statements(text: str) -> Iterator[tuple[str, ...]]:
-    """`name arg …` of each statement, whatever it is nested in."""
+def statements(text: str) -> Iterator[ShinyStatement]:
+    """Each statement with the blocks that it stands in; a block is a statement too."""
+    within: list[str] = []
+    seen: list[Counter[str]] = [Counter()]
     words: list[str] = []
     for found in _TOKEN.finditer(text):
-        double, single, stop, bare = found.groups()
-        if stop is not None:
-            if words:
-                yield tuple(words)
-            words = []
-        else:
+        stop = found["stop"]
+        if stop is None:
             # A comment matches none of the groups
-            words += [word for word in (double, single, bare) if word is not None]
+            words += [word for word in found.groups() if word is not None]
+            continue
+        if words:
+            yield _statement(within, words, block=stop == "{")
+        if stop == "{":
+            head = " ".join(words)
+            seen[-1][head] += 1
+            again = seen[-1][head]
+            if len(within) < _DEEPEST:
+                within.append(f"{head} #{again}" if again > 1 else head)
+                seen.append(Counter())
+        elif stop == "}" and within:
+            within.pop()
+            seen.pop()
+        words = []
+    if words:
+        yield _statement(within, words, block=False)
 
 
-def _all(statements: list[tuple[str, ...]], name: str) -> tuple[str, ...]:
+def _statement(within: Sequence[str], words: Sequence[str], *, block: bool) -> ShinyStatement:
+    name, *rest = words
+    return ShinyStatement(within=tuple(within), name=name, words=tuple(rest), block=block)
+
+
+def _all(found: Sequence[ShinyStatement], name: str) -> tuple[str, ...]:
     """Every argument of every `name`, each once, in order."""
-    found = (word for head, *rest in statements if head == name for word in rest)
-    return tuple(dict.fromkeys(found))
+    words = (word for one in found if one.name == name for word in one.words)
+    return tuple(dict.fromkeys(words))
 
 
-def _listens(statements: list[tuple[str, ...]]) -> Iterator[ShinyListen]:
-    for head, *rest in statements:
-        if head == "listen" and rest and rest[0].isdecimal():
-            address = rest[1] if len(rest) > 1 else None
-            port = whole(rest[0], "a port to listen on", within=PORTS)
+def _listens(found: Sequence[ShinyStatement]) -> Iterator[ShinyListen]:
+    for one in found:
+        if one.name == "listen" and one.words and one.words[0].isdecimal():
+            address = one.words[1] if len(one.words) > 1 else None
+            port = whole(one.words[0], "a port to listen on", within=PORTS)
             yield ShinyListen(port=port, address=None if address == "*" else address)

@@ -36,6 +36,20 @@ local({
   environment_now <- environment_now[names(environment_now) != "R_PROFILE_USER" |
                                        nzchar(environment_now)]
   say("environment", names(environment_now), environment_now)
+  attempt("environment files", {
+    # Which personal file R has read, and the names that stand in it: the values are in the environment
+    site <- Sys.getenv("R_ENVIRON")
+    own <- Sys.getenv("R_ENVIRON_USER")
+    own <- path.expand(if (nzchar(own)) own else c(".Renviron", "~/.Renviron"))
+    for (file in c(site[nzchar(site)], own[file.access(own, 4L) == 0L][1L])) {
+      if (is.na(file) || file.access(file, 4L) != 0L || !isTRUE(file.size(file) < 200000)) next
+      found <- readLines(file, warn = FALSE)
+      found <- grep("^[ \\t]*[A-Za-z_][A-Za-z0-9_]*[ \\t]*=", found, value = TRUE, useBytes = TRUE)
+      found <- unique(sub("^[ \\t]*([A-Za-z0-9_]*).*$", "\\1", found, useBytes = TRUE))
+      # What R took for no variable may be a part of a value
+      say("environment_file", normalizePath(file), found[found %in% names(environment_now)])
+    }
+  })
   say("user", Sys.info()[["effective_user"]])
   say("working_dir", getwd())
   say("version_string", R.version.string)
@@ -64,17 +78,8 @@ local({
     say("la_version", La_version())
   })
   attempt("random numbers", say("rng_kind", RNGkind()))
-  attempt("options", {
-    repos <- unlist(getOption("repos"))
-    say("repo", names(repos), repos)
-    others <- options()
-    others <- others[names(others) != "repos"]
-    plain <- vapply(others, function(x) is.atomic(x) && length(x) > 0L && length(x) <= 20L, NA)
-    values <- vapply(others[plain], function(x) paste(as.character(x), collapse = ", "), "")
-    say("option", names(values), values, vapply(others[plain], typeof, ""))
-  })
-  # Rprofile.site as R reads it: its comments are gone, and each literal and name is told by itself, so that
-  # what is not known can be held back and the rest of the code seen
+  # R code as R reads it: its comments are gone, and each literal and name is told by itself, so that what is
+  # not known can be held back and the rest of the code seen
   r_names <- c(ls(baseenv(), all.names = TRUE), unlist(lapply(
     c("stats", "utils", "methods", "grDevices", "graphics"), getNamespaceExports)))
   literals <- 0L
@@ -100,13 +105,21 @@ local({
                 Sys.umask = ".number", set.seed = ".number", Sys.sleep = ".number")
   passing_on <- c("c", "list", "(", "{", "if", "structure", "unlist", "as.integer", "as.numeric", "append",
                   "unique", "invisible", "+", "-", "*", "/", "^", ":")
+  # A number as no option changes it (OutDec, scipen), with all digits that it needs
+  exact <- function(x) {
+    if (!is.double(x)) return(format(x, digits = 15L, decimal.mark = ".", scientific = FALSE))
+    short <- sprintf("%.15g", x)
+    if (is.finite(x) && as.numeric(short) != x) sprintf("%.17g", x) else short
+  }
+  of_option <- FALSE
   walk <- function(x, name, kind) {
     if (is.symbol(x)) return(symbol(as.character(x)))
-    if (is.character(x) && length(x) == 1L) return(literal(kind, name, x))
     if (is.null(x) || is.logical(x)) return(x)
-    if (is.numeric(x) || is.complex(x)) {
-      return(literal("number", name, paste0(format(x, digits = 15L), if (is.integer(x)) "L")))
-    }
+    # NA, NaN and Inf of every type tell nothing
+    if (is.atomic(x) && length(x) == 1L && (is.na(x) || is.numeric(x) && is.infinite(x))) return(x)
+    if (is.character(x) && length(x) == 1L) return(literal(kind, name, x))
+    if (is.integer(x)) return(literal("integer", name, exact(x)))
+    if (is.numeric(x) || is.complex(x)) return(literal("number", name, exact(x)))
     if (!is.call(x) && !is.pairlist(x)) return(literal("string", "", "something else"))
     fun <- if (is.call(x)) x[[1L]]
     if (is.call(fun) && length(fun) == 3L) fun <- fun[[3L]]
@@ -119,6 +132,8 @@ local({
       if (is.symbol(x[[i]]) && !nzchar(as.character(x[[i]]))) next
       part <- x[[i]]
       own <- if (!is.null(given) && nzchar(given[i])) given[i] else inner
+      # The parts of an option that is a vector are the option's, whatever they are called
+      if (of_option && fun == "c") own <- inner
       # Of x["name"] the second alone is a name
       if (fun %in% c("[", "[[", "$") && i < 3L) own <- ""
       if (fun %in% c("<-", "=", "<<-") && i == 3L) own <- assigned(whole[[2L]])
@@ -134,6 +149,36 @@ local({
     # A list cannot be the arguments of a function
     if (is.pairlist(whole)) as.pairlist(x) else x
   }
+  # An option as the code that makes it, so that its type goes with it: 7L, "1e9", c(a = "x"), quote(f()).
+  # What no code makes, or too much of it, is named by its type alone: <environment>
+  code_of <- function(value, name) {
+    nothing <- paste0("<", typeof(value), ">")
+    if (is.recursive(value) && !is.list(value) && !is.function(value) && !is.language(value)) return(nothing)
+    if (is.null(attributes(value)) && is.atomic(value) && length(value) == 0L) return(deparse(value))
+    if (length(value) > 1000L || isTRUE(utils::object.size(value) > 100000)) return(nothing)
+    control <- c("keepNA", "keepInteger", "niceNames", "showAttributes", "digits17")
+    # An older R does not know all of these
+    text <- tryCatch(deparse(value, 500L, control = control), error = function(e) deparse(value, 500L))
+    parsed <- tryCatch(parse(text = text, keep.source = FALSE), error = function(e) NULL)
+    if (length(parsed) != 1L || sum(nchar(text, "bytes")) > 4000L) return(nothing)
+    parsed <- parsed[[1L]]
+    if (is.language(value) && is.null(attributes(value)) && !is.expression(value)) {
+      parsed <- as.call(list(as.name("quote"), value))
+    }
+    of_option <<- TRUE
+    on.exit(of_option <<- FALSE)
+    # No option is called as the kinds of arguments that are looked at by themselves
+    found <- walk(parsed, if (startsWith(name, ".")) "" else name, "string")
+    paste(deparse(found, width.cutoff = 500L), collapse = "\n")
+  }
+  attempt("options", {
+    repos <- unlist(getOption("repos"))
+    say("repo", names(repos), repos)
+    others <- options()
+    for (name in setdiff(names(others), "repos")) {
+      attempt("options", say("option", name, code_of(others[[name]], name)))
+    }
+  })
   attempt("Rprofile.site", {
     profile <- Sys.getenv("R_PROFILE")
     if (!nzchar(profile)) profile <- file.path(R.home("etc"), "Rprofile.site")

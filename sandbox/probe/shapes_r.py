@@ -186,6 +186,7 @@ def _count(fields: tuple[str, ...], kind: str) -> None:
 
 _KINDS: Final[Mapping[str, _Kind]] = {
     "environment": _Kind(2, 2, _anything),
+    "environment_file": _Kind(2, 2, _path),
     "user": _Kind(1, 1, _named),
     "working_dir": _Kind(1, 1, _path),
     "version_string": _Kind(1, 1, _named),

@@ -31,6 +31,7 @@ _REPO_URL = r"""^(https?|file)://[^\s'"\\]+$"""
 _HTTP_URL = r"""^https?://[^\s'"\\]+$"""
 _APP_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
 _USER_NAME = r"^[a-z_][a-z0-9_-]{0,30}$"
+_R_CODE = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]*$"
 _BASE_NAME = r"^[a-z0-9][a-z0-9.-]*$"
 _TIMEZONE = r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"
 _LOCALE = r"^[A-Za-z0-9_.@-]+$"
@@ -51,6 +52,7 @@ PATTERN_WORDS: Final[dict[str, str]] = {
     _HTTP_URL: "a URL that starts with http:// or https://",
     _APP_NAME: "a name of letters, digits, dashes and underscores, 63 at most",
     _USER_NAME: "a Linux user or group name: lower case letters, digits, dashes, underscores",
+    _R_CODE: "R code without control characters",
     _BASE_NAME: "the name of a base, such as debian-12",
     _TIMEZONE: "an IANA time zone, such as Europe/Vienna",
     _LOCALE: "a locale, such as en_US.UTF-8",
@@ -106,8 +108,19 @@ class Secret(Model):
         return f"<secret {self.secret}>"
 
 
-_PLAIN, _SECRET = "<plain>", "<secret>"
-UNION_TAGS: Final = frozenset({_PLAIN, _SECRET})
+class RCode(Model):
+    """Stands for a value of R that YAML has no word for: NULL, a list, names, a function."""
+
+    r: Annotated[str, StringConstraints(pattern=_R_CODE, min_length=1, max_length=4096)]
+    """R code that makes the value, in the machine, when R starts: c(a = 1), quote(recover())."""
+
+    def __str__(self) -> str:
+        """The code."""
+        return self.r
+
+
+_PLAIN, _SECRET, _LIST, _CODE = "<plain>", "<secret>", "<list>", "<code>"
+UNION_TAGS: Final = frozenset({_PLAIN, _SECRET, _LIST, _CODE})
 """Steps in the places of pydantic's errors that no file has."""
 
 
@@ -115,12 +128,25 @@ def _kind_of_value(value: object) -> str:
     return _SECRET if isinstance(value, dict | Secret) else _PLAIN
 
 
+def _kind_of_option(value: object) -> str:
+    if isinstance(value, RCode) or (isinstance(value, dict) and "r" in value):
+        return _CODE
+    return _LIST if isinstance(value, list | tuple) else _kind_of_value(value)
+
+
 _ByKind = Discriminator(_kind_of_value)
 _SecretValue = Annotated[Secret, Tag(_SECRET)]
-OptionValue = bool | int | float | str
+OptionScalar = bool | int | float | str
+OptionValue = OptionScalar | tuple[OptionScalar, ...] | RCode
 TextOrSecret = Annotated[Annotated[Text, Tag(_PLAIN)] | _SecretValue, _ByKind]
+_Scalar = bool | int | float | Text
+_Vector = Annotated[tuple[_Scalar, ...], Field(max_length=1000)]
 OptionOrSecret = Annotated[
-    Annotated[bool | int | float | Text, Tag(_PLAIN)] | _SecretValue, _ByKind
+    Annotated[_Scalar, Tag(_PLAIN)]
+    | Annotated[_Vector, Tag(_LIST)]
+    | Annotated[RCode, Tag(_CODE)]
+    | _SecretValue,
+    Discriminator(_kind_of_option),
 ]
 RepoOrSecret = Annotated[Annotated[RepoUrl, Tag(_PLAIN)] | _SecretValue, _ByKind]
 ProxyOrSecret = Annotated[Annotated[HttpUrl, Tag(_PLAIN)] | _SecretValue, _ByKind]
@@ -200,7 +226,9 @@ class R(Model):
     blas: Literal["reference", "openblas"] = "reference"
     """The linear algebra library; results differ in the last digits, and speed a lot."""
     options: dict[ROption, OptionOrSecret] = {}
-    """R options() for every session, in Rprofile.site: values, or `{secret: NAME}`."""
+    """R options() for every session, in Rprofile.site. A value keeps its type: 7 is 7L, 7.0 is 7,
+    "7" is text, a list is a vector. What YAML has no word for is `{r: CODE}`; a secret is
+    `{secret: NAME}`."""
     repos: dict[RepoName, RepoOrSecret] = {}
     """options("repos"): name to URL, or to `{secret: NAME}`. Empty: as the base has it."""
     packages: RPackages = RPackages()

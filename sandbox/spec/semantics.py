@@ -279,6 +279,21 @@ def _system(context: Context) -> Iterator[Problem]:
         yield value.problem(f"{code(locale)} is not a locale", suggestion)
 
 
+def _options(context: Context) -> Iterator[Problem]:
+    options = context.box.r.options if context.box.r else {}
+    for name, value in options.items():
+        if not isinstance(value, tuple):
+            continue
+        at = context.at("r", "options", name)
+        kinds = {float if type(one) is int else type(one) for one in value}
+        written = context.said.get("r", "options", name)
+        if written is not None and not written.content:
+            yield at.problem("a vector of nothing has no type", "Write {r: character(0)}")
+        elif len(kinds) > 1:
+            message = "a vector is all text, all numbers, or all `true` and `false`"
+            yield at.problem(message, "A list of R that mixes them is {r: 'list(1, \"a\")'}")
+
+
 def _users(context: Context) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for index, user in enumerate(context.box.users):
@@ -319,6 +334,7 @@ _LOOKS: Final[tuple[Callable[[Context], Iterator[Problem]], ...]] = (
     _files,
     _production,
     _system,
+    _options,
     _users,
     _providers,
 )

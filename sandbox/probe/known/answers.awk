@@ -123,13 +123,14 @@ function r_line(line,    n, part, kind, i, out) {
         part[4] = seen_name("env", part[4])
     }
     else if (kind == "option") {
-        if (part[6] != "logical") part[5] = seen_field("option", part[4], part[5])
-        part[4] = seen_name("option", part[4]); n = 5
+        part[5] = code(part[5], part[4] in TAKE)
+        part[4] = seen_name("option", part[4])
     }
+    else if (kind == "environment_file") { part[4] = seen_field("fact", "path", part[4]); part[5] = seen_name("env", part[5]) }
     else if (kind == "repo") { part[5] = seen_field("repo", part[4], part[5]); part[4] = seen_name("repo", part[4]) }
     else if (kind == "code_file") { PLACE = part[4]; return }
     else if (kind == "code_literal") { literal(part[4], part[5], part[6], part[7]); return }
-    else if (kind == "code") { part[4] = seen_field("fact", "path", part[4]); part[6] = code(part[6]) }
+    else if (kind == "code") { part[4] = seen_field("fact", "path", part[4]); part[6] = code(part[6], 0) }
     else if (kind == "package") {
         # An installed package is called as R lets it be: IlluminaHumanMethylation450kanno.ilmn12.hg19
         if (part[4] !~ /^[A-Za-z][A-Za-z0-9.]*$/ || length(part[4]) > 80) part[4] = mark(part[4])
@@ -162,20 +163,34 @@ function fact_name(kind, at,    n, part) {
     return n ? part[at < n ? at : n] : "nothing"
 }
 
-# A literal or a name of code, kept until the line that it stands in comes
+# A literal or a name of code, kept until the line that it stands in comes. What is held back keeps its kind:
+# a text its quotes, a whole number its L
 function literal(id, kind, name, value,    found) {
     if (kind == "symbol") found = PLACE in TAKE_FILE || is_named("option", value) || is_named("env", value) || (value ~ G["name"] && value !~ RUN && length(value) <= 40)
     else found = known("option", name, value) || known("env", name, value) || known("code", name, value) ||
         (kind == "repo" && known("repo", "CRAN", value))
-    if (!found) LITERAL[id] = mark(value)
-    else LITERAL[id] = kind == "number" || kind == "symbol" ? value : "\"" value "\""
+    WHOLE[id] = as_code(kind, value)
+    if (found) LITERAL[id] = WHOLE[id]
+    else LITERAL[id] = kind == "string" || kind == "repo" ? "\"" mark(value) "\"" : mark(value) (kind == "integer" ? "L" : "")
 }
 
-function code(text,    out, id) {
+# As R writes it; the value is escaped once, for the line, and then what is in quotes again
+function as_code(kind, value,    n, i, part) {
+    if (kind == "integer") return value "L"
+    if (kind == "symbol" && value != "" && value !~ /^[A-Za-z.][A-Za-z0-9._]*$/) return "`" value "`"
+    if (kind == "number" || kind == "symbol") return value
+    gsub(/\\/, "\\\\", value)
+    n = split(value, part, "\"")
+    value = part[1]
+    for (i = 2; i <= n; i++) value = value "\\\\\"" part[i]
+    return "\"" value "\""
+}
+
+function code(text, asked_for,    out, id) {
     out = ""
     while (match(text, /PROBE_LITERAL_[0-9]+_/)) {
         id = substr(text, RSTART + 14, RLENGTH - 15)
-        out = out substr(text, 1, RSTART - 1) (id in LITERAL ? LITERAL[id] : "?")
+        out = out substr(text, 1, RSTART - 1) (id in LITERAL ? (asked_for ? WHOLE[id] : LITERAL[id]) : "?")
         text = substr(text, RSTART + RLENGTH)
     }
     return out text

@@ -60,14 +60,16 @@ def test_it_says_what_the_server_is(tmp_path: Path) -> None:
 
 
 def test_it_says_only_what_somebody_has_set(tmp_path: Path) -> None:
-    plain = view(options={"digits": "7", "scipen": "0", "width": "80"}, environment={"PATH": "/x"})
+    plain = view(
+        options={"digits": "7L", "scipen": "0", "width": "80L"}, environment={"PATH": "/x"}
+    )
     said = content(captured(plain), tmp_path)
     assert "options" not in said["r"]
     assert "environment" not in said["system"]
-    set_by_hand = view(options={"digits": "5", "OutDec": ",", "my.flag": "TRUE", "my.x": "a, b"})
+    set_by_hand = view(options={"digits": "5L", "OutDec": '","', "my.flag": "TRUE", "my.x": "<S4>"})
     box = captured(set_by_hand)
     assert content(box, tmp_path)["r"]["options"] == {"digits": 5, "OutDec": ",", "my.flag": True}
-    assert "R options: my.x" in box.notes
+    assert "R option my.x = <S4>" in box.notes
 
 
 def test_packages_that_others_bring_along_are_not_named(tmp_path: Path) -> None:
@@ -83,8 +85,7 @@ def test_packages_that_others_bring_along_are_not_named(tmp_path: Path) -> None:
 
 def test_a_secret_is_named_and_not_written() -> None:
     hidden = placeholder("geheim", new_key())
-    secret = ConfigFile(path="/etc/environment", settings={"DB_PASSWORD": hidden, "A": "b"})
-    box = captured(facts(configs=(secret,)))
+    box = captured(view(environment={"DB_PASSWORD": hidden, "A": "b"}))
     assert 'A: "b"' in box.text
     assert "DB_PASSWORD: {secret: DB_PASSWORD}" in box.text
     assert "#" not in next(line for line in box.text.splitlines() if "DB_PASSWORD" in line)
@@ -92,7 +93,7 @@ def test_a_secret_is_named_and_not_written() -> None:
 
 def test_what_was_not_taken_of_r_is_asked_for() -> None:
     hidden = placeholder("geheim", new_key())
-    box = captured(view(options={"sales.api_token": hidden}, repos={"own": hidden}))
+    box = captured(view(options={"sales.api_token": f'"{hidden}"'}, repos={"own": hidden}))
     assert "sales.api_token: {secret: SALES_API_TOKEN}" in box.text
     assert "own: {secret: REPO_OWN}" in box.text
 
@@ -101,15 +102,12 @@ HOSTILE = "x\"; rm -rf / #\\ ${HOME} {{ 1 }} 'y: [z]"
 
 
 def test_hostile_values_stay_text(tmp_path: Path) -> None:
-    config = ConfigFile(path="/etc/environment", settings={"EVIL": HOSTILE.replace("${", "$ {")})
-    box = captured(
-        facts(
-            configs=(config,),
-            identity=FACTS.identity.model_copy(update={"hostname": 'a"\nr: {evil: 1}'}),
-        )
-    )
+    name = FACTS.identity.model_copy(update={"hostname": 'a"\nr: {evil: 1}'})
+    odd = ConfigFile(path="/etc/environment\nr: {evil: 2}", settings={"EVIL": HOSTILE})
+    evil = view(environment={"EVIL": HOSTILE})
+    box = captured(evil.model_copy(update={"identity": name, "configs": (odd,)}))
     said = content(box, tmp_path)
-    assert said["system"]["environment"]["EVIL"] == HOSTILE.replace("${", "$ {")
+    assert said["system"]["environment"]["EVIL"] == HOSTILE
     assert "evil" not in said["r"]
 
 

@@ -95,7 +95,12 @@ def _view(seen_by: str, *, loads: bool) -> RView:
         la_version="3.9.0",
         rng_kind=("Mersenne-Twister", "Inversion", "Rejection"),
         repos={"CRAN": "https://cran.example.org/"},
-        options={"digits": "7", "scipen": "1.5", "OutDec": ",", "warnPartialMatchDollar": "TRUE"},
+        options={
+            "digits": "7L",
+            "scipen": "1.5",
+            "OutDec": '","',
+            "warnPartialMatchDollar": "TRUE",
+        },
         lib_paths=("/usr/lib/R/site-library",),
         packages=packages,
         umask="0022",

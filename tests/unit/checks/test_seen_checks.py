@@ -100,11 +100,11 @@ BREAKS: list[tuple[str, object, set[str]]] = [
     (f"{LOGIN}.external_software.BLAS", "/lib/blas/libblas.so.3", {"correct.r.blas.login"}),
     (f"{APP}.external_software.BLAS", "/lib/atlas/libblas.so.3", {"correct.r.blas.app"}),
     (f"{LOGIN}.options.digits", "15", {"correct.r.option.digits.login"}),
-    (f"{APP}.options.digits", "seven", {"correct.r.option.digits.app"}),
+    (f"{APP}.options.digits", '"7"', {"correct.r.option.digits.app"}),
     (f"{LOGIN}.options.scipen", "0", {"correct.r.option.scipen.login"}),
     (f"{APP}.options.scipen", "999", {"correct.r.option.scipen.app"}),
-    (f"{LOGIN}.options.OutDec", ".", {"correct.r.option.OutDec.login"}),
-    (f"{APP}.options.OutDec", ".", {"correct.r.option.OutDec.app"}),
+    (f"{LOGIN}.options.OutDec", '"."', {"correct.r.option.OutDec.login"}),
+    (f"{APP}.options.OutDec", '"."', {"correct.r.option.OutDec.app"}),
     (
         f"{LOGIN}.options.warnPartialMatchDollar",
         "FALSE",
@@ -112,7 +112,7 @@ BREAKS: list[tuple[str, object, set[str]]] = [
     ),
     (
         f"{APP}.options",
-        {"digits": "7", "scipen": "1.5", "OutDec": ","},
+        {"digits": "7", "scipen": "1.5", "OutDec": '","'},
         {"correct.r.option.warnPartialMatchDollar.app"},
     ),
     (f"{LOGIN}.repos", {}, {"correct.r.repo.CRAN.login"}),

@@ -23,7 +23,7 @@ def test_passwords_of_a_box_are_not_stated_and_its_secrets_not_at_all() -> None:
     assert stated is not None
     assert stated["r.environment"] == {"DB": placeholder(PASSWORD), "REGION": "4"}
     assert stated["r.threads"] == {"OMP_NUM_THREADS": "1"}
-    assert stated["r.option"] == {"db": placeholder(PASSWORD), "digits": "7"}
+    assert stated["r.option"] == {"db": f'"{placeholder(PASSWORD)}"', "digits": "7"}
     assert stated["r.repo"] == {
         "OURS": placeholder(f"https://me:{PASSWORD}@x.org/"),
         "CRAN2": "https://x.org",

@@ -4,9 +4,9 @@ import pytest
 
 from sandbox.probe.conceal import conceal
 from sandbox.probe.facts_setup import ConfigFile
-from sandbox.probe.shown import shown_value
+from sandbox.probe.shown import shown_option, shown_value
 from sandbox.probe.untaken import holds, new_key, placeholder, without_hash
-from sandbox.spec.models import Secret
+from sandbox.spec.models import OptionValue, RCode, Secret
 from tests.unit.checks.samples import good
 
 KEY = new_key()
@@ -26,14 +26,14 @@ def test_values_of_these_names_become_placeholders_that_can_be_compared() -> Non
     view = data["r"][0]["views"][0]
     view.update(
         environment={"PIN": "4711", "OTHER": "4711"},
-        options={"sales.password": "production", "digits": "7"},
+        options={"sales.password": '"production"', "digits": "7L"},
         repos={"CRAN": "https://cran.example.org"},
     )
     found = conceal(type(FACTS).model_validate(data), NAMES, KEY).r[0].views[0]
     assert holds(found.environment["PIN"], "4711", KEY) == "equal"
-    assert holds(found.options["sales.password"], "production", KEY) == "equal"
+    assert holds(found.options["sales.password"].strip('"'), "production", KEY) == "equal"
     assert holds(found.repos["CRAN"], "https://cran.example.org", KEY) == "equal"
-    assert (found.environment["OTHER"], found.options["digits"]) == ("4711", "7")
+    assert (found.environment["OTHER"], found.options["digits"]) == ("4711", "7L")
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,6 @@ def test_facts_of_a_box_without_secrets_are_not_touched() -> None:
         (Secret(secret="A"), "<secret A>"),
         ("pLaNt3d!", "<not taken: 1-8 characters>"),
         (placeholder("pLaNt3d!", KEY), "<not taken: 1-8 characters>"),
-        (True, "TRUE"),
-        (7, "7"),
-        (1.5, "1.5"),
         ("4", "4"),
         ("en_US.UTF-8", "en_US.UTF-8"),
         ("https://cran.example.org", "https://cran.example.org"),
@@ -88,6 +85,24 @@ def test_facts_of_a_box_without_secrets_are_not_touched() -> None:
 )
 def test_a_value_is_shown_when_it_is_known_to_be_harmless(value: str, shown: str) -> None:
     assert shown_value("X", value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Secret(secret="A"), "<secret A>"),
+        ("pLaNt3d!", "<not taken: 1-8 characters>"),
+        (True, "TRUE"),
+        (7, "7L"),
+        (1.5, "1.5"),
+        ("4", '"4"'),
+        (("4", "pLaNt3d!"), 'c("4", <not taken: 1-8 characters>)'),
+        (RCode(r="c(a = 4)"), "c(a = 4)"),
+        (RCode(r="login('pLaNt3d!')"), "<not taken: 17-32 characters>"),
+    ],
+)
+def test_an_option_is_shown_part_by_part(value: OptionValue | Secret, shown: str) -> None:
+    assert shown_option("X", value) == shown
 
 
 def test_hashes_are_taken_out_of_any_text() -> None:

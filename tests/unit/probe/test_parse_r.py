@@ -49,7 +49,7 @@ def test_what_r_says(facts_of: Recorded) -> None:
     assert view.external_software["BLAS"].endswith("libblas.so.3.11.0")
     assert view.rng_kind == ("Mersenne-Twister", "Inversion", "Rejection")
     assert view.repos == {"CRAN": "https://cran.example.org"}
-    assert view.options["digits"] == "7"
+    assert view.options["digits"] == "7L"
     assert view.umask == "0022"
     assert view.tempdir_exec is True
     assert view.graphics.real_glyphs is True

@@ -31,10 +31,10 @@ underscores, such as OMP_NUM_THREADS
     7 |   environment: {A: 1, B-C: x}
 box.yml:9: r.version: expected text, not the number `4.2`. Put it in quotes: "4.2"
     9 |   version: 4.2
-box.yml:10: r.options.digits: expected text, a number, `true` or `false`, not a list
-    10 |   options: {digits: [1]}
+box.yml:10: r.options.digits[0]: expected text, a number, `true` or `false`, not a list
+    10 |   options: {digits: [[1]]}
 box.yml:10: r.options: `options` is there twice; first in line 10
-    10 |   options: {digits: [1]}"""
+    10 |   options: {digits: [[1]]}"""
 
 
 def test_all_problems_at_once_with_place_text_and_cure(write: Write) -> None:
@@ -48,7 +48,7 @@ def test_all_problems_at_once_with_place_text_and_cure(write: Write) -> None:
         "  environment: {A: 1, B-C: x}\n"
         "r:\n"
         "  version: 4.2\n"
-        "  options: {digits: [1]}\n"
+        "  options: {digits: [[1]]}\n"
     )
     with pytest.raises(InvalidBoxError) as caught:
         load_box(path)

@@ -3,19 +3,27 @@
 import math
 import re
 
+# Of R: a larger whole number is a double
+_LARGEST_INTEGER = 2**31 - 1
 # What R's own ${NAME-default} can carry; other values are set whatever the environment has
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:/+%@-]+")
 
 
 def r_literal(value):
-    """`value` as R code: TRUE, 7, "text".
+    """`value` as R code of the same type: TRUE, 7L, 7.0, "text", c("a", "b").
 
     ASCII only: a string with \\u escapes means the same in every locale that R may start in.
+    What is R code itself (`{r: CODE}`) stays text until that one option is set: whatever it is, it
+    ends nothing but itself.
     """
+    if isinstance(value, dict):
+        return f"eval(parse(text = {r_literal(value['r'])}, keep.source = FALSE), baseenv())"
+    if isinstance(value, list | tuple):
+        return f"c({', '.join(r_literal(one) for one in value)})"
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, int):
-        return str(value)
+        return f"{value}L" if abs(value) <= _LARGEST_INTEGER else repr(float(value))
     if isinstance(value, float):
         if math.isfinite(value):
             return repr(value)
