@@ -2,9 +2,17 @@
 
 import os
 import pwd
+import re
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Final
+
+from sandbox.errors import HostError
+
+_UNUSABLE: Final = re.compile('[\x00-\x1f\x7f\udc80-\udcff"\\\\]|\\$\\{')
+"""What apt, a line of an ssh_config, or a text in UTF-8 cannot have in it."""
+_PLAIN: Final = re.compile(r"[\w/.,:@+-]+", re.ASCII)
 
 
 @cache
@@ -25,7 +33,21 @@ def _xdg(variable: str, fallback: str) -> Path:
     value = os.environ.get(variable, "")
     # The XDG specification: a relative path is to be ignored
     root = Path(value) if value.startswith("/") else Path.home() / fallback
+    if found := _UNUSABLE.search(str(root)):
+        raise HostError(
+            f"sandbox cannot keep its files in {str(root)!r}",
+            details=f"there is {_in_words(found[0])} in it, which ssh or apt cannot read",
+            hint=f"export {variable}=/another/folder",
+        )
     return root / "sandbox"
+
+
+def _in_words(letters: str) -> str:
+    if letters in ("${", '"', "\\"):
+        return f"`{letters}`"
+    if "\udc80" <= letters <= "\udcff":
+        return "a byte that is not UTF-8"
+    return "a control character"
 
 
 def state_dir() -> Path:
@@ -83,7 +105,8 @@ def runtime_dir() -> Path:
     """
     uid = os.getuid()
     base = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}")
-    if base.is_dir() and base.stat().st_uid == uid and len(str(base)) < 40:  # noqa: PLR2004
+    is_usable = _PLAIN.fullmatch(str(base)) is not None and len(str(base)) < 40  # noqa: PLR2004
+    if is_usable and base.is_dir() and base.stat().st_uid == uid:
         folder = base / "sandbox"
     else:
         folder = Path(f"/tmp/sandbox-{uid}")  # noqa: S108  (owner and mode are checked below)
@@ -92,3 +115,12 @@ def runtime_dir() -> Path:
     if found.st_uid != uid or folder.is_symlink() or found.st_mode & 0o077:
         raise PermissionError(f"{folder} is not a private folder of yours: remove it")
     return folder
+
+
+def ssh_word(path: Path, *, tokens: str = "") -> str:
+    """A file's name in ssh_config's own grammar, which gives a meaning to blanks and `%`.
+
+    `tokens` is put behind it as it is, such as `/%C`.
+    """
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{text}{tokens}"'

@@ -10,6 +10,7 @@ and a run that is killed leaves no more than that.
 
 import json
 import os
+import re
 import shlex
 import sys
 import tarfile
@@ -42,6 +43,34 @@ BOOTSTRAP_TIMEOUT_S = 900.0
 PROVISION_TIMEOUT_S = 3600.0
 _ANSWER_S = 30
 _NOTE = "note: "
+_PLAYBOOKS = "playbooks"
+"""A link to our playbooks, in Ansible's own folder."""
+
+_CONFIGURATION = f"""\
+# Written by sandbox for its own runs of Ansible
+[defaults]
+callback_plugins = {_PLAYBOOKS}/callback_plugins
+stdout_callback = sandbox_events
+roles_path = {_PLAYBOOKS}/roles
+collections_path = collections
+collections_scan_sys_path = False
+local_tmp = tmp
+remote_tmp = /tmp
+interpreter_python = /usr/bin/python3
+gathering = explicit
+retry_files_enabled = False
+# Not only to connect: so long it waits for sudo too, and a host under load is late
+timeout = {_ANSWER_S}
+# Modules would write what they were told to the machine's journal, where many may read it
+no_target_syslog = True
+[ssh_connection]
+# Who, where, which key and the shared connection are all in our ssh_config
+ssh_args =
+pipelining = True
+# Needs no sftp server on the machine
+transfer_method = piped
+retries = 2
+"""
 
 
 @dataclass(frozen=True)
@@ -165,7 +194,7 @@ def provision(
             target,
             home,
             extra=(
-                *("-e", f"@{home / 'vars.json'}", "-e", f"sandbox_run={RUN}"),
+                *("-e", "@vars.json", "-e", f"sandbox_run={RUN}"),
                 *("-e", json.dumps({"mend": mend})),
             ),
             secrets=secrets,
@@ -208,10 +237,11 @@ def play(
     """
     summary_path = home / "summary.json"
     summary_path.unlink(missing_ok=True)
-    _write(home / "ansible.cfg", _configuration(home))
+    _write(home / "ansible.cfg", _CONFIGURATION)
+    _link(home / _PLAYBOOKS, data_dir("playbooks"))
     _write(home / "inventory.json", _inventory(target))
-    clean, inventory = _clean_environment(home, summary_path), home / "inventory.json"
-    argv = (*clean, str(_program()), "-i", str(inventory), *extra, str(playbook))
+    clean = _clean_environment(home, summary_path)
+    argv = (*clean, str(_program()), "-i", "inventory.json", *extra, str(playbook))
     try:
         # Not among the words of `env`: a command line can be read by everybody
         given = {secret_variable(name): value for name, value in secrets}
@@ -246,46 +276,24 @@ def _program() -> Path:
 
 
 def _clean_environment(home: Path, summary: Path) -> tuple[str, ...]:
-    """`env` and its arguments: settings of the user's own would win over our configuration."""
-    forget = [word for name in os.environ if name.startswith("ANSIBLE_") for word in ("-u", name)]
+    """`env` and its arguments: settings of the user's own would win over our configuration.
+
+    Files are named from Ansible's own folder, in which it runs: in a path it reads `$` as a
+    variable, `:` and `,` as the end of a name, and what stands in braces as a template.
+    """
+    # It also looks for variables in the path of its folder: there must be none of such a name
+    within = set(re.findall(r"\$(\w+)", str(home)))
+    names = (name for name in os.environ if name.startswith("ANSIBLE_") or name in within)
+    forget = [word for name in names for word in ("-u", name)]
     ours = {
-        "ANSIBLE_CONFIG": home / "ansible.cfg",
-        "ANSIBLE_HOME": home / "home",
+        "ANSIBLE_CONFIG": "ansible.cfg",
+        "ANSIBLE_HOME": "home",
         "SANDBOX_SUMMARY": summary,
         # Ansible refuses to start where text is not UTF-8
         "LC_ALL": "C.UTF-8",
         "LANGUAGE": "C",
     }
     return ("env", *forget, *(f"{name}={value}" for name, value in ours.items()))
-
-
-def _configuration(home: Path) -> str:
-    playbooks = data_dir("playbooks")
-    return f"""\
-# Written by sandbox for its own runs of Ansible
-[defaults]
-callback_plugins = {playbooks / "callback_plugins"}
-stdout_callback = sandbox_events
-roles_path = {playbooks / "roles"}
-collections_path = {home / "collections"}
-collections_scan_sys_path = False
-local_tmp = {home / "tmp"}
-remote_tmp = /tmp
-interpreter_python = /usr/bin/python3
-gathering = explicit
-retry_files_enabled = False
-# Not only to connect: so long it waits for sudo too, and a host under load is late
-timeout = {_ANSWER_S}
-# Modules would write what they were told to the machine's journal, where many may read it
-no_target_syslog = True
-[ssh_connection]
-# Who, where, which key and the shared connection are all in our ssh_config
-ssh_args =
-pipelining = True
-# Needs no sftp server on the machine
-transfer_method = piped
-retries = 2
-"""
 
 
 def _inventory(target: SshTarget) -> str:
@@ -309,6 +317,12 @@ def _write(path: Path, content: str) -> None:
     """Write a file that only the user may read: variables may hold what a box keeps secret."""
     private_folder(path.parent, path.parent)
     write_whole(path, content)
+
+
+def _link(link: Path, target: Path) -> None:
+    if not link.is_symlink() or link.readlink() != target:
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
 
 
 def pack(app: PlannedApp, archive: Path) -> None:

@@ -110,7 +110,7 @@ def run(
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _appended(log) as log_file:
-        log_file.write(f"$ {shlex.join(words)}\n".encode())
+        log_file.write(f"$ {shlex.join(words)}\n".encode("utf-8", "surrogateescape"))
         log_file.flush()
         variables = {**({} if only_env else os.environ), **(env or {})}
         process = _spawn(words, data, variables, cwd, user)

@@ -15,7 +15,7 @@ from pathlib import Path
 from sandbox.engines.base import SshEndpoint
 from sandbox.errors import CommandError, ProviderError
 from sandbox.files import write_whole
-from sandbox.paths import runtime_dir
+from sandbox.paths import runtime_dir, ssh_word
 from sandbox.run import Completed, interactive, run
 from sandbox.saved import read_text
 
@@ -76,10 +76,10 @@ def write_config(folder: Path, name: str, endpoint: SshEndpoint) -> SshTarget:
         f"  Port {endpoint.port}",
         f"  User {endpoint.user}",
         f"  HostKeyAlias {name}",
-        f'  IdentityFile "{folder / "id_ed25519"}"',
+        f"  IdentityFile {ssh_word(folder / 'id_ed25519')}",
         "  IdentitiesOnly yes",
         "  StrictHostKeyChecking yes",
-        f'  UserKnownHostsFile "{known_hosts}"',
+        f"  UserKnownHostsFile {ssh_word(known_hosts)}",
         "  GlobalKnownHostsFile /dev/null",
         "  PasswordAuthentication no",
         "  ForwardAgent no",
@@ -91,7 +91,7 @@ def write_config(folder: Path, name: str, endpoint: SshEndpoint) -> SshTarget:
         "  ControlMaster auto",
         "  ControlPersist 60",
         # %C is a hash over host, port, user and HostName: short, and new when the address is
-        f'  ControlPath "{runtime_dir() / "%C"}"',
+        f"  ControlPath {ssh_word(runtime_dir(), tokens='/%C')}",
     ]
     if endpoint.proxy_command:
         # ssh expands % in a ProxyCommand and hands it to a shell

@@ -214,6 +214,23 @@ def clear_domains(prefix: str) -> None:
             virsh("undefine", name, "--managed-save", "--snapshots-metadata", "--nvram")
 
 
+def pytest_configure() -> None:
+    """End as with Ctrl-C when asked to (by `timeout`, a CI): what fixtures made is taken down.
+
+    By itself Python would end at once, and leave machines, a pool and a network behind.
+    """
+
+    def end(number: int, _: object) -> NoReturn:
+        # Asked again meanwhile, we are at it already
+        signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # SIGHUP may be ignored on purpose: nohup
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever may set up libvirt belongs to one run: `make test` has another beside it."""
     for item in items:

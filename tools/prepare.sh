@@ -2,6 +2,8 @@
 # Installs what the Makefile needs before the project's own environment can exist, and nothing that is
 # there already: a Python of 3.11 or newer with venv, and for the tests shellcheck, an ssh client, fdisk,
 # four login shells, R, three awks, Chromium, and Node.js with npm.
+# Root makes the environment for everybody who may enter the checkout: then a Python in root's own home,
+# which nobody else can run, is taken only when there is no other.
 #   tools/prepare.sh [--test]     prints the Python to use on stdout, all else on stderr
 set -eu
 
@@ -43,15 +45,46 @@ if [ "${1:-}" = --test ]; then
   command -v npm >/dev/null || install nodejs npm
 fi
 
-for python in python3 python3.13 python3.12 python3.11; do
-  if usable "$python"; then
-    command -v "$python"
-    exit 0
-  fi
-done
-install python3 python3-venv
-if usable python3; then
-  command -v python3
+# all_may_enter FOLDER: it, and all above it
+all_may_enter() {
+  folder=$1
+  while [ "$folder" != / ]; do
+    case $(ls -ldL "$folder") in
+      ?????????[xt]*) folder=$(dirname "$folder") ;;
+      *) return 1 ;;
+    esac
+  done
+}
+
+for_all() {
+  [ "$(id -u)" -ne 0 ] || ! all_may_enter "$PWD" ||
+    all_may_enter "$("$1" -c 'import os, sys; print(os.path.realpath(sys.base_prefix))')"
+}
+
+# The first that can be used, of those that all can use if there are any
+choose() {
+  own=
+  for python in python3 python3.13 python3.12 python3.11 /usr/bin/python3 /usr/local/bin/python3; do
+    if usable "$python"; then
+      if for_all "$python"; then
+        command -v "$python"
+        return
+      fi
+      own=${own:-$(command -v "$python")}
+    fi
+  done
+  return 1
+}
+
+choose && exit
+[ -z "$own" ] || echo "nobody but root can run $own: looking for a Python for all" >&2
+# In a process of its own: without one there may still be another way
+(install python3 python3-venv) || [ -n "$own" ] || exit 4
+choose && exit
+if [ -n "$own" ]; then
+  echo "warning: nobody but root can run $own, and so .venv/bin/sandbox" >&2
+  echo "hint: put a Python that all can run first on PATH, then: make clean up" >&2
+  echo "$own"
   exit 0
 fi
 echo "error: this system's python3 is older than 3.11" >&2

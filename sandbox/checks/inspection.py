@@ -26,6 +26,8 @@ WATCHED_FILES = (
 )
 """Files whose owner and mode decide who can read a secret or change what others run."""
 
+_INSTALLED = ("installed", "triggers-awaited", "triggers-pending")
+"""dpkg's third word for a package that is all there, whatever is wanted of it (hold)."""
 _NO_SHELL = ("nologin", "false", "sync", "shutdown", "halt")
 
 _SCRIPT = """\
@@ -163,7 +165,7 @@ def _files(lines: Iterable[str]) -> Iterator[FileMode]:
 def _packages(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
     for line in lines:
         status, name, version = (*line.split(), "", "")[:3]
-        if status == "installed":
+        if status in _INSTALLED:
             yield name, version
 
 

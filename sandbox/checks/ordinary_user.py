@@ -16,7 +16,7 @@ from typing import Final
 
 from sandbox.checks.pytest_process import PytestProcess, clean_environment
 from sandbox.errors import CommandError
-from sandbox.paths import sudo_uid
+from sandbox.paths import ssh_word, sudo_uid
 from sandbox.run import User, run
 from sandbox.ssh import SshTarget
 
@@ -106,11 +106,11 @@ def _with_own_login(target: SshTarget, place: Path) -> SshTarget:
         raise UnfitError(f"{error.filename} cannot be copied: {error.strerror}") from error
     kept = [line for line in lines if not line.strip().startswith(_OURS_ALONE)]
     own = (
-        f'  IdentityFile "{place / "id_ed25519"}"',
-        f'  UserKnownHostsFile "{place / "known_hosts"}"',
+        f"  IdentityFile {ssh_word(place / 'id_ed25519')}",
+        f"  UserKnownHostsFile {ssh_word(place / 'known_hosts')}",
         "  ControlMaster auto",
         "  ControlPersist 60",
-        f'  ControlPath "{place / "c-%C"}"',
+        f"  ControlPath {ssh_word(place, tokens='/c-%C')}",
     )
     config = place / "ssh_config"
     config.write_text("\n".join((*kept, *own)) + "\n", encoding="utf-8")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from testinfra.backend.base import BaseBackend
 
 from sandbox.checks import inspection
 from sandbox.checks.check import Check, Verify, require
@@ -28,11 +29,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read the request."""
+    BaseBackend.encode = _as_utf8
     config.addinivalue_line("markers", "made_from_plan(checks_of): one test a check of the plan")
     config.addinivalue_line("markers", "goal(name): the goal a test serves; correct when absent")
     folder = ResultFolder(config.getoption("--sandbox-folder"))
     config.stash[_REQUEST] = folder.read_request()
     config.pluginmanager.register(Recorder(config.stash[_REQUEST], folder), "sandbox-recorder")
+
+
+def _as_utf8(_: object, command: str) -> bytes:
+    """A command for this host's shell, with the path of our ssh_config in it.
+
+    testinfra asks the machine first which encoding it has; by a command with that path in it, for
+    which it asks the machine first, and so on.
+    """
+    return command.encode("utf-8", "surrogateescape")
 
 
 # Fixtures

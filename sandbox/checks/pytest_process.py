@@ -29,6 +29,7 @@ _SETTINGS: Final = {
     "PYTEST_PLUGINS": "",
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUTF8": "1",
 }
 
 
@@ -79,22 +80,24 @@ class PytestProcess:
             self.listener(StepOutput(self.name, line.removeprefix(CHECKING)))
 
     def _argv(self, files: tuple[Path, ...]) -> tuple[str | Path, ...]:
+        """In the folder of the run, and named from there: pytest reads `$` and `[` in a path."""
         place, target = self.place, self.target
+        inside = (one.relative_to(place) if one.is_relative_to(place) else one for one in files)
         config = (f"--ssh-config={target.config}",) if target.config is not None else ()
         return (
             sys.executable,
             "-P",
             *("-m", "pytest"),
             # Only what is named here: nothing of the user's own pytest set-up
-            *("-c", place / "pytest.ini", "--rootdir", place, "--noconftest"),
+            *("-c", "pytest.ini", "--rootdir", ".", "--noconftest"),
             *("-p", "testinfra.plugin", "-p", "sandbox.checks.plugin", "-p", "no:cacheprovider"),
-            *("--import-mode=importlib", "--basetemp", place / "tmp"),
+            *("--import-mode=importlib", "--basetemp", "tmp"),
             *("-v", "--tb=short", "--color=no", "--continue-on-collection-errors"),
             f"--sandbox-folder={place}",
             # testinfra's default is paramiko, which does not read all that is in an ssh_config
             f"--hosts=ssh://{target.host}",
             *config,
-            *files,
+            *inside,
         )
 
 

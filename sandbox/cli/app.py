@@ -11,7 +11,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from sandbox import __version__
-from sandbox.cli.console import say, show, show_error
+from sandbox.cli.console import say, show, show_error, speak_utf8
 from sandbox.errors import ExitCode, HostError, SandboxError
 from sandbox.interrupts import Interrupted, heard, listen, stop_listening
 
@@ -108,6 +108,7 @@ def program(words: Sequence[str]) -> typer.Typer:
 
 def main() -> NoReturn:
     """Run the command line and exit with one of the codes of errors.py."""
+    speak_utf8()
     if shell := os.environ.pop("_SANDBOX_COMPLETE", ""):
         _complete(shell)
     listen()

@@ -10,6 +10,7 @@ Progress is live on a terminal (what is happening, for how long, the tool's last
 lines elsewhere. `NO_COLOR` and `TERM=dumb` are respected.
 """
 
+import io
 import json
 import os
 import re
@@ -30,6 +31,26 @@ if TYPE_CHECKING:
 _RED, _GREEN, _YELLOW, _DIM, _BOLD, _OFF = "31", "32", "33", "2", "1", "0"
 _NOW_AND_THEN_S = 30.0
 _NOT_ASCII = re.compile(r"[^\x00-\x7e]")
+
+
+def speak_utf8() -> None:
+    """Make file names and children's text UTF-8; what the terminal cannot show is replaced.
+
+    With a locale such as de_DE.ISO-8859-1, Python takes the bytes of a path for other letters than
+    the ones that we write into files for ssh and Ansible. Then it is started again, as UTF-8, and
+    goes on to speak with the terminal in the terminal's own encoding.
+    """
+    if sys.getfilesystemencoding().lower() not in ("utf-8", "utf8"):
+        terminal = sys.stdout.encoding if sys.stdout is not None else "ascii"
+        os.environ.setdefault("PYTHONIOENCODING", f"{terminal}:replace")
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    # Children speak with us, not with the terminal
+    os.environ.pop("PYTHONIOENCODING", None)
+    os.environ["PYTHONUTF8"] = "1"
 
 
 def colourful(*, stdout: bool = False) -> bool:

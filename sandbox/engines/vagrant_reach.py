@@ -16,6 +16,7 @@ from sandbox.engines.vagrant_ports import port_speaks_ssh
 from sandbox.engines.vagrant_vms import Hypervisor
 from sandbox.errors import CommandError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice
+from sandbox.paths import ssh_word
 from sandbox.run import Completed, run
 
 _RETIRE: Final = """
@@ -110,8 +111,13 @@ def run_as_root(
         known_hosts.flush()
         words = (
             *("ssh", "-F", "none", "-p", str(endpoint.port), "-l", endpoint.user),
-            *("-i", str(folder / "id_ed25519"), "-o", "IdentitiesOnly=yes"),
-            *("-o", f'UserKnownHostsFile="{known_hosts.name}"', "-o", "HostKeyAlias=sandbox"),
+            *("-o", f"IdentityFile={ssh_word(folder / 'id_ed25519')}", "-o", "IdentitiesOnly=yes"),
+            *(
+                "-o",
+                f"UserKnownHostsFile={ssh_word(Path(known_hosts.name))}",
+                "-o",
+                "HostKeyAlias=sandbox",
+            ),
             *("-o", "GlobalKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=yes"),
             *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR"),
             *("-o", f"ConnectTimeout={max(_CONNECT_S, connect_timeout_s)}"),

@@ -1,6 +1,7 @@
 """The Incus daemon: started through systemd where that runs, else by ourselves; and stopped."""
 
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -132,7 +133,7 @@ def stop(how: str, root: Root) -> None:
         if time.monotonic() > deadline:
             raise HostError("Incus left processes behind", details="\n".join(left))
         time.sleep(0.2)
-    for mount in mounts_below(Path("/proc/self/mounts").read_text(encoding="utf-8"), INCUS_DIR):
+    for mount in mounts_below(_text_of("/proc/self/mounts"), INCUS_DIR):
         try:
             run(root.argv("umount", mount), timeout_s=30)
         except CommandError as error:
@@ -177,18 +178,23 @@ def command_lines() -> tuple[str, ...]:
 def mounts_below(mounts: str, folder: Path) -> tuple[str, ...]:
     """The mount points below `folder` in the text of /proc/mounts, the deepest first."""
     points = []
-    for line in mounts.splitlines():
+    for line in filter(None, mounts.split("\n")):
         # A space in a mount point is written \040
-        point = line.split(" ")[1].encode().decode("unicode_escape")
+        point = re.sub(r"\\([0-7]{3})", lambda one: chr(int(one[1], 8)), line.split(" ")[1])
         if Path(point).is_relative_to(folder) and Path(point) != folder:
             points.append(point)
     return tuple(sorted(points, key=lambda point: point.count("/"), reverse=True))
 
 
+def _text_of(path: str) -> str:
+    """What the kernel says: names of files and programs in it may be any bytes."""
+    return Path(path).read_text(encoding="utf-8", errors="surrogateescape")
+
+
 def _alive(pid: int) -> bool:
     try:
         # A daemon that ended at once may stay as a zombie of ours: its state tells
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
+        state = _text_of(f"/proc/{pid}/stat").rsplit(")", 1)[1].split()[0]
     except OSError:
         return False
     return state != "Z" and os.path.exists(f"/proc/{pid}")  # noqa: PTH110  (one path, one syscall)

@@ -83,7 +83,7 @@ def gather() -> HostFacts:
         HostError: this is not Linux, or /proc or `ip` are missing.
     """
     try:
-        release = Path("/etc/os-release").read_text(encoding="utf-8")
+        release = Path("/etc/os-release").read_text(encoding="utf-8", errors="replace")
         cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8")
         filesystems = Path("/proc/filesystems").read_text(encoding="utf-8")
         memory = Path("/proc/meminfo").read_text(encoding="utf-8")

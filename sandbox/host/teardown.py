@@ -13,6 +13,7 @@ from sandbox.events import Listener, Notice, ignore, step
 from sandbox.host import daemon, packages
 from sandbox.host.facts import INCUS_GROUP, gather
 from sandbox.host.firewall import pass_rules
+from sandbox.host.incus_users import require_unused
 from sandbox.host.journal import Journal, Kind, host_dir, host_lock
 from sandbox.host.kernel_limits import lower_limits
 from sandbox.host.privilege import Root, acquire_root, passwordless_root
@@ -141,6 +142,8 @@ def host_teardown(
         if others:
             text = f"Incus and its packages stay, for not all in it is ours: {', '.join(others)}"
             listener(Notice("host", text))
+        if now.server is not None:
+            require_unused(place, now.server)
         removals = plan_teardown(place, now.server, journal, kept)
         if not removals:
             _forget_what_is_gone(journal)

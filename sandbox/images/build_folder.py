@@ -103,10 +103,12 @@ def _unmount(work: Path) -> None:
 
     Removing the folder with those in it would be removing them.
     """
-    for mounted in reversed(mounts_below(work, _MOUNTS.read_text(encoding="utf-8"))):
+    for mounted in reversed(
+        mounts_below(work, _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape"))
+    ):
         # Lazily: nothing of ours is in there any more, and its name has to be free at once
         run(("umount", "--lazy", "--", mounted), timeout_s=_UMOUNT_S, check=False)
-    if left := mounts_below(work, _MOUNTS.read_text(encoding="utf-8")):
+    if left := mounts_below(work, _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")):
         raise HostError(
             f"a build that was killed is still mounted in {work}",
             details="\n".join(str(path) for path in left),
@@ -116,7 +118,7 @@ def _unmount(work: Path) -> None:
 
 def mounts_below(folder: Path, mountinfo: str) -> list[Path]:
     """Where something is mounted inside `folder`, in the order it was mounted (see proc(5))."""
-    points = (Path(_unescape(line.split(" ")[4])) for line in mountinfo.splitlines())
+    points = (Path(_unescape(line.split(" ")[4])) for line in mountinfo.split("\n") if line)
     return [point for point in points if point.is_relative_to(folder)]
 
 

@@ -55,6 +55,10 @@ class Taking:
     """Paths of files of which all is taken."""
 
 
+class UnreachableError(HostError):
+    """ssh did not get in; a hint for a server of the user's own, not for a sandbox."""
+
+
 CLOSED: Final = Taking()
 """Nothing but what is known to be harmless, and no hash of the rest."""
 
@@ -202,7 +206,7 @@ def _answer(
 def _cut_off(done: Completed, where: str, place: str) -> SandboxError:
     words = redact.redact_text(done.stderr.strip())
     if done.returncode == _SSH_FAILED:
-        return HostError(
+        return UnreachableError(
             f"ssh to {where} failed",
             details=words,
             hint=f"try `ssh {shlex.quote(where)} true`; the probe logs in the same way, "

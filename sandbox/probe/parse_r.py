@@ -23,6 +23,9 @@ from sandbox.probe.frame import Frame, Section, unescape
 from sandbox.probe.redact import redact_text
 
 _LIMIT_LINE = re.compile(r"Max (open files|processes) +(\S+) +(\S+)")
+_NOT_TEXT = "\N{REPLACEMENT CHARACTER}"
+"""Stands in an answer where its bytes were not UTF-8."""
+_NAMED = {"environment": "the variable", "option": "the option", "repo": "the repository"}
 # timeout(1): it asked R to end, or had to make it
 _ENDINGS = {
     "124": "R did not answer in time",
@@ -51,6 +54,8 @@ class _Said:
     facts: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
     last_words: list[str] = field(default_factory=list)
     """What stands between the facts: words of a package while it is loaded."""
+    unreadable: list[str] = field(default_factory=list)
+    """What has a value that is no text, by its name."""
 
     def one(self, kind: str) -> str:
         """The only value of `kind`, or an empty string."""
@@ -91,6 +96,10 @@ def parse_r(frame: Frame) -> RFacts:
             code.setdefault(path, {})[f"expression {number}"] = text
         not_seen.extend(
             NotSeen(what=path, why=why) for path, why in said.facts.get("code_failed", [])
+        )
+        not_seen.extend(
+            NotSeen(what=f"{what} in R ({seen_by})", why="it has bytes that are not UTF-8")
+            for what in said.unreadable
         )
         if said.one("objects_checked"):
             checked = True
@@ -160,6 +169,9 @@ def _read(lines: Sequence[str], boundary: str) -> _Said:
         if word != "fact":
             continue
         kind, *values = (unescape(value) for value in fields)
+        if kind in _NAMED and any(_NOT_TEXT in value for value in values):
+            said.unreadable.append(f"{_NAMED[kind]} {values[0]}")
+            continue
         said.facts.setdefault(kind, []).append(tuple(values))
         if kind == "loading":
             said.last_words.clear()

@@ -55,7 +55,7 @@ def _from_dpkg(frame: Frame, section: Section, wanted: set[str]) -> Iterator[Sys
     automatic = set(frame.lines("apt-auto")) if frame.first("apt-auto") is not None else None
     for line in section.lines:
         state, name, version, priority = (*line.split("\t"), "", "", "", "")[:4]
-        if not state.startswith("ii"):
+        if not is_installed(state):
             continue
         # Older answers listed only what matters, without a priority
         built_in = priority in _BUILT_IN
@@ -64,10 +64,18 @@ def _from_dpkg(frame: Frame, section: Section, wanted: set[str]) -> Iterator[Sys
             yield SystemPackage(name=name, version=version, manual=manual)
 
 
+def is_installed(state: str) -> bool:
+    """Whether dpkg's two letters say so: the first is what is wanted (held, removed), not what is.
+
+    One that waits for a trigger is all there.
+    """
+    return state[1:2] in ("i", "W", "t")
+
+
 def system_versions(frame: Frame) -> dict[str, str]:
     """Every system package with its version."""
     rows = [(*line.split("\t"), "", "") for line in frame.lines("dpkg")]
-    found = {name: version for state, name, version, *_ in rows if state.startswith("ii")}
+    found = {name: version for state, name, version, *_ in rows if is_installed(state)}
     rpm = (line.partition("\t") for line in frame.lines("rpm"))
     return found | {name: version for name, _, version in rpm}
 

@@ -31,7 +31,13 @@ local({
   }
 
   # The environment first: nothing of ours is in it yet
-  environment_now <- Sys.getenv()
+  environment_now <- tryCatch(Sys.getenv(), error = function(e) {
+    # A value is no text in this locale; in C each byte is a letter
+    before <- Sys.getlocale("LC_CTYPE")
+    on.exit(Sys.setlocale("LC_CTYPE", before))
+    Sys.setlocale("LC_CTYPE", "C")
+    Sys.getenv()
+  })
   # R sets this one empty for --no-init-file, which is our doing
   environment_now <- environment_now[names(environment_now) != "R_PROFILE_USER" |
                                        nzchar(environment_now)]

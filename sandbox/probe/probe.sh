@@ -293,6 +293,21 @@ probe_without_root() {
     probe_configs
 }
 
+# Some may run this and that by sudo, but no shell; of others all that a shell starts is refused (noexec)
+may_become_root() {
+    have sudo && [ "$(printf 'id -u\n' | sudo -n sh -s 2>/dev/null)" = 0 ]
+}
+
+why_no_root() {
+    if ! have sudo; then
+        printf 'there is no sudo\n'
+    elif sudo -n -l >/dev/null 2>&1; then
+        printf 'sudo allows this login some commands, but no shell\n'
+    else
+        printf 'sudo asks for a password\n'
+    fi
+}
+
 # probe_everything LOADS USE_SUDO: everything
 probe_everything() {
     # A zsh that is called sh is POSIX by itself; one under its own name is not
@@ -300,10 +315,11 @@ probe_everything() {
     prepare_hashes
     renice -n 10 -p $$ >/dev/null 2>&1
     probe_root=
+    probe_no_root="sudo was not to be used"
     if [ "$(id -u)" -eq 0 ]; then
         probe_root=self
-    elif [ "$2" = sudo ] && have sudo && sudo -n true >/dev/null 2>&1; then
-        probe_root=sudo
+    elif [ "$2" = sudo ]; then
+        if may_become_root; then probe_root=sudo; else probe_no_root=$(why_no_root); fi
     fi
     probe_system
     probe_services
@@ -330,15 +346,12 @@ probe_everything() {
     sudo) probe_held=$(printf '%s\n' "$PROBE_ROOT" | sudo -n sh -s 2>/dev/null) ;;
     esac
     wait
-    printf '%s\n' "$probe_more" "$probe_held"
-    case $probe_root in
-    '')
-        if [ "$2" = sudo ]; then
-            probe_without_root "sudo asks for a password, or is not there"
-        else
-            probe_without_root "sudo was not to be used"
-        fi
-        ;;
+    # It may end before it begins, whatever was seen of sudo before
+    case $probe_root.$probe_held in
+    .* | *"${B}	section	root"*) ;;
+    *) probe_root='' probe_held='' probe_no_root="what was to run as root did not begin" ;;
     esac
+    printf '%s\n' "$probe_more" "$probe_held"
+    [ -n "$probe_root" ] || probe_without_root "$probe_no_root"
     section end
 }

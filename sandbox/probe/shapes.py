@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from sandbox.probe.frame import Frame, Section
+from sandbox.probe.parse_setup import is_installed
 from sandbox.probe.readers import (
     IDS,
     MalformedError,
@@ -240,7 +241,7 @@ def _dpkg(line: str) -> None:
     state, package, has, *priority = row(line, "a package of dpkg's", least=3, most=4)
     name(state, "a package's state", pattern=_DPKG_STATE)
     name(package, "a package's name", pattern=_PACKAGE)
-    if state.startswith("ii") or has:
+    if is_installed(state) or has:
         version(has, "a package's version")
     for one in priority:
         plain(one, "a package's priority")

@@ -10,9 +10,9 @@ from sandbox.checks.request import CheckRequest, own_key
 from sandbox.checks.results import CheckReport, Goal, last_report, with_found
 from sandbox.checks.runner import run_checks
 from sandbox.engines.base import Engine, MachineStatus, Power
-from sandbox.errors import UsageError
+from sandbox.errors import HostError, UsageError
 from sandbox.events import Notice, step
-from sandbox.probe.collect import Taking, probe
+from sandbox.probe.collect import Taking, UnreachableError, probe
 from sandbox.probe.conceal import conceal
 from sandbox.probe.facts import Facts
 from sandbox.probe.files import load_facts
@@ -230,10 +230,15 @@ def probe_sandbox(name: str, *, context: Context, key: HashKey) -> Facts:
 
 def _probe(target: SshTarget, record: Record, status: MachineStatus, key: HashKey) -> Facts:
     packages = record.plan.r.packages.names if record.plan.r is not None else ()
-    facts = probe(
-        target,
-        taking=Taking(key=key, own=True),
-        load_packages=packages,
-        timeout_s=status.patient(PROBE_TIMEOUT_S),
-    )
+    try:
+        facts = probe(
+            target,
+            taking=Taking(key=key, own=True),
+            load_packages=packages,
+            timeout_s=status.patient(PROBE_TIMEOUT_S),
+        )
+    except UnreachableError as error:
+        # Its ssh_config is ours, which the user's own ssh does not read
+        name = record.plan.name
+        raise HostError(error.message, details=error.details, hint=f"sandbox up {name}") from error
     return conceal(facts, secret_targets(record.plan), key)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -24,6 +25,9 @@ from sandbox.spec.base_models import Base
 from sandbox.ssh import make_key
 from tests.conftest import Host
 from tests.contract.vm_lab import libvirt_image, libvirt_lab, libvirt_prefix
+
+_MARK = "user.sandbox-tests"
+"""Of our projects: of one without it nothing is known."""
 
 __all__ = ["libvirt_image", "libvirt_lab", "libvirt_prefix"]
 
@@ -139,11 +143,13 @@ def incus_place(host: Host) -> Iterator[IncusPlace]:
     assert host.prefix
     place = IncusPlace.from_prefix(f"sbx{os.getpid()}"[:10])
     client = IncusClient(place)
+    remove_labs_of_the_dead()
     driver = ("btrfs", "size=15GiB") if shutil.which("mkfs.btrfs") else ("dir",)
     subnet = f"10.213.{os.getpid() % 250}.1/24"
     addresses = (f"ipv4.address={subnet}", "ipv4.nat=true", "ipv6.address=none")
     try:
-        client.run("project", "create", client.ref(place.project), "-c", "features.images=true")
+        settings = ("-c", "features.images=true", "-c", f"{_MARK}=yes")
+        client.run("project", "create", client.ref(place.project), *settings)
         pool = client.ref(place.pool)
         client.run("storage", "create", pool, *driver, timeout_s=120, project="default")
         net = client.ref(place.network)
@@ -151,6 +157,17 @@ def incus_place(host: Host) -> Iterator[IncusPlace]:
         yield place
     finally:
         _remove_all(client, place)
+
+
+def remove_labs_of_the_dead() -> None:
+    """What a run that was killed has left: our mark, the id of a process in its name, and none."""
+    anywhere = IncusClient(IncusPlace("default", "", ""))
+    for project in anywhere.query("GET", "/1.0/projects", parameters={"recursion": "1"}):
+        found = re.fullmatch(r"sbx([0-9]+)", str(project["name"]))
+        is_ours = project["config"].get(_MARK) == "yes"
+        if found is not None and is_ours and not Path(f"/proc/{found[1]}").exists():
+            place = IncusPlace.from_prefix(str(project["name"]))
+            _remove_all(IncusClient(place), place)
 
 
 def _delete_instances(client: IncusClient) -> None:

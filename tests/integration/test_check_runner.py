@@ -145,6 +145,15 @@ def test_the_suite_runs_and_tells(here: Path) -> None:
     assert "test_up.py" in (here / "logs" / "check.log").read_text()
 
 
+def test_in_a_folder_of_any_name(here: Path, tmp_path: Path) -> None:
+    folder = here / "Käse ü%h $HOME 'q' [b] #1"
+    folder.mkdir()
+    report = checked(folder, with_file(tmp_path, BOXES_OWN), goals=(Goal.UP, Goal.CORRECT))
+    outcomes = by_id(report)
+    assert outcomes["up.system"] is Outcome.PASSED
+    assert outcomes["box.test_own.test_host_is_testinfras"] is Outcome.PASSED
+
+
 def test_only_the_goals_asked_for(here: Path, tmp_path: Path) -> None:
     plan = with_file(tmp_path, BOXES_OWN)
     report = checked(here, plan, goals=(Goal.SAFE,))

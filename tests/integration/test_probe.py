@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.errors import HostError
 from sandbox.probe import collect
-from sandbox.probe.collect import compose, probe, probe_local
+from sandbox.probe.collect import Taking, compose, probe, probe_local
 from sandbox.probe.facts import Facts
 from sandbox.probe.frame import read_frame
 from sandbox.probe.parse import parse
@@ -245,3 +245,58 @@ def test_a_hanging_r_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (r.version, r.on_path, r.views) == ("4.9.9", True, ())
     why = {one.what: one.why for one in facts.not_seen}
     assert why[f"R of {home}"].startswith("R did not answer in time")
+
+
+SUDO = """\
+#!/bin/sh
+[ "$1" = -n ] && shift
+case $1 in {allowed}) exec "$@" ;; esac
+echo "sudo: a password is required" >&2
+exit 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("allowed", "why"),
+    [
+        ("true|-l", "sudo allows this login some commands, but no shell"),
+        ("none", "sudo asks for a password"),
+    ],
+)
+def test_sudo_without_a_shell_is_no_root(tmp_path: Path, allowed: str, why: str) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    answers = {
+        "sudo": SUDO.format(allowed=allowed).replace('exec "$@"', "exit 0"),
+        "id": "case $1 in -u) echo 1000 ;; *) echo anna ;; esac",
+    }
+    for name, text in answers.items():
+        (programs / name).write_text(text if text.startswith("#!") else f"#!/bin/sh\n{text}\n")
+        (programs / name).chmod(0o755)
+    script = compose("BOUNDARY", use_sudo=True, with_r=False)
+    done = _run(["sh", "-s"], script, PATH=f"{programs}:{os.environ['PATH']}")
+    facts = parse(read_frame(done.stdout, "BOUNDARY"))
+    reasons = {one.what: one.why for one in facts.not_seen}
+    assert reasons["passwords, sudo rights"] == f"needs root: {why}"
+    assert not facts.probe.privileged
+    # What everybody may read is read
+    assert "/etc/ssh/sshd_config" in {one.path for one in facts.configs} or facts.configs
+
+
+def test_a_byte_that_is_not_utf8_does_not_lose_r(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("R") is None:
+        cannot_run("there is no R: tools/prepare.sh --test")
+    environ = tmp_path / "Renviron.site"
+    environ.write_bytes(b"PROBE_A=1\nPROBE_CITY=caf\xe9\nPROBE_Z=2\n")
+    monkeypatch.setenv("R_ENVIRON", str(environ))
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    facts = probe_local(
+        taking=Taking(own=True, names=("PROBE_A", "PROBE_CITY", "PROBE_Z")), timeout_s=400
+    )
+    view = facts.r_view("login")
+    assert view is not None
+    assert (view.environment["PROBE_A"], view.environment["PROBE_Z"]) == ("1", "2")
+    assert view.packages
+    assert "the variable PROBE_CITY in R (login)" in {one.what for one in facts.not_seen}

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.errors import CommandError, ConnectionLostError, ExitCode
 from sandbox.plan import PlannedApp
-from sandbox.provision import _configuration, pack
+from sandbox.provision import _CONFIGURATION, pack
 from sandbox.provision_errors import (
     Summary,
     TaskFailure,
@@ -80,7 +80,7 @@ def test_ansible_dying_early_shows_its_own_words(tmp_path: Path) -> None:
 def test_sudo_may_be_late(tmp_path: Path) -> None:
     """Ansible itself gives it 12 s: too few on a host where two killed runs come to their end."""
     settings = ConfigParser(allow_no_value=True)
-    settings.read_string(_configuration(tmp_path))
+    settings.read_string(_CONFIGURATION)
     assert settings.getint("defaults", "timeout") >= 30
 
 

@@ -1,10 +1,14 @@
 """What teardown would take back, and what it never would."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sandbox.errors import HostError
 from sandbox.host.daemon import is_incus_process, mounts_below
+from sandbox.host.incus_users import require_unused
 from sandbox.host.journal import Journal, Kind
 from sandbox.host.server import ServerFacts, Thing
 from sandbox.host.teardown import Keep, others_in, plan_teardown
@@ -114,6 +118,49 @@ def test_mounts_deepest_first_and_spaces() -> None:
         "tmpfs /var/lib/incus/with\\040space tmpfs rw 0 0\n"
         "tmpfs /var/lib/incusx tmpfs rw 0 0\n"
     )
+    text += "tmpfs /var/lib/incus/Käse\\134n\u0085\u2028 tmpfs rw 0 0\n"
     found = mounts_below(text, Path("/var/lib/incus"))
     assert found[0] == "/var/lib/incus/shmounts/a"
-    assert set(found[1:]) == {"/var/lib/incus/guestapi", "/var/lib/incus/with space"}
+    assert set(found[1:]) == {
+        "/var/lib/incus/guestapi",
+        "/var/lib/incus/with space",
+        "/var/lib/incus/Käse\\n\u0085\u2028",
+    }
+
+
+@pytest.mark.parametrize(
+    ("thing", "path", "said"),
+    [
+        (
+            "pool", "/1.0/instances/web?project=default",
+            "the instance web in the project default uses the storage pool sandbox",
+        ),
+        (
+            "pool", "/1.0/storage-pools/sandbox/volumes/custom/data",
+            "the volume data in the project default uses the storage pool sandbox",
+        ),
+        (
+            "network", "/1.0/profiles/their%20own?project=other",
+            "the profile their own in the project other uses the network sandboxbr0",
+        ),
+    ],
+)  # fmt: skip
+def test_what_others_use_is_named_before_anything_goes(thing: str, path: str, said: str) -> None:
+    own = "/1.0/profiles/default?project=sandbox"
+    ready = a_ready_server()
+    found = ready.pool(PLACE.pool) if thing == "pool" else ready.network(PLACE.network)
+    assert found is not None
+    used = replace(found, used_by=(own, path))
+    changes: Any = {f"{thing}s": (used,)}
+    server = replace(ready, **changes)
+    with pytest.raises(HostError, match="nothing was removed") as caught:
+        require_unused(PLACE, server)
+    assert caught.value.details == said
+    changes = {f"{thing}s": (replace(found, used_by=(own,)),)}
+    require_unused(PLACE, replace(ready, **changes))
+
+
+def test_what_is_not_ours_may_be_used() -> None:
+    ready = a_ready_server()
+    pool = a_thing(PLACE.pool, mark=None, used_by=("/1.0/instances/web",))
+    require_unused(PLACE, replace(ready, pools=(pool,)))

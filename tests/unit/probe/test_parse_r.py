@@ -192,3 +192,21 @@ def test_tofu_and_drawing_that_fails() -> None:
     )
     assert (tofu.png_written, tofu.real_glyphs) == (True, False)
     assert (error.png_written, error.real_glyphs, error.error) == (False, None, "no cairo")
+
+
+def test_a_value_that_is_no_text_is_named_and_loses_no_other() -> None:
+    parsed = _parsed(
+        _r(
+            "B\tfact\tenvironment\tSTAGE\tproduction",
+            "B\tfact\tenvironment\tCITY\tcaf\N{REPLACEMENT CHARACTER}",
+            "B\tfact\toption\tdigits\t7\tinteger",
+            "B\tfact\toption\tname\t\N{REPLACEMENT CHARACTER}\tcharacter",
+        )
+    )
+    (view,) = parsed.installations[0].views
+    assert view.environment == {"STAGE": "production"}
+    assert "name" not in view.options
+    assert [(one.what, one.why) for one in parsed.not_seen] == [
+        ("the variable CITY in R (login)", "it has bytes that are not UTF-8"),
+        ("the option name in R (login)", "it has bytes that are not UTF-8"),
+    ]

@@ -1,3 +1,5 @@
+import pytest
+
 from sandbox.probe.facts import Facts
 from sandbox.probe.facts_setup import LinkedLibrary, OdbcDriver, SystemPackage, Tool, UserPackage
 from sandbox.probe.frame import read_frame
@@ -40,6 +42,20 @@ def test_debian_packages_that_matter() -> None:
         SystemPackage(name="r-base-core", version="4.2.2-2", manual=False),
         SystemPackage(name="htop", version="3.2", manual=True),
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "is_there"),
+    [
+        ("ii ", True), ("hi ", True), ("ri ", True), ("pi ", True), ("iW ", True), ("it ", True),
+        ("rc ", False), ("un ", False), ("iU ", False), ("iF ", False), ("hc ", False),
+        ("iH ", False),
+    ],
+)  # fmt: skip
+def test_what_is_wanted_of_a_package_does_not_say_what_is(state: str, is_there: bool) -> None:
+    found = facts("@dpkg", f"{state}\tr-base-core\t4.2.2-2\toptional").system_packages
+    assert found is not None
+    assert [one.name for one in found] == (["r-base-core"] if is_there else [])
 
 
 def test_rpm_packages_that_matter() -> None:
