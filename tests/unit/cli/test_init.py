@@ -1,6 +1,7 @@
 """`sandbox init`: from an app that is there to a box that is valid."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sandbox.cli import boxes, init
 from sandbox.errors import UsageError
 from sandbox.spec.load import load_box
 from sandbox.workflows.new_box import box_name
+from tests.conftest import ROOT
 
 APP = "library(shiny)\nlibrary(DT)\ndplyr::n()\nshinyApp(1, 2)\n"
 
@@ -170,3 +172,11 @@ def test_folders_of_any_name(home: Path, folder: str) -> None:
     make_app(home / "work" / folder)
     assert run("init", "--", folder).exit_code == 0
     assert run("validate").exit_code == 0
+
+
+def test_the_example_of_the_readme_is_valid_as_it_stands(home: Path) -> None:
+    text = (ROOT / "README.md").read_text()
+    (example,) = re.findall(r"```yaml\n# (\w+\.yml)\n(.*?)```", text, re.DOTALL)
+    (home / "work" / example[0]).write_text(example[1])
+    done = run("validate", example[0])
+    assert done.exit_code == 0, done.exception
