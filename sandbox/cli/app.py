@@ -23,6 +23,7 @@ GROUPS: Final = {
     "verify": ("check",),
     "fidelity": ("capture", "diff", "report"),
     "probe": ("probe",),
+    "init": ("init",),
     "boxes": ("validate", "schema", "boxes"),
     "trust": ("trust",),
     "host": ("doctor", "host"),
@@ -97,7 +98,7 @@ def program(words: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
     )
-    epilog = "Start here:  sandbox host setup,  then  sandbox up boxes/shiny.yml"
+    epilog = "Start here:  sandbox host setup,  then  sandbox up shiny"
     app.callback(epilog=epilog)(sandbox)
     wanted = [group for group, commands in GROUPS.items() if words and words[0] in commands]
     # Help, completion, and the suggestion after a typing error need them all

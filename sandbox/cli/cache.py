@@ -1,13 +1,14 @@
 """Commands for what is kept: bake, cache list, cache prune."""
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sandbox.cli.complete import complete_box
-from sandbox.cli.console import Progress, say, show, show_json
+from sandbox.cli.console import Progress, next_steps, say, show, show_json
 from sandbox.cli.settings import BaseSourceOption, ProviderOption, RootOption, TrustOption, context
 
 if TYPE_CHECKING:
@@ -47,9 +48,9 @@ def bake(
     `sandbox up` does the same by the way. Machines made from it are its clones: they share what is
     equal, and make their own keys, ids and names.
 
-    sandbox bake boxes/shiny.yml
+    sandbox bake shiny
 
-    sandbox bake shiny --fresh
+    sandbox bake sales.yml --fresh
     """
     from sandbox.workflows import cache as workflow
     from sandbox.workflows.app_code import look_at_apps
@@ -71,6 +72,7 @@ def bake(
     show(baked.image)
     if baked.already_there:
         say(f"{plan.box_name} is baked already; --fresh makes it anew")
+    next_steps(f"sandbox up {shlex.quote(box)}" if box else "sandbox up", "sandbox cache list")
 
 
 @group.command("list")

@@ -114,6 +114,12 @@ def say(text: str = "") -> None:
     _put(sys.stderr, f"{plain(text)}\n")
 
 
+def next_steps(*commands: str) -> None:
+    """What to type next, on stderr: commands that work as they stand, from this folder."""
+    for number, command in enumerate(commands):
+        say(f"{'next:' if number == 0 else '     '} {command}")
+
+
 def agreed(question: str, *, default: bool = False) -> bool:
     """Ask on the terminal whether to go on; the end of the input is a no."""
     typed = answer_to(f"{question} [{'Y/n' if default else 'y/N'}]")

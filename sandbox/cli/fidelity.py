@@ -1,6 +1,7 @@
 """Commands that look at production: capture, diff, report."""
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sandbox.cli.complete import complete_side
-from sandbox.cli.console import Progress, answer_to, say, show, show_json
+from sandbox.cli.console import Progress, answer_to, next_steps, say, show, show_json
 from sandbox.cli.settings import NameArgument, RootOption, SshConfigOption, SudoOption, context
 from sandbox.errors import ExitCode, UsageError
 from sandbox.files import hand_over
@@ -100,7 +101,7 @@ def capture(
         say(f"  the box cannot say: {note}")
     show(str(done.box_path))
     say(f"its facts: {done.facts_path}")
-    say(f"next: sandbox up {done.box_path}")
+    next_steps(f"sandbox up {shlex.quote(str(done.box_path))}")
 
 
 def _is_terminal() -> bool:

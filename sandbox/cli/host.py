@@ -125,7 +125,7 @@ def setup(
         say("everything is in place already")
     else:
         option = "" if provider == "incus" else f" --provider {provider}"
-        say(f"this host is ready: sandbox up boxes/shiny.yml{option}")
+        say(f"this host is ready: sandbox up shiny{option}")
     _tell_about_group(provider)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sandbox.cli.complete import complete_box_or_name, complete_names
-from sandbox.cli.console import Progress, agreed, say, show, show_error, show_json
+from sandbox.cli.console import Progress, agreed, next_steps, say, show, show_error, show_json
 from sandbox.cli.secrets import given_secrets
 from sandbox.cli.settings import (
     BaseSourceOption,
@@ -76,9 +76,9 @@ def up(
     What the box names as `{secret: NAME}` comes from the environment, from --secrets, or is asked
     for; it goes to the machine and is kept nowhere else.
 
-    sandbox up boxes/shiny.yml
+    sandbox up shiny
 
-    sandbox up boxes/shiny.yml --name bug-42 --memory-mb 4096
+    sandbox up sales.yml --name bug-42 --memory-mb 4096
     """
     from sandbox.baking import CacheUse
     from sandbox.errors import UsageError
@@ -134,8 +134,13 @@ def _show_up(result: "UpResult", *, as_json: bool) -> None:
         show(render_report(result.report))
     for app in result.urls:
         show(app.url)
-    if not result.urls:
-        say(f"a shell: sandbox ssh {result.plan.name}")
+    name = result.plan.name
+    if result.report is not None and not result.report.ok:
+        next_steps(f"sandbox check {name}", f"sandbox logs {name}")
+    elif result.urls:
+        next_steps(f"sandbox open {name}", f"sandbox ssh {name}", f"sandbox destroy {name}")
+    else:
+        next_steps(f"sandbox ssh {name}", f"sandbox destroy {name}")
 
 
 def _show_released(result: "UpResult") -> None:

@@ -39,7 +39,7 @@ def list_(*, as_json: JsonOption = False) -> None:
         show_json_text(_json([asdict(info) for info in infos]))
         return
     if not infos:
-        say("there is no sandbox yet: sandbox up boxes/shiny.yml makes one")
+        say("there is no sandbox yet: sandbox up shiny makes one")
         return
     rows = [
         (
@@ -239,11 +239,11 @@ def render(
 
     Ports, ids and keys in a Vagrantfile are examples: `up` chooses them.
 
-    sandbox render boxes/shiny.yml
+    sandbox render shiny
 
-    sandbox render boxes/shiny.yml --provider virtualbox
+    sandbox render shiny --provider virtualbox
 
-    sandbox render boxes/shiny.yml -o /tmp/shiny
+    sandbox render shiny -o /tmp/shiny
     """
     from sandbox.workflows.preview import preview
     from sandbox.workflows.request import Overrides, plan_for

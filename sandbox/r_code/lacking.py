@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sandbox.app_files import TooMuchError, UnreadableError
 from sandbox.r_code.app import AppCode, FoundUse, read_app
@@ -9,6 +10,9 @@ from sandbox.r_code.uses import Need
 from sandbox.spec.load import LoadedBox
 from sandbox.spec.problem import Problem, code, printable, short
 from sandbox.spec.r_packages import RPackageIndex, known_index
+
+ADDS: Final = ("Make it ", "Add to ")
+"""How a suggestion begins that says the whole line of the box."""
 
 
 @dataclass(frozen=True)

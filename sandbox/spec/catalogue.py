@@ -123,6 +123,8 @@ def _existing(path: Path, target: str, cwd: Path) -> Path:
         return path
     known = {box.stem for box in [*local_boxes(cwd), *data_dir("boxes").glob("*.yml")]}
     suggestion = near(Path(target).stem, known)
+    if path.is_dir():
+        suggestion = f"sandbox init {shlex.quote(target)} writes a box for the apps in that folder"
     raise UsageError(
         f"no box `{target}`: {wrong}",
         details=f"looked for {short(path)}",
@@ -145,7 +147,7 @@ def _only_box(cwd: Path) -> Path:
     raise UsageError(
         "there is no box file in this folder",
         details=f"shipped with sandbox: {', '.join(shipped)}",
-        hint=f"name one: sandbox up {shipped[-1]}",
+        hint=f"name one: sandbox up {shipped[-1]}; sandbox init APPDIR writes one for your own app",
     )
 
 

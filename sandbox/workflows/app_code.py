@@ -1,9 +1,11 @@
 """Before anything starts: what the apps of a plan ask for and their machine would not have."""
 
+from dataclasses import replace
+
 from sandbox.errors import BoxError
 from sandbox.events import Notice
 from sandbox.plan import Plan
-from sandbox.r_code.lacking import findings_about
+from sandbox.r_code.lacking import ADDS, findings_about
 from sandbox.spec.load import load_box
 from sandbox.state import Instance
 from sandbox.summary import Phase
@@ -33,11 +35,15 @@ def look_at_apps(plan: Plan, context: Context) -> None:
     for problem in (*found.later, *found.notes):
         context.listener(Notice(plan.name, str(problem)))
     if found.at_start:
-        count = len(found.at_start)
-        first = found.at_start[0].suggestion
-        packages = "an R package" if count == 1 else f"{count} R packages"
+        count = "an R package" if len(found.at_start) == 1 else f"{len(found.at_start)} R packages"
+        # The line to write is the same for all that the box only has to name
+        lines = [one.suggestion for one in found.at_start if one.suggestion.startswith(ADDS)]
+        told = [
+            replace(one, suggestion="") if one.suggestion in lines else one
+            for one in found.at_start
+        ]
         raise BoxError(
-            f"the apps need {packages} that `{plan.box_name}` does not name: nothing was started",
-            details="\n".join(f"{one.place}: {one.message}" for one in found.at_start),
-            hint=f"{first[0].lower()}{first[1:]}",
+            f"the apps need {count} that `{plan.box_name}` does not give: nothing was started",
+            details="\n".join(map(str, told)),
+            hint=f"{lines[0][0].lower()}{lines[0][1:]}" if lines else f"mend {told[0].place}",
         )

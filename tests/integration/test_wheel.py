@@ -94,3 +94,17 @@ def test_a_box_is_planned_and_rendered_from_what_the_wheel_holds(
     assert plan["apps"][0]["name"] == "faithful"
     assert "shiny-server" in plan["apt_packages"]
     assert Path(plan["apps"][0]["path"], "app.R").is_file()
+
+
+def test_a_first_box_for_an_app_of_ones_own(environment: Path, elsewhere: Path) -> None:
+    (elsewhere / "sales").mkdir()
+    (elsewhere / "sales" / "app.R").write_text("library(shiny)\nlibrary(DT)\n")
+    command = environment / "bin" / "sandbox"
+    assert run([command, "init", "sales"], timeout_s=60, cwd=elsewhere).stdout == "sales.yml\n"
+    said = run([command, "validate", "sales.yml"], timeout_s=60, cwd=elsewhere)
+    assert said.stdout == "sales.yml: valid (debian-12, R 4.2.2)\n"
+    (elsewhere / "sales" / "app.R").write_text("library(shiny)\nlibrary(ggplt2)\n")
+    wrong = run([command, "validate", "sales.yml"], timeout_s=60, cwd=elsewhere, check=False)
+    assert wrong.returncode == 3
+    assert "sales/app.R:2" in wrong.stderr
+    assert "Perhaps you meant `ggplot2`?" in wrong.stderr

@@ -1,5 +1,6 @@
 """Which box the user means."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,12 @@ def test_a_link_that_leads_out_is_not_looked_into(
     assert looked == [inside / "good.yml"]
     entry = next(one for one in list_boxes(inside) if one.name == "good")
     assert entry.loaded is not None
+
+
+@pytest.mark.parametrize("target", ["sales", "apps/my app"])
+def test_a_folder_in_a_boxs_place_can_be_given_one(tmp_path: Path, target: str) -> None:
+    (tmp_path / target).mkdir(parents=True)
+    with pytest.raises(UsageError) as caught:
+        find_box(target, cwd=tmp_path)
+    words = shlex.quote(target)
+    assert caught.value.hint == f"sandbox init {words} writes a box for the apps in that folder"
