@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from sandbox.engines.base import Engine
+from sandbox.engines.base import Engine, MachineStatus
 from sandbox.engines.incus_client import IncusPlace
-from sandbox.errors import HostError, SandboxError
+from sandbox.errors import HostError
+from sandbox.saved import BrokenFileError, read_json
 
 
 def _incus(place: IncusPlace) -> Engine:
@@ -36,6 +37,30 @@ ENGINES: dict[str, Callable[[IncusPlace], Engine]] = {
 """Provider to engine. The fake one is not a user's choice: tests make it themselves."""
 
 
+def _libvirt_statuses(place: IncusPlace) -> dict[str, MachineStatus]:
+    from sandbox.engines.libvirt_list import URI, list_vms
+    from sandbox.engines.libvirt_virsh import Virsh
+    from sandbox.engines.vm import statuses
+
+    prefix = place.project
+    return statuses(list_vms(Virsh(URI, prefix), prefix), prefix)
+
+
+def _virtualbox_statuses(place: IncusPlace) -> dict[str, MachineStatus]:
+    from sandbox.engines.virtualbox_list import list_vms
+    from sandbox.engines.virtualbox_manage import VBoxManage
+    from sandbox.engines.vm import statuses
+
+    return statuses(list_vms(VBoxManage(), place.project), place.project)
+
+
+LISTINGS: dict[str, Callable[[IncusPlace], dict[str, MachineStatus]]] = {
+    "libvirt": _libvirt_statuses,
+    "virtualbox": _virtualbox_statuses,
+}
+"""Our machines at providers whose engine takes longer to load than to answer."""
+
+
 def make_engine(provider: str, place: IncusPlace) -> Engine:
     """The engine that drives `provider`.
 
@@ -52,10 +77,9 @@ def make_engine(provider: str, place: IncusPlace) -> Engine:
 
 def vm_provider(folder: Path) -> str | None:
     """Which of the providers of VMs made the machine of an instance's folder; None: neither."""
-    from sandbox.engines.vagrant_files import VmFolder
-
     try:
-        record = VmFolder(folder).read()
-    except SandboxError:
+        saved = read_json(folder / "machine.json")
+    except BrokenFileError:
         return None
-    return record.provider if record is not None else None
+    provider = saved.get("provider") if isinstance(saved, dict) else None
+    return provider if provider in LISTINGS else None

@@ -22,7 +22,7 @@ from sandbox.engines.baked_note import Draft, Note, can_go, key_in, require_whol
 from sandbox.engines.base import BakedImage
 from sandbox.engines.libvirt_virsh import COPY_S, Virsh
 from sandbox.engines.sealing import IMAGE_PREFIX
-from sandbox.engines.vagrant_vms import Vm
+from sandbox.engines.vm import Vm
 from sandbox.errors import CommandError, ProviderError
 from sandbox.render import environment
 from sandbox.run import run

@@ -30,7 +30,6 @@ from sandbox.engines.vagrant_files import (
     boot_timeout_s,
     example_files,
     new_record,
-    read_note,
 )
 from sandbox.engines.vagrant_look import check_size, vagrant_findings
 from sandbox.engines.vagrant_ports import PortBook
@@ -44,7 +43,6 @@ from sandbox.engines.vagrant_reach import (
 )
 from sandbox.engines.vagrant_vms import (
     Hypervisor,
-    Vm,
     host_lock,
     is_ours,
     record_of,
@@ -52,6 +50,7 @@ from sandbox.engines.vagrant_vms import (
     require_same_key,
     require_snapshot,
 )
+from sandbox.engines.vm import Vm, read_note
 from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener, Notice, StepOutput, ignore
 from sandbox.files import private_folder, write_whole

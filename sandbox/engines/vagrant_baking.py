@@ -16,7 +16,8 @@ from sandbox.engines.vagrant import VagrantEngine
 from sandbox.engines.vagrant_files import INSECURE_KEY, SSH, VmFolder, VmRecord, boot_timeout_s
 from sandbox.engines.vagrant_ports import choose_ports
 from sandbox.engines.vagrant_reach import run_as_root
-from sandbox.engines.vagrant_vms import Hypervisor, Vm, host_lock, require_snapshot
+from sandbox.engines.vagrant_vms import Hypervisor, host_lock, require_snapshot
+from sandbox.engines.vm import Vm
 from sandbox.errors import ProviderError
 from sandbox.events import Listener, StepOutput
 from sandbox.render import LOGIN_USER

@@ -10,12 +10,13 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 
 from sandbox.engines.base import MachineSpec
 from sandbox.engines.sealing import RENEW, is_baked_name
+from sandbox.engines.vm import MADE_BY
 from sandbox.errors import ProviderError
 from sandbox.files import private_folder, write_whole
 from sandbox.render import LOGIN_USER, environment
@@ -31,7 +32,6 @@ HOST_KEY_WORD: Final = "sandbox-host-key"
 _EMULATION_FACTOR: Final = 5
 _BOOT_TIMEOUT_S: Final = 300
 _EXAMPLE_PORT: Final = 20200
-_NOTE: Final = "made-by=sandbox"
 
 INSECURE_KEY: Final = (
     "ssh-rsa "
@@ -90,16 +90,7 @@ class VmRecord(BaseModel):
     def owner_note(self) -> str:
         """Kept with the VM; holds no character that XML or a shell would take for its own."""
         words = [f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in self.labels]
-        return " ".join([_NOTE, f"uuid={self.uuid}", *words])
-
-
-def read_note(note: str) -> dict[str, str] | None:
-    """The labels in a VM's note; None when it was not made by `sandbox`."""
-    words = note.split()
-    if _NOTE not in words:
-        return None
-    pairs = (word.partition("=") for word in words if word != _NOTE)
-    return {unquote(key): unquote(value) for key, _, value in pairs}
+        return " ".join([MADE_BY, f"uuid={self.uuid}", *words])
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import Final, Literal
 from sandbox.engines.accelerator import accelerator, kvm_finding
 from sandbox.engines.base import BaseCopy, Finding, Power, Snapshot
 from sandbox.engines.libvirt_images import LibvirtImages, volume_bytes
+from sandbox.engines.libvirt_list import URI, list_vms
 from sandbox.engines.libvirt_virsh import COPY_S, SETUP, Virsh
-from sandbox.engines.sealing import IMAGE_PREFIX, is_baked_name
+from sandbox.engines.sealing import is_baked_name
 from sandbox.engines.vagrant_files import (
     HostFacts,
     VmFolder,
@@ -19,20 +20,13 @@ from sandbox.engines.vagrant_files import (
     netdev,
     render_domain,
 )
-from sandbox.engines.vagrant_vms import StoredBox, Vm, find_box, host_lock
+from sandbox.engines.vagrant_vms import StoredBox, find_box, host_lock
+from sandbox.engines.vm import Vm
 from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener, StepOutput
 from sandbox.saved import BrokenFileError, read_json
 
-URI: Final = "qemu:///system"
 _BASE_MARK: Final = "_vagrant_box_image_"
-
-_POWER: Final = {
-    "running": Power.RUNNING,
-    "in shutdown": Power.RUNNING,
-    "shut off": Power.STOPPED,
-    "paused": Power.PAUSED,
-}
 
 
 class Libvirt:
@@ -62,37 +56,7 @@ class Libvirt:
 
     def vms(self) -> dict[str, Vm]:
         """All domains whose name begins with our prefix."""
-        uuids, states = self._list()
-        notes = self.virsh.descriptions(list(uuids.values()))
-        if len(notes) < len(uuids):
-            # About one that has no description nothing is said, nor about one that is gone by now
-            left, states = self._list()
-            uuids = {one: uuid for one, uuid in left.items() if uuids.get(one) == uuid}
-        return {
-            one: Vm(
-                name=one,
-                uuid=uuid,
-                power=_POWER.get(states[one], Power.BROKEN),
-                detail=states[one],
-                note=notes.get(uuid, ""),
-            )
-            for one, uuid in uuids.items()
-        }
-
-    def _list(self) -> tuple[dict[str, str], dict[str, str]]:
-        """The ids and the states of the machines, by name."""
-        said = self.virsh("list --all; echo ==; list --all --uuid --name").stdout
-        # virsh's echo ends no line
-        table, _, pairs = said.partition("==")
-        # Baked images are domains, too, and no machines
-        name = rf"{re.escape(self.prefix)}-(?!{IMAGE_PREFIX})\S+"
-        uuids = {
-            found[2]: found[1]
-            for found in re.finditer(rf"^\s*([0-9a-f-]{{36}})\s+({name})\s*$", pairs, re.MULTILINE)
-        }
-        states = dict(re.findall(rf"^\s*\S+\s+({name})\s+(\S.*?)\s*$", table, re.MULTILINE))
-        known = {one: uuids[one] for one in states if one in uuids}
-        return known, states
+        return list_vms(self.virsh, self.prefix)
 
     def host_facts(self, record: VmRecord, folder: VmFolder) -> HostFacts:
         """What the Vagrantfile says about this host."""

@@ -6,38 +6,27 @@ own import gives it a random name first, and a run killed then leaves a VM that 
 
 import re
 import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from sandbox.engines import virtualbox_look
 from sandbox.engines.base import BaseCopy, Finding, Power, Snapshot
-from sandbox.engines.sealing import IMAGE_PREFIX, is_baked_name
+from sandbox.engines.sealing import is_baked_name
 from sandbox.engines.vagrant_files import HostFacts, VmFolder, VmProvider, VmRecord
-from sandbox.engines.vagrant_vms import StoredBox, Vm, find_box, host_lock
+from sandbox.engines.vagrant_vms import StoredBox, find_box, host_lock
 from sandbox.engines.virtualbox_disks import bytes_in, machines_on
 from sandbox.engines.virtualbox_images import VirtualBoxImages
+from sandbox.engines.virtualbox_list import list_vms, masters_of
 from sandbox.engines.virtualbox_manage import (
     BASE_SNAPSHOT,
     COPY_S,
     NOTE_KEY,
     VBoxManage,
 )
+from sandbox.engines.vm import Vm
 from sandbox.errors import ProviderError
 from sandbox.events import Listener, Notice, StepOutput
 from sandbox.files import private_folder, write_whole
-
-_POWER: Final = {
-    "running": Power.RUNNING,
-    "powered off": Power.STOPPED,
-    "aborted": Power.STOPPED,
-    "saved": Power.STOPPED,
-    "aborted-saved": Power.STOPPED,
-    "paused": Power.PAUSED,
-    "starting": Power.STARTING,
-    "restoring": Power.STARTING,
-}
 
 
 class VirtualBox:
@@ -56,19 +45,7 @@ class VirtualBox:
 
     def vms(self) -> dict[str, Vm]:
         """All VMs whose name begins with our prefix, in one call."""
-        said = self.manage.list("--long", "vms")
-        found = {}
-        for name, text in _sections(said):
-            if not name.startswith(f"{self.prefix}-") or name.startswith(self._no_machines):
-                continue
-            uuid = re.search(r"^UUID:\s+([0-9a-f-]{36})\s*$", text, re.MULTILINE)
-            state = re.search(r"^State:\s+(.+?)(?: \(since .*\))?\s*$", text, re.MULTILINE)
-            if uuid is None:
-                continue
-            word = state[1] if state else "inaccessible"
-            power = _POWER.get(word, Power.BROKEN)
-            found[name] = Vm(name, uuid[1], power, word, self.manage.extradata(uuid[1], NOTE_KEY))
-        return found
+        return list_vms(self.manage, self.prefix)
 
     def host_facts(self, record: VmRecord, folder: VmFolder) -> HostFacts:
         """What the Vagrantfile says about this host."""
@@ -205,12 +182,7 @@ class VirtualBox:
 
     @property
     def _masters(self) -> str:
-        return f"{self.prefix}-base."
-
-    @property
-    def _no_machines(self) -> tuple[str, ...]:
-        """How the names of those VMs of ours begin that machines are made from."""
-        return (self._masters, f"{self.prefix}-{IMAGE_PREFIX}")
+        return masters_of(self.prefix)
 
     def master_name(self, box: StoredBox, disk_gb: int) -> str:
         """Of the VM that those with that base image and that size of disk are cloned from."""
@@ -280,11 +252,3 @@ class VirtualBox:
             uuid: datetime.fromisoformat(stamp.replace("Z", "+00:00"))
             for uuid, stamp in re.findall(pattern, text)
         }
-
-
-def _sections(said: str) -> Iterator[tuple[str, str]]:
-    """`list --long vms` cut into its VMs; a shared folder's `Name:` has no UUID after it."""
-    starts = list(re.finditer(r"^Name:\s+(\S.*?)\s*$(?=(?:\n.*){1,4}\nUUID:)", said, re.MULTILINE))
-    ends = [*(one.start() for one in starts), len(said)][1:]
-    for start, end in zip(starts, ends, strict=True):
-        yield start[1], said[start.start() : end]

@@ -14,26 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sandbox.engines.base import BaseCopy, Finding, MachineSpec, Power, Snapshot
+from sandbox.engines.base import BaseCopy, Finding, MachineSpec, Snapshot
 from sandbox.engines.vagrant_cli import vagrant_home
-from sandbox.engines.vagrant_files import HostFacts, VmFolder, VmProvider, VmRecord, read_note
+from sandbox.engines.vagrant_files import HostFacts, VmFolder, VmProvider, VmRecord
+from sandbox.engines.vm import Vm, read_note
 from sandbox.errors import HostError, ProviderError
 from sandbox.events import Listener
 from sandbox.files import private_folder
 from sandbox.image_tools import host_architecture
 from sandbox.paths import state_dir
-
-
-@dataclass(frozen=True)
-class Vm:
-    """One VM as its hypervisor lists it."""
-
-    name: str
-    uuid: str
-    power: Power
-    detail: str
-    note: str = ""
-    """What `VmRecord.owner_note` said when it was made; empty when it has none."""
 
 
 class Hypervisor(Protocol):

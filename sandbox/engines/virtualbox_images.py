@@ -16,9 +16,9 @@ from typing import Final
 from sandbox.engines.baked_note import Draft, Note, can_go, key_in, require_whole
 from sandbox.engines.base import BakedImage
 from sandbox.engines.sealing import IMAGE_PREFIX
-from sandbox.engines.vagrant_vms import Vm
 from sandbox.engines.virtualbox_disks import Disk, bytes_in, disks_in, machines_on
 from sandbox.engines.virtualbox_manage import BASE_SNAPSHOT, COPY_S, NOTE_KEY, VBoxManage
+from sandbox.engines.vm import Vm
 from sandbox.errors import ProviderError
 
 _RULE: Final = "bake"

@@ -7,6 +7,8 @@ that a box has changed whose machine would not: then the next `up` has nothing t
 
 import hashlib
 import json
+import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from sandbox.plan import Plan
 
 _NOTED: Final = "box.json"
+_TICK_NS: Final = 2_000_000_000
 _MOST_BYTES: Final = 20 * 1024 * 1024
 """So much of an app is read to see whether a time of change means anything."""
 
@@ -111,7 +114,13 @@ def _of_file(path: Path) -> dict[str, Any]:
     except OSError:
         return {"path": str(path), "stamp": [], "sha256": ""}
     digest = hashlib.sha256(content).hexdigest()
-    return {"path": str(path), "stamp": [found.st_size, found.st_mtime_ns], "sha256": digest}
+    stamp = [found.st_size, found.st_mtime_ns] if _is_settled(found) else []
+    return {"path": str(path), "stamp": stamp, "sha256": digest}
+
+
+def _is_settled(found: os.stat_result) -> bool:
+    """Whether another change would have another time: clocks of file systems tick slowly."""
+    return time.time_ns() - found.st_mtime_ns > _TICK_NS
 
 
 def _file(noted: dict[str, Any]) -> bool:
@@ -141,6 +150,8 @@ def _app(noted: dict[str, Any]) -> bool:
 
 def _stamp(folder: Path, include: tuple[str, ...], max_mb: int) -> str:
     try:
-        return stamp_of(app_files(folder, include=include, max_mb=max_mb).taken, folder)
+        files = app_files(folder, include=include, max_mb=max_mb).taken
+        settled = all(_is_settled(path.lstat()) for path in files)
+        return stamp_of(files, folder) if settled else ""
     except (OSError, TooMuchError, UnreadableError):
         return ""

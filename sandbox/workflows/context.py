@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
-from sandbox.engines import make_engine
+from sandbox.engines import LISTINGS, make_engine
 from sandbox.engines.base import Engine, MachineStatus, Power
 from sandbox.engines.incus_client import IncusClient, IncusPlace
 from sandbox.errors import HostError, UsageError
@@ -45,6 +45,16 @@ class Context:
     def engine(self, provider: str) -> Engine:
         """The engine that drives `provider`."""
         return self.make_engine(provider, self.place)
+
+    def statuses(self, provider: str) -> dict[str, MachineStatus]:
+        """The machines of ours at a provider, for a listing.
+
+        Raises:
+            HostError, ProviderError: it cannot be asked.
+        """
+        if self.make_engine is make_engine and provider in LISTINGS:
+            return LISTINGS[provider](self.place)
+        return self.engine(provider).status()
 
     def agreed_checks(self, plan: "Plan") -> tuple[HostCode, ...]:
         """The box's own checks, once somebody has agreed that they run on this host.

@@ -120,7 +120,7 @@ def _statuses(context: Context, provider: str, *, alone: bool) -> dict[str, Mach
         SandboxError: with `alone`, when nothing is on disk, and there may be machines for all that.
     """
     try:
-        return context.engine(provider).status()
+        return context.statuses(provider)
     except (NoDaemonError, NotSetUpError) as error:
         if not alone:
             context.listener(_unknown(provider, error))

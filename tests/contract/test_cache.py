@@ -9,8 +9,8 @@ import pytest
 
 from sandbox.engines.baked_note import Draft
 from sandbox.engines.libvirt_images import LibvirtImages
+from sandbox.engines.libvirt_list import URI
 from sandbox.engines.libvirt_virsh import Virsh
-from sandbox.engines.vagrant_libvirt import URI
 from sandbox.images.box_files import DISK_NAMES, box_files
 from tests.conftest import Host, virsh
 

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.engines.base import MachineSpec
+from sandbox.engines.vagrant_files import VmFolder, new_record
 from sandbox.record import Record
 from sandbox.state import Instance
+from sandbox.summary import Phase
 from tests.unit.factories import shiny_plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,6 +80,54 @@ def test_sandboxes_are_listed_without_models_and_what_makes_them(
     others = ("sandbox.images", "sandbox.spec.load", "sandbox.spec.source", "yaml")
     models = ("pydantic", "sandbox.plan", "sandbox.spec.models")
     assert [one for one in modules if one.startswith((*others, *models))] == []
+
+
+VIRSH = """\
+#!/bin/sh
+case "$*" in
+*"list --all"*) printf ' 1    sbxnone-shiny   running\\n\\n== {uuid}   sbxnone-shiny\\n' ;;
+*)
+    for word in $(printf '%s' "$*" | sed -n 's/.*echo \\([^ ;]*\\);.*/\\1/p'); do
+        printf '%s%s' "$word" '{note}'
+    done
+    ;;
+esac
+"""
+# What VBoxManage says of one VM with `list --long vms`
+VBOX = """\
+#!/bin/sh
+case "$*" in
+*"list --long vms"*)
+    printf 'Name:            sbxnone-shiny\\nGroups:          /\\n'
+    printf 'UUID:            {uuid}\\nState:           running (since now)\\n'
+    ;;
+*) echo 'Value: {note}' ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("provider", "tool", "script"),
+    [("libvirt", "virsh", VIRSH), ("virtualbox", "VBoxManage", VBOX)],
+)
+def test_virtual_machines_are_listed_as_lightly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str, tool: str, script: str
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    plan = shiny_plan().model_copy(update={"provider": provider})
+    Instance("shiny").write(Record(plan=plan, phase=Phase.PROVISIONED))
+    spec = MachineSpec("shiny", "img", 1, 512, 4, "ssh-ed25519 AAAA", Instance("shiny").folder)
+    vm = new_record(spec, "libvirt", "sbxnone", {22: 20200, 3838: 20201})
+    VmFolder(Instance("shiny").folder).write(vm.model_copy(update={"provider": provider}))
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / tool
+    program.write_text(script.format(uuid=vm.uuid, note=vm.owner_note))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    modules = imported(tmp_path, "list", says="running")
+    assert "http://127.0.0.1:20201/faithful/" in sandbox(tmp_path, "list").stdout
+    heavy = ("pydantic", "vagrant", "jinja2", "sandbox.plan", "sandbox.engines.vagrant")
+    assert [one for one in modules if one.startswith(heavy)] == []
 
 
 def test_listings_are_json_with_points_in_time(

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox import waiting
 from sandbox.errors import CommandError, ProvisionError
-from sandbox.events import Event, Notice
+from sandbox.events import Event, Notice, StepOutput
 from sandbox.waiting import RUN, Watch
 
 MIRROR = "mirror: http://ada:word@m.example/debian"
@@ -16,7 +16,7 @@ MIRROR = "mirror: http://ada:word@m.example/debian"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_ASKED_AFTER_S", 0.02)
-    monkeypatch.setattr(waiting, "_PROGRESS_AFTER_S", 0.01)
+    monkeypatch.setattr(waiting, "_PROGRESS_AFTER_S", 0.02)
     monkeypatch.setattr(waiting, "_POLL_S", 0.005)
     monkeypatch.setattr(waiting, "SAID_AFTER_S", 0.1)
     monkeypatch.setattr(waiting, "GIVEN_UP_AFTER_S", 0.3)
@@ -122,3 +122,36 @@ def test_a_failure_of_its_own_is_not_given_another_reason() -> None:
     watch = Watch("box", lambda _: None, Machine(""))
     with pytest.raises(ProvisionError, match="a task failed"), watch.watching():
         raise ProvisionError("a task failed")
+
+
+def test_an_apt_that_gets_on_is_told_of_and_not_asked_what_it_waits_for() -> None:
+    steps = iter(range(1000))
+    asked: list[str] = []
+
+    def ask(script: str) -> str:
+        asked.append(script)
+        return f"at: setting up zip ({next(steps)} of 1000 packages, 1 %)"
+
+    heard = list[Event]()
+    with Watch("box", heard.append, ask).watching():
+        until(lambda: len(asked) > 10)
+    told = [event for event in heard if isinstance(event, StepOutput)]
+    assert [one.line for one in told[:2]] == [
+        "setting up zip (0 of 1000 packages, 1 %)",
+        "setting up zip (1 of 1000 packages, 1 %)",
+    ]
+    assert [script for script in asked if "getent" in script] == []
+
+
+def test_an_apt_that_stands_still_is_asked_what_it_waits_for() -> None:
+    asked: list[str] = []
+
+    def ask(script: str) -> str:
+        asked.append(script)
+        return MIRROR if "getent" in script else "at: fetching zip (1 of 2 packages, 50 %)"
+
+    heard = list[Event]()
+    watch = Watch("box", heard.append, ask)
+    with watch.watching():
+        until(lambda: any(isinstance(event, Notice) for event in heard))
+    assert len([event for event in heard if isinstance(event, StepOutput)]) == 1

@@ -25,6 +25,7 @@ from sandbox.cli.console import (
 )
 from sandbox.errors import BoxError, ProviderError
 from sandbox.events import Notice, StepOutput, StepStarted, step
+from sandbox.interrupts import Interrupted
 
 
 def test_steps_are_plain_lines_where_there_is_no_terminal(
@@ -193,3 +194,36 @@ def test_only_the_console_prints() -> None:
 )
 def test_what_would_print_is_found(text: str) -> None:
     assert _printing(ast.parse(text))
+
+
+def test_a_long_step_tells_now_and_then_that_it_gets_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing is live, as in a log of CI: a line each half a minute, not each."""
+    now = [1000.0]
+    monkeypatch.setattr("sandbox.cli.console.time.monotonic", lambda: now[0])
+    progress = Progress()
+    progress(StepStarted("shiny", "provision"))
+    for seconds in range(0, 100, 2):
+        now[0] = 1000.0 + seconds
+        progress(StepOutput("shiny", f"setting up zip ({seconds} of 100 packages)"))
+    told = [row.strip() for row in capsys.readouterr().err.splitlines()]
+    assert told == [
+        "... provision",
+        "provision  30 s  setting up zip (30 of 100 packages)",
+        "provision  60 s  setting up zip (60 of 100 packages)",
+        "provision  90 s  setting up zip (90 of 100 packages)",
+    ]
+    quiet = Progress(quiet=True)
+    quiet(StepStarted("shiny", "provision"))
+    now[0] += 100
+    quiet(StepOutput("shiny", "anything"))
+    assert capsys.readouterr().err == ""
+
+
+def test_a_step_that_somebody_ended_has_not_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Interrupted), Progress() as progress, step(progress, "shiny", "provision"):
+        raise Interrupted(2)
+    said = capsys.readouterr().err
+    assert said.rstrip().endswith("interrupted")
+    assert "failed" not in said

@@ -11,7 +11,9 @@ from sandbox.engines.incus_client import (
     ExistsError,
     IncusClient,
     IncusPlace,
+    NoDaemonError,
     NotFoundError,
+    NotPermittedError,
     NotSetUpError,
     api_path,
     explain,
@@ -94,12 +96,12 @@ def test_a_refusal_is_not_taken_for_absence(monkeypatch: pytest.MonkeyPatch) -> 
     [
         (
             "The incus daemon doesn't appear to be started (socket path: /x)",
-            HostError,
+            NoDaemonError,
             "host setup",
         ),
         (
             "You don't have the needed permissions to talk to the incus daemon (socket path: /x)",
-            HostError,
+            NotPermittedError,
             "incus-admin",
         ),
         ('The remote "x" doesn\'t exist', HostError, "remote"),

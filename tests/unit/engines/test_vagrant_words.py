@@ -11,10 +11,10 @@ from sandbox.engines.vagrant_files import (
     HostFacts,
     VmRecord,
     parse_console,
-    read_note,
     render_vagrantfile,
 )
 from sandbox.engines.vagrant_vms import _version_key
+from sandbox.engines.vm import read_note
 from sandbox.errors import CommandError, HostError, ProviderError
 from sandbox.events import ignore
 from sandbox.run import Completed

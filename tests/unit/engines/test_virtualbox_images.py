@@ -12,8 +12,8 @@ from sandbox.engines.baked_note import Draft
 from sandbox.engines.base import Power
 from sandbox.engines.vagrant_baking import seal_script
 from sandbox.engines.vagrant_virtualbox import VirtualBox
-from sandbox.engines.vagrant_vms import Vm
 from sandbox.engines.virtualbox_images import VirtualBoxImages
+from sandbox.engines.vm import Vm
 from sandbox.errors import CommandError, ProviderError
 from sandbox.run import Completed
 

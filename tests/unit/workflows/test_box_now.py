@@ -84,6 +84,33 @@ def test_another_time_with_the_same_content_is_no_change(bench: Bench, place: Pa
     assert changed() == ()
 
 
+def test_what_was_written_just_now_is_not_judged_by_its_time(
+    bench: Bench, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two changes within one tick of the file system's clock have the same time."""
+    bench.up(plan_of(place))
+    app = place / "mine" / "app.R"
+    before = app.stat()
+    app.write_text(APP.replace("shiny)", "Shiny)"))
+    os.utime(app, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert changed() == ("the app mine",)
+
+
+def test_what_was_written_long_ago_is_not_read_again(
+    bench: Bench, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in (place / "box.yml", place / "above.yml", place / "mine" / "app.R"):
+        os.utime(path, (1, 1))
+    bench.up(plan_of(place))
+
+    def read(*_: object) -> str:
+        raise AssertionError("it was read")
+
+    monkeypatch.setattr("sandbox.workflows.box_now.digest_of", read)
+    monkeypatch.setattr("sandbox.workflows.box_now._of_file", read)
+    assert changed() == ()
+
+
 def test_a_change_of_the_same_size_and_a_new_file_of_an_app_are_seen(
     bench: Bench, place: Path
 ) -> None:

@@ -28,7 +28,7 @@ def test_that_the_box_says_something_else_by_now_is_told(
 ) -> None:
     box = tmp_path / "shiny.yml"
     box.write_text("version: 1\n")
-    bench.up(shiny_plan(box_path=box).model_copy(update={"box_files": (box,)}))
+    bench.up(shiny_plan(box_path=box).model_copy(update={"box_files": (box,), "apps": ()}))
     box.write_text("version: 2\n")
     monkeypatch.setattr(check, "verify", lambda *_, **__: None)
     check.check("shiny", context=bench.context)
