@@ -151,7 +151,7 @@ def bootstrap(
                 on_line=_relay(plan.name, watch),
             )
         except CommandError as error:
-            raise explained_bootstrap(error, log_path(folder)) from error
+            raise explained_bootstrap(error, log_path(folder), name=plan.name) from error
 
 
 def provision(
@@ -247,7 +247,7 @@ def play(
         given = {secret_variable(name): value for name, value in secrets}
         done = run(argv, timeout_s=timeout_s, env=given, cwd=home, log=log, on_line=on_line)
     except CommandError as error:
-        raise explained(error, read_summary(summary_path), log) from error
+        raise explained(error, read_summary(summary_path), log, name=target.host) from error
     summary = read_summary(summary_path)
     if not summary.finished:
         raise ProvisionError(

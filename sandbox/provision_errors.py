@@ -43,6 +43,7 @@ class _Known:
     pattern: str
     message: str
     hint: str
+    """With `{name}` for the sandbox's."""
 
 
 _UNREACHABLE_HINT = (
@@ -50,14 +51,15 @@ _UNREACHABLE_HINT = (
     "or another mirror with `system.mirror`"
 )
 _NAMES_HINT = (
-    "see its /etc/resolv.conf; `sandbox stop NAME` and `sandbox start NAME` have it written anew. "
-    "Where only a proxy looks up names, set `system.proxy` in the box"
+    "see its /etc/resolv.conf; `sandbox stop {name}` and `sandbox start {name}` have it written "
+    "anew. Where only a proxy looks up names, set `system.proxy` in the box"
 )
-_LOCKED_HINT = "wait until the other apt has ended, then `sandbox up` again"
+_LOCKED_HINT = "wait until the other apt has ended, then `sandbox up {name}` again"
 _FULL_HINT = (
-    "give the machine more: `machine: {disk_gb: …}` in the box or --disk-gb, and make it anew"
+    "give the machine more: `machine: {{disk_gb: …}}` in the box or --disk-gb, and make it anew: "
+    "sandbox destroy {name}, then sandbox up again"
 )
-_LOST_HINT = "see whether it still runs: `sandbox status`; then `sandbox up` again"
+_LOST_HINT = "see whether it still runs: `sandbox status {name}`; then `sandbox up {name}` again"
 
 _KNOWN = (
     _Known(
@@ -115,7 +117,7 @@ def read_summary(path: Path) -> Summary:
         return Summary()
 
 
-def explained(error: CommandError, summary: Summary, log: Path) -> ProvisionError:
+def explained(error: CommandError, summary: Summary, log: Path, *, name: str) -> ProvisionError:
     """The error of a failed playbook: which task, what its module said, and what to do."""
     if error.returncode is None:
         last = f" after `{summary.tasks[-1][0]}`" if summary.tasks else ""
@@ -125,19 +127,19 @@ def explained(error: CommandError, summary: Summary, log: Path) -> ProvisionErro
             hint=f"the full log: {log}",
         )
     if not summary.failures:
-        return _recognised("Ansible failed before its first task", error.details, log)
+        return _recognised("Ansible failed before its first task", error.details, log, name)
     # The first is the cause; others fell with it
     failure = summary.failures[0]
     where = f" ({failure.item})" if failure.item else ""
     words, task = _words(failure), f"`{failure.task}`{where}"
     if failure.kind == "unreachable":
         lost = f"the connection to the machine was lost in {task}"
-        told = _with_log(lost, words, _LOST_HINT, log)
+        told = _with_log(lost, words, _LOST_HINT.format(name=name), log)
         return ConnectionLostError(told.message, details=told.details, hint=told.hint)
-    return _recognised(f"{task} failed", words, log)
+    return _recognised(f"{task} failed", words, log, name)
 
 
-def explained_bootstrap(error: CommandError, log: Path) -> ProvisionError:
+def explained_bootstrap(error: CommandError, log: Path, *, name: str) -> ProvisionError:
     """The error of a failed bootstrap script."""
     said = [line for line in error.stderr.splitlines() if line.startswith("bootstrap: ")]
     if error.returncode is None:
@@ -146,7 +148,7 @@ def explained_bootstrap(error: CommandError, log: Path) -> ProvisionError:
     if said:
         # The script's own last word says which URL, which package
         message = f"{message}: {said[-1].removeprefix('bootstrap: ')}"
-    return _with_log(_URL_LOGIN.sub("", message), error.details, hint, log)
+    return _with_log(_URL_LOGIN.sub("", message), error.details, hint.format(name=name), log)
 
 
 def _words(failure: TaskFailure) -> str:
@@ -160,10 +162,11 @@ def _words(failure: TaskFailure) -> str:
     return "\n".join(parts)
 
 
-def _recognised(message: str, words: str, log: Path) -> ProvisionError:
+def _recognised(message: str, words: str, log: Path, name: str) -> ProvisionError:
     for known in _KNOWN:
         if re.search(known.pattern, words):
-            return _with_log(f"{message}: {known.message}", words, known.hint, log)
+            hint = known.hint.format(name=name)
+            return _with_log(f"{message}: {known.message}", words, hint, log)
     return _with_log(message, words, "", log)
 
 

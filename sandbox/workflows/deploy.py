@@ -57,7 +57,7 @@ class Deployed:
     apps: tuple[str, ...]
     now: CheckReport | None
     """What was checked just now: these apps' pages and sessions."""
-    report: CheckReport
+    report: CheckReport | None
     """All that is known: this, and what was found before."""
 
 
@@ -125,10 +125,11 @@ def deploy(  # noqa: PLR0917  (the caller has them all at hand)
         tidied = aside.submit(tidy)
         now = _checked(plan, names, target, base_url) if checks else None
         kept = tidied.result()
-    report = _merged(instance, plan, now.results if now is not None else ())
-    if now is not None:
-        kept = kept.advanced("checked", note=f"{', '.join(names)}: {now.summary}")
-    instance.write(kept)
+    if now is None:
+        instance.write(kept)
+        return Deployed(names, None, last_report(instance.folder))
+    report = _merged(instance, plan, now.results)
+    instance.write(kept.advanced("checked", note=f"{', '.join(names)}: {now.summary}"))
     return Deployed(names, now, report)
 
 

@@ -43,7 +43,8 @@ def error(returncode: int | None = 2, stderr: str = "", details: str = "") -> Co
     ],
 )
 def test_a_known_failure_has_a_name_and_a_remedy(words: str, message: str, hint: str) -> None:
-    told = explained(error(), failed(msg=words), LOG)
+    told = explained(error(), failed(msg=words), LOG, name="shiny")
+    assert not {"NAME", "{name}"} & set(told.hint.replace("`", " ").split())
     assert told.message.startswith("`system : Install packages` failed: ")
     assert message in told.message
     assert hint in told.hint
@@ -53,26 +54,32 @@ def test_a_known_failure_has_a_name_and_a_remedy(words: str, message: str, hint:
 
 
 def test_an_unknown_failure_keeps_the_modules_own_words_once() -> None:
-    told = explained(error(), failed(msg="boom", stderr="why\nboom", stdout="boom"), LOG)
+    told = explained(
+        error(), failed(msg="boom", stderr="why\nboom", stdout="boom"), LOG, name="shiny"
+    )
     assert told.message == "`system : Install packages` failed"
     assert told.details.splitlines() == ["boom", "why", "boom"]
 
 
 def test_a_lost_connection_is_not_taken_for_a_missing_mirror() -> None:
     lost = TaskFailure(task="r : Ask R", kind="unreachable", msg="ssh: Connection refused")
-    told = explained(error(4), Summary(failures=(lost,)), LOG)
+    told = explained(error(4), Summary(failures=(lost,)), LOG, name="shiny")
     assert told.message == "the connection to the machine was lost in `r : Ask R`"
     assert isinstance(told, ConnectionLostError)
     assert "sandbox status" in told.hint
 
 
 def test_a_timeout_names_the_last_task() -> None:
-    told = explained(error(None), Summary(tasks=(("system : Install packages", 900.0),)), LOG)
+    told = explained(
+        error(None), Summary(tasks=(("system : Install packages", 900.0),)), LOG, name="shiny"
+    )
     assert told.message == "provisioning did not end in time after `system : Install packages`"
 
 
 def test_ansible_dying_early_shows_its_own_words(tmp_path: Path) -> None:
-    told = explained(error(1, details="ERROR! no such file"), read_summary(tmp_path / "no"), LOG)
+    told = explained(
+        error(1, details="ERROR! no such file"), read_summary(tmp_path / "no"), LOG, name="shiny"
+    )
     assert told.message == "Ansible failed before its first task"
     assert told.details == "ERROR! no such file"
 
@@ -102,14 +109,14 @@ def test_half_a_summary_is_no_summary(tmp_path: Path) -> None:
 )
 def test_bootstrap_failures_are_known_by_their_status(status: int, message: str, hint: str) -> None:
     said = "bootstrap: cannot get packages from http://m/x: 404  Not Found" if status == 71 else ""
-    told = explained_bootstrap(error(status, stderr=said), LOG)
+    told = explained_bootstrap(error(status, stderr=said), LOG, name="shiny")
     assert message in told.message
     assert hint in told.hint
 
 
 def test_a_login_in_a_url_is_not_shown() -> None:
     said = "bootstrap: cannot get packages from http://ada:word@m/x: 407"
-    told = explained_bootstrap(error(71, stderr=said, details=said), LOG)
+    told = explained_bootstrap(error(71, stderr=said, details=said), LOG, name="shiny")
     assert "word" not in told.message + told.details
     assert "http://m/x" in told.message
 
