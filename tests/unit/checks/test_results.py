@@ -66,6 +66,8 @@ def test_other_line_ends_in_what_a_machine_said_end_no_line(tmp_path: Path) -> N
     folder.append(said)
     folder.append(said)
     assert folder.read_results() == (said, said)
+
+
 def test_what_a_part_of_the_checks_found_is_known_until_it_is_looked_at_again() -> None:
     whole = report(result("safe.ports", Outcome.PASSED), result("correct.os", Outcome.PASSED))
     part = report(result("safe.ports", Outcome.FAILED), result("correct.os", Outcome.SKIPPED))
