@@ -1,4 +1,4 @@
-"""What checks began in a machine has ended: after many, it has the processes and files of before."""
+"""What checks began in a machine has ended: it has the processes and files of before."""
 
 import json
 
@@ -15,7 +15,7 @@ _COUNT = r"""
 ps -eo comm=,rss= | awk '
   $1 !~ /^(ps|awk|find|sh|bash|sudo|sshd|sort|uniq|sed|cat)$/ { count[$1]++; kb += $NF }
   END { for (name in count) print "process", name, count[name]; print "kb", "all", kb }'
-for folder in /tmp /var/tmp /dev/shm /var/lib/shiny-server /var/log/shiny-server /srv /home /root; do
+for folder in /tmp /var/tmp /dev/shm /var/lib/shiny-server /var/log/shiny-server /srv /home; do
   echo "files $folder $(find "$folder" -xdev 2>/dev/null | wc -l)"
 done
 echo "sessions of-apps $(loginctl list-sessions --no-legend | grep -c shiny)"

@@ -34,7 +34,7 @@ class Family:
         # Not `exec`: the shell must stay, as the parent
         server = f"sh {folder}/su & wait; :"
         self.server = subprocess.Popen(["sh", "-c", server, "/opt/shiny-server/lib/main.js"])
-        wait_until("R runs", lambda: self._is_whole())
+        wait_until("R runs", self._is_whole)
 
     def _is_whole(self) -> bool:
         path = self.folder / "r.pid"
