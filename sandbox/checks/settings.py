@@ -31,7 +31,7 @@ def environment_checks(plan: Plan) -> Iterator[Check[Seen]]:
             expected=f"{name}={shown_value(name, value)}",
             why="Shiny Server hands nothing of its unit's environment to apps: they start without",
             look=_variable(name, value),
-            fix=_fix(plan),
+            fix=_fix(plan, value),
         )
 
 
@@ -45,7 +45,7 @@ def option_checks(plan: Plan, r: R) -> Iterator[Check[Seen]]:
             expected=expected_option(name, value, shown_option(name, value)),
             why="a default that differs (digits, scipen, OutDec) differs in every report",
             look=option_look(name, value),
-            fix=_fix(plan),
+            fix=_fix(plan, value),
         )
 
 
@@ -59,11 +59,14 @@ def repository_checks(plan: Plan, r: R) -> Iterator[Check[Seen]]:
             expected=shown_value(name, url),
             why="the same install.packages() from another repository brings another version",
             look=_repository(name, url),
-            fix=_fix(plan),
+            fix=_fix(plan, url),
         )
 
 
-def _fix(plan: Plan) -> str:
+def _fix(plan: Plan, value: object) -> str:
+    if isinstance(value, Secret):
+        # Perhaps it is not even known any more which value the machine was given
+        return fixes.up(plan)
     # The playbooks keep what others wrote into the same files, and that is what overrides the box
     return fixes.reset(plan)
 

@@ -94,8 +94,8 @@ def advised(wanted: "object") -> list[Breakage]:
 
 
 def break_all(shiny: Shiny, breakages: Iterable[Breakage]) -> None:
-    """All at once, in the order of the list."""
-    shiny.as_root("\n".join(f"( {one.breaks} ) || exit 1" for one in breakages))
+    """All at once; services last, as some of the others start them anew."""
+    shiny.as_root("\n".join(f"( {one.breaks} ) || exit 1" for one in reversed([*breakages])))
 
 
 def do(shiny: Shiny, command: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from sandbox.checks.request import ResultFolder
-from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
+from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome, with_found
 from tests.unit.checks.reports import report, result
 
 
@@ -66,3 +66,29 @@ def test_other_line_ends_in_what_a_machine_said_end_no_line(tmp_path: Path) -> N
     folder.append(said)
     folder.append(said)
     assert folder.read_results() == (said, said)
+
+
+def test_what_a_part_of_the_checks_found_is_known_until_it_is_looked_at_again() -> None:
+    whole = report(result("safe.ports", Outcome.PASSED), result("correct.os", Outcome.PASSED))
+    part = report(result("safe.ports", Outcome.FAILED), result("correct.os", Outcome.SKIPPED))
+    part = part.model_copy(update={"whole": False})
+    known = with_found(whole, part)
+    assert known is not None
+    assert [one.id for one in known.problems] == ["safe.ports"]
+    assert known.whole
+    better = with_found(known, report(result("safe.ports", Outcome.PASSED)))
+    assert better is not None
+    assert (better.ok, len(better.results)) == (True, 2)
+
+
+def test_a_part_alone_is_kept_for_what_failed_and_never_as_a_proof() -> None:
+    good = report(result("safe.ports", Outcome.PASSED)).model_copy(update={"whole": False})
+    bad = report(result("safe.ports", Outcome.FAILED)).model_copy(update={"whole": False})
+    assert with_found(None, good) is None
+    assert with_found(None, bad) == bad
+    mended = with_found(bad, good)
+    assert mended is not None
+    assert (mended.ok, mended.whole) == (True, False)
+    # Of another plan, nothing follows from it
+    older = report(result("correct.os", Outcome.PASSED)).model_copy(update={"plan_key": "older"})
+    assert with_found(older, good) is None

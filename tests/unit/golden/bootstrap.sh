@@ -210,6 +210,13 @@ if [ -n "$missing" ]; then
     apt install $missing
 fi
 
+# A machine that can be reached now must be reached after its next start, too
+if [ -d /run/systemd/system ] && ! systemctl --quiet is-enabled ssh.service 2>/dev/null; then
+    systemctl --quiet unmask ssh.service
+    systemctl --quiet enable ssh.service
+    systemctl start ssh.service
+fi
+
 if [ -n "$certificates_changed" ]; then
     update-ca-certificates --fresh >/dev/null
 fi
