@@ -100,7 +100,7 @@ def _view(seen_by: str, *, loads: bool) -> RView:
             "scipen": "1.5",
             "OutDec": '","',
             "warnPartialMatchDollar": "TRUE",
-        },  # fmt: skip
+        },
         lib_paths=("/usr/lib/R/site-library",),
         packages=packages,
         umask="0022",
