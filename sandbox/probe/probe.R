@@ -114,7 +114,17 @@ local({
   of_option <- FALSE
   walk <- function(x, name, kind) {
     if (is.symbol(x)) return(symbol(as.character(x)))
-    if (is.null(x) || is.logical(x)) return(x)
+    if (is.null(x)) return(x)
+    # What somebody put into a call may have attributes, or be many: of that nothing is told
+    if (is.atomic(x)) {
+      attributes(x) <- NULL
+      if (length(x) != 1L) return(literal("string", "", "something else"))
+    } else if (is.call(x)) {
+      called <- names(x)
+      attributes(x) <- NULL
+      names(x) <- called
+    }
+    if (is.logical(x)) return(x)
     # NA, NaN and Inf of every type tell nothing
     if (is.atomic(x) && length(x) == 1L && (is.na(x) || is.numeric(x) && is.infinite(x))) return(x)
     if (is.character(x) && length(x) == 1L) return(literal(kind, name, x))
