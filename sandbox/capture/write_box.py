@@ -83,6 +83,9 @@ def write_box(
         r = _r(facts, base, draft)
         draft.add("r:" if r else "r: {}")
         draft.lines += [_indented(line) for line in r]
+    elif facts.shiny_server is not None and "shiny_server" in base.offers:
+        draft.add("r: {}")
+        draft.notes.append("no R was seen there: the sandbox has the base's, for Shiny Server")
     draft.block("services:", _services(facts, base, draft))
     draft.add()
     draft.add(f"production: {_scalar(facts_file)}")
@@ -95,7 +98,7 @@ def write_box(
         draft.add("# What this box cannot say, so that the sandbox will differ:")
         for note in draft.notes:
             draft.lines += _folded(note)
-    return CapturedBox("\n".join(draft.lines) + "\n", base, tuple(draft.notes))
+    return CapturedBox("\n".join(draft.lines) + "\n", base, tuple(map(without_hash, draft.notes)))
 
 
 def _system(facts: Facts, base: Base, draft: _Draft) -> list[str]:

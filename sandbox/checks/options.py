@@ -85,7 +85,4 @@ def _shape(value: RValue) -> tuple[object, ...]:
 def _verdict(part: str | None, planned: str | None, hashes: Hashes) -> Verdict:
     if part is None or planned is None:
         return "equal" if part is planned else "differs"
-    if part.startswith("-<") and planned.startswith("-"):
-        # The sign of a number stands before its placeholder
-        part, planned = part[1:], planned[1:]
     return hashes.judge(part, planned)

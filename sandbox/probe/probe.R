@@ -120,7 +120,17 @@ local({
   of_option <- FALSE
   walk <- function(x, name, kind) {
     if (is.symbol(x)) return(symbol(as.character(x)))
-    if (is.null(x) || is.logical(x)) return(x)
+    if (is.null(x)) return(x)
+    # What somebody put into a call may have attributes, or be many: of that nothing is told
+    if (is.atomic(x)) {
+      attributes(x) <- NULL
+      if (length(x) != 1L) return(literal("string", "", "something else"))
+    } else if (is.call(x)) {
+      called <- names(x)
+      attributes(x) <- NULL
+      names(x) <- called
+    }
+    if (is.logical(x)) return(x)
     # NA, NaN and Inf of every type tell nothing
     if (is.atomic(x) && length(x) == 1L && (is.na(x) || is.numeric(x) && is.infinite(x))) return(x)
     if (is.character(x) && length(x) == 1L) return(literal(kind, name, x))
@@ -157,25 +167,36 @@ local({
   }
   # An option as the code that makes it, so that its type goes with it: 7L, "1e9", c(a = "x"), quote(f()).
   # What no code makes, or too much of it, is named by its type alone: <environment>
-  code_of <- function(value, name) {
-    nothing <- paste0("<", typeof(value), ">")
-    if (is.recursive(value) && !is.list(value) && !is.function(value) && !is.language(value)) return(nothing)
-    if (is.null(attributes(value)) && is.atomic(value) && length(value) == 0L) return(deparse(value))
-    if (length(value) > 1000L || isTRUE(utils::object.size(value) > 100000)) return(nothing)
+  expression_of <- function(value) {
+    plain <- is.null(attributes(value)) || identical(names(attributes(value)), "names")
+    if (plain && is.list(value)) return(as.call(c(list(as.name("list")), lapply(value, expression_of))))
+    if (plain && typeof(value) %in% c("logical", "integer", "double", "character") && length(value)) {
+      if (length(value) == 1L && is.null(names(value))) return(value)
+      return(as.call(c(list(as.name("c")), as.list(value))))
+    }
+    if (is.symbol(value) || is.call(value) && is.null(attributes(value))) {
+      return(as.call(list(as.name("quote"), value)))
+    }
     control <- c("keepNA", "keepInteger", "niceNames", "showAttributes", "digits17")
     # An older R does not know all of these
     text <- tryCatch(deparse(value, 500L, control = control), error = function(e) deparse(value, 500L))
-    parsed <- tryCatch(parse(text = text, keep.source = FALSE), error = function(e) NULL)
-    if (length(parsed) != 1L || sum(nchar(text, "bytes")) > 4000L) return(nothing)
-    parsed <- parsed[[1L]]
-    if (is.language(value) && is.null(attributes(value)) && !is.expression(value)) {
-      parsed <- as.call(list(as.name("quote"), value))
-    }
+    parsed <- parse(text = text, keep.source = FALSE)
+    if (length(parsed) != 1L) stop("no code makes it")
+    parsed[[1L]]
+  }
+  code_of <- function(value, name) {
+    nothing <- paste0("<", typeof(value), ">")
+    # What no list of arguments is, and what would take long
+    if (is.environment(value) || isTRUE(utils::object.size(value) > 50000)) return(nothing)
+    made <- tryCatch(list(expression_of(value)), error = function(e) NULL)
+    if (is.null(made)) return(nothing)
+    if (is.atomic(value) && !length(value) && is.null(attributes(value))) return(deparse(value))
     of_option <<- TRUE
     on.exit(of_option <<- FALSE)
     # No option is called as the kinds of arguments that are looked at by themselves
-    found <- walk(parsed, if (startsWith(name, ".")) "" else name, "string")
-    paste(deparse(found, width.cutoff = 500L), collapse = "\n")
+    found <- walk(made[[1L]], if (startsWith(name, ".")) "" else name, "string")
+    text <- paste(deparse(found, width.cutoff = 500L), collapse = "\n")
+    if (nchar(text, "bytes") > 20000L) nothing else text
   }
   attempt("options", {
     repos <- unlist(getOption("repos"))

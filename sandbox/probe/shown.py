@@ -50,8 +50,7 @@ def hidden(name: str, value: RValue, key: HashKey | None = None) -> RValue:
     def one(part: str | None) -> str | None:
         if part is None or is_untaken(part) or harmless(name, part):
             return part
-        sign = "-" if value.type in ("integer", "double") and part.startswith("-") else ""
-        return sign + placeholder(part.removeprefix(sign), key)
+        return placeholder(part, key)
 
     return RValue(
         value.type,

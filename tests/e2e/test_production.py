@@ -91,7 +91,7 @@ def test_the_box_is_valid_and_says_what_it_cannot_say(production: Production) ->
         ("r.package.crayon", "answers", "1.5.1"),
         ("libraries.people", "answers", "withr 2.0.0"),
         ("r.option.digits", "answers", "5"),
-        ("r.option.OutDec", "answers", ","),
+        ("r.option.OutDec", "answers", '","'),
         ("r.site-file.Rprofile.site", "answers", "OutDec"),
         ("objects.broken", "fails", "libsodium.so.23"),
         ("r.all", "fails", "4.1.0"),

@@ -100,19 +100,24 @@ def _texts(word: str) -> dict[str, tuple[str, dict[str, str]]]:
         lines = [f"{name} {v};\nrun_as shiny;" for v in given if v.count('"') % 2 == 0]
         put(f"Shiny {name}", lines, MODE="shiny")
     put("Shiny's quotes", [f'listen "{word}; {{ }}'], MODE="shiny")
-    for kind in ("option", "environment", "repo"):
+    for kind in ("environment", "repo", "option"):
         of_kind = {"environment": "env"}.get(kind, kind)
         lines = [
-            f"BOUNDARY\tfact\t{kind}\t{name}\t{_field(v)}\tcharacter"
+            # Text stands in quotes in the code of an option, and never does where R sends it
+            f"BOUNDARY\tfact\t{kind}\t{name}\t"
+            + (f'"{_field(v)}"' if kind == "option" else _field(v))
             for name in known_names(of_kind)
             for v in given
         ]
         put(f"R's {kind}", lines, MODE="r")
-    lines = []
-    for number, (name, v) in enumerate((n, v) for n in known_names("option") for v in given):
-        lines.append(f"BOUNDARY\tfact\tcode_literal\t{number}\tstring\t{name}\t{_field(v)}")
-        lines.append(f"BOUNDARY\tfact\tcode\t/etc/R/x\t{number}\tf(PROBE_LITERAL_{number}_)")
-    put("R's code", lines, MODE="r")
+    for kind in ("string", "number", "integer", "repo"):
+        lines = []
+        for number, (name, v) in enumerate((n, v) for n in known_names("option") for v in given):
+            part = f"PROBE_LITERAL_{number}_"
+            lines.append(f"BOUNDARY\tfact\tcode_literal\t{number}\t{kind}\t{name}\t{_field(v)}")
+            lines.append(f"BOUNDARY\tfact\tcode\t/etc/R/x\t{number}\tf({part})")
+            lines.append(f"BOUNDARY\tfact\toption\t{name}\tc(a = {part})")
+        put(f"R's code, {kind}", lines, MODE="r")
     said = ("{}", "loading {}", "Error in {} : {}", "Warning: {} was {}", "connection to '{}'")
     lines = [text.replace("{}", v) for text in said for v in given]
     put("words", lines, MODE="words")

@@ -48,6 +48,9 @@ options(repos = c(CRAN = "https://user:{}@cran.example.org/src", X = "https://x.
 Sys.setenv(OMP_NUM_THREADS = "{}!", TZ = "Europe/{}/9", DB_CREDS = "app:{}", PLAIN = "{}")
 Sys.setenv(R_LIBS_SITE = "{}:/x", http_proxy = "http://u:{}@proxy:3128")
 attr(x, "note") <- "{}"
+options(my.call = bquote(f(.(structure(NA, note = "{}")), .(c(u = "{}", v = "b")), .(structure(quote(g()), note = "{}")))))
+options(my.true = bquote(f(.(c(u = TRUE, v = FALSE)), .(list(a = "{}")))), my.object = structure(list(a = "{}"), class = "{}!"))
+options(my.function = function(a = "{}") paste(a, "{}"), my.formula = y ~ "{}", my.named = c(a = "{}", b = "x"), my.note = structure(TRUE, note = "{}"))
 names(x) <- c("{}!", "q")
 message("connecting with {}")
 cat("token {}\\n")

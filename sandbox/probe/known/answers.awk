@@ -123,7 +123,8 @@ function r_line(line,    n, part, kind, i, out) {
         part[4] = seen_name("env", part[4])
     }
     else if (kind == "option") {
-        part[5] = code(part[5], part[4] in TAKE)
+        # Literals come by themselves: what has a quote here is not what probe.R writes
+        part[5] = part[5] ~ /["']/ ? mark(part[5]) : code(part[5], part[4] in TAKE)
         part[4] = seen_name("option", part[4])
     }
     else if (kind == "environment_file") { part[4] = seen_field("fact", "path", part[4]); part[5] = seen_name("env", part[5]) }

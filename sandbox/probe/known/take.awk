@@ -150,8 +150,9 @@ function assignment(line,    at, name, value) {
 }
 
 function ini(line,    at, name, value, two) {
-    if (line ~ /^\[.*\]$/) {
-        SECTION = substr(line, 2, length(line) - 2)
+    if (match(line, /^\[[^]]*\]/) && substr(line, RLENGTH + 1) ~ /^[ \t]*([#;].*)?$/) {
+        # A comment may stand behind it
+        SECTION = substr(line, 2, RLENGTH - 2)
         gsub(/"/, "", SECTION)
         SECTION = trimmed(SECTION)
         # `RPackageRepository CRAN` is two names
@@ -180,14 +181,18 @@ function limits(line,    part, n) {
     print unique(part[1] " " part[2] " " part[3]) "\t" seen("limits", part[3], part[4])
 }
 
-# A line of JSON's one level: switches alone are known, whatever they are called
-function json(line,    name, value) {
-    if (line ~ /^[{}]$/) return
+# A line of JSON: switches alone are known, whatever they are called. What stands in braces has their name in
+# front: `a.b`
+function json(line,    name, value, full) {
+    if (line ~ /^[]}]+,?$/) { if (DEPTH > 0) DEPTH--; return }
+    if (line ~ /^[{[]$/) { DEPTH++; PREFIX[DEPTH] = PREFIX[DEPTH - 1]; return }
     if (line !~ /^"[A-Za-z_]+": *[^ ]/) { unparsed(line); return }
     name = substr(line, 2); sub(/".*/, "", name)
     value = line; sub(/^"[A-Za-z_]+": */, "", value); sub(/,$/, "", value)
-    if (value ~ /^(true|false|null)$/) print unique(seen_name("rstudio", name)) "\t" value
-    else print unique(seen_name("rstudio", name)) "\t" seen("rstudio", name, unquoted(value))
+    full = PREFIX[DEPTH] seen_name("rstudio", name)
+    if (value ~ /^[{[]$/) { DEPTH++; PREFIX[DEPTH] = full "."; return }
+    if (value ~ /^(true|false|null)$/) print unique(full) "\t" value
+    else print unique(full) "\t" seen("rstudio", name, unquoted(value))
 }
 
 # `systemctl show`: NAME=VALUE; Environment= holds assignments, in quotes where they have blanks
@@ -224,32 +229,34 @@ function unit_environment(text,    word, at, quoted) {
 
 # Shiny Server's configuration: statements of words, nested in braces. One line a statement; the structure
 # (`{`, `}`, `;`) stays whatever the words are
-function shiny(text,    at, token, name, words, count) {
-    name = ""; words = ""; count = 0
+function shiny(text,    at, token, raw, name, words, shown, count) {
+    name = ""; words = ""; shown = ""; count = 0
     while (text != "") {
         if (match(text, /^[ \t\r\n]+/)) { text = substr(text, RLENGTH + 1); continue }
         if (match(text, /^#[^\n]*/)) { text = substr(text, RLENGTH + 1); continue }
         if (match(text, /^[{};]/)) {
             token = substr(text, 1, 1); text = substr(text, 2)
-            shiny_statement(name, words, token)
-            name = ""; words = ""; count = 0
+            shiny_statement(name, words, shown, token)
+            name = ""; words = ""; shown = ""; count = 0
             continue
         }
         if (match(text, /^"([^"\\]|\\.)*"/) || match(text, /^'([^'\\]|\\.)*'/)) {
-            token = substr(text, 2, RLENGTH - 2); text = substr(text, RLENGTH + 1)
+            token = substr(text, 2, RLENGTH - 2); raw = substr(text, 1, RLENGTH); text = substr(text, RLENGTH + 1)
+            # Quotes stay where they hold together what else would be more
+            if (token ~ /^[^ \t\r\n{};"'#]+$/) raw = token
         } else if (match(text, /^[^ \t\r\n{};"'#]+/)) {
-            token = substr(text, 1, RLENGTH); text = substr(text, RLENGTH + 1)
+            token = raw = substr(text, 1, RLENGTH); text = substr(text, RLENGTH + 1)
         } else {
             # A quote that nothing ends: the rest is one word
-            token = text; text = ""
+            token = raw = text; text = ""
         }
         if (count++ == 0) name = token
-        else words = words (words == "" ? "" : " ") token
+        else { words = words (words == "" ? "" : " ") token; shown = shown (shown == "" ? "" : " ") raw }
     }
-    if (name != "") shiny_statement(name, words, "")
+    if (name != "") shiny_statement(name, words, shown, "")
 }
 
-function shiny_statement(name, words, stop,    shown) {
+function shiny_statement(name, words, quoted, stop,    shown) {
     if (name == "" && stop != "}") return
     if (name == "") { print "}"; return }
     if (!is_named("shiny", name)) {
@@ -258,7 +265,7 @@ function shiny_statement(name, words, stop,    shown) {
         if (words != "") shown = shown " " mark(escaped(words))
     } else {
         shown = name
-        if (words != "") shown = shown " " seen("shiny", name, words)
+        if (words != "") shown = shown " " (known("shiny", name, words) ? escaped(quoted) : mark(escaped(words)))
     }
     print shown (stop == "{" ? " {" : ";")
 }

@@ -11,6 +11,7 @@ from sandbox.checks.live import Seen
 from sandbox.checks.results import CheckResult, Goal, Outcome
 from sandbox.plan import Plan
 from sandbox.probe.untaken import new_key, placeholder, token
+from sandbox.spec.models import OptionValue, RCode
 from tests.unit.checks.samples import doctored, good
 from tests.unit.factories import secret_plan, shiny_plan
 
@@ -145,3 +146,38 @@ def test_hashes_do_not_show_themselves() -> None:
     found: dict[str, Any] = HASHES.model_dump()
     assert found["key"] not in repr(HASHES)
     assert found["secrets"]["SALES_DB"] not in repr(HASHES)
+
+
+@pytest.mark.parametrize(
+    ("planned", "actual", "ok"),
+    [
+        (1e9, "1000000000", True),
+        (1e9, '"1e9"', False),
+        ("1e9", '"1e9"', True),
+        ("1e9", "1000000000", False),
+        (("contr.sum", "contr.poly"), 'c("contr.sum", "contr.poly")', True),
+        (("contr.sum", "contr.poly"), '"contr.sum, contr.poly"', False),
+        (True, '"TRUE"', False),
+        (7, "7", False),
+        (RCode(r="c(a = 1)"), "c(a = 1)", True),
+        (RCode(r="c(a = 1)"), "1", False),
+        (RCode(r="NULL"), "1", False),
+        (RCode(r="function(x) x"), "function(x) x", True),
+    ],
+)
+def test_an_option_of_another_type_is_another_value(
+    planned: OptionValue, actual: str, ok: bool
+) -> None:
+    plan = plain_plan()
+    assert plan.r is not None
+    r = plan.r.model_copy(update={"options": {"my.x": planned}})
+    check = check_of(plan.model_copy(update={"r": r}), "r.option.my.x")
+    assert check.look(seen("options", {"my.x": actual})).ok is ok
+
+
+def test_an_option_that_is_unset_is_not_set() -> None:
+    plan = plain_plan()
+    assert plan.r is not None
+    r = plan.r.model_copy(update={"options": {"my.x": RCode(r="NULL")}})
+    look = check_of(plan.model_copy(update={"r": r}), "r.option.my.x").look(seen("options", {}))
+    assert (look.ok, look.actual) == (True, "not set")

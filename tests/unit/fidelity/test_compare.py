@@ -1,6 +1,6 @@
 import pytest
 
-from sandbox.fidelity.compare import Comparison, Value, remark, same, shown
+from sandbox.fidelity.compare import Comparison, Value, remark, same, shown, verdict
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,9 @@ def test_shown() -> None:
     assert shown(16384.0) == "16384"
     assert shown(float("inf")) == "unlimited"
     assert shown("") == "(empty)"
+
+
+def test_an_option_of_another_type_differs_and_says_so() -> None:
+    assert verdict('"1e9"', "1000000000", "r") == "differs"
+    assert remark('"1e9"', "1000000000", "r") == "a number instead of text"
+    assert verdict("7L", "7L", "r", same_key=False) == "equal"

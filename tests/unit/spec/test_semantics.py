@@ -116,6 +116,15 @@ def said(problem: object) -> str:
             "box.yml:3: users[0].ssh_keys[0]: this is not an ssh public key: "
             "it looks like a file's name; paste the line that is in the file",
         ),
+        (
+            HEAD + "r: {options: {x: [1, a]}}\n",
+            "box.yml:3: r.options.x: a vector is all text, all numbers, or all `true` and `false`. "
+            "A list of R that mixes them is {r: 'list(1, \"a\")'}",
+        ),
+        (
+            HEAD + "r: {options: {x: []}}\n",
+            "box.yml:3: r.options.x: a vector of nothing has no type. Write {r: character(0)}",
+        ),
     ],
 )
 def test_what_does_not_fit(problems: Problems, text: str, expected: str) -> None:
