@@ -16,8 +16,12 @@ def up(plan: Plan) -> str:
 
 
 def reset(plan: Plan) -> str:
-    """For what was added or changed by hand beside what the playbooks write."""
-    return f"sandbox reset {plan.name} (takes back all that was changed since it was provisioned)"
+    """For what was added or changed by hand beside what the playbooks write.
+
+    What it goes back to may be older than the box is now: `up` brings it forward, and checks it.
+    """
+    command = f"sandbox reset {plan.name} && {up(plan)}"
+    return f"{command} (takes back all that was done in it since its checks last passed)"
 
 
 def restart(plan: Plan) -> str:

@@ -42,7 +42,7 @@ from sandbox.workflows.reach import (
 )
 from sandbox.workflows.rebuild import leave_out_missing, tell_rebuild
 from sandbox.workflows.repair import after_repair, found_broken, tell_put_back
-from sandbox.workflows.snapshot import keep_provisioned, keeps_recipe
+from sandbox.workflows.snapshot import has_provisioned, keep_provisioned
 
 NEEDED_DISK_GB = 2
 """Less than that and not even the base image and R fit."""
@@ -319,7 +319,7 @@ def _provisioned(
     _first_page(plan, status, context, target)
     # What they say is of the machine before
     (instance.folder / "checks.json").unlink(missing_ok=True)
-    if keeps_recipe(record, engine):
+    if has_provisioned(record, engine):
         return record, False
     record = keep_provisioned(record, engine, listener)
     instance.write(record)

@@ -105,13 +105,13 @@ def delete(name: str, snapshot: str, *, context: Context) -> None:
         instance.write(record.advanced("snapshot deleted", note=snapshot))
 
 
-def keeps_recipe(record: Record, engine: Engine) -> bool:
-    """Whether there is a snapshot to `reset` to, of the very recipe that the machine has now.
+def has_provisioned(record: Record, engine: Engine) -> bool:
+    """Whether there is a snapshot to `reset` to, and it is known of which recipe.
 
-    That one was taken of a machine that nobody had touched: it is worth more than a new one of a
-    machine that may be broken in ways which no playbook mends.
+    Even an older one is worth more than one of a machine that may be broken in ways which no
+    playbook mends.
     """
-    if not isinstance(engine, Snapshots) or record.kept_recipe != record.recipe_key:
+    if not isinstance(engine, Snapshots) or not record.kept_recipe:
         return False
     with suppress(SandboxError):
         return PROVISIONED in [one.name for one in engine.snapshots(record.plan.name)]

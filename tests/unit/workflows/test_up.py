@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.checks import fixes
 from sandbox.checks.results import last_report
 from sandbox.engines.base import Finding, Power
 from sandbox.errors import (
@@ -124,7 +125,7 @@ def test_what_up_could_not_mend_is_not_to_be_mended_by_up(bench: Bench) -> None:
     assert [one.fix for one in first.problems] == ["sandbox up shiny"]
     second = bench.up(shiny_plan()).report
     assert second is not None
-    assert [one.fix.split(" (")[0] for one in second.problems] == ["sandbox reset shiny"]
+    assert [one.fix for one in second.problems] == [fixes.reset(shiny_plan())]
     assert last_report(Instance("shiny").folder) == second
 
 
@@ -151,10 +152,19 @@ def test_what_is_gone_back_to_is_never_a_machine_whose_checks_failed(bench: Benc
 
 def test_a_reset_to_an_older_recipe_is_brought_forward_by_the_next_up(bench: Bench) -> None:
     bench.up(shiny_plan())
-    record = record_of("shiny")
-    Instance("shiny").write(record.model_copy(update={"recipe_key": "another"}))
+    saved = [one.created_at for one in bench.engine.snapshots("shiny")]
+    system = shiny_plan().system.model_copy(update={"timezone": "America/New_York"})
+    changed = shiny_plan().model_copy(update={"system": system})
+    bench.green = False
+    bench.up(changed)
+    # Somebody had broken the machine before the box was changed: that is not to be kept
+    assert [one.created_at for one in bench.engine.snapshots("shiny")] == saved
     snapshot.reset("shiny", context=bench.context)
-    assert record_of("shiny").recipe_key == record.recipe_key
+    bench.green = True
+    bench.up(changed)
+    assert bench.provisioned == 3
+    assert [one.created_at for one in bench.engine.snapshots("shiny")] != saved
+    assert bench.up(changed).unchanged
 
 
 def test_a_report_of_a_part_is_no_proof_that_all_is_well(bench: Bench) -> None:
