@@ -32,7 +32,8 @@ _TOKEN = re.compile(
 )
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _ESCAPE = re.compile(
-    r"\\(?:x([0-9a-fA-F]{1,2})|u\{?([0-9a-fA-F]{1,4})\}?|U\{?([0-9a-fA-F]{1,8})\}?|([0-7]{1,3})|(.))",
+    r"\\(?:x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{1,4})|U([0-9a-fA-F]{1,8})"
+    r"|u\{([0-9a-fA-F]{1,4})\}|U\{([0-9a-fA-F]{1,8})\}|([0-7]{1,3})|(.))",
     re.DOTALL,
 )
 _MISSING: Final[dict[str, Type]] = {
@@ -374,9 +375,9 @@ def _widened(value: str | None, has: Type, wanted: Type) -> str | None:
 
 def _unquoted(word: str) -> str:
     def one(found: re.Match[str]) -> str:
-        for at, base in ((1, 16), (2, 16), (3, 16), (4, 8)):
+        for at, base in ((1, 16), (2, 16), (3, 16), (4, 16), (5, 16), (6, 8)):
             if found[at]:
                 return chr(int(found[at], base))
-        return _ESCAPES.get(found[5], found[5])
+        return _ESCAPES.get(found[7], found[7])
 
     return _ESCAPE.sub(one, word[1:-1])

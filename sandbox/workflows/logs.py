@@ -110,7 +110,8 @@ def own_logs(name: str, *, lines: int) -> list[tuple[Path, str]]:
     instance.require()
     paths = sorted(instance.logs.glob("*.log"), key=lambda path: path.stat().st_mtime)
     return [
-        (path, "\n".join(path.read_text(errors="replace").splitlines()[-lines:])) for path in paths
+        (path, "\n".join(path.read_text(errors="replace", encoding="utf-8").splitlines()[-lines:]))
+        for path in paths
     ]
 
 

@@ -63,17 +63,14 @@ def up(
         plan = without_known_missing(plan, instance)
         tell_left_out(plan, context.listener)
         provision_again = _has_new_secrets(plan, instance, context) or provision_again
-        provision_again = _is_to_mend(instance, engine, context) or provision_again
-        if (
-            not provision_again
-            and cache is not CacheUse.FRESH
-            and (result := _unchanged(plan, instance, engine)) is not None
-        ):
-            return result
         if not provision_again and cache is not CacheUse.FRESH:
-            released = _released(plan, instance, engine, context, checks=checks)
-            if released is not None:
-                return released
+            # Before what failed is mended: what failed may be the very app that is new now
+            done = _unchanged(plan, instance, engine) or _released(
+                plan, instance, engine, context, checks=checks
+            )
+            if done is not None:
+                return done
+        provision_again = _is_to_mend(instance, engine, context) or provision_again
         if checks:
             context.agreed_checks(plan)
         # Takes half a second to import: only when there is something to do
@@ -172,7 +169,9 @@ def _only_apps_differ(record: Record, plan: Plan) -> bool:
     if [app.name for app in old.apps] != [app.name for app in plan.apps]:
         return False
     # Where they, and the box, lie on this host is nothing to the machine
-    elsewhere = {name: getattr(plan, name) for name in ("apps", "box_path", "box_root")}
+    elsewhere = {
+        name: getattr(plan, name) for name in ("apps", "box_path", "box_root", "box_files")
+    }
     return old.model_copy(update=elsewhere) == plan
 
 

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sandbox.probe.r_code import (
@@ -47,6 +47,7 @@ values = st.recursive(
 
 
 @given(values)
+@example(RValue("character", ("\x1f}", "\U0001f600}"), ("\x1f}", "b")))
 def test_what_was_written_is_read_back(value: RValue) -> None:
     code = write(value)
     assert code.isascii()
