@@ -92,9 +92,10 @@ def _system_state(plan: Plan, seen: Seen) -> Look:
     ok = state in {"running", "starting"} and not failed
     if not failed:
         return Look(ok, state)
-    # One that fails again, such as a job that nobody will run any more, is only forgotten
+    # One that fails again, such as a job that nobody will run any more, is only forgotten. That it
+    # fails shows a moment after systemd has started it
     units = shlex.join(failed)
-    retry = f"systemctl restart {units} || systemctl reset-failed {units}"
+    retry = f"systemctl restart {units}; sleep 2; systemctl reset-failed {units}"
     ours = {f"{unit}.service" for unit in services(plan)}
     fix = fixes.up(plan) if ours & set(failed) else fixes.as_root(plan, "sh", "-c", retry)
     return Look(ok=False, actual=f"{state}: {', '.join(failed)}", fix=fix)

@@ -6,7 +6,7 @@ from tests.e2e.conftest import Shiny
 
 # Each kills Shiny Server or ends an app's R; as many as have time
 CHECKS = (("--goal", "up"), ("--goal", "snappy"))
-ROUNDS = 4
+ROUNDS = 3
 MORE_KB = 20_000
 """By so much the same R may be larger than another one was."""
 

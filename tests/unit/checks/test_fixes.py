@@ -25,7 +25,8 @@ FOUND: list[tuple[str, str, object, str]] = [
         "up.system",
         "inspection.failed_units",
         ("cron.service",),
-        f"{AS_ROOT}sh -c 'systemctl restart cron.service || systemctl reset-failed cron.service'",
+        f"{AS_ROOT}sh -c 'systemctl restart cron.service; sleep 2;"
+        " systemctl reset-failed cron.service'",
     ),
     ("up.system", "inspection.failed_units", ("shiny-server.service",), UP),
     ("up.service.shiny-server", "facts.services.1.load", "masked", UP),
