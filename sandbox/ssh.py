@@ -4,6 +4,7 @@ Ansible, testinfra, the probe and the user's own ssh all use the same file. A pr
 reached the same way, through the user's own configuration.
 """
 
+import base64
 import shlex
 import socket
 import sys
@@ -11,13 +12,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from sandbox.engines.base import SshEndpoint
 from sandbox.errors import CommandError, ProviderError
 from sandbox.files import write_whole
 from sandbox.paths import runtime_dir, ssh_word
 from sandbox.run import Completed, interactive, run
-from sandbox.saved import read_text
+from sandbox.saved import BrokenFileError, read_text
+
+REFUSED: Final = "Permission denied"
+"""ssh's words for a key that the machine does not take."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,23 @@ def disconnect(target: SshTarget) -> None:
         run(target.argv("-O", "exit"), timeout_s=10, check=False)
 
 
+def has_whole_key(folder: Path) -> bool:
+    """Whether the instance's login key is there, both halves belong together, and ssh takes it.
+
+    OpenSSH's private keys hold the public half in plain: nothing is run to see it.
+    """
+    private, public = folder / "id_ed25519", folder / "id_ed25519.pub"
+    try:
+        if private.stat().st_mode & 0o077:
+            # ssh refuses a key that others may read
+            return False
+        half = base64.b64decode((read_text(public) or "").split()[1], validate=True)
+        lines = (read_text(private) or "").split("-----")[2]
+        return half in base64.b64decode("".join(lines.split()), validate=True)
+    except (OSError, BrokenFileError, IndexError, ValueError):
+        return False
+
+
 def make_key(folder: Path) -> str:
     """The public half of the instance's own login key, made on first use.
 
@@ -118,8 +140,8 @@ def make_key(folder: Path) -> str:
         ProviderError: ssh-keygen is missing or failed.
     """
     private, public = folder / "id_ed25519", folder / "id_ed25519.pub"
-    if not public.exists():
-        # A half-written pair of an interrupted run must not be used
+    if not has_whole_key(folder):
+        # A half-written pair of an interrupted run must not be used, nor one of two halves
         private.unlink(missing_ok=True)
         fresh = folder / "id_ed25519.new"
         fresh.unlink(missing_ok=True)

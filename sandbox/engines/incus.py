@@ -90,7 +90,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
                 return
             _refuse_foreign(spec.name, instance)
             self._settle(spec.name)
-            if self._renew_key(spec):
+            if self._renew_key(spec.name, spec.authorized_key):
                 return
         raise ProviderError(f"{spec.name} keeps coming and going: is another command at it?")
 
@@ -300,14 +300,24 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
             )
             listener(Notice(spec.name, text))
 
-    def _renew_key(self, spec: MachineSpec) -> bool:
+    def renew_login(self, name: str, authorized_key: str, listener: Listener) -> None:
+        """Let `authorized_key` log in to the running machine; other keys stay as they are.
+
+        Raises:
+            ProviderError: absent, not ours, or the account cannot be prepared.
+        """
+        self._ours(name)
+        self._renew_key(name, authorized_key)
+        self.start(name, listener)
+
+    def _renew_key(self, name: str, authorized_key: str) -> bool:
         """Its folder may have been lost, and a new key made; False when the machine is gone."""
-        instance = self._find(spec.name)
+        instance = self._find(name)
         if instance is None:
             return False
-        if instance["config"].get(AUTHORIZED_KEY) != spec.authorized_key:
-            change = {"config": {AUTHORIZED_KEY: spec.authorized_key}}
-            self.client.query("PATCH", api_path("instances", spec.name), change)
+        if instance["config"].get(AUTHORIZED_KEY) != authorized_key:
+            change = {"config": {AUTHORIZED_KEY: authorized_key}}
+            self.client.query("PATCH", api_path("instances", name), change)
         return True
 
     def _wait_ready(self, name: str, instance: dict[str, Any], listener: Listener) -> inside.Ready:

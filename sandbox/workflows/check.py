@@ -7,10 +7,10 @@ from pathlib import Path
 from sandbox.checks.production import LIKE_PRODUCTION
 from sandbox.checks.quick import run_quick
 from sandbox.checks.request import CheckRequest, own_key
-from sandbox.checks.results import CheckReport, Goal, last_report, with_found
+from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome, last_report, with_found
 from sandbox.checks.runner import run_checks
 from sandbox.engines.base import Engine, MachineStatus, Power
-from sandbox.errors import HostError, UsageError
+from sandbox.errors import SandboxError, UsageError
 from sandbox.events import Notice, step
 from sandbox.probe.collect import Taking, UnreachableError, probe
 from sandbox.probe.conceal import conceal
@@ -126,7 +126,12 @@ def verify(
             page_status(app.url, timeout_s=status.patient(30))
         with step(context.listener, name, "probe") as note:
             key = key_beside(production, instance)
-            facts = _probe(target, record, status, key)
+            try:
+                facts = _probe(target, record, status, key)
+            except UnreachableError as error:
+                # `up` must hear of it: from outside such a machine looks well
+                _keep_part(instance, _shut_out(record, error), live=False)
+                raise
             note.text = f"{len(facts.not_seen)} not seen" if facts.not_seen else ""
         instance.write_text("facts.json", facts.model_dump_json(indent=1))
         with step(context.listener, name, "checks") as note:
@@ -189,6 +194,27 @@ def _keep(instance: Instance, record: Record, report: CheckReport) -> None:
     instance.write(record.advanced("checked", note=report.summary))
 
 
+def _shut_out(record: Record, error: SandboxError) -> CheckReport:
+    """The one check that could be made of a machine that does not let us in."""
+    plan = record.plan
+    found = CheckResult(
+        id="up.ssh",
+        goal=Goal.UP,
+        title="ssh gets in",
+        outcome=Outcome.FAILED,
+        actual=error.message,
+        fix=error.hint,
+    )
+    return CheckReport(
+        sandbox=plan.name,
+        box=plan.box_name,
+        plan_key=plan.key,
+        elapsed_s=0.0,
+        results=(found,),
+        whole=False,
+    )
+
+
 def _keep_part(instance: Instance, report: CheckReport, *, live: bool) -> None:
     if live:
         own = tuple(one for one in report.results if not one.id.startswith(LIKE_PRODUCTION))
@@ -239,6 +265,6 @@ def _probe(target: SshTarget, record: Record, status: MachineStatus, key: HashKe
         )
     except UnreachableError as error:
         # Its ssh_config is ours, which the user's own ssh does not read
-        name = record.plan.name
-        raise HostError(error.message, details=error.details, hint=f"sandbox up {name}") from error
+        hint = f"sandbox up {record.plan.name}"
+        raise UnreachableError(error.message, details=error.details, hint=hint) from error
     return conceal(facts, secret_targets(record.plan), key)

@@ -25,6 +25,7 @@ from sandbox.workflows.base import prepare_base
 from sandbox.workflows.check import verify, verify_clone
 from sandbox.workflows.context import STOP_TIMEOUT_S, Context, require_usable, status_of
 from sandbox.workflows.hashes import remember_given
+from sandbox.workflows.login_key import restore_login
 from sandbox.workflows.machine import machine_spec, record_elsewhere
 from sandbox.workflows.origin import Oven, choose_origin, create_from, keep_baked
 from sandbox.workflows.reach import (
@@ -187,6 +188,8 @@ def _created(
     if record.phase is Phase.CREATED or status.power is not Power.RUNNING or dead:
         with step(listener, name, "start"):
             engine.start(name, listener)
+    elif status.power is Power.RUNNING:
+        restore_login(instance, engine, listener)
     if record.phase is Phase.PROVISIONED and dead and _lacks_sshd(engine, name):
         # What installs it is the bootstrap script
         record = record.model_copy(update={"phase": Phase.CREATED, "recipe_key": ""})

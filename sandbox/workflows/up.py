@@ -13,6 +13,7 @@ from sandbox.events import Notice
 from sandbox.plan import Plan
 from sandbox.record import Record
 from sandbox.secret_values import needed_secrets
+from sandbox.ssh import has_whole_key
 from sandbox.state import Instance, locked
 from sandbox.summary import Phase
 from sandbox.workflows.box_now import noting
@@ -117,7 +118,8 @@ def _unchanged(plan: Plan, instance: Instance, engine: Engine) -> UpResult | Non
     record = instance.read()
     if record is None or record.phase is not Phase.PROVISIONED:
         return None
-    if record.plan != plan or record.recipe_key != recipe_key(plan):
+    is_the_same = record.plan == plan and record.recipe_key == recipe_key(plan)
+    if not is_the_same or not has_whole_key(instance.folder):
         return None
     status = status_of(engine, plan.name)
     if status.power is not Power.RUNNING or sshd_is_dead(status) or _is_busy(engine, plan.name):

@@ -39,6 +39,7 @@ class Bench:
         self.green = True
         self.page = ""
         self.sshd_is_dead = False
+        self.has_whole_key = True
         self.base = PreparedBase("base-debian-12-0", "f00d", packages=None)
         self.context = context.Context(
             place=IncusPlace.from_prefix("test"),
@@ -59,6 +60,7 @@ class Bench:
             "sandbox.workflows.making.wait_for_apps": lambda *_, **__: None,
             "sandbox.workflows.making.knocking": lambda *_, **__: nullcontext(),
             "sandbox.workflows.up.page_status": lambda *_, **__: self.page,
+            "sandbox.workflows.up.has_whole_key": lambda _: self.has_whole_key,
             "sandbox.workflows.up.sshd_is_dead": lambda _: self.sshd_is_dead,
             "sandbox.workflows.making.sshd_is_dead": lambda _: self.sshd_is_dead,
             "sandbox.workflows.power.sshd_is_dead": lambda _: self.sshd_is_dead,

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.checks.results import last_report
 from sandbox.errors import UsageError
+from sandbox.probe.collect import UnreachableError
+from sandbox.probe.untaken import new_key
 from sandbox.record import Record
 from sandbox.state import Instance
 from sandbox.summary import Phase
@@ -40,3 +43,27 @@ def test_one_that_is_finished_and_stopped_is_told_so(bench: Bench) -> None:
     bench.engine.stop("shiny", timeout_s=1)
     with pytest.raises(UsageError, match="does not run"):
         check.check("shiny", context=bench.context)
+
+
+def test_a_machine_that_does_not_let_us_in_is_mended_by_the_next_up(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.up(shiny_plan())
+    assert bench.up(shiny_plan()).unchanged
+
+    def refused(*_: object, **__: object) -> None:
+        raise UnreachableError("ssh does not get in", details="Permission denied (publickey)")
+
+    monkeypatch.setattr(check, "probe", refused)
+    monkeypatch.setattr(check, "connect", lambda *_: None)
+    monkeypatch.setattr(check, "disconnect", lambda _: None)
+    monkeypatch.setattr(check, "page_status", lambda *_, **__: "")
+    monkeypatch.setattr(check, "key_beside", lambda *_: new_key())
+    with pytest.raises(UnreachableError) as caught:
+        check.check("shiny", context=bench.context)
+    assert caught.value.hint == "sandbox up shiny"
+    report = last_report(Instance("shiny").folder)
+    assert report is not None
+    assert [one.id for one in report.problems] == ["up.ssh"]
+    assert not bench.up(shiny_plan()).unchanged
+    assert bench.up(shiny_plan()).unchanged
