@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sandbox.checks import fixes, r_setup, settings
 from sandbox.checks.check import Check, Look, equal, none_of
-from sandbox.checks.inspection import planned_packages
+from sandbox.checks.inspection import Inspection, planned_packages
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
 from sandbox.checks.views import per_viewer
@@ -202,7 +202,18 @@ def _debian_packages(plan: Plan) -> Check[Seen]:
         ", ".join(planned),
         "a library that is missing shows when the code path that needs it is first taken",
         lambda seen: none_of(
-            (f"{name} is not" for name in planned if name not in seen.inspection.packages),
+            (
+                _why_missing(name, seen.inspection)
+                for name in planned
+                if name not in seen.inspection.packages
+            ),
             nothing="all installed",
         ),
     )
+
+
+def _why_missing(name: str, inspection: Inspection) -> str:
+    state = inspection.half_installed.get(name)
+    if state is None:
+        return f"{name} is not"
+    return f"{name} is installed but {state}: sudo dpkg --configure -a"

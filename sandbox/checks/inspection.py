@@ -28,6 +28,7 @@ WATCHED_FILES = (
 
 _INSTALLED = ("installed", "triggers-awaited", "triggers-pending")
 """dpkg's third word for a package that is all there, whatever is wanted of it (hold)."""
+_HALVES = ("unpacked", "half-configured", "half-installed")
 _NO_SHELL = ("nologin", "false", "sync", "shutdown", "halt")
 
 _SCRIPT = """\
@@ -93,6 +94,8 @@ class Inspection:
     """Of WATCHED_FILES, those that are there."""
     packages: dict[str, str]
     """Installed Debian packages, of those that the plan names, with versions."""
+    half_installed: dict[str, str]
+    """Of these the ones that an installation which broke off has left, with dpkg's word for it."""
     logins: tuple[Login, ...]
     """Every account of the machine."""
     cpus: int
@@ -136,6 +139,7 @@ def parse(text: str) -> Inspection:
         failed_units=tuple(line.split()[0] for line in parts["failed"]),
         files=tuple(_files(parts["files"])),
         packages=dict(_packages(parts["packages"])),
+        half_installed=dict(_half_installed(parts["packages"])),
         logins=tuple(_logins(parts["accounts"])),
         cpus=int(parts["cpus"][0]),
         disk_used_percent=used or 0,
@@ -167,6 +171,13 @@ def _packages(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
         status, name, version = (*line.split(), "", "")[:3]
         if status in _INSTALLED:
             yield name, version
+
+
+def _half_installed(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        status, name = (*line.split(), "", "")[:2]
+        if status in _HALVES:
+            yield name, status
 
 
 def _logins(lines: Iterable[str]) -> Iterator[Login]:

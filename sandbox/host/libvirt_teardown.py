@@ -13,6 +13,7 @@ from sandbox.host.facts import find_command
 from sandbox.host.journal import Journal, Kind, host_lock
 from sandbox.host.libvirt import GROUP, KVM, virsh
 from sandbox.host.libvirt_setup import LibvirtPlace, Situation, look
+from sandbox.host.libvirt_users import others_domains, require_unused
 from sandbox.host.privilege import Root, acquire_root, passwordless_root
 from sandbox.host.setup import Outcome
 from sandbox.host.teardown import Keep
@@ -89,7 +90,7 @@ def host_teardown(
 
     Raises:
         UsageError: sandboxes still exist, and the user is not `sure`.
-        HostError: something cannot be taken back.
+        HostError: something cannot be taken back, or others use it: then nothing was removed.
         ProviderError: libvirt refused something.
     """
     kept = keep or Keep()
@@ -111,7 +112,10 @@ def host_teardown(
             )
         images = baked_by(engine) if now.libvirt.answer else ()
         ours = (*machines, *images)
-        others = others_in(place, now, root, ours) if now.libvirt.answer else ()
+        domains = others_domains(place, ours, root) if now.libvirt.answer else ()
+        if now.libvirt.answer:
+            require_unused(place, domains, now.libvirt.pools, root)
+        others = others_in(place, now, domains)
         if others:
             text = f"libvirt and its packages stay, for others use it: {', '.join(others)}"
             listener(Notice("host", text))
@@ -147,23 +151,11 @@ def delete_baked(engine: Engine, image: str) -> None:
         engine.delete_baked(image)
 
 
-def others_in(
-    place: LibvirtPlace, now: Situation, root: Root | None, own: tuple[str, ...]
-) -> tuple[str, ...]:
-    """What in this libvirt belongs to somebody else; `own` is all sandboxes and baked images.
-
-    Raises:
-        HostError: libvirt could not be asked.
-    """
-    try:
-        argv = (root or Root()).argv(*virsh("list", "--all", "--name"))
-        domains = run(argv, timeout_s=30).stdout.split()
-    except CommandError as error:
-        raise HostError("libvirt cannot be asked", details=error.details) from error
-    ours = {f"{place.prefix}-{name}" for name in own}
+def others_in(place: LibvirtPlace, now: Situation, domains: tuple[str, ...]) -> tuple[str, ...]:
+    """What in this libvirt belongs to somebody else; `domains` is the machines that do."""
     pools = [pool for pool in now.libvirt.pools if pool not in (place.pool, "default")]
     return (
-        *(f"the machine {name}" for name in domains if name not in ours),
+        *(f"the machine {name}" for name in domains),
         *(f"the storage pool {name}" for name in pools),
     )
 

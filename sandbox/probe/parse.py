@@ -27,6 +27,7 @@ from sandbox.probe.frame import Frame
 from sandbox.probe.parse_ports import parse_ports
 from sandbox.probe.parse_r import parse_r
 from sandbox.probe.parse_setup import (
+    half_installed,
     parse_certificates,
     parse_configs,
     parse_fonts,
@@ -98,7 +99,7 @@ def parse(frame: Frame) -> Facts:
         units=_believed("unit", parse_units, frame),
         user_libraries=_believed("user-libraries", parse_user_libraries, frame),
         linked_libraries=parse_linked(r.linked, system_versions(frame)),
-        not_seen=(*stated, *r.not_seen, *_root_cut_off(frame)),
+        not_seen=(*stated, *half_installed(frame), *r.not_seen, *_root_cut_off(frame)),
     )
 
 

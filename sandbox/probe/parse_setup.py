@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from sandbox.probe.facts import NotSeen
 from sandbox.probe.facts_setup import (
     CaBundle,
     ConfigFile,
@@ -23,6 +24,9 @@ _MATTERS = re.compile(
     r"|locales(-all)?|glibc-(langpack|locale).*|openjdk-.+|java-.+-openjdk.*|unixodbc.*|quarto"
     r"|ca-certificates|libcurl[34].*|libssl[0-9.]+|openssl.*|libxml2"
 )
+_HALVES = {"U": "unpacked", "F": "half-configured", "H": "half-installed"}
+"""dpkg's second letter for a package that an installation which broke off has left."""
+_MOST_HALVES = 10
 _BUILT_IN = ("required", "important", "standard")
 _ODBC_NO_DRIVERS = ("ODBC", "ODBC Drivers")
 
@@ -70,6 +74,18 @@ def is_installed(state: str) -> bool:
     One that waits for a trigger is all there.
     """
     return state[1:2] in ("i", "W", "t")
+
+
+def half_installed(frame: Frame) -> tuple[NotSeen, ...]:
+    """Packages of which some is there and which dpkg does not count as installed."""
+    rows = [(*line.split("\t"), "")[:2] for line in frame.lines("dpkg")]
+    halves = [f"{name} is {_HALVES[state[1]]}" for state, name in rows if state[1:2] in _HALVES]
+    if not halves:
+        return ()
+    more = len(halves) - _MOST_HALVES
+    shown = [*halves[:_MOST_HALVES], *([f"{more} more"] if more > 0 else [])]
+    why = f"{', '.join(shown)}: `sudo dpkg --configure -a` ends what was begun"
+    return (NotSeen(what="packages that are not wholly installed", why=why),)
 
 
 def system_versions(frame: Frame) -> dict[str, str]:

@@ -233,22 +233,35 @@ local({
   }
   one_package <- function(name, library_path) {
     # As installed.packages() does: what has no DESCRIPTION with a Built field is not installed
-    meta <- tryCatch(readRDS(file.path(library_path, name, "Meta", "package.rds")),
-                     error = function(e) NULL, warning = function(w) NULL)
-    if (is.null(meta)) return(NULL)
-    described <- meta$DESCRIPTION
+    file <- file.path(library_path, name, "Meta", "package.rds")
+    if (!file.exists(file)) return(NULL)
+    meta <- tryCatch(suppressWarnings(readRDS(file)), error = function(e) NULL)
+    described <- if (is.list(meta)) meta$DESCRIPTION
+    if (!is.character(described)) stop("its Meta/package.rds cannot be read")
     field <- function(key) {
       value <- described[key]
       if (is.na(value)) "" else value[[1L]]
     }
     needs <- unique(c(names(meta$Depends), names(meta$Imports), names(meta$LinkingTo)))
-    c(name, field("Version"), library_path, as.character(meta$Built$R), field("Priority"),
+    version <- field("Version")
+    built <- as.character(meta$Built$R)
+    if (!nzchar(version) || length(built) != 1L || !grepl("^[0-9]+([.][0-9]+)+$", built)) {
+      stop("its Meta/package.rds is damaged")
+    }
+    c(name, version, library_path, built, field("Priority"),
       field("Repository"), remote_of(field), paste(needs, collapse = " "))
+  }
+  # One that is damaged is named; the others are there
+  package_or_why <- function(name, library_path) {
+    tryCatch(one_package(name, library_path), error = function(e) {
+      say("failed", paste("package", name), conditionMessage(e))
+      NULL
+    })
   }
   attempt("packages", {
     say("lib_path", .libPaths())
     for (library_path in .libPaths()) {
-      rows <- do.call(rbind, lapply(list.files(library_path), one_package, library_path))
+      rows <- do.call(rbind, lapply(list.files(library_path), package_or_why, library_path))
       if (length(rows)) {
         do.call(say, c("package", lapply(seq_len(ncol(rows)), function(i) rows[, i])))
       }

@@ -42,10 +42,11 @@ probe_system() {
     printf 'hostname\t%s\n' "$(uname -n)" | take pairs
     [ -r /etc/machine-id ] && sed -n 's/^[0-9a-f]*$/machine-id\t&/p' /etc/machine-id
     for probe_file in /etc/ssh/ssh_host_*_key.pub; do
-        [ -r "$probe_file" ] && awk 'NF > 1 { print "host-key\t" $1 " " $2 }' "$probe_file"
+        [ -r "$probe_file" ] && LC_ALL=C awk 'NF > 1 && length($0) < 20000 && $1 ~ /^[A-Za-z0-9@.-]+$/ && $2 ~ /^[!-~]+$/ {
+            print "host-key\t" $1 " " $2
+        }' "$probe_file"
     done
-    section os-release
-    grep -E '^(ID|VERSION_ID|VERSION_CODENAME|PRETTY_NAME)="?[A-Za-z0-9 ._()/+-]*"?$' /etc/os-release 2>/dev/null
+    probe_os_release
     section uname "$(uname -r)" "$(uname -m)" "$(getconf GNU_LIBC_VERSION 2>/dev/null)" \
         "$(getenforce 2>/dev/null)"
     if have systemd-detect-virt; then
@@ -62,6 +63,30 @@ probe_system() {
     fi
     probe_timezone
     probe_machine
+}
+
+# As a text of lines, whatever wrote it: the four that are asked for, and which of them say something else
+probe_os_release() {
+    probe_text=$(LC_ALL=C tr -d '\000\r' </etc/os-release 2>/dev/null | LC_ALL=C awk -v mark="$(printf '\357\273\277')" '
+        NR == 1 && index($0, mark) == 1 { $0 = substr($0, length(mark) + 1) }
+        /^(ID|VERSION_ID|VERSION_CODENAME|PRETTY_NAME)=/ {
+            name = $0
+            sub(/=.*/, "", name)
+            known = length($0) < 200 && $0 ~ /^[A-Z_]+="?[A-Za-z0-9 ._()\/+-]*"?$/
+            # The last one counts
+            said[name] = known ? $0 : "\t" name
+        }
+        END {
+            if (!("ID" in said)) said["ID"] = "\tID"
+            for (name in said) print said[name]
+            if (said["ID"] == "\tID") print "ID="
+        }')
+    section os-release
+    [ -e /etc/os-release ] || return
+    printf '%s\n' "$probe_text" | grep -v '	'
+    printf '%s\n' "$probe_text" | sed -n 's/^	//p' | while read -r probe_row; do
+        unseen "$probe_row in /etc/os-release" "it is missing, or not as os-release(5) has it"
+    done
 }
 
 probe_timezone() {
@@ -106,7 +131,10 @@ probe_machine() {
     printf 'cpus\t%s\n' "$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null \
         || getconf _NPROCESSORS_ONLN 2>/dev/null)"
     memory_hidden || printf 'memory-kb\t%s\n' "$(memory_kb '')"
-    df -Pk / 2>/dev/null | awk 'NR == 2 { print "disk-kb\t" $2 "\t" $4 }'
+    # What is mounted there may have blanks in its name
+    df -Pk / 2>/dev/null | awk 'NR == 2 && $(NF - 4) ~ /^([0-9]+|-)$/ && $(NF - 2) ~ /^([0-9]+|-)$/ {
+        print "disk-kb\t" $(NF - 4) "\t" $(NF - 2)
+    }'
     # Of options with a value only those that say a size or a mode: others name shares and accounts
     awk '$2 == "/" || $2 == "/tmp" {
         count = split($4, option, ","); shown = ""
@@ -153,7 +181,7 @@ probe_users() {
 
 # Only type and key, and the comment on a machine of our own: options and comments are nobody's business
 public_keys() {
-    awk -v user="$1" -v own="$OWN" '!/^[ \t]*#/ &&
+    LC_ALL=C awk -v user="$1" -v own="$OWN" '!/^[ \t]*#/ && length($0) < 20000 &&
         match($0, /(ssh-(rsa|dss|ed25519)|ecdsa-sha2-nistp[0-9]+|sk-[a-z0-9-]+@openssh.com)[ \t]+AAAA[A-Za-z0-9+\/]+=*([ \t].*)?$/) {
         found = substr($0, RSTART, RLENGTH)
         if (!own) { split(found, part, /[ \t]+/); found = part[1] " " part[2] }
@@ -168,7 +196,7 @@ probe_shiny_config() {
             probe_home=/usr/lib/shiny-server
             [ -d /opt/shiny-server ] && probe_home=/opt/shiny-server
             section shiny-server "$probe_file" "$(one path "$(readlink -f "$probe_file")")" \
-                "$(sed -n '1s/[^0-9.].*//p' "$probe_home/VERSION" 2>/dev/null)"
+                "$(LC_ALL=C sed -n '1s/[^0-9.].*//p' "$probe_home/VERSION" 2>/dev/null | cut -c 1-40)"
             take_file "$probe_file" shiny
             return
         fi
@@ -225,7 +253,8 @@ probe_sshd() {
     [ -x "$probe_sshd" ] || return
     if probe_text=$("$probe_sshd" -T 2>&1); then
         section sshd
-        printf '%s\n' "$probe_text" | grep -E -i '^(passwordauthentication|permitrootlogin|permitemptypasswords|kbdinteractiveauthentication|challengeresponseauthentication|port) [a-z0-9-]+$'
+        # In another locale grep takes a text with one odd byte for no text
+        printf '%s\n' "$probe_text" | LC_ALL=C grep -E -i '^(passwordauthentication|permitrootlogin|permitemptypasswords|kbdinteractiveauthentication|challengeresponseauthentication|port) [a-z0-9-]+$'
     else
         unseen "sshd settings" "sshd -T: $(printf '%s\n' "$probe_text" | head -n 1 | words)"
     fi

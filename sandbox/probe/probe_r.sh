@@ -23,7 +23,7 @@ find_r() {
             # Whatever else is called R has no base package
             if [ -r "$probe_home/library/base/DESCRIPTION" ]; then
                 printf '%s\t%s\t%s\t%s\n' "$probe_home" \
-                    "$(sed -n 's/^Version: *//p' "$probe_home/library/base/DESCRIPTION")" \
+                    "$(LC_ALL=C sed -n 's/^Version: *\([0-9.]*\).*/\1/p' "$probe_home/library/base/DESCRIPTION" | head -n 1)" \
                     "$probe_file" "$probe_r"
             fi
         fi

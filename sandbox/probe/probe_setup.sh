@@ -16,15 +16,16 @@ probe_packages() {
     if have dpkg-query; then
         section dpkg
         # shellcheck disable=SC2016  # dpkg-query's own fields
-        dpkg-query -W -f='${db:Status-Abbrev}\t${Package}\t${Version}\t${Priority}\n' 2>/dev/null
+        dpkg-query -W -f='${db:Status-Abbrev}\t${Package}\t${Version}\t${Priority}\n' 2>/dev/null | take dpkg
         if [ -r /var/lib/apt/extended_states ]; then
             section apt-auto
-            awk '$1 == "Package:" { name = $2 } $1 == "Auto-Installed:" && $2 == 1 { print name }' \
+            LC_ALL=C awk '$1 == "Package:" { name = $2 }
+                $1 == "Auto-Installed:" && $2 == 1 && name ~ /^[A-Za-z0-9+._~-]+$/ { print name }' \
                 /var/lib/apt/extended_states
         fi
     elif have rpm; then
         section rpm
-        rpm -qa --qf '%{NAME}\t%{VERSION}-%{RELEASE}\n' 2>/dev/null
+        rpm -qa --qf '%{NAME}\t%{VERSION}-%{RELEASE}\n' 2>/dev/null | take rpm
     else
         unseen "system packages" "there is no dpkg-query and no rpm"
     fi
@@ -53,7 +54,7 @@ probe_tools() {
         esac
         # Of what it says only the version: `gcc (Debian 12.2.0-14) 12.2.0`, `version "17.0.2" 2022-01-18`
         printf '%s\t%s\t%s\n' "$probe_tool" "$(readlink -f "$probe_path")" "$(printf '%s\n' "$probe_text" | head -n 1 |
-            sed -n 's/([^)]*)//g; /"[0-9]/{s/^[^"]*"\([^"]*\)".*/\1/;p;q;}; s/^[^0-9]*\([0-9][0-9A-Za-z._+-]*\).*/\1/p')"
+            LC_ALL=C sed -n 's/([^)]*)//g; /"[0-9]/{s/^[^"]*"\([^"]*\)".*/\1/;p;q;}; s/^[^0-9]*\([0-9][0-9A-Za-z._+-]*\).*/\1/p')"
     done | take rows '' tool,path,version
 }
 
@@ -124,10 +125,21 @@ probe_user_libraries() {
         esac
         for probe_dir in "$probe_home"/R/*library/[0-9]*; do
             [ -d "$probe_dir" ] || continue
-            cat /dev/null "$probe_dir"/*/DESCRIPTION 2>/dev/null |
-                awk -v user="$probe_user" -v folder="$probe_dir" '
-                    $1 == "Package:" { name = $2 }
-                    $1 == "Version:" { print user "\t" name "\t" $2 "\t" folder }'
+            set --
+            for probe_file in "$probe_dir"/*/DESCRIPTION; do
+                [ -f "$probe_file" ] && [ -r "$probe_file" ] && set -- "$@" "$probe_file"
+            done
+            [ $# -gt 0 ] && LC_ALL=C USER_OF="$probe_user" FOLDER="$probe_dir" awk '
+                # What has not both is a row of one field, which take counts as odd
+                function told() {
+                    if (name == "" || version == "") print "odd"
+                    else print ENVIRON["USER_OF"] "\t" name "\t" version "\t" ENVIRON["FOLDER"]
+                }
+                FNR == 1 { if (NR > 1) told(); name = version = "" }
+                { sub(/\r$/, "") }
+                $1 == "Package:" && name == "" { name = $2 }
+                $1 == "Version:" && version == "" { version = $2 }
+                END { if (NR) told() }' "$@" 2>/dev/null
         done
     done | take rows '' account,package,version,path
 }
@@ -148,11 +160,12 @@ probe_configs() {
     config_section config /etc/rstudio/rstudio-prefs.json json rstudio
     if [ -r /etc/rstudio/r-versions ]; then
         section config /etc/rstudio/r-versions
-        sed -n 's/^[[:space:]]*\(\/.*\)/\1/p' /etc/rstudio/r-versions | take rows '' path | awk '{ print "line " NR "\t" $0 }'
+        LC_ALL=C sed -n 's/[[:space:]]*$//; s/^[[:space:]]*\(\/.*\)/\1/p' /etc/rstudio/r-versions | head -n 1000 |
+            tr '\t' ' ' | take rows '' path | awk '{ print "line " NR "\t" $0 }'
     fi
     if [ -r /etc/shiny-server/shiny-server.conf ]; then
         section config /etc/shiny-server/shiny-server.conf
-        take_file /etc/shiny-server/shiny-server.conf shiny |
+        take_file /etc/shiny-server/shiny-server.conf shiny again |
             awk '{ print "line " NR "\t" $0 }'
     else
         config_section config /etc/shiny-server/shiny-server.conf shiny

@@ -89,7 +89,7 @@ take_file() {
 
 # one NAME VALUE: one value
 one() {
-    printf '%s\n' "$2" | take rows '' "$1"
+    printf '%s' "$2" | tr '\t\n' '??' | take rows '' "$1"
 }
 
 # Messages: on a machine of our own what does not look like a secret, elsewhere known words alone
@@ -103,7 +103,9 @@ words() {
 
 # config_section SECTION FILE MODE [KIND]: a file's settings, if it can be read
 config_section() {
-    if [ -r "$2" ] && [ -f "$2" ]; then
+    if [ "$(printf '%s' "$2" | LC_ALL=C tr -d '\000-\037\177-\377')" != "$2" ]; then
+        unseen "a file in ${2%/*}" "its name is no plain text"
+    elif [ -r "$2" ] && [ -f "$2" ]; then
         section "$1" "$2"
         take_file "$2" "$3" "${4:-}"
     elif [ -e "$2" ] && ! [ -d "$2" ]; then

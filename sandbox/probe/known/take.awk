@@ -13,6 +13,8 @@
 # Judged once: most awks make an expression anew each time that another one was used in between
 function known(kind, name, value,    key) {
     if (value == "") return 1
+    # Asked for or not: no setting is that long
+    if (length(value) > 100000) return 0
     if (name in TAKE || PLACE in TAKE_FILE) return 1
     key = kind SUBSEP name SUBSEP value
     if (!(key in JUDGED)) JUDGED[key] = judged(kind, name, value)
@@ -119,7 +121,7 @@ function unique(name) {
 }
 
 function unparsed(line) {
-    print unique("line " NUMBER) "\t" (PLACE in TAKE_FILE ? escaped(line) : mark(escaped(line)))
+    print unique("line " NUMBER) "\t" (PLACE in TAKE_FILE && length(line) <= 100000 ? escaped(line) : mark(escaped(line)))
 }
 
 # What a line leaves open for the next ones: a quote, or itself by a backslash; empty for nothing
@@ -167,7 +169,7 @@ function ini(line,    at, name, value, two) {
     value = unquoted(trimmed(substr(line, at + 1)))
     if (name !~ /^[A-Za-z][A-Za-z0-9_. -]*$/ || is_part(KIND, name, value)) { unparsed(line); return }
     if (KIND == "odbc" && SECTION ~ /^ODBC (Drivers|Data Sources)$/) {
-        print unique(SECTION "." ((name ~ G["driver"] || name ~ G["name"]) && name !~ RUN ? name : "name not taken " (++NAMELESS))) "\t" seen("fact", "driver", value)
+        print unique(SECTION "." ((name ~ G["driver"] || name ~ G["name"]) && name !~ RUN && length(name) <= 64 ? name : "name not taken " (++NAMELESS))) "\t" seen("fact", "driver", value)
         return
     }
     print unique((SECTION == "" ? "" : SECTION ".") seen_name(KIND, name)) "\t" seen(KIND, name, value)
@@ -176,7 +178,7 @@ function ini(line,    at, name, value, two) {
 # limits.conf: domain, type, item, value
 function limits(line,    part, n) {
     n = split(line, part, " ")
-    if (n != 4 || part[1] !~ /^([*]|[@%]?[a-z_][a-z_-]*[0-9]?[0-9]?[0-9]?)$/ || part[2] !~ /^(soft|hard|-)$/ ||
+    if (n != 4 || length(part[1]) > 64 || part[1] !~ /^([*]|[@%]?[a-z_][a-z_-]*[0-9]?[0-9]?[0-9]?)$/ || part[2] !~ /^(soft|hard|-)$/ ||
         !(("limits" SUBSEP part[3]) in EX)) { unparsed(line); return }
     print unique(part[1] " " part[2] " " part[3]) "\t" seen("limits", part[3], part[4])
 }
@@ -190,6 +192,7 @@ function json(line,    name, value, full) {
     name = substr(line, 2); sub(/".*/, "", name)
     value = line; sub(/^"[A-Za-z_]+": */, "", value); sub(/,$/, "", value)
     full = PREFIX[DEPTH] seen_name("rstudio", name)
+    if (length(full) > 1000) full = substr(full, 1, 1000)
     if (value ~ /^[{[]$/) { DEPTH++; PREFIX[DEPTH] = full "."; return }
     if (value ~ /^(true|false|null)$/) print unique(full) "\t" value
     else print unique(full) "\t" seen("rstudio", name, unquoted(value))
@@ -201,10 +204,11 @@ function unit(line,    at, name, value) {
     if (at == 0) return
     name = substr(line, 1, at - 1)
     value = substr(line, at + 1)
+    if (name !~ /^[A-Za-z]+$/ || length(name) > 64) return
     if (name == "Environment") { unit_environment(value); return }
-    if (name == "EnvironmentFiles") { sub(/ \(ignore_errors=(no|yes)\)$/, "", value); print name "\t" seen("fact", "path", value); return }
+    if (name == "EnvironmentFiles") { sub(/ \(ignore_errors=(no|yes)\)$/, "", value); print unique(name) "\t" seen("fact", "path", value); return }
     if (value == "" || value == "[not set]") return
-    print name "\t" seen("unit", name, value)
+    print unique(name) "\t" seen("unit", name, value)
 }
 
 function unit_environment(text,    word, at, quoted) {

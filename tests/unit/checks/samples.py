@@ -236,6 +236,7 @@ def good() -> Seen:
                 FileMode("/var/log/shiny-server", 0o755, "shiny", "directory"),
             ),
             packages=dict.fromkeys(("pandoc", "r-base-core", "r-cran-shiny", "shiny-server"), "1"),
+            half_installed={},
             logins=(
                 Login("root", 0, "/bin/bash", "locked"),
                 Login("daemon", 1, "/usr/sbin/nologin", "locked"),

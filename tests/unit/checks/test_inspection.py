@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from sandbox.checks import snappy
+from sandbox.checks import correct, snappy
 from sandbox.checks.check import NothingToLookAt
 from sandbox.checks.inspection import FileMode, Login, parse, planned_packages, script
 from sandbox.probe.facts import NotSeen
@@ -21,6 +21,7 @@ cron.service loaded failed failed Regular background program processing daemon
 @packages
 installed pandoc 2.17.1.1-2~deb12u1
 config-files shiny-server 1.5.20.1002-1
+half-configured r-base-core 4.2.2-1
 @accounts
 root:0:/bin/bash:locked
 games:5:/usr/sbin/nologin:set
@@ -41,6 +42,7 @@ def test_the_answer_is_read() -> None:
     assert found.file("/etc/shadow") == FileMode("/etc/shadow", 0o640, "root", "regular file")
     assert found.file("/etc/sudoers") is None
     assert found.packages == {"pandoc": "2.17.1.1-2~deb12u1"}
+    assert found.half_installed == {"r-base-core": "half-configured"}
     assert found.logins == (
         Login("root", 0, "/bin/bash", "locked"),
         Login("games", 5, "/usr/sbin/nologin", "set"),
@@ -88,3 +90,16 @@ def test_memory_that_was_not_seen_is_skipped_and_never_passed() -> None:
     hidden = (NotSeen(what="memory", why="its limit is not shown"),)
     with pytest.raises(NothingToLookAt, match="its limit is not shown"):
         check.look(doctored(seen, "facts.not_seen", hidden))
+
+
+def test_a_package_that_an_installation_has_left_halfway_says_what_mends_it() -> None:
+    (check,) = [
+        one for one in correct.seen_checks(full_plan()) if one.id == "correct.debian-packages"
+    ]
+    packages = dict.fromkeys(("r-base-core", "r-cran-shiny", "shiny-server"), "1")
+    seen = doctored(good(), "inspection.packages", packages)
+    assert check.look(seen).actual == "pandoc is not"
+    half = doctored(seen, "inspection.half_installed", {"pandoc": "half-configured"})
+    found = check.look(half)
+    assert not found.ok
+    assert found.actual == "pandoc is installed but half-configured: sudo dpkg --configure -a"
