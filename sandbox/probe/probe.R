@@ -243,25 +243,21 @@ local({
       if (is.na(value)) "" else value[[1L]]
     }
     needs <- unique(c(names(meta$Depends), names(meta$Imports), names(meta$LinkingTo)))
-    version <- field("Version")
     built <- as.character(meta$Built$R)
-    if (!nzchar(version) || length(built) != 1L || !grepl("^[0-9]+([.][0-9]+)+$", built)) {
-      stop("its Meta/package.rds is damaged")
-    }
-    c(name, version, library_path, built, field("Priority"),
-      field("Repository"), remote_of(field), paste(needs, collapse = " "))
-  }
-  # One that is damaged is named; the others are there
-  package_or_why <- function(name, library_path) {
-    tryCatch(one_package(name, library_path), error = function(e) {
-      say("failed", paste("package", name), conditionMessage(e))
-      NULL
-    })
+    whole <- length(built) == 1L && grepl("^[0-9]+([.][0-9]+)+$", built) && nzchar(field("Version"))
+    if (!whole) stop("its Meta/package.rds is damaged")
+    c(name, field("Version"), library_path, built, field("Priority"), field("Repository"), remote_of(field),
+      paste(needs, collapse = " "))
   }
   attempt("packages", {
     say("lib_path", .libPaths())
+    # One that is damaged is named; the others are there
+    known <- function(name, ...) tryCatch(one_package(name, ...), error = function(e) {
+      say("failed", paste("package", name), conditionMessage(e))
+      NULL
+    })
     for (library_path in .libPaths()) {
-      rows <- do.call(rbind, lapply(list.files(library_path), package_or_why, library_path))
+      rows <- do.call(rbind, lapply(list.files(library_path), known, library_path))
       if (length(rows)) {
         do.call(say, c("package", lapply(seq_len(ncol(rows)), function(i) rows[, i])))
       }
@@ -276,8 +272,7 @@ local({
     }
     wanted <- c("pandoc", "quarto", "pdflatex", "xelatex", "java", "python3", "python", "gcc",
                          "make", "git", "chromium", "google-chrome")
-    found <- vapply(wanted, which_of, "")
-    found <- found[!is.na(found)]
+    found <- Filter(Negate(is.na), vapply(wanted, which_of, ""))
     say("program", names(found), unname(found))
   })
   say("umask", sprintf("%04o", as.integer(Sys.umask(NA))))
