@@ -9,11 +9,14 @@ run=$1
 known=${2:-}
 archives=/var/cache/apt/archives
 
+here=$(readlink /proc/self/ns/pid)
 # What is at work of this run; or of an earlier one, which was cut off and is waited for
 apt='' dpkg='' fetching='' earlier=''
 # shellcheck disable=SC2013  # one word each
 for file in $(grep -lzs '^SANDBOX_RUN=' /proc/[0-9]*/environ); do
     pid=${file#/proc/} pid=${pid%/environ}
+    # What runs in a container of this machine is another machine's
+    [ "$(readlink "/proc/$pid/ns/pid")" = "$here" ] || continue
     case $(cat "/proc/$pid/comm" 2>/dev/null) in
     apt-get) apt=${apt:-$pid} ;;
     dpkg) dpkg=$pid ;;
