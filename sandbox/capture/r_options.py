@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from sandbox.fidelity.r_readings import COSMETIC_OPTIONS
-from sandbox.probe import r_code
+from sandbox.probe import r_value
 from sandbox.probe.facts import Facts, RView
-from sandbox.probe.r_code import RValue
+from sandbox.probe.r_value import RValue
 from sandbox.probe.shown import shown_code
 from sandbox.probe.untaken import is_placeholder, is_untaken
 
@@ -61,9 +61,9 @@ def choose_options(facts: Facts, view: RView) -> Options:
         if _NOT_TO_SET.fullmatch(name):
             unsaid += _of_no_result(facts, name, code)
             continue
-        if _R_DEFAULTS.get(name) == r_code.as_r_keeps(name, code):
+        if _R_DEFAULTS.get(name) == r_value.as_r_keeps(name, code):
             continue
-        value = r_code.read(code)
+        value = r_value.read(code)
         if not _NAME.fullmatch(name):
             unsaid.append(f"{name} (no box can name it)")
         elif value is not None and _is_hidden_text(value):
@@ -79,11 +79,11 @@ def option_yaml(code: str) -> str | None:
     """The value that `code` makes, as a box says it; None when it cannot."""
     if _NO_CODE.fullmatch(code) or is_untaken(code):
         return None
-    value = r_code.read(code)
+    value = r_value.read(code)
     plain = None if value is None else _plain_yaml(value)
     if plain is not None:
         return plain
-    text = code.strip() if value is None else r_code.write(value)
+    text = code.strip() if value is None else r_value.write(value)
     shown = text.replace("\n", "").replace("\t", "")
     if len(text) > _LONGEST or not shown.isprintable():
         return None

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from sandbox.checks.check import CannotLook, Look
 from sandbox.checks.hashes import Hashes
 from sandbox.checks.live import Seen
-from sandbox.probe import r_code
+from sandbox.probe import r_value
 from sandbox.probe.facts import RView
-from sandbox.probe.r_code import RValue
+from sandbox.probe.r_value import RValue
 from sandbox.probe.shown import planned_code, shown_code
 from sandbox.probe.untaken import Verdict, is_untaken
 from sandbox.spec.models import OptionValue, Secret
@@ -17,8 +17,8 @@ _NOT_SET = Look(ok=False, actual="not set")
 
 def option_look(name: str, planned: OptionValue | Secret) -> Callable[[RView, Seen], Look]:
     """Looks at one option as R has it."""
-    code = "" if isinstance(planned, Secret) else r_code.as_r_keeps(name, planned_code(planned))
-    wanted = r_code.read(code) if code else None
+    code = "" if isinstance(planned, Secret) else r_value.as_r_keeps(name, planned_code(planned))
+    wanted = r_value.read(code) if code else None
 
     def look(view: RView, seen: Seen) -> Look:
         actual = view.options.get(name)
@@ -28,24 +28,24 @@ def option_look(name: str, planned: OptionValue | Secret) -> Callable[[RView, Se
         if isinstance(planned, Secret):
             return _judged_secret(actual, planned, seen.hashes)
         if wanted is None:
-            return Look(ok=True, actual=f"set: {r_code.kind_of(actual)}")
-        return _judged(name, r_code.as_r_keeps(name, actual), wanted, seen.hashes)
+            return Look(ok=True, actual=f"set: {r_value.kind_of(actual)}")
+        return _judged(name, r_value.as_r_keeps(name, actual), wanted, seen.hashes)
 
     return look
 
 
 def expected_option(name: str, planned: OptionValue | Secret, shown: str) -> str:
     """What the check of an option expects, in words."""
-    if isinstance(planned, Secret) or r_code.read(planned_code(planned)) is not None:
+    if isinstance(planned, Secret) or r_value.read(planned_code(planned)) is not None:
         return "not set" if shown == "NULL" else shown
     # What a function or a call is worth, R alone can tell
     return f"set to what the box's R code for {name} makes"
 
 
 def _judged_secret(actual: str, planned: Secret, hashes: Hashes) -> Look:
-    value = r_code.read(actual)
+    value = r_value.read(actual)
     if value is None or value.type != "character" or len(value.values) != 1:
-        return Look(ok=False, actual=f"{r_code.kind_of(actual)}, and it was given text")
+        return Look(ok=False, actual=f"{r_value.kind_of(actual)}, and it was given text")
     verdict = hashes.judge(value.values[0] or "", planned)
     if verdict == "unknown":
         raise CannotLook(hashes.why_unknown(planned))
@@ -55,10 +55,10 @@ def _judged_secret(actual: str, planned: Secret, hashes: Hashes) -> Look:
 
 
 def _judged(name: str, actual: str, wanted: RValue, hashes: Hashes) -> Look:
-    found = r_code.read(actual)
+    found = r_value.read(actual)
     shown = shown_code(name, actual)
     if found is None:
-        return Look(ok=False, actual=f"{r_code.kind_of(actual)}: {shown}")
+        return Look(ok=False, actual=f"{r_value.kind_of(actual)}: {shown}")
     verdicts = set(_verdicts(found, wanted, hashes))
     if "differs" not in verdicts and "unknown" in verdicts:
         raise CannotLook(hashes.why_unknown(""))

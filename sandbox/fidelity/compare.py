@@ -4,7 +4,7 @@ import re
 from math import isinf
 from typing import Literal
 
-from sandbox.probe import r_code, untaken
+from sandbox.probe import r_value, untaken
 from sandbox.probe.untaken import Verdict
 
 Comparison = Literal["exact", "version", "set", "number", "r"]
@@ -31,7 +31,7 @@ def same(a: Value, b: Value, how: Comparison, *, tolerance: float = 0.0) -> bool
         case "version" if isinstance(a, str) and isinstance(b, str):
             return _parts(a) == _parts(b)
         case "r" if isinstance(a, str) and isinstance(b, str):
-            return r_code.compare(a, b) == "equal"
+            return r_value.compare(a, b) == "equal"
         case _:
             return a == b
 
@@ -49,7 +49,7 @@ def verdict(
         same_key: the hashes in both were made with the same key.
     """
     if how == "r" and isinstance(a, str) and isinstance(b, str):
-        return r_code.compare(a, b, same_key=same_key)
+        return r_value.compare(a, b, same_key=same_key)
     if isinstance(a, str) and isinstance(b, str) and (is_untaken(a) or is_untaken(b)):
         return untaken.compare(a, b, same_key=same_key)
     if isinstance(a, frozenset) and isinstance(b, frozenset) and (is_untaken(a) or is_untaken(b)):
@@ -87,7 +87,7 @@ def remark(a: Value, b: Value, how: Comparison) -> str:
         except TypeError:
             return ""
     if how == "r" and isinstance(a, str) and isinstance(b, str):
-        kinds = (r_code.kind_of(a), r_code.kind_of(b))
+        kinds = (r_value.kind_of(a), r_value.kind_of(b))
         return f"{kinds[1]} instead of {kinds[0]}" if kinds[0] != kinds[1] else ""
     if isinstance(a, int | float) and isinstance(b, int | float):
         return "less" if b < a else "more"

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 from sandbox.fidelity.compare import Value
 from sandbox.fidelity.kind import CannotReadError, NotThereError, Reading
-from sandbox.probe import r_code
+from sandbox.probe import r_value
 from sandbox.probe.facts import Facts, Limit, RView
 
 _UMASK_OF_ROOT = "0022"
@@ -108,7 +108,7 @@ def random_numbers(view: RView, _: Facts) -> Reading:
 def options(view: RView, _: Facts) -> Reading:
     """Options that change results or what code does."""
     return {
-        name: r_code.as_r_keeps(name, code)
+        name: r_value.as_r_keeps(name, code)
         for name, code in view.options.items()
         if not COSMETIC_OPTIONS.fullmatch(name)
     }

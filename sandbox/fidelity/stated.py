@@ -6,7 +6,7 @@ from sandbox.fidelity.diff import Side
 from sandbox.fidelity.kind import Reading
 from sandbox.fidelity.r_readings import normal_locale, normal_zone
 from sandbox.plan import Plan
-from sandbox.probe import r_code
+from sandbox.probe import r_value
 from sandbox.probe.known import harmless
 from sandbox.probe.shown import hidden, planned_code
 from sandbox.probe.untaken import HashKey, placeholder
@@ -70,7 +70,7 @@ def _options(values: Mapping[str, OptionValue | Secret], key: HashKey | None) ->
     """The same of options, as R code. What a function or a call makes, R alone can tell."""
     found = {}
     for name, value in values.items():
-        plain = None if isinstance(value, Secret) else r_code.read(planned_code(value))
+        plain = None if isinstance(value, Secret) else r_value.read(planned_code(value))
         if plain is not None and plain.type != "NULL":
-            found[name] = r_code.as_r_keeps(name, r_code.write(hidden(name, plain, key)))
+            found[name] = r_value.as_r_keeps(name, r_value.write(hidden(name, plain, key)))
     return found

@@ -8,10 +8,10 @@ import re
 from collections.abc import Collection
 from dataclasses import replace
 
-from sandbox.probe import r_code
+from sandbox.probe import r_value
 from sandbox.probe.facts import Facts
 from sandbox.probe.facts_base import REDACTED
-from sandbox.probe.r_code import RValue
+from sandbox.probe.r_value import RValue
 from sandbox.probe.untaken import HashKey, is_untaken, placeholder
 
 
@@ -54,8 +54,8 @@ class _Concealer:
     def _option(self, name: str, code: object) -> object:
         if not isinstance(code, str) or not self._keys.search(name):
             return self.within(code)
-        value = r_code.read(code)
-        return self._hidden(code) if value is None else r_code.write(self._without_parts(value))
+        value = r_value.read(code)
+        return self._hidden(code) if value is None else r_value.write(self._without_parts(value))
 
     def _without_parts(self, value: RValue) -> RValue:
         """The value with placeholders for its parts: its type is no secret."""

@@ -217,7 +217,7 @@ class RView(FactsModel):
     repos: dict[str, str]
     """options("repos")"""
     options: dict[str, str]
-    """The other options, each as the R code that makes its value (r_code.py): `7L`, `"1e9"`,
+    """The other options, each as the R code that makes its value (r_value.py): `7L`, `"1e9"`,
     `c("contr.sum", "contr.poly")`; `<environment>` of what no code makes."""
     lib_paths: tuple[str, ...]
     packages: tuple[RPackage, ...]

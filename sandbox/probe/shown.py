@@ -2,9 +2,9 @@
 
 import re
 
-from sandbox.probe import r_code
+from sandbox.probe import r_value
 from sandbox.probe.known import harmless
-from sandbox.probe.r_code import RValue
+from sandbox.probe.r_value import RValue
 from sandbox.probe.untaken import HashKey, is_untaken, placeholder, without_hash
 from sandbox.spec.models import OptionScalar, OptionValue, RCode, Secret
 
@@ -38,10 +38,10 @@ def shown_code(name: str, code: str, *, ours: bool = False) -> str:
         code: that makes the value.
         ours: it is a box's; the code of a machine's facts was looked at there, part by part.
     """
-    value = r_code.read(code)
+    value = r_value.read(code)
     if value is None:
         return placeholder(code) if ours else without_hash(code)
-    return _QUOTED_PLACEHOLDER.sub(r"\1", without_hash(r_code.write(hidden(name, value))))
+    return _QUOTED_PLACEHOLDER.sub(r"\1", without_hash(r_value.write(hidden(name, value))))
 
 
 def hidden(name: str, value: RValue, key: HashKey | None = None) -> RValue:
@@ -63,21 +63,21 @@ def hidden(name: str, value: RValue, key: HashKey | None = None) -> RValue:
 def planned_code(value: OptionValue) -> str:
     """The R code that makes the value which a box gives an option."""
     if isinstance(value, RCode):
-        plain = r_code.read(value.r)
-        return value.r if plain is None else r_code.write(plain)
+        plain = r_value.read(value.r)
+        return value.r if plain is None else r_value.write(plain)
     if isinstance(value, tuple):
         parts = [_plain(one) for one in value]
         types = {part.type for part in parts}
         type_ = "double" if "double" in types else parts[0].type
-        return r_code.write(RValue(type_, tuple(part.values[0] for part in parts)))
-    return r_code.write(_plain(value))
+        return r_value.write(RValue(type_, tuple(part.values[0] for part in parts)))
+    return r_value.write(_plain(value))
 
 
 def _plain(value: OptionScalar) -> RValue:
     if isinstance(value, bool):
         return RValue("logical", ("TRUE" if value else "FALSE",))
-    if isinstance(value, int) and abs(value) <= r_code.LARGEST_INTEGER:
+    if isinstance(value, int) and abs(value) <= r_value.LARGEST_INTEGER:
         return RValue("integer", (str(value),))
     if isinstance(value, int | float):
-        return RValue("double", (r_code.number(float(value)),))
+        return RValue("double", (r_value.number(float(value)),))
     return RValue("character", (value,))

@@ -14,7 +14,7 @@ import yaml
 from sandbox.capture.choices import Room, main_view
 from sandbox.capture.write_box import write_box
 from sandbox.checks.options import option_look
-from sandbox.probe import r_code
+from sandbox.probe import r_value
 from sandbox.probe.answer import facts_of
 from sandbox.probe.collect import Taking, compose
 from sandbox.probe.facts import Facts, RView
@@ -138,15 +138,15 @@ def test_from_a_box_to_r_and_back_each_option_is_the_same(tmp_path: Path) -> Non
         code = planned_code(value)
         if code == "NULL":
             assert name not in view.options
-        elif r_code.read(code) is not None:
-            assert r_code.compare(view.options[name], code) == "equal", name
+        elif r_value.read(code) is not None:
+            assert r_value.compare(view.options[name], code) == "equal", name
         assert option_look(name, value)(view, good()).ok, name
     said = _captured(facts, tmp_path)
     for name, value in planned.items():
         if name != "gone":
             assert not isinstance(value, Secret)
             again = planned_code(said[name])  # type: ignore[arg-type]
-            assert r_code.compare(again, planned_code(value)) == "equal", name
+            assert r_value.compare(again, planned_code(value)) == "equal", name
 
 
 def _captured(facts: Facts, folder: Path) -> dict[str, OptionValue | Secret]:

@@ -16,6 +16,7 @@ from sandbox.paths import cache_dir, data_dir
 from sandbox.spec.bases import load_bases
 from sandbox.spec.schema import SCHEMA_FILE, box_schema
 from tests.conftest import cannot_run
+from tests.schema_patterns import patterns
 
 SCHEMA = data_dir("boxes") / SCHEMA_FILE
 EDITOR = Path(__file__).parent / "editor"
@@ -43,18 +44,6 @@ def test_a_strict_validator_takes_our_boxes_and_refuses_a_wrong_one(tmp_path: Pa
     done = check_jsonschema("--schemafile", SCHEMA, wrong)
     assert done.returncode == 1
     assert "mashine" in done.stdout
-
-
-def patterns(part: object) -> Iterator[str]:
-    """Every regular expression of a schema, wherever it stands."""
-    if isinstance(part, dict):
-        if isinstance(part.get("pattern"), str):
-            yield part["pattern"]
-        yield from part.get("patternProperties", {})
-        part = list(part.values())
-    if isinstance(part, list):
-        for one in part:
-            yield from patterns(one)
 
 
 def node() -> str:

@@ -14,7 +14,7 @@ from sandbox.capture.places import box_locale
 from sandbox.capture.r_options import _NOT_TO_SET, _R_DEFAULTS
 from sandbox.capture.write_box import write_box
 from sandbox.plan import resolve
-from sandbox.probe import r_code
+from sandbox.probe import r_value
 from sandbox.probe.facts import Facts, RView
 from sandbox.probe.facts_base import FactsModel
 from sandbox.probe.shown import planned_code
@@ -113,13 +113,13 @@ def _nothing_is_lost(facts: Facts, text: str, said: Mapping[str, Any]) -> None:
     """Every option that was set stands in the box, with its type, or in a comment."""
     view = facts.r[0].views[0] if facts.r and facts.r[0].views else None
     for name, code in (view.options if view is not None else {}).items():
-        usual = _R_DEFAULTS.get(name) == r_code.as_r_keeps(name, code)
+        usual = _R_DEFAULTS.get(name) == r_value.as_r_keeps(name, code)
         if usual or _NOT_TO_SET.fullmatch(name) or not name.isprintable():
             continue
         if name in said:
             value = said[name]
             if not isinstance(value, Secret):
-                assert r_code.compare(planned_code(value), code) == "equal", (name, code)
+                assert r_value.compare(planned_code(value), code) == "equal", (name, code)
         else:
             assert f"R option {name}"[:40].split()[-1] in text, (name, code)
 

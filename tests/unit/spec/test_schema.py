@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from pydantic import BaseModel
 from sandbox.paths import data_dir
 from sandbox.spec import models
 from sandbox.spec.schema import SCHEMA_FILE, box_schema, schema_text
+from tests.schema_patterns import patterns
 
 
 def test_the_schema_beside_the_boxes_is_current() -> None:
@@ -58,17 +58,6 @@ _JAVASCRIPT = re.compile(
     r"""\\(?:[\^$\\.*+?()\[\]{}|/bBdDsSwWfnrtv0-]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})"""
 )
 """The escapes of ECMA-262 with the flag `u`; any other makes the schema invalid."""
-
-
-def patterns(part: object) -> Iterator[str]:
-    if isinstance(part, dict):
-        if isinstance(part.get("pattern"), str):
-            yield part["pattern"]
-        yield from part.get("patternProperties", {})
-        part = list(part.values())
-    if isinstance(part, list):
-        for one in part:
-            yield from patterns(one)
 
 
 def not_of_javascript(pattern: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sandbox.probe.r_code import (
+from sandbox.probe.r_value import (
     RValue,
     Type,
     as_r_keeps,
