@@ -114,7 +114,9 @@ def run_shell(
                 return
             channel.sendall(out)
             channel.send_exit_status(process.wait())
-        channel.close()
+        # Whoever asked may have gone by now
+        with suppress(EOFError, OSError):
+            channel.close()
 
     return behave
 

@@ -128,6 +128,8 @@ def test_no_token_of_the_caller_gets_in(lab: Path, monkeypatch: pytest.MonkeyPat
     for name in ("GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK", "DB_PASSWORD"):
         monkeypatch.setenv(name, "hunter2")
     allowed = {"PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
+    # Ours: what is read and written is UTF-8, whatever the host speaks
+    allowed |= {"PYTHONUTF8"}
     allowed |= {name for name in os.environ if name.startswith("LC_")}
     allowed |= {"LC_CTYPE", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_CURRENT_TEST"}
     allowed |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_VERSION"}

@@ -67,8 +67,11 @@ def test_a_command_imports_what_it_needs(tmp_path: Path, words: tuple[str, ...],
 
 
 def test_a_box_is_validated_without_engines(tmp_path: Path) -> None:
-    modules = imported(tmp_path, "validate", "boxes/shiny.yml")
+    modules = imported(tmp_path, "validate", "boxes/r.yml")
     assert [one for one in modules if one.startswith(("sandbox.engines", "sandbox.run"))] == []
+    # The code of an app is read by R, which is a process
+    modules = imported(tmp_path, "validate", "boxes/shiny.yml")
+    assert [one for one in modules if one.startswith("sandbox.engines")] == []
 
 
 def test_sandboxes_are_listed_without_models_and_what_makes_them(
