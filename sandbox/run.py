@@ -233,7 +233,7 @@ def attached(argv: Sequence[str | Path]) -> Iterator[Attached]:
 
 
 def daemon_environment() -> dict[str, str]:
-    """What a daemon is started with: it outlives the one who called, and serves others too."""
+    """The variables of a daemon, which outlives the one who starts it, and serves others too."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
 
 

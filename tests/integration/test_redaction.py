@@ -186,6 +186,7 @@ def test_every_awk_says_what_python_says(argv: tuple[str, ...]) -> None:
     # Listed words that are as long as a key
     asked += [("fact", "category", "LC_MEASUREMENT")]
     asked += [("env", "OPENBLAS_CORETYPE", word) for word in ("SAPPHIRERAPIDS", "ABCDEFGHIJKLMN")]
+    asked += [("env", "SHINY_SERVER_VERSION", found) for found in ("1.5.20", "1234.5678.9012")]
     text = "".join("\t".join(one) + "\n" for one in asked)
     said = _awk(_ASK + awk_program(), text, argv, MODE="ask").split()
     ours = ["1" if known(kind, name, value) else "0" for kind, name, value in asked]

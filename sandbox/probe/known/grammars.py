@@ -25,8 +25,8 @@ RUN: Final = "|".join(
 )
 """In no value that is taken: keys in hexadecimal and base64, words without an end, licences."""
 
-ANY_LETTER: Final = "[A-Z]-[A-Z]|[a-z]-[a-z]"
-"""In an expression that takes more than words listed in it: a range of letters."""
+ANY_RANGE: Final = "[A-Z]-[A-Z]|[a-z]-[a-z]|[0-9]-[0-9]"
+"""In an expression that takes more than the words listed in it: a range of letters or digits."""
 
 # Names with capitals inside, as they stand in paths
 _MIXED = (

@@ -74,7 +74,7 @@ def _tables() -> Iterator[str]:
     yield "BEGIN {"
     for number, fragment in enumerate(_fragments()):
         yield f"F{number} = {_short(fragment, below=number)}"
-    yield f"LONGEST = {grammars.LONGEST}; RUN = {_text(grammars.RUN)}; NAME_RUN = {_text(grammars.NAME_RUN)}; ANY_LETTER = {_text(grammars.ANY_LETTER)}; NEVER = {_text(rules.NEVER)}"  # noqa: E501
+    yield f"LONGEST = {grammars.LONGEST}; RUN = {_text(grammars.RUN)}; NAME_RUN = {_text(grammars.NAME_RUN)}; ANY_RANGE = {_text(grammars.ANY_RANGE)}; NEVER = {_text(rules.NEVER)}"  # noqa: E501
     yield f"SHAPED = {_whole(rules.SHAPED)}; CALL = {_whole(rules.CALL)}"
     for name in grammars.grammar_names():
         yield f"G[{_text(name)}] = {_short(grammars.for_awk(name))}"

@@ -96,15 +96,18 @@ def known(kind: Kind, name: str, value: str) -> bool:
     """Whether `value` may be seen under `name`."""
     if not value:
         return True
-    if len(value) > grammars.LONGEST:
-        return False
-    listed = rules().words.get((kind, name), grammars.ANY_LETTER)
-    if not _ANY_LETTER.search(listed) and re.fullmatch(listed, value):
-        return True
-    if _RUN.search(value):
-        return False
     expression = _expression(kind, name)
-    return expression is not None and expression.fullmatch(value) is not None
+    if len(value) > grammars.LONGEST or expression is None or not expression.fullmatch(value):
+        return False
+    return _is_listed(kind, name, value) or not _RUN.search(value)
+
+
+def _is_listed(kind: Kind, name: str, value: str) -> bool:
+    """Whether `value` is one of our own words, letter by letter: such a word may be a long one."""
+    words = rules().words.get((kind, name))
+    if words is None or _ANY_RANGE.search(words):
+        return False
+    return re.fullmatch(words, value) is not None
 
 
 def knows(kind: Kind, name: str) -> bool:
@@ -132,7 +135,7 @@ def _plain() -> re.Pattern[str]:
 
 
 _RUN = re.compile(grammars.RUN)
-_ANY_LETTER = re.compile(grammars.ANY_LETTER)
+_ANY_RANGE = re.compile(grammars.ANY_RANGE)
 
 
 @cache

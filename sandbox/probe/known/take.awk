@@ -24,8 +24,8 @@ function known(kind, name, value,    key) {
 function judged(kind, name, value,    key, list, n, i, part) {
     if (length(value) > LONGEST) return 0
     key = kind SUBSEP name
-    # Words that we list ourselves may be long ones; where any letter fits, a long run may be a key
-    if (key in WORDS && value ~ WORDS[key] && (WORDS[key] !~ ANY_LETTER || value !~ RUN)) return 1
+    # Words that we list ourselves may be long ones; where any letter or digit fits, a run may be a key
+    if (key in WORDS && value ~ WORDS[key] && (WORDS[key] !~ ANY_RANGE || value !~ RUN)) return 1
     if (value ~ RUN) return 0
     list = ""
     if (key in EX) list = EX[key]

@@ -86,6 +86,9 @@ def test_a_repository_with_a_token_is_not_known(url: str) -> None:
     assert not known("repo", "CRAN", url)
 
 
+_RANGE = re.compile(grammars.ANY_RANGE)
+
+
 def _harmless() -> list[tuple[Kind, str, str]]:
     found: list[tuple[Kind, str, str]] = []
     found += [("option", name.strip(), value) for name, value in harmless_settings.OPTIONS.items()]
@@ -121,6 +124,18 @@ def test_what_is_harmless_is_known(kind: Kind, name: str, value: str) -> None:
 def test_a_long_word_that_is_listed_is_no_key(kind: Kind, name: str, value: str) -> None:
     assert known(kind, name, value)
     assert not known(kind, name, value + "ABCDEFGHIJKL")
+
+
+@pytest.mark.parametrize("value", ["1." + "7" * 40, "1234.5678.9012"])
+def test_where_any_digit_fits_a_long_run_may_be_a_key(value: str) -> None:
+    assert known("env", "SHINY_SERVER_VERSION", "1.5.20")
+    assert not known("env", "SHINY_SERVER_VERSION", value)
+
+
+def test_a_list_without_ranges_has_no_other_way_to_take_anything() -> None:
+    lists = [words for words in rules.rules().words.values() if not _RANGE.search(words)]
+    assert lists
+    assert [words for words in lists if re.search(r"\[\^|(?<!\\)[.][*+{]", words)] == []
 
 
 def test_every_grammar_that_a_name_has_is_there() -> None:
