@@ -63,7 +63,7 @@ def write_box(
     draft = _Draft()
     base, notes = choices.choose_base(facts, bases)
     draft.notes += notes
-    day = facts.probe.taken_at[:10]
+    day = _comment(facts.probe.taken_at[:10])
     system = facts.os.name or facts.os.id
     draft.add(f"# Captured from {_comment(source)} ({_comment(system)}) on {day}.")
     draft.add(

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, Union, get_args, get_origin
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -107,6 +108,18 @@ def test_what_capture_writes_up_takes(facts: Facts) -> None:
     assert "#5D" not in box.text
     assert _HIDDEN not in box.text
     _nothing_is_lost(facts, box.text.replace("\n#  ", ""), plan.r.options if plan.r else {})
+
+
+@pytest.mark.parametrize("said", ["\x1f", "2026\n- x", "\ud800", "\u2028"])
+def test_a_day_that_is_none_harms_no_comment(said: str, tmp_path: Path) -> None:
+    facts = FACTS.model_copy(update={"probe": FACTS.probe.model_copy(update={"taken_at": said})})
+    box = write_box(
+        facts, source="prod", facts_file="x.facts.json", bases=load_bases(), room=Room(4, 8192)
+    )
+    (tmp_path / "x.facts.json").write_text("{}")
+    path = tmp_path / "captured.yml"
+    path.write_text(box.text, encoding="utf-8")
+    assert load_box(path).box.base == "debian-12"
 
 
 def _nothing_is_lost(facts: Facts, text: str, said: Mapping[str, Any]) -> None:
