@@ -62,6 +62,11 @@ class PlannedApp(PlanModel):
     max_mb: int = MAX_MB
     """How much the folder may hold."""
 
+    @property
+    def release(self) -> str:
+        """The name of its files as they are now, among its releases on the machine."""
+        return self.sha256[:12]
+
 
 class Plan(PlanModel):
     """Everything that decides what a machine is."""

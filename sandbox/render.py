@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sandbox.errors import BoxError
 from sandbox.paths import data_dir
 from sandbox.plain_file import NotPlainError, read_plain
-from sandbox.plan import Plan, PlannedApp
+from sandbox.plan import Plan
 from sandbox.secret_values import NO_VALUES, Plain, SecretValues
 from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
 from sandbox.spec.models import Secret
@@ -224,11 +224,6 @@ def archive_path(folder: Path, app: str) -> Path:
     return folder / "apps" / f"{app}.tar"
 
 
-def release_of(app: PlannedApp) -> str:
-    """The name of the app's files as they are now, among its releases on the machine."""
-    return app.sha256[:12]
-
-
 def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
     """What Ansible is told of `plan`; app archives are named under `folder`."""
     system, r, shiny = plan.system, plan.r, plan.services.shiny_server
@@ -264,7 +259,7 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         apps_list=tuple(
             AppVars(
                 name=app.name,
-                release=release_of(app),
+                release=app.release,
                 archive=str(archive_path(folder, app.name)),
             )
             for app in plan.apps

@@ -49,6 +49,8 @@ class AppLogs(_Answer):
 
     apps: dict[str, tuple[AppLog, ...]] = {}
     """The last starts of each, the newest first. One that ended well has no log any more."""
+    served: dict[str, Word] = {}
+    """The release of each that is served; empty when it was changed by hand on the machine."""
     listeners: tuple[Word, ...] = ()
     """Names of the processes that listen on Shiny Server's port."""
     out_of_memory: bool = False

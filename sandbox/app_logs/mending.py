@@ -36,6 +36,8 @@ class Failure:
     error: LastError
     words: RWords
     out_of_memory: bool
+    by_hand: bool = False
+    """What is served is not the box's app: somebody has changed it on the machine."""
 
     def place(self, *loc: str | int) -> str:
         """`shiny.yml:31`, where the box says it; the file alone where it cannot be read by now."""
@@ -70,6 +72,15 @@ def _memory(failure: Failure) -> str:
     return (
         f"{lead}. Give it more in {failure.place('machine')}: machine: "
         f"{{memory_mb: {now_mb * 2}}} ({now_mb} now), then sandbox up {name}"
+    )
+
+
+def _by_hand(failure: Failure) -> str:
+    if not failure.by_hand:
+        return ""
+    return (
+        f"sandbox up {failure.plan.name} (puts the box's app back: what is served was changed on "
+        "the machine, by hand)"
     )
 
 
@@ -177,6 +188,7 @@ def _its_own(failure: Failure) -> str:
 
 _KINDS: tuple[Callable[[Failure], str], ...] = (
     _memory,
+    _by_hand,
     _package,
     _library,
     _version,

@@ -38,7 +38,8 @@ def trouble_with_app(plan: Plan, name: str, logs: AppLogs, *, within_s: float) -
     error = last_error(log.text, words)
     if error is None:
         return None
-    failure = Failure(plan, app, log.text, error, words, logs.out_of_memory)
+    by_hand = logs.served.get(name, app.release) != app.release
+    failure = Failure(plan, app, log.text, error, words, logs.out_of_memory, by_hand)
     what = "fails" if error.serves else "does not start"
     because = f": {error.title}" if error.title else ""
     return Trouble(f"the app {name} {what}{because}", error.lines, mend(failure), error.known)

@@ -20,7 +20,7 @@ from sandbox.paths import data_dir
 from sandbox.plan import Plan, PlannedApp
 from sandbox.provision import pack
 from sandbox.record import Record
-from sandbox.render import archive_path, release_of
+from sandbox.render import archive_path
 from sandbox.ssh import SshTarget
 from sandbox.state import Instance
 from sandbox.summary import Phase
@@ -142,7 +142,7 @@ def changed_apps(old: Plan, new: Plan) -> tuple[PlannedApp, ...]:
 def _release(app: PlannedApp, target: SshTarget, instance: Instance, folders: _Folders) -> None:
     files = data_dir("playbooks") / "roles" / "apps" / "files"
     release = (files / "release-app.sh").read_text(encoding="utf-8")
-    words = (str(folders.site), str(folders.releases), app.name, release_of(app), release)
+    words = (str(folders.site), str(folders.releases), app.name, app.release, release)
     archive = archive_path(instance.folder, app.name).read_bytes()
     try:
         target.run(
@@ -159,7 +159,7 @@ def _release(app: PlannedApp, target: SshTarget, instance: Instance, folders: _F
 def _end_old(app: PlannedApp, target: SshTarget, folders: _Folders) -> None:
     files = data_dir("playbooks") / "roles" / "apps" / "files"
     end = (files / "end-old-workers.sh").read_text(encoding="utf-8")
-    words = (str(folders.releases), app.name, release_of(app))
+    words = (str(folders.releases), app.name, app.release)
     target.run(("sudo", "-n", "sh", "-c", end, "sh", *words), timeout_s=_END_S)
 
 

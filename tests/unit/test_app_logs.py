@@ -1,6 +1,7 @@
 """R's own last error is found in an app's log, in any language, and what mends it is said."""
 
 import json
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -315,6 +316,35 @@ def test_only_the_last_start_of_just_that_app_is_read(tmp_path: Path) -> None:
     (other,) = its["logs_of"]("a-b", asked(), plain)
     assert other["text"].startswith("a-b-")
     assert its["logs_of"]("none", asked(), plain) == []
+
+
+def test_an_app_that_was_changed_by_hand_on_the_machine_is_told(tmp_path: Path) -> None:
+    releases, site = tmp_path / "releases", tmp_path / "site"
+    (releases / "abc").mkdir(parents=True)
+    site.mkdir()
+    for name in ("app.R", "restart.txt"):
+        (releases / "abc" / name).write_text(name)
+        os.utime(releases / "abc" / name, (1, 1))
+    its = program(SITE=str(site))
+    assert its["served"]("a") == ""
+    (site / "a").symlink_to(releases / "abc")
+    assert its["served"]("a") == "abc"
+    (releases / "abc" / "restart.txt").write_text("again")
+    later = (site / "a").lstat().st_mtime + 1
+    os.utime(releases / "abc" / "restart.txt", (later, later))
+    assert its["served"]("a") == "abc"
+    os.utime(releases / "abc" / "app.R", (later, later))
+    assert its["served"]("a") == ""
+
+
+@pytest.mark.parametrize("served", ["", "another"])
+def test_what_was_changed_by_hand_is_mended_by_up(served: str) -> None:
+    text = SU + "Error in eval(x) : mine\n" + CALLS
+    plan = shiny_plan()
+    ours = {"faithful": plan.apps[0].release}
+    assert "mend it in" in trouble(text, plan, served=ours).advice
+    advice = trouble(text, plan, served={"faithful": served}).advice
+    assert advice.startswith(f"sandbox up {plan.name} (")
 
 
 def test_what_is_followed_comes_by_whole_lines(tmp_path: Path) -> None:
