@@ -14,7 +14,11 @@ from tests.conftest import ROOT
 from tests.e2e.conftest import Shiny
 
 APP = "apps/faithful/app.R"
-BROKEN = "library(shiny)\nlibrary(DT)\nshinyApp(fluidPage(), function(input, output) {})\n"
+# What could be seen before is refused before anything starts; this name is only made when R runs
+BROKEN = (
+    'library(shiny)\nlibrary(paste0("D", "T"), character.only = TRUE)\n'
+    "shinyApp(fluidPage(), function(input, output) {})\n"
+)
 BAD_SERVER = (
     'library(shiny)\nshinyApp(fluidPage(textOutput("a")), function(input, output) {\n'
     '  output$a <- renderText({\n    nofun("a")\n  })\n})\n'

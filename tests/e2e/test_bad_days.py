@@ -59,7 +59,9 @@ def test_incus_that_does_not_run(host: Host, box: Path, tmp_path: Path) -> None:
     done = host.sandbox("up", box, expect=4, env={"INCUS_DIR": str(tmp_path / "nowhere")})
     assert "sandbox host setup" in done.stderr
     listed = host.sandbox("list", "--json", env={"INCUS_DIR": str(tmp_path / "nowhere")})
-    assert json.loads(listed.stdout) == []
+    # Other tests' sandboxes are not lost: nobody can be asked how they are
+    assert {one["state"] for one in json.loads(listed.stdout)} <= {"unknown"}
+    assert "sandbox host setup" in listed.stderr
 
 
 def test_a_mirror_that_cannot_be_reached(host: Host, box: Path) -> None:

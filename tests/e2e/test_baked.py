@@ -1,6 +1,7 @@
 """Clones of what was proven once: whole, with an identity of their own, and never from a half."""
 
 import json
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -180,6 +181,9 @@ def test_a_layer_comes_to_the_same_as_the_long_road(
         assert "as a layer on shiny" in layered.stderr
         plain = host.sandbox("up", path, "--name", "plain", "--no-cache", timeout_s=1800)
         assert "layer" not in plain.stderr
+        for done in (layered, plain):
+            # Of an app that nobody has open, R's view is asked for in another way
+            urllib.request.urlopen(done.stdout.split()[-1], timeout=60).read()
         one, other = (lasting(facts(host, name)) for name in ("layered", "plain"))
         assert one == other
         hidden = host.sandbox("diff", "layered", "plain", "--json", "--only", "r.environment")
