@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -45,6 +46,9 @@ _TRIES = 3
 _NOT_EXECUTED = re.compile(
     r"Error: .*(Instance is not running|Instance not found|Instance is frozen)"
 )
+
+_UNHEARD_S = 2.0
+"""Until a machine that did not listen is asked again."""
 
 
 class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
@@ -322,7 +326,6 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
 
     def _wait_ready(self, name: str, instance: dict[str, Any], listener: Listener) -> inside.Ready:
         key = str(instance["config"].get(AUTHORIZED_KEY, ""))
-        words = self.client.argv("exec", "-T", self.client.ref(name), "--", "sh", "-c")
         last = ["nothing was heard from it"]
 
         def heard(line: str) -> None:
@@ -331,12 +334,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
                 listener(StepOutput(name, last[0]))
 
         try:
-            done = run(
-                (*words, inside.READY, "sh", name, str(inside.WAIT_S)),
-                timeout_s=inside.WAIT_S + 30,
-                stdin=f"{key}\n",
-                on_line=heard,
-            )
+            done = self._ask_ready(name, key, heard)
         except CommandError as error:
             if words_of_sshd := inside.sshd_words(error.stdout):
                 raise ProviderError(
@@ -357,6 +355,26 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
         ipaddress.IPv4Address(ready.address)
         self._host_keys[name] = ready.host_keys
         return ready
+
+    def _ask_ready(self, name: str, key: str, heard: Callable[[str], None]) -> Completed:
+        words = self.client.argv("exec", "-T", self.client.ref(name), "--", "sh", "-c")
+
+        def ask() -> Completed:
+            return run(
+                (*words, inside.READY, "sh", name, str(inside.WAIT_S)),
+                timeout_s=inside.WAIT_S + 30,
+                stdin=f"{key}\n",
+                on_line=heard,
+            )
+
+        try:
+            return ask()
+        except CommandError as error:
+            if error.returncode is None or error.stdout.strip():
+                raise
+            # On a busy host, a machine that has only just begun may end the first one unheard
+            time.sleep(_UNHEARD_S)
+            return ask()
 
 
 def _refuse_foreign(name: str, instance: dict[str, Any]) -> None:
