@@ -122,7 +122,8 @@ SERVICES = (
     ),
     Breakage(
         "the app's server function fails",
-        f"mv {_SITE} {_SITE}.before-breakage && mkdir {_SITE}"
+        # Broken together with others, the app may be somewhere else already
+        f"{{ [ ! -e {_SITE} ] || mv {_SITE} {_SITE}.before-breakage; }} && mkdir {_SITE}"
         f" && echo '{_BROKEN_SERVER}' > {_SITE}/app.R",
         f"rm -rf {_SITE} && mv {_SITE}.before-breakage {_SITE} && touch {_SITE}/restart.txt",
         ("up.session.faithful",),
