@@ -210,7 +210,7 @@ def _services(facts: Facts, base: Base, draft: _Draft) -> list[str]:
     if shiny is not None:
         if "shiny_server" in base.offers:
             port = shiny.listens[0].port if shiny.listens else 3838
-            if port in (0, SSH_PORT):
+            if port == SSH_PORT or port not in range(1, 65536):
                 draft.notes.append(f"Shiny Server listens on port {port}, which no sandbox can")
                 port = 3838
             lines.append(f"shiny_server: {{port: {port}}}")
@@ -309,14 +309,15 @@ def _list(key: str, items: tuple[str, ...]) -> str:
 
 
 def _comment(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)
+    """What may stand in a box for anyone to read: no control character, no hash."""
+    return "".join(char if char.isprintable() else " " for char in without_hash(text))
 
 
 def _folded(note: str) -> list[str]:
     import textwrap
 
     return textwrap.wrap(
-        _comment(without_hash(note)),
+        _comment(note),
         _WIDTH,
         initial_indent="# - ",
         subsequent_indent="#   ",

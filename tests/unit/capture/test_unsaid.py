@@ -198,6 +198,8 @@ def test_the_time_zone_is_r_s_own_and_the_systems_is_said() -> None:
         ("NA", '{r: "NA"}'),
         ("quote(f())", '{r: "quote(f())"}'),
         ("<environment>", None),
+        ("", None),
+        (" \n", None),
         (f'c("a", "{HIDDEN}")', None),
     ],
 )

@@ -9,7 +9,7 @@ import yaml
 from sandbox.capture.choices import Room
 from sandbox.capture.write_box import CapturedBox, default_name, write_box
 from sandbox.probe.facts import Facts, RInstallation, RPackage
-from sandbox.probe.facts_setup import ConfigFile, SystemPackage, UserPackage
+from sandbox.probe.facts_setup import ConfigFile, ShinyListen, SystemPackage, UserPackage
 from sandbox.probe.untaken import new_key, placeholder
 from sandbox.spec.bases import load_bases
 from sandbox.spec.load import load_box
@@ -186,6 +186,24 @@ def test_a_server_larger_than_this_computer(tmp_path: Path) -> None:
     box = captured(facts(machine=large))
     assert content(box, tmp_path)["machine"] == {"cpus": 4, "memory_mb": 8192, "disk_gb": 40}
     assert any("cpus of production is 64" in note for note in box.notes)
+
+
+@pytest.mark.parametrize("port", [0, 22, 65536])
+def test_a_port_that_no_sandbox_can_have_is_said(port: int, tmp_path: Path) -> None:
+    assert FACTS.shiny_server is not None
+    listens = (ShinyListen(port=port, address=None),)
+    shiny = FACTS.shiny_server.model_copy(update={"listens": listens})
+    box = captured(facts(shiny_server=shiny))
+    assert content(box, tmp_path)["services"] == {"shiny_server": {"port": 3838}}
+    assert f"Shiny Server listens on port {port}, which no sandbox can" in box.notes
+
+
+def test_no_hash_of_what_was_not_taken_stands_in_a_box() -> None:
+    hidden = placeholder("srv-prod-7", new_key())
+    assert "#" in hidden
+    named = FACTS.identity.model_copy(update={"hostname": hidden})
+    system = FACTS.os.model_copy(update={"name": hidden})
+    assert hidden not in captured(facts(identity=named, os=system)).text
 
 
 def test_what_it_cannot_say_is_in_comments() -> None:
