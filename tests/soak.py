@@ -92,6 +92,8 @@ class Soak:
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
+        # Other tests' sandboxes on this host, such as the shared Shiny one, are not ours to destroy
+        self.others = frozenset(path.name for path in self.host.instances.glob("*"))
         self.box = self.folder / "bare.yml"
         self.box.write_text(BOX)
 
@@ -181,20 +183,28 @@ class Soak:
         self.await_end_of_processes()
 
     def finish(self) -> None:
-        """Take everything away by the program's own means; nothing may be left of it."""
-        self.sandbox("destroy", "--all", "--yes", timeout_s=180)
+        """Take everything away by the program's own means; nothing may be left of it.
+
+        What was on the host before must still be there.
+        """
+        if self.others:
+            self.recover(up=False)
+        else:
+            self.sandbox("destroy", "--all", "--yes", timeout_s=180)
         self.sandbox("cache", "prune", timeout_s=180)
         self.await_end_of_processes(masters=True)
         state = self.host.home / "state" / "sandbox"
-        left = [f"machine {name}" for name in self.machines()]
-        left += [str(path) for path in self.host.instances.glob("*")]
+        records = {path.name for path in self.host.instances.glob("*")}
+        left = [f"machine {name}" for name in self.machines() if name not in self.others]
+        left += [f"record {name}" for name in sorted(records - self.others)]
+        left += [f"gone: {name}" for name in sorted(self.others - records)]
         left += [str(path) for path in state.rglob("*.new")]
         left += [str(path) for path in (self.host.home / "cache").rglob("build-*")]
         left += [str(path) for path in self.folder.glob(".*")]
         left += [f"unfinished {one['image']}" for one in self.kept() if not one["complete"]]
         left += [f"open to others: {path}" for path in (state, *state.rglob("*")) if _is_open(path)]
         if left:
-            raise self.wrong("left behind:\n" + "\n".join(left))
+            raise self.wrong("left behind, or gone:\n" + "\n".join(left))
 
     def machines(self) -> list[str]:
         """The instances in our project, but for whole baked images."""
