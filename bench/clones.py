@@ -13,11 +13,11 @@ import typer
 from bench.measure import Series, Table, in_turn, timed
 from bench.place import BOX, baked, client, name, sandbox
 from sandbox.cli.settings import place
-from sandbox.engines.base import MachineSpec
-from sandbox.engines.incus import IncusEngine
-from sandbox.engines.incus_client import api_path
 from sandbox.events import ignore
 from sandbox.plan import Plan, resolve
+from sandbox.providers.engine import MachineSpec
+from sandbox.providers.incus.client import api_path
+from sandbox.providers.incus.engine import IncusEngine
 from sandbox.record import Record
 from sandbox.run import run
 from sandbox.spec.catalogue import find_box

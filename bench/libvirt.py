@@ -15,10 +15,10 @@ from pathlib import Path
 import typer
 
 from sandbox.cli.settings import place
-from sandbox.engines.accelerator import accelerator
 from sandbox.events import ignore
-from sandbox.images.vagrant_box import ensure_vagrant_box
 from sandbox.plan import Plan, resolve
+from sandbox.providers.libvirt.accelerator import accelerator
+from sandbox.providers.vagrant.base_box import ensure_vagrant_box
 from sandbox.run import run
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.load import load_box

@@ -22,11 +22,11 @@ import typer
 
 from bench.libvirt import BY_HAND, PORT, ours, timed
 from sandbox.cli.settings import place
-from sandbox.engines.accelerator import accelerator
-from sandbox.engines.libvirt_virsh import COPY_S, Virsh
-from sandbox.engines.vagrant_libvirt import URI, base_volume_name
-from sandbox.engines.vagrant_vms import find_box as stored_box
 from sandbox.plan import Plan, resolve
+from sandbox.providers.libvirt.accelerator import accelerator
+from sandbox.providers.libvirt.hypervisor import URI, base_volume_name
+from sandbox.providers.libvirt.virsh import COPY_S, Virsh
+from sandbox.providers.vagrant.hypervisor import find_box as stored_box
 from sandbox.run import run
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.load import load_box

@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sandbox.cli.settings import place
-from sandbox.engines.base import BakedImage
-from sandbox.engines.incus import IncusEngine
-from sandbox.engines.incus_client import IncusClient
 from sandbox.errors import SandboxError
+from sandbox.providers.abilities import BakedImage
+from sandbox.providers.incus.client import IncusClient
+from sandbox.providers.incus.engine import IncusEngine
 from sandbox.run import Completed, run
 from sandbox.state import Instance
 

@@ -17,12 +17,12 @@ import typer
 from bench.measure import Series, Table, ratio, timed
 from bench.place import BOX
 from sandbox.cli.settings import place
-from sandbox.engines.base import MachineSpec
-from sandbox.engines.incus import IncusEngine
-from sandbox.engines.incus_client import IncusClient
 from sandbox.events import StepEnded, ignore
-from sandbox.images import ensure_base
 from sandbox.plan import Plan, resolve
+from sandbox.providers.engine import MachineSpec
+from sandbox.providers.incus.base_image import ensure_base
+from sandbox.providers.incus.client import IncusClient
+from sandbox.providers.incus.engine import IncusEngine
 from sandbox.provision import bootstrap, provision, root_over_ssh
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.load import load_box

@@ -15,11 +15,11 @@ from functools import cache
 from pathlib import Path
 
 from sandbox import __version__
-from sandbox.engines.base import BakedImage, Baking
 from sandbox.events import Listener
 from sandbox.files import private_folder
 from sandbox.paths import cache_dir, data_dir
 from sandbox.plan import Plan
+from sandbox.providers.abilities import BakedImage, Baking
 from sandbox.spec.models import Machine
 
 FORMAT = 1

@@ -86,8 +86,8 @@ def complete_app(ctx: typer.Context, incomplete: str) -> list[str]:
 def complete_snapshot(ctx: typer.Context, incomplete: str) -> list[str]:
     """Snapshots of the sandbox that was named before, as its provider knows them."""
     from sandbox.cli.settings import place
-    from sandbox.engines import make_engine
-    from sandbox.engines.base import Snapshots
+    from sandbox.providers import make_engine
+    from sandbox.providers.abilities import Snapshots
     from sandbox.state import Instance
 
     with suppress(SandboxError):

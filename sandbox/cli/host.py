@@ -14,11 +14,11 @@ from sandbox.cli.settings import place
 if TYPE_CHECKING:
     from ipaddress import IPv4Network
 
-    from sandbox.engines.base import Finding
     from sandbox.events import Listener
-    from sandbox.host.doctor import Diagnosis
-    from sandbox.host.setup import Outcome
-    from sandbox.host.teardown import Keep
+    from sandbox.providers.findings import Finding
+    from sandbox.providers.incus.host_setup import Outcome
+    from sandbox.providers.incus.host_teardown import Keep
+    from sandbox.workflows.doctor import Diagnosis
 
 _RED, _GREEN, _YELLOW, _BOLD = "31", "32", "33", "1"
 _PROVIDERS = ("virtualbox", "incus", "libvirt")
@@ -49,7 +49,7 @@ def doctor(
 
     sandbox doctor --provider incus --json
     """
-    from sandbox.host.doctor import diagnose
+    from sandbox.workflows.doctor import diagnose
 
     _known(provider)
     chosen = provider or os.environ.get("SANDBOX_PROVIDER") or None
@@ -97,8 +97,8 @@ def setup(
     sandbox host setup --yes --pool-gb 50
     """
     from sandbox.errors import UsageError
-    from sandbox.host.incus_objects import Choices
-    from sandbox.host.setup import Outcome, host_setup
+    from sandbox.providers.incus.host_setup import Outcome, host_setup
+    from sandbox.providers.incus.objects import Choices
 
     _known(provider)
     if provider == "virtualbox":
@@ -112,7 +112,7 @@ def setup(
     with Progress() as progress:
         ask = _asker("To make this host ready for sandboxes, this will be done:", yes=yes)
         if provider == "libvirt":
-            from sandbox.host import libvirt_setup
+            from sandbox.providers.libvirt import host_setup as libvirt_setup
 
             where = libvirt_setup.LibvirtPlace(place().pool)
             outcome = libvirt_setup.host_setup(where, confirm=ask, listener=progress)
@@ -157,8 +157,8 @@ def teardown(
     sandbox host teardown --yes --packages
     """
     from sandbox.errors import UsageError
-    from sandbox.host.setup import Outcome
-    from sandbox.host.teardown import Keep, host_teardown
+    from sandbox.providers.incus.host_setup import Outcome
+    from sandbox.providers.incus.host_teardown import Keep, host_teardown
 
     if keep_daemon and packages:
         raise UsageError("--packages removes the daemon, and --keep-daemon keeps it: choose one")
@@ -187,10 +187,10 @@ def teardown(
 def _libvirt_teardown(
     ask: Callable[[list[str]], bool], listener: "Listener", keep: "Keep", *, sure: bool
 ) -> "Outcome":
-    from sandbox.engines.vagrant_baking import BakingVagrantEngine
-    from sandbox.engines.vagrant_libvirt import Libvirt
-    from sandbox.host.libvirt_setup import LibvirtPlace
-    from sandbox.host.libvirt_teardown import host_teardown
+    from sandbox.providers.libvirt.host_setup import LibvirtPlace
+    from sandbox.providers.libvirt.host_teardown import host_teardown
+    from sandbox.providers.libvirt.hypervisor import Libvirt
+    from sandbox.providers.vagrant.baking import BakingVagrantEngine
 
     where = LibvirtPlace(place().pool)
     engine = BakingVagrantEngine(Libvirt(where.prefix, pool=where.pool))
@@ -257,7 +257,7 @@ def _known(provider: str | None) -> None:
 
 def _tell_about_group(provider: str) -> None:
     from sandbox.host.facts import INCUS_GROUP, MEANING, gather
-    from sandbox.host.libvirt import GROUP, has_group_now, is_member
+    from sandbox.providers.libvirt.doctor import GROUP, has_group_now, is_member
 
     host = gather()
     if provider == "incus":

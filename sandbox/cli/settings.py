@@ -10,7 +10,7 @@ from sandbox.cli.complete import complete_base_source, complete_name, complete_p
 from sandbox.events import Listener
 
 if TYPE_CHECKING:
-    from sandbox.engines.incus_client import IncusPlace
+    from sandbox.providers.incus.place import IncusPlace
     from sandbox.workflows.context import Context
     from sandbox.workflows.secrets_given import SecretSource
 
@@ -64,7 +64,7 @@ SshConfigOption = Annotated[
 
 def place() -> "IncusPlace":
     """Our project, pool and network: SANDBOX_INCUS_PREFIX on SANDBOX_INCUS_REMOTE."""
-    from sandbox.engines.incus_client import IncusPlace
+    from sandbox.providers.incus.place import IncusPlace
 
     return IncusPlace.from_prefix(
         os.environ.get("SANDBOX_INCUS_PREFIX") or "sandbox",

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice, StepOutput
-from sandbox.image_tools import tool_path
 from sandbox.images import archives
 from sandbox.images.build_folder import MARK
 from sandbox.images.recipe import (
@@ -23,6 +22,7 @@ from sandbox.images.recipe import (
     mmdebstrap_argv,
 )
 from sandbox.images.sources import host_proxy
+from sandbox.images.tools import tool_path
 from sandbox.run import run
 from sandbox.spec.base_models import Base
 

@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 
-from sandbox.images.base_image import available_packages, ensure_base
+from sandbox.images.package_index import available_packages
 from sandbox.images.sources import ArchivesAnswer
-from sandbox.images.vagrant_box import ensure_public_box, ensure_vagrant_box, named_box
 from sandbox.plan import Plan
+from sandbox.providers.incus.base_image import ensure_base
+from sandbox.providers.vagrant.base_box import (
+    ensure_public_box,
+    ensure_vagrant_box,
+    named_box,
+)
 from sandbox.workflows.context import Context
 
 

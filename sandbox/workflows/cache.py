@@ -14,10 +14,11 @@ from sandbox.baking import (
     forget_use,
     last_used,
 )
-from sandbox.engines.base import BakedImage, Baking, MachineStatus
 from sandbox.errors import BusyError, ProvisionError, SandboxError, UsageError
 from sandbox.events import Listener, Notice, step
 from sandbox.plan import Plan
+from sandbox.providers.abilities import BakedImage, Baking
+from sandbox.providers.engine import MachineStatus
 from sandbox.secret_values import needed_secrets
 from sandbox.state import Instance, instance_names, locked
 from sandbox.workflows.base import prepare_base

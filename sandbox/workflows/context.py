@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
-from sandbox.engines import LISTINGS, make_engine
-from sandbox.engines.base import Engine, MachineStatus, Power
-from sandbox.engines.incus_client import IncusClient, IncusPlace
 from sandbox.errors import HostError, UsageError
 from sandbox.events import Listener, Notice, ignore
+from sandbox.providers import LISTINGS, make_engine
+from sandbox.providers.engine import Engine, MachineStatus, Power
+from sandbox.providers.incus.client import IncusClient
+from sandbox.providers.incus.place import IncusPlace
 from sandbox.spec.choices import BaseSource, Provider
 from sandbox.trust import Consent, HostCode, agreed
 

@@ -9,19 +9,19 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from sandbox.engines.base import Baking, BaseCopies, BaseCopy
-from sandbox.engines.vagrant_files import VmFolder
 from sandbox.errors import SandboxError
 from sandbox.events import Listener, Notice, step
 from sandbox.images.archives import Shelf, remove_shelf, shelves
-from sandbox.images.outdated import (
+from sandbox.images.build_folder import clear_folder
+from sandbox.providers.abilities import Baking, BaseCopies, BaseCopy
+from sandbox.providers.incus.stored_images import (
     OldBase,
     bases_or_none,
-    clear_folder,
     remove_base,
     stale_folders,
 )
-from sandbox.images.stored_boxes import OurBox, our_boxes, remove_box
+from sandbox.providers.vagrant.files import VmFolder
+from sandbox.providers.vagrant.stored_boxes import OurBox, our_boxes, remove_box
 from sandbox.state import Instance, instance_names
 from sandbox.workflows.context import DRIVEN, Context
 

@@ -5,11 +5,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox.engines import vm_provider
-from sandbox.engines.base import MachineStatus, Power
-from sandbox.engines.incus_client import NoDaemonError, NotSetUpError
 from sandbox.errors import SandboxError
 from sandbox.events import Notice
+from sandbox.providers import vm_provider
+from sandbox.providers.engine import MachineStatus, Power
+from sandbox.providers.incus.client import NoDaemonError, NotSetUpError
 from sandbox.saved import BrokenFileError, read_json
 from sandbox.state import Instance, instance_names
 from sandbox.summary import Phase, Summary, text_of

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from sandbox.baking import BakeKeys, CacheUse, recipe_key
 from sandbox.checks.results import CheckReport
-from sandbox.engines.base import Engine, Isolation, MachineStatus, Power, RootExec
-from sandbox.engines.settling import Settling
 from sandbox.errors import ConnectionLostError, HostError, ProviderError, UsageError
 from sandbox.events import Listener, Notice, step
-from sandbox.host.limits import host_limits, virtualbox_limits
 from sandbox.images.sources import archives_ahead
 from sandbox.missing import missing_packages
 from sandbox.plan import HostLimits, Plan, exceeds_host
+from sandbox.providers.abilities import Isolation, RootExec, Settling
+from sandbox.providers.engine import Engine, MachineStatus, Power
+from sandbox.providers.incus.limits import host_limits, virtualbox_limits
 from sandbox.provision import ProvisionResult, bootstrap, provision, root_over_ssh
 from sandbox.record import Record
 from sandbox.secret_values import SecretValues, needed_secrets

@@ -15,11 +15,12 @@ from sandbox.baking import (
     labels_of,
     note_use,
 )
-from sandbox.engines.base import BakedImage, Baking, Engine, MachineSpec
 from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener, Notice, step
 from sandbox.images.sources import ArchivesAnswer
 from sandbox.plan import Plan
+from sandbox.providers.abilities import BakedImage, Baking
+from sandbox.providers.engine import Engine, MachineSpec
 from sandbox.secret_values import needed_secrets, without_secrets
 from sandbox.workflows.base import PreparedBase
 from sandbox.workflows.snapshot import PROVISIONED

@@ -1,9 +1,9 @@
 """Start, stop and destroy: what can be done to a sandbox that exists, or half exists."""
 
-from sandbox.engines import vm_provider
-from sandbox.engines.base import MachineStatus, Power
 from sandbox.errors import UsageError
 from sandbox.events import step
+from sandbox.providers import vm_provider
+from sandbox.providers.engine import MachineStatus, Power
 from sandbox.saved import BrokenFileError
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, locked

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.baked_note import Draft
-from sandbox.engines.libvirt_images import LibvirtImages
-from sandbox.engines.libvirt_list import URI
-from sandbox.engines.libvirt_virsh import Virsh
-from sandbox.images.box_files import DISK_NAMES, box_files
+from sandbox.providers.libvirt.baked_images import LibvirtImages
+from sandbox.providers.libvirt.domains import URI
+from sandbox.providers.libvirt.virsh import Virsh
+from sandbox.providers.vagrant.baked_note import Draft
+from sandbox.providers.vagrant.box_files import DISK_NAMES, box_files
 from tests.conftest import Host, virsh
 
 LABELS = (("box", "plain"), ("plan", "0123"))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.base import MachineSpec
-from sandbox.engines.vagrant_baking import BakingVagrantEngine
-from sandbox.engines.vagrant_libvirt import Libvirt
 from sandbox.errors import SandboxError
+from sandbox.providers.engine import MachineSpec
+from sandbox.providers.libvirt.hypervisor import Libvirt
+from sandbox.providers.vagrant.baking import BakingVagrantEngine
 from sandbox.ssh import make_key
 from tests.conftest import Host, cannot_run, virsh
 
@@ -39,8 +39,8 @@ class LibvirtLab:
     def source(self) -> str:
         return (
             "from pathlib import Path\n"
-            "from sandbox.engines.vagrant_baking import BakingVagrantEngine\n"
-            "from sandbox.engines.vagrant_libvirt import Libvirt\n"
+            "from sandbox.providers.vagrant.baking import BakingVagrantEngine\n"
+            "from sandbox.providers.libvirt.hypervisor import Libvirt\n"
             f"engine = BakingVagrantEngine(Libvirt({self.prefix!r}), Path({str(self.folder)!r}))\n"
         )
 
@@ -83,7 +83,7 @@ def libvirt_image(libvirt_host: Host) -> Iterator[str]:
         yield known
         return
     from sandbox.events import ignore
-    from sandbox.images.vagrant_box import ensure_vagrant_box
+    from sandbox.providers.vagrant.base_box import ensure_vagrant_box
     from tests.contract.conftest import read_base
 
     with pytest.MonkeyPatch.context() as patch:

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.engines.vagrant_cli import environment
-from sandbox.engines.vagrant_files import (
+from sandbox.providers.vagrant.cli import environment
+from sandbox.providers.vagrant.files import (
     HostFacts,
     VmFolder,
     VmProvider,

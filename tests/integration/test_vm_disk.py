@@ -12,10 +12,21 @@ import pytest
 
 from sandbox.errors import ProviderError
 from sandbox.events import ignore
-from sandbox.image_tools import host_architecture, tool_path
-from sandbox.images import disk, vagrant_box
-from sandbox.images.box_files import CONVERT, DISK_NAMES, VmProvider, catalogue
-from sandbox.images.vagrant_box import box_root, checked_name, ensure_public_box, is_whole
+from sandbox.images import disk
+from sandbox.images.tools import host_architecture, tool_path
+from sandbox.providers.vagrant import base_box as vagrant_box
+from sandbox.providers.vagrant.base_box import (
+    box_root,
+    checked_name,
+    ensure_public_box,
+    is_whole,
+)
+from sandbox.providers.vagrant.box_files import (
+    CONVERT,
+    DISK_NAMES,
+    VmProvider,
+    catalogue,
+)
 from sandbox.spec.base_models import PublicBox
 
 PARTITION = "?offset=1048576"

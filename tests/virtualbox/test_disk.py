@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.engines.vagrant_virtualbox import VirtualBox
-from sandbox.engines.vagrant_vms import find_box
 from sandbox.events import Event, Notice
+from sandbox.providers.vagrant.hypervisor import find_box
+from sandbox.providers.virtualbox.hypervisor import VirtualBox
 from sandbox.spec.models import VirtualBoxOptions
 from tests.virtualbox.conftest import VirtualBoxLab, manage
 

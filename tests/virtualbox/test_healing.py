@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.base import Power
-from sandbox.engines.vagrant_cli import vagrant_home
-from sandbox.engines.vagrant_files import VmFolder
-from sandbox.engines.vagrant_virtualbox import VirtualBox
-from sandbox.engines.vagrant_vms import find_box
 from sandbox.errors import ProviderError
 from sandbox.events import ignore
+from sandbox.providers.engine import Power
+from sandbox.providers.vagrant.cli import vagrant_home
+from sandbox.providers.vagrant.files import VmFolder
+from sandbox.providers.vagrant.hypervisor import find_box
+from sandbox.providers.virtualbox.hypervisor import VirtualBox
 from tests.virtualbox.conftest import VirtualBoxLab, manage
 
 pytestmark = pytest.mark.virtualbox

@@ -3,9 +3,10 @@
 import pytest
 
 from sandbox.cli.host import _tell_about_group
-from sandbox.engines.incus_client import explain
-from sandbox.host import facts, setup
-from tests.unit.host.facts import a_host
+from sandbox.host import facts
+from sandbox.providers.incus import host_setup as setup
+from sandbox.providers.incus.client import explain
+from tests.unit.providers.host_facts import a_host
 
 
 @pytest.mark.parametrize("user", [None, "ada"])

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from sandbox.host import kernel_limits
-from sandbox.host.incus_findings import incus_findings
 from sandbox.host.journal import Journal, Kind
 from sandbox.host.kernel_limits import WANTED, WATCHERS, KernelLimits, gather_limits, plan_limits
-from sandbox.host.setup import Situation
-from sandbox.host.teardown import Keep, plan_teardown
-from tests.unit.host.facts import PLACE, a_host, a_ready_server
+from sandbox.providers.incus.doctor import incus_findings
+from sandbox.providers.incus.host_setup import Situation
+from sandbox.providers.incus.host_teardown import Keep, plan_teardown
+from tests.unit.providers.host_facts import PLACE, a_host, a_ready_server
 
 DEBIANS = KernelLimits(
     ((WATCHERS, 128), ("kernel.keys.maxkeys", 200), ("kernel.keys.maxbytes", 20_000))

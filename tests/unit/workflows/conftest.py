@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
-from sandbox.engines.fake import FakeEngine
-from sandbox.engines.incus_client import IncusPlace
 from sandbox.errors import ConnectionLostError
 from sandbox.events import Event, Notice
 from sandbox.plan import HostLimits, Plan
+from sandbox.providers.fake import FakeEngine
+from sandbox.providers.incus.place import IncusPlace
 from sandbox.provision import ProvisionResult
 from sandbox.record import Record
 from sandbox.secret_values import SecretValues

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.baking import CacheUse, bake_keys, find_layer, recipe_key
-from sandbox.engines.base import Power
 from sandbox.errors import ProviderError, ProvisionError, UsageError
 from sandbox.plan import Plan
+from sandbox.providers.engine import Power
 from sandbox.render import rendered_files
 from sandbox.spec.models import Machine, RPackages
 from sandbox.state import Instance

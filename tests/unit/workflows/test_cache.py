@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from sandbox.baking import forget_use, last_used, note_use
-from sandbox.engines.base import Power
 from sandbox.errors import BusyError, HostError, ProviderError, ProvisionError, UsageError
 from sandbox.paths import cache_dir
 from sandbox.plan import Plan
+from sandbox.providers.engine import Power
 from sandbox.state import Instance, instance_names, locked
 from sandbox.workflows import cache
 from sandbox.workflows import kept as kept_module

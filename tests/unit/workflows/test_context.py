@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.base import Finding
-from sandbox.engines.fake import FakeEngine
-from sandbox.engines.incus_client import IncusPlace
 from sandbox.errors import HostError, UsageError
 from sandbox.events import Event, Notice, ignore
+from sandbox.providers.fake import FakeEngine
+from sandbox.providers.findings import Finding
+from sandbox.providers.incus.place import IncusPlace
 from sandbox.workflows.context import Context, choose_provider, require_usable
 
 FINE = Finding(ok=True, title="it answers")

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from sandbox.engines.base import BaseCopy
-from sandbox.engines.fake import FakeEngine
-from sandbox.engines.vagrant_files import VmFolder, VmRecord
 from sandbox.errors import ProviderError
-from sandbox.images.outdated import OldBase
-from sandbox.images.stored_boxes import OurBox
 from sandbox.paths import cache_dir
+from sandbox.providers.abilities import BaseCopy
+from sandbox.providers.fake import FakeEngine
+from sandbox.providers.incus.stored_images import OldBase
+from sandbox.providers.vagrant.files import VmFolder, VmRecord
+from sandbox.providers.vagrant.stored_boxes import OurBox
 from sandbox.state import Instance
 from sandbox.workflows import cache, kept
 from sandbox.workflows.kept import PruneRule

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.base import Finding, MachineStatus, Power
-from sandbox.engines.fake import FakeEngine
-from sandbox.engines.incus_client import IncusPlace
 from sandbox.errors import BoxError
+from sandbox.providers.engine import MachineStatus, Power
+from sandbox.providers.fake import FakeEngine
+from sandbox.providers.findings import Finding
+from sandbox.providers.incus.place import IncusPlace
 from sandbox.record import Record
 from sandbox.state import locked
 from sandbox.summary import Phase

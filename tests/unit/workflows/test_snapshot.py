@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.base import Engine, MachineSpec, Power
-from sandbox.engines.fake import FakeEngine
-from sandbox.engines.incus_client import IncusPlace
 from sandbox.errors import ProviderError, UsageError
 from sandbox.events import Event, Notice, ignore
+from sandbox.providers.engine import Engine, MachineSpec, Power
+from sandbox.providers.fake import FakeEngine
+from sandbox.providers.incus.place import IncusPlace
 from sandbox.record import Record
 from sandbox.state import Instance
 from sandbox.summary import Phase

@@ -8,7 +8,6 @@ import pytest
 
 from sandbox.checks import fixes
 from sandbox.checks.results import last_report
-from sandbox.engines.base import Finding, Power
 from sandbox.errors import (
     BoxError,
     ConnectionLostError,
@@ -18,6 +17,8 @@ from sandbox.errors import (
     UsageError,
 )
 from sandbox.plan import HostLimits
+from sandbox.providers.engine import Power
+from sandbox.providers.findings import Finding
 from sandbox.record import Record
 from sandbox.run import Completed
 from sandbox.state import Instance

@@ -1,0 +1,59 @@
+"""What there must be on this host before Vagrant is asked for anything."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Final
+
+from sandbox.errors import CommandError
+from sandbox.providers.engine import MachineSpec, require_size
+from sandbox.providers.findings import Finding
+from sandbox.providers.vagrant.cli import vagrant_home
+from sandbox.providers.vagrant.files import VmProvider
+from sandbox.run import run
+
+_GEMS: Final = "/usr/share/rubygems-integration/*/specifications"
+_TITLE: Final = "Vagrant is installed"
+
+
+def vagrant_findings(provider: VmProvider) -> tuple[Finding, ...]:
+    """Vagrant, and for libvirt its plugin."""
+    if shutil.which("vagrant") is None:
+        fix = f"sandbox host setup --provider {provider}"
+        return (Finding(ok=False, title=_TITLE, detail="no command `vagrant`", fix=fix),)
+    try:
+        said = run(("vagrant", "--version"), timeout_s=20).stdout
+    except CommandError as error:
+        detail = error.details or error.message
+        return (Finding(ok=False, title=_TITLE, detail=detail, fix="vagrant --version"),)
+    found = re.search(r"\d+(\.\d+)+", said)
+    version = Finding(ok=True, title=_TITLE, detail=found[0] if found else said.strip())
+    return (version, _plugin_finding()) if provider == "libvirt" else (version,)
+
+
+def _plugin_finding() -> Finding:
+    title = "Vagrant's plugin for libvirt is installed"
+    places = (
+        *Path("/").glob(f"{_GEMS[1:]}/vagrant-libvirt-*.gemspec"),
+        *vagrant_home().glob("gems/*/specifications/vagrant-libvirt-*.gemspec"),
+    )
+    if places:
+        return Finding(ok=True, title=title, detail=places[0].stem.removeprefix("vagrant-libvirt-"))
+    return Finding(
+        ok=False,
+        title=title,
+        detail="vagrant-libvirt was not found",
+        fix="sandbox host setup --provider libvirt",
+    )
+
+
+def check_size(spec: MachineSpec) -> None:
+    """Refuse what is larger than this host.
+
+    Raises:
+        HostError: the host has not so much memory or so many processors.
+    """
+    memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2
+    cpus = os.cpu_count() or 1
+    require_size(spec, memory_mb=memory_mb, cpus=cpus)

@@ -1,0 +1,102 @@
+"""Base images of ours in Vagrant's store: only ours, only the overtaken ones, never half of one."""
+
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from sandbox.providers.vagrant.box_files import DISK_NAMES, VmProvider, box_files
+from sandbox.providers.vagrant.stored_boxes import OurBox, our_boxes, remove_box
+
+OLD, NEW = "debian-12-0123456789ab", "debian-12-ba9876543210"
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "vagrant" / "boxes"
+
+
+def put(store: Path, name: str, below: str, *, age: int, provider: VmProvider = "libvirt") -> Path:
+    """A whole box; the greater its `age`, the older."""
+    folder = store / name / "1.0.0" / below / provider
+    folder.mkdir(parents=True)
+    for file, text in box_files(provider, key="0123", disk_bytes=5).items():
+        (folder / file).write_text(text)
+    (folder / DISK_NAMES[provider]).write_bytes(b"12345")
+    os.utime(folder, (1e9 - age, 1e9 - age))
+    return folder
+
+
+def ours(name: str) -> str:
+    return f"sandbox-VAGRANTSLASH-{name}"
+
+
+def found() -> dict[str, OurBox]:
+    return {f"{box.image} {box.provider}": box for box in our_boxes()}
+
+
+def test_the_newest_of_each_base_and_provider_is_not_outdated(store: Path) -> None:
+    put(store, ours(OLD), ".", age=2)
+    put(store, ours(NEW), "amd64", age=1)
+    put(store, ours(OLD), ".", age=3, provider="virtualbox")
+    put(store, ours("debian-13-0123456789ab"), ".", age=9)
+    put(store, "debian-VAGRANTSLASH-bookworm64", ".", age=9)
+    put(store, "sandbox-dev-VAGRANTSLASH-tiny", ".", age=9)
+    put(store, ours("handmade"), ".", age=9)
+    boxes = found()
+    assert {name: box.outdated for name, box in boxes.items()} == {
+        f"sandbox/{NEW}@1.0.0 libvirt": False,
+        f"sandbox/{OLD}@1.0.0 libvirt": True,
+        f"sandbox/{OLD}@1.0.0 virtualbox": False,
+        "sandbox/debian-13-0123456789ab@1.0.0 libvirt": False,
+    }
+    newest = boxes[f"sandbox/{NEW}@1.0.0 libvirt"]
+    assert (newest.base, newest.key, newest.whole) == ("debian-12", "ba9876543210", True)
+    assert newest.size_bytes > 5
+
+
+def test_half_a_box_overtakes_none(store: Path) -> None:
+    put(store, ours(OLD), ".", age=2)
+    (put(store, ours(NEW), ".", age=1) / "box.img").unlink()
+    boxes = found()
+    assert not boxes[f"sandbox/{OLD}@1.0.0 libvirt"].outdated
+    half = boxes[f"sandbox/{NEW}@1.0.0 libvirt"]
+    assert (half.whole, half.outdated) == (False, False)
+
+
+def test_removing_leaves_nothing_but_other_providers(store: Path) -> None:
+    put(store, ours(OLD), "amd64", age=2)
+    other = put(store, ours(OLD), ".", age=2, provider="virtualbox")
+    one, two = our_boxes()
+    gone, kept = (one, two) if one.provider == "libvirt" else (two, one)
+    build = gone.build_folders[0]
+    build.mkdir(parents=True)
+    (build / "packages.txt.gz").touch()
+    (store / ours(OLD) / "metadata_url").touch()
+    assert remove_box(gone)
+    assert our_boxes() == (kept,)
+    assert not (store / ours(OLD) / "1.0.0" / "amd64").exists()
+    assert other.exists()
+    assert [path.name for path in build.iterdir()] == ["lock"]
+    assert remove_box(kept)
+    assert list(store.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_what_somebody_makes_just_now_is_left_alone(store: Path, number: int) -> None:
+    folder = put(store, ours(OLD), ".", age=2)
+    [box] = our_boxes()
+    build = box.build_folders[number]
+    build.mkdir(parents=True)
+    with (build / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        assert not remove_box(box)
+        assert our_boxes() == (box,)
+        # Vagrant moves its files in one by one
+        (folder / "box.img").unlink()
+        assert our_boxes() == ()
+    [left] = our_boxes()
+    assert not left.whole
