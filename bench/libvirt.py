@@ -82,7 +82,7 @@ def by_hand(plan: Plan, box: str, folder: Path) -> float:
         cpus=plan.machine.cpus,
         memory_mb=plan.machine.memory_mb,
         disk_gb=plan.machine.disk_gb,
-        pool=place().project,
+        pool=place().prefix,
         packages=" ".join((*plan.apt_packages, "locales")),
         timezone=plan.system.timezone,
         locale=plan.system.locale,

@@ -15,8 +15,7 @@ from pathlib import Path
 import typer
 
 from bench.measure import Series, Table, ratio, timed
-from bench.place import BOX
-from sandbox.cli.settings import place
+from bench.place import BOX, incus_place
 from sandbox.events import StepEnded, ignore
 from sandbox.plan import Plan, resolve
 from sandbox.providers.engine import MachineSpec
@@ -97,11 +96,11 @@ def cold(runs: int) -> Table:
     """Fresh machines of one kind, in turn; at most three turns, for each takes minutes."""
     runs = min(runs, 3)
     box = find_box(BOX, cwd=Path.cwd())
-    engine = IncusEngine(place())
+    engine = IncusEngine(incus_place())
     plan = resolve(load_box(box), provider="incus", name=f"bench-{os.getpid()}")
     base = ensure_base(
         plan.base,
-        client=IncusClient(place()),
+        client=IncusClient(incus_place()),
         source="auto",
         mirror=plan.system.mirror,
         listener=ignore,

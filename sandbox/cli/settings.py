@@ -10,7 +10,7 @@ from sandbox.cli.complete import complete_base_source, complete_name, complete_p
 from sandbox.events import Listener
 
 if TYPE_CHECKING:
-    from sandbox.providers.incus.place import IncusPlace
+    from sandbox.providers.place import Place
     from sandbox.workflows.context import Context
     from sandbox.workflows.secrets_given import SecretSource
 
@@ -62,11 +62,11 @@ SshConfigOption = Annotated[
 ]
 
 
-def place() -> "IncusPlace":
-    """Our project, pool and network: SANDBOX_INCUS_PREFIX on SANDBOX_INCUS_REMOTE."""
-    from sandbox.providers.incus.place import IncusPlace
+def place() -> "Place":
+    """Where our things are: SANDBOX_INCUS_PREFIX on SANDBOX_INCUS_REMOTE."""
+    from sandbox.providers.place import Place
 
-    return IncusPlace.from_prefix(
+    return Place.from_prefix(
         os.environ.get("SANDBOX_INCUS_PREFIX") or "sandbox",
         os.environ.get("SANDBOX_INCUS_REMOTE") or "local",
     )

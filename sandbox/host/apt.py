@@ -2,34 +2,18 @@
 
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.errors import CommandError, HostError
 from sandbox.events import Listener, Notice, StepOutput
-from sandbox.host.actions import Action, Command
-from sandbox.host.facts import KEYRINGS, HostFacts
-from sandbox.host.journal import Journal, Kind
-from sandbox.host.privilege import Root, run_as_root
-from sandbox.host.system import IncusSource
+from sandbox.host.actions import Action, HostCommand
+from sandbox.host.journal import ChangeKind, Journal
+from sandbox.host.privilege import RootAccess, run_as_root
 from sandbox.run import run
 
-SOURCE_FILE = Path("/etc/apt/sources.list.d/sandbox-backports.sources")
 APT_ENV = (("DEBIAN_FRONTEND", "noninteractive"), ("LC_ALL", "C.UTF-8"))
 LOCK_WAIT_S = 300
-WANTED = (
-    "incus-base",
-    "incus-client",
-    "dnsmasq-base",
-    "nftables",
-    "btrfs-progs",
-    "mmdebstrap",
-    "debian-archive-keyring",
-    "openssh-client",
-    "zstd",
-)
-"""What the package `incus` adds to incus-base is QEMU, for virtual machines: not needed here."""
 _INSTALL_TIMEOUT_S = 1800.0
 _FORMAT = "$(REPO_URI)|$(RELEASE)|$(CODENAME)|$(LABEL)|$(COMPONENT)"
 _COLUMNS = 5
@@ -50,32 +34,6 @@ class AptFacts:
     """A backports source of this release is configured."""
 
 
-def missing_packages(host: HostFacts) -> tuple[str, ...]:
-    """The packages that bring what this host lacks: judged by what is there, whoever made it."""
-    there = {
-        "incus-base": host.incusd is not None,
-        "incus-client": "incus" in host.commands,
-        "dnsmasq-base": "dnsmasq" in host.commands,
-        "nftables": bool({"nft", "iptables"} & host.commands),
-        "btrfs-progs": "btrfs" in host.commands or not host.kernel_btrfs,
-        "mmdebstrap": "mmdebstrap" in host.commands,
-        "debian-archive-keyring": host.debian_keyring,
-        "openssh-client": "ssh-keygen" in host.commands,
-        "zstd": "zstd" in host.commands,
-    }
-    return tuple(package for package in WANTED if not there[package])
-
-
-def install_words(missing: tuple[str, ...], host: HostFacts) -> tuple[str, ...]:
-    """What to tell apt: on Debian 12, Incus itself comes from backports and nothing else does."""
-    if host.distribution.incus_source is not IncusSource.BACKPORTS:
-        return missing
-    release = f"{host.distribution.codename}-backports"
-    return tuple(
-        f"{name}/{release}" if name in ("incus-base", "incus-client") else name for name in missing
-    )
-
-
 def parse_targets(text: str, codename: str) -> tuple[str, bool]:
     """The archive's URI and whether backports are configured, of `apt-get indextargets`' lines."""
     archive, backports = "", False
@@ -92,18 +50,6 @@ def parse_targets(text: str, codename: str) -> tuple[str, bool]:
         elif codename in (release, code) and label in ("Debian", "", "$(LABEL)"):
             archive = archive or uri.rstrip("/")
     return archive, backports
-
-
-def source_text(archive_uri: str, codename: str, keyring: Path) -> str:
-    """The backports source, from where this host gets its own release from."""
-    return (
-        "# Made by `sandbox host setup`: Incus for this release comes from backports.\n"
-        "Types: deb\n"
-        f"URIs: {archive_uri}\n"
-        f"Suites: {codename}-backports\n"
-        "Components: main\n"
-        f"Signed-By: {keyring}\n"
-    )
 
 
 def ask_apt(codename: str) -> AptFacts:
@@ -125,48 +71,12 @@ def ask_apt(codename: str) -> AptFacts:
     return AptFacts(bool(audit.strip()) or half_done, archive, backports)
 
 
-def plan_packages(
-    host: HostFacts, apt: Callable[[], AptFacts], half_installed: tuple[str, ...] = ()
-) -> list[Action]:
-    """What has to be installed, and before it: the source, and the mending of an interrupted dpkg.
-
-    Args:
-        host: this host.
-        apt: asked only when something is missing.
-        half_installed: what a run that was cut off meant to install. Its commands may be there
-            already, unpacked and not configured.
-
-    Raises:
-        HostError: we do not install packages on this distribution, or cannot tell from where.
-    """
-    lacking = missing_packages(host)
-    missing = tuple(name for name in WANTED if name in lacking or name in half_installed)
-    if not missing:
-        return []
-    source = host.distribution.incus_source
-    if source is IncusSource.ELSEWHERE or "apt-get" not in host.commands:
-        if not {"incus-base", "incus-client"} & set(missing):
-            # What else is missing is only a convenience there; doctor speaks of it
-            return []
-        raise HostError(
-            f"sandbox does not install Incus on {host.distribution.name}",
-            details=f"missing: {', '.join(missing)}",
-            hint=host.distribution.advice,
-        )
-    facts = apt()
-    words = install_words(missing, host)
-    *repair, installation = plan_install(missing, words, facts)
-    if source is IncusSource.BACKPORTS and words != missing and not facts.backports:
-        return [*repair, _add_source(facts, host.distribution.codename), installation]
-    return [*repair, installation]
-
-
 def plan_install(missing: tuple[str, ...], words: tuple[str, ...], facts: AptFacts) -> list[Action]:
     """Install `missing`, told to apt as `words`; mend an interrupted dpkg before."""
     installation = Action(
-        Kind.PACKAGES,
+        ChangeKind.PACKAGES,
         f"install {', '.join(missing)} and what they need",
-        (Command(("apt-get", "update")), Command(install_argv(words))),
+        (HostCommand(("apt-get", "update")), HostCommand(install_argv(words))),
         missing,
     )
     return [_repair(), installation] if facts.interrupted else [installation]
@@ -185,37 +95,24 @@ def _apt_options() -> tuple[str, ...]:
 def _repair() -> Action:
     finish = ("apt-get", "install", "--yes", "--fix-broken", "--no-install-recommends")
     return Action(
-        Kind.REPAIR,
+        ChangeKind.REPAIR,
         "finish what an interrupted dpkg left undone",
-        (Command(("dpkg", "--configure", "-a")), Command((*finish, *_apt_options()))),
+        (HostCommand(("dpkg", "--configure", "-a")), HostCommand((*finish, *_apt_options()))),
     )
 
 
-def _add_source(facts: AptFacts, codename: str) -> Action:
-    if not facts.archive_uri:
-        raise HostError(
-            f"cannot tell where this host gets {codename} from, so where its backports are",
-            details="`apt-get indextargets` names no source for it",
-            hint=f"add a source for {codename}-backports yourself, then run the command again",
-        )
-    keyring = next((path for path in KEYRINGS if path.exists()), KEYRINGS[0])
-    text = source_text(facts.archive_uri, codename, keyring)
-    path = str(SOURCE_FILE)
-    return Action(Kind.SOURCE, f"write {path}", names=(path,), content=text)
-
-
-def add_source(action: Action, root: Root, journal: Journal) -> None:
+def add_source(action: Action, root: RootAccess, journal: Journal) -> None:
     """Write the backports source.
 
     Raises:
         HostError: it cannot be written.
     """
-    journal.intend(Kind.SOURCE, action.names)
+    journal.intend(ChangeKind.SOURCE, action.names)
     run_as_root(root, ("tee", action.names[0]), stdin=action.content)
-    journal.done(Kind.SOURCE)
+    journal.done(ChangeKind.SOURCE)
 
 
-def repair(root: Root, listener: Listener, log: Path) -> None:
+def repair_dpkg(root: RootAccess, listener: Listener, log: Path) -> None:
     """Finish an interrupted dpkg, once no other apt is at work.
 
     Raises:
@@ -230,8 +127,8 @@ def repair(root: Root, listener: Listener, log: Path) -> None:
         raise _failed(error, "dpkg cannot be brought in order", log) from error
 
 
-def install(
-    words: tuple[str, ...], root: Root, journal: Journal, listener: Listener, log: Path
+def install_packages(
+    words: tuple[str, ...], root: RootAccess, journal: Journal, listener: Listener, log: Path
 ) -> None:
     """Install the packages, and keep the names of all that are new.
 
@@ -241,11 +138,11 @@ def install(
     try:
         _patiently(root.argv("apt-get", "update", env=APT_ENV), listener, log)
         simulated = run((*install_argv(words), "--simulate"), timeout_s=120, env=dict(APT_ENV))
-        journal.intend(Kind.PACKAGES, new_packages(simulated.stdout))
+        journal.intend(ChangeKind.PACKAGES, new_packages(simulated.stdout))
         _patiently(root.argv(*install_argv(words), env=APT_ENV), listener, log)
     except CommandError as error:
         raise _failed(error, "apt could not install what is needed", log) from error
-    journal.done(Kind.PACKAGES)
+    journal.done(ChangeKind.PACKAGES)
 
 
 def _patiently(argv: tuple[str, ...], listener: Listener, log: Path, *, check: bool = True) -> None:
@@ -279,7 +176,9 @@ def new_packages(simulation: str) -> tuple[str, ...]:
     return tuple(name for name, upgrade in _INSTALLED.findall(simulation) if not upgrade)
 
 
-def remove(names: tuple[str, ...], root: Root, listener: Listener, log: Path) -> tuple[str, ...]:
+def remove_packages(
+    names: tuple[str, ...], root: RootAccess, listener: Listener, log: Path
+) -> tuple[str, ...]:
     """Purge `names`, unless that would take along what somebody else installed since.
 
     Returns:
@@ -292,7 +191,7 @@ def remove(names: tuple[str, ...], root: Root, listener: Listener, log: Path) ->
     if not installed:
         return ()
     if ask_apt("").interrupted:
-        repair(root, listener, log)
+        repair_dpkg(root, listener, log)
     purge = ("apt-get", "purge", "--yes", *_apt_options())
     try:
         simulated = run((*purge, "--simulate", *installed), timeout_s=120, env=dict(APT_ENV))
@@ -304,7 +203,7 @@ def remove(names: tuple[str, ...], root: Root, listener: Listener, log: Path) ->
     return others
 
 
-def remove_source(path: str, root: Root) -> None:
+def remove_source(path: str, root: RootAccess) -> None:
     """Remove the source that we added.
 
     Raises:

@@ -181,3 +181,13 @@ def is_held(folder: Path) -> bool:
     """Whether a build goes on in it."""
     with no_build_in(folder) as is_ours:
         return not is_ours
+
+
+def stale_folders(needed: frozenset[str]) -> tuple[Path, ...]:
+    """Folders of builds that are neither going on nor of an image with one of these keys."""
+    stale = []
+    for folder in sorted((cache_dir() / "images").glob("*")):
+        has_content = any(path.name != "lock" for path in folder.iterdir())
+        if has_content and folder.name not in needed and not is_held(folder):
+            stale.append(folder)
+    return tuple(stale)

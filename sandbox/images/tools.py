@@ -13,7 +13,7 @@ _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True)
-class Tool:
+class BuildTool:
     """A program, and the Debian package that has it."""
 
     command: str
@@ -21,13 +21,13 @@ class Tool:
 
 
 TOOLS = (
-    Tool("mmdebstrap", "mmdebstrap"),
-    Tool("mke2fs", "e2fsprogs"),
-    Tool("grub-mkimage", "grub-common"),
-    Tool("qemu-img", "qemu-utils"),
-    Tool("tar", "tar"),
+    BuildTool("mmdebstrap", "mmdebstrap"),
+    BuildTool("mke2fs", "e2fsprogs"),
+    BuildTool("grub-mkimage", "grub-common"),
+    BuildTool("qemu-img", "qemu-utils"),
+    BuildTool("tar", "tar"),
 )
-WITHOUT_ROOT = Tool("fakeroot", "fakeroot")
+WITHOUT_ROOT = BuildTool("fakeroot", "fakeroot")
 """Lets a user who is not root make files that belong to root, inside the image."""
 
 

@@ -1,85 +1,65 @@
-"""Engines: what speaks to the providers. Each is imported only when it is asked for."""
+"""Providers: what runs machines. Each has a folder here, and is loaded when it is asked for.
 
-from collections.abc import Callable
+Nobody outside knows what is in such a folder, or decides anything by a provider's name: `Provider`
+(provider.py), `Engine` (engine.py) and the abilities (abilities.py) answer.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from sandbox.errors import HostError
-from sandbox.providers.engine import Engine, MachineStatus
-from sandbox.providers.incus.place import IncusPlace
-from sandbox.saved import BrokenFileError, read_json
+from sandbox.spec.choices import ProviderName
+
+if TYPE_CHECKING:
+    # The command line needs the names alone, to complete them
+    from sandbox.providers.provider import Provider
+
+PROVIDERS: Final[tuple[ProviderName, ...]] = ("virtualbox", "incus", "libvirt")
+"""In this order the first usable one is taken when nobody chose."""
+
+FALLBACK: Final[ProviderName] = "incus"
+"""Meant where nobody chose and none is usable: it needs no more than Linux, and can be set up."""
 
 
-def _incus(place: IncusPlace) -> Engine:
-    from sandbox.providers.incus.engine import IncusEngine
-
-    return IncusEngine(place)
-
-
-def _libvirt(place: IncusPlace) -> Engine:
-    from sandbox.providers.libvirt.hypervisor import Libvirt
-    from sandbox.providers.vagrant.baking import BakingVagrantEngine
-
-    return BakingVagrantEngine(Libvirt(place.project))
-
-
-def _virtualbox(place: IncusPlace) -> Engine:
-    from sandbox.providers.vagrant.baking import BakingVagrantEngine
-    from sandbox.providers.virtualbox.hypervisor import VirtualBox
-
-    return BakingVagrantEngine(VirtualBox(place.project))
-
-
-ENGINES: dict[str, Callable[[IncusPlace], Engine]] = {
-    "incus": _incus,
-    "libvirt": _libvirt,
-    "virtualbox": _virtualbox,
-}
-"""Provider to engine. The fake one is not a user's choice: tests make it themselves."""
-
-
-def _libvirt_statuses(place: IncusPlace) -> dict[str, MachineStatus]:
-    from sandbox.providers.libvirt.domains import URI, list_vms
-    from sandbox.providers.libvirt.virsh import Virsh
-    from sandbox.providers.vagrant.vm import statuses
-
-    prefix = place.project
-    return statuses(list_vms(Virsh(URI, prefix), prefix), prefix)
-
-
-def _virtualbox_statuses(place: IncusPlace) -> dict[str, MachineStatus]:
-    from sandbox.providers.vagrant.vm import statuses
-    from sandbox.providers.virtualbox.vboxmanage import VBoxManage
-    from sandbox.providers.virtualbox.vms import list_vms
-
-    return statuses(list_vms(VBoxManage(), place.project), place.project)
-
-
-LISTINGS: dict[str, Callable[[IncusPlace], dict[str, MachineStatus]]] = {
-    "libvirt": _libvirt_statuses,
-    "virtualbox": _virtualbox_statuses,
-}
-"""Our machines at providers whose engine takes longer to load than to answer."""
-
-
-def make_engine(provider: str, place: IncusPlace) -> Engine:
-    """The engine that drives `provider`.
+def load_provider(name: str) -> "Provider":
+    """The provider of that name. `fake` is none of them: tests make it themselves.
 
     Raises:
-        HostError: there is none for it.
+        HostError: there is none.
     """
-    if provider not in ENGINES:
+    if name not in PROVIDERS:
         raise HostError(
-            f"this version of sandbox cannot drive {provider}",
-            hint=f"use --provider {next(iter(ENGINES))}",
+            f"this version of sandbox cannot drive {name}", hint=f"use --provider {FALLBACK}"
         )
-    return ENGINES[provider](place)
+    found: Provider = import_module(f"{__name__}.{name}.provider").PROVIDER
+    return found
 
 
-def vm_provider(folder: Path) -> str | None:
-    """Which of the providers of VMs made the machine of an instance's folder; None: neither."""
-    try:
-        saved = read_json(folder / "machine.json")
-    except BrokenFileError:
-        return None
-    provider = saved.get("provider") if isinstance(saved, dict) else None
-    return provider if provider in LISTINGS else None
+class Registry(Mapping[str, "Provider"]):
+    """The providers by name, each loaded when it is asked for."""
+
+    def __init__(
+        self, names: Sequence[str] = PROVIDERS, load: Callable[[str], "Provider"] = load_provider
+    ) -> None:
+        self._names = tuple(names)
+        self._load = load
+
+    def __getitem__(self, name: str) -> "Provider":
+        """That provider.
+
+        Raises:
+            HostError: there is none of that name.
+        """
+        return self._load(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def maker_of(self, folder: Path) -> str | None:
+        """Who made the machine of an instance's folder, as its files say; None: they do not."""
+        return next((name for name, one in self.items() if one.made(folder)), None)

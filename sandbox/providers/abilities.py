@@ -141,6 +141,11 @@ class Baking(Protocol):
     histories) is not in the image: each machine makes its own when it first starts.
     """
 
+    @property
+    def clones_keep_disk_size(self) -> bool:
+        """Whether a disk cannot be made smaller than the one it is made from."""
+        ...
+
     def bake(
         self,
         name: str,

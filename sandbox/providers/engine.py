@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from sandbox.spec.models import VagrantOptions
 
 
+class NotHereError(HostError):
+    """The provider does not run here, or is not set up: there is no machine of ours at it."""
+
+
 class Power(StrEnum):
     """What a machine is doing, in one word that is the same for every provider."""
 

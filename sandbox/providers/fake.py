@@ -1,4 +1,4 @@
-"""An engine without machines, for tests: a JSON file a machine, and failures on demand.
+"""A provider and its engine without machines, for tests: files, and failures on demand.
 
 What can be observed through the protocol is the same as with a real one: the contract suite runs
 both.
@@ -12,12 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sandbox.errors import CommandError, ProviderError
+from sandbox.errors import CommandError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice, StepOutput
 from sandbox.providers.abilities import BakedImage, Snapshot
 from sandbox.providers.engine import (
+    Engine,
     MachineSpec,
     MachineStatus,
     Power,
@@ -25,8 +26,13 @@ from sandbox.providers.engine import (
     require_size,
 )
 from sandbox.providers.findings import Finding, HostReport
+from sandbox.providers.place import Place
+from sandbox.providers.provider import PreparedBase, StoredBase, WantedBase
 from sandbox.providers.refusals import has_already
 from sandbox.run import Completed
+
+if TYPE_CHECKING:
+    from sandbox.plan import HostLimits
 
 _HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFake"
 
@@ -48,6 +54,7 @@ class FakeEngine:
     answers: Callable[[str, tuple[str, ...]], Completed] | None = None
     """What `exec_as_root` returns for a machine and an argv; success and nothing said when None."""
     provider: str = "fake"
+    clones_keep_disk_size: bool = False
 
     def check_host(self, *, brief: bool = False) -> HostReport:
         """Whatever `findings` says."""
@@ -302,3 +309,70 @@ class FakeEngine:
         fresh = self.folder / f".{name}.{os.getpid()}.{threading.get_ident()}"
         fresh.write_text(json.dumps(machine), encoding="utf-8")
         fresh.replace(self._file(name))
+
+
+@dataclass
+class FakeProvider:
+    """A provider of one engine, which is there already; it keeps what a test gives it."""
+
+    engine: Engine
+    base: PreparedBase = field(
+        default_factory=lambda: PreparedBase("base-debian-12-0", "f00d", packages=None)
+    )
+    room: "HostLimits | None" = None
+    """The most that one machine can be given; None: nobody asks."""
+    bases: tuple[StoredBase, ...] | SandboxError = ()
+    """What `stored_bases` says, or raises."""
+    builds: frozenset[str] = frozenset()
+    """The keys whose builds are still of use."""
+    name: str = "fake"
+    title: str = "the fake provider"
+    linux_only: bool = False
+
+    def make_engine(self, place: Place) -> Engine:
+        """The engine of the test."""
+        del place
+        return self.engine
+
+    def statuses(self, place: Place) -> dict[str, MachineStatus]:
+        """What the engine says."""
+        del place
+        return self.engine.status()
+
+    def made(self, folder: Path) -> bool:
+        """Whether the folder has a file of this provider's."""
+        return (folder / f"made-by-{self.name}").exists()
+
+    def report(self, place: Place) -> HostReport:
+        """What the engine finds."""
+        del place
+        return self.engine.check_host()
+
+    def limits(self, place: Place) -> "HostLimits | None":
+        """As `room` says."""
+        del place
+        return self.room
+
+    def prepare_base(self, wanted: WantedBase, place: Place, listener: Listener) -> PreparedBase:
+        """The one that the test gave."""
+        del wanted, place, listener
+        return self.base
+
+    def stored_bases(self, place: Place) -> tuple[StoredBase, ...]:
+        """Those that the test gave.
+
+        Raises:
+            SandboxError: the test gave that.
+        """
+        del place
+        if isinstance(self.bases, SandboxError):
+            raise self.bases
+        return self.bases
+
+    def needed_builds(self, place: Place) -> frozenset[str]:
+        """Those that the test gave.
+
+        Raises:
+            SandboxError: it cannot be asked for base images either.
+        """
+        return self.builds | {one.key for one in self.stored_bases(place)}

@@ -12,7 +12,7 @@ from sandbox.plain_file import NO_SUCH_FILE, not_a_file
 from sandbox.spec import semantics
 from sandbox.spec.base_models import Base
 from sandbox.spec.bases import Bases, load_bases
-from sandbox.spec.choices import Provider
+from sandbox.spec.choices import ProviderName
 from sandbox.spec.models import Box
 from sandbox.spec.problem import Problem, box_error, code, near, short
 from sandbox.spec.root import Root, real
@@ -46,7 +46,7 @@ class LoadedBox:
     """Absolute: the box file, and all that it extends."""
 
     @property
-    def provider(self) -> Provider | None:
+    def provider(self) -> ProviderName | None:
         """The provider that the box asks for."""
         return self.box.provider
 

@@ -1,19 +1,13 @@
 """What is usable here and why not, for every provider, with the command that mends it."""
 
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sandbox.providers import Registry
 from sandbox.providers.findings import Finding, HostReport
-from sandbox.providers.incus.docker_firewall import docker_finding
-from sandbox.providers.incus.doctor import incus_findings
-from sandbox.providers.incus.host_setup import Situation, look
-from sandbox.providers.incus.place import IncusPlace
-from sandbox.providers.libvirt import doctor as libvirt
-from sandbox.providers.virtualbox import doctor as virtualbox
-from sandbox.providers.virtualbox import installation as virtualbox_look
-
-PREFERRED = ("virtualbox", "incus", "libvirt")
-"""The first usable one is taken when nobody chose."""
+from sandbox.providers.place import Place
+from sandbox.providers.provider import Provider
 
 
 @dataclass(frozen=True)
@@ -26,58 +20,41 @@ class Diagnosis:
     """Why that one, or why none."""
 
 
-def host_report(place: IncusPlace) -> HostReport:
-    """Whether Incus is ready here, read without changing anything, in well under two seconds.
-
-    Raises:
-        HostError: this host cannot be read at all.
-    """
-    return _incus_report(place, look(place))
-
-
-def diagnose(place: IncusPlace, chosen: str | None = None) -> Diagnosis:
+def diagnose(
+    place: Place, chosen: str | None = None, providers: Mapping[str, Provider] | None = None
+) -> Diagnosis:
     """Look at every provider; `chosen` (by option or environment) counts before the usual order.
 
     Raises:
         HostError: this host cannot be read at all.
     """
-    box_report = virtualbox.report(virtualbox_look.gather())
-    if platform.system() != "Linux":
-        others = {name: _linux_only(name) for name in PREFERRED if name != "virtualbox"}
-        by_name = {"virtualbox": box_report, **others}
-        default, reason = choose_default(by_name, chosen)
-        return Diagnosis(tuple(by_name.values()), default, reason)
-    now = look(place)
-    by_name = {
-        "virtualbox": box_report,
-        "incus": _incus_report(place, now),
-        "libvirt": libvirt.report(libvirt.gather(), now.host, place.pool),
-    }
-    default, reason = choose_default(by_name, chosen)
-    return Diagnosis(tuple(by_name.values()), default, reason)
+    asked = Registry() if providers is None else providers
+    portable = [name for name, one in asked.items() if not one.linux_only]
+    reports = {name: _report(one, place, portable) for name, one in asked.items()}
+    default, reason = choose_default(reports, chosen)
+    return Diagnosis(tuple(reports.values()), default, reason)
 
 
-def choose_default(reports: dict[str, HostReport], chosen: str | None) -> tuple[str | None, str]:
-    """The provider that would be used, and why."""
+def choose_default(reports: Mapping[str, HostReport], chosen: str | None) -> tuple[str | None, str]:
+    """The provider that would be used, and why: the first sound one, unless somebody chose."""
     if chosen is not None:
         return chosen, "you chose it"
-    for name in PREFERRED:
-        if reports[name].sound:
-            passed = PREFERRED[: PREFERRED.index(name)]
+    passed: list[str] = []
+    for name, report in reports.items():
+        if report.sound:
             others = f" ({', '.join(passed)}, which would come first, not)" if passed else ""
             return name, f"it is usable here{others}"
+        passed.append(name)
     return None, "none is usable here yet; the findings above say what is missing"
 
 
-def _linux_only(provider: str) -> HostReport:
-    title = f"{provider} is there"
-    detail = f"it runs on Linux only, and this is {platform.system()}"
-    fix = "use virtualbox here"
-    return HostReport(provider, (Finding(ok=False, title=title, detail=detail, fix=fix),))
-
-
-def _incus_report(place: IncusPlace, now: Situation) -> HostReport:
-    findings = incus_findings(place, now)
-    if place.is_local:
-        findings += (docker_finding(place.network, now.host, now.docker),)
-    return HostReport("incus", findings)
+def _report(provider: Provider, place: Place, portable: list[str]) -> HostReport:
+    if not provider.linux_only or platform.system() == "Linux":
+        return provider.report(place)
+    finding = Finding(
+        ok=False,
+        title=f"{provider.name} is there",
+        detail=f"it runs on Linux only, and this is {platform.system()}",
+        fix=f"use {' or '.join(portable)} here",
+    )
+    return HostReport(provider.name, (finding,))

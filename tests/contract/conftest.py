@@ -99,7 +99,7 @@ class IncusLab:
         place = self.engine.place
         return (
             "from sandbox.providers.incus.engine import IncusEngine\n"
-            "from sandbox.providers.incus.client import IncusPlace\n"
+            "from sandbox.providers.incus.place import IncusPlace\n"
             f"engine = IncusEngine(IncusPlace({place.project!r}, {place.pool!r}, "
             f"{place.network!r}, {place.remote!r}))\n"
         )

@@ -122,7 +122,8 @@ def test_a_killed_build_is_never_used(
 def _kill_a_build(place: IncusPlace, base: str, cache: Path) -> None:
     """Kill -9 in the middle: when the root is half there."""
     code = (
-        "from sandbox.providers.incus.client import IncusClient, IncusPlace\n"
+        "from sandbox.providers.incus.client import IncusClient\n"
+        "from sandbox.providers.incus.place import IncusPlace\n"
         "from sandbox.events import ignore\n"
         "from sandbox.providers.incus.base_image import ensure_base\n"
         "from sandbox.spec.base_models import Base\n"

@@ -12,11 +12,7 @@ import pytest
 from sandbox.events import ignore
 from sandbox.images.package_index import available_packages
 from sandbox.images.tools import tool_path
-from sandbox.providers.vagrant.base_box import (
-    VagrantBox,
-    box_root,
-    ensure_vagrant_box,
-)
+from sandbox.providers.vagrant.base_box import VagrantBox, box_root, ensure_vagrant_box
 from sandbox.providers.vagrant.files import BOX_USER, INSECURE_KEY
 from tests.conftest import Host
 from tests.contract.conftest import read_base

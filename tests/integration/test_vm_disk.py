@@ -15,18 +15,8 @@ from sandbox.events import ignore
 from sandbox.images import disk
 from sandbox.images.tools import host_architecture, tool_path
 from sandbox.providers.vagrant import base_box as vagrant_box
-from sandbox.providers.vagrant.base_box import (
-    box_root,
-    checked_name,
-    ensure_public_box,
-    is_whole,
-)
-from sandbox.providers.vagrant.box_files import (
-    CONVERT,
-    DISK_NAMES,
-    VmProvider,
-    catalogue,
-)
+from sandbox.providers.vagrant.base_box import box_root, checked_name, ensure_public_box, is_whole
+from sandbox.providers.vagrant.box_files import CONVERT, DISK_NAMES, VmProvider, catalogue
 from sandbox.spec.base_models import PublicBox
 
 PARTITION = "?offset=1048576"
@@ -111,7 +101,7 @@ def a_box(folder: Path, provider: VmProvider) -> Path:
     folder.mkdir()
     image = folder / DISK_NAMES[provider]
     image.write_bytes(b"not a disk, but that is no matter to the store")
-    return vagrant_box.write_box(image, provider, "0123456789ab")
+    return vagrant_box.pack_box(image, provider, "0123456789ab")
 
 
 @pytest.mark.parametrize("provider", ["libvirt", "virtualbox"])

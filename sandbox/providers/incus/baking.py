@@ -18,14 +18,7 @@ from sandbox.errors import ProviderError
 from sandbox.events import Listener, StepOutput
 from sandbox.providers.abilities import BakedImage
 from sandbox.providers.incus.client import IncusClient, NotFoundError, api_path
-from sandbox.providers.incus.instances import (
-    AUTHORIZED_KEY,
-    BAKED,
-    LABEL,
-    MADE_BY,
-    OURS,
-    config_of,
-)
+from sandbox.providers.incus.instances import AUTHORIZED_KEY, BAKED, LABEL, MADE_BY, OURS, config_of
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.ready_script import LOGIN_USER
 from sandbox.providers.moments import NEVER, moment_of
@@ -46,10 +39,11 @@ _ALONE = "lxc.init.cmd = /bin/sleep 3600"
 
 
 class IncusBaking(ABC):
-    """The part of the engine that keeps machines as images; see `base.Baking`."""
+    """The part of the engine that keeps machines as images; see `abilities.Baking`."""
 
     client: IncusClient
     place: IncusPlace
+    clones_keep_disk_size = False
 
     @abstractmethod
     def _require_snapshot(self, name: str, snapshot: str) -> None:

@@ -17,12 +17,7 @@ from sandbox.images.recipe import Recipe
 from sandbox.images.sources import ArchivesAnswer, choose_sources, host_archives
 from sandbox.paths import cache_dir
 from sandbox.providers.incus.answer import environment_of
-from sandbox.providers.incus.client import (
-    ExistsError,
-    IncusClient,
-    NotFoundError,
-    api_path,
-)
+from sandbox.providers.incus.client import ExistsError, IncusClient, NotFoundError, api_path
 from sandbox.spec.base_models import Base
 from sandbox.spec.choices import BaseSource
 from sandbox.spec.models import Mirror

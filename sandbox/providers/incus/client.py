@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError, UsageError
 from sandbox.paths import incus_socket
+from sandbox.providers.engine import NotHereError
 from sandbox.providers.incus.answer import metadata_of
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.run import Completed, run
@@ -31,11 +32,11 @@ class NotFoundError(ProviderError):
     """Incus has no such thing."""
 
 
-class NotSetUpError(HostError):
+class NotSetUpError(NotHereError):
     """Our project, pool or network is not there (yet)."""
 
 
-class NoDaemonError(HostError):
+class NoDaemonError(NotHereError):
     """There is no Incus here, or it does not run: nothing of ours runs in it either."""
 
 
@@ -144,16 +145,11 @@ class IncusClient:
         socket = incus_socket() if self.place.is_local else None
         if socket is None:
             return None
-        from sandbox.providers.incus.unix_socket import (
-            EndlessError,
-            LateError,
-            UnreachableError,
-            ask,
-        )
+        from sandbox.providers.incus.unix_socket import EndlessError, LateError, NoSocketError, ask
 
         try:
             return ask(socket, method, target, data, timeout_s=timeout_s)
-        except UnreachableError:
+        except NoSocketError:
             return None
         except EndlessError as error:
             raise ProviderError(

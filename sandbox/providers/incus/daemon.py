@@ -7,39 +7,38 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sandbox.errors import CommandError, HostError, SandboxError
-from sandbox.host.actions import Action, Command
-from sandbox.host.facts import INCUS_DIR, INCUS_GROUP, LXC_TEMPLATES, HostFacts
-from sandbox.host.journal import Kind, host_dir
-from sandbox.host.privilege import Root
+from sandbox.host.actions import Action, HostCommand
+from sandbox.host.journal import ChangeKind, host_dir
+from sandbox.host.privilege import RootAccess
+from sandbox.host.processes import BY_SYSTEMD, BY_US, command_lines, running
+from sandbox.providers.incus.host_facts import INCUS_DIR, INCUS_GROUP, LXC_TEMPLATES, IncusHost
 from sandbox.run import run, spawn_daemon
 
 UNITS = ("incus.socket", "incus.service")
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 120.0
-BY_SYSTEMD = "systemd"
-BY_US = "spawned"
 TEMPLATES_VARIABLE = "LXC_TEMPLATE_CONFIG"
 DEBIANS_INCUSD = Path("/usr/libexec/incus/incusd")
 
 
-def plan_daemon(host: HostFacts) -> Action:
+def plan_daemon(host: IncusHost) -> Action:
     """How the daemon is started on this host."""
     if host.systemd:
         return Action(
-            Kind.DAEMON,
+            ChangeKind.DAEMON,
             "start the Incus daemon, now and at every boot",
-            (Command(("systemctl", "enable", "--now", *UNITS)),),
+            (HostCommand(("systemctl", "enable", "--now", *UNITS)),),
             (BY_SYSTEMD,),
         )
     return Action(
-        Kind.DAEMON,
+        ChangeKind.DAEMON,
         "start the Incus daemon (there is no systemd here: until the next boot only)",
-        (Command(("env", *_settings(), *_incusd(host.incusd or DEBIANS_INCUSD))),),
+        (HostCommand(("env", *_settings(), *_incusd(host.incusd or DEBIANS_INCUSD))),),
         (BY_US,),
     )
 
 
-def start(host: HostFacts, root: Root, answers: Callable[[], None]) -> None:
+def start(host: IncusHost, root: RootAccess, answers: Callable[[], None]) -> None:
     """Start it and wait until it answers.
 
     Args:
@@ -114,7 +113,7 @@ def _wait(answers: Callable[[], None], pid: int | None, log: Path, *, systemd: b
         time.sleep(0.2)
 
 
-def stop(how: str, root: Root) -> None:
+def stop(how: str, root: RootAccess) -> None:
     """Stop the daemon and wait until nothing of it is left: process, helper or mount.
 
     Raises:
@@ -133,7 +132,7 @@ def stop(how: str, root: Root) -> None:
         if time.monotonic() > deadline:
             raise HostError("Incus left processes behind", details="\n".join(left))
         time.sleep(0.2)
-    for mount in mounts_below(_text_of("/proc/self/mounts"), INCUS_DIR):
+    for mount in mounts_of(_text_of("/proc/self/mounts"), INCUS_DIR):
         try:
             run(root.argv("umount", mount), timeout_s=30)
         except CommandError as error:
@@ -155,27 +154,7 @@ def is_incus_process(line: str) -> bool:
     return line.startswith("[lxc monitor]") and str(INCUS_DIR) in line
 
 
-def running(program: str) -> bool:
-    """Whether a process of that name runs on this host."""
-    return any(line.split(" ", 1)[0].rsplit("/", 1)[-1] == program for line in command_lines())
-
-
-def command_lines() -> tuple[str, ...]:
-    """Every process's command line, arguments separated by one space."""
-    lines = []
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            raw = (folder / "cmdline").read_bytes()
-        except OSError:
-            # It ended while we looked
-            continue
-        lines.append(raw.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace"))
-    return tuple(lines)
-
-
-def mounts_below(mounts: str, folder: Path) -> tuple[str, ...]:
+def mounts_of(mounts: str, folder: Path) -> tuple[str, ...]:
     """The mount points below `folder` in the text of /proc/mounts, the deepest first."""
     points = []
     for line in filter(None, mounts.split("\n")):

@@ -6,11 +6,12 @@ Its policy DROP for FORWARD can cut sandboxes off from the network (canonical/do
 from dataclasses import dataclass
 
 from sandbox.errors import CommandError
-from sandbox.host.actions import Action, Command
-from sandbox.host.facts import HostFacts, find_command
-from sandbox.host.journal import Kind
-from sandbox.host.privilege import Root
+from sandbox.host.actions import Action, HostCommand
+from sandbox.host.facts import find_command
+from sandbox.host.journal import ChangeKind
+from sandbox.host.privilege import RootAccess
 from sandbox.providers.findings import Finding
+from sandbox.providers.incus.host_facts import IncusHost
 from sandbox.run import run
 
 
@@ -32,12 +33,12 @@ class DockerRules:
         return drops and not passes
 
 
-def has_docker(host: HostFacts) -> bool:
+def has_docker(host: IncusHost) -> bool:
     """Whether Docker's bridge is up here (without it there are no rules of its either)."""
     return '"docker0"' in host.addresses_json
 
 
-def docker_rules(host: HostFacts, root: Root | None = None) -> DockerRules | None:
+def docker_rules(host: IncusHost, root: RootAccess | None = None) -> DockerRules | None:
     """Read the rules; None without Docker, and without root (nobody else may read them)."""
     if not has_docker(host) or (root is None and not host.is_root):
         return None
@@ -46,7 +47,7 @@ def docker_rules(host: HostFacts, root: Root | None = None) -> DockerRules | Non
         return None
     chains = []
     for chain in ("FORWARD", "DOCKER-USER"):
-        words = (root or Root()).argv(program, "-w", "-S", chain)
+        words = (root or RootAccess()).argv(program, "-w", "-S", chain)
         try:
             done = run(words, timeout_s=10, check=False)
         except CommandError:
@@ -55,12 +56,12 @@ def docker_rules(host: HostFacts, root: Root | None = None) -> DockerRules | Non
     return DockerRules(*chains)
 
 
-def pass_rules(bridge: str, *, verb: str) -> tuple[Command, ...]:
+def pass_rules(bridge: str, *, verb: str) -> tuple[HostCommand, ...]:
     """The commands that let our bridge through (`-I`) or take that back (`-D`)."""
     reply = ("-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED")
     return (
-        Command(("iptables", "-w", verb, "DOCKER-USER", "-i", bridge, "-j", "ACCEPT")),
-        Command(("iptables", "-w", verb, "DOCKER-USER", "-o", bridge, *reply, "-j", "ACCEPT")),
+        HostCommand(("iptables", "-w", verb, "DOCKER-USER", "-i", bridge, "-j", "ACCEPT")),
+        HostCommand(("iptables", "-w", verb, "DOCKER-USER", "-o", bridge, *reply, "-j", "ACCEPT")),
     )
 
 
@@ -69,10 +70,10 @@ def plan_firewall(bridge: str, rules: DockerRules | None) -> list[Action]:
     if rules is None or not rules.blocks(bridge):
         return []
     title = f"let {bridge} through Docker's firewall (until the next boot; then run this again)"
-    return [Action(Kind.FIREWALL, title, pass_rules(bridge, verb="-I"), (bridge,))]
+    return [Action(ChangeKind.FIREWALL, title, pass_rules(bridge, verb="-I"), (bridge,))]
 
 
-def docker_finding(bridge: str, host: HostFacts, rules: DockerRules | None) -> Finding:
+def docker_finding(bridge: str, host: IncusHost, rules: DockerRules | None) -> Finding:
     """What Docker means for sandboxes here."""
     title = "Docker's firewall lets sandboxes through"
     if not has_docker(host):

@@ -1,10 +1,11 @@
-"""Doctor's findings about Incus. Pure: facts in, findings out."""
+"""Doctor's findings about Incus."""
 
-from sandbox.host.facts import INCUS_GROUP, HostFacts
 from sandbox.host.kernel_limits import WANTED, WATCHERS, WATCHERS_OF_ONE
-from sandbox.providers.findings import Finding
+from sandbox.providers.findings import Finding, HostReport
 from sandbox.providers.incus.client import NotPermittedError
-from sandbox.providers.incus.host_setup import Situation
+from sandbox.providers.incus.docker_firewall import docker_finding
+from sandbox.providers.incus.host_facts import INCUS_GROUP, IncusHost
+from sandbox.providers.incus.host_setup import IncusSituation, look_at_incus
 from sandbox.providers.incus.objects import FEATURES, subnet_of, wanted_devices
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.server import ServerFacts, Thing
@@ -14,7 +15,24 @@ POOL_LOW_GB = 5.0
 SETUP = "sandbox host setup"
 
 
-def incus_findings(place: IncusPlace, now: Situation) -> tuple[Finding, ...]:
+def incus_report(place: IncusPlace) -> HostReport:
+    """Whether Incus is ready here, read without changing anything.
+
+    Raises:
+        HostError: this host cannot be read at all.
+    """
+    return report_of(place, look_at_incus(place))
+
+
+def report_of(place: IncusPlace, now: IncusSituation) -> HostReport:
+    """All findings, Docker's firewall among them."""
+    findings = incus_findings(place, now)
+    if place.is_local:
+        findings += (docker_finding(place.network, now.host, now.docker),)
+    return HostReport("incus", findings)
+
+
+def incus_findings(place: IncusPlace, now: IncusSituation) -> tuple[Finding, ...]:
     """All that was looked at, in the order in which it has to be mended."""
     findings = [_client(now.host), _daemon(now)]
     if now.server is not None:
@@ -33,14 +51,14 @@ def incus_findings(place: IncusPlace, now: Situation) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def _client(host: HostFacts) -> Finding:
+def _client(host: IncusHost) -> Finding:
     title = "the Incus client is installed"
     if "incus" in host.commands:
         return Finding(ok=True, title=title)
     return Finding(ok=False, title=title, detail="there is no command `incus`", fix=SETUP)
 
 
-def _daemon(now: Situation) -> Finding:
+def _daemon(now: IncusSituation) -> Finding:
     title = "the Incus daemon answers"
     if now.lacks_templates:
         return Finding(
@@ -133,7 +151,7 @@ def _profile(place: IncusPlace, server: ServerFacts) -> Finding:
     return Finding(ok=True, title=title)
 
 
-def _subnet(place: IncusPlace, host: HostFacts, server: ServerFacts) -> Finding:
+def _subnet(place: IncusPlace, host: IncusHost, server: ServerFacts) -> Finding:
     title = "our subnet is used by nothing else"
     network = server.network(place.network)
     own = subnet_of(network) if network is not None else None
@@ -150,7 +168,7 @@ def _subnet(place: IncusPlace, host: HostFacts, server: ServerFacts) -> Finding:
     return Finding(ok=True, title=title, detail=str(own))
 
 
-def _space(place: IncusPlace, now: Situation) -> Finding:
+def _space(place: IncusPlace, now: IncusSituation) -> Finding:
     title = "there is room for sandboxes"
     in_pool = now.server.pool_free_gb if now.server is not None else None
     on_disk = now.host.free_disk_gb if place.is_local else in_pool
@@ -168,7 +186,7 @@ def _space(place: IncusPlace, now: Situation) -> Finding:
     return Finding(ok=True, title=title, detail=f"{free:.0f} GiB free")
 
 
-def _images(host: HostFacts) -> Finding:
+def _images(host: IncusHost) -> Finding:
     title = "base images can be built here"
     if "mmdebstrap" in host.commands and host.debian_keyring:
         return Finding(ok=True, title=title, detail="mmdebstrap")
@@ -181,7 +199,7 @@ def _images(host: HostFacts) -> Finding:
     )
 
 
-def _ssh(host: HostFacts) -> Finding:
+def _ssh(host: IncusHost) -> Finding:
     title = "the ssh client is installed"
     if "ssh-keygen" in host.commands:
         return Finding(ok=True, title=title)
@@ -193,7 +211,7 @@ def _ssh(host: HostFacts) -> Finding:
     )
 
 
-def _storage(now: Situation) -> Finding:
+def _storage(now: IncusSituation) -> Finding:
     title = "btrfs can be used (copies in no time)"
     reasons = (
         (now.host.kernel_btrfs, "the kernel has no btrfs", ""),
@@ -215,7 +233,7 @@ def _storage(now: Situation) -> Finding:
     return Finding(ok=True, title=title)
 
 
-def _cgroup(host: HostFacts) -> Finding:
+def _cgroup(host: IncusHost) -> Finding:
     title = "limits of cpus and memory can be set"
     if host.cgroup == "v2":
         return Finding(ok=True, title=title, detail="cgroup v2")
@@ -223,7 +241,7 @@ def _cgroup(host: HostFacts) -> Finding:
     return Finding(ok=False, warning=True, title=title, detail=detail)
 
 
-def _watchers(host: HostFacts) -> Finding:
+def _watchers(host: IncusHost) -> Finding:
     title = "the kernel has room for many containers"
     if not host.kernel.low:
         return Finding(ok=True, title=title)
@@ -236,5 +254,5 @@ def _watchers(host: HostFacts) -> Finding:
     return Finding(ok=False, warning=True, title=title, detail=detail, fix=fix)
 
 
-def _as_words(host: HostFacts) -> str:
+def _as_words(host: IncusHost) -> str:
     return " ".join(f"{key}={WANTED[key]}" for key, _ in host.kernel.low)

@@ -10,13 +10,7 @@ from typing import Any
 
 from sandbox.errors import CommandError, ProviderError
 from sandbox.events import Listener, Notice, StepOutput
-from sandbox.providers.engine import (
-    MachineSpec,
-    MachineStatus,
-    Power,
-    SshEndpoint,
-    require_size,
-)
+from sandbox.providers.engine import MachineSpec, MachineStatus, Power, SshEndpoint, require_size
 from sandbox.providers.findings import HostReport
 from sandbox.providers.incus import ready_script as inside
 from sandbox.providers.incus.baking import IncusBaking
@@ -30,8 +24,8 @@ from sandbox.providers.incus.client import (
 from sandbox.providers.incus.instance_request import machine_body
 from sandbox.providers.incus.instances import (
     AUTHORIZED_KEY,
-    findings,
-    is_ours,
+    daemon_findings,
+    is_our_instance,
     machine_status,
     ssh_port_is_open,
 )
@@ -65,7 +59,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
     def check_host(self, *, brief: bool = False) -> HostReport:
         """Prove what is usable here; reads only."""
         del brief
-        return HostReport(self.provider, findings(self.client))
+        return HostReport(self.provider, daemon_findings(self.client))
 
     def create(self, spec: MachineSpec, listener: Listener) -> None:
         """Make the machine, stopped, with its limits and labels, in one request to Incus.
@@ -184,7 +178,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
             found = list(self.client.query("GET", api_path("instances"), parameters=deep))
         known = {str(instance["name"]): instance for instance in found if instance is not None}
         if names is None:
-            names = sorted(name for name, instance in known.items() if is_ours(instance))
+            names = sorted(name for name, instance in known.items() if is_our_instance(instance))
         is_local = self.place.is_local
         leases = self._leases() if is_local and known else {}
         return {
@@ -378,7 +372,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
 
 
 def _refuse_foreign(name: str, instance: dict[str, Any]) -> None:
-    if not is_ours(instance):
+    if not is_our_instance(instance):
         raise ProviderError(
             f"there is an Incus instance {name} that `sandbox` did not make; it is left alone",
             hint="choose another name with --name",

@@ -2,45 +2,39 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
 from sandbox.errors import CommandError, HostError, SandboxError
 from sandbox.events import Listener, Notice, ignore, step
-from sandbox.host import apt as packages
-from sandbox.host.actions import Action, Command
-from sandbox.host.apt import AptFacts, ask_apt, plan_packages
-from sandbox.host.facts import INCUS_DIR, INCUS_GROUP, MEANING, HostFacts, gather
-from sandbox.host.journal import Journal, Kind, host_dir, host_lock
+from sandbox.host.actions import Action, HostCommand
+from sandbox.host.apt import AptFacts, add_source, ask_apt, install_packages, repair_dpkg
+from sandbox.host.journal import ChangeKind, Journal, host_dir, setup_lock
 from sandbox.host.kernel_limits import plan_limits, raise_limits
-from sandbox.host.privilege import Root, acquire_root, passwordless_root
+from sandbox.host.privilege import RootAccess, acquire_root, passwordless_root
+from sandbox.host.setup import SetupOutcome, SetupWishes
 from sandbox.providers.incus import daemon
 from sandbox.providers.incus.client import NotPermittedError, explain_command
-from sandbox.providers.incus.docker_firewall import (
-    DockerRules,
-    docker_rules,
-    plan_firewall,
+from sandbox.providers.incus.docker_firewall import DockerRules, docker_rules, plan_firewall
+from sandbox.providers.incus.host_facts import (
+    INCUS_DIR,
+    INCUS_GROUP,
+    MEANING,
+    IncusHost,
+    gather_incus_host,
 )
-from sandbox.providers.incus.objects import Choices, create_pool, plan_objects
+from sandbox.providers.incus.objects import create_pool, plan_objects
+from sandbox.providers.incus.packages import install_words, plan_packages
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.server import HostClient, ServerFacts, ask
 from sandbox.run import run
 
 
-class Outcome(StrEnum):
-    """What came of a setup or teardown."""
-
-    UNCHANGED = "unchanged"
-    CHANGED = "changed"
-    DECLINED = "declined"
-
-
 @dataclass(frozen=True)
-class Situation:
+class IncusSituation:
     """This host and its daemon, as they are now."""
 
-    host: HostFacts
+    host: IncusHost
     server: ServerFacts | None
     problem: SandboxError | None = None
     """Why the daemon could not be asked."""
@@ -52,20 +46,20 @@ class Situation:
     """A pool of our name has a folder on this host, whether or not the daemon can be asked."""
 
 
-def look(place: IncusPlace, root: Root | None = None) -> Situation:
+def look_at_incus(place: IncusPlace, root: RootAccess | None = None) -> IncusSituation:
     """Gather all that decisions are made of.
 
     Raises:
         HostError: this host cannot be read.
     """
-    host = gather()
+    host = gather_incus_host()
     docker = docker_rules(host, root) if place.is_local else None
     try:
         server = ask(place, root)
     except SandboxError as error:
-        return Situation(host, None, error, docker, pool_seen=_has_folder(place))
+        return IncusSituation(host, None, error, docker, pool_seen=_has_folder(place))
     lacking = place.is_local and not host.systemd and daemon.lacks_templates(server.server_pid)
-    return Situation(host, server, None, docker, lacking)
+    return IncusSituation(host, server, None, docker, lacking)
 
 
 def _has_folder(place: IncusPlace) -> bool:
@@ -78,8 +72,8 @@ def _has_folder(place: IncusPlace) -> bool:
 
 def plan_setup(
     place: IncusPlace,
-    now: Situation,
-    choices: Choices,
+    now: IncusSituation,
+    choices: SetupWishes,
     apt: Callable[[], AptFacts],
     *,
     half_installed: tuple[str, ...] = (),
@@ -103,7 +97,7 @@ def plan_setup(
     return [*actions, *plan_limits(place.project, now.host.kernel)]
 
 
-def _objects(place: IncusPlace, now: Situation, choices: Choices) -> list[Action]:
+def _objects(place: IncusPlace, now: IncusSituation, choices: SetupWishes) -> list[Action]:
     """What is to be made in Incus; as a guess where it is here and cannot be asked yet."""
     actions = plan_objects(place, now.host, now.server, choices, pool_seen=now.pool_seen)
     if now.server is not None or "incus" not in now.host.commands:
@@ -112,14 +106,16 @@ def _objects(place: IncusPlace, now: Situation, choices: Choices) -> list[Action
     return [replace(one, title=f"{one.title}, unless it is there already") for one in actions]
 
 
-def _refused(now: Situation) -> bool:
+def _refused(now: IncusSituation) -> bool:
     """The daemon is there, but does not speak with this user."""
     return isinstance(now.problem, NotPermittedError)
 
 
 def _join_group(user: str) -> Action:
     title = f"let {user} use Incus: {MEANING}"
-    return Action(Kind.GROUP, title, (Command(("usermod", "-aG", INCUS_GROUP, user)),), (user,))
+    return Action(
+        ChangeKind.GROUP, title, (HostCommand(("usermod", "-aG", INCUS_GROUP, user)),), (user,)
+    )
 
 
 def host_setup(
@@ -127,8 +123,8 @@ def host_setup(
     *,
     confirm: Callable[[list[str]], bool],
     listener: Listener = ignore,
-    choices: Choices | None = None,
-) -> Outcome:
+    choices: SetupWishes | None = None,
+) -> SetupOutcome:
     """Make this host ready for Incus, after `confirm` was shown exactly what will be done.
 
     Every step is written down before and after, so that a run that was cut off can be repeated.
@@ -137,14 +133,18 @@ def host_setup(
         HostError: the host cannot be made ready; says why and what to do.
         ProviderError: Incus refused something.
     """
-    wanted = choices or Choices()
-    with host_lock():
+    wanted = choices or SetupWishes()
+    with setup_lock():
         root = passwordless_root()
-        now = look(place, root)
+        now = look_at_incus(place, root)
         journal = Journal(place.project)
 
         def plan() -> list[Action]:
-            half = journal.names(Kind.PACKAGES) if journal.unfinished(Kind.PACKAGES) else ()
+            half = (
+                journal.names(ChangeKind.PACKAGES)
+                if journal.unfinished(ChangeKind.PACKAGES)
+                else ()
+            )
             apt = partial(ask_apt, now.host.distribution.codename)
             return plan_setup(place, now, wanted, apt, half_installed=half)
 
@@ -152,18 +152,18 @@ def host_setup(
         if not actions:
             # Cut off between the last change and its entry
             journal.settle()
-            return Outcome.UNCHANGED
+            return SetupOutcome.UNCHANGED
         is_root = now.host.is_root
         if not confirm([line for action in actions for line in action.lines(is_root=is_root)]):
-            return Outcome.DECLINED
-        work = _Work(place, root or _root_for(now, actions), journal, listener)
+            return SetupOutcome.DECLINED
+        work = _IncusSetup(place, root or _root_for(now, actions), journal, listener)
         before = [action for action in actions if action.kind in _BEFORE_OBJECTS]
         for action in before:
             work.perform(action, now.host)
-        now = look(place, work.root) if before else now
+        now = look_at_incus(place, work.root) if before else now
         for action in plan():
             work.perform(action, now.host)
-        now = look(place, work.root)
+        now = look_at_incus(place, work.root)
         if left := plan():
             raise HostError(
                 "the host is still not ready",
@@ -171,27 +171,33 @@ def host_setup(
                 hint="sandbox doctor",
             )
         journal.settle()
-        return Outcome.CHANGED
+        return SetupOutcome.CHANGED
 
 
-_BEFORE_OBJECTS = (Kind.REPAIR, Kind.SOURCE, Kind.PACKAGES, Kind.DAEMON, Kind.GROUP)
+_BEFORE_OBJECTS = (
+    ChangeKind.REPAIR,
+    ChangeKind.SOURCE,
+    ChangeKind.PACKAGES,
+    ChangeKind.DAEMON,
+    ChangeKind.GROUP,
+)
 
 
-def _root_for(now: Situation, actions: list[Action]) -> Root:
+def _root_for(now: IncusSituation, actions: list[Action]) -> RootAccess:
     """Root only when something needs it: a member of Incus's group can make the objects alone."""
     if now.server is not None and all(
         not command.needs_root for action in actions for command in action.commands
     ):
-        return Root()
+        return RootAccess()
     return acquire_root()
 
 
 @dataclass(frozen=True)
-class _Work:
+class _IncusSetup:
     """Performs one action after the other."""
 
     place: IncusPlace
-    root: Root
+    root: RootAccess
     journal: Journal
     listener: Listener
 
@@ -199,35 +205,35 @@ class _Work:
     def log(self) -> Path:
         return host_dir() / f"{self.place.project}-setup.log"
 
-    def perform(self, action: Action, host: HostFacts) -> None:
+    def perform(self, action: Action, host: IncusHost) -> None:
         with step(self.listener, "host", action.title):
             match action.kind:
-                case Kind.REPAIR:
-                    packages.repair(self.root, self.listener, self.log)
-                case Kind.SOURCE:
-                    packages.add_source(action, self.root, self.journal)
-                case Kind.PACKAGES:
-                    words = packages.install_words(action.names, host)
-                    packages.install(words, self.root, self.journal, self.listener, self.log)
-                case Kind.DAEMON:
+                case ChangeKind.REPAIR:
+                    repair_dpkg(self.root, self.listener, self.log)
+                case ChangeKind.SOURCE:
+                    add_source(action, self.root, self.journal)
+                case ChangeKind.PACKAGES:
+                    words = install_words(action.names, host)
+                    install_packages(words, self.root, self.journal, self.listener, self.log)
+                case ChangeKind.DAEMON:
                     self._start_daemon(action)
-                case Kind.POOL:
+                case ChangeKind.POOL:
                     self._make_pool(action)
-                case Kind.LIMITS:
+                case ChangeKind.LIMITS:
                     raise_limits(action, self.root, self.journal)
                 case _:
                     self._run_commands(action)
 
     def _start_daemon(self, action: Action) -> None:
-        self.journal.intend(Kind.DAEMON, action.names)
+        self.journal.intend(ChangeKind.DAEMON, action.names)
         client = HostClient(self.place, self.root)
 
         def answers() -> None:
             client.run("info", timeout_s=20)
 
         # Asked anew: incusd may have been installed since the plan was made
-        daemon.start(gather(), self.root, answers)
-        self.journal.done(Kind.DAEMON)
+        daemon.start(gather_incus_host(), self.root, answers)
+        self.journal.done(ChangeKind.DAEMON)
 
     def _make_pool(self, action: Action) -> None:
         self.journal.intend(action.kind, action.names)

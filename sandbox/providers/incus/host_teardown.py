@@ -8,16 +8,19 @@ from urllib.parse import unquote
 
 from sandbox.errors import CommandError, HostError, UsageError
 from sandbox.events import Listener, Notice, ignore, step
-from sandbox.host import apt as packages
-from sandbox.host.facts import INCUS_GROUP, gather
-from sandbox.host.journal import Journal, Kind, host_dir, host_lock
+from sandbox.host.actions import Removal
+from sandbox.host.apt import remove_packages, remove_source
+from sandbox.host.journal import ChangeKind, Journal, host_dir, setup_lock
 from sandbox.host.kernel_limits import lower_limits
-from sandbox.host.privilege import Root, acquire_root, passwordless_root
+from sandbox.host.privilege import RootAccess, acquire_root, passwordless_root
+from sandbox.host.processes import BY_SYSTEMD, BY_US
+from sandbox.host.setup import Keep, SetupOutcome
 from sandbox.providers.incus import daemon
 from sandbox.providers.incus.baking import is_baked
 from sandbox.providers.incus.client import api_path
 from sandbox.providers.incus.docker_firewall import pass_rules
-from sandbox.providers.incus.host_setup import Outcome, Situation, look
+from sandbox.providers.incus.host_facts import INCUS_GROUP, gather_incus_host
+from sandbox.providers.incus.host_setup import IncusSituation, look_at_incus
 from sandbox.providers.incus.other_users import require_unused
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.server import HostClient, ServerFacts, Thing
@@ -25,15 +28,7 @@ from sandbox.run import run
 
 _DELETE_TIMEOUT_S = 300.0
 _GONE = ("not a member", "does not exist", "does a matching rule exist", "No chain/target/match")
-_OBJECTS = (Kind.POOL, Kind.NETWORK, Kind.PROJECT, Kind.PROFILE)
-
-
-@dataclass(frozen=True)
-class Keep:
-    """What teardown leaves in place."""
-
-    daemon: bool = False
-    packages: bool = True
+_OBJECTS = (ChangeKind.POOL, ChangeKind.NETWORK, ChangeKind.PROJECT, ChangeKind.PROFILE)
 
 
 @dataclass(frozen=True)
@@ -50,47 +45,31 @@ class Contents:
     profiles: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Removal:
-    """One thing to take back, and how the user is told."""
-
-    kind: Kind
-    title: str
-    names: tuple[str, ...] = ()
-
-    @property
-    def lines(self) -> list[str]:
-        """How it is shown: the title, and for packages which ones."""
-        if self.kind is not Kind.PACKAGES:
-            return [self.title]
-        return [self.title, f"    {' '.join(self.names)}"]
-
-
 def plan_teardown(
     place: IncusPlace, server: ServerFacts | None, journal: Journal, keep: Keep
 ) -> list[Removal]:
     """All that is ours and still there, in the order in which it is taken back."""
     removals = _plan_objects(place, server)
-    installed = journal.names(Kind.PACKAGES)
+    installed = journal.names(ChangeKind.PACKAGES)
     # Installing the package starts the daemon: it is ours then, also when setup got no further
-    ours = journal.has(Kind.DAEMON) or (server is not None and "incus-base" in installed)
+    ours = journal.has(ChangeKind.DAEMON) or (server is not None and "incus-base" in installed)
     shared = server is not None and bool(others_in(place, server))
     if ours and not shared and not keep.daemon:
-        removals.append(Removal(Kind.DAEMON, "stop the Incus daemon"))
-    for bridge in journal.names(Kind.FIREWALL):
+        removals.append(Removal(ChangeKind.DAEMON, "stop the Incus daemon"))
+    for bridge in journal.names(ChangeKind.FIREWALL):
         title = f"take the rules for {bridge} out of Docker's firewall"
-        removals.append(Removal(Kind.FIREWALL, title, (bridge,)))
-    if limits := journal.names(Kind.LIMITS):
+        removals.append(Removal(ChangeKind.FIREWALL, title, (bridge,)))
+    if limits := journal.names(ChangeKind.LIMITS):
         title = f"set the kernel's limits back to what they were, and remove {limits[0]}"
-        removals.append(Removal(Kind.LIMITS, title, limits))
-    for user in journal.names(Kind.GROUP):
+        removals.append(Removal(ChangeKind.LIMITS, title, limits))
+    for user in journal.names(ChangeKind.GROUP):
         title = f"take {user} out of the group {INCUS_GROUP}"
-        removals.append(Removal(Kind.GROUP, title, (user,)))
+        removals.append(Removal(ChangeKind.GROUP, title, (user,)))
     if installed and not keep.packages and not shared:
         title = f"remove the {len(installed)} packages that setup installed"
-        removals.append(Removal(Kind.PACKAGES, title, installed))
-    for path in journal.names(Kind.SOURCE):
-        removals.append(Removal(Kind.SOURCE, f"remove {path}", (path,)))
+        removals.append(Removal(ChangeKind.PACKAGES, title, installed))
+    for path in journal.names(ChangeKind.SOURCE):
+        removals.append(Removal(ChangeKind.SOURCE, f"remove {path}", (path,)))
     return removals
 
 
@@ -98,9 +77,13 @@ def _plan_objects(place: IncusPlace, server: ServerFacts | None) -> list[Removal
     if server is None:
         return []
     candidates = (
-        (Kind.PROJECT, server.project(place.project), "the project {} and all that is in it"),
-        (Kind.NETWORK, server.network(place.network), "the network {}: bridge, DHCP, firewall"),
-        (Kind.POOL, server.pool(place.pool), "the storage pool {} and its file"),
+        (ChangeKind.PROJECT, server.project(place.project), "the project {} and all that is in it"),
+        (
+            ChangeKind.NETWORK,
+            server.network(place.network),
+            "the network {}: bridge, DHCP, firewall",
+        ),
+        (ChangeKind.POOL, server.pool(place.pool), "the storage pool {} and its file"),
     )
     return [
         Removal(kind, f"remove {text.format(thing.name)}", (thing.name,))
@@ -116,7 +99,7 @@ def host_teardown(
     sure: bool,
     listener: Listener = ignore,
     keep: Keep | None = None,
-) -> Outcome:
+) -> SetupOutcome:
     """Take back what setup made, after `confirm` was shown exactly what that is.
 
     Args:
@@ -132,11 +115,11 @@ def host_teardown(
         ProviderError: Incus refused something.
     """
     kept = keep or Keep()
-    with host_lock():
+    with setup_lock():
         root = passwordless_root()
         journal = Journal(place.project)
-        now = look(place, root)
-        to_ask = _OBJECTS if kept.packages else (*_OBJECTS, Kind.PACKAGES)
+        now = look_at_incus(place, root)
+        to_ask = _OBJECTS if kept.packages else (*_OBJECTS, ChangeKind.PACKAGES)
         if now.server is None and any(journal.has(kind) for kind in to_ask):
             root = root or acquire_root()
             now = _wake(place, now, root, listener)
@@ -149,8 +132,8 @@ def host_teardown(
         removals = plan_teardown(place, now.server, journal, kept)
         if not removals:
             _forget_what_is_gone(journal)
-            return Outcome.UNCHANGED
-        has_project = any(item.kind is Kind.PROJECT for item in removals)
+            return SetupOutcome.UNCHANGED
+        has_project = any(item.kind is ChangeKind.PROJECT for item in removals)
         contents = contents_of(place, root) if has_project else Contents()
         if contents.instances and not sure:
             raise UsageError(
@@ -160,15 +143,15 @@ def host_teardown(
             )
         lines = [line for item in removals for line in item.lines]
         if not confirm([*_describe(contents), *lines]):
-            return Outcome.DECLINED
-        work = _Work(place, root or acquire_root(), journal, listener)
+            return SetupOutcome.DECLINED
+        work = _IncusTeardown(place, root or acquire_root(), journal, listener)
         for removal in removals:
             work.take_back(removal, contents)
         _forget_what_is_gone(journal)
         if not journal.entries():
             for log in (work.setup_log, work.log, host_dir() / "incusd.log"):
                 log.unlink(missing_ok=True)
-        return Outcome.CHANGED
+        return SetupOutcome.CHANGED
 
 
 def _forget_what_is_gone(journal: Journal) -> None:
@@ -177,7 +160,9 @@ def _forget_what_is_gone(journal: Journal) -> None:
         journal.forget(kind)
 
 
-def _wake(place: IncusPlace, now: Situation, root: Root, listener: Listener) -> Situation:
+def _wake(
+    place: IncusPlace, now: IncusSituation, root: RootAccess, listener: Listener
+) -> IncusSituation:
     """What we made is in a daemon that does not run: start it, or there is no way to remove it."""
     if now.host.incusd is None:
         # Its packages are gone, and /var/lib/incus with them when they were purged
@@ -185,14 +170,14 @@ def _wake(place: IncusPlace, now: Situation, root: Root, listener: Listener) -> 
     with step(listener, "host", "start the Incus daemon, to remove what is in it"):
         client = HostClient(place, root)
         daemon.start(now.host, root, lambda: _silently_ask(client))
-    return look(place, root)
+    return look_at_incus(place, root)
 
 
 def _silently_ask(client: HostClient) -> None:
     client.run("info", timeout_s=20)
 
 
-def contents_of(place: IncusPlace, root: Root | None) -> Contents:
+def contents_of(place: IncusPlace, root: RootAccess | None) -> Contents:
     """What is in our project.
 
     Raises:
@@ -261,11 +246,11 @@ def others_in(place: IncusPlace, server: ServerFacts) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class _Work:
+class _IncusTeardown:
     """Takes back one thing after the other."""
 
     place: IncusPlace
-    root: Root
+    root: RootAccess
     journal: Journal
     listener: Listener
 
@@ -280,25 +265,25 @@ class _Work:
     def take_back(self, removal: Removal, contents: Contents) -> None:
         with step(self.listener, "host", removal.title) as note:
             match removal.kind:
-                case Kind.PROJECT:
+                case ChangeKind.PROJECT:
                     self._remove_project(contents)
-                case Kind.NETWORK:
+                case ChangeKind.NETWORK:
                     self._delete_shared("network", self.place.network)
-                case Kind.POOL:
+                case ChangeKind.POOL:
                     self._delete_shared("storage", self.place.pool)
-                case Kind.DAEMON:
+                case ChangeKind.DAEMON:
                     self._stop_daemon()
-                case Kind.FIREWALL:
+                case ChangeKind.FIREWALL:
                     for command in pass_rules(removal.names[0], verb="-D"):
                         self._run_as_root(*command.argv)
-                case Kind.LIMITS:
+                case ChangeKind.LIMITS:
                     lower_limits(removal.names, self.root)
-                case Kind.GROUP:
+                case ChangeKind.GROUP:
                     self._run_as_root("gpasswd", "--delete", removal.names[0], INCUS_GROUP)
-                case Kind.PACKAGES:
+                case ChangeKind.PACKAGES:
                     note.text = self._remove_packages(removal.names)
-                case Kind.SOURCE:
-                    packages.remove_source(removal.names[0], self.root)
+                case ChangeKind.SOURCE:
+                    remove_source(removal.names[0], self.root)
                 case _:
                     raise HostError(f"cannot take back {removal.kind}")
             if not note.text:
@@ -325,15 +310,15 @@ class _Work:
         for name in contents.profiles:
             self._incus("profile", "delete", self._ref(name))
         self._delete_shared("project", self.place.project)
-        self.journal.forget(Kind.PROFILE)
+        self.journal.forget(ChangeKind.PROFILE)
 
     def _stop_daemon(self) -> None:
-        host = gather()
+        host = gather_incus_host()
         if host.incusd is not None:
-            daemon.stop(daemon.BY_SYSTEMD if host.systemd else daemon.BY_US, self.root)
+            daemon.stop(BY_SYSTEMD if host.systemd else BY_US, self.root)
 
     def _remove_packages(self, names: tuple[str, ...]) -> str:
-        others = packages.remove(names, self.root, self.listener, self.log)
+        others = remove_packages(names, self.root, self.listener, self.log)
         if not others:
             return ""
         text = f"they stay, for others need them by now: {', '.join(others)}"

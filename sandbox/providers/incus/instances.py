@@ -34,7 +34,7 @@ _POWER = {
 }
 
 
-def is_ours(instance: dict[str, Any]) -> bool:
+def is_our_instance(instance: dict[str, Any]) -> bool:
     """Whether this program made the instance."""
     return bool(config_of(instance).get(MADE_BY) == OURS)
 
@@ -61,7 +61,7 @@ def machine_status(
     """
     if instance is None:
         return MachineStatus(name, Power.ABSENT)
-    if not is_ours(instance):
+    if not is_our_instance(instance):
         detail = "an instance of that name is there, but `sandbox` did not make it"
         return MachineStatus(name, Power.ABSENT, detail=detail)
     word = str(instance["status"])
@@ -104,7 +104,7 @@ def ssh_port_is_open(address: str) -> bool:
     return True
 
 
-def findings(client: IncusClient) -> tuple[Finding, ...]:
+def daemon_findings(client: IncusClient) -> tuple[Finding, ...]:
     """Client, daemon, permission and our own place in it; ends at what stops the rest."""
     place = client.place
     answers = "the Incus daemon answers"

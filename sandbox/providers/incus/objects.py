@@ -1,12 +1,12 @@
 """Our project, profile, network and pool in Incus: what has to be made, what is right. Pure."""
 
-from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 
 from sandbox.errors import HostError
-from sandbox.host.actions import Action, Command, incus
-from sandbox.host.facts import HostFacts
-from sandbox.host.journal import Kind
+from sandbox.host.actions import Action, HostCommand
+from sandbox.host.journal import ChangeKind
+from sandbox.host.setup import SetupWishes
+from sandbox.providers.incus.host_facts import IncusHost
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.server import MARK, Device, ServerFacts, Thing
 from sandbox.providers.incus.subnet import choose_subnet, gateway, networks_in_use
@@ -16,19 +16,11 @@ POOL_MIN_GB = 5
 POOL_MAX_GB = 200
 
 
-@dataclass(frozen=True)
-class Choices:
-    """What the user may choose about our place in Incus."""
-
-    pool_gb: int | None = None
-    subnet: IPv4Network | None = None
-
-
 def plan_objects(
     place: IncusPlace,
-    host: HostFacts,
+    host: IncusHost,
     server: ServerFacts | None,
-    choices: Choices,
+    choices: SetupWishes,
     *,
     pool_seen: bool = False,
 ) -> list[Action]:
@@ -50,7 +42,7 @@ def plan_objects(
     return [action for action in actions if action is not None]
 
 
-def refuse_foreign(place: IncusPlace, host: HostFacts, server: ServerFacts | None) -> None:
+def refuse_foreign(place: IncusPlace, host: IncusHost, server: ServerFacts | None) -> None:
     """Stop when a name of ours is taken by something that is not ours.
 
     Raises:
@@ -78,11 +70,11 @@ def refuse_foreign(place: IncusPlace, host: HostFacts, server: ServerFacts | Non
         )
 
 
-def _link_is_seen(place: IncusPlace, host: HostFacts, server: ServerFacts | None) -> bool:
+def _link_is_seen(place: IncusPlace, host: IncusHost, server: ServerFacts | None) -> bool:
     return server is None and place.is_local and _has_link(place, host)
 
 
-def _has_link(place: IncusPlace, host: HostFacts) -> bool:
+def _has_link(place: IncusPlace, host: IncusHost) -> bool:
     return f'"ifname":"{place.network}"' in host.addresses_json.replace(" ", "")
 
 
@@ -111,7 +103,7 @@ def pool_size_gb(free_disk_gb: float, wanted_gb: int | None) -> int:
     return size
 
 
-def pool_driver(host: HostFacts, server: ServerFacts | None) -> str:
+def pool_driver(host: IncusHost, server: ServerFacts | None) -> str:
     """`btrfs` where it can work (a copy of a sandbox takes 0.1 s instead of 30), else `dir`."""
     possible = host.kernel_btrfs and host.loop_devices
     if server is not None and "btrfs" not in server.drivers:
@@ -119,15 +111,21 @@ def pool_driver(host: HostFacts, server: ServerFacts | None) -> str:
     return "btrfs" if possible else "dir"
 
 
-def create_pool(place: IncusPlace, driver: str, size_gb: int | None) -> Command:
+def incus_command(*words: str, project: str = "default", timeout_s: float = 120.0) -> HostCommand:
+    """An `incus` command."""
+    argv = ("incus", "--project", project, *words)
+    return HostCommand(argv, needs_root=False, timeout_s=timeout_s)
+
+
+def create_pool(place: IncusPlace, driver: str, size_gb: int | None) -> HostCommand:
     """The command that makes the pool."""
     size = (f"size={size_gb}GiB",) if size_gb is not None else ()
     name = ref(place, place.pool)
-    return incus("storage", "create", name, driver, *size, f"{MARK}={place.project}")
+    return incus_command("storage", "create", name, driver, *size, f"{MARK}={place.project}")
 
 
 def _pool(
-    place: IncusPlace, host: HostFacts, server: ServerFacts | None, choices: Choices
+    place: IncusPlace, host: IncusHost, server: ServerFacts | None, choices: SetupWishes
 ) -> Action | None:
     there = server.pool(place.pool) if server is not None else None
     if there is not None and there.status == "Created":
@@ -143,18 +141,20 @@ def _pool(
     else:
         title = f"make the storage pool {place.pool}: plain folders (no btrfs on loop devices here)"
         create = create_pool(place, driver, None)
-    drop = (incus("storage", "delete", ref(place, place.pool)),) if there is not None else ()
-    return Action(Kind.POOL, title, (*drop, create), (place.pool,))
+    drop = (
+        (incus_command("storage", "delete", ref(place, place.pool)),) if there is not None else ()
+    )
+    return Action(ChangeKind.POOL, title, (*drop, create), (place.pool,))
 
 
 def _network(
-    place: IncusPlace, host: HostFacts, server: ServerFacts | None, choices: Choices
+    place: IncusPlace, host: IncusHost, server: ServerFacts | None, choices: SetupWishes
 ) -> Action | None:
     there = server.network(place.network) if server is not None else None
     if there is not None and there.status == "Created":
         return None
     subnet = _subnet(place, used_networks(host, server), choices.subnet)
-    create = incus(
+    create = incus_command(
         "network",
         "create",
         ref(place, place.network),
@@ -164,9 +164,13 @@ def _network(
         "ipv6.address=none",
         f"{MARK}={place.project}",
     )
-    drop = (incus("network", "delete", ref(place, place.network)),) if there is not None else ()
+    drop = (
+        (incus_command("network", "delete", ref(place, place.network)),)
+        if there is not None
+        else ()
+    )
     title = f"make the network {place.network}: a bridge with NAT, {subnet}"
-    return Action(Kind.NETWORK, title, (*drop, create), (place.network,))
+    return Action(ChangeKind.NETWORK, title, (*drop, create), (place.network,))
 
 
 def _subnet(
@@ -184,7 +188,7 @@ def _subnet(
     return wanted
 
 
-def used_networks(host: HostFacts, server: ServerFacts | None) -> tuple[IPv4Network, ...]:
+def used_networks(host: IncusHost, server: ServerFacts | None) -> tuple[IPv4Network, ...]:
     """What our subnet must not overlap: this host's networks, and Incus's own, up or not."""
     used = list(networks_in_use(host.routes_json, host.addresses_json))
     for network in server.networks if server is not None else ():
@@ -208,13 +212,13 @@ def _project(place: IncusPlace, server: ServerFacts | None) -> Action | None:
         settings = tuple(
             word for item in (*wanted, f"{MARK}={place.project}") for word in ("-c", item)
         )
-        create = incus("project", "create", name, *settings)
-        return Action(Kind.PROJECT, f"make the project {place.project}", (create,), (name,))
+        create = incus_command("project", "create", name, *settings)
+        return Action(ChangeKind.PROJECT, f"make the project {place.project}", (create,), (name,))
     wrong = [feature for feature in FEATURES if there.get(feature) != "true"]
     if not wrong:
         return None
-    change = incus("project", "set", name, *(f"{feature}=true" for feature in wrong))
-    return Action(Kind.PROJECT, f"mend the project {place.project}", (change,), (name,))
+    change = incus_command("project", "set", name, *(f"{feature}=true" for feature in wrong))
+    return Action(ChangeKind.PROJECT, f"mend the project {place.project}", (change,), (name,))
 
 
 def wanted_devices(place: IncusPlace) -> tuple[Device, ...]:
@@ -227,7 +231,7 @@ def wanted_devices(place: IncusPlace) -> tuple[Device, ...]:
 
 def _profile(place: IncusPlace, server: ServerFacts | None) -> Action | None:
     there = {device.name: device for device in server.devices} if server is not None else {}
-    commands: list[Command] = []
+    commands: list[HostCommand] = []
     project = place.project
     default = ref(place, "default")
     for device in wanted_devices(place):
@@ -236,14 +240,16 @@ def _profile(place: IncusPlace, server: ServerFacts | None) -> Action | None:
             continue
         if found is not None:
             commands.append(
-                incus("profile", "device", "remove", default, device.name, project=project)
+                incus_command("profile", "device", "remove", default, device.name, project=project)
             )
         settings = dict(device.config)
         kind = settings.pop("type")
         pairs = tuple(f"{key}={value}" for key, value in sorted(settings.items()))
-        add = incus("profile", "device", "add", default, device.name, kind, *pairs, project=project)
+        add = incus_command(
+            "profile", "device", "add", default, device.name, kind, *pairs, project=project
+        )
         commands.append(add)
     if not commands:
         return None
     title = f"give the project's own default profile its disk and network card ({place.project})"
-    return Action(Kind.PROFILE, title, tuple(commands), ("default",))
+    return Action(ChangeKind.PROFILE, title, tuple(commands), ("default",))

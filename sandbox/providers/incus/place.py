@@ -1,23 +1,13 @@
-"""Where in Incus our things are: names that all come from one prefix."""
+"""Where in Incus our things are."""
 
-import re
 from dataclasses import dataclass
 
-from sandbox.errors import UsageError
-
-LOCAL = "local"
-"""Incus's own name for the daemon of this machine."""
-
-
-_PREFIX = re.compile(r"[a-z][a-z0-9-]{0,9}")
-
-
-_REMOTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+from sandbox.providers.place import LOCAL, Place
 
 
 @dataclass(frozen=True)
 class IncusPlace:
-    """Where in Incus our things are."""
+    """Our project, pool and network in one Incus."""
 
     project: str
     pool: str
@@ -25,22 +15,19 @@ class IncusPlace:
     remote: str = LOCAL
 
     @classmethod
+    def at(cls, place: Place) -> "IncusPlace":
+        """What `place` is in Incus."""
+        prefix = place.prefix
+        return cls(project=prefix, pool=prefix, network=f"{prefix}br0", remote=place.remote)
+
+    @classmethod
     def from_prefix(cls, prefix: str, remote: str = LOCAL) -> "IncusPlace":
         """The place that `prefix` stands for on `remote`.
 
         Raises:
-            UsageError: the prefix is too long for a bridge's name (15 bytes), or not a plain word.
+            UsageError: as `Place.from_prefix`.
         """
-        if not _PREFIX.fullmatch(prefix):
-            raise UsageError(
-                f"{prefix!r} cannot be the prefix of our Incus names",
-                hint="at most 10 lower case letters, digits and dashes, a letter first",
-            )
-        if not _REMOTE.fullmatch(remote):
-            raise UsageError(
-                f"{remote!r} is not the name of an Incus remote", hint="incus remote list"
-            )
-        return cls(project=prefix, pool=prefix, network=f"{prefix}br0", remote=remote)
+        return cls.at(Place.from_prefix(prefix, remote))
 
     @property
     def is_local(self) -> bool:

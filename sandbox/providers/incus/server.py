@@ -4,14 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sandbox.host.privilege import Root
+from sandbox.host.privilege import RootAccess
 from sandbox.providers.incus.answer import environment_of
-from sandbox.providers.incus.client import (
-    IncusClient,
-    NotFoundError,
-    NotSetUpError,
-    api_path,
-)
+from sandbox.providers.incus.client import IncusClient, NotFoundError, NotSetUpError, api_path
 from sandbox.providers.incus.place import IncusPlace
 
 MARK = "user.sandbox"
@@ -78,9 +73,9 @@ class ServerFacts:
 class HostClient(IncusClient):
     """The client, run as root where the user may not speak to the daemon (yet)."""
 
-    def __init__(self, place: IncusPlace, root: Root | None = None) -> None:
+    def __init__(self, place: IncusPlace, root: RootAccess | None = None) -> None:
         super().__init__(place)
-        self._root = root or Root()
+        self._root = root or RootAccess()
 
     def _call(self, words: Any, **options: Any) -> Any:  # noqa: ANN401  (as in the parent)
         # sudo drops our environment, and the client's messages are matched in English
@@ -89,7 +84,7 @@ class HostClient(IncusClient):
         return super()._call(words, **options)
 
 
-def ask(place: IncusPlace, root: Root | None = None) -> ServerFacts:
+def ask(place: IncusPlace, root: RootAccess | None = None) -> ServerFacts:
     """Ask the daemon what it has.
 
     Raises:

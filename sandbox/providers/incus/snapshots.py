@@ -7,12 +7,7 @@ from typing import Any
 from sandbox.errors import ProviderError
 from sandbox.events import Listener, StepOutput
 from sandbox.providers.abilities import Snapshot
-from sandbox.providers.incus.client import (
-    ExistsError,
-    IncusClient,
-    NotFoundError,
-    api_path,
-)
+from sandbox.providers.incus.client import ExistsError, IncusClient, NotFoundError, api_path
 from sandbox.providers.moments import moment_of
 from sandbox.providers.refusals import has_already
 

@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from sandbox.errors import SandboxError
 from sandbox.images.build import KEY_PROPERTY
-from sandbox.images.build_folder import clear_folder, is_held
-from sandbox.paths import cache_dir, vagrant_home
+from sandbox.images.build_folder import clear_folder
+from sandbox.paths import cache_dir
 from sandbox.providers.incus.client import IncusClient, NotFoundError, api_path
 
 _ALIAS = re.compile(r"base-(?P<base>.+)-(?P<key>[0-9a-f]{12})")
@@ -60,25 +58,22 @@ def base_images(client: IncusClient) -> tuple[OldBase, ...]:
     )
 
 
-def remove_base(client: IncusClient, base: OldBase) -> None:
-    """Remove an image, and what was kept of its build."""
+def remove_base(client: IncusClient, base: OldBase) -> bool:
+    """Remove an image, and what was kept of its build; it never has to stay."""
     # Another command may be quicker
     with suppress(NotFoundError):
         client.query("DELETE", api_path("images", base.fingerprint), timeout_s=300)
     clear_folder(cache_dir() / "images" / base.key)
+    return True
 
 
-def stale_folders(client: IncusClient) -> tuple[Path, ...]:
-    """Folders of builds whose image is gone from Incus and from Vagrant."""
-    keys = {base.key for base in base_images(client)}
-    boxes = vagrant_home() / "boxes"
-    stale = []
-    for folder in sorted((cache_dir() / "images").glob("*")):
-        has_content = any(path.name != "lock" for path in folder.iterdir())
-        is_needed = folder.name in keys or any(boxes.glob(f"sandbox-VAGRANTSLASH-*-{folder.name}"))
-        if has_content and not is_needed and not is_held(folder):
-            stale.append(folder)
-    return tuple(stale)
+def built_keys(client: IncusClient) -> frozenset[str]:
+    """The keys of the images that are there, each with a folder of its build on this host.
+
+    Raises:
+        HostError, ProviderError: Incus could not be asked.
+    """
+    return frozenset(base.key for base in base_images(client))
 
 
 def _read(image: dict[str, Any]) -> Iterator[OldBase]:
@@ -108,11 +103,3 @@ def _time(text: object) -> datetime:
         return datetime.fromisoformat(_FRACTION.sub("", str(text))).astimezone(UTC)
     except (ValueError, OverflowError):
         return datetime.min.replace(tzinfo=UTC)
-
-
-def bases_or_none(client: IncusClient) -> tuple[OldBase, ...] | None:
-    """As `base_images`; None when Incus cannot be asked."""
-    try:
-        return base_images(client)
-    except SandboxError:
-        return None

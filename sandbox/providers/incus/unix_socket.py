@@ -16,7 +16,7 @@ LARGEST_BYTES: Final = 64 * 1024 * 1024
 """Of one answer: a thousand machines with all of their states have about 10 MB."""
 
 
-class UnreachableError(Exception):
+class NoSocketError(Exception):
     """Nobody answered; the `incus` command may know why."""
 
 
@@ -69,7 +69,7 @@ def _exchange(
         try:
             connection.connect(str(path))
         except OSError as error:
-            raise UnreachableError(str(error)) from error
+            raise NoSocketError(str(error)) from error
         try:
             connection.sendall(head.encode("ascii") + body)
             received = _received(connection, time.monotonic() + timeout_s)

@@ -48,7 +48,7 @@ class KvmFacts:
 
 def accelerator() -> Accelerator:
     """KVM only where it really works, else QEMU's emulation, several times slower."""
-    return judge(gather())
+    return judge(gather_kvm())
 
 
 def judge(facts: KvmFacts) -> Accelerator:
@@ -77,7 +77,7 @@ def kvm_finding(found: Accelerator) -> Finding:
     return Finding(ok=False, warning=True, doubtful=True, title=title, detail=detail, fix=_FIX)
 
 
-def gather() -> KvmFacts:
+def gather_kvm() -> KvmFacts:
     """Look at the processor, and ask the device what it speaks."""
     version, error = _ask()
     return KvmFacts(platform.machine(), _KVM.exists(), _flags(), version, error)

@@ -22,13 +22,7 @@ from sandbox.errors import CommandError, ProviderError
 from sandbox.providers.abilities import BakedImage
 from sandbox.providers.libvirt.virsh import COPY_S, Virsh
 from sandbox.providers.sealing import IMAGE_PREFIX
-from sandbox.providers.vagrant.baked_note import (
-    Draft,
-    Note,
-    can_go,
-    key_in,
-    require_whole,
-)
+from sandbox.providers.vagrant.baked_note import Draft, Note, can_go, key_in, require_whole
 from sandbox.providers.vagrant.vm import Vm
 from sandbox.render import environment
 from sandbox.run import run

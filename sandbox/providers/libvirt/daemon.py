@@ -4,11 +4,11 @@ import time
 from pathlib import Path
 
 from sandbox.errors import CommandError, HostError
-from sandbox.host.actions import Action, Command
+from sandbox.host.actions import Action, HostCommand
 from sandbox.host.facts import HostFacts, find_command
-from sandbox.host.journal import Kind
-from sandbox.host.privilege import Root
-from sandbox.providers.incus.daemon import BY_SYSTEMD, BY_US, running
+from sandbox.host.journal import ChangeKind
+from sandbox.host.privilege import RootAccess
+from sandbox.host.processes import BY_SYSTEMD, BY_US, running
 from sandbox.providers.libvirt.doctor import virsh
 from sandbox.run import daemon_environment, run
 
@@ -32,18 +32,18 @@ def plan_daemon(host: HostFacts, daemon: str) -> Action:
     """How libvirt is started on this host."""
     if host.systemd:
         return Action(
-            Kind.DAEMON,
+            ChangeKind.DAEMON,
             "start libvirt, now and at every boot",
-            (Command(("systemctl", "enable", "--now", *units(daemon))),),
+            (HostCommand(("systemctl", "enable", "--now", *units(daemon))),),
             (BY_SYSTEMD,),
         )
     # Each goes into the background by itself
-    commands = tuple(Command((name, "--daemon")) for name in reversed(PROGRAMS))
+    commands = tuple(HostCommand((name, "--daemon")) for name in reversed(PROGRAMS))
     title = "start libvirt (there is no systemd here: until the next boot only)"
-    return Action(Kind.DAEMON, title, commands, (BY_US,))
+    return Action(ChangeKind.DAEMON, title, commands, (BY_US,))
 
 
-def start(host: HostFacts, daemon: str, root: Root, log: Path) -> None:
+def start(host: HostFacts, daemon: str, root: RootAccess, log: Path) -> None:
     """Start it and wait until it answers.
 
     Raises:
@@ -66,7 +66,7 @@ def start(host: HostFacts, daemon: str, root: Root, log: Path) -> None:
     _wait(root, log)
 
 
-def _wait(root: Root, log: Path) -> None:
+def _wait(root: RootAccess, log: Path) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         done = run(root.argv(*virsh("version")), timeout_s=20, check=False)
@@ -81,7 +81,7 @@ def _wait(root: Root, log: Path) -> None:
         time.sleep(0.2)
 
 
-def stop(daemon: str, root: Root, *, systemd: bool) -> None:
+def stop(daemon: str, root: RootAccess, *, systemd: bool) -> None:
     """Stop it; machines that run go on, for they are processes of their own.
 
     Raises:
@@ -99,7 +99,7 @@ def stop(daemon: str, root: Root, *, systemd: bool) -> None:
         raise HostError("libvirt does not stop", details=error.details) from error
 
 
-def _end(name: str, root: Root) -> None:
+def _end(name: str, root: RootAccess) -> None:
     try:
         pid = int(_PID_FILES[name].read_text(encoding="utf-8").strip())
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")

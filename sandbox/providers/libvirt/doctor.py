@@ -10,23 +10,16 @@ from pathlib import Path
 
 from sandbox.errors import CommandError
 from sandbox.host.facts import HostFacts, find_command, free_gb
-from sandbox.host.privilege import Root
+from sandbox.host.groups import is_member
+from sandbox.host.privilege import RootAccess
 from sandbox.images.tools import missing_tools
 from sandbox.paths import vagrant_home
 from sandbox.providers.findings import Finding, HostReport
-from sandbox.providers.libvirt.accelerator import (
-    Accelerator,
-    accelerator,
-    kvm_finding,
-)
-from sandbox.providers.virtualbox.doctor import (
-    image_finding,
-    size_finding,
-    vagrant_finding,
-)
+from sandbox.providers.libvirt.accelerator import Accelerator, accelerator, kvm_finding
+from sandbox.providers.libvirt.domains import URI
+from sandbox.providers.vagrant.doctor import image_finding, size_finding, vagrant_finding
 from sandbox.run import run
 
-URI = "qemu:///system"
 GROUP = "libvirt"
 SETUP = "sandbox host setup --provider libvirt"
 POOLS_DIR = Path("/var/lib/libvirt")
@@ -65,7 +58,7 @@ class LibvirtFacts:
     """Where the disks are kept."""
 
 
-def gather(root: Root | None = None) -> LibvirtFacts:
+def gather_libvirt(root: RootAccess | None = None) -> LibvirtFacts:
     """Look for each part, and ask the daemon; `root` asks where this user may not."""
     answer, problem = _ask(root, "version")
     listed, _ = _ask(root, "pool-list", "--name") if answer else ("", "")
@@ -81,7 +74,7 @@ def gather(root: Root | None = None) -> LibvirtFacts:
         accelerator=accelerator(),
         closed_kvm=closed_kvm(),
         missing_tools=missing_tools(),
-        in_group=os.geteuid() == 0 or is_member(getpass.getuser()),
+        in_group=os.geteuid() == 0 or is_member(getpass.getuser(), GROUP),
         free_disk_gb=free_gb(POOLS_DIR),
     )
 
@@ -107,23 +100,7 @@ def qemu_command() -> str:
     return f"qemu-system-{os.uname().machine}"
 
 
-def is_member(user: str) -> bool:
-    """Whether `user` is in libvirt's group, which may use the system's daemon."""
-    try:
-        return user in grp.getgrnam(GROUP).gr_mem
-    except KeyError:
-        return False
-
-
-def has_group_now() -> bool:
-    """Whether this very process has libvirt's group; it may take a new login."""
-    try:
-        return grp.getgrnam(GROUP).gr_gid in {*os.getgroups(), os.getegid()}
-    except KeyError:
-        return False
-
-
-def report(facts: LibvirtFacts, host: HostFacts, pool: str) -> HostReport:
+def libvirt_report(facts: LibvirtFacts, host: HostFacts, pool: str) -> HostReport:
     """All findings; `pool` is the storage pool that we use."""
     findings = (
         _installed(facts),
@@ -177,10 +154,10 @@ def virsh(*words: str) -> tuple[str, ...]:
     return ("env", "LC_ALL=C", "virsh", "--quiet", "--connect", URI, *words)
 
 
-def _ask(root: Root | None, *words: str) -> tuple[str, str]:
+def _ask(root: RootAccess | None, *words: str) -> tuple[str, str]:
     if find_command("virsh") is None:
         return "", "there is no command `virsh`"
-    argv = (root or Root()).argv(*virsh(*words))
+    argv = (root or RootAccess()).argv(*virsh(*words))
     try:
         done = run(argv, timeout_s=_ASK_S, check=False)
     except CommandError as error:

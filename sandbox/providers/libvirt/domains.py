@@ -18,7 +18,7 @@ _POWER: Final = {
 }
 
 
-def list_vms(virsh: Virsh, prefix: str) -> dict[str, Vm]:
+def list_domains(virsh: Virsh, prefix: str) -> dict[str, Vm]:
     """All domains whose name begins with our prefix."""
     uuids, states = _list(virsh, prefix)
     notes = virsh.descriptions(list(uuids.values()))

@@ -11,15 +11,13 @@ from pathlib import Path
 
 from sandbox.errors import CommandError, HostError
 from sandbox.events import Listener, ignore, step
-from sandbox.host import apt as packages
-from sandbox.host import facts as host_facts
-from sandbox.host.actions import Action, Command
-from sandbox.host.apt import AptFacts, ask_apt, plan_install
-from sandbox.host.facts import HostFacts
-from sandbox.host.journal import Journal, Kind, host_dir, host_lock
-from sandbox.host.privilege import Root, acquire_root, passwordless_root
-from sandbox.host.system import IncusSource
-from sandbox.providers.incus.host_setup import Outcome
+from sandbox.host.actions import Action, HostCommand
+from sandbox.host.apt import AptFacts, ask_apt, install_packages, plan_install, repair_dpkg
+from sandbox.host.facts import HostFacts, gather_host
+from sandbox.host.groups import is_member
+from sandbox.host.journal import ChangeKind, Journal, host_dir, setup_lock
+from sandbox.host.privilege import RootAccess, acquire_root, passwordless_root
+from sandbox.host.setup import SetupOutcome
 from sandbox.providers.libvirt import daemon as libvirt_daemon
 from sandbox.providers.libvirt.doctor import (
     GROUP,
@@ -27,8 +25,7 @@ from sandbox.providers.libvirt.doctor import (
     KVM_GROUP,
     POOLS_DIR,
     LibvirtFacts,
-    gather,
-    is_member,
+    gather_libvirt,
     virsh,
 )
 from sandbox.run import run
@@ -62,7 +59,7 @@ class LibvirtPlace:
 
 
 @dataclass(frozen=True)
-class Situation:
+class LibvirtSituation:
     """This host and its libvirt, as they are now."""
 
     host: HostFacts
@@ -71,17 +68,19 @@ class Situation:
     """The person to be given the right to use libvirt has it; True where that is root."""
 
 
-def look(root: Root | None) -> Situation:
+def look_at_libvirt(root: RootAccess | None) -> LibvirtSituation:
     """Gather all that decisions are made of.
 
     Raises:
         HostError: this host cannot be read.
     """
-    host = host_facts.gather()
-    return Situation(host, gather(root), host.user is None or is_member(host.user))
+    host = gather_host()
+    return LibvirtSituation(
+        host, gather_libvirt(root), host.user is None or is_member(host.user, GROUP)
+    )
 
 
-def missing_packages(now: Situation) -> tuple[str, ...]:
+def missing_for_libvirt(now: LibvirtSituation) -> tuple[str, ...]:
     """The packages that bring what this host lacks: judged by what is there, whoever made it."""
     found = now.libvirt
     there = {
@@ -99,7 +98,7 @@ def missing_packages(now: Situation) -> tuple[str, ...]:
 
 def plan_setup(
     place: LibvirtPlace,
-    now: Situation,
+    now: LibvirtSituation,
     apt: Callable[[], AptFacts],
     half_installed: tuple[str, ...] = (),
 ) -> list[Action]:
@@ -109,7 +108,7 @@ def plan_setup(
         HostError: we do not install packages on this distribution.
     """
     actions: list[Action] = []
-    missing = tuple(dict.fromkeys((*missing_packages(now), *half_installed)))
+    missing = tuple(dict.fromkeys((*missing_for_libvirt(now), *half_installed)))
     if missing:
         _refuse_others(now.host, missing)
         actions += plan_install(missing, missing, apt())
@@ -119,18 +118,15 @@ def plan_setup(
         actions.append(libvirt_daemon.plan_daemon(now.host, now.libvirt.daemon))
     if now.host.user is not None and not now.member:
         title = f"let {now.host.user} use libvirt (members of {GROUP} have as much power as root)"
-        command = Command(("usermod", "-aG", GROUP, now.host.user))
-        actions.append(Action(Kind.GROUP, title, (command,), (now.host.user,)))
+        command = HostCommand(("usermod", "-aG", GROUP, now.host.user))
+        actions.append(Action(ChangeKind.GROUP, title, (command,), (now.host.user,)))
     if place.pool not in now.libvirt.pools:
         actions.append(_make_pool(place))
     return actions
 
 
 def _refuse_others(host: HostFacts, missing: tuple[str, ...]) -> None:
-    known = host.distribution.incus_source is not IncusSource.ELSEWHERE
-    if host.distribution.id not in ("debian", "ubuntu") or "apt-get" not in host.commands:
-        known = False
-    if not known:
+    if not host.distribution.is_known or "apt-get" not in host.commands:
         raise HostError(
             f"sandbox does not install libvirt and Vagrant on {host.distribution.name}",
             details=f"missing, by their Debian names: {', '.join(missing)}",
@@ -142,20 +138,24 @@ def _open_kvm(closed: str) -> Action:
     """What udev does on a host that has one. Until then libvirt looks for KVM all the time."""
     commands = (("chgrp", KVM_GROUP, str(KVM)), ("chmod", "660", str(KVM)))
     title = f"open {KVM} to the group {KVM_GROUP}, as udev would (until the next boot)"
-    return Action(Kind.DEVICE, title, tuple(Command(words) for words in commands), (closed,))
+    return Action(
+        ChangeKind.DEVICE, title, tuple(HostCommand(words) for words in commands), (closed,)
+    )
 
 
 def _make_pool(place: LibvirtPlace) -> Action:
     define = ("pool-define-as", place.pool, "dir", "--target", str(place.pool_path))
     steps = (define, ("pool-build", place.pool), ("pool-start", place.pool))
-    commands = tuple(Command(virsh(*words)) for words in (*steps, ("pool-autostart", place.pool)))
+    commands = tuple(
+        HostCommand(virsh(*words)) for words in (*steps, ("pool-autostart", place.pool))
+    )
     title = f"make the storage pool {place.pool} in {place.pool_path}"
-    return Action(Kind.POOL, title, commands, (place.pool,))
+    return Action(ChangeKind.POOL, title, commands, (place.pool,))
 
 
 def left_of_pool(
     action: Action, pool: str, *, there: Sequence[str], active: Sequence[str]
-) -> list[Command]:
+) -> list[HostCommand]:
     """What is still to be done of `_make_pool`, with the pools that libvirt has now.
 
     An earlier run may have been cut off between two steps; and a libvirt that was only just started
@@ -172,7 +172,7 @@ def host_setup(
     *,
     confirm: Callable[[list[str]], bool],
     listener: Listener = ignore,
-) -> Outcome:
+) -> SetupOutcome:
     """Make this host ready for libvirt, after `confirm` was shown exactly what will be done.
 
     Every step is written down before and after, so that a run that was cut off can be repeated.
@@ -180,24 +180,24 @@ def host_setup(
     Raises:
         HostError: the host cannot be made ready; says why and what to do.
     """
-    with host_lock():
+    with setup_lock():
         root = passwordless_root()
-        now = look(root)
+        now = look_at_libvirt(root)
         journal = place.journal
-        half = journal.names(Kind.PACKAGES) if journal.unfinished(Kind.PACKAGES) else ()
+        half = journal.names(ChangeKind.PACKAGES) if journal.unfinished(ChangeKind.PACKAGES) else ()
         apt = partial(ask_apt, now.host.distribution.codename)
         actions = plan_setup(place, now, apt, _still_missing(half, now))
         if not actions:
             # Cut off between the last change and its entry
             journal.settle()
-            return Outcome.UNCHANGED
+            return SetupOutcome.UNCHANGED
         lines = [line for one in actions for line in one.lines(is_root=now.host.is_root)]
         if not confirm(lines):
-            return Outcome.DECLINED
-        work = _Work(place, root or acquire_root(), journal, listener)
+            return SetupOutcome.DECLINED
+        work = _LibvirtSetup(place, root or acquire_root(), journal, listener)
         for action in actions:
             work.perform(action)
-        now = look(work.root)
+        now = look_at_libvirt(work.root)
         if left := plan_setup(place, now, apt):
             raise HostError(
                 "the host is still not ready",
@@ -205,20 +205,20 @@ def host_setup(
                 hint="sandbox doctor --provider libvirt",
             )
         journal.settle()
-        return Outcome.CHANGED
+        return SetupOutcome.CHANGED
 
 
-def _still_missing(half: tuple[str, ...], now: Situation) -> tuple[str, ...]:
+def _still_missing(half: tuple[str, ...], now: LibvirtSituation) -> tuple[str, ...]:
     """Of what a run that was cut off meant to install, what we would ask for by name."""
-    return tuple(name for name in missing_packages(now) if name in half)
+    return tuple(name for name in missing_for_libvirt(now) if name in half)
 
 
 @dataclass(frozen=True)
-class _Work:
+class _LibvirtSetup:
     """Performs one action after the other."""
 
     place: LibvirtPlace
-    root: Root
+    root: RootAccess
     journal: Journal
     listener: Listener
 
@@ -226,19 +226,19 @@ class _Work:
         log = self.place.log
         with step(self.listener, "host", action.title):
             match action.kind:
-                case Kind.REPAIR:
-                    packages.repair(self.root, self.listener, log)
-                case Kind.PACKAGES:
+                case ChangeKind.REPAIR:
+                    repair_dpkg(self.root, self.listener, log)
+                case ChangeKind.PACKAGES:
                     self._install(action.names)
-                case Kind.DAEMON:
-                    self.journal.intend(Kind.DAEMON, action.names)
-                    now = look(self.root)
+                case ChangeKind.DAEMON:
+                    self.journal.intend(ChangeKind.DAEMON, action.names)
+                    now = look_at_libvirt(self.root)
                     libvirt_daemon.start(now.host, now.libvirt.daemon, self.root, log)
-                    self.journal.done(Kind.DAEMON)
-                case Kind.POOL:
-                    self.journal.intend(Kind.POOL, action.names)
+                    self.journal.done(ChangeKind.DAEMON)
+                case ChangeKind.POOL:
+                    self.journal.intend(ChangeKind.POOL, action.names)
                     self._make_pool(action)
-                    self.journal.done(Kind.POOL)
+                    self.journal.done(ChangeKind.POOL)
                 case _:
                     self.journal.intend(action.kind, action.names)
                     for command in action.commands:
@@ -247,7 +247,7 @@ class _Work:
 
     def _install(self, names: tuple[str, ...]) -> None:
         try:
-            packages.install(names, self.root, self.journal, self.listener, self.place.log)
+            install_packages(names, self.root, self.journal, self.listener, self.place.log)
         except HostError as error:
             if "Unable to locate package vagrant" not in error.details:
                 raise

@@ -7,18 +7,18 @@ from pathlib import Path
 
 from sandbox.errors import CommandError, HostError, UsageError
 from sandbox.events import Listener, Notice, ignore, step
-from sandbox.host import apt as packages
+from sandbox.host.actions import Removal
+from sandbox.host.apt import remove_packages
 from sandbox.host.facts import find_command
-from sandbox.host.journal import Journal, Kind, host_lock
-from sandbox.host.privilege import Root, acquire_root, passwordless_root
+from sandbox.host.journal import ChangeKind, Journal, setup_lock
+from sandbox.host.privilege import RootAccess, acquire_root, passwordless_root
+from sandbox.host.setup import Keep, SetupOutcome
 from sandbox.paths import vagrant_home
 from sandbox.providers.abilities import Baking
 from sandbox.providers.engine import Engine
-from sandbox.providers.incus.host_setup import Outcome
-from sandbox.providers.incus.host_teardown import Keep
 from sandbox.providers.libvirt import daemon as libvirt_daemon
 from sandbox.providers.libvirt.doctor import GROUP, KVM, virsh
-from sandbox.providers.libvirt.host_setup import LibvirtPlace, Situation, look
+from sandbox.providers.libvirt.host_setup import LibvirtPlace, LibvirtSituation, look_at_libvirt
 from sandbox.providers.libvirt.other_users import others_domains, require_unused
 from sandbox.run import run
 
@@ -28,18 +28,9 @@ BOXES = "sandbox-VAGRANTSLASH-*"
 _GONE = ("not a member", "does not exist", "no storage pool")
 
 
-@dataclass(frozen=True)
-class Removal:
-    """One thing to take back, and how the user is told."""
-
-    kind: Kind
-    title: str
-    names: tuple[str, ...] = ()
-
-
 def plan_teardown(
     place: LibvirtPlace,
-    now: Situation,
+    now: LibvirtSituation,
     journal: Journal,
     keep: Keep,
     *,
@@ -51,23 +42,23 @@ def plan_teardown(
     `others` is what in this libvirt belongs to somebody else: a reason to leave it running.
     """
     removals = []
-    if journal.has(Kind.POOL) or place.pool in now.libvirt.pools:
+    if journal.has(ChangeKind.POOL) or place.pool in now.libvirt.pools:
         title = f"remove the storage pool {place.pool} and all that is in it"
-        removals.append(Removal(Kind.POOL, title, (place.pool,)))
+        removals.append(Removal(ChangeKind.POOL, title, (place.pool,)))
     if boxes:
         title = f"remove {len(boxes)} base images from Vagrant"
-        removals.append(Removal(Kind.SOURCE, title, tuple(str(box) for box in boxes)))
-    installed = journal.names(Kind.PACKAGES)
-    ours = journal.has(Kind.DAEMON) or "libvirt-daemon-system" in installed
+        removals.append(Removal(ChangeKind.SOURCE, title, tuple(str(box) for box in boxes)))
+    installed = journal.names(ChangeKind.PACKAGES)
+    ours = journal.has(ChangeKind.DAEMON) or "libvirt-daemon-system" in installed
     if now.libvirt.answer and ours and not others and not keep.daemon:
-        removals.append(Removal(Kind.DAEMON, "stop libvirt"))
-    if closed := journal.names(Kind.DEVICE):
-        removals.append(Removal(Kind.DEVICE, f"close {KVM} again", closed[:1]))
-    for user in journal.names(Kind.GROUP):
-        removals.append(Removal(Kind.GROUP, f"take {user} out of the group {GROUP}", (user,)))
+        removals.append(Removal(ChangeKind.DAEMON, "stop libvirt"))
+    if closed := journal.names(ChangeKind.DEVICE):
+        removals.append(Removal(ChangeKind.DEVICE, f"close {KVM} again", closed[:1]))
+    for user in journal.names(ChangeKind.GROUP):
+        removals.append(Removal(ChangeKind.GROUP, f"take {user} out of the group {GROUP}", (user,)))
     if installed and not keep.packages and not others:
         title = f"remove the packages that setup installed: {', '.join(installed)}"
-        removals.append(Removal(Kind.PACKAGES, title, installed))
+        removals.append(Removal(ChangeKind.PACKAGES, title, installed))
     return removals
 
 
@@ -79,7 +70,7 @@ def host_teardown(
     sure: bool,
     listener: Listener = ignore,
     keep: Keep | None = None,
-) -> Outcome:
+) -> SetupOutcome:
     """Take back what setup made, after `confirm` was shown exactly what that is.
 
     Args:
@@ -96,15 +87,15 @@ def host_teardown(
         ProviderError: libvirt refused something.
     """
     kept = keep or Keep()
-    with host_lock():
+    with setup_lock():
         root = passwordless_root()
-        now, journal = look(root), place.journal
-        if not now.libvirt.answer and journal.has(Kind.POOL) and now.libvirt.daemon:
+        now, journal = look_at_libvirt(root), place.journal
+        if not now.libvirt.answer and journal.has(ChangeKind.POOL) and now.libvirt.daemon:
             # What we made is in a daemon that does not run
             root = root or acquire_root()
             with step(listener, "host", "start libvirt, to remove what is in it"):
                 libvirt_daemon.start(now.host, now.libvirt.daemon, root, place.log)
-            now = look(root)
+            now = look_at_libvirt(root)
         machines = tuple(engine.status()) if now.libvirt.answer else ()
         if machines and not sure:
             raise UsageError(
@@ -124,22 +115,22 @@ def host_teardown(
         boxes = tuple(sorted((vagrant_home() / "boxes").glob(BOXES)))
         removals = plan_teardown(place, now, journal, kept, others=others, boxes=boxes)
         if not removals and not ours:
-            journal.forget(Kind.POOL)
-            return Outcome.UNCHANGED
+            journal.forget(ChangeKind.POOL)
+            return SetupOutcome.UNCHANGED
         lines = [f"destroy the sandbox {name}" for name in machines]
         lines += [f"remove the baked image {name}" for name in images]
         if not confirm([*lines, *(item.title for item in removals)]):
-            return Outcome.DECLINED
+            return SetupOutcome.DECLINED
         for name in machines:
             with step(listener, name, f"destroy the sandbox {name}"):
                 engine.destroy(name)
         for name in images:
             with step(listener, "host", f"remove the baked image {name}"):
                 delete_baked(engine, name)
-        work = _Work(place, root or acquire_root(), journal, listener)
+        work = _LibvirtTeardown(place, root or acquire_root(), journal, listener)
         for removal in removals:
             work.take_back(removal, now)
-        return Outcome.CHANGED
+        return SetupOutcome.CHANGED
 
 
 def baked_by(engine: Engine) -> tuple[str, ...]:
@@ -153,7 +144,9 @@ def delete_baked(engine: Engine, image: str) -> None:
         engine.delete_baked(image)
 
 
-def others_in(place: LibvirtPlace, now: Situation, domains: tuple[str, ...]) -> tuple[str, ...]:
+def others_in(
+    place: LibvirtPlace, now: LibvirtSituation, domains: tuple[str, ...]
+) -> tuple[str, ...]:
     """What in this libvirt belongs to somebody else; `domains` is the machines that do."""
     pools = [pool for pool in now.libvirt.pools if pool not in (place.pool, "default")]
     return (
@@ -163,30 +156,30 @@ def others_in(place: LibvirtPlace, now: Situation, domains: tuple[str, ...]) -> 
 
 
 @dataclass(frozen=True)
-class _Work:
+class _LibvirtTeardown:
     """Takes back one thing after the other."""
 
     place: LibvirtPlace
-    root: Root
+    root: RootAccess
     journal: Journal
     listener: Listener
 
-    def take_back(self, removal: Removal, now: Situation) -> None:
+    def take_back(self, removal: Removal, now: LibvirtSituation) -> None:
         with step(self.listener, "host", removal.title) as note:
             match removal.kind:
-                case Kind.POOL:
+                case ChangeKind.POOL:
                     self._remove_pool()
-                case Kind.SOURCE:
+                case ChangeKind.SOURCE:
                     for name in removal.names:
                         shutil.rmtree(name)
-                case Kind.DAEMON:
+                case ChangeKind.DAEMON:
                     daemon, systemd = now.libvirt.daemon, now.host.systemd
                     libvirt_daemon.stop(daemon, self.root, systemd=systemd)
-                case Kind.DEVICE:
+                case ChangeKind.DEVICE:
                     self._close_kvm(removal.names[0])
-                case Kind.GROUP:
+                case ChangeKind.GROUP:
                     self._as_root("gpasswd", "--delete", removal.names[0], GROUP)
-                case Kind.PACKAGES:
+                case ChangeKind.PACKAGES:
                     note.text = self._remove_packages(removal.names)
                 case _:
                     raise HostError(f"cannot take back {removal.kind}")
@@ -208,7 +201,7 @@ class _Work:
         self._as_root("rm", "-rf", "--one-file-system", str(self.place.pool_path))
 
     def _remove_packages(self, names: tuple[str, ...]) -> str:
-        others = packages.remove(names, self.root, self.listener, self.place.log)
+        others = remove_packages(names, self.root, self.listener, self.place.log)
         if not others:
             return ""
         text = f"they stay, for others need them by now: {', '.join(others)}"

@@ -13,18 +13,18 @@ from sandbox.providers.engine import Power
 from sandbox.providers.findings import Finding
 from sandbox.providers.libvirt.accelerator import accelerator, kvm_finding
 from sandbox.providers.libvirt.baked_images import LibvirtImages, volume_bytes
-from sandbox.providers.libvirt.domains import URI, list_vms
+from sandbox.providers.libvirt.domains import URI, list_domains
 from sandbox.providers.libvirt.virsh import COPY_S, SETUP, Virsh
 from sandbox.providers.sealing import is_baked_name
 from sandbox.providers.vagrant.files import (
-    HostFacts,
+    VagrantfileHost,
     VmFolder,
     VmProvider,
     VmRecord,
     netdev,
     render_domain,
 )
-from sandbox.providers.vagrant.hypervisor import StoredBox, find_box, host_lock
+from sandbox.providers.vagrant.hypervisor import StoredBox, find_stored_box, hypervisor_lock
 from sandbox.providers.vagrant.vm import Vm
 from sandbox.saved import BrokenFileError, read_json
 
@@ -58,13 +58,13 @@ class Libvirt:
 
     def vms(self) -> dict[str, Vm]:
         """All domains whose name begins with our prefix."""
-        return list_vms(self.virsh, self.prefix)
+        return list_domains(self.virsh, self.prefix)
 
-    def host_facts(self, record: VmRecord, folder: VmFolder) -> HostFacts:
+    def host_facts(self, record: VmRecord, folder: VmFolder) -> VagrantfileHost:
         """What the Vagrantfile says about this host."""
         del folder
         driver = _driver(record)
-        return HostFacts(
+        return VagrantfileHost(
             prefix=self.prefix,
             console_path=self._console_path(record),
             driver=driver,
@@ -80,8 +80,8 @@ class Libvirt:
     def prepare(self, record: VmRecord, folder: VmFolder, listener: Listener) -> None:
         """Put the base image into the pool, whole; then the VM's own disk, and the VM."""
         baked = is_baked_name(record.image)
-        box = None if baked else find_box(record.image, self.provider)
-        with host_lock("libvirt"):
+        box = None if baked else find_stored_box(record.image, self.provider)
+        with hypervisor_lock("libvirt"):
             self.virsh.ensure_pool()
             if box is None:
                 base = self.images.require(record.image)
@@ -146,7 +146,7 @@ class Libvirt:
 
     def drop_unused_bases(self) -> tuple[str, ...]:
         """Remove base images from the pool on which no disk hangs."""
-        with host_lock("libvirt"):
+        with hypervisor_lock("libvirt"):
             unused = tuple(copy.name for copy in self.base_copies() if not copy.machines)
             for name in unused:
                 self.virsh.delete_volume(name)

@@ -9,7 +9,7 @@ from html import unescape
 from pathlib import PurePosixPath
 
 from sandbox.errors import CommandError, HostError
-from sandbox.host.privilege import Root
+from sandbox.host.privilege import RootAccess
 from sandbox.providers.libvirt.doctor import virsh
 from sandbox.providers.libvirt.host_setup import LibvirtPlace
 from sandbox.run import run
@@ -21,7 +21,9 @@ _VOLUME = re.compile(r"""<source\b[^>]*?\spool=(?:'([^']+)'|"([^"]+)")""")
 _BENEATH = re.compile(r"<backingStore>(.*?)</backingStore>", re.DOTALL)
 
 
-def others_domains(place: LibvirtPlace, own: tuple[str, ...], root: Root | None) -> tuple[str, ...]:
+def others_domains(
+    place: LibvirtPlace, own: tuple[str, ...], root: RootAccess | None
+) -> tuple[str, ...]:
     """The machines of somebody else's; `own` is all sandboxes and baked images.
 
     Raises:
@@ -32,7 +34,7 @@ def others_domains(place: LibvirtPlace, own: tuple[str, ...], root: Root | None)
 
 
 def require_unused(
-    place: LibvirtPlace, domains: tuple[str, ...], pools: tuple[str, ...], root: Root | None
+    place: LibvirtPlace, domains: tuple[str, ...], pools: tuple[str, ...], root: RootAccess | None
 ) -> None:
     """Return when nothing of somebody else's hangs on what is in our storage pool.
 
@@ -55,7 +57,9 @@ def require_unused(
         )
 
 
-def _machines(place: LibvirtPlace, domains: tuple[str, ...], root: Root | None) -> Iterator[str]:
+def _machines(
+    place: LibvirtPlace, domains: tuple[str, ...], root: RootAccess | None
+) -> Iterator[str]:
     for domain in domains:
         # Of one that runs also what is beneath its disks
         text = _tell(root, "dumpxml", "--domain", domain)
@@ -66,7 +70,7 @@ def _machines(place: LibvirtPlace, domains: tuple[str, ...], root: Root | None) 
             yield f"the machine {domain} uses a volume of the storage pool {place.pool}"
 
 
-def _volumes(place: LibvirtPlace, pools: tuple[str, ...], root: Root | None) -> Iterator[str]:
+def _volumes(place: LibvirtPlace, pools: tuple[str, ...], root: RootAccess | None) -> Iterator[str]:
     """Disks elsewhere that only hold what is different from an image of ours."""
     for pool in pools:
         if pool == place.pool:
@@ -89,17 +93,17 @@ def _values(pattern: re.Pattern[str], text: str) -> tuple[str, ...]:
     return tuple(unescape("".join(found.groups(""))) for found in pattern.finditer(text))
 
 
-def _lines(root: Root | None, *words: str) -> tuple[str, ...]:
+def _lines(root: RootAccess | None, *words: str) -> tuple[str, ...]:
     try:
-        done = run((root or Root()).argv(*virsh(*words)), timeout_s=30)
+        done = run((root or RootAccess()).argv(*virsh(*words)), timeout_s=30)
     except CommandError as error:
         raise HostError("libvirt cannot be asked", details=error.details) from error
     return tuple(line.strip() for line in done.stdout.splitlines() if line.strip())
 
 
-def _tell(root: Root | None, *words: str) -> str:
+def _tell(root: RootAccess | None, *words: str) -> str:
     """What libvirt knows of one thing; nothing of one that is gone by now."""
     try:
-        return run((root or Root()).argv(*virsh(*words)), timeout_s=30, check=False).stdout
+        return run((root or RootAccess()).argv(*virsh(*words)), timeout_s=30, check=False).stdout
     except CommandError as error:
         raise HostError("libvirt cannot be asked", details=error.details) from error

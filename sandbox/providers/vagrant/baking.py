@@ -16,20 +16,10 @@ from sandbox.providers.engine import SshEndpoint, patient
 from sandbox.providers.sealing import IMAGE_PREFIX, OVERWRITE, REST, SEAL, STAND_STILL
 from sandbox.providers.vagrant.baked_note import Draft
 from sandbox.providers.vagrant.engine import VagrantEngine
-from sandbox.providers.vagrant.files import (
-    INSECURE_KEY,
-    SSH,
-    VmFolder,
-    VmRecord,
-    boot_timeout_s,
-)
-from sandbox.providers.vagrant.hypervisor import (
-    Hypervisor,
-    host_lock,
-    require_snapshot,
-)
+from sandbox.providers.vagrant.files import INSECURE_KEY, SSH, VmFolder, VmRecord, boot_timeout_s
+from sandbox.providers.vagrant.hypervisor import Hypervisor, hypervisor_lock, require_snapshot
 from sandbox.providers.vagrant.ports import choose_ports
-from sandbox.providers.vagrant.ssh import run_as_root
+from sandbox.providers.vagrant.ssh import run_over_ssh_as_root
 from sandbox.providers.vagrant.vm import Vm
 from sandbox.render import LOGIN_USER
 
@@ -53,7 +43,7 @@ fi
 
 
 class VmImages(Protocol):
-    """The images that a hypervisor keeps for us; see `base.Baking`."""
+    """The images that a hypervisor keeps for us; see `abilities.Baking`."""
 
     @property
     def overwrites(self) -> bool:
@@ -101,6 +91,7 @@ class BakingVagrantEngine(VagrantEngine):
     """Machines as VMs, and images of them."""
 
     hypervisor: BakingHypervisor
+    clones_keep_disk_size = True
 
     def __init__(self, hypervisor: BakingHypervisor, instances: Path | None = None) -> None:
         super().__init__(hypervisor, instances)
@@ -151,14 +142,14 @@ class BakingVagrantEngine(VagrantEngine):
         Raises:
             ProviderError: it is not a baked image of ours, or machines need it to run.
         """
-        with host_lock(self.provider):
+        with hypervisor_lock(self.provider):
             self.hypervisor.images.delete(image)
 
     def _seal(self, folder: VmFolder, record: VmRecord, port: int) -> None:
         emulated = self.hypervisor.emulates(record)
         # One that is slow to boot is slow in this, too
         patience_s = max(patient(_SEAL_S, emulated=emulated), boot_timeout_s(record, slow=emulated))
-        run_as_root(
+        run_over_ssh_as_root(
             folder.path,
             SshEndpoint(LOGIN_USER, "127.0.0.1", port, folder.host_keys()),
             ("sh", "-s", LOGIN_USER, record.name),

@@ -80,7 +80,7 @@ def ensure_vagrant_box(
         HostError: this host cannot build it, is of another architecture, or has no space left.
         ProviderError: the build, the fetch or `vagrant box add` failed.
     """
-    if choose_kind(source, provider) == "public":
+    if choose_box_kind(source, provider) == "public":
         return ensure_public_box(public_box(base, provider), provider=provider, listener=listener)
     sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
     form = vm_form(login_user=BOX_USER, authorized_key=INSECURE_KEY)
@@ -159,7 +159,7 @@ def public_box(base: Base, provider: VmProvider) -> PublicBox:
     return found
 
 
-def choose_kind(source: BaseSource, provider: VmProvider) -> Literal["build", "public"]:
+def choose_box_kind(source: BaseSource, provider: VmProvider) -> Literal["build", "public"]:
     """Whether the box is built here or fetched.
 
     Raises:
@@ -239,13 +239,13 @@ def _make(
         # Before the box is added: from then on nobody builds again, and nobody would make the index
         build.keep_index(work, folder)
         with step(listener, base, f"add the base image {base} to Vagrant"):
-            box = write_box(image, provider, recipe.key)
+            box = pack_box(image, provider, recipe.key)
             image.unlink()
             text = catalogue(name, VERSION, provider, box.as_uri())
             _add(text, provider, work, log, listener)
 
 
-def write_box(image: Path, provider: VmProvider, key: str) -> Path:
+def pack_box(image: Path, provider: VmProvider, key: str) -> Path:
     """Put the disk and the files around it into a .box file beside it."""
     files = box_files(provider, key=key, disk_bytes=image.stat().st_size)
     for name, text in files.items():

@@ -166,7 +166,7 @@ class VagrantCli(Vagrant):
                 ("vagrant", *words),
                 timeout_s=timeout_s,
                 cwd=self.folder,
-                env=environment(self.folder, self.provider),
+                env=vagrant_environment(self.folder, self.provider),
                 log=self.log,
                 on_line=self._heard,
                 grace_s=_CLEANUP_S,
@@ -179,13 +179,13 @@ class VagrantCli(Vagrant):
             self.listener(StepOutput(self.sandbox, text))
 
 
-def environment(folder: Path, provider: str) -> dict[str, str]:
+def vagrant_environment(folder: Path, provider: str) -> dict[str, str]:
     """The variables that keep a user's settings for other machines away from ours."""
     return {
         "VAGRANT_CWD": str(folder),
         "VAGRANT_DOTFILE_PATH": str(folder / ".vagrant"),
         "VAGRANT_VAGRANTFILE": "Vagrantfile",
-        "VAGRANT_HOME": str(vagrant_home()),
+        "VAGRANT_HOME": str(clean_vagrant_home()),
         "VAGRANT_DEFAULT_PROVIDER": provider,
         "VAGRANT_CHECKPOINT_DISABLE": "1",
         "VAGRANT_BOX_UPDATE_CHECK_DISABLE": "1",
@@ -196,7 +196,7 @@ def environment(folder: Path, provider: str) -> dict[str, str]:
     }
 
 
-def vagrant_home() -> Path:
+def clean_vagrant_home() -> Path:
     """The user's own `~/.vagrant.d`, or one with the same boxes and plugins and no Vagrantfile.
 
     What a user's `~/.vagrant.d/Vagrantfile` says is put on top of every machine of theirs. Ours

@@ -32,10 +32,10 @@ from sandbox.providers.vagrant.files import (
 from sandbox.providers.vagrant.host_check import check_size, vagrant_findings
 from sandbox.providers.vagrant.hypervisor import (
     Hypervisor,
-    host_lock,
-    is_ours,
+    hypervisor_lock,
+    is_our_vm,
     record_of,
-    refuse_foreign,
+    refuse_foreign_vm,
     require_same_key,
     require_snapshot,
 )
@@ -44,7 +44,7 @@ from sandbox.providers.vagrant.ssh import (
     add_last_words,
     learn_host_keys,
     retire_boxs_account,
-    run_as_root,
+    run_over_ssh_as_root,
     set_clock,
     wait_for_sshd,
 )
@@ -79,12 +79,12 @@ class VagrantEngine:
             HostError: the host has not enough memory or processors, or lacks a program.
             ProviderError: the provider refused, or something that is not ours has the name.
         """
-        with host_lock(f"vm-{spec.name}"):
+        with hypervisor_lock(f"vm-{spec.name}"):
             self._create(spec, VmFolder(spec.instance_dir), listener)
 
     def _create(self, spec: MachineSpec, folder: VmFolder, listener: Listener) -> None:
         record, vm = folder.read(), self._vm(spec.name)
-        refuse_foreign(vm, record)
+        refuse_foreign_vm(vm, record)
         if record is not None and vm is not None and record.made:
             require_same_key(record, spec)
             return
@@ -159,7 +159,7 @@ class VagrantEngine:
         """
         folder = self._folder(name)
         record, vm = self._readable(folder), self._vm(name)
-        refuse_foreign(vm, record)
+        refuse_foreign_vm(vm, record)
         if vm is not None and record is not None and folder.vagrantfile.exists():
             # Vagrant forgets it in its own list; what it leaves or fails at is cleared below
             with suppress(ProviderError):
@@ -258,7 +258,7 @@ class VagrantEngine:
             ProviderError: it does not run, or (with `check`) the command failed or took too long.
         """
         folder, record, _ = self._ours(name)
-        return run_as_root(
+        return run_over_ssh_as_root(
             folder.path,
             self.ssh_endpoint(name),
             argv,
@@ -304,12 +304,12 @@ class VagrantEngine:
         return vm.name.removeprefix(f"{self.hypervisor.prefix}-")
 
     def _is_ours(self, name: str, vm: Vm) -> bool:
-        return is_ours(vm, self._readable(self._folder(name)))
+        return is_our_vm(vm, self._readable(self._folder(name)))
 
     def _ours(self, name: str) -> tuple[VmFolder, VmRecord, Vm]:
         folder = self._folder(name)
         record, vm = folder.read(), self._vm(name)
-        refuse_foreign(vm, record)
+        refuse_foreign_vm(vm, record)
         if vm is None or record is None:
             raise ProviderError(f"there is no machine {name}", hint=f"sandbox up --name {name}")
         return folder, record, vm
@@ -318,7 +318,7 @@ class VagrantEngine:
         if vm is None:
             return MachineStatus(name, Power.ABSENT)
         record = self._readable(self._folder(name))
-        if not is_ours(vm, record):
+        if not is_our_vm(vm, record):
             detail = "a VM of that name is there, but this `sandbox` did not make it"
             return MachineStatus(name, Power.ABSENT, detail=detail)
         labels = record.labels if record else tuple((read_note(vm.note) or {}).items())

@@ -21,7 +21,7 @@ from sandbox.providers.sealing import RENEW, is_baked_name
 from sandbox.providers.vagrant.vm import MADE_BY
 from sandbox.render import LOGIN_USER, environment
 from sandbox.saved import BrokenFileError, read_saved, read_text
-from sandbox.spec.models import LibvirtOptions, VirtualBoxOptions
+from sandbox.spec.models import LibvirtOptions, VagrantOptions, VirtualBoxOptions
 
 VmProvider = Literal["virtualbox", "libvirt"]
 
@@ -85,9 +85,14 @@ class VmRecord(BaseModel):
     libvirt: LibvirtOptions = LibvirtOptions()
 
     @property
+    def options(self) -> VagrantOptions:
+        """What the box says for the VM's provider."""
+        return self.virtualbox if self.provider == "virtualbox" else self.libvirt
+
+    @property
     def ssh_timeout_s(self) -> int:
         """How long one try to connect by ssh may take."""
-        return (self.virtualbox if self.provider == "virtualbox" else self.libvirt).ssh_timeout_s
+        return self.options.ssh_timeout_s
 
     @property
     def owner_note(self) -> str:
@@ -143,7 +148,7 @@ class VmFolder:
         """Save the record, whole or not at all."""
         self._put(self.record_path, record.model_dump_json(indent=1))
 
-    def write_vagrantfile(self, record: VmRecord, facts: "HostFacts") -> None:
+    def write_vagrantfile(self, record: VmRecord, facts: "VagrantfileHost") -> None:
         """Write what Vagrant reads: the Vagrantfile and the script that it runs in the machine."""
         logged_in = bool(self.host_keys())
         self._put(self.vagrantfile, render_vagrantfile(record, facts, logged_in=logged_in))
@@ -167,7 +172,7 @@ class VmFolder:
 
 
 @dataclass(frozen=True)
-class HostFacts:
+class VagrantfileHost:
     """What a Vagrantfile says about this host."""
 
     prefix: str
@@ -217,20 +222,20 @@ NET_DEVICE: Final = "virtio-net-pci,netdev=sandbox,mac=52:54:00:12:34:56,addr=0x
 
 def boot_timeout_s(record: VmRecord, *, slow: bool) -> int:
     """How long the VM may take until ssh answers."""
-    options = record.virtualbox if record.provider == "virtualbox" else record.libvirt
+    options = record.options
     if options.boot_timeout_s is not None:
         return options.boot_timeout_s
     return _BOOT_TIMEOUT_S * (_EMULATION_FACTOR if slow else 1)
 
 
-def render_vagrantfile(record: VmRecord, facts: HostFacts, *, logged_in: bool = False) -> str:
+def render_vagrantfile(record: VmRecord, facts: VagrantfileHost, *, logged_in: bool = False) -> str:
     """The Vagrantfile: every value from the box passes the filter `ruby`.
 
     Until somebody has `logged_in`, the base image's own account is the only one there is; a baked
     image has none but ours.
     """
     box_name, _, box_version = record.image.partition("@")
-    options = record.virtualbox if record.provider == "virtualbox" else record.libvirt
+    options = record.options
     return (
         environment()
         .get_template("Vagrantfile.j2")
@@ -267,7 +272,7 @@ def netdev(record: VmRecord) -> str:
     )
 
 
-def render_domain(record: VmRecord, facts: HostFacts, disk_path: Path) -> str:
+def render_domain(record: VmRecord, facts: VagrantfileHost, disk_path: Path) -> str:
     """The same machine in libvirt's words: it exists before Vagrant starts it."""
     return (
         environment()
@@ -304,7 +309,7 @@ def example_files(
     """What a folder for `spec` would hold, as far as that is known before the VM is made."""
     guests = (SSH, *spec.forwarded_ports)
     ports = {guest: _EXAMPLE_PORT + at for at, guest in enumerate(guests)}
-    facts = HostFacts(prefix=prefix, console_path=Path("console.log"), pool=prefix)
+    facts = VagrantfileHost(prefix=prefix, console_path=Path("console.log"), pool=prefix)
     vagrantfile = render_vagrantfile(new_record(spec, provider, prefix, ports), facts)
     return (("Vagrantfile", vagrantfile), ("login.sh", render_login_script()))
 

@@ -9,7 +9,7 @@ from typing import Final
 from sandbox.errors import CommandError
 from sandbox.providers.engine import MachineSpec, require_size
 from sandbox.providers.findings import Finding
-from sandbox.providers.vagrant.cli import vagrant_home
+from sandbox.providers.vagrant.cli import clean_vagrant_home
 from sandbox.providers.vagrant.files import VmProvider
 from sandbox.run import run
 
@@ -36,7 +36,7 @@ def _plugin_finding() -> Finding:
     title = "Vagrant's plugin for libvirt is installed"
     places = (
         *Path("/").glob(f"{_GEMS[1:]}/vagrant-libvirt-*.gemspec"),
-        *vagrant_home().glob("gems/*/specifications/vagrant-libvirt-*.gemspec"),
+        *clean_vagrant_home().glob("gems/*/specifications/vagrant-libvirt-*.gemspec"),
     )
     if places:
         return Finding(ok=True, title=title, detail=places[0].stem.removeprefix("vagrant-libvirt-"))
@@ -54,6 +54,9 @@ def check_size(spec: MachineSpec) -> None:
     Raises:
         HostError: the host has not so much memory or so many processors.
     """
-    memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2
-    cpus = os.cpu_count() or 1
-    require_size(spec, memory_mb=memory_mb, cpus=cpus)
+    require_size(spec, memory_mb=memory_mb(), cpus=os.cpu_count() or 1)
+
+
+def memory_mb() -> int:
+    """This host's memory; asks only what every system answers."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2

@@ -22,8 +22,8 @@ from sandbox.paths import state_dir
 from sandbox.providers.abilities import BaseCopy, Snapshot
 from sandbox.providers.engine import MachineSpec
 from sandbox.providers.findings import Finding
-from sandbox.providers.vagrant.cli import vagrant_home
-from sandbox.providers.vagrant.files import HostFacts, VmFolder, VmProvider, VmRecord
+from sandbox.providers.vagrant.cli import clean_vagrant_home
+from sandbox.providers.vagrant.files import VagrantfileHost, VmFolder, VmProvider, VmRecord
 from sandbox.providers.vagrant.vm import Vm, read_note
 
 
@@ -48,7 +48,7 @@ class Hypervisor(Protocol):
         """All VMs whose name begins with our prefix, by name; whether they are ours is not said."""
         ...
 
-    def host_facts(self, record: VmRecord, folder: VmFolder) -> HostFacts:
+    def host_facts(self, record: VmRecord, folder: VmFolder) -> VagrantfileHost:
         """What the Vagrantfile says about this host."""
         ...
 
@@ -109,18 +109,18 @@ class Hypervisor(Protocol):
         ...
 
 
-def is_ours(vm: Vm, record: VmRecord | None) -> bool:
+def is_our_vm(vm: Vm, record: VmRecord | None) -> bool:
     """Whether the VM is the one of that record; without a record, whether any `sandbox` made it."""
     return record.uuid == vm.uuid if record is not None else read_note(vm.note) is not None
 
 
-def refuse_foreign(vm: Vm | None, record: VmRecord | None) -> None:
+def refuse_foreign_vm(vm: Vm | None, record: VmRecord | None) -> None:
     """Leave alone what is not ours.
 
     Raises:
         ProviderError: the VM was made by somebody else.
     """
-    if vm is not None and not is_ours(vm, record):
+    if vm is not None and not is_our_vm(vm, record):
         raise ProviderError(
             f"there is a VM {vm.name} that this `sandbox` did not make; it is left alone",
             details=f"uuid {vm.uuid}",
@@ -158,7 +158,7 @@ def require_same_key(record: VmRecord, spec: MachineSpec) -> None:
 
 
 @contextmanager
-def host_lock(name: str) -> Iterator[None]:
+def hypervisor_lock(name: str) -> Iterator[None]:
     """One at a time among all our commands; the lock goes with the process that holds it."""
     path = state_dir() / "locks" / f"{name}.lock"
     private_folder(path.parent, state_dir())
@@ -187,7 +187,7 @@ class StoredBox:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def find_box(image: str, provider: VmProvider) -> StoredBox:
+def find_stored_box(image: str, provider: VmProvider) -> StoredBox:
     """The base image `NAME` or `NAME@VERSION` in Vagrant's store; the newest without a version.
 
     Raises:
@@ -195,7 +195,7 @@ def find_box(image: str, provider: VmProvider) -> StoredBox:
         ProviderError: it is not there.
     """
     name, _, wanted = image.partition("@")
-    root = vagrant_home() / "boxes" / name.replace("/", "-VAGRANTSLASH-")
+    root = clean_vagrant_home() / "boxes" / name.replace("/", "-VAGRANTSLASH-")
     here, found, others = host_architecture(), [], set()
     for folder in (*root.glob(f"*/{provider}"), *root.glob(f"*/*/{provider}")):
         version = folder.relative_to(root).parts[0]

@@ -41,7 +41,7 @@ def wait_for_sshd(record: VmRecord, folder: VmFolder, *, timeout_s: float) -> bo
     """Whether the VM's sshd answers within `timeout_s`, and its host keys are known."""
     if not folder.host_keys():
         return False
-    options = record.virtualbox if record.provider == "virtualbox" else record.libvirt
+    options = record.options
     deadline = time.monotonic() + timeout_s
     while (left_s := deadline - time.monotonic()) > 0:
         # Patiently: each try that is given up leaves a slow machine with one more sshd to start
@@ -81,7 +81,7 @@ def add_last_words(
             error.details = "\n".join([error.details, "", "the machine's console:", *last])
 
 
-def run_as_root(
+def run_over_ssh_as_root(
     folder: Path,
     endpoint: SshEndpoint,
     argv: Sequence[str],
@@ -154,7 +154,7 @@ def retire_boxs_account(folder: Path, endpoint: SshEndpoint, *, timeout_s: float
     Raises:
         ProviderError: it is still there.
     """
-    run_as_root(folder, endpoint, ("sh", "-c", _RETIRE), timeout_s=timeout_s)
+    run_over_ssh_as_root(folder, endpoint, ("sh", "-c", _RETIRE), timeout_s=timeout_s)
 
 
 def set_clock(
@@ -163,6 +163,6 @@ def set_clock(
     """Give the machine this host's time; a warning when it cannot be set."""
     now = datetime.now(UTC).strftime("--set=@%s")
     try:
-        run_as_root(folder, endpoint, ("date", "--utc", now), timeout_s=timeout_s)
+        run_over_ssh_as_root(folder, endpoint, ("date", "--utc", now), timeout_s=timeout_s)
     except ProviderError as error:
         listener(Notice(name, f"the machine's clock could not be set: {error.details}"))

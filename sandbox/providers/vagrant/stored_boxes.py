@@ -12,12 +12,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+from sandbox.errors import SandboxError
 from sandbox.images.build_folder import empty_folder, is_held, no_build_in
 from sandbox.paths import cache_dir, vagrant_home
+from sandbox.providers.provider import StoredBase
 from sandbox.providers.vagrant.base_box import is_whole_box
 from sandbox.providers.vagrant.box_files import DISK_NAMES, VmProvider
+from sandbox.providers.vagrant.files import VmFolder
+from sandbox.state import Instance, instance_names
 
 _NAME = re.compile(r"(?P<base>.+)-(?P<key>[0-9a-f]{12})")
 _OURS = "sandbox-VAGRANTSLASH-"
@@ -59,6 +64,47 @@ def our_boxes() -> tuple[OurBox, ...]:
         replace(box, outdated=box.whole and newest[box.base, box.provider] != box.folder)
         for box in found
     )
+
+
+def stored_keys() -> frozenset[str]:
+    """The keys of all boxes of ours in Vagrant's store, whole or not."""
+    boxes = (vagrant_home() / "boxes").glob(f"{_OURS}*")
+    return frozenset(box.name.rpartition("-")[2] for box in boxes)
+
+
+def stored_bases(provider: VmProvider) -> tuple[StoredBase, ...]:
+    """Our boxes for `provider`, as the rest of the program knows base images."""
+    users = users_of_boxes()
+    return tuple(
+        StoredBase(
+            image=box.image,
+            base=box.base,
+            key=box.key,
+            made_at=box.made_at,
+            size_bytes=box.size_bytes,
+            machines=users.get(box.image, ()),
+            whole=box.whole,
+            outdated=box.outdated,
+            title=f"{box.image} for {provider}",
+            remove=partial(remove_box, box),
+        )
+        for box in our_boxes()
+        if box.provider == provider
+    )
+
+
+def users_of_boxes() -> dict[str, tuple[str, ...]]:
+    """The sandboxes that were made from each box of Vagrant's store."""
+    users: dict[str, tuple[str, ...]] = {}
+    for name in instance_names():
+        try:
+            record = VmFolder(Instance(name).folder).read()
+        except SandboxError:
+            # It cannot be started any more either
+            continue
+        if record is not None:
+            users[record.image] = (*users.get(record.image, ()), name)
+    return users
 
 
 def remove_box(box: OurBox) -> bool:

@@ -52,6 +52,16 @@ def statuses(vms: Mapping[str, Vm], prefix: str) -> dict[str, MachineStatus]:
     return dict(sorted(found.items()))
 
 
+def maker_of(folder: Path) -> str | None:
+    """Which provider made the VM of an instance's folder; None where its record does not say."""
+    try:
+        saved = read_json(folder / "machine.json")
+    except BrokenFileError:
+        return None
+    provider = saved.get("provider") if isinstance(saved, dict) else None
+    return provider if isinstance(provider, str) else None
+
+
 def _status(name: str, vm: Vm, folder: Path) -> MachineStatus | None:
     """None when it is not ours; a record that is damaged leaves that to the note."""
     note = read_note(vm.note)

@@ -16,21 +16,10 @@ from typing import Final
 from sandbox.errors import ProviderError
 from sandbox.providers.abilities import BakedImage
 from sandbox.providers.sealing import IMAGE_PREFIX
-from sandbox.providers.vagrant.baked_note import (
-    Draft,
-    Note,
-    can_go,
-    key_in,
-    require_whole,
-)
+from sandbox.providers.vagrant.baked_note import Draft, Note, can_go, key_in, require_whole
 from sandbox.providers.vagrant.vm import Vm
 from sandbox.providers.virtualbox.disks import Disk, bytes_in, disks_in, machines_on
-from sandbox.providers.virtualbox.vboxmanage import (
-    BASE_SNAPSHOT,
-    COPY_S,
-    NOTE_KEY,
-    VBoxManage,
-)
+from sandbox.providers.virtualbox.vboxmanage import BASE_SNAPSHOT, COPY_S, NOTE_KEY, VBoxManage
 
 _RULE: Final = "bake"
 

@@ -16,18 +16,13 @@ from sandbox.providers.abilities import BaseCopy, Snapshot
 from sandbox.providers.engine import Power
 from sandbox.providers.findings import Finding
 from sandbox.providers.sealing import is_baked_name
-from sandbox.providers.vagrant.files import HostFacts, VmFolder, VmProvider, VmRecord
-from sandbox.providers.vagrant.hypervisor import StoredBox, find_box, host_lock
+from sandbox.providers.vagrant.files import VagrantfileHost, VmFolder, VmProvider, VmRecord
+from sandbox.providers.vagrant.hypervisor import StoredBox, find_stored_box, hypervisor_lock
 from sandbox.providers.vagrant.vm import Vm
 from sandbox.providers.virtualbox import installation as virtualbox_look
 from sandbox.providers.virtualbox.baked_images import VirtualBoxImages
 from sandbox.providers.virtualbox.disks import bytes_in, machines_on
-from sandbox.providers.virtualbox.vboxmanage import (
-    BASE_SNAPSHOT,
-    COPY_S,
-    NOTE_KEY,
-    VBoxManage,
-)
+from sandbox.providers.virtualbox.vboxmanage import BASE_SNAPSHOT, COPY_S, NOTE_KEY, VBoxManage
 from sandbox.providers.virtualbox.vms import list_vms, masters_of
 
 
@@ -43,16 +38,16 @@ class VirtualBox:
 
     def findings(self) -> tuple[Finding, ...]:
         """Whether VirtualBox is there, and what makes it doubtful that it works."""
-        return virtualbox_look.findings(virtualbox_look.gather())
+        return virtualbox_look.virtualbox_findings(virtualbox_look.gather_virtualbox())
 
     def vms(self) -> dict[str, Vm]:
         """All VMs whose name begins with our prefix, in one call."""
         return list_vms(self.manage, self.prefix)
 
-    def host_facts(self, record: VmRecord, folder: VmFolder) -> HostFacts:
+    def host_facts(self, record: VmRecord, folder: VmFolder) -> VagrantfileHost:
         """What the Vagrantfile says about this host."""
         del record
-        return HostFacts(prefix=self.prefix, console_path=folder.path / "console.log")
+        return VagrantfileHost(prefix=self.prefix, console_path=folder.path / "console.log")
 
     def emulates(self, record: VmRecord) -> bool:
         """VirtualBox does not say when it has to do without the processor's virtualisation."""
@@ -62,9 +57,9 @@ class VirtualBox:
     def prepare(self, record: VmRecord, folder: VmFolder, listener: Listener) -> None:
         """Clone the VM from a master: a baked image, or the base image, which is imported once."""
         baked = is_baked_name(record.image)
-        box = None if baked else find_box(record.image, self.provider)
+        box = None if baked else find_stored_box(record.image, self.provider)
         # Imports at the same time fail (VirtualBox issue 80), as does a clone of a locked master
-        with host_lock("virtualbox"):
+        with hypervisor_lock("virtualbox"):
             if box is None:
                 master = self.images.require(record.image)
             else:
@@ -121,7 +116,7 @@ class VirtualBox:
 
     def drop_unused_bases(self) -> tuple[str, ...]:
         """Remove masters on whose disks no clone hangs."""
-        with host_lock("virtualbox"):
+        with hypervisor_lock("virtualbox"):
             self._clear_unfinished()
             unused = tuple(copy.name for copy in self.base_copies() if not copy.machines)
             for name in unused:

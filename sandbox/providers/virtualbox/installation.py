@@ -13,9 +13,8 @@ from pathlib import Path
 from sandbox.errors import CommandError
 from sandbox.images.tools import missing_tools
 from sandbox.providers.findings import Finding
+from sandbox.providers.vagrant.versions import Version, dotted, parse_version
 from sandbox.run import run
-
-Version = tuple[int, ...]
 
 # The first Vagrant that accepts each VirtualBox series: its changelog (6.1, 7.0), and its pull
 # requests 13513 (7.1) and 13709 (7.2). What it does not know it refuses to drive.
@@ -70,7 +69,7 @@ class VirtualBoxFacts:
     """Where VirtualBox keeps its machines."""
 
 
-def gather() -> VirtualBoxFacts:
+def gather_virtualbox() -> VirtualBoxFacts:
     """Ask both for their versions, and look at the processor and what else wants it."""
     words = set(_read("/proc/cpuinfo").split())
     manage = shutil.which("VBoxManage") is not None
@@ -93,7 +92,7 @@ def gather() -> VirtualBoxFacts:
     )
 
 
-def findings(facts: VirtualBoxFacts) -> tuple[Finding, ...]:
+def virtualbox_findings(facts: VirtualBoxFacts) -> tuple[Finding, ...]:
     """All that can be said before anything is started, without what only base images need."""
     installed = _installed(facts)
     if not facts.manage:
@@ -109,15 +108,6 @@ def findings(facts: VirtualBoxFacts) -> tuple[Finding, ...]:
     return tuple(finding for finding in found if finding is not None)
 
 
-def parse_version(text: str) -> Version:
-    """The dotted number that ends the last line that has one; empty when there is none.
-
-    VBoxManage prints warnings before its version when the kernel module is missing.
-    """
-    found = re.findall(r"^\D*?(\d+(?:\.\d+)+)(?:r\d+|_\w+)*\s*$", text, re.MULTILINE)
-    return tuple(int(part) for part in found[-1].split(".")) if found else ()
-
-
 def vagrant_accepts(vagrant: Version, virtualbox: Version) -> bool:
     """Whether that Vagrant drives that VirtualBox; series before our table were always known."""
     series = virtualbox[:2]
@@ -125,11 +115,6 @@ def vagrant_accepts(vagrant: Version, virtualbox: Version) -> bool:
         if series == known:
             return vagrant >= since
     return series < VAGRANT_SINCE[-1][0]
-
-
-def dotted(version: Version) -> str:
-    """The version as people write it."""
-    return ".".join(str(part) for part in version)
 
 
 def _installed(facts: VirtualBoxFacts) -> Finding:

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sandbox.host.facts import HostFacts
 from sandbox.host.system import parse_os_release
+from sandbox.providers.incus.host_facts import IncusHost
 from sandbox.providers.incus.objects import FEATURES, wanted_devices
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.server import MARK, ServerFacts, Thing
@@ -20,9 +20,9 @@ ALL_COMMANDS = frozenset(
 )
 
 
-def a_host(release: str = DEBIAN_13, **changes: Any) -> HostFacts:
+def a_host(release: str = DEBIAN_13, **changes: Any) -> IncusHost:
     """A root user's machine that has everything, except for `changes`."""
-    complete = HostFacts(
+    complete = IncusHost(
         distribution=parse_os_release(release),
         is_root=True,
         user=None,
@@ -44,7 +44,7 @@ def a_host(release: str = DEBIAN_13, **changes: Any) -> HostFacts:
     return replace(complete, **changes)
 
 
-def a_bare_host(release: str = DEBIAN_13, **changes: Any) -> HostFacts:
+def a_bare_host(release: str = DEBIAN_13, **changes: Any) -> IncusHost:
     """A machine straight from the installer."""
     return a_host(
         release,

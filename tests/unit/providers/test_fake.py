@@ -6,12 +6,12 @@ import pytest
 
 from sandbox.errors import HostError, ProviderError
 from sandbox.events import ignore
-from sandbox.providers import make_engine
+from sandbox.providers import load_provider
 from sandbox.providers.abilities import Baking
 from sandbox.providers.engine import MachineSpec, Power
 from sandbox.providers.fake import FakeEngine
 from sandbox.providers.findings import Finding
-from sandbox.providers.incus.place import IncusPlace
+from sandbox.providers.place import Place
 from sandbox.run import Completed
 
 
@@ -63,10 +63,10 @@ def test_an_unusable_host(tmp_path: Path) -> None:
 
 
 def test_a_provider_without_an_engine() -> None:
-    place = IncusPlace.from_prefix("sandbox")
-    for provider in ("incus", "libvirt", "virtualbox"):
-        engine = make_engine(provider, place)
-        assert engine.provider == provider
+    place = Place.from_prefix("sandbox")
+    for name in ("incus", "libvirt", "virtualbox"):
+        engine = load_provider(name).make_engine(place)
+        assert engine.provider == name
         assert isinstance(engine, Baking)
     with pytest.raises(HostError, match="hyperv"):
-        make_engine("hyperv", place)
+        load_provider("hyperv")

@@ -10,13 +10,11 @@ from sandbox.providers.findings import Finding, HostReport
 from sandbox.providers.incus.client import NotPermittedError
 from sandbox.providers.incus.docker_firewall import DockerRules, docker_finding
 from sandbox.providers.incus.doctor import incus_findings
-from sandbox.providers.incus.host_setup import Situation
-from sandbox.providers.virtualbox.doctor import report as virtualbox_report
-from sandbox.providers.virtualbox.installation import (
-    VirtualBoxFacts,
-    parse_version,
-    vagrant_accepts,
-)
+from sandbox.providers.incus.host_setup import IncusSituation
+from sandbox.providers.place import Place
+from sandbox.providers.vagrant.versions import parse_version
+from sandbox.providers.virtualbox.doctor import virtualbox_report
+from sandbox.providers.virtualbox.installation import VirtualBoxFacts, vagrant_accepts
 from sandbox.workflows.doctor import choose_default, diagnose
 from tests.unit.providers.host_facts import (
     PLACE,
@@ -28,21 +26,21 @@ from tests.unit.providers.host_facts import (
 )
 
 
-def bad(now: Situation) -> list[Finding]:
+def bad(now: IncusSituation) -> list[Finding]:
     return [item for item in incus_findings(PLACE, now) if not item.ok and not item.warning]
 
 
 def test_a_ready_host_has_nothing_to_mend() -> None:
-    findings = incus_findings(PLACE, Situation(a_host(), a_ready_server()))
+    findings = incus_findings(PLACE, IncusSituation(a_host(), a_ready_server()))
     assert [item for item in findings if not item.ok] == []
 
 
 def test_every_finding_that_stops_us_has_a_fix() -> None:
     for now in (
-        Situation(a_bare_host(), None, HostError("Incus's client `incus` is not installed")),
-        Situation(a_host(), an_empty_server()),
-        Situation(a_host(), an_empty_server(pools=(a_thing("sandbox", None),))),
-        Situation(a_host(), a_ready_server(pool_free_gb=1.0)),
+        IncusSituation(a_bare_host(), None, HostError("Incus's client `incus` is not installed")),
+        IncusSituation(a_host(), an_empty_server()),
+        IncusSituation(a_host(), an_empty_server(pools=(a_thing("sandbox", None),))),
+        IncusSituation(a_host(), a_ready_server(pool_free_gb=1.0)),
     ):
         found = bad(now)
         assert found
@@ -52,29 +50,31 @@ def test_every_finding_that_stops_us_has_a_fix() -> None:
 def test_permission_says_newgrp_only_to_members() -> None:
     refused = NotPermittedError("you may not talk to the Incus daemon", details="no permission")
     stranger = a_host(is_root=False, user="ada")
-    (finding,) = bad(Situation(stranger, None, refused))
+    (finding,) = bad(IncusSituation(stranger, None, refused))
     assert finding.fix == "sudo usermod -aG incus-admin ada && newgrp incus-admin"
-    (finding,) = bad(Situation(replace(stranger, in_group=True), None, refused))
+    (finding,) = bad(IncusSituation(replace(stranger, in_group=True), None, refused))
     assert finding.fix == "newgrp incus-admin"
 
 
 def test_a_vpn_over_our_subnet_is_found() -> None:
     host = a_host(routes_json=json.dumps([{"dst": "10.80.0.0/16", "dev": "tun0"}]))
-    (finding,) = bad(Situation(host, a_ready_server()))
+    (finding,) = bad(IncusSituation(host, a_ready_server()))
     assert "10.80.0.0/16" in finding.detail
 
 
 def test_a_slow_pool_and_a_missing_builder_are_warnings() -> None:
     host = a_host(commands=a_host().commands - {"mmdebstrap"})
     server = a_ready_server(pools=(a_thing("sandbox", driver="dir"),))
-    findings = incus_findings(PLACE, Situation(host, server))
+    findings = incus_findings(PLACE, IncusSituation(host, server))
     warned = [item for item in findings if item.warning and not item.ok]
     assert len(warned) == 2
     assert HostReport("incus", findings).usable
 
 
 def test_a_daemon_without_templates_is_told() -> None:
-    findings = incus_findings(PLACE, Situation(a_host(), a_ready_server(), lacks_templates=True))
+    findings = incus_findings(
+        PLACE, IncusSituation(a_host(), a_ready_server(), lacks_templates=True)
+    )
     assert any("LXC_TEMPLATE_CONFIG" in item.detail for item in findings)
 
 
@@ -234,11 +234,11 @@ def test_apple_silicon() -> None:
 
 def test_other_systems_have_virtualbox_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.system", lambda: "Darwin")
-    monkeypatch.setattr("sandbox.providers.virtualbox.installation.gather", lambda: BOX)
-    found = diagnose(PLACE)
+    monkeypatch.setattr("sandbox.providers.virtualbox.installation.gather_virtualbox", lambda: BOX)
+    found = diagnose(Place("sandbox"))
     assert found.default == "virtualbox"
     assert [item.provider for item in found.reports if item.usable] == ["virtualbox"]
-    assert diagnose(PLACE, "incus").default == "incus"
+    assert diagnose(Place("sandbox"), "incus").default == "incus"
 
 
 def test_too_little_memory_or_disk_is_said() -> None:

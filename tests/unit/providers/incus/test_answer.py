@@ -14,7 +14,7 @@ from sandbox.providers.incus.answer import environment_of, metadata_of
 from sandbox.providers.incus.client import IncusClient
 from sandbox.providers.incus.engine import IncusEngine
 from sandbox.providers.incus.host_teardown import contents_of
-from sandbox.providers.incus.instances import findings
+from sandbox.providers.incus.instances import daemon_findings
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.stored_images import base_images
 
@@ -121,7 +121,7 @@ def _everything() -> Iterator[Callable[[], object]]:
     yield lambda: engine.baked_images(with_sizes=True)
     yield lambda: engine.snapshots("shiny")
     yield lambda: engine._operation("shiny")
-    yield lambda: findings(engine.client)
+    yield lambda: daemon_findings(engine.client)
     yield lambda: base_images(engine.client)
     yield lambda: contents_of(PLACE, None)
     yield lambda: server.ask(PLACE)

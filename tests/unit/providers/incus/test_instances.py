@@ -7,13 +7,7 @@ import pytest
 from sandbox.providers.engine import Power
 from sandbox.providers.incus.baking import is_baked
 from sandbox.providers.incus.instances import MADE_BY, machine_status
-from sandbox.providers.incus.ready_script import (
-    FORWARD,
-    READY,
-    Ready,
-    parse_host_keys,
-    parse_ready,
-)
+from sandbox.providers.incus.ready_script import FORWARD, READY, Ready, parse_host_keys, parse_ready
 
 
 def instance(status: str, **config: str) -> dict[str, Any]:

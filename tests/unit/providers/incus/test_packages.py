@@ -5,23 +5,15 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import HostError
-from sandbox.host.apt import (
-    AptFacts,
+from sandbox.host.apt import AptFacts, new_packages, parse_targets
+from sandbox.host.journal import ChangeKind
+from sandbox.providers.incus.packages import (
     install_words,
-    missing_packages,
-    new_packages,
-    parse_targets,
+    missing_for_incus,
     plan_packages,
     source_text,
 )
-from sandbox.host.journal import Kind
-from tests.unit.providers.host_facts import (
-    ALL_COMMANDS,
-    DEBIAN_12,
-    FEDORA,
-    a_bare_host,
-    a_host,
-)
+from tests.unit.providers.host_facts import ALL_COMMANDS, DEBIAN_12, FEDORA, a_bare_host, a_host
 
 MIRROR = "http://mirror.example.org/debian"
 APT = AptFacts(interrupted=False, archive_uri=MIRROR, backports=False)
@@ -45,14 +37,14 @@ def test_nothing_missing_asks_nobody() -> None:
 
 def test_a_bare_debian_13_needs_no_source() -> None:
     (action,) = plan_packages(a_bare_host(), lambda: APT)
-    assert action.kind is Kind.PACKAGES
+    assert action.kind is ChangeKind.PACKAGES
     assert {"incus-base", "incus-client", "mmdebstrap", "dnsmasq-base"} <= set(action.names)
     assert "--no-install-recommends" in action.commands[-1].argv
 
 
 def test_debian_12_gets_incus_and_nothing_else_from_backports() -> None:
     source, install = plan_packages(a_bare_host(DEBIAN_12), lambda: APT)
-    assert source.kind is Kind.SOURCE
+    assert source.kind is ChangeKind.SOURCE
     assert f"URIs: {MIRROR}\n" in source.content
     assert "Suites: bookworm-backports\n" in source.content
     backported = [word for word in install.commands[-1].argv if "backports" in word]
@@ -62,7 +54,7 @@ def test_debian_12_gets_incus_and_nothing_else_from_backports() -> None:
 def test_a_backports_source_that_is_there_is_used() -> None:
     apt = AptFacts(interrupted=False, archive_uri=MIRROR, backports=True)
     actions = plan_packages(a_bare_host(DEBIAN_12), lambda: apt)
-    assert [action.kind for action in actions] == [Kind.PACKAGES]
+    assert [action.kind for action in actions] == [ChangeKind.PACKAGES]
 
 
 def test_debian_12_with_incus_needs_no_backports_for_the_rest() -> None:
@@ -82,7 +74,7 @@ def test_an_unknown_mirror_is_said_not_guessed() -> None:
 def test_an_interrupted_dpkg_is_mended_first() -> None:
     apt = AptFacts(interrupted=True, archive_uri=MIRROR, backports=True)
     first, second = plan_packages(a_bare_host(), lambda: apt)
-    assert (first.kind, second.kind) == (Kind.REPAIR, Kind.PACKAGES)
+    assert (first.kind, second.kind) == (ChangeKind.REPAIR, ChangeKind.PACKAGES)
     assert first.commands[0].argv == ("dpkg", "--configure", "-a")
 
 
@@ -107,8 +99,8 @@ def test_other_systems_with_incus_are_fine() -> None:
 
 def test_btrfs_tools_only_for_a_kernel_with_btrfs() -> None:
     lacking = ALL_COMMANDS - {"btrfs"}
-    assert missing_packages(a_host(commands=lacking)) == ("btrfs-progs",)
-    assert missing_packages(a_host(commands=lacking, kernel_btrfs=False)) == ()
+    assert missing_for_incus(a_host(commands=lacking)) == ("btrfs-progs",)
+    assert missing_for_incus(a_host(commands=lacking, kernel_btrfs=False)) == ()
 
 
 def test_targets_name_the_mirror_of_the_release_itself() -> None:

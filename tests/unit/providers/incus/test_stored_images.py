@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.images.build_folder import clear_folder
+from sandbox.images.build_folder import clear_folder, stale_folders
 from sandbox.providers.incus import stored_images as outdated
 from sandbox.providers.incus.client import IncusClient
 from sandbox.providers.incus.place import IncusPlace
+from sandbox.providers.vagrant.stored_boxes import stored_keys
 
 
 def image(alias: str, letter: str, uploaded: str, **more: Any) -> dict[str, Any]:
@@ -85,15 +86,15 @@ def test_folders_of_images_that_are_there_stay(images_dir: Path, tmp_path: Path)
     gone, box = build_in(images_dir, "0123456789ab"), build_in(images_dir, "aaaaaaaaaaaa")
     boxes = tmp_path / "vagrant" / "boxes"
     (boxes / f"sandbox-VAGRANTSLASH-debian-12-{box.name}").mkdir(parents=True)
-    assert outdated.stale_folders(client) == (gone,)
+    assert stale_folders(outdated.built_keys(client) | stored_keys()) == (gone,)
     assert clear_folder(gone)
-    assert outdated.stale_folders(client) == ()
+    assert stale_folders(outdated.built_keys(client) | stored_keys()) == ()
 
 
 def test_a_build_that_is_going_on_is_left_alone(images_dir: Path) -> None:
     folder = build_in(images_dir, "0123456789ab")
     with (folder / "lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        assert outdated.stale_folders(Incus([])) == ()
+        assert stale_folders(outdated.built_keys(Incus([]))) == ()
         assert not clear_folder(folder)
     assert (folder / "packages.txt.gz").exists()

@@ -8,12 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.errors import HostError
-from sandbox.providers.incus.subnet import (
-    choose_subnet,
-    clashes,
-    gateway,
-    networks_in_use,
-)
+from sandbox.providers.incus.subnet import choose_subnet, clashes, gateway, networks_in_use
 
 ROUTES = json.dumps(
     [

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from sandbox.errors import HostError
-from sandbox.host.journal import Journal, Kind
-from sandbox.providers.incus.daemon import is_incus_process, mounts_below
-from sandbox.providers.incus.host_teardown import Keep, others_in, plan_teardown
+from sandbox.host.journal import ChangeKind, Journal
+from sandbox.host.setup import Keep
+from sandbox.providers.incus.daemon import is_incus_process, mounts_of
+from sandbox.providers.incus.host_teardown import others_in, plan_teardown
 from sandbox.providers.incus.other_users import require_unused
 from sandbox.providers.incus.server import ServerFacts, Thing
 from tests.unit.providers.host_facts import (
@@ -27,32 +28,44 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
     return Journal("sandbox")
 
 
-def kinds(server: ServerFacts | None, journal: Journal, keep: Keep | None = None) -> list[Kind]:
+def kinds(
+    server: ServerFacts | None, journal: Journal, keep: Keep | None = None
+) -> list[ChangeKind]:
     return [item.kind for item in plan_teardown(PLACE, server, journal, keep or Keep())]
 
 
 def all_made(journal: Journal) -> None:
-    journal.intend(Kind.SOURCE, ("/etc/apt/sources.list.d/x.sources",))
-    journal.intend(Kind.PACKAGES, ("incus-base", "libuv1"))
-    journal.intend(Kind.DAEMON, ("systemd",))
-    journal.intend(Kind.GROUP, ("ada",))
+    journal.intend(ChangeKind.SOURCE, ("/etc/apt/sources.list.d/x.sources",))
+    journal.intend(ChangeKind.PACKAGES, ("incus-base", "libuv1"))
+    journal.intend(ChangeKind.DAEMON, ("systemd",))
+    journal.intend(ChangeKind.GROUP, ("ada",))
 
 
 def test_what_we_made_goes_in_the_right_order(journal: Journal) -> None:
     all_made(journal)
-    expected = [Kind.PROJECT, Kind.NETWORK, Kind.POOL, Kind.DAEMON, Kind.GROUP]
-    assert kinds(a_ready_server(), journal) == [*expected, Kind.SOURCE]
+    expected = [
+        ChangeKind.PROJECT,
+        ChangeKind.NETWORK,
+        ChangeKind.POOL,
+        ChangeKind.DAEMON,
+        ChangeKind.GROUP,
+    ]
+    assert kinds(a_ready_server(), journal) == [*expected, ChangeKind.SOURCE]
     everything = kinds(a_ready_server(), journal, Keep(packages=False))
-    assert everything == [*expected, Kind.PACKAGES, Kind.SOURCE]
+    assert everything == [*expected, ChangeKind.PACKAGES, ChangeKind.SOURCE]
 
 
 def test_our_mark_is_enough_without_a_journal(journal: Journal) -> None:
-    assert kinds(a_ready_server(), journal) == [Kind.PROJECT, Kind.NETWORK, Kind.POOL]
+    assert kinds(a_ready_server(), journal) == [
+        ChangeKind.PROJECT,
+        ChangeKind.NETWORK,
+        ChangeKind.POOL,
+    ]
 
 
 def test_a_half_made_host(journal: Journal) -> None:
-    journal.intend(Kind.POOL, ("sandbox",))
-    assert kinds(an_empty_server(pools=(a_thing("sandbox"),)), journal) == [Kind.POOL]
+    journal.intend(ChangeKind.POOL, ("sandbox",))
+    assert kinds(an_empty_server(pools=(a_thing("sandbox"),)), journal) == [ChangeKind.POOL]
     assert kinds(an_empty_server(), journal) == []
 
 
@@ -67,20 +80,20 @@ def test_a_daemon_that_somebody_else_uses_stays_with_its_packages(journal: Journ
     all_made(journal)
     pools = (a_thing("sandbox"), a_thing("theirs", None))
     found = kinds(a_ready_server(pools=pools), journal, Keep(packages=False))
-    assert Kind.DAEMON not in found
-    assert Kind.PACKAGES not in found
+    assert ChangeKind.DAEMON not in found
+    assert ChangeKind.PACKAGES not in found
 
 
 def test_a_daemon_that_was_here_before_us_stays(journal: Journal) -> None:
-    journal.intend(Kind.POOL, ("sandbox",))
-    assert Kind.DAEMON not in kinds(a_ready_server(), journal)
+    journal.intend(ChangeKind.POOL, ("sandbox",))
+    assert ChangeKind.DAEMON not in kinds(a_ready_server(), journal)
 
 
 def test_a_daemon_that_our_package_started_goes(journal: Journal) -> None:
     # Setup was killed after apt, before it came to the daemon
-    journal.intend(Kind.PACKAGES, ("incus-base",))
-    assert Kind.DAEMON in kinds(an_empty_server(), journal)
-    assert Kind.DAEMON not in kinds(an_empty_server(), journal, Keep(daemon=True))
+    journal.intend(ChangeKind.PACKAGES, ("incus-base",))
+    assert ChangeKind.DAEMON in kinds(an_empty_server(), journal)
+    assert ChangeKind.DAEMON not in kinds(an_empty_server(), journal, Keep(daemon=True))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +138,7 @@ def test_mounts_deepest_first_and_spaces() -> None:
         "tmpfs /var/lib/incusx tmpfs rw 0 0\n"
     )
     text += "tmpfs /var/lib/incus/Käse\\134n\u0085\u2028 tmpfs rw 0 0\n"
-    found = mounts_below(text, Path("/var/lib/incus"))
+    found = mounts_of(text, Path("/var/lib/incus"))
     assert found[0] == "/var/lib/incus/shmounts/a"
     assert set(found[1:]) == {
         "/var/lib/incus/guestapi",

@@ -11,7 +11,7 @@ from sandbox.errors import ProviderError
 from sandbox.providers.incus import unix_socket as incus_socket
 from sandbox.providers.incus.client import IncusClient, NotFoundError
 from sandbox.providers.incus.place import IncusPlace
-from sandbox.providers.incus.unix_socket import LateError, UnreachableError, ask
+from sandbox.providers.incus.unix_socket import LateError, NoSocketError, ask
 
 
 class Daemon:
@@ -81,7 +81,7 @@ def test_an_operation_is_waited_for(daemon: Daemon) -> None:
 
 def test_nobody_there(daemon: Daemon) -> None:
     daemon.refuses = True
-    with pytest.raises(UnreachableError):
+    with pytest.raises(NoSocketError):
         ask(Path("/s"), "GET", "/1.0", None, timeout_s=1)
 
 

@@ -14,11 +14,7 @@ from sandbox.providers.libvirt.baked_images import LibvirtImages, waking_domain
 from sandbox.providers.libvirt.virsh import Virsh
 from sandbox.providers.sealing import is_baked_name
 from sandbox.providers.vagrant.baking import seal_script
-from sandbox.providers.vagrant.files import (
-    INSECURE_KEY,
-    HostFacts,
-    render_vagrantfile,
-)
+from sandbox.providers.vagrant.files import INSECURE_KEY, VagrantfileHost, render_vagrantfile
 from sandbox.run import Completed
 from tests.unit.providers.vagrant.test_words import record
 
@@ -209,7 +205,7 @@ def test_a_host_without_libvirt_has_no_images(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_clone_is_entered_by_our_own_account() -> None:
-    facts = HostFacts(prefix="sandbox", console_path=Path("console.log"))
+    facts = VagrantfileHost(prefix="sandbox", console_path=Path("console.log"))
     assert is_baked_name("Baked-0123456789ab-f00f00")
     assert not is_baked_name("sandbox/debian-12-0123456789ab@1.0.0")
     text = render_vagrantfile(record(image="Baked-0123456789ab-f00f00"), facts)

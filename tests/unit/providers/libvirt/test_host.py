@@ -8,13 +8,13 @@ import pytest
 
 from sandbox.errors import HostError
 from sandbox.host.apt import AptFacts
-from sandbox.host.journal import Journal, Kind
-from sandbox.providers.incus.host_teardown import Keep
+from sandbox.host.journal import ChangeKind, Journal
+from sandbox.host.setup import Keep
 from sandbox.providers.libvirt.accelerator import Accelerator
-from sandbox.providers.libvirt.doctor import LibvirtFacts, report
+from sandbox.providers.libvirt.doctor import LibvirtFacts, libvirt_report
 from sandbox.providers.libvirt.host_setup import (
     LibvirtPlace,
-    Situation,
+    LibvirtSituation,
     left_of_pool,
     plan_setup,
 )
@@ -52,8 +52,8 @@ BARE = replace(
 )
 
 
-def now(libvirt: LibvirtFacts, *, member: bool = True, **changes: Any) -> Situation:
-    return Situation(a_host(**changes), libvirt, member)
+def now(libvirt: LibvirtFacts, *, member: bool = True, **changes: Any) -> LibvirtSituation:
+    return LibvirtSituation(a_host(**changes), libvirt, member)
 
 
 @pytest.fixture
@@ -72,7 +72,12 @@ def test_a_ready_host_is_left_alone() -> None:
 
 def test_a_bare_host_gets_everything_in_order() -> None:
     actions = plan_setup(PLACE, now(BARE, member=False, user="ada"), lambda: APT)
-    assert [one.kind for one in actions] == [Kind.PACKAGES, Kind.DAEMON, Kind.GROUP, Kind.POOL]
+    assert [one.kind for one in actions] == [
+        ChangeKind.PACKAGES,
+        ChangeKind.DAEMON,
+        ChangeKind.GROUP,
+        ChangeKind.POOL,
+    ]
     assert {"libvirt-daemon-system", "vagrant-libvirt", "mmdebstrap", "grub-pc-bin"} <= set(
         actions[0].names
     )
@@ -82,7 +87,7 @@ def test_a_bare_host_gets_everything_in_order() -> None:
 
 def test_an_interrupted_dpkg_is_mended_first() -> None:
     actions = plan_setup(PLACE, now(BARE), lambda: replace(APT, interrupted=True))
-    assert [one.kind for one in actions][:2] == [Kind.REPAIR, Kind.PACKAGES]
+    assert [one.kind for one in actions][:2] == [ChangeKind.REPAIR, ChangeKind.PACKAGES]
 
 
 def test_the_daemon_with_and_without_systemd() -> None:
@@ -110,8 +115,8 @@ def test_without_udev_kvm_is_opened_and_closed_again(journal: Journal) -> None:
     ]
     journal.intend(action.kind, action.names)
     removals = plan_teardown(PLACE, now(READY), journal, Keep())
-    assert [(one.kind, one.names) for one in removals if one.kind is Kind.DEVICE] == [
-        (Kind.DEVICE, ("0:600",))
+    assert [(one.kind, one.names) for one in removals if one.kind is ChangeKind.DEVICE] == [
+        (ChangeKind.DEVICE, ("0:600",))
     ]
 
 
@@ -135,42 +140,42 @@ def test_only_debians_family_is_installed_on() -> None:
     assert "vagrant-libvirt" in caught.value.details
     stopped = replace(READY, pools=())
     assert [one.kind for one in plan_setup(PLACE, now(stopped, release=FEDORA), unasked)] == [
-        Kind.POOL
+        ChangeKind.POOL
     ]
 
 
-def kinds(libvirt: LibvirtFacts, journal: Journal, **more: Any) -> list[Kind]:
+def kinds(libvirt: LibvirtFacts, journal: Journal, **more: Any) -> list[ChangeKind]:
     keep = more.pop("keep", Keep())
     return [one.kind for one in plan_teardown(PLACE, now(libvirt), journal, keep, **more)]
 
 
 def test_what_we_made_goes_in_order_and_the_rest_stays(journal: Journal) -> None:
-    journal.intend(Kind.PACKAGES, ("libvirt-daemon-system", "vagrant"))
-    journal.intend(Kind.DAEMON, ("systemd",))
-    journal.intend(Kind.GROUP, ("ada",))
-    journal.intend(Kind.POOL, ("sandbox",))
+    journal.intend(ChangeKind.PACKAGES, ("libvirt-daemon-system", "vagrant"))
+    journal.intend(ChangeKind.DAEMON, ("systemd",))
+    journal.intend(ChangeKind.GROUP, ("ada",))
+    journal.intend(ChangeKind.POOL, ("sandbox",))
     box = (Path("/home/ada/.vagrant.d/boxes/sandbox-VAGRANTSLASH-x"),)
-    expected = [Kind.POOL, Kind.SOURCE, Kind.DAEMON, Kind.GROUP]
+    expected = [ChangeKind.POOL, ChangeKind.SOURCE, ChangeKind.DAEMON, ChangeKind.GROUP]
     assert kinds(READY, journal, boxes=box) == expected
     assert kinds(READY, journal, keep=Keep(packages=False)) == [
-        Kind.POOL,
-        Kind.DAEMON,
-        Kind.GROUP,
-        Kind.PACKAGES,
+        ChangeKind.POOL,
+        ChangeKind.DAEMON,
+        ChangeKind.GROUP,
+        ChangeKind.PACKAGES,
     ]
-    assert Kind.DAEMON not in kinds(READY, journal, keep=Keep(daemon=True))
+    assert ChangeKind.DAEMON not in kinds(READY, journal, keep=Keep(daemon=True))
     others = kinds(READY, journal, others=("the machine db",), keep=Keep(packages=False))
-    assert others == [Kind.POOL, Kind.GROUP]
+    assert others == [ChangeKind.POOL, ChangeKind.GROUP]
 
 
 def test_somebody_elses_libvirt_is_only_freed_of_our_pool(journal: Journal) -> None:
-    assert kinds(READY, journal) == [Kind.POOL]
+    assert kinds(READY, journal) == [ChangeKind.POOL]
     assert kinds(replace(READY, pools=("default",)), journal) == []
 
 
 def test_a_pool_that_was_only_meant_is_looked_for(journal: Journal) -> None:
-    journal.intend(Kind.POOL, ("sandbox",))
-    assert kinds(replace(READY, pools=()), journal) == [Kind.POOL]
+    journal.intend(ChangeKind.POOL, ("sandbox",))
+    assert kinds(replace(READY, pools=()), journal) == [ChangeKind.POOL]
 
 
 def test_incus_and_libvirt_keep_journals_of_their_own(journal: Journal) -> None:
@@ -178,14 +183,14 @@ def test_incus_and_libvirt_keep_journals_of_their_own(journal: Journal) -> None:
 
 
 def test_doctor_calls_a_ready_host_usable() -> None:
-    found = report(READY, a_host(), "sandbox")
+    found = libvirt_report(READY, a_host(), "sandbox")
     assert found.usable
     assert all(one.ok for one in found.findings)
 
 
 def test_emulation_is_usable_and_said() -> None:
     slow = replace(READY, accelerator=Accelerator("qemu", "there is no /dev/kvm"))
-    found = report(slow, a_host(), "sandbox")
+    found = libvirt_report(slow, a_host(), "sandbox")
     assert found.usable
     (finding,) = [one for one in found.findings if not one.ok]
     assert "emulated by QEMU" in finding.detail
@@ -193,7 +198,7 @@ def test_emulation_is_usable_and_said() -> None:
 
 
 def test_doctor_says_what_is_missing_and_how_it_is_mended() -> None:
-    found = report(BARE, a_host(), "sandbox")
+    found = libvirt_report(BARE, a_host(), "sandbox")
     assert not found.usable
     bad = [one for one in found.findings if not one.ok]
     assert len(bad) == 6
@@ -203,6 +208,8 @@ def test_doctor_says_what_is_missing_and_how_it_is_mended() -> None:
 def test_a_new_member_is_told_to_log_in_anew() -> None:
     refused = replace(READY, answer="", problem="error: Permission denied")
     (daemon,) = [
-        one for one in report(refused, a_host(), "sandbox").findings if "answers" in one.title
+        one
+        for one in libvirt_report(refused, a_host(), "sandbox").findings
+        if "answers" in one.title
     ]
     assert "newgrp libvirt" in daemon.fix

@@ -8,12 +8,8 @@ from typing import Any
 import pytest
 
 from sandbox.errors import CommandError, HostError
-from sandbox.providers.libvirt import (
-    host_teardown as libvirt_teardown,
-)
-from sandbox.providers.libvirt import (
-    other_users as libvirt_users,
-)
+from sandbox.providers.libvirt import host_teardown as libvirt_teardown
+from sandbox.providers.libvirt import other_users as libvirt_users
 from sandbox.providers.libvirt.host_setup import LibvirtPlace
 from sandbox.providers.libvirt.host_teardown import host_teardown, others_in
 from sandbox.providers.libvirt.other_users import others_domains, require_unused
@@ -124,7 +120,7 @@ def test_teardown_begins_nothing_while_somebody_uses_our_pool(
     virsh.answers["list --all --name"] = "sandbox-shiny\ndb\n"
     virsh.answers["dumpxml --domain db"] = f"<source file='{OURS}'/>"
     monkeypatch.setattr(libvirt_teardown, "passwordless_root", lambda: None)
-    monkeypatch.setattr(libvirt_teardown, "look", lambda _: now(READY))
+    monkeypatch.setattr(libvirt_teardown, "look_at_libvirt", lambda _: now(READY))
     done: list[str] = []
     engine: Any = SimpleNamespace(status=lambda: {"shiny": None}, destroy=done.append)
 

@@ -13,14 +13,14 @@ from sandbox.events import Event, Notice, ignore
 from sandbox.images import build
 from sandbox.providers.vagrant import base_box as vagrant_box
 from sandbox.providers.vagrant.base_box import (
-    choose_kind,
+    choose_box_kind,
     ensure_public_box,
     is_whole,
     named_box,
     public_box,
 )
 from sandbox.providers.vagrant.box_files import DISK_NAMES, VmProvider, box_files
-from sandbox.providers.vagrant.hypervisor import find_box
+from sandbox.providers.vagrant.hypervisor import find_stored_box
 from sandbox.spec.base_models import PublicBox
 from sandbox.spec.bases import load_bases
 from tests.unit.factories import BASE
@@ -110,19 +110,19 @@ def test_an_arm64_host_is_told_about_an_amd64_box(
 def test_which_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "obstacle", lambda *_, **__: None)
     monkeypatch.setattr(vagrant_box, "missing_tools", lambda: ())
-    assert choose_kind("auto", "libvirt") == "build"
-    assert choose_kind("public", "libvirt") == "public"
+    assert choose_box_kind("auto", "libvirt") == "build"
+    assert choose_box_kind("public", "libvirt") == "public"
     monkeypatch.setattr(vagrant_box, "missing_tools", lambda: ("qemu-utils", "fakeroot"))
     for source in ("auto", "build"):
         with pytest.raises(HostError) as caught:
-            choose_kind(source, "virtualbox")
+            choose_box_kind(source, "virtualbox")
         assert "qemu-utils, fakeroot" in caught.value.details
         assert "apt-get install qemu-utils fakeroot" in caught.value.hint
     other = build.Obstacle("it is not a Debian")
     monkeypatch.setattr(build, "obstacle", lambda *_, **__: other)
-    assert choose_kind("auto", "virtualbox") == "public"
+    assert choose_box_kind("auto", "virtualbox") == "public"
     with pytest.raises(HostError, match="cannot build"):
-        choose_kind("build", "virtualbox")
+        choose_box_kind("build", "virtualbox")
 
 
 def test_every_base_names_public_boxes() -> None:
@@ -211,10 +211,10 @@ def test_a_box_for_another_architecture_is_not_ours(
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     assert not is_whole(NAME, "1.0.0", "virtualbox")
     with pytest.raises(HostError, match="is for arm64, and this host is amd64"):
-        find_box(NAME, "virtualbox")
+        find_stored_box(NAME, "virtualbox")
     put_box(store / "amd64" / "virtualbox", "virtualbox")
-    assert find_box(NAME, "virtualbox").folder == store / "amd64" / "virtualbox"
+    assert find_stored_box(NAME, "virtualbox").folder == store / "amd64" / "virtualbox"
     monkeypatch.setattr(platform, "machine", lambda: "arm64")
-    assert find_box(f"{NAME}@1.0.0", "virtualbox").folder == store / "arm64" / "virtualbox"
+    assert find_stored_box(f"{NAME}@1.0.0", "virtualbox").folder == store / "arm64" / "virtualbox"
     with pytest.raises(ProviderError, match="has no base image"):
-        find_box(f"{NAME}@2.0.0", "virtualbox")
+        find_stored_box(f"{NAME}@2.0.0", "virtualbox")

@@ -4,12 +4,7 @@ import json
 from xml.etree import ElementTree
 
 from sandbox.images.disk import DISK_GB
-from sandbox.providers.vagrant.box_files import (
-    BASE_MAC,
-    DISK_NAMES,
-    box_files,
-    catalogue,
-)
+from sandbox.providers.vagrant.box_files import BASE_MAC, DISK_NAMES, box_files, catalogue
 
 OVF = "{http://schemas.dmtf.org/ovf/envelope/1}"
 VBOX = "{http://www.virtualbox.org/ovf/machine}"

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import ExitCode, ProviderError
-from sandbox.providers import vm_provider
+from sandbox.providers import Registry
 from sandbox.providers.libvirt.hypervisor import _disk_of
 from sandbox.providers.vagrant.baked_note import Draft, Note
 from sandbox.providers.vagrant.files import VmFolder
+from sandbox.providers.vagrant.vm import maker_of
 
 _MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -41,7 +42,8 @@ def test_a_vms_broken_record_is_named(tmp_path: Path, content: bytes) -> None:
         folder.read()
     assert caught.value.exit_code is ExitCode.PROVIDER
     assert "sandbox destroy m" in caught.value.hint
-    assert vm_provider(folder.path) is None
+    assert maker_of(folder.path) is None
+    assert Registry().maker_of(folder.path) is None
 
 
 def test_broken_host_keys_are_not_known_yet(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sandbox.errors import CommandError, ProviderError
 from sandbox.providers.engine import SshEndpoint
 from sandbox.providers.vagrant import ssh as vagrant_reach
-from sandbox.providers.vagrant.ssh import never_began, run_as_root
+from sandbox.providers.vagrant.ssh import never_began, run_over_ssh_as_root
 from sandbox.run import Completed
 
 AWAY = "Connection closed by 127.0.0.1 port 27390\n"
@@ -45,7 +45,7 @@ def ssh(monkeypatch: pytest.MonkeyPatch) -> Ssh:
 def call(tmp_path: Path) -> Call:
     def call(*, check: bool = True) -> Completed:
         endpoint = SshEndpoint("sandbox", "127.0.0.1", 27390, ("ssh-ed25519 AAAA",))
-        return run_as_root(
+        return run_over_ssh_as_root(
             tmp_path, endpoint, ("date",), timeout_s=5, check=check, connect_timeout_s=180
         )
 

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from sandbox.providers.vagrant.box_files import DISK_NAMES, VmProvider, box_files
-from sandbox.providers.vagrant.stored_boxes import OurBox, our_boxes, remove_box
+from sandbox.providers.vagrant.files import VmFolder, VmRecord
+from sandbox.providers.vagrant.stored_boxes import (
+    OurBox,
+    our_boxes,
+    remove_box,
+    stored_bases,
+    stored_keys,
+)
+from sandbox.state import Instance
 
 OLD, NEW = "debian-12-0123456789ab", "debian-12-ba9876543210"
 
@@ -100,3 +108,47 @@ def test_what_somebody_makes_just_now_is_left_alone(store: Path, number: int) ->
         assert our_boxes() == ()
     [left] = our_boxes()
     assert not left.whole
+
+
+def test_the_sandboxes_made_from_a_box_are_told(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    put(store, ours(OLD), ".", age=2)
+    put(store, ours(NEW), ".", age=1)
+    put(store, ours(NEW), ".", age=1, provider="virtualbox")
+    vm_made_of("one", f"sandbox/{OLD}@1.0.0")
+    assert {base.image: base.machines for base in stored_bases("libvirt")} == {
+        f"sandbox/{NEW}@1.0.0": (),
+        f"sandbox/{OLD}@1.0.0": ("one",),
+    }
+    assert [base.outdated for base in stored_bases("virtualbox")] == [False]
+    assert stored_keys() == {"0123456789ab", "ba9876543210"}
+
+
+def test_removing_one_clears_the_store(store: Path) -> None:
+    put(store, ours(OLD), ".", age=2)
+    put(store, ours(NEW), ".", age=1)
+    [old] = [base for base in stored_bases("libvirt") if base.outdated]
+    assert old.title == f"sandbox/{OLD}@1.0.0 for libvirt"
+    assert old.remove()
+    assert [base.image for base in stored_bases("libvirt")] == [f"sandbox/{NEW}@1.0.0"]
+
+
+def vm_made_of(name: str, image: str) -> None:
+    """The folder of a sandbox that is a VM."""
+    folder = Instance(name).folder
+    folder.mkdir(parents=True)
+    record = VmRecord(
+        provider="libvirt",
+        name=name,
+        vm_name=f"sandbox-{name}",
+        uuid="0b4e7a0c-6e0b-4a55-9f0b-0123456789ab",
+        image=image,
+        cpus=1,
+        memory_mb=512,
+        disk_gb=4,
+        authorized_key="",
+        ssh_port=2222,
+    )
+    VmFolder(folder).write(record)

@@ -10,7 +10,7 @@ from sandbox.errors import CommandError, HostError, ProviderError
 from sandbox.events import ignore
 from sandbox.providers.vagrant.cli import Said, VagrantCli, explain, parse_line, readable
 from sandbox.providers.vagrant.files import (
-    HostFacts,
+    VagrantfileHost,
     VmRecord,
     parse_console,
     render_vagrantfile,
@@ -149,7 +149,7 @@ def test_a_note_says_whose_it_is() -> None:
 
 @pytest.mark.parametrize("provider", ["libvirt", "virtualbox"])
 def test_vagrantfile_is_as_it_was_last_reviewed(provider: str) -> None:
-    facts = HostFacts(prefix="sandbox", console_path=Path("/pool/console.log"), driver="kvm")
+    facts = VagrantfileHost(prefix="sandbox", console_path=Path("/pool/console.log"), driver="kvm")
     text = render_vagrantfile(record(provider=provider), facts)
     assert text == (GOLDEN / f"Vagrantfile-{provider}").read_text()
 
