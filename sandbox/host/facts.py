@@ -34,9 +34,6 @@ class HostFacts:
     commands: frozenset[str]
     """Those of the programs that were asked for which are there."""
     debian_keyring: bool
-    cpu_virtualisation: bool
-    """The processor offers vmx or svm, as /proc/cpuinfo tells."""
-    kvm_device: bool
     cpus: int
     memory_mb: int
     kernel: KernelLimits = field(default_factory=KernelLimits)
@@ -50,7 +47,6 @@ def gather_host(*commands: str) -> HostFacts:
     """
     try:
         release = Path("/etc/os-release").read_text(encoding="utf-8", errors="replace")
-        cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8")
         memory = Path("/proc/meminfo").read_text(encoding="utf-8")
     except OSError as error:
         raise HostError(
@@ -65,8 +61,6 @@ def gather_host(*commands: str) -> HostFacts:
         systemd=Path("/run/systemd/system").is_dir(),
         commands=frozenset(name for name in (*_COMMANDS, *commands) if find_command(name)),
         debian_keyring=any(path.exists() for path in KEYRINGS),
-        cpu_virtualisation=bool({"vmx", "svm"} & set(cpuinfo.split())),
-        kvm_device=Path("/dev/kvm").exists(),
         cpus=len(os.sched_getaffinity(0)),
         memory_mb=_memory_mb(memory),
         kernel=gather_limits(),

@@ -73,6 +73,7 @@ class StoredBase:
     """Removes it and what was kept of its build; False when somebody makes it anew just now."""
 
 
+@runtime_checkable
 class Provider(Protocol):
     """Runs machines. What only some can do besides is in a protocol of its own, to be asked for."""
 

@@ -16,8 +16,8 @@ import pytest
 from sandbox.errors import ProviderError
 from sandbox.events import ignore
 from sandbox.providers.engine import Power
-from sandbox.providers.vagrant.cli import clean_vagrant_home
 from sandbox.providers.vagrant.files import VmFolder
+from sandbox.providers.vagrant.home import clean_vagrant_home
 from sandbox.providers.vagrant.hypervisor import find_stored_box
 from sandbox.providers.virtualbox.hypervisor import VirtualBox
 from tests.virtualbox.conftest import VirtualBoxLab, manage

@@ -18,6 +18,7 @@ from sandbox.images.sources import ArchivesAnswer, choose_sources, host_archives
 from sandbox.paths import cache_dir
 from sandbox.providers.incus.answer import environment_of
 from sandbox.providers.incus.client import ExistsError, IncusClient, NotFoundError, api_path
+from sandbox.providers.incus.image_metadata import KEY_PROPERTY, write_metadata
 from sandbox.spec.base_models import Base
 from sandbox.spec.choices import BaseSource
 from sandbox.spec.models import Mirror
@@ -128,7 +129,7 @@ def _images(client: IncusClient) -> list[dict[str, Any]]:
 
 
 def _made_by(image: dict[str, Any], recipe: Recipe) -> bool:
-    return bool((image.get("properties") or {}).get(build.KEY_PROPERTY) == recipe.key)
+    return bool((image.get("properties") or {}).get(KEY_PROPERTY) == recipe.key)
 
 
 def _point(client: IncusClient, alias: str, fingerprint: str) -> None:
@@ -157,7 +158,7 @@ def _make(recipe: Recipe, client: IncusClient, folder: Path, listener: Listener)
         # Before the import: from then on nobody builds again, and so nobody would make the index
         build.keep_index(work, folder)
         with step(listener, name, f"import the base image {name}"):
-            build.write_metadata(work / "metadata.tar", recipe)
+            write_metadata(work / "metadata.tar", recipe)
             fingerprint = _import(recipe, client, work / "metadata.tar", root)
     return fingerprint
 

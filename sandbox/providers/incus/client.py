@@ -14,10 +14,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError, UsageError
-from sandbox.paths import incus_socket
 from sandbox.providers.engine import NotHereError
 from sandbox.providers.incus.answer import metadata_of
 from sandbox.providers.incus.place import IncusPlace
+from sandbox.providers.incus.unix_socket import incus_socket
 from sandbox.run import Completed, run
 
 QUICK_S = 30.0

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.images.build import KEY_PROPERTY
 from sandbox.images.build_folder import clear_folder
 from sandbox.paths import cache_dir
 from sandbox.providers.incus.client import IncusClient, NotFoundError, api_path
+from sandbox.providers.incus.image_metadata import KEY_PROPERTY
 
 _ALIAS = re.compile(r"base-(?P<base>.+)-(?P<key>[0-9a-f]{12})")
 _FRACTION = re.compile(r"\.[0-9]+")

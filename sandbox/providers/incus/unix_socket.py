@@ -5,6 +5,7 @@ found, and what happens when it cannot be talked to, is as with the command.
 """
 
 import json
+import os
 import socket
 import time
 from collections.abc import Mapping
@@ -96,3 +97,13 @@ def _received(connection: socket.socket, deadline: float) -> bytes:
         # A byte now and then must not keep us for ever
         connection.settimeout(max(0.001, deadline - time.monotonic()))
     return b"".join(chunks)
+
+
+def incus_socket() -> Path | None:
+    """The socket of this host's Incus daemon, where `incus` would look for it; None without one."""
+    if chosen := os.environ.get("INCUS_SOCKET"):
+        return Path(chosen)
+    folder = os.environ.get("INCUS_DIR")
+    folders = (folder,) if folder else ("/run/incus", "/var/lib/incus")
+    found = (Path(one) / "unix.socket" for one in folders)
+    return next((path for path in found if path.exists()), None)

@@ -13,11 +13,11 @@ from sandbox.host.facts import HostFacts, find_command, free_gb
 from sandbox.host.groups import is_member
 from sandbox.host.privilege import RootAccess
 from sandbox.images.tools import missing_tools
-from sandbox.paths import vagrant_home
 from sandbox.providers.findings import Finding, HostReport
 from sandbox.providers.libvirt.accelerator import Accelerator, accelerator, kvm_finding
 from sandbox.providers.libvirt.domains import URI
 from sandbox.providers.vagrant.doctor import image_finding, size_finding, vagrant_finding
+from sandbox.providers.vagrant.home import vagrant_home
 from sandbox.run import run
 
 GROUP = "libvirt"

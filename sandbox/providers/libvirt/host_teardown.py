@@ -13,13 +13,13 @@ from sandbox.host.facts import find_command
 from sandbox.host.journal import ChangeKind, Journal, setup_lock
 from sandbox.host.privilege import RootAccess, acquire_root, passwordless_root
 from sandbox.host.setup import Keep, SetupOutcome
-from sandbox.paths import vagrant_home
 from sandbox.providers.abilities import Baking
 from sandbox.providers.engine import Engine
 from sandbox.providers.libvirt import daemon as libvirt_daemon
 from sandbox.providers.libvirt.doctor import GROUP, KVM, virsh
 from sandbox.providers.libvirt.host_setup import LibvirtPlace, LibvirtSituation, look_at_libvirt
 from sandbox.providers.libvirt.other_users import others_domains, require_unused
+from sandbox.providers.vagrant.home import vagrant_home
 from sandbox.run import run
 
 BOXES = "sandbox-VAGRANTSLASH-*"

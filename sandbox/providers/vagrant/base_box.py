@@ -22,7 +22,7 @@ from sandbox.images.recipe import Recipe
 from sandbox.images.sources import ArchivesAnswer, choose_sources, host_archives
 from sandbox.images.tools import host_architecture, missing_tools
 from sandbox.images.vm_recipe import vm_form
-from sandbox.paths import cache_dir, vagrant_home
+from sandbox.paths import cache_dir
 from sandbox.providers.vagrant.box_files import (
     CONVERT,
     DISK_NAMES,
@@ -33,6 +33,7 @@ from sandbox.providers.vagrant.box_files import (
     wrapping,
 )
 from sandbox.providers.vagrant.files import BOX_USER, INSECURE_KEY
+from sandbox.providers.vagrant.home import vagrant_home
 from sandbox.run import run
 from sandbox.spec.base_models import Base, PublicBox
 from sandbox.spec.choices import BaseSource

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sandbox import paths
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
 from sandbox.events import Listener, StepOutput
+from sandbox.providers.vagrant.home import clean_vagrant_home
 from sandbox.run import Completed, run
 
 # It warns at import where Vagrant is missing; that is a finding of ours, said at the right time
@@ -194,32 +194,6 @@ def vagrant_environment(folder: Path, provider: str) -> dict[str, str]:
         "VAGRANT_ALIAS_FILE": os.devnull,
         "LC_ALL": "C.UTF-8",
     }
-
-
-def clean_vagrant_home() -> Path:
-    """The user's own `~/.vagrant.d`, or one with the same boxes and plugins and no Vagrantfile.
-
-    What a user's `~/.vagrant.d/Vagrantfile` says is put on top of every machine of theirs. Ours
-    must be what the box says.
-    """
-    own = paths.vagrant_home()
-    if not any((own / name).exists() for name in ("Vagrantfile", "vagrantfile")):
-        return own
-    ours = paths.cache_dir() / "vagrant.d"
-    ours.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (own / "boxes").mkdir(exist_ok=True)
-    for entry in own.iterdir():
-        # `data` has the locks and the list of machines, which is then one of our own
-        if entry.name.lower() == "vagrantfile" or entry.name in ("data", "tmp", "rgloader"):
-            continue
-        link = ours / entry.name
-        if not link.is_symlink():
-            try:
-                link.symlink_to(entry)
-            except FileExistsError:
-                # Another command was quicker, or Vagrant has made a file of its own there
-                continue
-    return ours
 
 
 def explain(error: CommandError, words: Sequence[str]) -> SandboxError:

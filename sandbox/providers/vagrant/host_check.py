@@ -9,8 +9,8 @@ from typing import Final
 from sandbox.errors import CommandError
 from sandbox.providers.engine import MachineSpec, require_size
 from sandbox.providers.findings import Finding
-from sandbox.providers.vagrant.cli import clean_vagrant_home
 from sandbox.providers.vagrant.files import VmProvider
+from sandbox.providers.vagrant.home import clean_vagrant_home
 from sandbox.run import run
 
 _GEMS: Final = "/usr/share/rubygems-integration/*/specifications"

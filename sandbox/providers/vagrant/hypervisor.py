@@ -22,8 +22,8 @@ from sandbox.paths import state_dir
 from sandbox.providers.abilities import BaseCopy, Snapshot
 from sandbox.providers.engine import MachineSpec
 from sandbox.providers.findings import Finding
-from sandbox.providers.vagrant.cli import clean_vagrant_home
 from sandbox.providers.vagrant.files import VagrantfileHost, VmFolder, VmProvider, VmRecord
+from sandbox.providers.vagrant.home import clean_vagrant_home
 from sandbox.providers.vagrant.vm import Vm, read_note
 
 

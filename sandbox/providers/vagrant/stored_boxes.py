@@ -17,11 +17,12 @@ from pathlib import Path
 
 from sandbox.errors import SandboxError
 from sandbox.images.build_folder import empty_folder, is_held, no_build_in
-from sandbox.paths import cache_dir, vagrant_home
+from sandbox.paths import cache_dir
 from sandbox.providers.provider import StoredBase
 from sandbox.providers.vagrant.base_box import is_whole_box
 from sandbox.providers.vagrant.box_files import DISK_NAMES, VmProvider
 from sandbox.providers.vagrant.files import VmFolder
+from sandbox.providers.vagrant.home import vagrant_home
 from sandbox.state import Instance, instance_names
 
 _NAME = re.compile(r"(?P<base>.+)-(?P<key>[0-9a-f]{12})")

@@ -19,6 +19,7 @@ from sandbox.images.recipe import Recipe, Sources
 from sandbox.providers.incus import base_image
 from sandbox.providers.incus.base_image import BaseImage, ensure_base
 from sandbox.providers.incus.client import ExistsError, IncusClient
+from sandbox.providers.incus.image_metadata import KEY_PROPERTY
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.run import Completed
 from tests.unit.factories import BASE
@@ -40,7 +41,7 @@ class FakeIncus(IncusClient):
         self.commands.append(words)
         fingerprint = f"{len(self.commands):064x}"
         if words[:2] == ("image", "import"):
-            self.images[fingerprint] = {build.KEY_PROPERTY: self.next_key}
+            self.images[fingerprint] = {KEY_PROPERTY: self.next_key}
         return Completed(words, 0, f"Fingerprint: {fingerprint}\n", "", 0.0)
 
     def query(
