@@ -1,4 +1,4 @@
-"""What has to be installed on a Debian-family host, and apt's side of it."""
+"""Installing and removing packages on a Debian-family host, whatever apt is in the middle of."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""What this host is, read in one go and without changing anything. Decided is elsewhere."""
+"""What this host is, read in one go and without changing anything; others decide by it."""
 
 import os
 import shutil

@@ -43,7 +43,7 @@ class Made(BaseModel):
 
     kind: ChangeKind
     names: tuple[str, ...] = ()
-    """What was made: package names, a file, a user, the name of an Incus object."""
+    """What was made: package names, a file, a user, the name of a provider's object."""
     done: bool = False
 
 

@@ -69,7 +69,7 @@ def run_as_root(root: RootAccess, words: tuple[str, ...], stdin: str | None = No
 
 
 def invoking_user() -> str | None:
-    """The person behind this process, unless that is root: the one who needs Incus's group."""
+    """The person behind this process, unless that is root: the one who needs a provider's group."""
     if os.geteuid() != 0:
         return pwd.getpwuid(os.geteuid()).pw_name
     name = os.environ.get("SUDO_USER", "root")
