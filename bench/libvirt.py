@@ -18,6 +18,7 @@ from sandbox.cli.settings import place
 from sandbox.events import ignore
 from sandbox.plan import Plan, resolve
 from sandbox.providers.libvirt.accelerator import accelerator
+from sandbox.providers.libvirt.box_form import LIBVIRT_BOX
 from sandbox.providers.vagrant.base_box import ensure_vagrant_box
 from sandbox.run import run
 from sandbox.spec.catalogue import find_box
@@ -118,7 +119,7 @@ def main() -> None:
     name = f"bench-{os.getpid()}"
     plan = resolve(load_box(path), provider="libvirt", name=name)
     image = ensure_vagrant_box(
-        plan.base, provider="libvirt", source="auto", mirror=plan.system.mirror, listener=ignore
+        plan.base, form=LIBVIRT_BOX, source="auto", mirror=plan.system.mirror, listener=ignore
     )
     rows: dict[str, list[float]] = {"vagrant up by hand": [], "sandbox up, no checks": []}
     for _ in range(runs):

@@ -17,7 +17,7 @@ from sandbox.spec.models import Box
 from sandbox.spec.problem import Problem, box_error, code, near, short
 from sandbox.spec.root import Root, real
 from sandbox.spec.source import Value, read
-from sandbox.spec.translate import Place, problems_of
+from sandbox.spec.translate import FieldPlace, problems_of
 
 SUFFIXES = (".yml", ".yaml")
 MAX_CHAIN = 16
@@ -211,7 +211,7 @@ def _validate(gathered: _Gathered, bases: Bases, root: Root) -> tuple[Box | None
     return None, problems
 
 
-def _without(top: Value, wrong: Iterable[Place]) -> Value:
+def _without(top: Value, wrong: Iterable[FieldPlace]) -> Value:
     """The tree without its wrong values, so that the rest can be looked at."""
     doomed = set[int]()
     for place in wrong:

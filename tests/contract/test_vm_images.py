@@ -14,6 +14,7 @@ from sandbox.images.package_index import available_packages
 from sandbox.images.tools import tool_path
 from sandbox.providers.vagrant.base_box import VagrantBox, box_root, ensure_vagrant_box
 from sandbox.providers.vagrant.files import BOX_USER, INSECURE_KEY
+from tests.box_forms import FORMS
 from tests.conftest import Host
 from tests.contract.conftest import read_base
 
@@ -61,7 +62,7 @@ def built(
             patch.setenv(name, libvirt_host.env[name])
         box = ensure_vagrant_box(
             read_base(request.param),
-            provider="libvirt",
+            form=FORMS["libvirt"],
             source="build",
             mirror=None,
             listener=ignore,

@@ -14,6 +14,7 @@ from sandbox.providers.engine import MachineSpec
 from sandbox.providers.libvirt.hypervisor import Libvirt
 from sandbox.providers.vagrant.baking import BakingVagrantEngine
 from sandbox.ssh import make_key
+from tests.box_forms import FORMS
 from tests.conftest import Host, cannot_run, virsh
 
 BOX_VARIABLE = "SANDBOX_TEST_LIBVIRT_BOX"
@@ -90,7 +91,7 @@ def libvirt_image(libvirt_host: Host) -> Iterator[str]:
         for name in ("VAGRANT_HOME", "XDG_CACHE_HOME"):
             patch.setenv(name, libvirt_host.env[name])
         made = ensure_vagrant_box(
-            read_base(), provider="libvirt", source="auto", mirror=None, listener=ignore
+            read_base(), form=FORMS["libvirt"], source="auto", mirror=None, listener=ignore
         )
         yield made.image
 

@@ -23,6 +23,7 @@ from sandbox.providers.vagrant.base_box import ensure_vagrant_box
 from sandbox.providers.virtualbox.hypervisor import VirtualBox
 from sandbox.spec.models import VirtualBoxOptions
 from sandbox.ssh import make_key
+from tests.box_forms import FORMS
 from tests.conftest import cannot_run
 from tests.contract.conftest import read_base
 
@@ -155,7 +156,7 @@ def virtualbox_image() -> str:
         return known
     base = read_base()
     made = ensure_vagrant_box(
-        base, provider="virtualbox", source="auto", mirror=None, listener=ignore
+        base, form=FORMS["virtualbox"], source="auto", mirror=None, listener=ignore
     )
     return made.image
 

@@ -13,6 +13,7 @@ from sandbox.providers.vagrant.provider import VagrantProvider
 if TYPE_CHECKING:
     from sandbox.host.setup import Keep, SetupOutcome, SetupWishes
     from sandbox.plan import HostLimits
+    from sandbox.providers.vagrant.box_files import BoxForm
 
 
 class LibvirtProvider(VagrantProvider):
@@ -23,6 +24,12 @@ class LibvirtProvider(VagrantProvider):
     linux_only = True
     setup_wishes: frozenset[str] = frozenset()
     """Its pool is a folder, and no network is made."""
+
+    def box_form(self) -> "BoxForm":
+        """What makes a disk a box for it."""
+        from sandbox.providers.libvirt.box_form import LIBVIRT_BOX
+
+        return LIBVIRT_BOX
 
     def make_engine(self, place: Place) -> Engine:
         """Vagrant, over libvirt's own virsh."""

@@ -23,16 +23,8 @@ from sandbox.images.sources import ArchivesAnswer, choose_sources, host_archives
 from sandbox.images.tools import host_architecture, missing_tools
 from sandbox.images.vm_recipe import vm_form
 from sandbox.paths import cache_dir
-from sandbox.providers.vagrant.box_files import (
-    CONVERT,
-    DISK_NAMES,
-    VERSION,
-    VmProvider,
-    box_files,
-    catalogue,
-    wrapping,
-)
-from sandbox.providers.vagrant.files import BOX_USER, INSECURE_KEY
+from sandbox.providers.vagrant.box_files import VERSION, BoxForm, box_files, catalogue, wrapping
+from sandbox.providers.vagrant.files import BOX_USER, INSECURE_KEY, VmProvider
 from sandbox.providers.vagrant.home import vagrant_home
 from sandbox.run import run
 from sandbox.spec.base_models import Base, PublicBox
@@ -67,7 +59,7 @@ class VagrantBox:
 def ensure_vagrant_box(
     base: Base,
     *,
-    provider: VmProvider,
+    form: BoxForm,
     source: BaseSource,
     mirror: Mirror | None,
     listener: Listener,
@@ -81,18 +73,19 @@ def ensure_vagrant_box(
         HostError: this host cannot build it, is of another architecture, or has no space left.
         ProviderError: the build, the fetch or `vagrant box add` failed.
     """
+    provider = form.provider
     if choose_box_kind(source, provider) == "public":
         return ensure_public_box(public_box(base, provider), provider=provider, listener=listener)
     sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
-    form = vm_form(login_user=BOX_USER, authorized_key=INSECURE_KEY)
-    recipe = Recipe(base, MACHINE, "build", sources, form, wrapping(provider))
+    root = vm_form(login_user=BOX_USER, authorized_key=INSECURE_KEY)
+    recipe = Recipe(base, MACHINE, "build", sources, root, wrapping(form))
     folder = cache_dir() / "images" / recipe.key
     name = f"sandbox/{base.name}-{recipe.key}"
     if refresh or not is_whole(name, VERSION, provider):
         with build_lock(folder, base.name, listener):
             # Somebody may have made it while we waited
             if refresh or not is_whole(name, VERSION, provider):
-                _make(recipe, name, provider, folder, listener)
+                _make(recipe, name, form, folder, listener)
     index = folder / build.INDEX_NAME
     return VagrantBox(name, VERSION, provider, index if index.is_file() else None)
 
@@ -150,8 +143,7 @@ def public_box(base: Base, provider: VmProvider) -> PublicBox:
     Raises:
         BoxError: the base names none.
     """
-    images = base.images
-    found = images.libvirt_public if provider == "libvirt" else images.virtualbox_public
+    found = base.images.public_box(provider)
     if found is None:
         raise BoxError(
             f"the base {base.name} names no public box for {provider}",
@@ -221,34 +213,32 @@ def _needed(metadata: dict[str, object], folder: Path) -> Mapping[str, int | Non
     return dict.fromkeys(listed or ["box.img"])
 
 
-def _make(
-    recipe: Recipe, name: str, provider: VmProvider, folder: Path, listener: Listener
-) -> None:
+def _make(recipe: Recipe, name: str, form: BoxForm, folder: Path, listener: Listener) -> None:
     base = recipe.base.name
     if recipe.sources.note:
         listener(Notice(base, recipe.sources.note))
     log = folder / "build.log"
     with build_folder(folder) as work:
-        with step(listener, base, f"build the base image {base} for {provider}") as note:
+        with step(listener, base, f"build the base image {base} for {form.provider}") as note:
             root = build.build_root(recipe, work, log, listener)
             raw = disk.build_disk(root, work, log)
             root.unlink()
-            image = work / DISK_NAMES[provider]
-            disk.convert(raw, image, CONVERT[provider], log)
+            image = work / form.disk_name
+            disk.convert(raw, image, form.convert, log)
             raw.unlink()
             note.text = f"{image.stat().st_size / 1e6:.0f} MB"
         # Before the box is added: from then on nobody builds again, and nobody would make the index
         build.keep_index(work, folder)
         with step(listener, base, f"add the base image {base} to Vagrant"):
-            box = pack_box(image, provider, recipe.key)
+            box = pack_box(image, form, recipe.key)
             image.unlink()
-            text = catalogue(name, VERSION, provider, box.as_uri())
-            _add(text, provider, work, log, listener)
+            text = catalogue(name, VERSION, form.provider, box.as_uri())
+            _add(text, form.provider, work, log, listener)
 
 
-def pack_box(image: Path, provider: VmProvider, key: str) -> Path:
+def pack_box(image: Path, form: BoxForm, key: str) -> Path:
     """Put the disk and the files around it into a .box file beside it."""
-    files = box_files(provider, key=key, disk_bytes=image.stat().st_size)
+    files = box_files(form, key=key, disk_bytes=image.stat().st_size)
     for name, text in files.items():
         (image.parent / name).write_text(text, encoding="utf-8")
     box = image.parent / "image.box"

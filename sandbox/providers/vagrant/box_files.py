@@ -6,66 +6,72 @@ its store one by one, and a box that was cut off there must not be taken for a w
 
 import json
 from collections.abc import Mapping
-from typing import Literal
+from typing import Protocol
 
 from sandbox.images.disk import DISK_GB
 from sandbox.images.vm_recipe import GRUB_CONFIG, MKE2FS_CONF
-from sandbox.paths import data_dir
-
-VmProvider = Literal["libvirt", "virtualbox"]
+from sandbox.providers.vagrant.files import VmProvider
 
 VERSION = "1.0.0"
 """Of every box of ours: what it is made of is in its name."""
 
-BASE_MAC = "0800275AB0C5"
-"""Of the first network card; each VirtualBox machine has a NAT network to itself."""
 
-DISK_NAMES: dict[VmProvider, str] = {"libvirt": "box.img", "virtualbox": "box.vmdk"}
-CONVERT: dict[VmProvider, tuple[str, ...]] = {
-    # Decompressing costs less than reading the rest would, and the box is copied twice
-    "libvirt": ("-O", "qcow2", "-c", "-o", "compression_type=zstd"),
-    # The one format that every VirtualBox imports
-    "virtualbox": ("-O", "vmdk", "-o", "subformat=streamOptimized"),
-}
+class BoxForm(Protocol):
+    """What makes a disk a box of one provider."""
 
-_VAGRANTFILES: dict[VmProvider, str] = {
-    "libvirt": 'Vagrant.configure("2") do |config|\n  config.vm.guest = :debian\nend\n',
-    "virtualbox": (
-        'Vagrant.configure("2") do |config|\n'
-        "  config.vm.guest = :debian\n"
-        f'  config.vm.base_mac = "{BASE_MAC}"\n'
-        "end\n"
-    ),
-}
+    @property
+    def provider(self) -> VmProvider:
+        """Whose."""
+        ...
+
+    @property
+    def disk_name(self) -> str:
+        """What its disk is called in a box."""
+        ...
+
+    @property
+    def convert(self) -> tuple[str, ...]:
+        """What qemu-img is told, to make that disk of a raw one."""
+        ...
+
+    @property
+    def vagrantfile(self) -> str:
+        """What Vagrant reads before the Vagrantfile of a machine."""
+        ...
+
+    @property
+    def metadata(self) -> Mapping[str, object]:
+        """What `metadata.json` says besides what every box says there."""
+        ...
+
+    def template(self) -> str:
+        """The text that `machine_files` fills in; empty when there is none."""
+        ...
+
+    def machine_files(self, disk_bytes: int) -> Mapping[str, str]:
+        """Name and text of the files that describe the machine."""
+        ...
 
 
-def wrapping(provider: VmProvider) -> str:
+def wrapping(form: BoxForm) -> str:
     """All text of ours around the root, for the image's key."""
     parts = [GRUB_CONFIG, MKE2FS_CONF, str(DISK_GB)]
-    parts += [_VAGRANTFILES[provider], " ".join(CONVERT[provider]), VERSION]
-    return "\n".join([*parts, _ovf_template()] if provider == "virtualbox" else parts)
+    parts += [form.vagrantfile, " ".join(form.convert), VERSION]
+    template = form.template()
+    return "\n".join([*parts, template] if template else parts)
 
 
-def box_files(provider: VmProvider, *, key: str, disk_bytes: int) -> Mapping[str, str]:
+def box_files(form: BoxForm, *, key: str, disk_bytes: int) -> Mapping[str, str]:
     """Name and text of each file of the box but the disk itself; `metadata.json` comes last."""
-    files = {"Vagrantfile": _VAGRANTFILES[provider]}
-    if provider == "virtualbox":
-        files["box.ovf"] = ovf(disk_bytes)
+    files = {"Vagrantfile": form.vagrantfile, **form.machine_files(disk_bytes)}
     sizes = {name: len(text.encode()) for name, text in files.items()}
     metadata: dict[str, object] = {
-        "provider": provider,
+        "provider": form.provider,
         "architecture": "amd64",
-        "sandbox": {"key": key, "files": {**sizes, DISK_NAMES[provider]: disk_bytes}},
+        "sandbox": {"key": key, "files": {**sizes, form.disk_name: disk_bytes}},
+        **form.metadata,
     }
-    if provider == "libvirt":
-        metadata |= {"format": "qcow2", "virtual_size": DISK_GB}
     return {**files, "metadata.json": json.dumps(metadata, indent=1) + "\n"}
-
-
-def ovf(disk_bytes: int) -> str:
-    """The machine as VirtualBox imports it: a SATA disk, a network card behind NAT, no sound."""
-    text = _ovf_template().replace("@CAPACITY@", str(DISK_GB * 1024**3))
-    return text.replace("@SIZE@", str(disk_bytes)).replace("@MAC@", BASE_MAC)
 
 
 def catalogue(
@@ -89,7 +95,3 @@ def catalogue(
         where |= {"checksum_type": "sha256", "checksum": sha256}
     versions = [{"version": version, "status": "active", "providers": [where]}]
     return json.dumps({"name": name, "versions": versions}, indent=1) + "\n"
-
-
-def _ovf_template() -> str:
-    return (data_dir("templates") / "box.ovf").read_text(encoding="utf-8")

@@ -1,5 +1,6 @@
 """What the providers that Vagrant drives have in common."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -8,13 +9,18 @@ from sandbox.providers.place import Place
 from sandbox.providers.provider import PreparedBase, StoredBase, WantedBase
 
 if TYPE_CHECKING:
+    from sandbox.providers.vagrant.box_files import BoxForm
     from sandbox.providers.vagrant.files import VmProvider
 
 
-class VagrantProvider:
+class VagrantProvider(ABC):
     """Base images in Vagrant's own store, and a record in the instance's folder."""
 
     name: ClassVar["VmProvider"]
+
+    @abstractmethod
+    def box_form(self) -> "BoxForm":
+        """What makes a disk a box for it."""
 
     def made(self, folder: Path) -> bool:
         """Whether the record in the folder names this provider."""
@@ -44,7 +50,7 @@ class VagrantProvider:
         else:
             found = ensure_vagrant_box(
                 wanted.base,
-                provider=self.name,
+                form=self.box_form(),
                 source=wanted.source,
                 mirror=wanted.mirror,
                 listener=listener,

@@ -20,8 +20,7 @@ from sandbox.images.build_folder import empty_folder, is_held, no_build_in
 from sandbox.paths import cache_dir
 from sandbox.providers.provider import StoredBase
 from sandbox.providers.vagrant.base_box import is_whole_box
-from sandbox.providers.vagrant.box_files import DISK_NAMES, VmProvider
-from sandbox.providers.vagrant.files import VmFolder
+from sandbox.providers.vagrant.files import VmFolder, VmProvider
 from sandbox.providers.vagrant.home import vagrant_home
 from sandbox.state import Instance, instance_names
 
@@ -54,16 +53,15 @@ class OurBox:
         return images / self.key, images / f"public-{fetched}"
 
 
-def our_boxes() -> tuple[OurBox, ...]:
-    """All there are, the newest first; none that is being added just now."""
-    found = sorted(_boxes(), key=lambda box: box.made_at, reverse=True)
-    newest: dict[tuple[str, str], Path] = {}
+def our_boxes(provider: VmProvider) -> tuple[OurBox, ...]:
+    """All for `provider`, the newest first; none that is being added just now."""
+    found = sorted(_boxes(provider), key=lambda box: box.made_at, reverse=True)
+    newest: dict[str, Path] = {}
     for box in found:
         if box.whole:
-            newest.setdefault((box.base, box.provider), box.folder)
+            newest.setdefault(box.base, box.folder)
     return tuple(
-        replace(box, outdated=box.whole and newest[box.base, box.provider] != box.folder)
-        for box in found
+        replace(box, outdated=box.whole and newest[box.base] != box.folder) for box in found
     )
 
 
@@ -89,8 +87,7 @@ def stored_bases(provider: VmProvider) -> tuple[StoredBase, ...]:
             title=f"{box.image} for {provider}",
             remove=partial(remove_box, box),
         )
-        for box in our_boxes()
-        if box.provider == provider
+        for box in our_boxes(provider)
     )
 
 
@@ -137,25 +134,24 @@ def _clear_above(folder: Path) -> None:
             parent.rmdir()
 
 
-def _boxes() -> Iterator[OurBox]:
+def _boxes(provider: VmProvider) -> Iterator[OurBox]:
     store = vagrant_home() / "boxes"
-    for provider in DISK_NAMES:
-        places = (f"{_OURS}*/*/{provider}", f"{_OURS}*/*/*/{provider}")
-        for folder in (one for place in places for one in store.glob(place)):
-            name, version = folder.relative_to(store).parts[:2]
-            match = _NAME.fullmatch(name.removeprefix(_OURS))
-            if match is None:
-                continue
-            files = [path.stat() for path in folder.rglob("*") if path.is_file()]
-            box = OurBox(
-                image=f"sandbox/{match[0]}@{version}",
-                base=match["base"],
-                key=match["key"],
-                provider=provider,
-                folder=folder,
-                made_at=datetime.fromtimestamp(folder.stat().st_mtime, UTC),
-                size_bytes=sum(file.st_size for file in files),
-                whole=is_whole_box(folder),
-            )
-            if box.whole or not any(is_held(one) for one in box.build_folders):
-                yield box
+    places = (f"{_OURS}*/*/{provider}", f"{_OURS}*/*/*/{provider}")
+    for folder in (one for place in places for one in store.glob(place)):
+        name, version = folder.relative_to(store).parts[:2]
+        match = _NAME.fullmatch(name.removeprefix(_OURS))
+        if match is None:
+            continue
+        files = [path.stat() for path in folder.rglob("*") if path.is_file()]
+        box = OurBox(
+            image=f"sandbox/{match[0]}@{version}",
+            base=match["base"],
+            key=match["key"],
+            provider=provider,
+            folder=folder,
+            made_at=datetime.fromtimestamp(folder.stat().st_mtime, UTC),
+            size_bytes=sum(file.st_size for file in files),
+            whole=is_whole_box(folder),
+        )
+        if box.whole or not any(is_held(one) for one in box.build_folders):
+            yield box

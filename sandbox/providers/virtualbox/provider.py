@@ -12,6 +12,7 @@ from sandbox.providers.vagrant.provider import VagrantProvider
 
 if TYPE_CHECKING:
     from sandbox.plan import HostLimits
+    from sandbox.providers.vagrant.box_files import BoxForm
 
 
 class VirtualBoxProvider(VagrantProvider):
@@ -20,6 +21,12 @@ class VirtualBoxProvider(VagrantProvider):
     name = "virtualbox"
     title = "VirtualBox"
     linux_only = False
+
+    def box_form(self) -> "BoxForm":
+        """What makes a disk a box for it."""
+        from sandbox.providers.virtualbox.box_form import VIRTUALBOX_BOX
+
+        return VIRTUALBOX_BOX
 
     def make_engine(self, place: Place) -> Engine:
         """Vagrant, over VirtualBox's own VBoxManage."""

@@ -12,6 +12,7 @@ from sandbox.images.vm_recipe import GRUB_CONFIG, MKE2FS_CONF, vm_form
 from sandbox.providers.vagrant.box_files import wrapping
 from sandbox.providers.vagrant.files import BOX_USER, INSECURE_KEY
 from sandbox.spec.base_models import Base, PublicBox
+from tests.box_forms import FORMS
 from tests.unit.factories import BASE
 
 
@@ -54,8 +55,8 @@ def test_the_name_follows_the_content() -> None:
     keys = {
         Recipe(BASE, "x86_64", "build").key,
         a_recipe().key,
-        a_recipe(wrapped=wrapping("libvirt")).key,
-        a_recipe(wrapped=wrapping("virtualbox")).key,
+        a_recipe(wrapped=wrapping(FORMS["libvirt"])).key,
+        a_recipe(wrapped=wrapping(FORMS["virtualbox"])).key,
     }
     assert len(keys) == 4
 

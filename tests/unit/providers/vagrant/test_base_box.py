@@ -19,10 +19,12 @@ from sandbox.providers.vagrant.base_box import (
     named_box,
     public_box,
 )
-from sandbox.providers.vagrant.box_files import DISK_NAMES, VmProvider, box_files
+from sandbox.providers.vagrant.box_files import box_files
+from sandbox.providers.vagrant.files import VmProvider
 from sandbox.providers.vagrant.hypervisor import find_stored_box
 from sandbox.spec.base_models import PublicBox
 from sandbox.spec.bases import load_bases
+from tests.box_forms import FORMS
 from tests.unit.factories import BASE
 
 NAME = "sandbox/debian-12-0123456789ab"
@@ -38,10 +40,10 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def put_box(folder: Path, provider: VmProvider) -> None:
     folder.mkdir(parents=True)
-    files = box_files(provider, key="0123", disk_bytes=5)
+    files = box_files(FORMS[provider], key="0123", disk_bytes=5)
     for name, text in files.items():
         (folder / name).write_text(text)
-    (folder / DISK_NAMES[provider]).write_bytes(b"12345")
+    (folder / FORMS[provider].disk_name).write_bytes(b"12345")
 
 
 @pytest.mark.parametrize("provider", ["libvirt", "virtualbox"])

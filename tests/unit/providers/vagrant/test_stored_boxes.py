@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.providers.vagrant.box_files import DISK_NAMES, VmProvider, box_files
-from sandbox.providers.vagrant.files import VmFolder, VmRecord
+from sandbox.providers.vagrant.box_files import box_files
+from sandbox.providers.vagrant.files import VmFolder, VmProvider, VmRecord
 from sandbox.providers.vagrant.stored_boxes import (
     OurBox,
     our_boxes,
@@ -16,6 +16,7 @@ from sandbox.providers.vagrant.stored_boxes import (
     stored_keys,
 )
 from sandbox.state import Instance
+from tests.box_forms import FORMS
 
 OLD, NEW = "debian-12-0123456789ab", "debian-12-ba9876543210"
 
@@ -31,9 +32,9 @@ def put(store: Path, name: str, below: str, *, age: int, provider: VmProvider = 
     """A whole box; the greater its `age`, the older."""
     folder = store / name / "1.0.0" / below / provider
     folder.mkdir(parents=True)
-    for file, text in box_files(provider, key="0123", disk_bytes=5).items():
+    for file, text in box_files(FORMS[provider], key="0123", disk_bytes=5).items():
         (folder / file).write_text(text)
-    (folder / DISK_NAMES[provider]).write_bytes(b"12345")
+    (folder / FORMS[provider].disk_name).write_bytes(b"12345")
     os.utime(folder, (1e9 - age, 1e9 - age))
     return folder
 
@@ -43,7 +44,10 @@ def ours(name: str) -> str:
 
 
 def found() -> dict[str, OurBox]:
-    return {f"{box.image} {box.provider}": box for box in our_boxes()}
+    return {
+        f"{box.image} {box.provider}": box
+        for box in (*our_boxes("libvirt"), *our_boxes("virtualbox"))
+    }
 
 
 def test_the_newest_of_each_base_and_provider_is_not_outdated(store: Path) -> None:
@@ -78,14 +82,13 @@ def test_half_a_box_overtakes_none(store: Path) -> None:
 def test_removing_leaves_nothing_but_other_providers(store: Path) -> None:
     put(store, ours(OLD), "amd64", age=2)
     other = put(store, ours(OLD), ".", age=2, provider="virtualbox")
-    one, two = our_boxes()
-    gone, kept = (one, two) if one.provider == "libvirt" else (two, one)
+    [gone], [kept] = our_boxes("libvirt"), our_boxes("virtualbox")
     build = gone.build_folders[0]
     build.mkdir(parents=True)
     (build / "packages.txt.gz").touch()
     (store / ours(OLD) / "metadata_url").touch()
     assert remove_box(gone)
-    assert our_boxes() == (kept,)
+    assert (our_boxes("libvirt"), our_boxes("virtualbox")) == ((), (kept,))
     assert not (store / ours(OLD) / "1.0.0" / "amd64").exists()
     assert other.exists()
     assert [path.name for path in build.iterdir()] == ["lock"]
@@ -96,17 +99,17 @@ def test_removing_leaves_nothing_but_other_providers(store: Path) -> None:
 @pytest.mark.parametrize("number", [0, 1])
 def test_what_somebody_makes_just_now_is_left_alone(store: Path, number: int) -> None:
     folder = put(store, ours(OLD), ".", age=2)
-    [box] = our_boxes()
+    [box] = our_boxes("libvirt")
     build = box.build_folders[number]
     build.mkdir(parents=True)
     with (build / "lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         assert not remove_box(box)
-        assert our_boxes() == (box,)
+        assert our_boxes("libvirt") == (box,)
         # Vagrant moves its files in one by one
         (folder / "box.img").unlink()
-        assert our_boxes() == ()
-    [left] = our_boxes()
+        assert our_boxes("libvirt") == ()
+    [left] = our_boxes("libvirt")
     assert not left.whole
 
 
