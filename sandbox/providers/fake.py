@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.errors import CommandError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice, StepOutput
 from sandbox.providers.abilities import BakedImage, Snapshot
+from sandbox.providers.base_images import PreparedBase, StoredBase, WantedBase
 from sandbox.providers.engine import (
     Engine,
     MachineSpec,
@@ -27,7 +28,6 @@ from sandbox.providers.engine import (
 )
 from sandbox.providers.findings import Finding, HostReport
 from sandbox.providers.place import Place
-from sandbox.providers.provider import PreparedBase, StoredBase, WantedBase
 from sandbox.providers.refusals import has_already
 from sandbox.run import Completed
 

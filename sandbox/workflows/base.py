@@ -2,7 +2,7 @@
 
 from sandbox.images.sources import ArchivesAnswer
 from sandbox.plan import Plan
-from sandbox.providers.provider import PreparedBase, WantedBase
+from sandbox.providers.base_images import PreparedBase, WantedBase
 from sandbox.workflows.context import Context
 
 

@@ -15,7 +15,7 @@ from sandbox.events import Listener, Notice, step
 from sandbox.images.archives import Shelf, remove_shelf, shelves
 from sandbox.images.build_folder import clear_folder, stale_folders
 from sandbox.providers.abilities import Baking, BaseCopies, BaseCopy
-from sandbox.providers.provider import StoredBase
+from sandbox.providers.base_images import StoredBase
 from sandbox.workflows.context import Context
 
 

@@ -20,8 +20,8 @@ from sandbox.events import Listener, Notice, step
 from sandbox.images.sources import ArchivesAnswer
 from sandbox.plan import Plan
 from sandbox.providers.abilities import BakedImage, Baking
+from sandbox.providers.base_images import PreparedBase
 from sandbox.providers.engine import Engine, MachineSpec
-from sandbox.providers.provider import PreparedBase
 from sandbox.secret_values import needed_secrets, without_secrets
 from sandbox.workflows.snapshot import PROVISIONED
 

@@ -9,11 +9,12 @@ from sandbox.providers.engine import Engine, MachineStatus
 from sandbox.providers.findings import HostReport
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.place import Place
-from sandbox.providers.provider import Confirm, PreparedBase, Provider, StoredBase, WantedBase
+from sandbox.providers.provider import Confirm, Provider
 
 if TYPE_CHECKING:
     from sandbox.host.setup import Keep, SetupOutcome, SetupWishes
     from sandbox.plan import HostLimits
+    from sandbox.providers.base_images import PreparedBase, StoredBase, WantedBase
 
 
 class IncusProvider:
@@ -51,13 +52,16 @@ class IncusProvider:
 
         return incus_limits(IncusPlace.at(place))
 
-    def prepare_base(self, wanted: WantedBase, place: Place, listener: Listener) -> PreparedBase:
+    def prepare_base(
+        self, wanted: "WantedBase", place: Place, listener: Listener
+    ) -> "PreparedBase":
         """Find, build or fetch an image.
 
         Raises:
             SandboxError: as `ensure_base`.
         """
         from sandbox.images.package_index import available_packages
+        from sandbox.providers.base_images import PreparedBase
         from sandbox.providers.incus.base_image import ensure_base
         from sandbox.providers.incus.client import IncusClient
 
@@ -71,12 +75,13 @@ class IncusProvider:
         )
         return PreparedBase(made.alias, made.fingerprint, available_packages(made))
 
-    def stored_bases(self, place: Place) -> tuple[StoredBase, ...]:
+    def stored_bases(self, place: Place) -> "tuple[StoredBase, ...]":
         """The images of our project that are base images.
 
         Raises:
             HostError, ProviderError: Incus cannot be asked.
         """
+        from sandbox.providers.base_images import StoredBase
         from sandbox.providers.incus.client import IncusClient
         from sandbox.providers.incus.stored_images import base_images, remove_base
 

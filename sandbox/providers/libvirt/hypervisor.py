@@ -35,6 +35,7 @@ class Libvirt:
     """The hypervisor's side of the provider libvirt."""
 
     provider: VmProvider = "libvirt"
+    vagrant_plugin = "vagrant-libvirt"
 
     def __init__(self, prefix: str, *, uri: str = URI, pool: str | None = None) -> None:
         self.prefix = prefix

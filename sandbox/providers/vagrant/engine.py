@@ -69,7 +69,7 @@ class VagrantEngine:
         if brief and not own.sound:
             # Vagrant takes most of a second to say its version
             return own
-        vagrant = vagrant_findings(self.hypervisor.provider)
+        vagrant = vagrant_findings(self.hypervisor)
         return HostReport(self.provider, (*own.findings, *vagrant))
 
     def create(self, spec: MachineSpec, listener: Listener) -> None:

@@ -9,18 +9,18 @@ from typing import Final
 from sandbox.errors import CommandError
 from sandbox.providers.engine import MachineSpec, require_size
 from sandbox.providers.findings import Finding
-from sandbox.providers.vagrant.files import VmProvider
 from sandbox.providers.vagrant.home import clean_vagrant_home
+from sandbox.providers.vagrant.hypervisor import Hypervisor
 from sandbox.run import run
 
 _GEMS: Final = "/usr/share/rubygems-integration/*/specifications"
 _TITLE: Final = "Vagrant is installed"
 
 
-def vagrant_findings(provider: VmProvider) -> tuple[Finding, ...]:
-    """Vagrant, and for libvirt its plugin."""
+def vagrant_findings(hypervisor: Hypervisor) -> tuple[Finding, ...]:
+    """Vagrant, and its plugin for the hypervisor where it needs one."""
+    fix = f"sandbox host setup --provider {hypervisor.provider}"
     if shutil.which("vagrant") is None:
-        fix = f"sandbox host setup --provider {provider}"
         return (Finding(ok=False, title=_TITLE, detail="no command `vagrant`", fix=fix),)
     try:
         said = run(("vagrant", "--version"), timeout_s=20).stdout
@@ -29,23 +29,19 @@ def vagrant_findings(provider: VmProvider) -> tuple[Finding, ...]:
         return (Finding(ok=False, title=_TITLE, detail=detail, fix="vagrant --version"),)
     found = re.search(r"\d+(\.\d+)+", said)
     version = Finding(ok=True, title=_TITLE, detail=found[0] if found else said.strip())
-    return (version, _plugin_finding()) if provider == "libvirt" else (version,)
+    return (version, _plugin_finding(hypervisor, fix)) if hypervisor.vagrant_plugin else (version,)
 
 
-def _plugin_finding() -> Finding:
-    title = "Vagrant's plugin for libvirt is installed"
+def _plugin_finding(hypervisor: Hypervisor, fix: str) -> Finding:
+    plugin = hypervisor.vagrant_plugin
+    title = f"Vagrant's plugin for {hypervisor.provider} is installed"
     places = (
-        *Path("/").glob(f"{_GEMS[1:]}/vagrant-libvirt-*.gemspec"),
-        *clean_vagrant_home().glob("gems/*/specifications/vagrant-libvirt-*.gemspec"),
+        *Path("/").glob(f"{_GEMS[1:]}/{plugin}-*.gemspec"),
+        *clean_vagrant_home().glob(f"gems/*/specifications/{plugin}-*.gemspec"),
     )
     if places:
-        return Finding(ok=True, title=title, detail=places[0].stem.removeprefix("vagrant-libvirt-"))
-    return Finding(
-        ok=False,
-        title=title,
-        detail="vagrant-libvirt was not found",
-        fix="sandbox host setup --provider libvirt",
-    )
+        return Finding(ok=True, title=title, detail=places[0].stem.removeprefix(f"{plugin}-"))
+    return Finding(ok=False, title=title, detail=f"{plugin} was not found", fix=fix)
 
 
 def check_size(spec: MachineSpec) -> None:

@@ -40,6 +40,11 @@ class Hypervisor(Protocol):
         """Before the name of every VM of ours."""
         ...
 
+    @property
+    def vagrant_plugin(self) -> str:
+        """The plugin without which Vagrant cannot drive it; empty when it needs none."""
+        ...
+
     def findings(self) -> tuple[Finding, ...]:
         """Whether it can be used here."""
         ...

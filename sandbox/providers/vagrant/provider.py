@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from sandbox.events import Listener
 from sandbox.providers.place import Place
-from sandbox.providers.provider import PreparedBase, StoredBase, WantedBase
 
 if TYPE_CHECKING:
+    from sandbox.providers.base_images import PreparedBase, StoredBase, WantedBase
     from sandbox.providers.vagrant.box_files import BoxForm
     from sandbox.providers.vagrant.files import VmProvider
 
@@ -28,13 +28,16 @@ class VagrantProvider(ABC):
 
         return maker_of(folder) == self.name
 
-    def prepare_base(self, wanted: WantedBase, place: Place, listener: Listener) -> PreparedBase:
+    def prepare_base(
+        self, wanted: "WantedBase", place: Place, listener: Listener
+    ) -> "PreparedBase":
         """Find, build or fetch a box; the one that the sandbox's box file names, if it does.
 
         Raises:
             SandboxError: as `ensure_vagrant_box` and `ensure_public_box`.
         """
         from sandbox.images.package_index import available_packages
+        from sandbox.providers.base_images import PreparedBase
         from sandbox.providers.vagrant.base_box import (
             ensure_public_box,
             ensure_vagrant_box,
@@ -58,7 +61,7 @@ class VagrantProvider(ABC):
             )
         return PreparedBase(found.image, found.image, available_packages(found))
 
-    def stored_bases(self, place: Place) -> tuple[StoredBase, ...]:
+    def stored_bases(self, place: Place) -> "tuple[StoredBase, ...]":
         """Our boxes for it in Vagrant's store, which one user has, whatever the prefix."""
         from sandbox.providers.vagrant.stored_boxes import stored_bases
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from sandbox.errors import SandboxError
 from sandbox.images.build_folder import empty_folder, is_held, no_build_in
 from sandbox.paths import cache_dir
-from sandbox.providers.provider import StoredBase
+from sandbox.providers.base_images import StoredBase
 from sandbox.providers.vagrant.base_box import is_whole_box
 from sandbox.providers.vagrant.files import VmFolder, VmProvider
 from sandbox.providers.vagrant.home import vagrant_home

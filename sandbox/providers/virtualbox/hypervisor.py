@@ -30,6 +30,7 @@ class VirtualBox:
     """The hypervisor's side of the provider virtualbox."""
 
     provider: VmProvider = "virtualbox"
+    vagrant_plugin = ""
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix

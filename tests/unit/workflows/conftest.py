@@ -12,9 +12,9 @@ from sandbox.errors import ConnectionLostError, SandboxError
 from sandbox.events import Event, Notice
 from sandbox.plan import HostLimits, Plan
 from sandbox.providers import Registry
+from sandbox.providers.base_images import PreparedBase, StoredBase
 from sandbox.providers.fake import FakeEngine, FakeProvider
 from sandbox.providers.place import Place
-from sandbox.providers.provider import PreparedBase, StoredBase
 from sandbox.provision import ProvisionResult
 from sandbox.record import Record
 from sandbox.secret_values import SecretValues

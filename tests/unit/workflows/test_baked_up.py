@@ -9,8 +9,8 @@ import pytest
 from sandbox.baking import CacheUse, bake_keys, find_layer, recipe_key
 from sandbox.errors import ProviderError, ProvisionError, UsageError
 from sandbox.plan import Plan
+from sandbox.providers.base_images import PreparedBase
 from sandbox.providers.engine import Power
-from sandbox.providers.provider import PreparedBase
 from sandbox.render import rendered_files
 from sandbox.spec.models import Machine, RPackages
 from sandbox.state import Instance

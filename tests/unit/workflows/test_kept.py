@@ -11,8 +11,8 @@ from sandbox.errors import ProviderError
 from sandbox.paths import cache_dir
 from sandbox.providers import Registry
 from sandbox.providers.abilities import BaseCopy
+from sandbox.providers.base_images import StoredBase
 from sandbox.providers.fake import FakeEngine, FakeProvider
-from sandbox.providers.provider import StoredBase
 from sandbox.workflows import cache
 from sandbox.workflows.kept import PruneRule
 from tests.unit.workflows.conftest import Bench
