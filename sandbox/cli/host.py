@@ -103,7 +103,7 @@ def setup(
         "sandbox doctor --provider {name} tells what is missing",
     )
     wishes = SetupWishes(pool_gb=pool_gb, subnet=_subnet(subnet))
-    _refuse_deaf(provider, setting_up, wishes)
+    _refuse_unheeded(provider, setting_up, wishes)
     with Progress() as progress:
         ask = _asker("To make this host ready for sandboxes, this will be done:", yes=yes)
         outcome = setting_up.set_up_host(place(), wishes, confirm=ask, listener=progress)
@@ -192,7 +192,7 @@ def _setting_up(name: str, message: str, hint: str) -> "HostSetup":
     raise UsageError(message.format(**words), hint=hint.format(**words))
 
 
-def _refuse_deaf(name: str, setting_up: "HostSetup", wishes: "SetupWishes") -> None:
+def _refuse_unheeded(name: str, setting_up: "HostSetup", wishes: "SetupWishes") -> None:
     """Refuse what the provider's set-up would not go by.
 
     Raises:

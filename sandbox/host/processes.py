@@ -3,8 +3,6 @@
 from pathlib import Path
 
 BY_SYSTEMD = "systemd"
-
-
 BY_US = "spawned"
 
 

@@ -33,7 +33,7 @@ class Obstacle:
     """The host is of the right kind and lacks a package only."""
 
 
-def obstacle(machine: str, *, whose: str = "the Incus server") -> Obstacle | None:
+def obstacle(machine: str, *, whose: str) -> Obstacle | None:
     """What stands in the way of building an image for `machine` here; None: nothing.
 
     `whose` is what has that architecture, for the message.

@@ -99,7 +99,7 @@ def choose_kind(source: BaseSource, machine: str) -> Literal["build", "public"]:
     """
     if source == "public":
         return "public"
-    why = build.obstacle(machine)
+    why = build.obstacle(machine, whose="the Incus server")
     if why is None:
         return "build"
     if source == "build" or why.could_be_mended:

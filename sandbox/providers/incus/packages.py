@@ -12,8 +12,6 @@ from sandbox.providers.incus.host_facts import IncusHost
 from sandbox.providers.incus.source import IncusSource, advice, incus_source
 
 SOURCE_FILE = Path("/etc/apt/sources.list.d/sandbox-backports.sources")
-
-
 WANTED = (
     "incus-base",
     "incus-client",

@@ -4,8 +4,6 @@ from sandbox.providers.findings import Finding
 from sandbox.providers.vagrant.versions import dotted, parse_version
 
 _ENOUGH_MB = 2048
-
-
 _ENOUGH_GB = 10.0
 
 
