@@ -34,7 +34,7 @@ def doctor(
         str | None,
         typer.Option(
             "--provider",
-            help="Only this one: incus, virtualbox, libvirt.",
+            help=f"Only this one: {', '.join(PROVIDERS)}.",
             autocompletion=complete_provider,
         ),
     ] = None,

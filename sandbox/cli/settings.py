@@ -8,6 +8,7 @@ import typer
 
 from sandbox.cli.complete import complete_base_source, complete_name, complete_provider
 from sandbox.events import Listener
+from sandbox.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from sandbox.providers.place import Place
@@ -18,7 +19,8 @@ ProviderOption = Annotated[
     str | None,
     typer.Option(
         "--provider",
-        help="What runs it: virtualbox, incus or libvirt. Also from the box, or SANDBOX_PROVIDER.",
+        help=f"What runs it: {', '.join(PROVIDERS[:-1])} or {PROVIDERS[-1]}. Also from the box, or "
+        "SANDBOX_PROVIDER.",
         autocompletion=complete_provider,
     ),
 ]

@@ -83,7 +83,7 @@ def incus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeIncus:
     incus = FakeIncus()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(base_image, "host_archives", lambda: ())
-    monkeypatch.setattr(build, "obstacle", lambda _: None)
+    monkeypatch.setattr(build, "obstacle", lambda *_, **__: None)
 
     def build_root(recipe: Recipe, work: Path, log: Path, listener: object) -> Path:
         incus.commands.append(("build", recipe.base.name))
@@ -208,18 +208,18 @@ def test_a_public_name_never_becomes_an_option(incus: FakeIncus) -> None:
 def test_what_auto_means(
     incus: FakeIncus, monkeypatch: pytest.MonkeyPatch, why: Obstacle | None, auto: str
 ) -> None:
-    monkeypatch.setattr(build, "obstacle", lambda _: why)
+    monkeypatch.setattr(build, "obstacle", lambda *_, **__: why)
     assert base_image.choose_kind("auto", "x86_64") == auto
 
 
 def test_what_cannot_be_built_here(incus: FakeIncus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "obstacle", lambda _: Obstacle("not a Debian", "other way"))
+    monkeypatch.setattr(build, "obstacle", lambda *_, **__: Obstacle("not a Debian", "other way"))
     with pytest.raises(HostError) as caught:
         ensure(incus)
     assert (caught.value.details, caught.value.hint) == ("not a Debian", "other way")
     # A Debian that only lacks the tool is told so, not sent to a download
     missing = Obstacle("no mmdebstrap", could_be_mended=True)
-    monkeypatch.setattr(build, "obstacle", lambda _: missing)
+    monkeypatch.setattr(build, "obstacle", lambda *_, **__: missing)
     with pytest.raises(HostError):
         base_image.choose_kind("auto", "x86_64")
 
