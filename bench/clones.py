@@ -11,13 +11,12 @@ from tempfile import TemporaryDirectory
 import typer
 
 from bench.measure import Series, Table, in_turn, timed
-from bench.place import BOX, baked, client, name, sandbox
-from sandbox.cli.settings import place
-from sandbox.engines.base import MachineSpec
-from sandbox.engines.incus import IncusEngine
-from sandbox.engines.incus_client import api_path
+from bench.place import BOX, baked, client, incus_place, name, sandbox
 from sandbox.events import ignore
 from sandbox.plan import Plan, resolve
+from sandbox.providers.engine import MachineSpec
+from sandbox.providers.incus.client import api_path
+from sandbox.providers.incus.engine import IncusEngine
 from sandbox.record import Record
 from sandbox.run import run
 from sandbox.spec.catalogue import find_box
@@ -35,7 +34,7 @@ _POOLS = Path("/var/lib/incus/storage-pools")
 def clones(runs: int) -> Table:
     """1, 10, 30, 60 of them, each made one after the other and then all started, two at a time."""
     image = baked().image
-    engine = IncusEngine(place())
+    engine = IncusEngine(incus_place())
     sizes = [int(word) for word in os.environ.get("SANDBOX_BENCH_CLONES", "").split()] or SIZES
     series: list[Series] = []
     with TemporaryDirectory(prefix="sandbox-bench-") as folder:
@@ -85,13 +84,13 @@ def _memory(machine: str) -> int:
     """Of its processes: what `/proc/PID/smaps_rollup` calls Pss, shared pages divided."""
     rollups = "cat /proc/[0-9]*/smaps_rollup 2>/dev/null"
     script = f"{rollups} | awk '$1 == \"Pss:\" {{ sum += $2 }} END {{ print sum }}'"
-    done = IncusEngine(place()).exec_as_root(machine, ("sh", "-c", script), timeout_s=60)
+    done = IncusEngine(incus_place()).exec_as_root(machine, ("sh", "-c", script), timeout_s=60)
     return int(done.stdout.strip() or 0) * 1024
 
 
 def _settled_pool_used() -> int:
     """Once what was deleted or written a moment ago is counted: btrfs does that in its own time."""
-    if shutil.which("btrfs") and (mount := _POOLS / place().pool).is_dir():
+    if shutil.which("btrfs") and (mount := _POOLS / incus_place().pool).is_dir():
         for words in (("filesystem", "sync"), ("subvolume", "sync")):
             run(("btrfs", *words, mount), timeout_s=_SETTLES_S)
     used, same = _pool_used(), 0
@@ -104,14 +103,14 @@ def _settled_pool_used() -> int:
 
 
 def _pool_used() -> int:
-    path = api_path("storage-pools", place().pool, "resources")
+    path = api_path("storage-pools", incus_place().pool, "resources")
     return int(client().query("GET", path)["space"]["used"])
 
 
 def listing(runs: int) -> Table:
     """`sandbox list` of 50 sandboxes: records on disk, machines at Incus."""
     image = baked()
-    engine = IncusEngine(place())
+    engine = IncusEngine(incus_place())
     plan_json = sandbox_plan()
     names = [name(f"l{n}") for n in range(50)]
     try:

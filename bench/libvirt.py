@@ -15,10 +15,11 @@ from pathlib import Path
 import typer
 
 from sandbox.cli.settings import place
-from sandbox.engines.accelerator import accelerator
 from sandbox.events import ignore
-from sandbox.images.vagrant_box import ensure_vagrant_box
 from sandbox.plan import Plan, resolve
+from sandbox.providers.libvirt.accelerator import accelerator
+from sandbox.providers.libvirt.box_form import LIBVIRT_BOX
+from sandbox.providers.vagrant.base_box import ensure_vagrant_box
 from sandbox.run import run
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.load import load_box
@@ -82,7 +83,7 @@ def by_hand(plan: Plan, box: str, folder: Path) -> float:
         cpus=plan.machine.cpus,
         memory_mb=plan.machine.memory_mb,
         disk_gb=plan.machine.disk_gb,
-        pool=place().project,
+        pool=place().prefix,
         packages=" ".join((*plan.apt_packages, "locales")),
         timezone=plan.system.timezone,
         locale=plan.system.locale,
@@ -118,7 +119,7 @@ def main() -> None:
     name = f"bench-{os.getpid()}"
     plan = resolve(load_box(path), provider="libvirt", name=name)
     image = ensure_vagrant_box(
-        plan.base, provider="libvirt", source="auto", mirror=plan.system.mirror, listener=ignore
+        plan.base, form=LIBVIRT_BOX, source="auto", mirror=plan.system.mirror, listener=ignore
     )
     rows: dict[str, list[float]] = {"vagrant up by hand": [], "sandbox up, no checks": []}
     for _ in range(runs):

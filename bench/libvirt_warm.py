@@ -22,11 +22,12 @@ import typer
 
 from bench.libvirt import BY_HAND, PORT, ours, timed
 from sandbox.cli.settings import place
-from sandbox.engines.accelerator import accelerator
-from sandbox.engines.libvirt_virsh import COPY_S, Virsh
-from sandbox.engines.vagrant_libvirt import URI, base_volume_name
-from sandbox.engines.vagrant_vms import find_box as stored_box
 from sandbox.plan import Plan, resolve
+from sandbox.providers.libvirt.accelerator import accelerator
+from sandbox.providers.libvirt.domains import URI
+from sandbox.providers.libvirt.hypervisor import base_volume_name
+from sandbox.providers.libvirt.virsh import COPY_S, Virsh
+from sandbox.providers.vagrant.hypervisor import find_stored_box as stored_box
 from sandbox.run import run
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.load import load_box
@@ -48,7 +49,7 @@ def vagrantfile(plan: Plan) -> str:
         cpus=plan.machine.cpus,
         memory_mb=plan.machine.memory_mb,
         disk_gb=plan.machine.disk_gb,
-        pool=place().project,
+        pool=place().prefix,
         packages="",
         timezone="",
         locale="",
@@ -68,8 +69,8 @@ def baked_box(plan: Plan, box: Path, scratch: Path) -> Iterator[None]:
     sandbox = str(Path(sys.executable).with_name("sandbox"))
     words = ("bake", str(box), "--provider", "libvirt", "--json")
     image = json.loads(run((sandbox, *words), timeout_s=7200).stdout)["image"]
-    virsh = Virsh(URI, place().project)
-    volume = f"{place().project}-{image}.img"
+    virsh = Virsh(URI, place().prefix)
+    volume = f"{place().prefix}-{image}.img"
     virsh("vol-download", "--pool", virsh.pool, volume, str(scratch / "box.img"), timeout_s=COPY_S)
     metadata = {"provider": "libvirt", "format": "qcow2", "virtual_size": plan.machine.disk_gb}
     (scratch / "metadata.json").write_text(json.dumps(metadata), encoding="utf-8")

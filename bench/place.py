@@ -10,10 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sandbox.cli.settings import place
-from sandbox.engines.base import BakedImage
-from sandbox.engines.incus import IncusEngine
-from sandbox.engines.incus_client import IncusClient
 from sandbox.errors import SandboxError
+from sandbox.providers.abilities import BakedImage
+from sandbox.providers.incus.client import IncusClient
+from sandbox.providers.incus.engine import IncusEngine
+from sandbox.providers.incus.place import IncusPlace
 from sandbox.run import Completed, run
 from sandbox.state import Instance
 
@@ -36,15 +37,20 @@ def sandbox(*words: str, check: bool = True) -> Completed:
     return run((SANDBOX, *words), timeout_s=_S, check=check, env=env)
 
 
+def incus_place() -> IncusPlace:
+    """Our project, pool and network in Incus."""
+    return IncusPlace.at(place())
+
+
 def incus(*words: str, check: bool = True) -> Completed:
     """Incus's own client, in our project."""
-    return run(("incus", "--project", place().project, *words), timeout_s=_S, check=check)
+    return run(("incus", "--project", incus_place().project, *words), timeout_s=_S, check=check)
 
 
 def baked() -> BakedImage:
     """The image of the box; made when there is none."""
     image = json.loads(sandbox("bake", BOX, "--json").stdout)["image"]
-    return next(one for one in IncusEngine(place()).baked_images() if one.image == image)
+    return next(one for one in IncusEngine(incus_place()).baked_images() if one.image == image)
 
 
 def page_of(machine: str) -> str:
@@ -63,12 +69,19 @@ def plain_testinfra(machine: str, url: str) -> Completed:
 
 def client() -> IncusClient:
     """The API."""
-    return IncusClient(place())
+    return IncusClient(incus_place())
 
 
 def copy_by_hand(source: str, target: str) -> None:
     """`incus copy`, with the network card that a baked image does not have."""
-    card = ("-d", "eth0,type=nic", "-d", f"eth0,network={place().network}", "-d", "eth0,name=eth0")
+    card = (
+        "-d",
+        "eth0,type=nic",
+        "-d",
+        f"eth0,network={incus_place().network}",
+        "-d",
+        "eth0,name=eth0",
+    )
     incus("copy", source, target, *card)
 
 

@@ -15,14 +15,13 @@ from pathlib import Path
 import typer
 
 from bench.measure import Series, Table, ratio, timed
-from bench.place import BOX
-from sandbox.cli.settings import place
-from sandbox.engines.base import MachineSpec
-from sandbox.engines.incus import IncusEngine
-from sandbox.engines.incus_client import IncusClient
+from bench.place import BOX, incus_place
 from sandbox.events import StepEnded, ignore
-from sandbox.images import ensure_base
 from sandbox.plan import Plan, resolve
+from sandbox.providers.engine import MachineSpec
+from sandbox.providers.incus.base_image import ensure_base
+from sandbox.providers.incus.client import IncusClient
+from sandbox.providers.incus.engine import IncusEngine
 from sandbox.provision import bootstrap, provision, root_over_ssh
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.load import load_box
@@ -97,11 +96,11 @@ def cold(runs: int) -> Table:
     """Fresh machines of one kind, in turn; at most three turns, for each takes minutes."""
     runs = min(runs, 3)
     box = find_box(BOX, cwd=Path.cwd())
-    engine = IncusEngine(place())
+    engine = IncusEngine(incus_place())
     plan = resolve(load_box(box), provider="incus", name=f"bench-{os.getpid()}")
     base = ensure_base(
         plan.base,
-        client=IncusClient(place()),
+        client=IncusClient(incus_place()),
         source="auto",
         mirror=plan.system.mirror,
         listener=ignore,

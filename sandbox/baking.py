@@ -1,7 +1,7 @@
 """What a baked image is called: one key over all that went into it, and who makes it.
 
-The image itself is in the provider's store (`engines.base.Baking`). Here is only what decides
-whether a machine may be made from it, and when it was last used.
+The image itself is in the provider's store (`providers.abilities.Baking`). Here is only what
+decides whether a machine may be made from it, and when it was last used.
 """
 
 import hashlib
@@ -15,11 +15,11 @@ from functools import cache
 from pathlib import Path
 
 from sandbox import __version__
-from sandbox.engines.base import BakedImage, Baking
 from sandbox.events import Listener
 from sandbox.files import private_folder
 from sandbox.paths import cache_dir, data_dir
 from sandbox.plan import Plan
+from sandbox.providers.abilities import BakedImage, Baking
 from sandbox.spec.models import Machine
 
 FORMAT = 1
@@ -53,15 +53,15 @@ class BakeKeys:
     """Of everything but which packages are wanted."""
 
 
-def bake_keys(plan: Plan, base_image: str) -> BakeKeys:
+def bake_keys(plan: Plan, base_image: str, engine: Baking) -> BakeKeys:
     """The keys of `plan` on top of the base image of that fingerprint.
 
-    Left out is what only one machine has: its name, its size, its folder on this host.
+    Left out is what only one machine has: its name, its size, its folder on this host. The size of
+    its disk counts where the engine cannot make a clone's smaller.
     """
     same_size = plan.model_copy(update={"machine": Machine()})
     around = [FORMAT, __version__, plan.provider, base_image, recipe_digest()]
-    if plan.provider not in ("incus", "fake"):
-        # A disk cannot be made smaller than the one it is made from
+    if engine.clones_keep_disk_size:
         around.append(plan.machine.disk_gb)
     proof = [plan.budget.model_dump(mode="json"), [_digest(path) for path in plan.check_files]]
     return BakeKeys(

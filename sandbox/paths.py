@@ -82,22 +82,6 @@ def homes() -> tuple[Path, ...]:
     return tuple(sorted(kept))
 
 
-def vagrant_home() -> Path:
-    """Where this user's Vagrant keeps its boxes: `$VAGRANT_HOME`, or `~/.vagrant.d`."""
-    value = os.environ.get("VAGRANT_HOME", "")
-    return Path(value).expanduser() if value else Path.home() / ".vagrant.d"
-
-
-def incus_socket() -> Path | None:
-    """The socket of this host's Incus daemon, where `incus` would look for it; None without one."""
-    if chosen := os.environ.get("INCUS_SOCKET"):
-        return Path(chosen)
-    folder = os.environ.get("INCUS_DIR")
-    folders = (folder,) if folder else ("/run/incus", "/var/lib/incus")
-    found = (Path(one) / "unix.socket" for one in folders)
-    return next((path for path in found if path.exists()), None)
-
-
 def runtime_dir() -> Path:
     """A short folder of this user's own, for sockets (a ControlPath may have about 100 bytes).
 

@@ -17,7 +17,7 @@ from sandbox.app_files import MAX_MB, TooMuchError, UnreadableError, app_files
 from sandbox.errors import BoxError, UsageError
 from sandbox.fingerprint import digest_of
 from sandbox.spec.base_models import Base
-from sandbox.spec.choices import Provider
+from sandbox.spec.choices import ProviderName
 from sandbox.spec.models import (
     Accepted,
     Box,
@@ -81,7 +81,7 @@ class Plan(PlanModel):
     box_root: Path | None = None
     """What the box may read, where the user named it (`--root`); else its place decides."""
     description: str = ""
-    provider: Provider | Literal["fake"]
+    provider: ProviderName | Literal["fake"]
     base: Base
     providers: Providers = Providers()
     machine: Machine
@@ -141,13 +141,7 @@ class Plan(PlanModel):
     @property
     def provider_options(self) -> VagrantOptions | None:
         """What the box says for the plan's provider; None where there is nothing to say."""
-        match self.provider:
-            case "virtualbox":
-                return self.providers.virtualbox
-            case "libvirt":
-                return self.providers.libvirt
-            case _:
-                return None
+        return self.providers.options(self.provider)
 
     @property
     def forwarded_ports(self) -> tuple[int, ...]:
@@ -172,7 +166,7 @@ _NOT_THE_MACHINE: Final = (
 def resolve(
     loaded: "LoadedBox",
     *,
-    provider: Provider | Literal["fake"],
+    provider: ProviderName | Literal["fake"],
     name: str | None = None,
     cpus: int | None = None,
     memory_mb: int | None = None,

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sandbox.engines.base import SshEndpoint
 from sandbox.errors import CommandError, ProviderError
 from sandbox.files import write_whole
 from sandbox.paths import runtime_dir, ssh_word
+from sandbox.providers.engine import SshEndpoint
 from sandbox.run import Completed, interactive, run
 from sandbox.saved import BrokenFileError, read_text
 

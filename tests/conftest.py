@@ -263,7 +263,7 @@ def libvirt_host() -> Iterator[Host]:
 @pytest.fixture(scope="session")
 def vagrant_tools(request: pytest.FixtureRequest) -> None:
     """Vagrant, Ruby, and what makes disks: setting up libvirt brings what is missing."""
-    from sandbox.image_tools import missing_tools
+    from sandbox.images.tools import missing_tools
 
     if missing_tools() or not (shutil.which("vagrant") and shutil.which("ruby")):
         request.getfixturevalue("libvirt_host")

@@ -11,8 +11,8 @@ from sandbox.checks.inspection import Inspection
 from sandbox.checks.shiny_page import ShinyPage
 from sandbox.checks.shiny_session import SessionOutcome, try_session
 from sandbox.checks.web import NoAnswer, Page, Refused, fetch
-from sandbox.engines.base import patient
 from sandbox.probe.facts import Facts, RView
+from sandbox.providers.engine import patient
 
 
 @dataclass(frozen=True)

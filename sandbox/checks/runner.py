@@ -12,11 +12,11 @@ from sandbox.checks.own import run_own
 from sandbox.checks.pytest_process import PREFIX, PytestProcess, write_settings
 from sandbox.checks.request import NO_RESULT, CheckRequest, ResultFolder
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
-from sandbox.engines.base import patient
 from sandbox.errors import CommandError, SandboxError
 from sandbox.events import Listener
 from sandbox.plan import Plan
 from sandbox.probe.facts import Facts
+from sandbox.providers.engine import patient
 from sandbox.ssh import SshTarget
 from sandbox.trust import HostCode
 

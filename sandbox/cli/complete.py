@@ -13,8 +13,8 @@ from typing import Final
 import typer
 
 from sandbox.errors import SandboxError
+from sandbox.providers import PROVIDERS
 
-_PROVIDERS: Final = ("virtualbox", "incus", "libvirt")
 _GOALS: Final = ("up", "safe", "correct", "snappy")
 _BASE_SOURCES: Final = ("auto", "build", "public")
 _BOX_SUFFIXES: Final = (".yml", ".yaml")
@@ -60,7 +60,7 @@ def complete_facts(incomplete: str) -> list[str]:
 
 def complete_provider(incomplete: str) -> list[str]:
     """What runs machines."""
-    return _fitting(_PROVIDERS, incomplete)
+    return _fitting(PROVIDERS, incomplete)
 
 
 def complete_goal(incomplete: str) -> list[str]:
@@ -86,13 +86,15 @@ def complete_app(ctx: typer.Context, incomplete: str) -> list[str]:
 def complete_snapshot(ctx: typer.Context, incomplete: str) -> list[str]:
     """Snapshots of the sandbox that was named before, as its provider knows them."""
     from sandbox.cli.settings import place
-    from sandbox.engines import make_engine
-    from sandbox.engines.base import Snapshots
+    from sandbox.providers import load_provider
+    from sandbox.providers.abilities import Snapshots
     from sandbox.state import Instance
 
     with suppress(SandboxError):
         summary = Instance(str(ctx.params.get("name") or "")).summary()
-        engine = make_engine(summary.provider, place()) if summary is not None else None
+        engine = (
+            load_provider(summary.provider).make_engine(place()) if summary is not None else None
+        )
         if summary is not None and isinstance(engine, Snapshots):
             return _fitting((one.name for one in engine.snapshots(summary.name)), incomplete)
     return []

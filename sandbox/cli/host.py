@@ -10,18 +10,17 @@ import typer
 from sandbox.cli.complete import complete_provider
 from sandbox.cli.console import Progress, agreed, colourful, line, paint, say, show, show_json
 from sandbox.cli.settings import place
+from sandbox.providers import FALLBACK, PROVIDERS
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network
 
-    from sandbox.engines.base import Finding
-    from sandbox.events import Listener
-    from sandbox.host.doctor import Diagnosis
-    from sandbox.host.setup import Outcome
-    from sandbox.host.teardown import Keep
+    from sandbox.host.setup import SetupOutcome, SetupWishes
+    from sandbox.providers.findings import Finding
+    from sandbox.providers.provider import HostSetup
+    from sandbox.workflows.doctor import Diagnosis
 
 _RED, _GREEN, _YELLOW, _BOLD = "31", "32", "33", "1"
-_PROVIDERS = ("virtualbox", "incus", "libvirt")
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 
@@ -35,7 +34,7 @@ def doctor(
         str | None,
         typer.Option(
             "--provider",
-            help="Only this one: incus, virtualbox, libvirt.",
+            help=f"Only this one: {', '.join(PROVIDERS)}.",
             autocompletion=complete_provider,
         ),
     ] = None,
@@ -49,7 +48,7 @@ def doctor(
 
     sandbox doctor --provider incus --json
     """
-    from sandbox.host.doctor import diagnose
+    from sandbox.workflows.doctor import diagnose
 
     _known(provider)
     chosen = provider or os.environ.get("SANDBOX_PROVIDER") or None
@@ -74,7 +73,7 @@ def setup(
             help="What to set up: incus or libvirt.",
             autocompletion=complete_provider,
         ),
-    ] = "incus",
+    ] = FALLBACK,
     pool_gb: Annotated[
         int | None,
         typer.Option(
@@ -96,37 +95,26 @@ def setup(
 
     sandbox host setup --yes --pool-gb 50
     """
-    from sandbox.errors import UsageError
-    from sandbox.host.incus_objects import Choices
-    from sandbox.host.setup import Outcome, host_setup
+    from sandbox.host.setup import SetupOutcome, SetupWishes
 
-    _known(provider)
-    if provider == "virtualbox":
-        raise UsageError(
-            "`sandbox host setup` does not install VirtualBox: its maker does",
-            hint="sandbox doctor --provider virtualbox tells what is missing",
-        )
-    if provider == "libvirt" and (pool_gb is not None or subnet is not None):
-        raise UsageError("--pool-gb and --subnet are for Incus: libvirt needs neither here")
-    choices = Choices(pool_gb=pool_gb, subnet=_subnet(subnet))
+    setting_up = _setting_up(
+        provider,
+        "`sandbox host setup` does not install {title}: its maker does",
+        "sandbox doctor --provider {name} tells what is missing",
+    )
+    wishes = SetupWishes(pool_gb=pool_gb, subnet=_subnet(subnet))
+    _refuse_unheeded(provider, setting_up, wishes)
     with Progress() as progress:
         ask = _asker("To make this host ready for sandboxes, this will be done:", yes=yes)
-        if provider == "libvirt":
-            from sandbox.host import libvirt_setup
-
-            where = libvirt_setup.LibvirtPlace(place().pool)
-            outcome = libvirt_setup.host_setup(where, confirm=ask, listener=progress)
-        else:
-            outcome = host_setup(place(), confirm=ask, listener=progress, choices=choices)
-    if outcome is Outcome.DECLINED:
-        say("nothing was changed")
-        raise typer.Exit(4)
-    if outcome is Outcome.UNCHANGED:
+        outcome = setting_up.set_up_host(place(), wishes, confirm=ask, listener=progress)
+    _refuse_declined(outcome)
+    if outcome is SetupOutcome.UNCHANGED:
         say("everything is in place already")
     else:
-        option = "" if provider == "incus" else f" --provider {provider}"
+        option = "" if provider == FALLBACK else f" --provider {provider}"
         say(f"this host is ready: sandbox up shiny{option}")
-    _tell_about_group(provider)
+    for row in setting_up.advice_after_setup():
+        say(row)
 
 
 def teardown(
@@ -138,7 +126,7 @@ def teardown(
             help="What to take back: incus or libvirt.",
             autocompletion=complete_provider,
         ),
-    ] = "incus",
+    ] = FALLBACK,
     keep_daemon: Annotated[
         bool, typer.Option("--keep-daemon", help="Leave the daemon (Incus, libvirt) running.")
     ] = False,
@@ -157,44 +145,24 @@ def teardown(
     sandbox host teardown --yes --packages
     """
     from sandbox.errors import UsageError
-    from sandbox.host.setup import Outcome
-    from sandbox.host.teardown import Keep, host_teardown
+    from sandbox.host.setup import Keep, SetupOutcome
 
     if keep_daemon and packages:
         raise UsageError("--packages removes the daemon, and --keep-daemon keeps it: choose one")
-    _known(provider)
-    if provider == "virtualbox":
-        raise UsageError(
-            "`sandbox host setup` makes nothing for VirtualBox, so nothing is removed",
-            hint="sandbox destroy --all; then `sandbox cache prune` for baked images",
-        )
+    setting_up = _setting_up(
+        provider,
+        "`sandbox host setup` makes nothing for {title}, so nothing is removed",
+        "sandbox destroy --all; then `sandbox cache prune` for baked images",
+    )
     keep = Keep(daemon=keep_daemon, packages=not packages)
     with Progress() as progress:
         ask = _asker("This will be removed:", yes=yes)
-        if provider == "libvirt":
-            outcome = _libvirt_teardown(ask, progress, keep, sure=yes)
-        else:
-            outcome = host_teardown(place(), confirm=ask, sure=yes, listener=progress, keep=keep)
-    if outcome is Outcome.DECLINED:
-        say("nothing was changed")
-        raise typer.Exit(4)
-    if outcome is Outcome.UNCHANGED:
+        outcome = setting_up.take_back_host(place(), keep, confirm=ask, sure=yes, listener=progress)
+    _refuse_declined(outcome)
+    if outcome is SetupOutcome.UNCHANGED:
         say("there is nothing of ours here")
     else:
         say("what sandbox made on this host is gone")
-
-
-def _libvirt_teardown(
-    ask: Callable[[list[str]], bool], listener: "Listener", keep: "Keep", *, sure: bool
-) -> "Outcome":
-    from sandbox.engines.vagrant_baking import BakingVagrantEngine
-    from sandbox.engines.vagrant_libvirt import Libvirt
-    from sandbox.host.libvirt_setup import LibvirtPlace
-    from sandbox.host.libvirt_teardown import host_teardown
-
-    where = LibvirtPlace(place().pool)
-    engine = BakingVagrantEngine(Libvirt(where.prefix, pool=where.pool))
-    return host_teardown(where, engine=engine, confirm=ask, sure=sure, listener=listener, keep=keep)
 
 
 def register(app: typer.Typer) -> None:
@@ -204,6 +172,52 @@ def register(app: typer.Typer) -> None:
     group.command("setup")(setup)
     group.command("teardown")(teardown)
     app.add_typer(group, name="host", no_args_is_help=True)
+
+
+def _setting_up(name: str, message: str, hint: str) -> "HostSetup":
+    """The provider's set-up.
+
+    Raises:
+        UsageError: no such provider, or one that has none: `message` and `hint` say so.
+    """
+    from sandbox.errors import UsageError
+    from sandbox.providers import load_provider
+    from sandbox.providers.provider import HostSetup
+
+    _known(name)
+    found = load_provider(name)
+    if isinstance(found, HostSetup):
+        return found
+    words = {"title": found.title, "name": name}
+    raise UsageError(message.format(**words), hint=hint.format(**words))
+
+
+def _refuse_unheeded(name: str, setting_up: "HostSetup", wishes: "SetupWishes") -> None:
+    """Refuse what the provider's set-up would not go by.
+
+    Raises:
+        UsageError: says who goes by it.
+    """
+    from sandbox.errors import UsageError
+    from sandbox.providers import Registry
+    from sandbox.providers.provider import HostSetup
+
+    given = {field for field, value in vars(wishes).items() if value is not None}
+    if given <= setting_up.setup_wishes:
+        return
+    takers = [one for one in Registry().values() if isinstance(one, HostSetup) and one.setup_wishes]
+    options = {field for one in takers for field in one.setup_wishes}
+    words = " and ".join(sorted(f"--{field.replace('_', '-')}" for field in options))
+    titles = ", ".join(one.title for one in takers)
+    raise UsageError(f"{words} are for {titles}: {name} needs neither here")
+
+
+def _refuse_declined(outcome: "SetupOutcome") -> None:
+    from sandbox.host.setup import SetupOutcome
+
+    if outcome is SetupOutcome.DECLINED:
+        say("nothing was changed")
+        raise typer.Exit(4)
 
 
 def _asker(heading: str, *, yes: bool) -> Callable[[list[str]], bool]:
@@ -249,27 +263,10 @@ def _subnet(text: str | None) -> "IPv4Network | None":
 def _known(provider: str | None) -> None:
     from sandbox.errors import UsageError
 
-    if provider is not None and provider not in _PROVIDERS:
+    if provider is not None and provider not in PROVIDERS:
         raise UsageError(
-            f"there is no provider `{provider}`", hint=f"one of: {', '.join(_PROVIDERS)}"
+            f"there is no provider `{provider}`", hint=f"one of: {', '.join(PROVIDERS)}"
         )
-
-
-def _tell_about_group(provider: str) -> None:
-    from sandbox.host.facts import INCUS_GROUP, MEANING, gather
-    from sandbox.host.libvirt import GROUP, has_group_now, is_member
-
-    host = gather()
-    if provider == "incus":
-        # Said every time: whoever sets up a host is who adds others to the group later on
-        say(f"note: {MEANING}; give it to nobody whom you would not give sudo")
-    if provider == "libvirt":
-        group, member, now = GROUP, host.user is not None and is_member(host.user), has_group_now()
-    else:
-        group, member, now = INCUS_GROUP, host.in_group, host.in_group_now
-    if host.user is not None and member and not now:
-        say(f"{host.user} is in the group {group} from the next login on; until then:")
-        say(f"  newgrp {group}")
 
 
 def _print_json(diagnosis: "Diagnosis", shown: list[str]) -> None:

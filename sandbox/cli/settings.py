@@ -8,9 +8,10 @@ import typer
 
 from sandbox.cli.complete import complete_base_source, complete_name, complete_provider
 from sandbox.events import Listener
+from sandbox.providers import PROVIDERS
 
 if TYPE_CHECKING:
-    from sandbox.engines.incus_client import IncusPlace
+    from sandbox.providers.place import Place
     from sandbox.workflows.context import Context
     from sandbox.workflows.secrets_given import SecretSource
 
@@ -18,7 +19,8 @@ ProviderOption = Annotated[
     str | None,
     typer.Option(
         "--provider",
-        help="What runs it: virtualbox, incus or libvirt. Also from the box, or SANDBOX_PROVIDER.",
+        help=f"What runs it: {', '.join(PROVIDERS[:-1])} or {PROVIDERS[-1]}. Also from the box, or "
+        "SANDBOX_PROVIDER.",
         autocompletion=complete_provider,
     ),
 ]
@@ -62,11 +64,11 @@ SshConfigOption = Annotated[
 ]
 
 
-def place() -> "IncusPlace":
-    """Our project, pool and network: SANDBOX_INCUS_PREFIX on SANDBOX_INCUS_REMOTE."""
-    from sandbox.engines.incus_client import IncusPlace
+def place() -> "Place":
+    """Where our things are: SANDBOX_INCUS_PREFIX on SANDBOX_INCUS_REMOTE."""
+    from sandbox.providers.place import Place
 
-    return IncusPlace.from_prefix(
+    return Place.from_prefix(
         os.environ.get("SANDBOX_INCUS_PREFIX") or "sandbox",
         os.environ.get("SANDBOX_INCUS_REMOTE") or "local",
     )

@@ -1,1 +1,1 @@
-"""The host: what is usable here, and making it so, and taking that back."""
+"""This host: what setting up and tearing down a provider have in common on each."""

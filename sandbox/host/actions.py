@@ -3,11 +3,11 @@
 import shlex
 from dataclasses import dataclass
 
-from sandbox.host.journal import Kind
+from sandbox.host.journal import ChangeKind
 
 
 @dataclass(frozen=True)
-class Command:
+class HostCommand:
     """One command of an action."""
 
     argv: tuple[str, ...]
@@ -23,9 +23,9 @@ class Command:
 class Action:
     """One change, as it is shown to the user and then made."""
 
-    kind: Kind
+    kind: ChangeKind
     title: str
-    commands: tuple[Command, ...] = ()
+    commands: tuple[HostCommand, ...] = ()
     names: tuple[str, ...] = ()
     """What the journal keeps, so that teardown can find it."""
 
@@ -41,7 +41,17 @@ class Action:
         return [self.title, *commands, *(f"    {line}" for line in self.content.splitlines())]
 
 
-def incus(*words: str, project: str = "default", timeout_s: float = 120.0) -> Command:
-    """An `incus` command."""
-    argv = ("incus", "--project", project, *words)
-    return Command(argv, needs_root=False, timeout_s=timeout_s)
+@dataclass(frozen=True)
+class Removal:
+    """One thing to take back, and how the user is told."""
+
+    kind: ChangeKind
+    title: str
+    names: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> list[str]:
+        """How it is shown: the title, and for packages which ones."""
+        if self.kind is not ChangeKind.PACKAGES:
+            return [self.title]
+        return [self.title, f"    {' '.join(self.names)}"]

@@ -19,7 +19,7 @@ from sandbox.paths import state_dir
 from sandbox.saved import read_saved
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """The changes that `host setup` can make, in the order it makes them."""
 
     REPAIR = "repair"
@@ -41,13 +41,13 @@ class Made(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Kind
+    kind: ChangeKind
     names: tuple[str, ...] = ()
-    """What was made: package names, a file, a user, the name of an Incus object."""
+    """What was made: package names, a file, a user, the name of a provider's object."""
     done: bool = False
 
 
-class Record(BaseModel):
+class JournalFile(BaseModel):
     """The journal's content."""
 
     model_config = ConfigDict(frozen=True)
@@ -77,25 +77,25 @@ class Journal:
         """
         return self._read().made
 
-    def names(self, kind: Kind) -> tuple[str, ...]:
+    def names(self, kind: ChangeKind) -> tuple[str, ...]:
         """The names kept for `kind`; empty when there is no such entry."""
         return next((entry.names for entry in self.entries() if entry.kind is kind), ())
 
-    def has(self, kind: Kind) -> bool:
+    def has(self, kind: ChangeKind) -> bool:
         """Whether a change of this kind was begun."""
         return any(entry.kind is kind for entry in self.entries())
 
-    def unfinished(self, kind: Kind) -> bool:
+    def unfinished(self, kind: ChangeKind) -> bool:
         """Whether a change of this kind was begun, and never seen to its end."""
         return any(entry.kind is kind and not entry.done for entry in self.entries())
 
-    def intend(self, kind: Kind, names: tuple[str, ...]) -> None:
+    def intend(self, kind: ChangeKind, names: tuple[str, ...]) -> None:
         """Write down what is about to be made. Names of an earlier, unfinished try are kept."""
         kept = self.names(kind)
         merged = (*kept, *(name for name in names if name not in kept))
         self._put(Made(kind=kind, names=merged))
 
-    def done(self, kind: Kind) -> None:
+    def done(self, kind: ChangeKind) -> None:
         """Write down that it was made."""
         self._put(Made(kind=kind, names=self.names(kind), done=True))
 
@@ -106,7 +106,7 @@ class Journal:
             settled = tuple(entry.model_copy(update={"done": True}) for entry in record.made)
             self._write(record.model_copy(update={"made": settled}))
 
-    def forget(self, kind: Kind) -> None:
+    def forget(self, kind: ChangeKind) -> None:
         """Write down that it has been taken back."""
         record = self._read()
         left = tuple(entry for entry in record.made if entry.kind is not kind)
@@ -125,16 +125,16 @@ class Journal:
             entries.append(made)
         self._write(record.model_copy(update={"made": tuple(entries)}))
 
-    def _read(self) -> Record:
+    def _read(self) -> JournalFile:
         found = read_saved(
             self.path,
-            Record,
+            JournalFile,
             message=f"cannot read {self.path}, the journal of what was set up here",
             hint=f"move it away (mv {self.path} {self.path}.broken) and run the command again",
         )
-        return found if found is not None else Record(prefix=self.prefix)
+        return found if found is not None else JournalFile(prefix=self.prefix)
 
-    def _write(self, record: Record) -> None:
+    def _write(self, record: JournalFile) -> None:
         try:
             private_folder(self.path.parent, state_dir())
             # Before the change itself begins, the intent must be on the disk
@@ -144,7 +144,7 @@ class Journal:
 
 
 @contextmanager
-def host_lock() -> Iterator[None]:
+def setup_lock() -> Iterator[None]:
     """Only one setup or teardown of this user at a time; the lock dies with its process.
 
     Raises:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.host.actions import Action, Command
-from sandbox.host.journal import Journal, Kind
-from sandbox.host.privilege import Root, run_as_root
+from sandbox.host.actions import Action, HostCommand
+from sandbox.host.journal import ChangeKind, Journal
+from sandbox.host.privilege import RootAccess, run_as_root
 
 WATCHERS = "fs.inotify.max_user_instances"
 WATCHERS_OF_ONE = 15
@@ -86,29 +86,29 @@ def plan_limits(prefix: str, limits: KernelLimits) -> list[Action]:
     lines = [f"{key} = {WANTED[key]}" for key, _ in limits.low]
     return [
         Action(
-            Kind.LIMITS,
+            ChangeKind.LIMITS,
             f"raise the kernel's limits that all containers share: in {path}, and in /proc/sys",
-            (Command(("tee", path)),),
+            (HostCommand(("tee", path)),),
             (path, *(f"{key}={value}" for key, value in limits.low)),
             content="\n".join(lines) + "\n",
         )
     ]
 
 
-def raise_limits(action: Action, root: Root, journal: Journal) -> None:
+def raise_limits(action: Action, root: RootAccess, journal: Journal) -> None:
     """Write the file, then the limits of the kernel that runs.
 
     Raises:
         HostError: they cannot be written.
     """
-    journal.intend(Kind.LIMITS, action.names)
+    journal.intend(ChangeKind.LIMITS, action.names)
     _write(root, action.names[0], action.content)
     for key, _ in _earlier(action.names):
         _write(root, str(_file(key)), f"{WANTED[key]}\n")
-    journal.done(Kind.LIMITS)
+    journal.done(ChangeKind.LIMITS)
 
 
-def lower_limits(names: Sequence[str], root: Root) -> None:
+def lower_limits(names: Sequence[str], root: RootAccess) -> None:
     """Take back what `raise_limits` did; a limit that somebody changed since then stays.
 
     Args:
@@ -135,5 +135,5 @@ def _earlier(names: Sequence[str]) -> list[tuple[str, int]]:
     return list(found.items())
 
 
-def _write(root: Root, path: str, text: str) -> None:
+def _write(root: RootAccess, path: str, text: str) -> None:
     run_as_root(root, ("tee", path), stdin=text)

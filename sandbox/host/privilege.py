@@ -11,7 +11,7 @@ from sandbox.run import interactive, run
 
 
 @dataclass(frozen=True)
-class Root:
+class RootAccess:
     """How a command is run as root: as it is, or with sudo before it."""
 
     sudo: tuple[str, ...] = ()
@@ -22,18 +22,18 @@ class Root:
         return (*self.sudo, *settings, *(str(word) for word in words))
 
 
-def passwordless_root() -> Root | None:
+def passwordless_root() -> RootAccess | None:
     """Root without asking anybody; None when that cannot be had."""
     if os.geteuid() == 0:
-        return Root()
+        return RootAccess()
     try:
         done = run(("sudo", "-n", "true"), timeout_s=10, check=False)
     except CommandError:
         return None
-    return Root(("sudo", "-n")) if done.returncode == 0 else None
+    return RootAccess(("sudo", "-n")) if done.returncode == 0 else None
 
 
-def acquire_root() -> Root:
+def acquire_root() -> RootAccess:
     """Root; on a terminal sudo may ask for the password.
 
     Raises:
@@ -45,7 +45,7 @@ def acquire_root() -> Root:
     if sys.stdin.isatty():
         try:
             if interactive(("sudo", "-v")) == 0:
-                return Root(("sudo", "-n"))
+                return RootAccess(("sudo", "-n"))
         except CommandError as error:
             raise HostError(
                 "root is needed, and sudo is not installed", hint="run the command as root"
@@ -56,7 +56,7 @@ def acquire_root() -> Root:
     )
 
 
-def run_as_root(root: Root, words: tuple[str, ...], stdin: str | None = None) -> None:
+def run_as_root(root: RootAccess, words: tuple[str, ...], stdin: str | None = None) -> None:
     """Run a command that takes a moment at most.
 
     Raises:
@@ -69,7 +69,7 @@ def run_as_root(root: Root, words: tuple[str, ...], stdin: str | None = None) ->
 
 
 def invoking_user() -> str | None:
-    """The person behind this process, unless that is root: the one who needs Incus's group."""
+    """The person behind this process, unless that is root: the one who needs a provider's group."""
     if os.geteuid() != 0:
         return pwd.getpwuid(os.geteuid()).pw_name
     name = os.environ.get("SUDO_USER", "root")

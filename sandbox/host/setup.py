@@ -1,29 +1,12 @@
-"""`host setup`: from whatever this host is to one where sandboxes run, in repeatable steps."""
+"""What a user may ask of `host setup` and `host teardown`, and how they end."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
-from pathlib import Path
-
-from sandbox.engines.incus_client import IncusPlace, NotPermittedError, explain_command
-from sandbox.errors import CommandError, HostError, SandboxError
-from sandbox.events import Listener, Notice, ignore, step
-from sandbox.host import daemon, packages
-from sandbox.host.actions import Action, Command
-from sandbox.host.facts import INCUS_DIR, INCUS_GROUP, MEANING, HostFacts, gather
-from sandbox.host.firewall import DockerRules, docker_rules, plan_firewall
-from sandbox.host.incus_objects import Choices, create_pool, plan_objects
-from sandbox.host.journal import Journal, Kind, host_dir, host_lock
-from sandbox.host.kernel_limits import plan_limits, raise_limits
-from sandbox.host.packages import AptFacts, ask_apt, plan_packages
-from sandbox.host.privilege import Root, acquire_root, passwordless_root
-from sandbox.host.server import HostClient, ServerFacts, ask
-from sandbox.run import run
+from ipaddress import IPv4Network
 
 
-class Outcome(StrEnum):
-    """What came of a setup or teardown."""
+class SetupOutcome(StrEnum):
+    """How a setup or teardown ended."""
 
     UNCHANGED = "unchanged"
     CHANGED = "changed"
@@ -31,227 +14,16 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Situation:
-    """This host and its daemon, as they are now."""
+class Keep:
+    """What teardown leaves in place."""
 
-    host: HostFacts
-    server: ServerFacts | None
-    problem: SandboxError | None = None
-    """Why the daemon could not be asked."""
-    docker: DockerRules | None = None
-    """Docker's firewall rules, where it is here and they can be read."""
-    lacks_templates: bool = False
-    """The daemon was started by hand without what it needs to find LXC's templates."""
-    pool_seen: bool = False
-    """A pool of our name has a folder on this host, whether or not the daemon can be asked."""
-
-
-def look(place: IncusPlace, root: Root | None = None) -> Situation:
-    """Gather all that decisions are made of.
-
-    Raises:
-        HostError: this host cannot be read.
-    """
-    host = gather()
-    docker = docker_rules(host, root) if place.is_local else None
-    try:
-        server = ask(place, root)
-    except SandboxError as error:
-        return Situation(host, None, error, docker, pool_seen=_has_folder(place))
-    lacking = place.is_local and not host.systemd and daemon.lacks_templates(server.server_pid)
-    return Situation(host, server, None, docker, lacking)
-
-
-def _has_folder(place: IncusPlace) -> bool:
-    """Whether Incus keeps a pool of our name here; its folder can be seen by everybody."""
-    try:
-        return place.is_local and (INCUS_DIR / "storage-pools" / place.pool).is_dir()
-    except OSError:
-        return False
-
-
-def plan_setup(
-    place: IncusPlace,
-    now: Situation,
-    choices: Choices,
-    apt: Callable[[], AptFacts],
-    *,
-    half_installed: tuple[str, ...] = (),
-) -> list[Action]:
-    """Everything that has to be changed, in order; nothing when the host is ready.
-
-    Raises:
-        HostError: something stands in the way that we must not change.
-    """
-    if not place.is_local:
-        if now.server is None:
-            raise now.problem or HostError(f"the Incus server {place.remote} does not answer")
-        return plan_objects(place, now.host, now.server, choices)
-    actions = plan_packages(now.host, apt, half_installed)
-    if now.server is None and not _refused(now):
-        actions.append(daemon.plan_daemon(now.host))
-    if now.host.user is not None and not now.host.in_group:
-        actions.append(_join_group(now.host.user))
-    actions += _objects(place, now, choices)
-    actions += plan_firewall(place.network, now.docker)
-    return [*actions, *plan_limits(place.project, now.host.kernel)]
-
-
-def _objects(place: IncusPlace, now: Situation, choices: Choices) -> list[Action]:
-    """What is to be made in Incus; as a guess where it is here and cannot be asked yet."""
-    actions = plan_objects(place, now.host, now.server, choices, pool_seen=now.pool_seen)
-    if now.server is not None or "incus" not in now.host.commands:
-        return actions
-    # Asked again, as root, before anything is made
-    return [replace(one, title=f"{one.title}, unless it is there already") for one in actions]
-
-
-def _refused(now: Situation) -> bool:
-    """The daemon is there, but does not speak with this user."""
-    return isinstance(now.problem, NotPermittedError)
-
-
-def _join_group(user: str) -> Action:
-    title = f"let {user} use Incus: {MEANING}"
-    return Action(Kind.GROUP, title, (Command(("usermod", "-aG", INCUS_GROUP, user)),), (user,))
-
-
-def host_setup(
-    place: IncusPlace,
-    *,
-    confirm: Callable[[list[str]], bool],
-    listener: Listener = ignore,
-    choices: Choices | None = None,
-) -> Outcome:
-    """Make this host ready for Incus, after `confirm` was shown exactly what will be done.
-
-    Every step is written down before and after, so that a run that was cut off can be repeated.
-
-    Raises:
-        HostError: the host cannot be made ready; says why and what to do.
-        ProviderError: Incus refused something.
-    """
-    wanted = choices or Choices()
-    with host_lock():
-        root = passwordless_root()
-        now = look(place, root)
-        journal = Journal(place.project)
-
-        def plan() -> list[Action]:
-            half = journal.names(Kind.PACKAGES) if journal.unfinished(Kind.PACKAGES) else ()
-            apt = partial(ask_apt, now.host.distribution.codename)
-            return plan_setup(place, now, wanted, apt, half_installed=half)
-
-        actions = plan()
-        if not actions:
-            # Cut off between the last change and its entry
-            journal.settle()
-            return Outcome.UNCHANGED
-        is_root = now.host.is_root
-        if not confirm([line for action in actions for line in action.lines(is_root=is_root)]):
-            return Outcome.DECLINED
-        work = _Work(place, root or _root_for(now, actions), journal, listener)
-        before = [action for action in actions if action.kind in _BEFORE_OBJECTS]
-        for action in before:
-            work.perform(action, now.host)
-        now = look(place, work.root) if before else now
-        for action in plan():
-            work.perform(action, now.host)
-        now = look(place, work.root)
-        if left := plan():
-            raise HostError(
-                "the host is still not ready",
-                details="\n".join(action.title for action in left),
-                hint="sandbox doctor",
-            )
-        journal.settle()
-        return Outcome.CHANGED
-
-
-_BEFORE_OBJECTS = (Kind.REPAIR, Kind.SOURCE, Kind.PACKAGES, Kind.DAEMON, Kind.GROUP)
-
-
-def _root_for(now: Situation, actions: list[Action]) -> Root:
-    """Root only when something needs it: a member of Incus's group can make the objects alone."""
-    if now.server is not None and all(
-        not command.needs_root for action in actions for command in action.commands
-    ):
-        return Root()
-    return acquire_root()
+    daemon: bool = False
+    packages: bool = True
 
 
 @dataclass(frozen=True)
-class _Work:
-    """Performs one action after the other."""
+class SetupWishes:
+    """What the user may choose about the place that setup makes; None: it chooses by itself."""
 
-    place: IncusPlace
-    root: Root
-    journal: Journal
-    listener: Listener
-
-    @property
-    def log(self) -> Path:
-        return host_dir() / f"{self.place.project}-setup.log"
-
-    def perform(self, action: Action, host: HostFacts) -> None:
-        with step(self.listener, "host", action.title):
-            match action.kind:
-                case Kind.REPAIR:
-                    packages.repair(self.root, self.listener, self.log)
-                case Kind.SOURCE:
-                    packages.add_source(action, self.root, self.journal)
-                case Kind.PACKAGES:
-                    words = packages.install_words(action.names, host)
-                    packages.install(words, self.root, self.journal, self.listener, self.log)
-                case Kind.DAEMON:
-                    self._start_daemon(action)
-                case Kind.POOL:
-                    self._make_pool(action)
-                case Kind.LIMITS:
-                    raise_limits(action, self.root, self.journal)
-                case _:
-                    self._run_commands(action)
-
-    def _start_daemon(self, action: Action) -> None:
-        self.journal.intend(Kind.DAEMON, action.names)
-        client = HostClient(self.place, self.root)
-
-        def answers() -> None:
-            client.run("info", timeout_s=20)
-
-        # Asked anew: incusd may have been installed since the plan was made
-        daemon.start(gather(), self.root, answers)
-        self.journal.done(Kind.DAEMON)
-
-    def _make_pool(self, action: Action) -> None:
-        self.journal.intend(action.kind, action.names)
-        try:
-            self._run(action)
-        except SandboxError as error:
-            if "btrfs" not in action.commands[-1].argv:
-                raise
-            why = (error.details or error.message).strip().splitlines()[-1]
-            self.listener(Notice("host", f"no btrfs pool here, plain folders instead: {why}"))
-            self._drop_half_made_pool()
-            self._run(Action(action.kind, "", (create_pool(self.place, "dir", None),)))
-        self.journal.done(action.kind)
-
-    def _drop_half_made_pool(self) -> None:
-        server = ask(self.place, self.root)
-        if server.pool(self.place.pool) is not None:
-            client = HostClient(replace(self.place, project="default"), self.root)
-            client.run("storage", "delete", client.ref(self.place.pool))
-
-    def _run_commands(self, action: Action) -> None:
-        self.journal.intend(action.kind, action.names)
-        self._run(action)
-        self.journal.done(action.kind)
-
-    def _run(self, action: Action) -> None:
-        for command in action.commands:
-            try:
-                run(self.root.argv(*command.argv), timeout_s=command.timeout_s, log=self.log)
-            except CommandError as error:
-                if command.argv[0] == "incus":
-                    raise explain_command(error) from error
-                raise HostError(error.message, details=error.details) from error
+    pool_gb: int | None = None
+    subnet: IPv4Network | None = None

@@ -1,21 +1,10 @@
-"""Which operating system this host runs, and where it gets Incus from. Pure."""
+"""Which operating system this host runs. Pure."""
 
 import shlex
 from dataclasses import dataclass
-from enum import StrEnum
 
-DEBIAN_WITH_INCUS = 13
-"""The first Debian release that has Incus itself."""
-DEBIAN_WITH_BACKPORT = 12
-UBUNTU_WITH_INCUS = (24, 4)
-
-
-class IncusSource(StrEnum):
-    """Where this distribution's Incus comes from."""
-
-    ARCHIVE = "archive"
-    BACKPORTS = "backports"
-    ELSEWHERE = "elsewhere"
+OLDEST_DEBIAN = 12
+OLDEST_UBUNTU = (24, 4)
 
 
 @dataclass(frozen=True)
@@ -28,33 +17,13 @@ class Distribution:
     name: str
 
     @property
-    def incus_source(self) -> IncusSource:
-        """Where `host setup` would install Incus from."""
+    def is_known(self) -> bool:
+        """Whether `host setup` installs packages on it: Debian 12, Ubuntu 24.04, or later."""
         if self.id == "debian":
             # Testing and unstable have no VERSION_ID
-            release = int(self.version) if self.version.isdigit() else DEBIAN_WITH_INCUS
-            if release >= DEBIAN_WITH_INCUS:
-                return IncusSource.ARCHIVE
-            if release == DEBIAN_WITH_BACKPORT:
-                return IncusSource.BACKPORTS
-        if self.id == "ubuntu":
-            parts = tuple(int(part) for part in self.version.split(".") if part.isdigit())
-            if parts >= UBUNTU_WITH_INCUS:
-                return IncusSource.ARCHIVE
-        return IncusSource.ELSEWHERE
-
-    @property
-    def advice(self) -> str:
-        """What to do on a system where we do not install Incus ourselves."""
-        by_hand = {
-            "fedora": "dnf install incus",
-            "arch": "pacman -S incus",
-            "opensuse-tumbleweed": "zypper install incus",
-            "alpine": "apk add incus incus-client",
-            "nixos": "virtualisation.incus.enable = true",
-        }
-        command = by_hand.get(self.id, "see the Incus documentation, 'How to install Incus'")
-        return f"install Incus yourself ({command}), then run `sandbox host setup` again"
+            return not self.version.isdigit() or int(self.version) >= OLDEST_DEBIAN
+        parts = tuple(int(part) for part in self.version.split(".") if part.isdigit())
+        return self.id == "ubuntu" and parts >= OLDEST_UBUNTU
 
 
 def parse_os_release(text: str) -> Distribution:

@@ -1,5 +1,1 @@
-"""Base images: the operating systems that machines start from, made or fetched once and kept."""
-
-from sandbox.images.base_image import BaseImage, available_packages, ensure_base
-
-__all__ = ["BaseImage", "available_packages", "ensure_base"]
+"""What base images are made of, whatever boots them: Debian roots, disks, kept packages."""

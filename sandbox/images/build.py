@@ -1,33 +1,22 @@
-"""Making a Debian root with mmdebstrap and the two tarballs that Incus imports."""
+"""Making a Debian root with mmdebstrap."""
 
-import io
-import json
 import os
 import platform
 import shutil
-import tarfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice, StepOutput
-from sandbox.image_tools import tool_path
 from sandbox.images import archives
 from sandbox.images.build_folder import MARK
-from sandbox.images.recipe import (
-    DEBIAN_ARCHITECTURES,
-    TEMPLATE_TARGETS,
-    TEMPLATES,
-    Recipe,
-    mmdebstrap_argv,
-)
+from sandbox.images.recipe import DEBIAN_ARCHITECTURES, Recipe, mmdebstrap_argv
 from sandbox.images.sources import host_proxy
+from sandbox.images.tools import tool_path
 from sandbox.run import run
 from sandbox.spec.base_models import Base
 
 INDEX_NAME = "packages.txt.gz"
-KEY_PROPERTY = "sandbox.key"
 
 _BUILD_S = 3600.0
 # mmdebstrap repeats our hooks line by line; these are the lines that tell how far it is
@@ -44,7 +33,7 @@ class Obstacle:
     """The host is of the right kind and lacks a package only."""
 
 
-def obstacle(machine: str, *, whose: str = "the Incus server") -> Obstacle | None:
+def obstacle(machine: str, *, whose: str) -> Obstacle | None:
     """What stands in the way of building an image for `machine` here; None: nothing.
 
     `whose` is what has that architecture, for the message.
@@ -121,35 +110,6 @@ def _mmdebstrap(
     except CommandError as error:
         raise _explain(error, base, log, told) from error
     return root
-
-
-def write_metadata(path: Path, recipe: Recipe) -> None:
-    """Write the tarball that tells Incus what the root is, and which files get a machine's name."""
-    base = recipe.base
-    now = int(time.time())
-    # JSON is YAML, too
-    metadata = {
-        "architecture": recipe.machine,
-        "creation_date": now,
-        "properties": {
-            "os": base.distribution,
-            "release": base.suite,
-            "description": f"{base.description}, made by sandbox",
-            KEY_PROPERTY: recipe.key,
-        },
-        "templates": {
-            target: {"when": ["create", "copy", "rename"], "template": template}
-            for target, template in TEMPLATE_TARGETS.items()
-        },
-    }
-    files = {"metadata.yaml": json.dumps(metadata, indent=1)}
-    files |= {f"templates/{name}": text for name, text in TEMPLATES.items()}
-    with tarfile.open(path, "w") as archive:
-        for name, text in files.items():
-            entry = tarfile.TarInfo(name)
-            data = text.encode()
-            entry.size, entry.mtime, entry.mode = len(data), now, 0o644
-            archive.addfile(entry, io.BytesIO(data))
 
 
 def keep_index(work: Path, folder: Path) -> None:

@@ -136,3 +136,58 @@ def _environ(pid: int) -> list[bytes]:
     except OSError:
         # Ended in the meantime, or somebody else's
         return []
+
+
+def clear_folder(folder: Path) -> bool:
+    """Remove what is in the folder of a build; False when a build is going on in it.
+
+    The lock's file stays: somebody may be waiting at it.
+    """
+    with no_build_in(folder) as is_ours:
+        if not is_ours or not folder.is_dir():
+            return False
+        empty_folder(folder)
+    return True
+
+
+def empty_folder(folder: Path) -> None:
+    """Remove what is in the folder of a build, whose lock we hold, but for the lock."""
+    sweep(folder)
+    for path in folder.glob("*"):
+        if path.name == "lock":
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def no_build_in(folder: Path) -> Iterator[bool]:
+    """Hold the lock of builds in `folder`, so that none begins; False when one is going on."""
+    if not folder.is_dir():
+        yield True
+        return
+    with (folder / "lock").open("w", encoding="utf-8") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a build goes on in it."""
+    with no_build_in(folder) as is_ours:
+        return not is_ours
+
+
+def stale_folders(needed: frozenset[str]) -> tuple[Path, ...]:
+    """Folders of builds that are neither going on nor of an image with one of these keys."""
+    stale = []
+    for folder in sorted((cache_dir() / "images").glob("*")):
+        has_content = any(path.name != "lock" for path in folder.iterdir())
+        if has_content and folder.name not in needed and not is_held(folder):
+            stale.append(folder)
+    return tuple(stale)

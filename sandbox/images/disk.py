@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 
 from sandbox.errors import CommandError, HostError, ProviderError
-from sandbox.image_tools import GRUB_DIR, tool_path
+from sandbox.images.tools import GRUB_DIR, tool_path
 from sandbox.images.vm_recipe import GRUB_CONFIG, MKE2FS_CONF, ROOT_LABEL
 from sandbox.run import run
 

@@ -1,13 +1,10 @@
 """What a virtual machine's image has and a container's has not: kernel, boot, a growing disk. Pure.
 
-One root serves libvirt and VirtualBox; only the wrapping differs (see `sandbox.images.box_files`).
+One root serves libvirt and VirtualBox; only the wrapping differs (as each
+provider boots it).
 """
 
-from sandbox.engines.vagrant_files import INSECURE_KEY
 from sandbox.images.recipe import Form
-
-VM_USER = "vagrant"
-"""The account that Vagrant logs in with."""
 
 ROOT_LABEL = "sandbox-root"
 
@@ -169,17 +166,20 @@ boot
 """
 
 
-def vm_form() -> Form:
-    """What `sandbox.images.recipe` has to know to make a virtual machine's root."""
+def vm_form(*, login_user: str, authorized_key: str) -> Form:
+    """What `sandbox.images.recipe` has to know to make a virtual machine's root.
+
+    `login_user` is the account that is let in first, with `authorized_key`.
+    """
     excludes = "\n".join(f"path-exclude=*/modules/*/kernel/{path}/*" for path in _LEFT_OUT_DRIVERS)
     blacklist = "\n".join(f"blacklist {module}" for module in _NOT_LOADED)
-    after = _AFTER_SETTLING.replace("@LABEL@", ROOT_LABEL).replace("@USER@", VM_USER)
+    after = _AFTER_SETTLING.replace("@LABEL@", ROOT_LABEL).replace("@USER@", login_user)
     after = after.replace("@BLACKLIST@", blacklist).replace("@MASKED@", " ".join(_MASKED_UNITS))
     return Form(
-        login_user=VM_USER,
+        login_user=login_user,
         packages=PACKAGES,
         before_packages=_BEFORE_PACKAGES.replace("@EXCLUDES@", excludes).replace(
             "@MODULES@", _INITRAMFS_MODULES
         ),
-        after_settling=after.replace("@KEY@", INSECURE_KEY),
+        after_settling=after.replace("@KEY@", authorized_key),
     )

@@ -55,6 +55,10 @@ class BaseImages(Model):
     masked_units: tuple[Text, ...] = ()
     """systemd units that cannot work in a container; masked in the Incus image."""
 
+    def public_box(self, provider: str) -> PublicBox | None:
+        """The public Vagrant box for `provider`; None where there is none."""
+        return {"libvirt": self.libvirt_public, "virtualbox": self.virtualbox_public}.get(provider)
+
 
 class Base(Model):
     """A file in boxes/_base: an operating system that boxes start from."""

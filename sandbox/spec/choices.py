@@ -2,6 +2,6 @@
 
 from typing import Literal
 
-Provider = Literal["virtualbox", "libvirt", "incus"]
+ProviderName = Literal["virtualbox", "libvirt", "incus"]
 BaseSource = Literal["auto", "build", "public"]
 """Where the image of a base comes from: made on this host, or fetched."""

@@ -12,12 +12,12 @@ from sandbox.plain_file import NO_SUCH_FILE, not_a_file
 from sandbox.spec import semantics
 from sandbox.spec.base_models import Base
 from sandbox.spec.bases import Bases, load_bases
-from sandbox.spec.choices import Provider
+from sandbox.spec.choices import ProviderName
 from sandbox.spec.models import Box
 from sandbox.spec.problem import Problem, box_error, code, near, short
 from sandbox.spec.root import Root, real
 from sandbox.spec.source import Value, read
-from sandbox.spec.translate import Place, problems_of
+from sandbox.spec.translate import FieldPlace, problems_of
 
 SUFFIXES = (".yml", ".yaml")
 MAX_CHAIN = 16
@@ -46,7 +46,7 @@ class LoadedBox:
     """Absolute: the box file, and all that it extends."""
 
     @property
-    def provider(self) -> Provider | None:
+    def provider(self) -> ProviderName | None:
         """The provider that the box asks for."""
         return self.box.provider
 
@@ -211,7 +211,7 @@ def _validate(gathered: _Gathered, bases: Bases, root: Root) -> tuple[Box | None
     return None, problems
 
 
-def _without(top: Value, wrong: Iterable[Place]) -> Value:
+def _without(top: Value, wrong: Iterable[FieldPlace]) -> Value:
     """The tree without its wrong values, so that the rest can be looked at."""
     doomed = set[int]()
     for place in wrong:

@@ -8,17 +8,10 @@ invalid. The docstring of a field is its description in the JSON Schema (see san
 
 from typing import Annotated, Final, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    StringConstraints,
-    Tag,
-)
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from sandbox.app_files import MAX_MB
-from sandbox.spec.choices import Provider
+from sandbox.spec.choices import ProviderName
 
 _ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 _ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -341,6 +334,11 @@ class Providers(Model):
     libvirt: LibvirtOptions = LibvirtOptions()
     """How libvirt runs the machine."""
 
+    def options(self, provider: str) -> VagrantOptions | None:
+        """What is said for `provider`; None where a box has nothing to say for it."""
+        found = getattr(self, provider, None) if provider in type(self).model_fields else None
+        return found if isinstance(found, VagrantOptions) else None
+
 
 class Box(Model):
     """A box: what a machine must be."""
@@ -354,7 +352,7 @@ class Box(Model):
     overrides it: maps are merged, lists replaced, null takes back what it said."""
     base: BaseName | None = None
     """The operating system it starts from: debian-11, debian-12, debian-13."""
-    provider: Provider | None = None
+    provider: ProviderName | None = None
     """Where it runs, unless --provider says otherwise."""
     providers: Providers = Providers()
     """What only one provider understands."""

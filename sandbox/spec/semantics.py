@@ -7,13 +7,7 @@ from typing import Final
 
 from sandbox.app_files import IGNORE_FILE, TooMuchError, UnreadableError, app_files
 from sandbox.paths import homes, state_dir
-from sandbox.plain_file import (
-    NO_SUCH_FILE,
-    NotPlainError,
-    is_of_the_kernel,
-    not_a_file,
-    read_plain,
-)
+from sandbox.plain_file import NO_SUCH_FILE, NotPlainError, is_of_the_kernel, not_a_file, read_plain
 from sandbox.spec import words
 from sandbox.spec.base_models import Base
 from sandbox.spec.bases import Bases, gives_r
@@ -318,7 +312,10 @@ def _providers(context: Context) -> Iterator[Problem]:
         if (wrong := why_not(line)) is not None:
             value = context.at("providers", "virtualbox", "customize", index)
             yield value.problem(wrong[0], wrong[1])
-    for name, options in (("virtualbox", providers.virtualbox), ("libvirt", providers.libvirt)):
+    for name in type(providers).model_fields:
+        options = providers.options(name)
+        if options is None:
+            continue
         if options.base_image is not None and options.base_image_version is None:
             value = context.at("providers", name, "base_image")
             message = f"the version of {code(options.base_image)} is not said"

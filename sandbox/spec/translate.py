@@ -41,7 +41,7 @@ _SECRET = "PRIVATE KEY"  # noqa: S105  (the marker, not a secret)
 
 
 @dataclass(frozen=True)
-class Place:
+class FieldPlace:
     """Where an error is, in terms of the file."""
 
     loc: Loc
@@ -49,15 +49,17 @@ class Place:
     """The last step of `loc` should be there, and is not."""
 
 
-def problems_of(error: ValidationError, top: Value, model: type[BaseModel]) -> dict[Place, Problem]:
+def problems_of(
+    error: ValidationError, top: Value, model: type[BaseModel]
+) -> dict[FieldPlace, Problem]:
     """Each problem once, by the place that it is about."""
-    grouped: dict[Place, list[ErrorDetails]] = {}
+    grouped: dict[FieldPlace, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
         grouped.setdefault(_place(details, top), []).append(details)
     return {place: _problem(place.loc, group, top, model) for place, group in grouped.items()}
 
 
-def _place(details: ErrorDetails, top: Value) -> Place:
+def _place(details: ErrorDetails, top: Value) -> FieldPlace:
     """The error's `loc` without pydantic's own steps: `[key]`, and the members of a union."""
     place: list[str | int] = []
     for step in details["loc"]:
@@ -69,7 +71,7 @@ def _place(details: ErrorDetails, top: Value) -> Place:
     missing = details["type"] == "missing"
     if missing:
         place.append(details["loc"][-1])
-    return Place(tuple(place), missing)
+    return FieldPlace(tuple(place), missing)
 
 
 def _problem(loc: Loc, group: list[ErrorDetails], top: Value, model: type[BaseModel]) -> Problem:

@@ -1,24 +1,9 @@
 """The base image of a plan, in the form that its provider boots."""
 
-from dataclasses import dataclass
-
-from sandbox.images.base_image import available_packages, ensure_base
 from sandbox.images.sources import ArchivesAnswer
-from sandbox.images.vagrant_box import ensure_public_box, ensure_vagrant_box, named_box
 from sandbox.plan import Plan
+from sandbox.providers.base_images import PreparedBase, WantedBase
 from sandbox.workflows.context import Context
-
-
-@dataclass(frozen=True)
-class PreparedBase:
-    """A base image that the provider has."""
-
-    image: str
-    """What `MachineSpec.image` takes."""
-    identity: str
-    """Which build of it: a base image that was made anew is another one."""
-    packages: frozenset[str] | None
-    """The names of all packages that its archive has; None when nobody listed them."""
 
 
 def prepare_base(
@@ -32,32 +17,14 @@ def prepare_base(
         archives: what this host's apt said, where it was asked ahead.
 
     Raises:
-        SandboxError: as `ensure_base` and `ensure_vagrant_box`.
+        SandboxError: as `Provider.prepare_base`.
     """
-    listener = context.listener
-    if plan.provider not in ("virtualbox", "libvirt"):
-        made = ensure_base(
-            plan.base,
-            client=context.client(),
-            source=context.base_source,
-            mirror=plan.system.mirror,
-            listener=listener,
-            archives=archives,
-        )
-        return PreparedBase(made.alias, made.fingerprint, available_packages(made))
-    provider = plan.provider
-    options = plan.provider_options
-    if options is not None and options.base_image and options.base_image_version:
-        public = named_box(options.base_image, options.base_image_version)
-        sha256 = options.base_image_sha256
-        found = ensure_public_box(public, sha256, provider=provider, listener=listener)
-    else:
-        found = ensure_vagrant_box(
-            plan.base,
-            provider=provider,
-            source=context.base_source,
-            mirror=plan.system.mirror,
-            listener=listener,
-            archives=archives,
-        )
-    return PreparedBase(found.image, found.image, available_packages(found))
+    wanted = WantedBase(
+        base=plan.base,
+        source=context.base_source,
+        mirror=plan.system.mirror,
+        options=plan.provider_options,
+        archives=archives,
+    )
+    provider = context.providers[plan.provider]
+    return provider.prepare_base(wanted, context.place, context.listener)

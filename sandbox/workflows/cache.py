@@ -6,22 +6,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sandbox.baking import (
-    CacheUse,
-    bake_keys,
-    baking_lock,
-    find_whole,
-    forget_use,
-    last_used,
-)
-from sandbox.engines.base import BakedImage, Baking, MachineStatus
+from sandbox.baking import CacheUse, bake_keys, baking_lock, find_whole, forget_use, last_used
 from sandbox.errors import BusyError, ProvisionError, SandboxError, UsageError
 from sandbox.events import Listener, Notice, step
 from sandbox.plan import Plan
+from sandbox.providers import FALLBACK
+from sandbox.providers.abilities import BakedImage, Baking
+from sandbox.providers.engine import MachineStatus
 from sandbox.secret_values import needed_secrets
 from sandbox.state import Instance, instance_names, locked
 from sandbox.workflows.base import prepare_base
-from sandbox.workflows.context import DRIVEN, Context
+from sandbox.workflows.context import Context
 from sandbox.workflows.kept import KeptImage, PruneRule, Ranks, kept_beside, prune_beside
 from sandbox.workflows.machine import record_elsewhere
 from sandbox.workflows.power import destroy
@@ -58,10 +53,12 @@ def bake(plan: Plan, *, context: Context, fresh: bool = False) -> Baked:
         )
     engine = context.engine(plan.provider)
     if not isinstance(engine, Baking):
-        raise UsageError(f"{plan.provider} keeps no baked images yet", hint="--provider incus")
+        raise UsageError(
+            f"{plan.provider} keeps no baked images yet", hint=f"--provider {FALLBACK}"
+        )
     # Before a base image is built, which takes minutes
     context.agreed_checks(plan)
-    keys = bake_keys(plan, prepare_base(plan, context).identity)
+    keys = bake_keys(plan, prepare_base(plan, context).identity, engine)
     name = f"{_BAKE}{keys.whole}"
     found = None if fresh else find_whole(engine, keys)
     try:
@@ -171,7 +168,7 @@ def _bake_sandboxes(context: Context) -> dict[str, str]:
 
 
 def _bakers(context: Context) -> Iterator[tuple[str, Baking]]:
-    for provider in DRIVEN:
+    for provider in context.providers:
         engine = context.engine(provider)
         if not isinstance(engine, Baking):
             continue

@@ -9,7 +9,6 @@ from sandbox.checks.quick import run_quick
 from sandbox.checks.request import CheckRequest, own_key
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome, last_report, with_found
 from sandbox.checks.runner import run_checks
-from sandbox.engines.base import Engine, MachineStatus, Power
 from sandbox.errors import SandboxError, UsageError
 from sandbox.events import Notice, step
 from sandbox.probe.collect import Taking, UnreachableError, probe
@@ -17,6 +16,7 @@ from sandbox.probe.conceal import conceal
 from sandbox.probe.facts import Facts
 from sandbox.probe.files import load_facts
 from sandbox.probe.untaken import HashKey
+from sandbox.providers.engine import Engine, MachineStatus, Power
 from sandbox.record import Record
 from sandbox.secret_values import secret_targets
 from sandbox.ssh import SshTarget, disconnect

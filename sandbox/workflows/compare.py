@@ -14,6 +14,7 @@ from sandbox.probe.facts import Facts
 from sandbox.probe.files import load_facts
 from sandbox.probe.keys import find_key
 from sandbox.probe.untaken import HashKey, new_key
+from sandbox.providers import FALLBACK
 from sandbox.spec.catalogue import list_boxes
 from sandbox.spec.load import SUFFIXES, load_box
 from sandbox.state import Instance
@@ -111,4 +112,4 @@ def side_of(
 
 def _plan_of(path: Path, root: Path | None) -> Plan:
     # Where it would run decides nothing of what it states
-    return resolve(load_box(path, root=root), provider="incus", name="compared")
+    return resolve(load_box(path, root=root), provider=FALLBACK, name="compared")

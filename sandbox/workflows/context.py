@@ -1,25 +1,19 @@
 """What every workflow is given: whom to tell, which engine to use, and where."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
-from sandbox.engines import LISTINGS, make_engine
-from sandbox.engines.base import Engine, MachineStatus, Power
-from sandbox.engines.incus_client import IncusClient, IncusPlace
 from sandbox.errors import HostError, UsageError
 from sandbox.events import Listener, Notice, ignore
-from sandbox.spec.choices import BaseSource, Provider
+from sandbox.providers import FALLBACK, PROVIDERS, Registry
+from sandbox.providers.engine import Engine, MachineStatus, Power
+from sandbox.providers.place import Place
+from sandbox.spec.choices import BaseSource, ProviderName
 from sandbox.trust import Consent, HostCode, agreed
 
 if TYPE_CHECKING:
     from sandbox.plan import Plan
 from sandbox.workflows.secrets_given import GivenSecrets, SecretSource
-
-DRIVEN: tuple[Provider, ...] = ("incus", "libvirt", "virtualbox")
-"""The providers that have an engine."""
-PREFERRED: tuple[Provider, ...] = ("virtualbox", "incus", "libvirt")
-"""In this order the first usable one is taken when nobody chose."""
 
 STOP_TIMEOUT_S = 60.0
 """How long a machine may take to shut itself down; after that the plug is pulled."""
@@ -29,7 +23,7 @@ STOP_TIMEOUT_S = 60.0
 class Context:
     """Passed to every workflow by the CLI, and by tests with an engine of their own."""
 
-    place: IncusPlace
+    place: Place
     listener: Listener = ignore
     provider: str | None = None
     """The user's choice (`--provider`)."""
@@ -38,13 +32,14 @@ class Context:
     base_source: BaseSource = "auto"
     consent: Consent = field(default_factory=Consent)
     """How somebody agrees to what a box would run on this host."""
-    make_engine: Callable[[str, IncusPlace], Engine] = make_engine
+    providers: Registry = field(default_factory=Registry)
+    """What runs machines, by name."""
     secrets: SecretSource = field(default_factory=GivenSecrets)
     """Where the values come from that a box only names; nowhere, unless the CLI says so."""
 
     def engine(self, provider: str) -> Engine:
         """The engine that drives `provider`."""
-        return self.make_engine(provider, self.place)
+        return self.providers[provider].make_engine(self.place)
 
     def statuses(self, provider: str) -> dict[str, MachineStatus]:
         """The machines of ours at a provider, for a listing.
@@ -52,9 +47,7 @@ class Context:
         Raises:
             HostError, ProviderError: it cannot be asked.
         """
-        if self.make_engine is make_engine and provider in LISTINGS:
-            return LISTINGS[provider](self.place)
-        return self.engine(provider).status()
+        return self.providers[provider].statuses(self.place)
 
     def agreed_checks(self, plan: "Plan") -> tuple[HostCode, ...]:
         """The box's own checks, once somebody has agreed that they run on this host.
@@ -64,10 +57,6 @@ class Context:
         """
         purpose = f"the own checks of the box {plan.box_name}"
         return agreed(plan.check_files, plan.box_path, purpose, self.consent)
-
-    def client(self) -> IncusClient:
-        """Incus itself, for base images."""
-        return IncusClient(self.place)
 
 
 def parse_base_source(word: str) -> BaseSource:
@@ -83,26 +72,21 @@ def parse_base_source(word: str) -> BaseSource:
     raise UsageError(f"there is no base source `{word}`", hint=f"one of: {', '.join(known)}")
 
 
-def choose_provider(context: Context, wanted_by_box: str | None) -> Provider:
-    """`--provider`, else the box's, else SANDBOX_PROVIDER, else the first that is driven.
+def choose_provider(context: Context, wanted_by_box: str | None) -> ProviderName:
+    """`--provider`, else the box's, else SANDBOX_PROVIDER, else the first that is usable here.
 
     Raises:
         UsageError: no such provider.
-        HostError: the chosen one has no engine yet, or none is usable here.
     """
     chosen = context.provider or wanted_by_box or context.default_provider
     if chosen is None:
         # The choice by default keeps away from a doubtful provider; one chosen by hand is tried
-        sound = (name for name in PREFERRED if _is_sound(context.engine(name)))
-        return next(sound, DRIVEN[0])
-    if chosen not in PREFERRED:
-        raise UsageError(f"there is no provider `{chosen}`", hint=f"one of: {', '.join(PREFERRED)}")
-    for provider in DRIVEN:
-        if provider == chosen:
-            return provider
-    raise HostError(
-        f"this version of sandbox cannot drive {chosen} yet", hint=f"use --provider {DRIVEN[0]}"
-    )
+        sound = (name for name in PROVIDERS if _is_sound(context.engine(name)))
+        return next(sound, FALLBACK)
+    for name in PROVIDERS:
+        if name == chosen:
+            return name
+    raise UsageError(f"there is no provider `{chosen}`", hint=f"one of: {', '.join(PROVIDERS)}")
 
 
 def _is_sound(engine: Engine) -> bool:

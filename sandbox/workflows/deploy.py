@@ -13,11 +13,11 @@ from pathlib import PurePosixPath
 
 from sandbox.baking import recipe_key
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome, last_report
-from sandbox.engines.base import Engine, MachineStatus
 from sandbox.errors import CommandError, ProvisionError
 from sandbox.events import step
 from sandbox.paths import data_dir
 from sandbox.plan import Plan, PlannedApp
+from sandbox.providers.engine import Engine, MachineStatus
 from sandbox.provision import pack
 from sandbox.record import Record
 from sandbox.render import archive_path

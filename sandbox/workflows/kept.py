@@ -4,26 +4,19 @@ All of it can be made or fetched again. `sandbox.workflows.cache` has the baked 
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from sandbox.engines.base import Baking, BaseCopies, BaseCopy
-from sandbox.engines.vagrant_files import VmFolder
 from sandbox.errors import SandboxError
 from sandbox.events import Listener, Notice, step
 from sandbox.images.archives import Shelf, remove_shelf, shelves
-from sandbox.images.outdated import (
-    OldBase,
-    bases_or_none,
-    clear_folder,
-    remove_base,
-    stale_folders,
-)
-from sandbox.images.stored_boxes import OurBox, our_boxes, remove_box
-from sandbox.state import Instance, instance_names
-from sandbox.workflows.context import DRIVEN, Context
+from sandbox.images.build_folder import clear_folder, stale_folders
+from sandbox.providers.abilities import Baking, BaseCopies, BaseCopy
+from sandbox.providers.base_images import StoredBase
+from sandbox.workflows.context import Context
 
 
 class KeptImage(BaseModel):
@@ -81,11 +74,13 @@ class Ranks:
 
 def kept_beside(context: Context) -> list[KeptImage]:
     """All of it, wherever it can be asked for."""
-    users = _users_of_boxes()
-    found = [_base_as_kept(base) for base in bases_or_none(context.client()) or ()]
-    found += [_box_as_kept(box, users) for box in our_boxes()]
-    for provider, _, copies in _copies(context):
-        found += [_copy_as_kept(copy, provider) for copy in copies]
+    found = []
+    for name, provider in context.providers.items():
+        # Of one that does not answer it was said when it was asked for baked images
+        with suppress(SandboxError):
+            found += [_base_as_kept(one, name) for one in provider.stored_bases(context.place)]
+    for provider_name, _, copies in _copies(context):
+        found += [_copy_as_kept(copy, provider_name) for copy in copies]
     return found + [_shelf_as_kept(shelf) for shelf in shelves()]
 
 
@@ -94,52 +89,53 @@ def prune_beside(rule: PruneRule, context: Context, *, dry_run: bool) -> Iterato
 
     A hypervisor's copy that no machine needs goes whatever the rule says, as with `destroy`.
     """
-    yield from _prune_boxes(rule, context.listener, dry_run=dry_run)
-    yield from _prune_copies(context, dry_run=dry_run)
     yield from _prune_bases(rule, context, dry_run=dry_run)
+    yield from _prune_copies(context, dry_run=dry_run)
+    yield from _prune_builds(context, dry_run=dry_run)
     yield from _prune_packages(rule, context.listener, dry_run=dry_run)
 
 
 def _prune_bases(rule: PruneRule, context: Context, *, dry_run: bool) -> Iterator[KeptImage]:
-    """Those in Incus that a newer one of the same base has overtaken, and folders of old builds."""
-    client, ranks = context.client(), Ranks()
-    bases = bases_or_none(client)
-    if bases is None:
-        # Whose the folders are cannot be told, then
-        return
-    for base in bases:
-        spared = ranks.next_of(base.base) <= rule.keep_last
-        if not base.outdated or spared or not rule.is_old(base.used_at):
+    """Those that a newer one of the same base has overtaken, and what was cut off."""
+    for name, provider in context.providers.items():
+        try:
+            bases = provider.stored_bases(context.place)
+        except SandboxError:
             continue
-        if not dry_run:
-            with step(context.listener, "", f"remove {base.name}"):
-                remove_base(client, base)
-        yield _base_as_kept(base)
-    for folder in stale_folders(client):
+        ranks = Ranks()
+        for base in bases:
+            if base.whole:
+                spared = ranks.next_of(base.base) <= rule.keep_last
+                in_use = spared or bool(base.machines)
+                if not base.outdated or in_use or not rule.is_old(base.used_at or base.made_at):
+                    continue
+            if dry_run or _remove_base(base, context.listener):
+                yield _base_as_kept(base, name)
+
+
+def _remove_base(base: StoredBase, listener: Listener) -> bool:
+    with step(listener, "", f"remove {base.title}"):
+        try:
+            return base.remove()
+        except OSError as error:
+            listener(Notice("", f"{base.image} stays: {error}"))
+            return False
+
+
+def _prune_builds(context: Context, *, dry_run: bool) -> Iterator[KeptImage]:
+    """Folders of builds whose image is gone everywhere."""
+    needed: set[str] = set()
+    for provider in context.providers.values():
+        try:
+            needed |= provider.needed_builds(context.place)
+        except SandboxError:
+            # Whose the folders are cannot be told, then
+            return
+    for folder in stale_folders(frozenset(needed)):
         # Not what is below: a build that was killed has the host's /proc mounted in there
         size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
         if dry_run or clear_folder(folder):
             yield KeptImage(image=str(folder), kind="build", provider="", size_bytes=size)
-
-
-def _prune_boxes(rule: PruneRule, listener: Listener, *, dry_run: bool) -> Iterator[KeptImage]:
-    users, ranks = _users_of_boxes(), Ranks()
-    for box in our_boxes():
-        if box.whole:
-            spared = ranks.next_of(f"{box.base} {box.provider}") <= rule.keep_last
-            in_use = spared or box.image in users
-            if not box.outdated or in_use or not rule.is_old(box.made_at):
-                continue
-        if not dry_run:
-            with step(listener, "", f"remove {box.image} for {box.provider}"):
-                try:
-                    removed = remove_box(box)
-                except OSError as error:
-                    listener(Notice("", f"{box.image} stays: {error}"))
-                    continue
-            if not removed:
-                continue
-        yield _box_as_kept(box, users)
 
 
 def _prune_copies(context: Context, *, dry_run: bool) -> Iterator[KeptImage]:
@@ -167,7 +163,7 @@ def _prune_packages(rule: PruneRule, listener: Listener, *, dry_run: bool) -> It
 
 
 def _copies(context: Context) -> Iterator[tuple[str, BaseCopies, tuple[BaseCopy, ...]]]:
-    for provider in DRIVEN:
+    for provider in context.providers:
         engine = context.engine(provider)
         if not isinstance(engine, BaseCopies):
             continue
@@ -181,46 +177,19 @@ def _copies(context: Context) -> Iterator[tuple[str, BaseCopies, tuple[BaseCopy,
         yield provider, engine, copies
 
 
-def _users_of_boxes() -> dict[str, tuple[str, ...]]:
-    """The sandboxes that were made from each box of Vagrant's store."""
-    users: dict[str, tuple[str, ...]] = {}
-    for name in instance_names():
-        try:
-            record = VmFolder(Instance(name).folder).read()
-        except SandboxError:
-            # It cannot be started any more either
-            continue
-        if record is not None:
-            users[record.image] = (*users.get(record.image, ()), name)
-    return users
-
-
-def _base_as_kept(base: OldBase) -> KeptImage:
+def _base_as_kept(base: StoredBase, provider: str) -> KeptImage:
     return KeptImage(
-        image=base.name,
+        image=base.image,
         kind="base",
-        provider="incus",
+        provider=provider,
         base=base.base,
         key=base.key,
         made_at=base.made_at,
         last_used_at=base.used_at,
         size_bytes=base.size_bytes,
+        machines=base.machines,
+        complete=base.whole,
         outdated=base.outdated,
-    )
-
-
-def _box_as_kept(box: OurBox, users: dict[str, tuple[str, ...]]) -> KeptImage:
-    return KeptImage(
-        image=box.image,
-        kind="base",
-        provider=box.provider,
-        base=box.base,
-        key=box.key,
-        made_at=box.made_at,
-        size_bytes=box.size_bytes,
-        machines=users.get(box.image, ()),
-        complete=box.whole,
-        outdated=box.outdated,
     )
 
 

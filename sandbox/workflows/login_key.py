@@ -1,9 +1,9 @@
 """The way in: our login key, and the machine that lets it in, or no longer does."""
 
-from sandbox.engines.base import Engine
-from sandbox.engines.login import RenewsLogin
 from sandbox.errors import CommandError
 from sandbox.events import Listener, Notice, step
+from sandbox.providers.abilities import RenewsLogin
+from sandbox.providers.engine import Engine
 from sandbox.ssh import REFUSED, has_whole_key, make_key
 from sandbox.state import Instance
 from sandbox.workflows.reach import connect

@@ -5,16 +5,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox.engines import vm_provider
-from sandbox.engines.base import MachineStatus, Power
-from sandbox.engines.incus_client import NoDaemonError, NotSetUpError
 from sandbox.errors import SandboxError
 from sandbox.events import Notice
+from sandbox.providers import FALLBACK
+from sandbox.providers.engine import MachineStatus, NotHereError, Power
 from sandbox.saved import BrokenFileError, read_json
 from sandbox.state import Instance, instance_names
 from sandbox.summary import Phase, Summary, text_of
 from sandbox.workflows.box_now import BoxLook
-from sandbox.workflows.context import DRIVEN, Context
+from sandbox.workflows.context import Context
 from sandbox.workflows.machine import record_elsewhere
 from sandbox.workflows.reach import page_urls, shiny_url
 
@@ -73,15 +72,15 @@ def all_sandboxes(context: Context) -> list[SandboxInfo]:
             summary = Instance(name).summary()
         except BrokenFileError as error:
             context.listener(Notice(name, f"{error.message} ({error.details}): {error.hint}"))
-            broken.append(_broken(name))
+            broken.append(_broken(name, context))
         else:
             if summary is not None:
                 known.append(summary)
             else:
                 text = f"{name} has a folder and no saved plan: sandbox destroy {name}"
                 context.listener(Notice(name, f"{text} removes what is left of it"))
-                broken.append(_broken(name))
-    used = {DRIVEN[0], *(summary.provider for summary in known)}
+                broken.append(_broken(name, context))
+    used = {FALLBACK, *(summary.provider for summary in known)}
     statuses = {provider: _statuses(context, provider, alone=not names) for provider in used}
     look_again = BoxLook()
     infos = [_info(summary, statuses[summary.provider], look_again) for summary in known]
@@ -121,7 +120,7 @@ def _statuses(context: Context, provider: str, *, alone: bool) -> dict[str, Mach
     """
     try:
         return context.statuses(provider)
-    except (NoDaemonError, NotSetUpError) as error:
+    except NotHereError as error:
         if not alone:
             context.listener(_unknown(provider, error))
     except SandboxError as error:
@@ -136,9 +135,9 @@ def _unknown(provider: str, error: SandboxError) -> Notice:
     return Notice("", f"states at {provider} are unknown: {error.message}{hint}")
 
 
-def _broken(name: str) -> SandboxInfo:
+def _broken(name: str, context: Context) -> SandboxInfo:
     """What can be said without the record; the machine, if any, is told of by its own state."""
-    provider = vm_provider(Instance(name).folder) or DRIVEN[0]
+    provider = context.providers.maker_of(Instance(name).folder) or FALLBACK
     return SandboxInfo(name=name, box="?", base="?", provider=provider, state=BROKEN)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox.engines.base import MachineSpec, MachineStatus
+from sandbox.providers.engine import MachineSpec, MachineStatus
 
 if TYPE_CHECKING:
     from sandbox.plan import Plan

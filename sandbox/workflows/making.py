@@ -6,14 +6,13 @@ from dataclasses import replace
 
 from sandbox.baking import BakeKeys, CacheUse, recipe_key
 from sandbox.checks.results import CheckReport
-from sandbox.engines.base import Engine, Isolation, MachineStatus, Power, RootExec
-from sandbox.engines.settling import Settling
 from sandbox.errors import ConnectionLostError, HostError, ProviderError, UsageError
 from sandbox.events import Listener, Notice, step
-from sandbox.host.limits import host_limits, virtualbox_limits
 from sandbox.images.sources import archives_ahead
 from sandbox.missing import missing_packages
 from sandbox.plan import HostLimits, Plan, exceeds_host
+from sandbox.providers.abilities import Isolation, RootExec, Settling
+from sandbox.providers.engine import Engine, MachineStatus, Power
 from sandbox.provision import ProvisionResult, bootstrap, provision, root_over_ssh
 from sandbox.record import Record
 from sandbox.secret_values import SecretValues, needed_secrets
@@ -121,10 +120,9 @@ def _refuse_fresh(plan: Plan, cache: CacheUse) -> None:
 
 def _refuse_impossible(plan: Plan, instance: Instance, engine: Engine, context: Context) -> None:
     require_usable(engine, context.listener, plan.name)
-    if plan.provider == "virtualbox":
-        _refuse_too_large(plan, virtualbox_limits())
-    elif context.place.is_local:
-        _refuse_too_large(plan, host_limits(context.place))
+    limits = context.providers[plan.provider].limits(context.place)
+    if limits is not None:
+        _refuse_too_large(plan, limits)
     status = status_of(engine, plan.name)
     if instance.read() is None and status.power is not Power.ABSENT:
         details = "its state folder was removed, or it was made by another user"

@@ -15,13 +15,14 @@ from sandbox.baking import (
     labels_of,
     note_use,
 )
-from sandbox.engines.base import BakedImage, Baking, Engine, MachineSpec
 from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener, Notice, step
 from sandbox.images.sources import ArchivesAnswer
 from sandbox.plan import Plan
+from sandbox.providers.abilities import BakedImage, Baking
+from sandbox.providers.base_images import PreparedBase
+from sandbox.providers.engine import Engine, MachineSpec
 from sandbox.secret_values import needed_secrets, without_secrets
-from sandbox.workflows.base import PreparedBase
 from sandbox.workflows.snapshot import PROVISIONED
 
 
@@ -74,7 +75,7 @@ def choose_origin(
         names = ", ".join(one.name for one in needed)
         listener(Notice(plan.name, f"it is not kept as a baked image, which would hold {names}"))
         return _layer_below_secrets(plan, base, engine, oven)
-    keys = bake_keys(plan, base.identity)
+    keys = bake_keys(plan, base.identity, engine)
     may_use = oven.cache is CacheUse.USE
     if may_use and (image := find_whole(engine, keys)) is not None:
         return Origin.baked(image, whole=True)
@@ -92,7 +93,7 @@ def choose_origin(
 
 def _layer_below_secrets(plan: Plan, base: PreparedBase, engine: Baking, oven: Oven) -> Origin:
     """What lacks the secrets and perhaps packages: in either case all is provisioned."""
-    keys = bake_keys(without_secrets(plan), base.identity)
+    keys = bake_keys(without_secrets(plan), base.identity, engine)
     if oven.cache is CacheUse.USE and (image := find_layer(engine, keys, plan)) is not None:
         return Origin.baked(image)
     return Origin(base.image)

@@ -1,15 +1,15 @@
 """Start, stop and destroy: what can be done to a sandbox that exists, or half exists."""
 
-from sandbox.engines import vm_provider
-from sandbox.engines.base import MachineStatus, Power
 from sandbox.errors import UsageError
 from sandbox.events import step
+from sandbox.providers import FALLBACK
+from sandbox.providers.engine import MachineStatus, Power
 from sandbox.saved import BrokenFileError
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, locked
 from sandbox.summary import Phase
 from sandbox.workflows.app_trouble import AskTheMachine
-from sandbox.workflows.context import DRIVEN, STOP_TIMEOUT_S, Context, status_of
+from sandbox.workflows.context import STOP_TIMEOUT_S, Context, status_of
 from sandbox.workflows.machine import record_elsewhere
 from sandbox.workflows.reach import (
     READY_TIMEOUT_S,
@@ -82,11 +82,11 @@ def destroy(name: str, *, context: Context) -> None:
     """
     with locked(name) as instance:
         known = instance.exists()
-        provider = _provider_of(instance)
+        provider = _provider_of(instance, context)
         if known and provider is None:
             _destroy_everywhere(instance, context)
             return
-        engine = context.engine(provider or DRIVEN[0])
+        engine = context.engine(provider or FALLBACK)
         # A folder whose machine was never asked for needs no provider to go away
         if known and _only_planned(instance) and not engine.check_host().possible:
             instance.remove()
@@ -104,7 +104,7 @@ def destroy(name: str, *, context: Context) -> None:
 
 def _destroy_everywhere(instance: Instance, context: Context) -> None:
     """Of one whose files do not say any more who runs it: every provider is asked."""
-    engines = [context.engine(provider) for provider in DRIVEN]
+    engines = [context.engine(provider) for provider in context.providers]
     usable = [engine for engine in engines if engine.check_host().possible]
     _hang_up(instance)
     for engine in usable:
@@ -132,15 +132,15 @@ def _only_planned(instance: Instance) -> bool:
     return record is None or record.phase is Phase.PLANNED
 
 
-def _provider_of(instance: Instance) -> str | None:
+def _provider_of(instance: Instance, context: Context) -> str | None:
     """Who runs it; None when a damaged record hides that. It must not keep its machine alive."""
     try:
         record = instance.read()
     except BrokenFileError:
-        return vm_provider(instance.folder)
+        return context.providers.maker_of(instance.folder)
     if record is not None:
         return record.plan.provider
-    return vm_provider(instance.folder) or DRIVEN[0]
+    return context.providers.maker_of(instance.folder) or FALLBACK
 
 
 def _hang_up(instance: Instance) -> None:

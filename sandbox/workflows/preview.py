@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from sandbox.engines.base import Previews
 from sandbox.plan import Plan
+from sandbox.providers.abilities import Previews
 from sandbox.render import RenderedFile, rendered_files
 from sandbox.workflows.context import Context
 from sandbox.workflows.machine import machine_spec

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-from sandbox.engines.base import Engine, MachineStatus, Power, RootExec
 from sandbox.errors import CommandError, ProviderError, ProvisionError
+from sandbox.providers.abilities import RootExec
+from sandbox.providers.engine import Engine, MachineStatus, Power
 from sandbox.run import TAIL_LINES
 from sandbox.ssh import SshTarget, forwarded, write_config
 from sandbox.state import Instance

@@ -7,10 +7,10 @@ added to Rprofile.site, `sandbox reset` can: then the checks that go on failing 
 from sandbox.checks import fixes
 from sandbox.checks.results import CheckReport, CheckResult, Outcome
 from sandbox.checks.up import services
-from sandbox.engines.base import MachineStatus
 from sandbox.errors import CommandError
 from sandbox.events import Listener, Notice
 from sandbox.plan import Plan
+from sandbox.providers.engine import MachineStatus
 from sandbox.provision import ProvisionResult
 from sandbox.ssh import SshTarget
 from sandbox.workflows.reach import app_urls, direct_url, page_status

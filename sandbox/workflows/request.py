@@ -6,7 +6,7 @@ from pathlib import Path
 from sandbox.errors import UsageError
 from sandbox.plan import Plan, resolve, sandbox_name
 from sandbox.spec.catalogue import find_box
-from sandbox.spec.choices import Provider
+from sandbox.spec.choices import ProviderName
 from sandbox.spec.load import load_box
 from sandbox.state import Instance
 from sandbox.workflows.context import Context, choose_provider
@@ -60,7 +60,7 @@ def _existing(target: str | None, overrides: Overrides) -> Instance | None:
     return instance if instance.exists() and instance.read() is not None else None
 
 
-def _provider_of(name: str) -> Provider | None:
+def _provider_of(name: str) -> ProviderName | None:
     """Who runs the sandbox of that name already: nobody has to say `--provider` twice."""
     record = Instance(name).read()
     if record is None or record.plan.provider == "fake":

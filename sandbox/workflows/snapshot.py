@@ -6,9 +6,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sandbox.engines.base import Engine, Power, Snapshot, Snapshots
 from sandbox.errors import SandboxError, UsageError
 from sandbox.events import Listener, Notice, step
+from sandbox.providers.abilities import Snapshot, Snapshots
+from sandbox.providers.engine import Engine, Power
 from sandbox.record import Record
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, locked

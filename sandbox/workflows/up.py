@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from sandbox.baking import CacheUse, recipe_key
 from sandbox.checks.results import CheckReport, last_report
-from sandbox.engines.base import Engine, MachineStatus, Power
-from sandbox.engines.settling import Settling
 from sandbox.events import Notice
 from sandbox.plan import Plan
+from sandbox.providers.abilities import Settling
+from sandbox.providers.engine import Engine, MachineStatus, Power
 from sandbox.record import Record
 from sandbox.secret_values import needed_secrets
 from sandbox.ssh import has_whole_key

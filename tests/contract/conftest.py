@@ -14,13 +14,14 @@ from typing import Protocol
 import pytest
 import yaml
 
-from sandbox.engines.base import Engine, MachineSpec
-from sandbox.engines.fake import FakeEngine
-from sandbox.engines.incus import IncusEngine
-from sandbox.engines.incus_client import IncusClient, IncusPlace, api_path
 from sandbox.events import ignore
-from sandbox.images import BaseImage, ensure_base
 from sandbox.paths import data_dir
+from sandbox.providers.engine import Engine, MachineSpec
+from sandbox.providers.fake import FakeEngine
+from sandbox.providers.incus.base_image import BaseImage, ensure_base
+from sandbox.providers.incus.client import IncusClient, api_path
+from sandbox.providers.incus.engine import IncusEngine
+from sandbox.providers.incus.place import IncusPlace
 from sandbox.spec.base_models import Base
 from sandbox.ssh import make_key
 from tests.conftest import Host
@@ -65,7 +66,7 @@ class FakeLab:
     def source(self) -> str:
         return (
             "from pathlib import Path\n"
-            "from sandbox.engines.fake import FakeEngine\n"
+            "from sandbox.providers.fake import FakeEngine\n"
             f"engine = FakeEngine(Path({str(self.folder / 'machines')!r}))\n"
         )
 
@@ -97,8 +98,8 @@ class IncusLab:
     def source(self) -> str:
         place = self.engine.place
         return (
-            "from sandbox.engines.incus import IncusEngine\n"
-            "from sandbox.engines.incus_client import IncusPlace\n"
+            "from sandbox.providers.incus.engine import IncusEngine\n"
+            "from sandbox.providers.incus.place import IncusPlace\n"
             f"engine = IncusEngine(IncusPlace({place.project!r}, {place.pool!r}, "
             f"{place.network!r}, {place.remote!r}))\n"
         )

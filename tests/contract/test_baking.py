@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.engines.base import BakedImage, Baking, Engine, MachineSpec, Power, RootExec, Snapshots
-from sandbox.engines.incus_client import api_path
 from sandbox.errors import ProviderError
 from sandbox.events import ignore
+from sandbox.providers.abilities import BakedImage, Baking, RootExec, Snapshots
+from sandbox.providers.engine import Engine, MachineSpec, Power
+from sandbox.providers.incus.client import api_path
 from tests.conftest import wait_until
 from tests.contract.conftest import FakeLab, IncusLab, Lab
 from tests.contract.vm_lab import LibvirtLab
@@ -238,7 +239,7 @@ def test_an_image_is_complete_only_when_it_is_sealed(
 ) -> None:
     lab, engine = incus_lab, incus_lab.engine
     prepare(lab)
-    monkeypatch.setattr("sandbox.engines.incus_baking.SEAL", "exit 7")
+    monkeypatch.setattr("sandbox.providers.incus.baking.SEAL", "exit 7")
     with pytest.raises(ProviderError):
         engine.bake("oven", "done", "k", LABELS, ignore)
     assert engine.baked_images() == ()

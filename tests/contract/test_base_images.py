@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.incus_client import IncusClient, IncusPlace, api_path
 from sandbox.events import Event, Notice, ignore
-from sandbox.images import available_packages, ensure_base
+from sandbox.images.package_index import available_packages
 from sandbox.images.recipe import PACKAGE_INDEX
+from sandbox.providers.incus.base_image import ensure_base
+from sandbox.providers.incus.client import IncusClient, api_path
+from sandbox.providers.incus.place import IncusPlace
 from tests.conftest import Host
 from tests.contract.conftest import IncusLab, base_of, read_base
 
@@ -120,9 +122,10 @@ def test_a_killed_build_is_never_used(
 def _kill_a_build(place: IncusPlace, base: str, cache: Path) -> None:
     """Kill -9 in the middle: when the root is half there."""
     code = (
-        "from sandbox.engines.incus_client import IncusClient, IncusPlace\n"
+        "from sandbox.providers.incus.client import IncusClient\n"
+        "from sandbox.providers.incus.place import IncusPlace\n"
         "from sandbox.events import ignore\n"
-        "from sandbox.images import ensure_base\n"
+        "from sandbox.providers.incus.base_image import ensure_base\n"
         "from sandbox.spec.base_models import Base\n"
         f"place = IncusPlace({place.project!r}, {place.pool!r}, {place.network!r})\n"
         f"ensure_base(Base.model_validate_json({base!r}), client=IncusClient(place), "

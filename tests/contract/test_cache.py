@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.baked_note import Draft
-from sandbox.engines.libvirt_images import LibvirtImages
-from sandbox.engines.libvirt_list import URI
-from sandbox.engines.libvirt_virsh import Virsh
-from sandbox.images.box_files import DISK_NAMES, box_files
+from sandbox.providers.libvirt.baked_images import LibvirtImages
+from sandbox.providers.libvirt.domains import URI
+from sandbox.providers.libvirt.virsh import Virsh
+from sandbox.providers.vagrant.baked_note import Draft
+from sandbox.providers.vagrant.box_files import box_files
+from tests.box_forms import FORMS
 from tests.conftest import Host, virsh
 
 LABELS = (("box", "plain"), ("plan", "0123"))
@@ -85,9 +86,9 @@ def put_box(host: Host, key: str) -> Path:
     name = f"sandbox-VAGRANTSLASH-debian-99-{key * 12}"
     folder = Path(host.env["VAGRANT_HOME"]) / "boxes" / name / "1.0.0" / "libvirt"
     folder.mkdir(parents=True)
-    for file, text in box_files("libvirt", key=key, disk_bytes=5).items():
+    for file, text in box_files(FORMS["libvirt"], key=key, disk_bytes=5).items():
         (folder / file).write_text(text)
-    (folder / DISK_NAMES["libvirt"]).write_bytes(b"12345")
+    (folder / FORMS["libvirt"].disk_name).write_bytes(b"12345")
     return folder
 
 

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sandbox.engines.base import MachineSpec, Power, RootExec
 from sandbox.errors import HostError, ProviderError, SandboxError
 from sandbox.events import ignore
+from sandbox.providers.abilities import RootExec
+from sandbox.providers.engine import MachineSpec, Power
 from tests.contract.conftest import Lab
 
 
@@ -189,7 +190,7 @@ def _kill_in(lab: Lab, call: str, spec: MachineSpec, after_s: float) -> None:
     arguments = {"create": "spec, ignore", "start": "spec.name, ignore", "destroy": "spec.name"}
     code = (
         "from pathlib import PosixPath\n"
-        "from sandbox.engines.base import MachineSpec\n"
+        "from sandbox.providers.engine import MachineSpec\n"
         "from sandbox.events import ignore\n"
         f"{lab.source}spec = {spec!r}\n"
         "print('go', flush=True)\n"

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.base import MachineSpec, Power
-from sandbox.engines.incus import IncusEngine
-from sandbox.engines.incus_client import IncusPlace, NotFoundError
-from sandbox.engines.incus_look import ssh_port_is_open
 from sandbox.errors import HostError, ProviderError
 from sandbox.events import Event, Notice, ignore
+from sandbox.providers.engine import MachineSpec, Power
+from sandbox.providers.incus.client import NotFoundError
+from sandbox.providers.incus.engine import IncusEngine
+from sandbox.providers.incus.instances import ssh_port_is_open
+from sandbox.providers.incus.place import IncusPlace
 from sandbox.ssh import SshTarget, disconnect, write_config
 from tests.conftest import wait_until
 from tests.contract.conftest import IncusLab

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-from sandbox.engines.incus_client import IncusClient, IncusPlace
+from sandbox.providers.incus.client import IncusClient
+from sandbox.providers.incus.place import IncusPlace
 from tests.conftest import Host
 from tests.contract.conftest import _MARK, remove_labs_of_the_dead
 

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sandbox.engines.base import Engine, Power, RootExec, Snapshots
 from sandbox.errors import ProviderError
 from sandbox.events import ignore
+from sandbox.providers.abilities import RootExec, Snapshots
+from sandbox.providers.engine import Engine, Power
 from tests.contract.conftest import FakeLab, Lab
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.vagrant_files import INSECURE_KEY
 from sandbox.events import ignore
-from sandbox.image_tools import tool_path
-from sandbox.images import available_packages
-from sandbox.images.vagrant_box import VagrantBox, box_root, ensure_vagrant_box
-from sandbox.images.vm_recipe import VM_USER
+from sandbox.images.package_index import available_packages
+from sandbox.images.tools import tool_path
+from sandbox.providers.vagrant.base_box import VagrantBox, box_root, ensure_vagrant_box
+from sandbox.providers.vagrant.files import BOX_USER, INSECURE_KEY
+from tests.box_forms import FORMS
 from tests.conftest import Host
 from tests.contract.conftest import read_base
 
@@ -62,7 +62,7 @@ def built(
             patch.setenv(name, libvirt_host.env[name])
         box = ensure_vagrant_box(
             read_base(request.param),
-            provider="libvirt",
+            form=FORMS["libvirt"],
             source="build",
             mirror=None,
             listener=ignore,
@@ -102,7 +102,7 @@ def test_nobody_has_a_password_and_one_known_key_opens_it(built: BuiltBox) -> No
     assert passwords
     assert all(password[:1] in ("!", "*") for password in passwords)
     # The first `vagrant up` takes it out, and the checks of a sandbox look whether it did
-    assert built.read(f"/home/{VM_USER}/.ssh/authorized_keys").strip() == INSECURE_KEY
+    assert built.read(f"/home/{BOX_USER}/.ssh/authorized_keys").strip() == INSECURE_KEY
     assert "PasswordAuthentication no" in built.read("/etc/ssh/sshd_config.d/00-sandbox.conf")
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.base import MachineSpec
-from sandbox.engines.vagrant_baking import BakingVagrantEngine
-from sandbox.engines.vagrant_libvirt import Libvirt
 from sandbox.errors import SandboxError
+from sandbox.providers.engine import MachineSpec
+from sandbox.providers.libvirt.hypervisor import Libvirt
+from sandbox.providers.vagrant.baking import BakingVagrantEngine
 from sandbox.ssh import make_key
+from tests.box_forms import FORMS
 from tests.conftest import Host, cannot_run, virsh
 
 BOX_VARIABLE = "SANDBOX_TEST_LIBVIRT_BOX"
@@ -39,8 +40,8 @@ class LibvirtLab:
     def source(self) -> str:
         return (
             "from pathlib import Path\n"
-            "from sandbox.engines.vagrant_baking import BakingVagrantEngine\n"
-            "from sandbox.engines.vagrant_libvirt import Libvirt\n"
+            "from sandbox.providers.vagrant.baking import BakingVagrantEngine\n"
+            "from sandbox.providers.libvirt.hypervisor import Libvirt\n"
             f"engine = BakingVagrantEngine(Libvirt({self.prefix!r}), Path({str(self.folder)!r}))\n"
         )
 
@@ -83,14 +84,14 @@ def libvirt_image(libvirt_host: Host) -> Iterator[str]:
         yield known
         return
     from sandbox.events import ignore
-    from sandbox.images.vagrant_box import ensure_vagrant_box
+    from sandbox.providers.vagrant.base_box import ensure_vagrant_box
     from tests.contract.conftest import read_base
 
     with pytest.MonkeyPatch.context() as patch:
         for name in ("VAGRANT_HOME", "XDG_CACHE_HOME"):
             patch.setenv(name, libvirt_host.env[name])
         made = ensure_vagrant_box(
-            read_base(), provider="libvirt", source="auto", mirror=None, listener=ignore
+            read_base(), form=FORMS["libvirt"], source="auto", mirror=None, listener=ignore
         )
         yield made.image
 

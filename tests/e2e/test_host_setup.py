@@ -158,9 +158,10 @@ def test_two_at_once(own: Host) -> None:
 
 def base_image(host: Host, name: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The fingerprint of one of our own base images in the tests' project."""
-    from sandbox.engines.incus_client import IncusClient, IncusPlace
     from sandbox.events import ignore
-    from sandbox.images import ensure_base
+    from sandbox.providers.incus.base_image import ensure_base
+    from sandbox.providers.incus.client import IncusClient
+    from sandbox.providers.incus.place import IncusPlace
     from sandbox.spec.bases import load_base
 
     monkeypatch.setenv("XDG_CACHE_HOME", host.env["XDG_CACHE_HOME"])

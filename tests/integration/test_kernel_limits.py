@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.host import kernel_limits
-from sandbox.host.journal import Journal, Kind
+from sandbox.host.journal import ChangeKind, Journal
 from sandbox.host.kernel_limits import (
     WANTED,
     WATCHERS,
@@ -14,7 +14,7 @@ from sandbox.host.kernel_limits import (
     plan_limits,
     raise_limits,
 )
-from sandbox.host.privilege import Root
+from sandbox.host.privilege import RootAccess
 
 KEYS = "kernel.keys.maxkeys"
 
@@ -35,13 +35,13 @@ def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_raised_and_taken_back(proc: Path) -> None:
     journal = Journal("sandbox")
     (action,) = plan_limits("sandbox", gather_limits())
-    raise_limits(action, Root(), journal)
+    raise_limits(action, RootAccess(), journal)
     assert dict(gather_limits().values) == {WATCHERS: WANTED[WATCHERS], KEYS: WANTED[KEYS]}
     assert (proc / "60.conf").read_text() == f"{WATCHERS} = 8192\n{KEYS} = 20000\n"
     assert plan_limits("sandbox", gather_limits()) == []
     # Somebody needed even more since then
     (proc / "kernel/keys/maxkeys").write_text("1000000\n")
-    lower_limits(journal.names(Kind.LIMITS), Root())
+    lower_limits(journal.names(ChangeKind.LIMITS), RootAccess())
     assert dict(gather_limits().values) == {WATCHERS: 128, KEYS: 1_000_000}
     assert not (proc / "60.conf").exists()
 
@@ -49,9 +49,9 @@ def test_raised_and_taken_back(proc: Path) -> None:
 def test_cut_off_half_way_the_first_values_are_kept(proc: Path) -> None:
     journal = Journal("sandbox")
     (action,) = plan_limits("sandbox", gather_limits())
-    journal.intend(Kind.LIMITS, action.names)
+    journal.intend(ChangeKind.LIMITS, action.names)
     (proc / "fs/inotify/max_user_instances").write_text("8192\n")
     (rest,) = plan_limits("sandbox", gather_limits())
-    raise_limits(rest, Root(), journal)
-    lower_limits(journal.names(Kind.LIMITS), Root())
+    raise_limits(rest, RootAccess(), journal)
+    lower_limits(journal.names(ChangeKind.LIMITS), RootAccess())
     assert dict(gather_limits().values) == {WATCHERS: 128, KEYS: 200}

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from sandbox.engines.incus_look import ssh_port_is_open
+from sandbox.providers.incus.instances import ssh_port_is_open
 
 
 def test_a_look_at_sshd_greets_and_hears_it_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.base import MachineSpec
-from sandbox.engines.vagrant_files import VmFolder, new_record
+from sandbox.providers.engine import MachineSpec
+from sandbox.providers.vagrant.files import VmFolder, new_record
 from sandbox.record import Record
 from sandbox.state import Instance
 from sandbox.summary import Phase
@@ -68,10 +68,10 @@ def test_a_command_imports_what_it_needs(tmp_path: Path, words: tuple[str, ...],
 
 def test_a_box_is_validated_without_engines(tmp_path: Path) -> None:
     modules = imported(tmp_path, "validate", "boxes/r.yml")
-    assert [one for one in modules if one.startswith(("sandbox.engines", "sandbox.run"))] == []
+    assert [one for one in modules if one.startswith(("sandbox.providers.", "sandbox.run"))] == []
     # The code of an app is read by R, which is a process
     modules = imported(tmp_path, "validate", "boxes/shiny.yml")
-    assert [one for one in modules if one.startswith("sandbox.engines")] == []
+    assert [one for one in modules if one.startswith("sandbox.providers.")] == []
 
 
 def test_sandboxes_are_listed_without_models_and_what_makes_them(
@@ -129,8 +129,11 @@ def test_virtual_machines_are_listed_as_lightly(
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     modules = imported(tmp_path, "list", says="running")
     assert "http://127.0.0.1:20201/faithful/" in sandbox(tmp_path, "list").stdout
-    heavy = ("pydantic", "vagrant", "jinja2", "sandbox.plan", "sandbox.engines.vagrant")
+    heavy = ("pydantic", "vagrant", "jinja2", "sandbox.plan")
     assert [one for one in modules if one.startswith(heavy)] == []
+    vagrant = {one for one in modules if one.startswith("sandbox.providers.vagrant.")}
+    assert vagrant == {f"sandbox.providers.vagrant.{light}" for light in ("provider", "vm")}
+    assert not {one for one in modules if one.endswith(".hypervisor")}
 
 
 def test_listings_are_json_with_points_in_time(

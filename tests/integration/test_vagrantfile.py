@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.engines.vagrant_cli import environment
-from sandbox.engines.vagrant_files import (
-    HostFacts,
+from sandbox.providers.vagrant.cli import vagrant_environment
+from sandbox.providers.vagrant.files import (
+    VagrantfileHost,
     VmFolder,
     VmProvider,
     VmRecord,
@@ -24,7 +24,7 @@ from sandbox.engines.vagrant_files import (
 )
 from sandbox.spec.models import VirtualBoxOptions
 
-FACTS = HostFacts(prefix="sbxtest", console_path=Path("/nowhere/console.log"))
+FACTS = VagrantfileHost(prefix="sbxtest", console_path=Path("/nowhere/console.log"))
 
 HOSTILE = st.one_of(
     st.sampled_from(
@@ -164,7 +164,7 @@ def test_vagrant_accepts_it(provider: VmProvider) -> None:
         folder = VmFolder(Path(name))
         folder.write_vagrantfile(record(provider), FACTS)
         (folder.path / "id_ed25519").touch()
-        env = {**environment(folder.path, provider), "VAGRANT_HOME": f"{name}/home"}
+        env = {**vagrant_environment(folder.path, provider), "VAGRANT_HOME": f"{name}/home"}
         done = subprocess.run(
             words,
             cwd=name,
@@ -195,7 +195,7 @@ def test_a_base_images_own_ruby_is_never_run(*, ignored: bool) -> None:
             # The counter-proof: without that line Vagrant does run it
             text = folder.vagrantfile.read_text()
             folder.vagrantfile.write_text(text.replace("ignore_box_vagrantfile = true", "guest"))
-        env = {**environment(folder.path, "libvirt"), "VAGRANT_HOME": str(home)}
+        env = {**vagrant_environment(folder.path, "libvirt"), "VAGRANT_HOME": str(home)}
         done = subprocess.run(
             ["vagrant", "ssh-config"],
             cwd=folder.path,

@@ -12,11 +12,14 @@ import pytest
 
 from sandbox.errors import ProviderError
 from sandbox.events import ignore
-from sandbox.image_tools import host_architecture, tool_path
-from sandbox.images import disk, vagrant_box
-from sandbox.images.box_files import CONVERT, DISK_NAMES, VmProvider, catalogue
-from sandbox.images.vagrant_box import box_root, checked_name, ensure_public_box, is_whole
+from sandbox.images import disk
+from sandbox.images.tools import host_architecture, tool_path
+from sandbox.providers.vagrant import base_box as vagrant_box
+from sandbox.providers.vagrant.base_box import box_root, checked_name, ensure_public_box, is_whole
+from sandbox.providers.vagrant.box_files import catalogue
+from sandbox.providers.vagrant.files import VmProvider
 from sandbox.spec.base_models import PublicBox
+from tests.box_forms import FORMS
 
 PARTITION = "?offset=1048576"
 
@@ -98,9 +101,9 @@ def store(vagrant_tools: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def a_box(folder: Path, provider: VmProvider) -> Path:
     folder.mkdir()
-    image = folder / DISK_NAMES[provider]
+    image = folder / FORMS[provider].disk_name
     image.write_bytes(b"not a disk, but that is no matter to the store")
-    return vagrant_box.write_box(image, provider, "0123456789ab")
+    return vagrant_box.pack_box(image, FORMS[provider], "0123456789ab")
 
 
 @pytest.mark.parametrize("provider", ["libvirt", "virtualbox"])
@@ -113,7 +116,7 @@ def test_vagrant_takes_our_box_and_half_of_one_is_made_whole(
     vagrant_box._add(text, provider, store, log, ignore)
     assert is_whole(name, "1.0.0", provider)
     assert not (box_root(name) / "metadata_url").exists()
-    next(box_root(name).rglob(DISK_NAMES[provider])).unlink()
+    next(box_root(name).rglob(FORMS[provider].disk_name)).unlink()
     assert not is_whole(name, "1.0.0", provider)
     vagrant_box._add(text, provider, store, log, ignore)
     assert is_whole(name, "1.0.0", provider)
@@ -161,9 +164,9 @@ def test_vagrants_own_words_when_a_public_box_cannot_be_fetched(
 
 
 def test_the_formats_that_the_hypervisors_want(raw: Path, tmp_path: Path) -> None:
-    for provider, words in CONVERT.items():
-        target = tmp_path / DISK_NAMES[provider]
-        disk.convert(raw, target, words, tmp_path / "log")
+    for provider, form in FORMS.items():
+        target = tmp_path / form.disk_name
+        disk.convert(raw, target, form.convert, tmp_path / "log")
         told = subprocess.run(
             ["qemu-img", "info", "--output=json", str(target)],
             capture_output=True,

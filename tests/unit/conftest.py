@@ -31,4 +31,4 @@ def no_r(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def no_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever Incus this host has is not there."""
-    monkeypatch.setattr("sandbox.engines.incus_client.incus_socket", lambda: None)
+    monkeypatch.setattr("sandbox.providers.incus.client.incus_socket", lambda: None)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.files import hand_over, private_folder, write_whole
-from sandbox.host.journal import Journal, Kind, host_lock
+from sandbox.host.journal import ChangeKind, Journal, setup_lock
 from sandbox.images.build_folder import build_lock
 from sandbox.provision import _write
 from sandbox.record import Record
@@ -43,8 +43,8 @@ def test_all_that_is_kept_is_its_owners_alone(
     with locked("shiny") as instance:
         instance.write(Record(plan=shiny_plan()))
         _write(instance.folder / "ansible" / "vars.json", "{}")
-    with host_lock():
-        Journal("x").intend(Kind.POOL, ("x",))
+    with setup_lock():
+        Journal("x").intend(ChangeKind.POOL, ("x",))
     with build_lock(tmp_path / "cache" / "sandbox" / "baked" / "x", "x", lambda _: None):
         pass
     assert_private(tmp_path / "state" / "sandbox")

@@ -15,14 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.base import MachineSpec
-from sandbox.engines.vagrant_baking import BakingVagrantEngine
-from sandbox.engines.vagrant_virtualbox import VirtualBox
 from sandbox.errors import SandboxError
 from sandbox.events import ignore
-from sandbox.images.vagrant_box import ensure_vagrant_box
+from sandbox.providers.engine import MachineSpec
+from sandbox.providers.vagrant.baking import BakingVagrantEngine
+from sandbox.providers.vagrant.base_box import ensure_vagrant_box
+from sandbox.providers.virtualbox.hypervisor import VirtualBox
 from sandbox.spec.models import VirtualBoxOptions
 from sandbox.ssh import make_key
+from tests.box_forms import FORMS
 from tests.conftest import cannot_run
 from tests.contract.conftest import read_base
 
@@ -59,10 +60,10 @@ class VirtualBoxLab:
         """Python that makes the same engine, as `engine`, in another process."""
         return (
             "from pathlib import Path\n"
-            "from sandbox.engines.vagrant_baking import BakingVagrantEngine\n"
-            "from sandbox.engines.vagrant_virtualbox import VirtualBox\n"
+            "from sandbox.providers.vagrant.baking import BakingVagrantEngine\n"
+            "from sandbox.providers.virtualbox.hypervisor import VirtualBox\n"
             "from pathlib import PosixPath\n"
-            "from sandbox.engines.base import MachineSpec\n"
+            "from sandbox.providers.engine import MachineSpec\n"
             "from sandbox.spec.models import VirtualBoxOptions\n"
             "from sandbox.events import ignore\n"
             f"hypervisor = VirtualBox({self.prefix!r})\n"
@@ -155,7 +156,7 @@ def virtualbox_image() -> str:
         return known
     base = read_base()
     made = ensure_vagrant_box(
-        base, provider="virtualbox", source="auto", mirror=None, listener=ignore
+        base, form=FORMS["virtualbox"], source="auto", mirror=None, listener=ignore
     )
     return made.image
 

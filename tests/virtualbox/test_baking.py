@@ -13,11 +13,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from sandbox.engines.base import Power
-from sandbox.engines.sealing import STAND_STILL
-from sandbox.engines.vagrant_virtualbox import VirtualBox
 from sandbox.errors import ProviderError
 from sandbox.events import ignore
+from sandbox.providers.engine import Power
+from sandbox.providers.sealing import STAND_STILL
+from sandbox.providers.virtualbox.hypervisor import VirtualBox
 from tests.conftest import wait_until
 from tests.virtualbox.conftest import VirtualBoxLab, manage
 from tests.virtualbox.test_disk import capacity_mb
@@ -246,7 +246,7 @@ def test_a_running_machine_is_baked_and_clones_have_an_identity_of_their_own(
 ) -> None:
     engine = lab.engine
     monkeypatch.setattr(
-        "sandbox.engines.vagrant_baking.STAND_STILL", reach(BEYOND, "/root/copy") + STAND_STILL
+        "sandbox.providers.vagrant.baking.STAND_STILL", reach(BEYOND, "/root/copy") + STAND_STILL
     )
     began = time.monotonic()
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.engines.vagrant_virtualbox import VirtualBox
-from sandbox.engines.vagrant_vms import find_box
 from sandbox.events import Event, Notice
+from sandbox.providers.vagrant.hypervisor import find_stored_box
+from sandbox.providers.virtualbox.hypervisor import VirtualBox
 from sandbox.spec.models import VirtualBoxOptions
 from tests.virtualbox.conftest import VirtualBoxLab, manage
 
@@ -34,7 +34,7 @@ def test_the_disk_is_as_large_as_the_box_says(lab: VirtualBoxLab, *, linked: boo
         assert capacity_mb(lab.uuid(name)) == disk_gb * 1024
     assert not [event for event in heard if isinstance(event, Notice)]
     masters = [line for line in manage("list", "vms").splitlines() if "-base." in line]
-    box = find_box(lab.image, "virtualbox")
+    box = find_stored_box(lab.image, "virtualbox")
     wanted = {VirtualBox(lab.prefix).master_name(box, disk_gb) for disk_gb in (4, 6)}
     ours = {line.partition('" ')[0].strip('"') for line in masters if lab.prefix in line}
     assert wanted == ours if linked else wanted >= ours

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.base import Power
-from sandbox.engines.vagrant_cli import vagrant_home
-from sandbox.engines.vagrant_files import VmFolder
-from sandbox.engines.vagrant_virtualbox import VirtualBox
-from sandbox.engines.vagrant_vms import find_box
 from sandbox.errors import ProviderError
 from sandbox.events import ignore
+from sandbox.providers.engine import Power
+from sandbox.providers.vagrant.files import VmFolder
+from sandbox.providers.vagrant.home import clean_vagrant_home
+from sandbox.providers.vagrant.hypervisor import find_stored_box
+from sandbox.providers.virtualbox.hypervisor import VirtualBox
 from tests.virtualbox.conftest import VirtualBoxLab, manage
 
 pytestmark = pytest.mark.virtualbox
@@ -117,7 +117,7 @@ def test_a_vagrant_folder_that_points_to_somebody_elses_vm(lab: VirtualBoxLab) -
 
 def test_a_half_imported_base(lab: VirtualBoxLab) -> None:
     """The import ended, the snapshot that makes it whole was never taken."""
-    box = find_box(lab.image, "virtualbox")
+    box = find_stored_box(lab.image, "virtualbox")
     master = VirtualBox(lab.prefix).master_name(box, lab.spec("second").disk_gb)
     manage("import", str(box.folder / "box.ovf"), "--vsys", "0", "--vmname", master)
     lab.engine.create(lab.spec("second"), ignore)
@@ -190,7 +190,7 @@ def test_a_machine_that_another_vagrant_has_locked(lab: VirtualBoxLab) -> None:
     folder.write_vagrantfile(record, lab.engine.hypervisor.host_facts(record, folder))
     words = f"{folder.path}Vagrantfile{folder.path}/.vagrantbusy"
     key = hashlib.md5(words.encode(), usedforsecurity=False).hexdigest()
-    place = vagrant_home() / "data" / f"lock.machine-action-{key}.lock"
+    place = clean_vagrant_home() / "data" / f"lock.machine-action-{key}.lock"
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

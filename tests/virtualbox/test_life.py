@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from sandbox.engines.base import Power
 from sandbox.errors import ProviderError
 from sandbox.events import ignore
+from sandbox.providers.engine import Power
 from tests.virtualbox.conftest import VirtualBoxLab, manage
 
 pytestmark = [pytest.mark.virtualbox, pytest.mark.slow]

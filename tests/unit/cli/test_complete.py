@@ -6,10 +6,10 @@ import pytest
 
 from sandbox.cli import app, complete, completion
 from sandbox.cli.completion import Candidate, candidates, read_line
-from sandbox.engines.base import MachineSpec
-from sandbox.engines.fake import FakeEngine
 from sandbox.errors import ProviderError, UsageError
 from sandbox.events import ignore
+from sandbox.providers.engine import MachineSpec
+from sandbox.providers.fake import FakeEngine, FakeProvider
 from sandbox.record import Record
 from sandbox.state import Instance
 from tests.unit.factories import plain_plan, shiny_plan
@@ -91,7 +91,7 @@ def test_snapshots_are_those_of_the_sandbox_that_is_named(
     engine.create(spec, ignore)
     engine.save_snapshot("plain", "before", ignore)
     engine.save_snapshot("plain", "provisioned", ignore)
-    monkeypatch.setattr("sandbox.engines.make_engine", lambda *_: engine)
+    monkeypatch.setattr("sandbox.providers.load_provider", lambda _: FakeProvider(engine))
     assert words("snapshot", "restore", "plain", "") == ["before", "provisioned"]
     assert words("snapshot", "delete", "plain", "b") == ["before"]
     assert words("snapshot", "delete", "nobody", "") == []

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import BusyError, HostError
-from sandbox.host.journal import Journal, Kind, host_lock
+from sandbox.host.journal import ChangeKind, Journal, setup_lock
 
 
 @pytest.fixture
@@ -15,30 +15,30 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
 
 
 def test_intent_comes_before_the_change(journal: Journal) -> None:
-    journal.intend(Kind.POOL, ("sandbox",))
-    assert journal.has(Kind.POOL)
-    assert journal.unfinished(Kind.POOL)
-    journal.done(Kind.POOL)
-    assert journal.has(Kind.POOL)
-    assert not journal.unfinished(Kind.POOL)
+    journal.intend(ChangeKind.POOL, ("sandbox",))
+    assert journal.has(ChangeKind.POOL)
+    assert journal.unfinished(ChangeKind.POOL)
+    journal.done(ChangeKind.POOL)
+    assert journal.has(ChangeKind.POOL)
+    assert not journal.unfinished(ChangeKind.POOL)
 
 
 def test_names_of_an_unfinished_try_are_kept(journal: Journal) -> None:
     # The second run finds half of the packages installed: they are ours all the same
-    journal.intend(Kind.PACKAGES, ("a", "b", "c"))
-    journal.intend(Kind.PACKAGES, ("c", "d"))
-    journal.done(Kind.PACKAGES)
-    assert Journal("sandbox").names(Kind.PACKAGES) == ("a", "b", "c", "d")
+    journal.intend(ChangeKind.PACKAGES, ("a", "b", "c"))
+    journal.intend(ChangeKind.PACKAGES, ("c", "d"))
+    journal.done(ChangeKind.PACKAGES)
+    assert Journal("sandbox").names(ChangeKind.PACKAGES) == ("a", "b", "c", "d")
 
 
 def test_what_is_in_place_counts_as_made(journal: Journal) -> None:
     # Killed after the change and before its entry: the next run finds nothing left to do
-    journal.intend(Kind.POOL, ("sandbox",))
-    journal.done(Kind.POOL)
-    journal.intend(Kind.PROJECT, ("sandbox",))
+    journal.intend(ChangeKind.POOL, ("sandbox",))
+    journal.done(ChangeKind.POOL)
+    journal.intend(ChangeKind.PROJECT, ("sandbox",))
     journal.settle()
-    assert not journal.unfinished(Kind.PROJECT)
-    assert journal.names(Kind.PROJECT) == ("sandbox",)
+    assert not journal.unfinished(ChangeKind.PROJECT)
+    assert journal.names(ChangeKind.PROJECT) == ("sandbox",)
 
 
 def test_nothing_made_is_nothing_to_settle(journal: Journal) -> None:
@@ -47,22 +47,22 @@ def test_nothing_made_is_nothing_to_settle(journal: Journal) -> None:
 
 
 def test_the_last_entry_takes_the_file_along(journal: Journal) -> None:
-    journal.intend(Kind.POOL, ("sandbox",))
-    journal.intend(Kind.NETWORK, ("sandboxbr0",))
-    journal.forget(Kind.POOL)
-    assert [entry.kind for entry in journal.entries()] == [Kind.NETWORK]
-    journal.forget(Kind.NETWORK)
+    journal.intend(ChangeKind.POOL, ("sandbox",))
+    journal.intend(ChangeKind.NETWORK, ("sandboxbr0",))
+    journal.forget(ChangeKind.POOL)
+    assert [entry.kind for entry in journal.entries()] == [ChangeKind.NETWORK]
+    journal.forget(ChangeKind.NETWORK)
     assert not journal.path.exists()
-    journal.forget(Kind.NETWORK)
+    journal.forget(ChangeKind.NETWORK)
     assert journal.entries() == ()
 
 
 def test_a_write_cut_off_leaves_the_old_one(journal: Journal) -> None:
-    journal.intend(Kind.POOL, ("sandbox",))
+    journal.intend(ChangeKind.POOL, ("sandbox",))
     journal.path.with_suffix(".new").write_text('{"format": 1, "pre')
-    assert journal.has(Kind.POOL)
-    journal.done(Kind.POOL)
-    assert not journal.unfinished(Kind.POOL)
+    assert journal.has(ChangeKind.POOL)
+    journal.done(ChangeKind.POOL)
+    assert not journal.unfinished(ChangeKind.POOL)
 
 
 def test_a_broken_journal_is_an_error_not_a_blank_page(journal: Journal) -> None:
@@ -74,9 +74,9 @@ def test_a_broken_journal_is_an_error_not_a_blank_page(journal: Journal) -> None
 
 
 def test_one_at_a_time(journal: Journal) -> None:
-    with host_lock(), pytest.raises(BusyError), host_lock():
+    with setup_lock(), pytest.raises(BusyError), setup_lock():
         pytest.fail("two at once")
-    with host_lock():
+    with setup_lock():
         assert journal.path.parent.is_dir()
 
 

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from sandbox.host import kernel_limits
-from sandbox.host.incus_findings import incus_findings
-from sandbox.host.journal import Journal, Kind
+from sandbox.host.journal import ChangeKind, Journal
 from sandbox.host.kernel_limits import WANTED, WATCHERS, KernelLimits, gather_limits, plan_limits
-from sandbox.host.setup import Situation
-from sandbox.host.teardown import Keep, plan_teardown
-from tests.unit.host.facts import PLACE, a_host, a_ready_server
+from sandbox.host.setup import Keep
+from sandbox.providers.incus.doctor import incus_findings
+from sandbox.providers.incus.host_setup import IncusSituation
+from sandbox.providers.incus.host_teardown import plan_teardown
+from tests.unit.providers.host_facts import PLACE, a_host, a_ready_server
 
 DEBIANS = KernelLimits(
     ((WATCHERS, 128), ("kernel.keys.maxkeys", 200), ("kernel.keys.maxbytes", 20_000))
@@ -37,7 +38,7 @@ def test_in_a_container_they_are_somebody_elses() -> None:
 
 
 def finding(limits: KernelLimits) -> tuple[bool, str, str]:
-    now = Situation(a_host(kernel=limits), a_ready_server())
+    now = IncusSituation(a_host(kernel=limits), a_ready_server())
     (found,) = (one for one in incus_findings(PLACE, now) if "many containers" in one.title)
     assert found.ok or found.warning
     return found.ok, found.detail, found.fix
@@ -60,7 +61,7 @@ def test_teardown_takes_them_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (action,) = plan_limits("sandbox", DEBIANS)
     journal.intend(action.kind, action.names)
     removals = plan_teardown(PLACE, None, journal, Keep())
-    assert [(one.kind, one.names) for one in removals] == [(Kind.LIMITS, action.names)]
+    assert [(one.kind, one.names) for one in removals] == [(ChangeKind.LIMITS, action.names)]
 
 
 def test_reading_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

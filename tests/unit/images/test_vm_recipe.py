@@ -5,18 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.vagrant_files import INSECURE_KEY
 from sandbox.errors import ProviderError
-from sandbox.images.box_files import wrapping
 from sandbox.images.disk import DISK_GB, master_boot_record, write_boot_code
 from sandbox.images.recipe import PACKAGES, Recipe, mmdebstrap_argv, settle_script
 from sandbox.images.vm_recipe import GRUB_CONFIG, MKE2FS_CONF, vm_form
+from sandbox.providers.vagrant.box_files import wrapping
+from sandbox.providers.vagrant.files import BOX_USER, INSECURE_KEY
 from sandbox.spec.base_models import Base, PublicBox
+from tests.box_forms import FORMS
 from tests.unit.factories import BASE
 
 
 def a_recipe(base: Base = BASE, wrapped: str = "") -> Recipe:
-    return Recipe(base, "x86_64", "build", form=vm_form(), wrapping=wrapped)
+    return Recipe(
+        base,
+        "x86_64",
+        "build",
+        form=vm_form(login_user=BOX_USER, authorized_key=INSECURE_KEY),
+        wrapping=wrapped,
+    )
 
 
 def test_one_recipe_for_containers_and_machines() -> None:
@@ -33,7 +40,7 @@ def test_one_recipe_for_containers_and_machines() -> None:
 def test_no_placeholder_is_left_and_nothing_for_containers_is_masked() -> None:
     images = BASE.images.model_copy(update={"masked_units": ("systemd-udevd.service",)})
     base = BASE.model_copy(update={"images": images})
-    form = vm_form()
+    form = vm_form(login_user=BOX_USER, authorized_key=INSECURE_KEY)
     scripts = (form.before_packages, form.after_settling, settle_script(base, form))
     for script in scripts:
         assert not [word for word in script.split() if word.startswith("@")]
@@ -48,8 +55,8 @@ def test_the_name_follows_the_content() -> None:
     keys = {
         Recipe(BASE, "x86_64", "build").key,
         a_recipe().key,
-        a_recipe(wrapped=wrapping("libvirt")).key,
-        a_recipe(wrapped=wrapping("virtualbox")).key,
+        a_recipe(wrapped=wrapping(FORMS["libvirt"])).key,
+        a_recipe(wrapped=wrapping(FORMS["virtualbox"])).key,
     }
     assert len(keys) == 4
 

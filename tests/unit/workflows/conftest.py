@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
-from sandbox.engines.fake import FakeEngine
-from sandbox.engines.incus_client import IncusPlace
-from sandbox.errors import ConnectionLostError
+from sandbox.errors import ConnectionLostError, SandboxError
 from sandbox.events import Event, Notice
 from sandbox.plan import HostLimits, Plan
+from sandbox.providers import Registry
+from sandbox.providers.base_images import PreparedBase, StoredBase
+from sandbox.providers.fake import FakeEngine, FakeProvider
+from sandbox.providers.place import Place
 from sandbox.provision import ProvisionResult
 from sandbox.record import Record
 from sandbox.secret_values import SecretValues
 from sandbox.ssh import SshTarget
 from sandbox.state import Instance
 from sandbox.workflows import context, up
-from sandbox.workflows.base import PreparedBase
 
 
 class Bench:
@@ -41,15 +42,15 @@ class Bench:
         self.sshd_is_dead = False
         self.has_whole_key = True
         self.base = PreparedBase("base-debian-12-0", "f00d", packages=None)
+        self.room = HostLimits(8, 16384, 100)
+        self.bases: tuple[StoredBase, ...] | SandboxError = ()
         self.context = context.Context(
-            place=IncusPlace.from_prefix("test"),
+            place=Place("test"),
             listener=self.events.append,
-            make_engine=lambda *_: self.engine,
+            providers=Registry(("fake",), self._provider),
         )
         replaced: dict[str, Callable[..., object]] = {
-            "sandbox.workflows.making.prepare_base": lambda *_: self.base,
             "sandbox.workflows.making.archives_ahead": lambda: nullcontext(lambda: ()),
-            "sandbox.workflows.making.host_limits": lambda _: HostLimits(8, 16384, 100),
             "sandbox.workflows.making.make_key": lambda _: "ssh-ed25519 AAAA",
             "sandbox.workflows.making.bootstrap": lambda *_, **__: None,
             "sandbox.workflows.making.provision": self._provision,
@@ -72,6 +73,12 @@ class Bench:
         }
         for name, value in replaced.items():
             monkeypatch.setattr(name, value)
+
+    def _provider(self, name: str) -> FakeProvider:
+        """Whatever the name: a plan may say one of the real ones."""
+        return FakeProvider(
+            self.engine, base=self.base, room=self.room, bases=self.bases, name=name
+        )
 
     def _connect(self, instance: Instance, engine: FakeEngine) -> SshTarget:
         engine.ssh_endpoint(instance.name)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.checks.results import CheckReport
-from sandbox.engines.base import Power
 from sandbox.errors import BoxError, UsageError
 from sandbox.plan import Plan, resolve
+from sandbox.providers.engine import Power
 from sandbox.record import Record
 from sandbox.spec.bases import load_bases
 from sandbox.spec.catalogue import examine

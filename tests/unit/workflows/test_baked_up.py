@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from sandbox.baking import CacheUse, bake_keys, find_layer, recipe_key
-from sandbox.engines.base import Power
 from sandbox.errors import ProviderError, ProvisionError, UsageError
 from sandbox.plan import Plan
+from sandbox.providers.base_images import PreparedBase
+from sandbox.providers.engine import Power
 from sandbox.render import rendered_files
 from sandbox.spec.models import Machine, RPackages
 from sandbox.state import Instance
 from sandbox.summary import Phase
 from sandbox.trust import Consent
 from sandbox.workflows import power
-from sandbox.workflows.base import PreparedBase
 from tests.unit.checks.samples import good
 from tests.unit.factories import shiny_plan
 from tests.unit.workflows.conftest import Bench
@@ -241,7 +241,7 @@ def test_a_box_with_less_or_other_things_is_no_layer(
 ) -> None:
     bench.up(shiny_plan("one"))
     plan = with_package(shiny_plan("two"), "tree").model_copy(update=change)
-    keys = bake_keys(plan, bench.base.identity)
+    keys = bake_keys(plan, bench.base.identity, bench.engine)
     assert find_layer(bench.engine, keys, plan) is None
 
 
@@ -250,7 +250,7 @@ def test_a_layer_is_as_young_as_its_lists_of_packages(
 ) -> None:
     bench.up(shiny_plan("one"))
     plan = with_package(shiny_plan("two"), "tree")
-    keys = bake_keys(plan, bench.base.identity)
+    keys = bake_keys(plan, bench.base.identity, bench.engine)
     assert find_layer(bench.engine, keys, plan) is not None
     monkeypatch.setattr("sandbox.baking.LAYER_MAX_AGE", timedelta(0))
     assert find_layer(bench.engine, keys, plan) is None

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.checks.results import last_report
-from sandbox.engines.base import Power
 from sandbox.errors import ExitCode, SandboxError
 from sandbox.events import Notice
+from sandbox.providers.engine import Power
 from sandbox.state import Instance, instance_names
 from sandbox.workflows import look, power
 from tests.unit.factories import shiny_plan

@@ -2,19 +2,17 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sandbox.baking import forget_use, last_used, note_use
-from sandbox.engines.base import Power
 from sandbox.errors import BusyError, HostError, ProviderError, ProvisionError, UsageError
 from sandbox.paths import cache_dir
 from sandbox.plan import Plan
+from sandbox.providers.engine import Power
 from sandbox.state import Instance, instance_names, locked
 from sandbox.workflows import cache
-from sandbox.workflows import kept as kept_module
 from sandbox.workflows.kept import PruneRule
 from tests.unit.factories import plain_plan, shiny_plan
 from tests.unit.workflows.conftest import Bench
@@ -22,20 +20,9 @@ from tests.unit.workflows.conftest import Bench
 DAY = timedelta(days=1)
 
 
-class NoIncus:
-    """A client that nobody answers."""
-
-    def query(self, *_: object, **__: object) -> None:
-        raise ProviderError("nobody answers")
-
-
 @pytest.fixture(autouse=True)
-def only_the_fake(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "DRIVEN", ("fake",))
-    monkeypatch.setattr(kept_module, "DRIVEN", ("fake",))
-    monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant"))
-    monkeypatch.setattr(cache, "prepare_base", lambda *_: bench.base)
-    monkeypatch.setattr(type(bench.context), "client", lambda _: NoIncus())
+def no_bases(bench: Bench) -> None:
+    bench.bases = ProviderError("nobody answers")
 
 
 def bake(bench: Bench, plan: Plan, **options: Any) -> cache.Baked:
@@ -249,8 +236,7 @@ def test_what_a_killed_build_left_is_not_walked_through(
         raise PermissionError(closed)
 
     monkeypatch.setattr(type(folder), "rglob", walk)
-    monkeypatch.setattr(kept_module, "bases_or_none", lambda _: ())
-    monkeypatch.setattr(kept_module, "stale_folders", lambda _: (folder,))
+    bench.bases = ()
     [found] = cache.prune(PruneRule(), context=bench.context, dry_run=True)
     assert (found.kind, found.image, found.size_bytes) == ("build", str(folder), 5)
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.base import Finding
-from sandbox.engines.fake import FakeEngine
-from sandbox.engines.incus_client import IncusPlace
 from sandbox.errors import HostError, UsageError
 from sandbox.events import Event, Notice, ignore
+from sandbox.providers import Registry
+from sandbox.providers.fake import FakeEngine, FakeProvider
+from sandbox.providers.findings import Finding
+from sandbox.providers.place import Place
 from sandbox.workflows.context import Context, choose_provider, require_usable
 
 FINE = Finding(ok=True, title="it answers")
@@ -32,9 +33,13 @@ def chosen(
     default_provider: str | None = None,
 ) -> str:
     """The provider, on a host where each is as `found` says, and fine otherwise."""
+
+    def engine_of(name: str) -> FakeEngine:
+        return FakeEngine(folder, findings=(found.get(name, FINE),))
+
     made = Context(
-        place=IncusPlace.from_prefix("test"),
-        make_engine=lambda name, _: FakeEngine(folder, findings=(found.get(name, FINE),)),
+        place=Place("test"),
+        providers=Registry(load=lambda name: FakeProvider(engine_of(name))),
         provider=provider,
         default_provider=default_provider,
     )

@@ -4,19 +4,16 @@ import os
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from sandbox.engines.base import BaseCopy
-from sandbox.engines.fake import FakeEngine
-from sandbox.engines.vagrant_files import VmFolder, VmRecord
 from sandbox.errors import ProviderError
-from sandbox.images.outdated import OldBase
-from sandbox.images.stored_boxes import OurBox
 from sandbox.paths import cache_dir
-from sandbox.state import Instance
-from sandbox.workflows import cache, kept
+from sandbox.providers import Registry
+from sandbox.providers.abilities import BaseCopy
+from sandbox.providers.base_images import StoredBase
+from sandbox.providers.fake import FakeEngine, FakeProvider
+from sandbox.workflows import cache
 from sandbox.workflows.kept import PruneRule
 from tests.unit.workflows.conftest import Bench
 
@@ -42,85 +39,80 @@ class CopyingEngine(FakeEngine):
 
 
 class Shelves:
-    """What this host keeps, in memory; removing takes it out."""
+    """What providers keep, in memory; removing takes it out."""
 
     def __init__(self) -> None:
-        self.boxes: list[OurBox] = []
-        self.bases: list[OldBase] | None = []
+        self.boxes: list[StoredBase] = []
+        self.bases: list[StoredBase] | None = []
         self.busy = False
+        self.refusal: OSError | None = None
 
-    def remove_box(self, box: OurBox) -> bool:
-        if not self.busy:
-            self.boxes.remove(box)
-        return not self.busy
+    def box(self, word: str, *, days: float = 1, outdated: bool = True) -> StoredBase:
+        """A base image for libvirt; when it was last used is not known."""
+        image = f"sandbox/debian-12-{word}@1.0.0"
 
-    def remove_base(self, _: object, base: OldBase) -> None:
-        assert self.bases is not None
-        self.bases.remove(base)
+        def remove() -> bool:
+            if self.refusal is not None:
+                raise self.refusal
+            if not self.busy:
+                self.boxes = [one for one in self.boxes if one.image != image]
+            return not self.busy
+
+        return StoredBase(
+            image=image,
+            base="debian-12",
+            key=word,
+            made_at=NOW - days * DAY,
+            size_bytes=1000,
+            outdated=outdated,
+            title=f"{image} for libvirt",
+            remove=remove,
+        )
+
+    def base(self, word: str, *, days: float = 1, outdated: bool = True) -> StoredBase:
+        """A base image in Incus, never used since it was made."""
+        image = f"base-debian-12-{word}"
+
+        def remove() -> bool:
+            self.bases = [one for one in self.bases or () if one.image != image]
+            return True
+
+        return StoredBase(
+            image=image,
+            base="debian-12",
+            key=word,
+            made_at=NOW - days * DAY,
+            used_at=NOW - days * DAY,
+            size_bytes=1000,
+            outdated=outdated,
+            title=image,
+            remove=remove,
+        )
 
 
 @pytest.fixture
-def host(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelves:
+def host(bench: Bench) -> Shelves:
     made = Shelves()
-    monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant"))
     bench.engine = CopyingEngine(bench.engine.folder)
-    for module in (cache, kept):
-        monkeypatch.setattr(module, "DRIVEN", ("fake",))
-    monkeypatch.setattr(type(bench.context), "client", lambda _: None)
-    replaced: dict[str, Any] = {
-        "bases_or_none": lambda _: None if made.bases is None else tuple(made.bases),
-        "stale_folders": lambda _: (),
-        "remove_base": made.remove_base,
-        "our_boxes": lambda: tuple(made.boxes),
-        "remove_box": made.remove_box,
-    }
-    for name, value in replaced.items():
-        monkeypatch.setattr(kept, name, value)
+    elsewhere = FakeEngine(bench.engine.folder / "elsewhere")
+    elsewhere.folder.mkdir()
+
+    def load(name: str) -> FakeProvider:
+        if name == "libvirt":
+            return FakeProvider(elsewhere, bases=tuple(made.boxes), name=name)
+        if name == "incus":
+            silent = ProviderError("nobody answers")
+            bases = silent if made.bases is None else tuple(made.bases)
+            return FakeProvider(elsewhere, bases=bases, name=name)
+        return FakeProvider(bench.engine, name=name)
+
+    bench.context = replace(bench.context, providers=Registry(("fake", "libvirt", "incus"), load))
     return made
 
 
 def prune(bench: Bench, rule: PruneRule | None = None, *, dry_run: bool = False) -> list[str]:
     found = cache.prune(rule or PruneRule(), context=bench.context, dry_run=dry_run)
     return [one.image for one in found]
-
-
-def box(word: str, *, days: float = 1, outdated: bool = True) -> OurBox:
-    return OurBox(
-        image=f"sandbox/debian-12-{word}@1.0.0",
-        base="debian-12",
-        key=word,
-        provider="libvirt",
-        folder=Path("/boxes") / word,
-        made_at=NOW - days * DAY,
-        size_bytes=1000,
-        whole=True,
-        outdated=outdated,
-    )
-
-
-def base(word: str, *, days: float = 1, outdated: bool = True) -> OldBase:
-    made_at = NOW - days * DAY
-    name = f"base-debian-12-{word}"
-    return OldBase(name, "debian-12", word, word, made_at, made_at, 1000, outdated)
-
-
-def vm_made_of(name: str, image: str) -> None:
-    """The folder of a sandbox that is a VM."""
-    folder = Instance(name).folder
-    folder.mkdir(parents=True)
-    record = VmRecord(
-        provider="libvirt",
-        name=name,
-        vm_name=f"sandbox-{name}",
-        uuid="0b4e7a0c-6e0b-4a55-9f0b-0123456789ab",
-        image=image,
-        cpus=1,
-        memory_mb=512,
-        disk_gb=4,
-        authorized_key="",
-        ssh_port=2222,
-    )
-    VmFolder(folder).write(record)
 
 
 def shelf(suite: str, *, days: float = 0, word: str = "default") -> Path:
@@ -134,12 +126,11 @@ def shelf(suite: str, *, days: float = 0, word: str = "default") -> Path:
 
 
 def test_everything_is_listed_with_its_size(bench: Bench, host: Shelves) -> None:
-    host.bases = [base("new", outdated=False)]
-    host.boxes = [box("new", outdated=False)]
+    host.bases = [host.base("new", outdated=False)]
+    host.boxes = [replace(host.box("new", outdated=False), machines=("one",))]
     assert isinstance(bench.engine, CopyingEngine)
     bench.engine.copies["copy"] = BaseCopy("copy", 300, ("one",))
     folder = shelf("bookworm")
-    vm_made_of("one", "sandbox/debian-12-new@1.0.0")
     listed = {one.image: one for one in cache.kept(bench.context)}
     assert {one.image: (one.kind, one.provider, one.size_bytes) for one in listed.values()} == {
         "base-debian-12-new": ("base", "incus", 1000),
@@ -154,9 +145,13 @@ def test_everything_is_listed_with_its_size(bench: Bench, host: Shelves) -> None
 def test_the_newest_box_of_a_base_stays_and_so_does_what_is_in_use(
     bench: Bench, host: Shelves
 ) -> None:
-    new, used, old = box("new", outdated=False), box("used", days=2), box("old", days=3)
+    new, used, old = (
+        host.box("new", outdated=False),
+        host.box("used", days=2),
+        host.box("old", days=3),
+    )
+    used = replace(used, machines=("one",))
     host.boxes = [new, used, old]
-    vm_made_of("one", used.image)
     assert prune(bench, dry_run=True) == [old.image]
     assert host.boxes == [new, used, old]
     assert prune(bench) == [old.image]
@@ -164,32 +159,34 @@ def test_the_newest_box_of_a_base_stays_and_so_does_what_is_in_use(
 
 
 def test_half_a_box_always_goes(bench: Bench, host: Shelves) -> None:
-    half = replace(box("half", outdated=False), whole=False)
+    half = replace(host.box("half", outdated=False), whole=False)
     host.boxes = [half]
     assert prune(bench, PruneRule(older_than=DAY * 99, keep_last=9)) == [half.image]
 
 
 def test_a_box_that_somebody_makes_anew_stays(bench: Bench, host: Shelves) -> None:
-    host.boxes, host.busy = [box("old")], True
+    host.boxes, host.busy = [host.box("old")], True
     assert prune(bench) == []
 
 
-def test_a_box_that_is_not_ours_to_remove_is_named(
-    bench: Bench, host: Shelves, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    host.boxes = [box("old")]
-
-    def refuse(_: OurBox) -> bool:
-        raise PermissionError("not yours")
-
-    monkeypatch.setattr(kept, "remove_box", refuse)
+def test_a_box_that_is_not_ours_to_remove_is_named(bench: Bench, host: Shelves) -> None:
+    host.boxes = [host.box("old")]
+    host.refusal = PermissionError("not yours")
     assert prune(bench) == []
     assert any("not yours" in text for text in bench.notices())
 
 
 def test_age_and_number_spare_boxes_bases_and_packages(bench: Bench, host: Shelves) -> None:
-    host.boxes = [box("new", outdated=False), box("two", days=2), box("three", days=3)]
-    host.bases = [base("new", outdated=False), base("two", days=2), base("three", days=3)]
+    host.boxes = [
+        host.box("new", outdated=False),
+        host.box("two", days=2),
+        host.box("three", days=3),
+    ]
+    host.bases = [
+        host.base("new", outdated=False),
+        host.base("two", days=2),
+        host.base("three", days=3),
+    ]
     folders = [shelf("bookworm"), shelf("bookworm", days=2, word="0" * 12)]
     assert prune(bench, PruneRule(older_than=DAY * 9), dry_run=True) == []
     assert prune(bench, PruneRule(keep_last=3), dry_run=True) == []

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from sandbox.checks.results import last_report
-from sandbox.engines.base import MachineStatus
-from sandbox.engines.incus_client import NotPermittedError, NotSetUpError
 from sandbox.errors import HostError, SandboxError
+from sandbox.providers.engine import MachineStatus
+from sandbox.providers.incus.client import NotPermittedError, NotSetUpError
 from sandbox.state import Instance
 from sandbox.workflows import look
 from tests.unit.factories import shiny_plan

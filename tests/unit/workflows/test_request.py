@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.base import Finding, MachineStatus, Power
-from sandbox.engines.fake import FakeEngine
-from sandbox.engines.incus_client import IncusPlace
 from sandbox.errors import BoxError
+from sandbox.providers import Registry
+from sandbox.providers.engine import MachineStatus, Power
+from sandbox.providers.fake import FakeEngine, FakeProvider
+from sandbox.providers.findings import Finding
+from sandbox.providers.place import Place
 from sandbox.record import Record
 from sandbox.state import locked
 from sandbox.summary import Phase
@@ -21,7 +23,7 @@ from tests.conftest import ROOT
 def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     bad = FakeEngine(tmp_path, findings=(Finding(ok=False, title="nothing is usable"),))
-    return Context(IncusPlace.from_prefix("test"), make_engine=lambda *_: bad)
+    return Context(Place("test"), providers=Registry(load=lambda _: FakeProvider(bad)))
 
 
 def plan_of(context: Context, **chosen: str | None) -> str:
@@ -46,7 +48,7 @@ def test_a_preview_has_the_vagrantfile(
     provider: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    real = Context(IncusPlace.from_prefix("test"), provider=provider)
+    real = Context(Place("test"), provider=provider)
     plan = plan_for("boxes/shiny.yml", Overrides(), real, cwd=ROOT)
     files = {str(file.path): file.content for file in preview(plan, real)}
     assert {"Vagrantfile", "login.sh", "bootstrap.sh", "plan.json"} <= set(files)

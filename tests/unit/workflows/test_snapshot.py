@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.engines.base import Engine, MachineSpec, Power
-from sandbox.engines.fake import FakeEngine
-from sandbox.engines.incus_client import IncusPlace
 from sandbox.errors import ProviderError, UsageError
 from sandbox.events import Event, Notice, ignore
+from sandbox.providers import Registry
+from sandbox.providers.engine import MachineSpec, Power
+from sandbox.providers.fake import FakeEngine, FakeProvider
+from sandbox.providers.place import Place
 from sandbox.record import Record
 from sandbox.state import Instance
 from sandbox.summary import Phase
@@ -25,11 +26,11 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
 
 @pytest.fixture
 def context(engine: FakeEngine) -> Context:
-    def make(provider: str, place: IncusPlace) -> Engine:
-        assert provider == "fake"
-        return engine
+    def load(name: str) -> FakeProvider:
+        assert name == "fake"
+        return FakeProvider(engine)
 
-    return Context(place=IncusPlace.from_prefix("sandbox"), make_engine=make)
+    return Context(place=Place("sandbox"), providers=Registry(("fake",), load))
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pytest
 
 from sandbox.checks import fixes
 from sandbox.checks.results import last_report
-from sandbox.engines.base import Finding, Power
 from sandbox.errors import (
     BoxError,
     ConnectionLostError,
@@ -18,11 +17,13 @@ from sandbox.errors import (
     UsageError,
 )
 from sandbox.plan import HostLimits
+from sandbox.providers.engine import Power
+from sandbox.providers.findings import Finding
 from sandbox.record import Record
 from sandbox.run import Completed
 from sandbox.state import Instance
 from sandbox.summary import Phase
-from sandbox.workflows import check, look, making, power, reach, snapshot
+from sandbox.workflows import check, look, power, reach, snapshot
 from tests.unit.factories import plain_plan, shiny_plan
 from tests.unit.workflows.conftest import Bench
 
@@ -295,15 +296,12 @@ def test_too_much_memory_is_said_before_anything_is_written(bench: Bench) -> Non
     assert not Instance("shiny").exists()
 
 
-def test_virtualbox_is_measured_by_what_every_system_tells(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_room_is_what_the_plans_own_provider_tells(bench: Bench) -> None:
     plan = plain_plan().model_copy(update={"provider": "virtualbox"})
-    monkeypatch.setattr(making, "virtualbox_limits", lambda: HostLimits(8, 16384, 1))
-    monkeypatch.setattr(making, "host_limits", lambda _: pytest.fail("that is Linux's and Incus's"))
+    bench.room = HostLimits(8, 16384, 1)
     with pytest.raises(HostError, match="no disk space is left"):
         bench.up(plan)
-    monkeypatch.setattr(making, "virtualbox_limits", lambda: HostLimits(8, 16384, 50))
+    bench.room = HostLimits(8, 16384, 50)
     bench.up(plan)
     assert bench.engine.status([plan.name])[plan.name].power is Power.RUNNING
 

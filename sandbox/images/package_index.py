@@ -1,0 +1,26 @@
+"""Which packages the archive of a base had when its image was built."""
+
+import gzip
+from pathlib import Path
+from typing import Protocol
+
+
+class Indexed(Protocol):
+    """An image of any provider."""
+
+    @property
+    def package_index_path(self) -> Path | None:
+        """The names of the packages its archive has, gzipped; None when nobody listed them."""
+        ...
+
+
+def available_packages(image: Indexed) -> frozenset[str] | None:
+    """The names of all packages that the base's archive had when the image was built, if known."""
+    if image.package_index_path is None:
+        return None
+    try:
+        with gzip.open(image.package_index_path, "rt", encoding="utf-8") as lines:
+            return frozenset(line.strip() for line in lines if line.strip())
+    except (OSError, EOFError, ValueError):
+        # Only a convenience: apt itself has the last word
+        return None

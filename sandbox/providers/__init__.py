@@ -1,0 +1,65 @@
+"""Providers: what runs machines. Each has a folder here, and is loaded when it is asked for.
+
+Nobody outside knows what is in such a folder, or decides anything by a provider's name: `Provider`
+(provider.py), `Engine` (engine.py) and the abilities (abilities.py) answer.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sandbox.errors import HostError
+from sandbox.spec.choices import ProviderName
+
+if TYPE_CHECKING:
+    # The command line needs the names alone, to complete them
+    from sandbox.providers.provider import Provider
+
+PROVIDERS: Final[tuple[ProviderName, ...]] = ("virtualbox", "incus", "libvirt")
+"""In this order the first usable one is taken when nobody chose."""
+
+FALLBACK: Final[ProviderName] = "incus"
+"""Meant where nobody chose and none is usable: it needs no more than Linux, and can be set up."""
+
+
+def load_provider(name: str) -> "Provider":
+    """The provider of that name. `fake` is none of them: tests make it themselves.
+
+    Raises:
+        HostError: there is none.
+    """
+    if name not in PROVIDERS:
+        raise HostError(
+            f"this version of sandbox cannot drive {name}", hint=f"use --provider {FALLBACK}"
+        )
+    found: Provider = import_module(f"{__name__}.{name}.provider").PROVIDER
+    return found
+
+
+class Registry(Mapping[str, "Provider"]):
+    """The providers by name, each loaded when it is asked for."""
+
+    def __init__(
+        self, names: Sequence[str] = PROVIDERS, load: Callable[[str], "Provider"] = load_provider
+    ) -> None:
+        self._names = tuple(names)
+        self._load = load
+
+    def __getitem__(self, name: str) -> "Provider":
+        """That provider.
+
+        Raises:
+            HostError: there is none of that name.
+        """
+        return self._load(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def maker_of(self, folder: Path) -> str | None:
+        """Who made the machine of an instance's folder, as its files say; None: they do not."""
+        return next((name for name, one in self.items() if one.made(folder)), None)

@@ -1,0 +1,240 @@
+"""What only some engines can do: protocols to ask for with `isinstance` before acting."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from sandbox.events import Listener
+from sandbox.providers.engine import MachineSpec
+from sandbox.run import Completed
+
+
+@runtime_checkable
+class RootExec(Protocol):
+    """Engines that can run a command as root in a machine before ssh works in it."""
+
+    def exec_as_root(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: str | bytes | None = None,
+        log: Path | None = None,
+        on_line: Callable[[str], None] | None = None,
+        check: bool = True,
+    ) -> Completed:
+        """Run `argv` in the running machine `name` as root, in `/root`.
+
+        Raises:
+            ProviderError: it does not run, or (with `check`) the command failed or took too long.
+        """
+        ...
+
+
+@runtime_checkable
+class Isolation(Protocol):
+    """Engines whose machines share a network, on which they can be kept from each other."""
+
+    def is_isolated(self, name: str) -> bool | None:
+        """Whether it is kept from others of ours; None when nobody has said so yet.
+
+        Raises:
+            ProviderError: no such machine.
+        """
+        ...
+
+    def isolate(self, name: str, *, isolated: bool) -> None:
+        """Say whether others of ours reach the stopped machine; it holds from the next start on.
+
+        Raises:
+            ProviderError: no such machine, or the provider failed.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A state of a machine's disk that it can be taken back to."""
+
+    name: str
+    created_at: datetime
+
+
+@runtime_checkable
+class Previews(Protocol):
+    """Engines that write files of their own into an instance's folder."""
+
+    def preview(self, spec: MachineSpec) -> tuple[tuple[str, str], ...]:
+        """Their names and contents for `spec`, with examples for what is chosen at `create`."""
+        ...
+
+
+@runtime_checkable
+class Snapshots(Protocol):
+    """Engines whose machines can be taken back to how they were.
+
+    The same on each: what was written after the snapshot is gone after `restore_snapshot`; a
+    machine that ran runs again and its sshd answers, one that was stopped stays stopped. The
+    snapshot is kept, and so are those made after it.
+    """
+
+    def save_snapshot(self, name: str, snapshot: str, listener: Listener) -> None:
+        """Keep the machine's disk as it is now, under the name `snapshot`; it may be running.
+
+        Raises:
+            ProviderError: no such machine, or it has a snapshot of that name.
+        """
+        ...
+
+    def restore_snapshot(self, name: str, snapshot: str, listener: Listener) -> None:
+        """Take the machine's disk back to `snapshot`; running again at the end if it ran before.
+
+        Raises:
+            ProviderError: no such machine or snapshot.
+        """
+        ...
+
+    def snapshots(self, name: str) -> tuple[Snapshot, ...]:
+        """The machine's snapshots, the oldest first.
+
+        Raises:
+            ProviderError: no such machine.
+        """
+        ...
+
+    def delete_snapshot(self, name: str, snapshot: str) -> None:
+        """Forget `snapshot`; the machine stays as it is.
+
+        Raises:
+            ProviderError: no such machine or snapshot.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class BakedImage:
+    """A provisioned machine that is kept to make others from."""
+
+    image: str
+    """Its name in the provider's own store; what `MachineSpec.image` takes."""
+    key: str
+    """What it was baked from, as one word; two images of one key are alike but for their age."""
+    made_at: datetime
+    complete: bool = True
+    """False for what a bake that was cut off has left: never to be used."""
+    labels: tuple[tuple[str, str], ...] = ()
+    size_bytes: int | None = None
+    """What it takes on the disk by itself; None when it was not asked, or cannot be told."""
+    machines: tuple[str, ...] = ()
+    """The machines of ours that were made from it."""
+
+
+@runtime_checkable
+class Baking(Protocol):
+    """Engines that keep provisioned machines, and make others from them by copy-on-write.
+
+    `Engine.create` takes the name of a baked image for that of a base image. What belongs to one
+    machine alone (host keys, machine id, hostname, authorized key, cookie keys, random seeds, logs,
+    histories) is not in the image: each machine makes its own when it first starts.
+    """
+
+    @property
+    def clones_keep_disk_size(self) -> bool:
+        """Whether a disk cannot be made smaller than the one it is made from."""
+        ...
+
+    def bake(
+        self,
+        name: str,
+        snapshot: str,
+        key: str,
+        labels: tuple[tuple[str, str], ...],
+        listener: Listener,
+    ) -> BakedImage:
+        """Keep the machine `name`, as it was at `snapshot`, as an image of `key`.
+
+        The caller sees to it that there is one bake of a key at a time. The image is whole before
+        `baked_images` calls it complete; what earlier bakes of the key left unfinished is removed.
+
+        Raises:
+            ProviderError: no such machine or snapshot, or the provider failed; nothing is left.
+        """
+        ...
+
+    def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
+        """All there are, the newest first, also unfinished ones; sizes take longer to find out."""
+        ...
+
+    def delete_baked(self, image: str) -> None:
+        """Remove an image; does nothing when it is gone.
+
+        Raises:
+            ProviderError: it is not a baked image of ours, or machines need it to run.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class BaseCopy:
+    """A base image as a hypervisor keeps it for the disks that hang on it."""
+
+    name: str
+    """Its name in the hypervisor's own store."""
+    size_bytes: int | None
+    """What it takes on the disk; None when that cannot be told."""
+    machines: tuple[str, ...]
+    """The machines whose disks hang on it; without any it is of no use to anybody."""
+
+
+@runtime_checkable
+class BaseCopies(Protocol):
+    """Engines whose hypervisor has copies of its own of the base images in Vagrant's store."""
+
+    def base_copies(self) -> tuple[BaseCopy, ...]:
+        """All of ours.
+
+        Raises:
+            HostError, ProviderError: the hypervisor cannot be asked.
+        """
+        ...
+
+    def drop_unused_bases(self) -> tuple[str, ...]:
+        """Remove those that no machine needs, and say which.
+
+        Raises:
+            HostError, ProviderError: the hypervisor cannot be asked, or cannot remove one.
+        """
+        ...
+
+
+@runtime_checkable
+class RenewsLogin(Protocol):
+    """Engines that can let a key in from outside, whatever the machine's own files say."""
+
+    def renew_login(self, name: str, authorized_key: str, listener: Listener) -> None:
+        """Let `authorized_key` log in to the running machine; other keys stay as they are.
+
+        Raises:
+            ProviderError: absent, not ours, or the account cannot be prepared.
+        """
+        ...
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """Engines whose provider goes on with what a killed command began."""
+
+    def is_busy(self, name: str) -> bool:
+        """Whether the provider is doing something to the machine at the moment."""
+        ...
+
+    def settle(self, name: str) -> None:
+        """Wait for the end of it.
+
+        Raises:
+            ProviderError: it does not end.
+        """
+        ...

@@ -1,0 +1,203 @@
+"""Baked images of Incus: stopped instances in our project, copied by the storage pool.
+
+An image is an instance `Baked-KEY-WORD`, which no sandbox can be called. It is made in three
+steps: a copy of the machine's snapshot; the seal, run in the copy with nothing else running in it;
+and last one change of a record, which says that it is complete. What was cut off before that is
+never used.
+"""
+
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sandbox.errors import ProviderError
+from sandbox.events import Listener, StepOutput
+from sandbox.providers.abilities import BakedImage
+from sandbox.providers.incus.client import IncusClient, NotFoundError, api_path
+from sandbox.providers.incus.instances import AUTHORIZED_KEY, BAKED, LABEL, MADE_BY, OURS, config_of
+from sandbox.providers.incus.place import IncusPlace
+from sandbox.providers.incus.ready_script import LOGIN_USER
+from sandbox.providers.moments import NEVER, moment_of
+from sandbox.providers.sealing import IMAGE_PREFIX, SEAL
+from sandbox.run import Completed
+
+KEY = "user.sandbox-engine.bake-key"
+COMPLETE = "user.sandbox-engine.bake-complete"
+"""When it was finished; not there before."""
+MADE_FROM = "user.sandbox-engine.made-from"
+"""On a machine: the image that it was made from."""
+
+_COPY_S = 1800.0
+_SEAL_S = 300.0
+_STOP_S = 60.0
+# Nothing of the machine's own runs while it is sealed: no service that could write a new secret
+_ALONE = "lxc.init.cmd = /bin/sleep 3600"
+
+
+class IncusBaking(ABC):
+    """The part of the engine that keeps machines as images; see `abilities.Baking`."""
+
+    client: IncusClient
+    place: IncusPlace
+    clones_keep_disk_size = False
+
+    @abstractmethod
+    def _require_snapshot(self, name: str, snapshot: str) -> None:
+        """An error when the machine does not have it."""
+
+    @abstractmethod
+    def _settle(self, name: str) -> None:
+        """Wait for what Incus is still doing to it."""
+
+    @abstractmethod
+    def _set_state(self, name: str, action: str, *, timeout_s: float, force: bool = False) -> None:
+        """Start or stop an instance."""
+
+    @abstractmethod
+    def exec_as_root(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: str | bytes | None = None,
+        log: Path | None = None,
+        on_line: Callable[[str], None] | None = None,
+        check: bool = True,
+    ) -> Completed:
+        """As `base.RootExec`."""
+
+    def bake(
+        self,
+        name: str,
+        snapshot: str,
+        key: str,
+        labels: tuple[tuple[str, str], ...],
+        listener: Listener,
+    ) -> BakedImage:
+        """Keep the machine `name`, as it was at `snapshot`, as an image of `key`.
+
+        Raises:
+            ProviderError: no such machine or snapshot, or Incus failed; nothing is left.
+        """
+        self._require_snapshot(name, snapshot)
+        for old in self.baked_images():
+            if old.key == key and not old.complete:
+                self.delete_baked(old.image)
+        image = f"{IMAGE_PREFIX}{key}-{secrets.token_hex(3)}"
+        try:
+            listener(StepOutput(name, "copying it"))
+            self._copy(name, snapshot, image, key, labels)
+            listener(StepOutput(name, "taking out what is its own"))
+            self._seal(name, image)
+            made_at = datetime.now(UTC)
+            done = {COMPLETE: made_at.isoformat(), "raw.lxc": ""}
+            self.client.query("PATCH", api_path("instances", image), {"config": done})
+        except BaseException:
+            with suppress(ProviderError):
+                self.delete_baked(image)
+            raise
+        return BakedImage(image, key, made_at, complete=True, labels=labels)
+
+    def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
+        """All there are, the newest first, also unfinished ones."""
+        depth = {"recursion": "2" if with_sizes else "1"}
+        instances = self.client.query("GET", api_path("instances"), parameters=depth, timeout_s=60)
+        users: dict[str, list[str]] = {}
+        for instance in instances:
+            source = config_of(instance).get(MADE_FROM)
+            if source and config_of(instance).get(MADE_BY) == OURS:
+                users.setdefault(source, []).append(str(instance["name"]))
+        images = [
+            _image(instance, tuple(sorted(users.get(instance["name"], ()))))
+            for instance in instances
+            if is_baked(instance)
+        ]
+        return tuple(sorted(images, key=lambda image: image.made_at, reverse=True))
+
+    def delete_baked(self, image: str) -> None:
+        """Remove an image; machines made from it stay whole: the pool keeps what they share.
+
+        Raises:
+            ProviderError: it is not a baked image of ours, or Incus cannot remove it.
+        """
+        try:
+            # A bake that was killed may have left Incus in the middle of a start or a stop
+            self._settle(image)
+            instance = self.client.query("GET", api_path("instances", image))
+            if not is_baked(instance):
+                raise ProviderError(f"the Incus instance {image} is not a baked image of ours")
+            if instance["status"] != "Stopped":
+                with suppress(ProviderError):
+                    self._set_state(image, "stop", timeout_s=_STOP_S, force=True)
+            self.client.query("DELETE", api_path("instances", image), timeout_s=_COPY_S)
+        except NotFoundError:
+            return
+
+    def _copy(
+        self, name: str, snapshot: str, image: str, key: str, labels: tuple[tuple[str, str], ...]
+    ) -> None:
+        machine = config_of(self.client.query("GET", api_path("instances", name)))
+        body = {
+            "name": image,
+            "type": "container",
+            "source": {"type": "copy", "source": f"{name}/{snapshot}", "instance_only": True},
+            "profiles": [],
+            "config": {
+                # What the machine's labels say of it (where its record is) is not said of an image
+                **{word: "" for word in machine if word.startswith(LABEL)},
+                **{f"{LABEL}{word}": value for word, value in labels},
+                MADE_BY: BAKED,
+                KEY: key,
+                COMPLETE: "",
+                MADE_FROM: "",
+                AUTHORIZED_KEY: "",
+                "raw.lxc": _ALONE,
+                "boot.autostart": "false",
+            },
+            "devices": {"eth0": {"type": "none"}},
+        }
+        self.client.query("POST", api_path("instances"), body, timeout_s=_COPY_S)
+
+    def _seal(self, name: str, image: str) -> None:
+        self._set_state(image, "start", timeout_s=_STOP_S)
+        words = ("sh", "-s", LOGIN_USER, name)
+        self.exec_as_root(image, words, timeout_s=_SEAL_S, stdin=SEAL)
+        self._set_state(image, "stop", timeout_s=_STOP_S, force=True)
+
+
+def is_baked(instance: dict[str, Any]) -> bool:
+    """Whether the instance is a baked image of ours, finished or not."""
+    return bool(config_of(instance).get(MADE_BY) == BAKED)
+
+
+def _image(instance: dict[str, Any], machines: tuple[str, ...]) -> BakedImage:
+    config = config_of(instance)
+    # Whatever is no moment was not written by us
+    made_at = moment_of(str(config.get(COMPLETE) or ""))
+    labels = tuple(
+        sorted(
+            (key.removeprefix(LABEL), str(value))
+            for key, value in config.items()
+            if key.startswith(LABEL)
+        )
+    )
+    return BakedImage(
+        image=str(instance["name"]),
+        key=str(config.get(KEY, "")),
+        made_at=made_at or NEVER,
+        complete=made_at is not None,
+        labels=labels,
+        size_bytes=_size(instance),
+        machines=machines,
+    )
+
+
+def _size(instance: dict[str, Any]) -> int | None:
+    disk = (instance.get("state") or {}).get("disk") or {}
+    usage = (disk.get("root") or {}).get("usage")
+    return int(usage) if usage else None

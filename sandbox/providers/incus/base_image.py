@@ -1,0 +1,219 @@
+"""`ensure_base`: the base image is in Incus when this returns, made or fetched only if it was not.
+
+Two that want the same image wait for each other. What a killed build left is cleared by the
+next one; Incus itself shows an image only when it has all of it.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sandbox.errors import BoxError, HostError, ProviderError, SandboxError
+from sandbox.events import Listener, Notice, step
+from sandbox.images import build
+from sandbox.images.build_folder import build_folder, build_lock
+from sandbox.images.recipe import Recipe
+from sandbox.images.sources import ArchivesAnswer, choose_sources, host_archives
+from sandbox.paths import cache_dir
+from sandbox.providers.incus.answer import environment_of
+from sandbox.providers.incus.client import ExistsError, IncusClient, NotFoundError, api_path
+from sandbox.providers.incus.image_metadata import KEY_PROPERTY, write_metadata
+from sandbox.spec.base_models import Base
+from sandbox.spec.choices import BaseSource
+from sandbox.spec.models import Mirror
+
+_COPY_S = 1800.0
+_PUBLIC = "default"
+"""The project that an image server shows to everybody."""
+
+
+@dataclass(frozen=True)
+class BaseImage:
+    """A base image that Incus has."""
+
+    alias: str
+    """Its name there, `base-debian-12-0123456789ab`: the base and the key."""
+    fingerprint: str
+    package_index_path: Path | None
+    """The names of the packages its archive has, gzipped; None when nobody listed them."""
+
+    @property
+    def image(self) -> str:
+        """What `MachineSpec.image` takes."""
+        return self.alias
+
+
+def ensure_base(
+    base: Base,
+    *,
+    client: IncusClient,
+    source: BaseSource,
+    mirror: Mirror | None,
+    listener: Listener,
+    refresh: bool = False,
+    archives: ArchivesAnswer | None = None,
+) -> BaseImage:
+    """Find, build or fetch the image of `base`; with `refresh`, anew even if there is one.
+
+    Raises:
+        BoxError: the base names something that cannot be.
+        HostError: this host cannot build it, or has no space left.
+        ProviderError: the build, the fetch or the import failed.
+    """
+    recipe = _recipe(base, source, mirror, client, archives)
+    folder = cache_dir() / "images" / recipe.key
+    found = None if refresh else find_image(client, recipe)
+    if found is None:
+        with build_lock(folder, base.name, listener):
+            # Somebody may have made it while we waited
+            found = None if refresh else find_image(client, recipe)
+            if found is None:
+                found = _make(recipe, client, folder, listener)
+    index = folder / build.INDEX_NAME
+    return BaseImage(recipe.alias, found, index if index.is_file() else None)
+
+
+def find_image(client: IncusClient, recipe: Recipe) -> str | None:
+    """The fingerprint of the recipe's image; one of ours that lost its alias gets it back.
+
+    Raises:
+        HostError, ProviderError: Incus could not be asked.
+    """
+    images = _images(client)
+    for image in images:
+        if any(entry["name"] == recipe.alias for entry in image.get("aliases") or ()):
+            return str(image["fingerprint"])
+    for image in images:
+        if _made_by(image, recipe):
+            _point(client, recipe.alias, str(image["fingerprint"]))
+            return str(image["fingerprint"])
+    return None
+
+
+def choose_kind(source: BaseSource, machine: str) -> Literal["build", "public"]:
+    """Whether the image is built here or fetched from the public server.
+
+    Raises:
+        HostError: it is to be built, and this host cannot.
+    """
+    if source == "public":
+        return "public"
+    why = build.obstacle(machine, whose="the Incus server")
+    if why is None:
+        return "build"
+    if source == "build" or why.could_be_mended:
+        raise HostError("this host cannot build a base image", details=why.text, hint=why.hint)
+    return "public"
+
+
+def _recipe(
+    base: Base,
+    source: BaseSource,
+    mirror: Mirror | None,
+    client: IncusClient,
+    archives: ArchivesAnswer | None,
+) -> Recipe:
+    server = client.query("GET", "/1.0")
+    machine = str(environment_of(server)["architectures"][0])
+    kind = choose_kind(source, machine)
+    if kind == "public":
+        return Recipe(base, machine, kind)
+    sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
+    return Recipe(base, machine, kind, sources)
+
+
+def _images(client: IncusClient) -> list[dict[str, Any]]:
+    images = client.query("GET", api_path("images"), parameters={"recursion": "1"})
+    return list(images)
+
+
+def _made_by(image: dict[str, Any], recipe: Recipe) -> bool:
+    return bool((image.get("properties") or {}).get(KEY_PROPERTY) == recipe.key)
+
+
+def _point(client: IncusClient, alias: str, fingerprint: str) -> None:
+    """Let `alias` mean the image `fingerprint`, whatever it meant before."""
+    entry = {"name": alias, "target": fingerprint, "description": ""}
+    try:
+        client.query("POST", api_path("images", "aliases"), entry)
+    except ExistsError:
+        client.query(
+            "PUT",
+            api_path("images", "aliases", alias),
+            {"target": fingerprint, "description": ""},
+        )
+
+
+def _make(recipe: Recipe, client: IncusClient, folder: Path, listener: Listener) -> str:
+    if recipe.sources.note:
+        listener(Notice(recipe.base.name, recipe.sources.note))
+    if recipe.kind == "public":
+        return _fetch(recipe, client, listener)
+    name = recipe.base.name
+    with build_folder(folder) as work:
+        with step(listener, name, f"build the base image {name}") as note:
+            root = build.build_root(recipe, work, folder / "build.log", listener)
+            note.text = f"{root.stat().st_size / 1e6:.0f} MB"
+        # Before the import: from then on nobody builds again, and so nobody would make the index
+        build.keep_index(work, folder)
+        with step(listener, name, f"import the base image {name}"):
+            write_metadata(work / "metadata.tar", recipe)
+            fingerprint = _import(recipe, client, work / "metadata.tar", root)
+    return fingerprint
+
+
+def _import(recipe: Recipe, client: IncusClient, metadata: Path, root: Path) -> str:
+    """Hand the tarballs to Incus; the older images of the same recipe go when the new one is in."""
+    older = [str(image["fingerprint"]) for image in _images(client) if _made_by(image, recipe)]
+    target = f"{client.place.remote}:"
+    done = client.run("image", "import", metadata, root, target, timeout_s=_COPY_S)
+    found = re.search(r"\b[0-9a-f]{64}\b", done.stdout + done.stderr)
+    if found is None:
+        raise ProviderError("Incus named no fingerprint", details=done.stdout + done.stderr)
+    fingerprint = found.group()
+    _point(client, recipe.alias, fingerprint)
+    for other in older:
+        if other != fingerprint:
+            _forget(client, other)
+    return fingerprint
+
+
+def _forget(client: IncusClient, fingerprint: str) -> None:
+    """Remove an image that a newer one of the same key replaces; machines made from it stay."""
+    try:
+        client.query("DELETE", api_path("images", fingerprint))
+    except NotFoundError:
+        return
+
+
+def _fetch(recipe: Recipe, client: IncusClient, listener: Listener) -> str:
+    public = recipe.base.images.incus_public
+    with step(listener, recipe.base.name, f"fetch the public base image {public}"):
+        if ":" not in public or public.startswith("-"):
+            raise BoxError(
+                f"{public!r} names no image on a public server",
+                hint="`images.incus_public` of the base: REMOTE:NAME, such as images:debian/12",
+            )
+        try:
+            fingerprint = _public_fingerprint(client, public)
+            if not client.exists("images", fingerprint):
+                target = (f"{client.place.remote}:", "--target-project", client.place.project)
+                client.run("image", "copy", public, *target, timeout_s=_COPY_S, project=_PUBLIC)
+        except SandboxError as error:
+            raise ProviderError(
+                f"cannot fetch the public image {public}",
+                details=error.details or error.message,
+                hint="is the image server reachable? A Debian host can build the image instead: "
+                "`--base-source build`",
+            ) from error
+        _point(client, recipe.alias, fingerprint)
+        return fingerprint
+
+
+def _public_fingerprint(client: IncusClient, public: str) -> str:
+    done = client.run("image", "info", public, timeout_s=60, project=_PUBLIC)
+    found = re.search(r"^Fingerprint: ([0-9a-f]{64})", done.stdout, re.MULTILINE)
+    if found is None:
+        raise ProviderError(f"Incus named no fingerprint of {public}", details=done.stdout)
+    return found.group(1)

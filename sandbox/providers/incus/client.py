@@ -1,0 +1,326 @@
+"""The `incus` command, as the rest of the program sees it: its flags and its words are known here.
+
+Everything of ours is derived from one prefix, so that a project, pool or network of somebody else
+is never named by accident. The client keeps no state and sets nothing global: every call carries
+remote and project.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from sandbox.errors import CommandError, HostError, ProviderError, SandboxError, UsageError
+from sandbox.providers.engine import NotHereError
+from sandbox.providers.incus.answer import metadata_of
+from sandbox.providers.incus.place import IncusPlace
+from sandbox.providers.incus.unix_socket import incus_socket
+from sandbox.run import Completed, run
+
+QUICK_S = 30.0
+"""For calls that only read or change a record; a daemon that needs longer has a problem."""
+
+_NOT_FOUND = 404
+# Messages are matched below, so they must not come translated
+_ENV = {"LC_ALL": "C.UTF-8", "LANGUAGE": "C"}
+
+
+class NotFoundError(ProviderError):
+    """Incus has no such thing."""
+
+
+class NotSetUpError(NotHereError):
+    """Our project, pool or network is not there (yet)."""
+
+
+class NoDaemonError(NotHereError):
+    """There is no Incus here, or it does not run: nothing of ours runs in it either."""
+
+
+class NotPermittedError(HostError):
+    """The daemon is there, and this user may not talk to it."""
+
+
+class ExistsError(ProviderError):
+    """Incus has a thing of that name already."""
+
+
+class IncusClient:
+    """Runs `incus` in one place and turns its failures into ours."""
+
+    def __init__(self, place: IncusPlace) -> None:
+        self.place = place
+
+    def ref(self, name: str) -> str:
+        """`REMOTE:NAME`, what the `incus` subcommands take.
+
+        Raises:
+            UsageError: a name that `incus` could take for an option or for another remote.
+        """
+        if not name or name.startswith("-") or re.search(r"[:\s\x00-\x1f]", name):
+            raise UsageError(f"{name!r} cannot be the name of something in Incus")
+        return f"{self.place.remote}:{name}"
+
+    def argv(self, *args: str | Path, project: str | None = None) -> tuple[str, ...]:
+        """The whole command line of `incus ARGS` in our project, or another."""
+        return ("incus", "--project", project or self.place.project, *(str(arg) for arg in args))
+
+    def run(
+        self,
+        *args: str | Path,
+        timeout_s: float = QUICK_S,
+        stdin: str | bytes | None = None,
+        check: bool = True,
+        log: Path | None = None,
+        on_line: Callable[[str], None] | None = None,
+        project: str | None = None,
+    ) -> Completed:
+        """Run `incus ARGS` in our project, or another.
+
+        Raises:
+            HostError: the client is missing, the daemon does not answer or refuses us, our project
+                is not set up, no space is left.
+            NotFoundError: something named in `args` is not there.
+            ProviderError: it failed otherwise (with `check`), or did not end in time.
+        """
+        return self._call(
+            self.argv(*args, project=project),
+            timeout_s=timeout_s,
+            stdin=stdin,
+            check=check,
+            log=log,
+            on_line=on_line,
+        )
+
+    def query(
+        self,
+        method: str,
+        path: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        timeout_s: float = QUICK_S,
+    ) -> Any:  # noqa: ANN401  (whatever JSON the API answers)
+        """Ask the API for `path` (as `api_path` makes it) in our project; wait for what it starts.
+
+        Returns:
+            The answer's metadata; for something that took a while, the finished operation.
+
+        Raises:
+            HostError, NotFoundError, ExistsError, ProviderError: as `run`; also for an answer of
+                another shape than Incus's.
+        """
+        answer = self._asked(method, path, data, parameters, timeout_s)
+        deep = (parameters or {}).get("recursion", "0") != "0"
+        metadata = metadata_of(answer, method, path, deep=deep)
+        if isinstance(metadata, dict) and metadata.get("class") == "task" and metadata.get("err"):
+            raise explain(str(metadata["err"]), what=f"{method} {path}")
+        return metadata
+
+    def _asked(
+        self,
+        method: str,
+        path: str,
+        data: Mapping[str, Any] | None,
+        parameters: Mapping[str, str] | None,
+        timeout_s: float,
+    ) -> dict[str, Any]:
+        search = urlencode({**(parameters or {}), "project": self.place.project})
+        answer = self._ask_socket(method, f"{path}?{search}", data, timeout_s)
+        if answer is None:
+            answer = self._ask_command(method, f"{path}?{search}", data, timeout_s)
+        if answer.get("type") == "error":
+            code = answer.get("error_code")
+            code = code if isinstance(code, int) else 0
+            raise explain(str(answer.get("error")), what=f"{method} {path}", code=code)
+        return answer
+
+    def _ask_socket(
+        self, method: str, target: str, data: Mapping[str, Any] | None, timeout_s: float
+    ) -> dict[str, Any] | None:
+        """The daemon's answer; None when it cannot be talked to but by the `incus` command."""
+        socket = incus_socket() if self.place.is_local else None
+        if socket is None:
+            return None
+        from sandbox.providers.incus.unix_socket import EndlessError, LateError, NoSocketError, ask
+
+        try:
+            return ask(socket, method, target, data, timeout_s=timeout_s)
+        except NoSocketError:
+            return None
+        except EndlessError as error:
+            raise ProviderError(
+                f"Incus answered without an end to {method} {target.partition('?')[0]}",
+                details=str(error),
+                hint="is it Incus that listens there? see: incus info",
+            ) from error
+        except LateError as error:
+            raise ProviderError(
+                f"Incus did not answer to {method} {target.partition('?')[0]}",
+                details=str(error),
+                hint="see what Incus is doing: `incus operation list --all-projects`",
+            ) from error
+
+    def _ask_command(
+        self, method: str, target: str, data: Mapping[str, Any] | None, timeout_s: float
+    ) -> dict[str, Any]:
+        words = ["incus", "query", "--raw", "--wait", "-X", method]
+        if data is not None:
+            words += ["--data", json.dumps(data)]
+        done = self._call(
+            (*words, f"{self.place.remote}:{target}"), timeout_s=timeout_s, check=True
+        )
+        try:
+            answer = json.loads(done.stdout)
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise ProviderError(
+                f"cannot read what Incus answered to {method} {target}",
+                details=done.stdout[:2000],
+            )
+        return answer
+
+    def exists(self, *path: str) -> bool:
+        """Whether the API knows the thing at `path`, such as `("networks", "sandboxbr0")`.
+
+        Raises:
+            HostError, ProviderError: Incus could not be asked.
+        """
+        try:
+            self._asked("GET", api_path(*path), None, None, QUICK_S)
+        except (NotFoundError, NotSetUpError):
+            return False
+        return True
+
+    def _call(
+        self,
+        words: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: str | bytes | None = None,
+        check: bool,
+        log: Path | None = None,
+        on_line: Callable[[str], None] | None = None,
+    ) -> Completed:
+        try:
+            return run(
+                words,
+                timeout_s=timeout_s,
+                stdin=stdin,
+                env=_ENV,
+                check=check,
+                log=log,
+                on_line=on_line,
+            )
+        except CommandError as error:
+            raise explain_command(error) from error
+
+
+def api_path(*parts: str) -> str:
+    """`/1.0/a/b` of `a`, `b`; each part is quoted, so a name cannot become a path or a query."""
+    return "/".join(("/1.0", *(quote(part, safe="") for part in parts)))
+
+
+def explain_command(error: CommandError) -> SandboxError:
+    """What a failed `incus` command means, with Incus's own words kept."""
+    if error.returncode == 127 and not error.stderr:  # noqa: PLR2004  (the shell's "not found")
+        return NoDaemonError(
+            "Incus's client `incus` is not installed", hint="sandbox host setup --provider incus"
+        )
+    if error.returncode is None:
+        return ProviderError(
+            error.message,
+            details=error.details,
+            hint="see what Incus is doing: `incus operation list --all-projects`",
+        )
+    words = error.stderr.strip() or error.stdout.strip() or error.details
+    said = [line for line in words.splitlines() if line.startswith("Error: ")]
+    own = "\n".join(said).removeprefix("Error: ") if said else words
+    return explain(own, what=error.message)
+
+
+@dataclass(frozen=True)
+class _Meaning:
+    pattern: str
+    family: type[SandboxError]
+    message: str
+    hint: str
+
+
+_MEANINGS = (
+    _Meaning(
+        r"doesn't appear to be started|connection refused|no such file.*unix\.socket"
+        r"|server version: unreachable",
+        NoDaemonError,
+        "Incus is not running",
+        "sandbox host setup --provider incus",
+    ),
+    _Meaning(
+        r"needed permissions to talk to the incus daemon|permission denied.*unix\.socket",
+        NotPermittedError,
+        "you may not talk to the Incus daemon",
+        "sudo adduser $USER incus-admin, then log in anew (its members are as good as root on this "
+        "host; the group incus gives a restricted project of one's own, and does not do here)",
+    ),
+    _Meaning(
+        r"The remote \".*\" doesn't exist",
+        HostError,
+        "Incus knows no such remote",
+        "incus remote list; incus remote add NAME URL",
+    ),
+    _Meaning(
+        r"no space left|disk quota exceeded|not enough space",
+        HostError,
+        "no space left",
+        "see `incus storage info` and `df -h`; `sandbox destroy` what is not needed",
+    ),
+    _Meaning(
+        r"not authorized|Forbidden|\bcertificate\b(?!s)",
+        HostError,
+        "the Incus server does not let us in",
+        "make a token there with `incus config trust add`, and here `incus remote add NAME TOKEN`",
+    ),
+    _Meaning(
+        r"No route to host|network is unreachable|no such host|i/o timeout|temporary failure in",
+        HostError,
+        "the Incus server cannot be reached",
+        "incus remote list; is its address right, and is this machine online?",
+    ),
+    _Meaning(
+        r"^(?!.*Project not found).*UNIQUE constraint failed|already exists|already in use",
+        ExistsError,
+        "Incus has that already",
+        "",
+    ),
+    _Meaning(
+        r"Project not found|Storage pool not found|Network not found|No root device could be found",
+        NotSetUpError,
+        "our place in Incus is not set up",
+        "sandbox host setup --provider incus",
+    ),
+    _Meaning(
+        r"Image not provided|Image not found|image doesn't exist|No image with alias",
+        NotFoundError,
+        "the base image is not in Incus any more",
+        "sandbox up makes it again",
+    ),
+    _Meaning(r"not found|doesn't exist|not exist", NotFoundError, "Incus has no such thing", ""),
+)
+
+
+def explain(own: str, *, what: str, code: int = 0) -> SandboxError:
+    """The error that Incus's `own` words stand for; `what` was being done."""
+    for meaning in _MEANINGS:
+        if re.search(meaning.pattern, own, re.IGNORECASE):
+            return meaning.family(
+                f"{meaning.message} ({what})" if not meaning.hint else meaning.message,
+                details=own,
+                hint=meaning.hint,
+            )
+    if code == _NOT_FOUND:
+        return NotFoundError(f"Incus has no such thing ({what})", details=own)
+    return ProviderError(f"Incus failed: {what}", details=own)

@@ -1,0 +1,379 @@
+"""The Incus engine: system containers on this machine or on a remote Incus server."""
+
+import ipaddress
+import re
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sandbox.errors import CommandError, ProviderError
+from sandbox.events import Listener, Notice, StepOutput
+from sandbox.providers.engine import MachineSpec, MachineStatus, Power, SshEndpoint, require_size
+from sandbox.providers.findings import HostReport
+from sandbox.providers.incus import ready_script as inside
+from sandbox.providers.incus.baking import IncusBaking
+from sandbox.providers.incus.client import (
+    ExistsError,
+    IncusClient,
+    NotFoundError,
+    api_path,
+    explain,
+)
+from sandbox.providers.incus.instance_request import machine_body
+from sandbox.providers.incus.instances import (
+    AUTHORIZED_KEY,
+    daemon_findings,
+    is_our_instance,
+    machine_status,
+    ssh_port_is_open,
+)
+from sandbox.providers.incus.place import IncusPlace
+from sandbox.providers.incus.power import SETTLE_S, IncusPower
+from sandbox.providers.incus.snapshots import IncusSnapshots
+from sandbox.run import TAIL_LINES, Completed, run
+
+_CREATE_S = 1800.0
+_TRIES = 3
+# What the client says when the command was not even begun, in distinction to what the command says
+_NOT_EXECUTED = re.compile(
+    r"Error: .*(Instance is not running|Instance not found|Instance is frozen)"
+)
+
+_UNHEARD_S = 2.0
+"""Until a machine that did not listen is asked again."""
+
+
+class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
+    """Machines as Incus containers, in a project of our own."""
+
+    provider = "incus"
+
+    def __init__(self, place: IncusPlace) -> None:
+        self.place = place
+        self.client = IncusClient(place)
+        self._host_keys: dict[str, tuple[str, ...]] = {}
+        # Of the machines that this very object has started: what they said when they were ready
+
+    def check_host(self, *, brief: bool = False) -> HostReport:
+        """Prove what is usable here; reads only."""
+        del brief
+        return HostReport(self.provider, daemon_findings(self.client))
+
+    def create(self, spec: MachineSpec, listener: Listener) -> None:
+        """Make the machine, stopped, with its limits and labels, in one request to Incus.
+
+        Incus takes back what it began when the request fails; it finishes it when only we are gone.
+
+        Raises:
+            HostError: the host has not enough memory, processors or space.
+            ProviderError: Incus refused, or something that is not ours has the name.
+        """
+        for _ in range(_TRIES):
+            instance = self._find(spec.name)
+            if instance is None:
+                self._check_size(spec)
+                try:
+                    self._request(spec)
+                except ExistsError:
+                    # Another command was quicker by a moment
+                    continue
+                except ProviderError:
+                    # Quicker by less than that, and Incus has other words for it
+                    if self._find(spec.name) is None:
+                        raise
+                    continue
+                self._say_unlimited_disk(spec, listener)
+                return
+            _refuse_foreign(spec.name, instance)
+            self._settle(spec.name)
+            if self._renew_key(spec.name, spec.authorized_key):
+                return
+        raise ProviderError(f"{spec.name} keeps coming and going: is another command at it?")
+
+    def start(self, name: str, listener: Listener) -> None:
+        """Start it or let it go on, prepare its login, wait until systemd is up and sshd answers.
+
+        An sshd that was stopped, masked or has lost its keys is brought back.
+
+        On an image without sshd (a public one) the wait ends when the machine has an address.
+
+        Raises:
+            ProviderError: absent, not ours, or not ready in time; the last state is in the error.
+        """
+        self._ours(name)
+        # What a killed command began may change the machine's state yet
+        self._settle(name)
+        instance = self._ours(name)
+        match machine_status(name, instance, local=False).power:
+            case Power.PAUSED:
+                self._set_state(name, "unfreeze", timeout_s=inside.WAIT_S)
+                listener(Notice(name, "the machine was paused: it goes on"))
+            case Power.STOPPED:
+                self._isolate_old(name, instance)
+                self._power_on(name)
+            case Power.RUNNING:
+                pass
+            case _:
+                self._power_on(name)
+        ready = self._wait_ready(name, instance, listener)
+        if ready.failed_units:
+            units = ", ".join(ready.failed_units)
+            listener(Notice(name, f"systemd is {ready.system}; failed: {units}"))
+        for what in ready.mended:
+            listener(Notice(name, what))
+        if not ready.has_sshd:
+            listener(Notice(name, "the machine has no sshd yet"))
+
+    def stop(self, name: str, *, timeout_s: float) -> None:
+        """Shut it down, by force after `timeout_s`.
+
+        Raises:
+            ProviderError: absent, not ours, or it cannot be stopped even by force.
+        """
+        self._host_keys.pop(name, None)
+        instance = self._ours(name)
+        self._settle(name)
+        if instance["status"] == "Stopped":
+            return
+        try:
+            if instance["status"] == "Frozen":
+                # What stands still does not shut itself down
+                self._set_state(name, "unfreeze", timeout_s=timeout_s)
+            self._set_state(name, "stop", timeout_s=timeout_s)
+        except ProviderError:
+            self._stop_by_force(name)
+
+    def destroy(self, name: str) -> None:
+        """Remove it, whatever its state.
+
+        Raises:
+            ProviderError: it is not ours, or Incus cannot remove it.
+        """
+        self._host_keys.pop(name, None)
+        instance = self._find(name)
+        if instance is None:
+            return
+        _refuse_foreign(name, instance)
+        self._settle(name)
+        with suppress(NotFoundError):
+            if instance["status"] != "Stopped":
+                # A broken one may refuse to stop and yet let itself be removed
+                with suppress(ProviderError):
+                    self._stop_by_force(name)
+            self.client.query("DELETE", api_path("instances", name), timeout_s=SETTLE_S)
+
+    def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:
+        """Our machines, or those named, in one query.
+
+        Raises:
+            HostError, ProviderError: Incus cannot be asked.
+        """
+        if names is not None and len(names) == 1:
+            found = [self._find(names[0])]
+        else:
+            # With their states it would take ten times as long, and only addresses are wanted
+            deep = {"recursion": "1"}
+            found = list(self.client.query("GET", api_path("instances"), parameters=deep))
+        known = {str(instance["name"]): instance for instance in found if instance is not None}
+        if names is None:
+            names = sorted(name for name, instance in known.items() if is_our_instance(instance))
+        is_local = self.place.is_local
+        leases = self._leases() if is_local and known else {}
+        return {
+            name: machine_status(name, known.get(name), local=is_local, leases=leases)
+            for name in names
+        }
+
+    def _leases(self) -> dict[str, str]:
+        """The addresses that our network has given out, by network card."""
+        found = self.client.query("GET", api_path("networks", self.place.network, "leases"))
+        return {
+            str(lease["hwaddr"]): str(lease["address"])
+            for lease in found or ()
+            if ":" not in lease["address"]
+        }
+
+    def ssh_endpoint(self, name: str) -> SshEndpoint:
+        """How to reach it by ssh: directly where there is a route, else through `incus exec`.
+
+        Raises:
+            ProviderError: it does not run, or its host key cannot be read.
+        """
+        status = self.status([name])[name]
+        if status.power is not Power.RUNNING:
+            raise ProviderError(
+                f"{name} does not run: it is {status.power}",
+                details=status.detail,
+                hint=f"sandbox start {name}",
+            )
+        keys = self._host_keys.get(name) or self._read_host_keys(name)
+        if status.address is not None and ssh_port_is_open(status.address):
+            return SshEndpoint(inside.LOGIN_USER, status.address, 22, keys)
+        return SshEndpoint(inside.LOGIN_USER, name, 22, keys, self.proxy_command(name))
+
+    def _read_host_keys(self, name: str) -> tuple[str, ...]:
+        read = ("sh", "-c", inside.HOST_KEYS)
+        said = self.exec_as_root(name, read, timeout_s=30, check=False)
+        for _ in range(1, _TRIES):
+            # A `cat` that went well has said something: it got lost on the way, on a busy host
+            if said.returncode != 0 or said.stdout:
+                break
+            said = self.exec_as_root(name, read, timeout_s=30, check=False)
+        keys = inside.parse_host_keys(said.stdout)
+        if not keys:
+            raise ProviderError(
+                f"{name} has no ssh host key", details=said.stderr, hint=f"sandbox up {name}"
+            )
+        return keys
+
+    def proxy_command(self, name: str) -> tuple[str, ...]:
+        """An argv that connects stdin and stdout to the machine's sshd, through Incus alone."""
+        return self.client.argv(
+            "exec", "-T", self.client.ref(name), "--", "bash", "-c", inside.FORWARD
+        )
+
+    def exec_as_root(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: str | bytes | None = None,
+        log: Path | None = None,
+        on_line: Callable[[str], None] | None = None,
+        check: bool = True,
+    ) -> Completed:
+        """Run `argv` in the running machine as root, in `/root`.
+
+        Raises:
+            HostError, ProviderError: Incus cannot be asked, the machine is absent or does not run,
+                or (with `check`) the command failed or took too long.
+        """
+        words = ("exec", "-T", self.client.ref(name), "--cwd", "/root", "--", *argv)
+        done = self.client.run(
+            *words, timeout_s=timeout_s, stdin=stdin, log=log, on_line=on_line, check=False
+        )
+        if done.returncode != 0 and _NOT_EXECUTED.match(done.stderr):
+            own = done.stderr.strip().removeprefix("Error: ")
+            raise explain(own, what=f"running `{argv[0]}` in {name}")
+        if done.returncode != 0 and check:
+            raise ProviderError(
+                f"`{argv[0]}` failed in {name} with exit status {done.returncode}",
+                details="\n".join((done.stdout + done.stderr).splitlines()[-TAIL_LINES:]),
+            )
+        return done
+
+    def _find(self, name: str) -> dict[str, Any] | None:
+        self.client.ref(name)
+        try:
+            return dict(self.client.query("GET", api_path("instances", name)))
+        except NotFoundError:
+            return None
+
+    def _ours(self, name: str) -> dict[str, Any]:
+        instance = self._find(name)
+        if instance is None:
+            raise ProviderError(f"there is no machine {name}", hint=f"sandbox up --name {name}")
+        _refuse_foreign(name, instance)
+        return instance
+
+    def _request(self, spec: MachineSpec) -> None:
+        body = machine_body(spec, self.place)
+        self.client.query("POST", api_path("instances"), body, timeout_s=_CREATE_S)
+
+    def _check_size(self, spec: MachineSpec) -> None:
+        resources = self.client.query("GET", api_path("resources"))
+        memory_mb = int(resources["memory"]["total"]) // 1024**2
+        cpus = int(resources["cpu"]["total"])
+        require_size(spec, memory_mb=memory_mb, cpus=cpus)
+
+    def _say_unlimited_disk(self, spec: MachineSpec, listener: Listener) -> None:
+        pool = self.client.query("GET", api_path("storage-pools", self.place.pool))
+        if pool["driver"] == "dir":
+            text = (
+                f"the storage pool {self.place.pool} is a plain folder: the size of the disk "
+                f"({spec.disk_gb} GB) is not enforced"
+            )
+            listener(Notice(spec.name, text))
+
+    def renew_login(self, name: str, authorized_key: str, listener: Listener) -> None:
+        """Let `authorized_key` log in to the running machine; other keys stay as they are.
+
+        Raises:
+            ProviderError: absent, not ours, or the account cannot be prepared.
+        """
+        self._ours(name)
+        self._renew_key(name, authorized_key)
+        self.start(name, listener)
+
+    def _renew_key(self, name: str, authorized_key: str) -> bool:
+        """Its folder may have been lost, and a new key made; False when the machine is gone."""
+        instance = self._find(name)
+        if instance is None:
+            return False
+        if instance["config"].get(AUTHORIZED_KEY) != authorized_key:
+            change = {"config": {AUTHORIZED_KEY: authorized_key}}
+            self.client.query("PATCH", api_path("instances", name), change)
+        return True
+
+    def _wait_ready(self, name: str, instance: dict[str, Any], listener: Listener) -> inside.Ready:
+        key = str(instance["config"].get(AUTHORIZED_KEY, ""))
+        last = ["nothing was heard from it"]
+
+        def heard(line: str) -> None:
+            if line.startswith("state: "):
+                last[0] = line.removeprefix("state: ")
+                listener(StepOutput(name, last[0]))
+
+        try:
+            done = self._ask_ready(name, key, heard)
+        except CommandError as error:
+            if words_of_sshd := inside.sshd_words(error.stdout):
+                raise ProviderError(
+                    f"sshd does not start in {name}",
+                    details=words_of_sshd,
+                    hint=f"put it right: `incus exec --project {self.place.project} "
+                    f"{self.client.ref(name)} -- bash`; or go back: `sandbox reset {name}`",
+                ) from error
+            raise ProviderError(
+                f"{name} did not get ready: {last[0]}",
+                details=error.details,
+                hint=f"look inside: `incus exec --project {self.place.project} "
+                f"{self.client.ref(name)} -- journalctl -b`; or `sandbox destroy {name}`",
+            ) from error
+        ready = inside.parse_ready(done.stdout)
+        if ready is None:
+            raise ProviderError(f"{name} gave no clear answer", details=done.stdout)
+        ipaddress.IPv4Address(ready.address)
+        self._host_keys[name] = ready.host_keys
+        return ready
+
+    def _ask_ready(self, name: str, key: str, heard: Callable[[str], None]) -> Completed:
+        words = self.client.argv("exec", "-T", self.client.ref(name), "--", "sh", "-c")
+
+        def ask() -> Completed:
+            return run(
+                (*words, inside.READY, "sh", name, str(inside.WAIT_S)),
+                timeout_s=inside.WAIT_S + 30,
+                stdin=f"{key}\n",
+                on_line=heard,
+            )
+
+        try:
+            return ask()
+        except CommandError as error:
+            if error.returncode is None or error.stdout.strip():
+                raise
+            # On a busy host, a machine that has only just begun may end the first one unheard
+            time.sleep(_UNHEARD_S)
+            return ask()
+
+
+def _refuse_foreign(name: str, instance: dict[str, Any]) -> None:
+    if not is_our_instance(instance):
+        raise ProviderError(
+            f"there is an Incus instance {name} that `sandbox` did not make; it is left alone",
+            hint="choose another name with --name",
+        )

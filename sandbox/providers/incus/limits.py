@@ -1,0 +1,28 @@
+"""What this host can give to sandboxes in Incus, for plans that ask for too much."""
+
+from sandbox.errors import SandboxError
+from sandbox.plan import HostLimits
+from sandbox.providers.incus.host_facts import gather_incus_host
+from sandbox.providers.incus.place import IncusPlace
+from sandbox.providers.incus.server import ask
+
+
+def incus_limits(place: IncusPlace) -> HostLimits | None:
+    """This host's processors, memory, and the disk space that is free for sandboxes.
+
+    None where Incus runs elsewhere. The free space of our pool counts, too, once it is set up.
+
+    Raises:
+        HostError: this host cannot be read.
+    """
+    if not place.is_local:
+        return None
+    host = gather_incus_host()
+    free = host.free_disk_gb
+    try:
+        in_pool = ask(place).pool_free_gb
+    except SandboxError:
+        # Not set up yet: what the disk has is all that can be said
+        in_pool = None
+    free = min(free, in_pool) if in_pool is not None else free
+    return HostLimits(cpus=host.cpus, memory_mb=host.memory_mb, free_disk_gb=int(free))

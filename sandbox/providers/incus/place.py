@@ -1,0 +1,35 @@
+"""Where in Incus our things are."""
+
+from dataclasses import dataclass
+
+from sandbox.providers.place import LOCAL, Place
+
+
+@dataclass(frozen=True)
+class IncusPlace:
+    """Our project, pool and network in one Incus."""
+
+    project: str
+    pool: str
+    network: str
+    remote: str = LOCAL
+
+    @classmethod
+    def at(cls, place: Place) -> "IncusPlace":
+        """What `place` is in Incus."""
+        prefix = place.prefix
+        return cls(project=prefix, pool=prefix, network=f"{prefix}br0", remote=place.remote)
+
+    @classmethod
+    def from_prefix(cls, prefix: str, remote: str = LOCAL) -> "IncusPlace":
+        """The place that `prefix` stands for on `remote`.
+
+        Raises:
+            UsageError: as `Place.from_prefix`.
+        """
+        return cls.at(Place.from_prefix(prefix, remote))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its instances are on this machine."""
+        return self.remote == LOCAL

@@ -1,0 +1,97 @@
+"""How Incus machines are switched: on, off, on again after a pause; and what Incus is still at."""
+
+import time
+from abc import ABC, abstractmethod
+from typing import Any
+
+from sandbox.errors import ProviderError
+from sandbox.providers.incus import ready_script as inside
+from sandbox.providers.incus.client import IncusClient, api_path
+from sandbox.providers.incus.instance_request import ISOLATION, network_card
+from sandbox.providers.incus.place import IncusPlace
+
+SETTLE_S = 600.0
+_POLL_S = 0.1
+
+
+class IncusPower(ABC):
+    """The part of the engine that changes the state of a machine."""
+
+    client: IncusClient
+    place: IncusPlace
+
+    @abstractmethod
+    def _ours(self, name: str) -> dict[str, Any]:
+        """The instance; an error when it is absent or not ours."""
+
+    def is_isolated(self, name: str) -> bool | None:
+        """As `base.Isolation`."""
+        word = self._ours(name)["devices"].get("eth0", {}).get(ISOLATION)
+        return None if word is None else word == "true"
+
+    def isolate(self, name: str, *, isolated: bool) -> None:
+        """As `base.Isolation`. The card of one that runs would be changed, and lose its address."""
+        self._ours(name)
+        change = {"devices": {"eth0": network_card(self.place, isolated=isolated)}}
+        self.client.query("PATCH", api_path("instances", name), change)
+
+    def _isolate_old(self, name: str, instance: dict[str, Any]) -> None:
+        """A machine of an older version says nothing of it."""
+        if ISOLATION not in instance["devices"].get("eth0", {}):
+            self.isolate(name, isolated=True)
+
+    def _power_on(self, name: str) -> None:
+        try:
+            self._set_state(name, "start", timeout_s=inside.WAIT_S)
+        except ProviderError as error:
+            # Two commands may start it at once: what counts is that it runs
+            if "already running" not in error.details:
+                raise
+
+    def _set_state(self, name: str, action: str, *, timeout_s: float, force: bool = False) -> None:
+        body = {"action": action, "timeout": max(1, int(timeout_s)), "force": force}
+        path = api_path("instances", name, "state")
+        self.client.query("PUT", path, body, timeout_s=timeout_s + 30)
+
+    def _stop_by_force(self, name: str) -> None:
+        try:
+            self._set_state(name, "stop", timeout_s=30, force=True)
+        except ProviderError as error:
+            if "already stopped" not in error.details:
+                raise
+
+    def is_busy(self, name: str) -> bool:
+        """As `settling.Settling`."""
+        return bool(self._operation(name))
+
+    def settle(self, name: str) -> None:
+        """As `settling.Settling`."""
+        self._settle(name)
+
+    def _settle(self, name: str) -> None:
+        """Wait for what Incus is still doing to it, such as the create of a killed process.
+
+        Raises:
+            ProviderError: it is still at it after ten minutes.
+        """
+        deadline = time.monotonic() + SETTLE_S
+        while busy := self._operation(name):
+            if time.monotonic() > deadline:
+                raise ProviderError(
+                    f"Incus is still busy with {name}: {busy}",
+                    hint=f"incus operation list --project {self.place.project}",
+                )
+            time.sleep(_POLL_S)
+
+    def _operation(self, name: str) -> str:
+        """What Incus is doing to it at the moment; empty when nothing."""
+        path = api_path("instances", name)
+        answer = self.client.query("GET", api_path("operations"), parameters={"recursion": "1"})
+        for operation in answer.get("running") or ():
+            touched = (operation.get("resources") or {}).get("instances") or ()
+            # An open `incus exec` (somebody's ssh, perhaps) is one too, and never in the way
+            if operation["class"] == "task" and any(
+                str(resource).split("?")[0] == path for resource in touched
+            ):
+                return str(operation["description"])
+        return ""

@@ -1,0 +1,156 @@
+"""What the Incus daemon has of ours, asked in a few quick queries."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sandbox.host.privilege import RootAccess
+from sandbox.providers.incus.answer import environment_of
+from sandbox.providers.incus.client import IncusClient, NotFoundError, NotSetUpError, api_path
+from sandbox.providers.incus.place import IncusPlace
+
+MARK = "user.sandbox"
+"""The config key by which we know what is ours; its value is the prefix."""
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A pool, network or project: whose it is, and how it is configured."""
+
+    name: str
+    config: tuple[tuple[str, str], ...]
+    status: str = "Created"
+    driver: str = ""
+    used_by: tuple[str, ...] = ()
+    """The API paths of what uses it."""
+
+    def get(self, key: str) -> str:
+        """A config value; empty when it is not set."""
+        return dict(self.config).get(key, "")
+
+    @property
+    def mark(self) -> str:
+        """The prefix it was made for; empty when we did not make it."""
+        return self.get(MARK)
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device of our profile."""
+
+    name: str
+    config: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """A daemon that answers."""
+
+    version: str
+    drivers: frozenset[str]
+    """The storage drivers that can be used."""
+    server_pid: int
+    pools: tuple[Thing, ...]
+    networks: tuple[Thing, ...]
+    projects: tuple[Thing, ...]
+    devices: tuple[Device, ...]
+    """Those of the default profile of our project."""
+    pool_free_gb: float | None = None
+
+    def pool(self, name: str) -> Thing | None:
+        """The pool of that name."""
+        return _named(self.pools, name)
+
+    def network(self, name: str) -> Thing | None:
+        """The managed network of that name."""
+        return _named(self.networks, name)
+
+    def project(self, name: str) -> Thing | None:
+        """The project of that name."""
+        return _named(self.projects, name)
+
+
+class HostClient(IncusClient):
+    """The client, run as root where the user may not speak to the daemon (yet)."""
+
+    def __init__(self, place: IncusPlace, root: RootAccess | None = None) -> None:
+        super().__init__(place)
+        self._root = root or RootAccess()
+
+    def _call(self, words: Any, **options: Any) -> Any:  # noqa: ANN401  (as in the parent)
+        # sudo drops our environment, and the client's messages are matched in English
+        if self._root.sudo:
+            words = self._root.argv(*words, env=(("LC_ALL", "C.UTF-8"), ("LANGUAGE", "C")))
+        return super()._call(words, **options)
+
+
+def ask(place: IncusPlace, root: RootAccess | None = None) -> ServerFacts:
+    """Ask the daemon what it has.
+
+    Raises:
+        HostError: the client is missing, the daemon does not answer, or we may not speak to it.
+        ProviderError: it answers with an error.
+    """
+    ours = HostClient(place, root)
+    # Pools, networks and projects belong to no project; ours may not exist yet
+    everyones = HostClient(replace(place, project="default"), root)
+    environment = environment_of(everyones.query("GET", "/1.0"))
+    deep = {"recursion": "1"}
+    # Each query is a process of its own: side by side they take half the time
+    with ThreadPoolExecutor(max_workers=5) as pool:
+        lists = [
+            pool.submit(everyones.query, "GET", f"/1.0/{what}", parameters=deep)
+            for what in ("storage-pools", "networks", "projects")
+        ]
+        devices = pool.submit(_devices, ours)
+        free = pool.submit(_free_gb, everyones, place.pool)
+        # A daemon that has none yet answers null, not an empty list
+        pools, networks, projects = (future.result() or () for future in lists)
+    return ServerFacts(
+        version=str(environment.get("server_version") or ""),
+        drivers=frozenset(
+            str(item["Name"]) for item in environment.get("storage_supported_drivers") or ()
+        ),
+        server_pid=int(environment.get("server_pid") or 0),
+        pools=tuple(_thing(item) for item in pools),
+        networks=tuple(_thing(item) for item in networks if item.get("managed")),
+        projects=tuple(_thing(item) for item in projects),
+        devices=devices.result(),
+        pool_free_gb=free.result(),
+    )
+
+
+def _devices(client: IncusClient) -> tuple[Device, ...]:
+    try:
+        profile = client.query("GET", "/1.0/profiles/default")
+    except (NotFoundError, NotSetUpError):
+        return ()
+    return tuple(
+        Device(name, tuple(sorted((str(k), str(v)) for k, v in (config or {}).items())))
+        for name, config in sorted((profile["devices"] or {}).items())
+    )
+
+
+def _free_gb(client: IncusClient, pool: str) -> float | None:
+    try:
+        resources = client.query("GET", api_path("storage-pools", pool, "resources"))
+    except (NotFoundError, NotSetUpError):
+        return None
+    space = resources.get("space") or {}
+    total = int(space.get("total") or 0)
+    return (total - int(space.get("used") or 0)) / 1024**3 if total else None
+
+
+def _thing(item: dict[str, Any]) -> Thing:
+    config = {str(key): str(value) for key, value in (item.get("config") or {}).items()}
+    return Thing(
+        name=str(item["name"]),
+        config=tuple(sorted(config.items())),
+        status=str(item.get("status") or "Created"),
+        driver=str(item.get("driver") or item.get("type") or ""),
+        used_by=tuple(str(path) for path in item.get("used_by") or ()),
+    )
+
+
+def _named(things: tuple[Thing, ...], name: str) -> Thing | None:
+    return next((thing for thing in things if thing.name == name), None)

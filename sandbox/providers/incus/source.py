@@ -1,0 +1,38 @@
+"""Where a distribution gets Incus from. Pure."""
+
+from enum import StrEnum
+
+from sandbox.host.system import Distribution
+
+DEBIAN_WITH_BACKPORT = 12
+"""The Debian release that has Incus in its backports alone; those after it have Incus itself."""
+
+
+class IncusSource(StrEnum):
+    """Where this distribution's Incus comes from."""
+
+    ARCHIVE = "archive"
+    BACKPORTS = "backports"
+    ELSEWHERE = "elsewhere"
+
+
+def incus_source(system: Distribution) -> IncusSource:
+    """Where `host setup` would install Incus from."""
+    if not system.is_known:
+        return IncusSource.ELSEWHERE
+    if (system.id, system.version) == ("debian", str(DEBIAN_WITH_BACKPORT)):
+        return IncusSource.BACKPORTS
+    return IncusSource.ARCHIVE
+
+
+def advice(system: Distribution) -> str:
+    """What to do on a system where we do not install Incus ourselves."""
+    by_hand = {
+        "fedora": "dnf install incus",
+        "arch": "pacman -S incus",
+        "opensuse-tumbleweed": "zypper install incus",
+        "alpine": "apk add incus incus-client",
+        "nixos": "virtualisation.incus.enable = true",
+    }
+    command = by_hand.get(system.id, "see the Incus documentation, 'How to install Incus'")
+    return f"install Incus yourself ({command}), then run `sandbox host setup` again"

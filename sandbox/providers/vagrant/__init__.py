@@ -1,0 +1,1 @@
+"""What is common to the providers that Vagrant drives."""

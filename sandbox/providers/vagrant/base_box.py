@@ -1,0 +1,334 @@
+"""`ensure_vagrant_box`: Vagrant has the base image when this returns, made or fetched if need be.
+
+Ours are called `sandbox/<base>-<key>`, so that a changed recipe is another box. Vagrant's store is
+looked at on disk: `vagrant box list` takes a second, and does not tell half a box from a whole one.
+"""
+
+import hashlib
+import json
+import os
+import re
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sandbox.errors import BoxError, CommandError, HostError, ProviderError
+from sandbox.events import Listener, Notice, StepOutput, step
+from sandbox.images import build, disk
+from sandbox.images.build_folder import build_folder, build_lock
+from sandbox.images.recipe import Recipe
+from sandbox.images.sources import ArchivesAnswer, choose_sources, host_archives
+from sandbox.images.tools import host_architecture, missing_tools
+from sandbox.images.vm_recipe import vm_form
+from sandbox.paths import cache_dir
+from sandbox.providers.vagrant.box_files import VERSION, BoxForm, box_files, catalogue, wrapping
+from sandbox.providers.vagrant.files import BOX_USER, INSECURE_KEY, VmProvider
+from sandbox.providers.vagrant.home import vagrant_home
+from sandbox.run import run
+from sandbox.spec.base_models import Base, PublicBox
+from sandbox.spec.choices import BaseSource
+from sandbox.spec.models import Mirror
+
+MACHINE = "x86_64"
+"""What is built here; for arm64 there are public boxes."""
+
+_ADD_S = 3600.0
+_DEFAULT_SERVER = "https://vagrantcloud.com"
+_UNREACHABLE = ("Could not resolve", "Failed to connect", "Couldn't connect", "timed out")
+
+
+@dataclass(frozen=True)
+class VagrantBox:
+    """A base image that Vagrant has."""
+
+    name: str
+    """`sandbox/debian-12-0123456789ab`, or a public box's."""
+    version: str
+    provider: VmProvider
+    package_index_path: Path | None = None
+    """The names of the packages its archive has, gzipped; None when nobody listed them."""
+
+    @property
+    def image(self) -> str:
+        """What `MachineSpec.image` takes."""
+        return f"{self.name}@{self.version}"
+
+
+def ensure_vagrant_box(
+    base: Base,
+    *,
+    form: BoxForm,
+    source: BaseSource,
+    mirror: Mirror | None,
+    listener: Listener,
+    refresh: bool = False,
+    archives: ArchivesAnswer | None = None,
+) -> VagrantBox:
+    """Find, build or fetch the box of `base`; with `refresh`, anew even if there is one.
+
+    Raises:
+        BoxError: the base names something that cannot be.
+        HostError: this host cannot build it, is of another architecture, or has no space left.
+        ProviderError: the build, the fetch or `vagrant box add` failed.
+    """
+    provider = form.provider
+    if choose_box_kind(source, provider) == "public":
+        return ensure_public_box(public_box(base, provider), provider=provider, listener=listener)
+    sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
+    root = vm_form(login_user=BOX_USER, authorized_key=INSECURE_KEY)
+    recipe = Recipe(base, MACHINE, "build", sources, root, wrapping(form))
+    folder = cache_dir() / "images" / recipe.key
+    name = f"sandbox/{base.name}-{recipe.key}"
+    if refresh or not is_whole(name, VERSION, provider):
+        with build_lock(folder, base.name, listener):
+            # Somebody may have made it while we waited
+            if refresh or not is_whole(name, VERSION, provider):
+                _make(recipe, name, form, folder, listener)
+    index = folder / build.INDEX_NAME
+    return VagrantBox(name, VERSION, provider, index if index.is_file() else None)
+
+
+def ensure_public_box(
+    public: PublicBox,
+    sha256: str | None = None,
+    *,
+    provider: VmProvider,
+    listener: Listener,
+) -> VagrantBox:
+    """Find or fetch somebody else's box, at exactly that version.
+
+    One whose checksum is known is kept under a name of ours, which holds that checksum: what the
+    user has under the public name may have come from anywhere. `sha256` is that of the file for
+    this host's architecture, when `public` does not know it.
+
+    Raises:
+        HostError: it is not published for this host's architecture.
+        ProviderError: it cannot be fetched, or is not what its checksum says.
+    """
+    architecture = host_architecture()
+    if architecture not in public.architectures:
+        raise HostError(
+            f"the public box {public.box} is for {' and '.join(public.architectures)} only, "
+            f"and this host is {architecture}",
+            details="a virtual machine has the architecture of its host",
+            hint="choose a base that has it (sandbox doctor), or --provider incus",
+        )
+    sha256 = sha256 or dict(public.sha256).get(architecture)
+    name = public.box if sha256 is None else checked_name(public.box, sha256)
+    found = VagrantBox(name, public.box_version, provider)
+    if not is_whole(name, public.box_version, provider):
+        digest = hashlib.sha256(found.image.encode()).hexdigest()[:12]
+        folder = cache_dir() / "images" / f"public-{digest}"
+        with build_lock(folder, public.box, listener):
+            if not is_whole(name, public.box_version, provider):
+                _fetch(public, found, sha256, folder, listener)
+    return found
+
+
+def checked_name(box: str, sha256: str) -> str:
+    """What a public box is called here once its file was found to be the one that is meant."""
+    return f"sandbox/{box.replace('/', '-')}-{sha256[:12]}"
+
+
+def named_box(box: str, version: str) -> PublicBox:
+    """A box that somebody names; what it is published for is Vagrant's to find out."""
+    return PublicBox(box=box, box_version=version, architectures=("amd64", "arm64"))
+
+
+def public_box(base: Base, provider: VmProvider) -> PublicBox:
+    """The public box of a base.
+
+    Raises:
+        BoxError: the base names none.
+    """
+    found = base.images.public_box(provider)
+    if found is None:
+        raise BoxError(
+            f"the base {base.name} names no public box for {provider}",
+            hint=f"`images.{provider}_public` of the base, or `--base-source build` on Debian",
+        )
+    return found
+
+
+def choose_box_kind(source: BaseSource, provider: VmProvider) -> Literal["build", "public"]:
+    """Whether the box is built here or fetched.
+
+    Raises:
+        HostError: it is to be built, and this host cannot.
+    """
+    if source == "public":
+        return "public"
+    why = build.obstacle(MACHINE, whose="the base image")
+    missing = missing_tools() if why is None else ()
+    if missing:
+        text = f"missing: {', '.join(missing)}"
+        hint = f"sandbox host setup --provider libvirt, or apt-get install {' '.join(missing)}"
+        why = build.Obstacle(text, hint=hint, could_be_mended=True)
+    if why is None:
+        return "build"
+    if source == "build" or why.could_be_mended:
+        message = f"this host cannot build a base image for {provider}"
+        raise HostError(message, details=why.text, hint=why.hint)
+    return "public"
+
+
+def is_whole(name: str, version: str, provider: VmProvider) -> bool:
+    """Whether Vagrant has the box, with every file and each to its last byte."""
+    # Vagrant 2.4 puts a folder for the architecture between, and may have several
+    root = box_root(name) / version
+    return is_whole_box(root / provider) or is_whole_box(root / host_architecture() / provider)
+
+
+def box_root(name: str) -> Path:
+    """Where Vagrant keeps all versions of a box."""
+    return vagrant_home() / "boxes" / name.replace("/", "-VAGRANTSLASH-")
+
+
+def is_whole_box(folder: Path) -> bool:
+    """Whether a folder of Vagrant's store has every file of a box, each to its last byte."""
+    try:
+        metadata = json.loads((folder / "metadata.json").read_bytes())
+        for name, size in _needed(metadata, folder).items():
+            found = (folder / name).stat().st_size
+            if size not in (None, found):
+                return False
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        # Cut off, or not a box: it is made again
+        return False
+    return True
+
+
+def _needed(metadata: dict[str, object], folder: Path) -> Mapping[str, int | None]:
+    """The files of a box, with their sizes where it is one of ours."""
+    ours = metadata.get("sandbox")
+    if isinstance(ours, dict):
+        return {str(name): int(size) for name, size in ours["files"].items()}
+    if metadata["provider"] == "virtualbox":
+        text = (folder / "box.ovf").read_text(errors="replace", encoding="utf-8")
+        return dict.fromkeys(re.findall(r'<(?:\w+:)?File\b[^>]*\bhref="([^"]+)"', text))
+    disks = metadata.get("disks")
+    listed = [str(one["path"]) for one in disks] if isinstance(disks, list) else []
+    return dict.fromkeys(listed or ["box.img"])
+
+
+def _make(recipe: Recipe, name: str, form: BoxForm, folder: Path, listener: Listener) -> None:
+    base = recipe.base.name
+    if recipe.sources.note:
+        listener(Notice(base, recipe.sources.note))
+    log = folder / "build.log"
+    with build_folder(folder) as work:
+        with step(listener, base, f"build the base image {base} for {form.provider}") as note:
+            root = build.build_root(recipe, work, log, listener)
+            raw = disk.build_disk(root, work, log)
+            root.unlink()
+            image = work / form.disk_name
+            disk.convert(raw, image, form.convert, log)
+            raw.unlink()
+            note.text = f"{image.stat().st_size / 1e6:.0f} MB"
+        # Before the box is added: from then on nobody builds again, and nobody would make the index
+        build.keep_index(work, folder)
+        with step(listener, base, f"add the base image {base} to Vagrant"):
+            box = pack_box(image, form, recipe.key)
+            image.unlink()
+            text = catalogue(name, VERSION, form.provider, box.as_uri())
+            _add(text, form.provider, work, log, listener)
+
+
+def pack_box(image: Path, form: BoxForm, key: str) -> Path:
+    """Put the disk and the files around it into a .box file beside it."""
+    files = box_files(form, key=key, disk_bytes=image.stat().st_size)
+    for name, text in files.items():
+        (image.parent / name).write_text(text, encoding="utf-8")
+    box = image.parent / "image.box"
+    # Not compressed: the disk is
+    with tarfile.open(box, "w") as archive:
+        for name in (*files, image.name):
+            archive.add(image.parent / name, arcname=name, filter=_plain)
+    return box
+
+
+def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Nothing of the builder in the box."""
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = "root"
+    entry.mode = 0o644
+    return entry
+
+
+def _fetch(
+    public: PublicBox, wanted: VagrantBox, sha256: str | None, folder: Path, listener: Listener
+) -> None:
+    title = f"fetch the public box {public.box} {public.box_version}"
+    provider, architecture = wanted.provider, host_architecture()
+    with build_folder(folder) as work, step(listener, public.box, title):
+        log = folder / "fetch.log"
+        if sha256 is None:
+            text = "no checksum of it is pinned: Vagrant goes by the one that the catalogue names"
+            listener(Notice(public.box, text))
+            words = (public.box, "--box-version", public.box_version)
+            _vagrant_add(words, provider, work, log, listener)
+            return
+        server = os.environ.get("VAGRANT_SERVER_URL") or _DEFAULT_SERVER
+        where = f"{public.box.replace('/', '/boxes/', 1)}/versions/{public.box_version}"
+        own = f"{server.rstrip('/')}/{where}/providers/{provider}/{architecture}/vagrant.box"
+        text = catalogue(
+            wanted.name,
+            wanted.version,
+            provider,
+            public.url or own,
+            sha256=sha256,
+            architecture=architecture,
+        )
+        _add(text, provider, work, log, listener)
+
+
+def _add(text: str, provider: VmProvider, work: Path, log: Path, listener: Listener) -> None:
+    """Let Vagrant add the box that a catalogue of our own describes."""
+    path = work / "catalogue.json"
+    path.write_text(text, encoding="utf-8")
+    _vagrant_add((str(path),), provider, work, log, listener)
+    # It would ask that file for newer versions, and complain that it is gone
+    (box_root(json.loads(text)["name"]) / "metadata_url").unlink(missing_ok=True)
+
+
+def _vagrant_add(
+    words: tuple[str, ...], provider: VmProvider, work: Path, log: Path, listener: Listener
+) -> None:
+    # --force: what a killed one left in the store is replaced
+    argv = ("vagrant", "box", "add", *words, "--provider", provider, "--force", "--no-color")
+    # In a folder without a Vagrantfile, lest somebody's is read
+    env = {"VAGRANT_CWD": str(work), "VAGRANT_CHECKPOINT_DISABLE": "1", "LC_ALL": "C.UTF-8"}
+    try:
+        run(
+            argv,
+            timeout_s=_ADD_S,
+            cwd=work,
+            env=env,
+            log=log,
+            on_line=lambda line: listener(StepOutput("vagrant", line)),
+        )
+    except CommandError as error:
+        raise _explain(error, log) from error
+
+
+def _explain(error: CommandError, log: Path) -> HostError | ProviderError:
+    details = error.details or error.message
+    if error.returncode == 127:  # noqa: PLR2004  (not found)
+        return HostError(
+            "Vagrant is not installed",
+            details=details,
+            hint="sandbox host setup --provider libvirt",
+        )
+    if "No space left" in details:
+        where = vagrant_home()
+        message = "no space left for a base image"
+        return HostError(message, details=details, hint=f"df -h {where}; vagrant box list")
+    if any(words in details for words in _UNREACHABLE):
+        return ProviderError(
+            "Vagrant cannot fetch the public box",
+            details=details,
+            hint="is this host online? A Debian host can build the image: --base-source build",
+        )
+    return ProviderError("Vagrant could not add the base image", details=details, hint=str(log))

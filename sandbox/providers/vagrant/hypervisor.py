@@ -1,0 +1,258 @@
+"""What the Vagrant engine asks of VirtualBox and libvirt themselves.
+
+Vagrant creates, starts and stops. What it is slow at (listing), unsure about (what a killed run
+left) or cannot do (whose a machine is) is asked of the hypervisor's own program.
+"""
+
+import fcntl
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sandbox.errors import HostError, ProviderError
+from sandbox.events import Listener
+from sandbox.files import private_folder
+from sandbox.images.tools import host_architecture
+from sandbox.paths import state_dir
+from sandbox.providers.abilities import BaseCopy, Snapshot
+from sandbox.providers.engine import MachineSpec
+from sandbox.providers.findings import Finding
+from sandbox.providers.vagrant.files import VagrantfileHost, VmFolder, VmProvider, VmRecord
+from sandbox.providers.vagrant.home import clean_vagrant_home
+from sandbox.providers.vagrant.vm import Vm, read_note
+
+
+class Hypervisor(Protocol):
+    """VirtualBox or libvirt. Every call can be repeated."""
+
+    @property
+    def provider(self) -> VmProvider:
+        """Which of the two it is."""
+        ...
+
+    @property
+    def prefix(self) -> str:
+        """Before the name of every VM of ours."""
+        ...
+
+    @property
+    def vagrant_plugin(self) -> str:
+        """The plugin without which Vagrant cannot drive it; empty when it needs none."""
+        ...
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Whether it can be used here."""
+        ...
+
+    def vms(self) -> dict[str, Vm]:
+        """All VMs whose name begins with our prefix, by name; whether they are ours is not said."""
+        ...
+
+    def host_facts(self, record: VmRecord, folder: VmFolder) -> VagrantfileHost:
+        """What the Vagrantfile says about this host."""
+        ...
+
+    def prepare(self, record: VmRecord, folder: VmFolder, listener: Listener) -> None:
+        """Make what `vagrant up` needs: the base image in the store, on VirtualBox also the VM.
+
+        Raises:
+            ProviderError: with the tool's own words.
+        """
+        ...
+
+    def adjust(self, record: VmRecord) -> None:
+        """Bring a stopped VM to what its record says now, as far as Vagrant does not."""
+        ...
+
+    def power_off(self, vm: Vm) -> None:
+        """Pull the plug."""
+        ...
+
+    def clear(self, record: VmRecord, vm: Vm | None) -> None:
+        """Remove the VM, if any, and all that was ever made for it."""
+        ...
+
+    def base_copies(self) -> tuple[BaseCopy, ...]:
+        """What VMs are made from, and which hang on it; Vagrant's own store has it, too."""
+        ...
+
+    def drop_unused_bases(self) -> tuple[str, ...]:
+        """Remove what none needs now, and say what that was."""
+        ...
+
+    def console(self, record: VmRecord, folder: VmFolder) -> str:
+        """What the VM has printed to its serial console since it was started."""
+        ...
+
+    def resume(self, vm: Vm) -> None:
+        """Let a paused VM go on."""
+        ...
+
+    def save_snapshot(self, vm: Vm, snapshot: str) -> None:
+        """Keep its state."""
+        ...
+
+    def restore_snapshot(self, vm: Vm, snapshot: str) -> None:
+        """Take it back to that state, running if it runs now."""
+        ...
+
+    def emulates(self, record: VmRecord) -> bool:
+        """Whether the VM's processor is emulated."""
+        ...
+
+    def snapshots(self, vm: Vm) -> tuple[Snapshot, ...]:
+        """Its snapshots, the oldest first."""
+        ...
+
+    def delete_snapshot(self, vm: Vm, snapshot: str) -> None:
+        """Forget a state."""
+        ...
+
+
+def is_our_vm(vm: Vm, record: VmRecord | None) -> bool:
+    """Whether the VM is the one of that record; without a record, whether any `sandbox` made it."""
+    return record.uuid == vm.uuid if record is not None else read_note(vm.note) is not None
+
+
+def refuse_foreign_vm(vm: Vm | None, record: VmRecord | None) -> None:
+    """Leave alone what is not ours.
+
+    Raises:
+        ProviderError: the VM was made by somebody else.
+    """
+    if vm is not None and not is_our_vm(vm, record):
+        raise ProviderError(
+            f"there is a VM {vm.name} that this `sandbox` did not make; it is left alone",
+            details=f"uuid {vm.uuid}",
+            hint="choose another name with --name",
+        )
+
+
+def record_of(vm: Vm, name: str, provider: VmProvider) -> VmRecord:
+    """As much of a record as is needed to clear a VM whose folder was lost."""
+    return VmRecord(
+        provider=provider,
+        name=name,
+        vm_name=vm.name,
+        uuid=vm.uuid,
+        image="",
+        cpus=1,
+        memory_mb=1,
+        disk_gb=1,
+        authorized_key="",
+        ssh_port=1,
+    )
+
+
+def require_same_key(record: VmRecord, spec: MachineSpec) -> None:
+    """Refuse to go on with a VM that only a lost key opens.
+
+    Raises:
+        ProviderError: the VM has another key than `spec`.
+    """
+    if record.authorized_key != spec.authorized_key:
+        raise ProviderError(
+            f"the login key of {record.name} was lost, and only it opened the machine",
+            hint=f"sandbox destroy {record.name}, then sandbox up again",
+        )
+
+
+@contextmanager
+def hypervisor_lock(name: str) -> Iterator[None]:
+    """One at a time among all our commands; the lock goes with the process that holds it."""
+    path = state_dir() / "locks" / f"{name}.lock"
+    private_folder(path.parent, state_dir())
+    with path.open("w", encoding="utf-8") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@dataclass(frozen=True)
+class StoredBox:
+    """A base image in Vagrant's own store."""
+
+    name: str
+    version: str
+    folder: Path
+
+    @property
+    def key(self) -> str:
+        """12 hex digits: another image, or the same name added anew, has another key."""
+        stamps = [
+            f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}"
+            for path in sorted(self.folder.iterdir())
+            if path.suffix in (".img", ".ovf", ".vmdk", ".vdi")
+        ]
+        text = "\n".join([self.name, self.version, *stamps])
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def find_stored_box(image: str, provider: VmProvider) -> StoredBox:
+    """The base image `NAME` or `NAME@VERSION` in Vagrant's store; the newest without a version.
+
+    Raises:
+        HostError: it is there, for another architecture than this host's.
+        ProviderError: it is not there.
+    """
+    name, _, wanted = image.partition("@")
+    root = clean_vagrant_home() / "boxes" / name.replace("/", "-VAGRANTSLASH-")
+    here, found, others = host_architecture(), [], set()
+    for folder in (*root.glob(f"*/{provider}"), *root.glob(f"*/*/{provider}")):
+        version = folder.relative_to(root).parts[0]
+        if not (folder / "metadata.json").is_file() or wanted not in ("", version):
+            continue
+        architecture = _architecture(folder)
+        if architecture in (None, here):
+            found.append(StoredBox(name, version, folder))
+        else:
+            others.add(architecture)
+    if found:
+        return max(found, key=lambda box: _version_key(box.version))
+    if others:
+        raise HostError(
+            f"the base image {image} is for {', '.join(sorted(others))}, and this host is {here}",
+            details="a virtual machine has the architecture of its host",
+            hint="choose another base image, or --provider incus",
+        )
+    raise ProviderError(
+        f"Vagrant has no base image {image} for {provider}",
+        details=f"looked in {root}",
+        hint="vagrant box list; sandbox up makes or fetches it again",
+    )
+
+
+def _architecture(folder: Path) -> str | None:
+    """What a stored box says it is for, in Vagrant's words; None when it says nothing."""
+    if folder.parent.name in ("amd64", "arm64"):
+        # So does Vagrant 2.4 keep what its catalogue knows the architecture of
+        return folder.parent.name
+    try:
+        said = json.loads((folder / "metadata.json").read_bytes()).get("architecture")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        said = None
+    return said if said in ("amd64", "arm64") else None
+
+
+def _version_key(version: str) -> tuple[tuple[int, str], ...]:
+    parts = re.split(r"[.+-]", version)
+    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in parts)
+
+
+def require_snapshot(known: tuple[Snapshot, ...], machine: str, snapshot: str) -> None:
+    """Refuse to go on without a snapshot of that name.
+
+    Raises:
+        ProviderError: says which there are.
+    """
+    names = [one.name for one in known]
+    if snapshot not in names:
+        raise ProviderError(
+            f"{machine} has no snapshot {snapshot}",
+            details=f"there is {', '.join(names)}" if names else "it has none",
+            hint=f"sandbox snapshot list {machine}",
+        )

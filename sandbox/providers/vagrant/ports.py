@@ -1,0 +1,136 @@
+"""Ports on 127.0.0.1 for VMs: really free, each given once, also when ten machines start at once.
+
+Vagrant's own correction looks at what listens at the moment only, in a range of 51 ports; two that
+start together get the same one and then log into each other's machine.
+"""
+
+import errno
+import fcntl
+import socket
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sandbox.errors import HostError, ProviderError
+from sandbox.files import private_folder
+from sandbox.paths import state_dir
+from sandbox.providers.vagrant.files import SSH, VmFolder, VmRecord, port_fields
+
+FIRST: Final = 20200
+COUNT: Final = 8000
+"""Below the range from which Linux takes ports for outgoing connections (32768 and above)."""
+
+
+@contextmanager
+def port_lock() -> Iterator[None]:
+    """Held from looking at what is taken until the choice is on disk."""
+    path = state_dir() / "locks" / "ports.lock"
+    private_folder(path.parent, state_dir())
+    with path.open("w", encoding="utf-8") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def choose_ports(name: str, guests: Sequence[int], taken: Iterable[int]) -> dict[int, int]:
+    """A free port for each of the machine's ports; the same ones again where they are still free.
+
+    Call it under `port_lock`, and save the result before that is released.
+
+    Raises:
+        HostError: none is left.
+    """
+    used = set(taken)
+    chosen: dict[int, int] = {}
+    for guest in guests:
+        # From the name, so that bookmarks outlive a machine that is made anew
+        start = zlib.crc32(f"{name}:{guest}".encode()) % COUNT
+        for step in range(COUNT):
+            port = FIRST + (start + step) % COUNT
+            if port not in used and is_free(port):
+                chosen[guest] = port
+                used.add(port)
+                break
+        else:
+            raise HostError(
+                f"no port between {FIRST} and {FIRST + COUNT} is free on 127.0.0.1",
+                hint="see what listens: ss -ltn",
+            )
+    return chosen
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on `port`, on any address that 127.0.0.1 would share with it."""
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "0.0.0.0")):  # noqa: S104
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # Connections that have just ended do not count
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                    return False
+                raise
+    return True
+
+
+def port_speaks_ssh(port: int, *, timeout_s: float) -> bool:
+    """Whether an sshd answers on that port of 127.0.0.1."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as connection:
+            connection.settimeout(timeout_s)
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True)
+class PortBook:
+    """Who has which port: what the records of all instances say."""
+
+    instances: Path
+
+    def reserve(
+        self, folder: VmFolder, guests: Sequence[int], make: Callable[[dict[int, int]], VmRecord]
+    ) -> VmRecord:
+        """Choose a port for each of `guests`, and save the record that `make` makes of them.
+
+        Raises:
+            HostError: none is left.
+        """
+        with port_lock():
+            name = folder.path.name
+            record = make(choose_ports(name, guests, self._taken(folder)))
+            folder.write(record)
+        return record
+
+    def renew(self, folder: VmFolder, record: VmRecord) -> VmRecord:
+        """The record of a stopped VM, with new ports for those that somebody took meanwhile."""
+        with port_lock():
+            ports = {SSH: record.ssh_port, **dict(record.forwarded)}
+            taken = self._taken(folder)
+            kept = {
+                guest: port for guest, port in ports.items() if is_free(port) and port not in taken
+            }
+            if kept == ports:
+                return record
+            lost = tuple(guest for guest in ports if guest not in kept)
+            fresh = choose_ports(record.name, lost, {*taken, *kept.values()})
+            changed = record.model_copy(update=port_fields({**kept, **fresh}))
+            folder.write(changed)
+        return changed
+
+    def _taken(self, but: VmFolder) -> set[int]:
+        """The ports of all other sandboxes, running or not."""
+        taken: set[int] = set()
+        folders = self.instances.iterdir() if self.instances.is_dir() else ()
+        for path in folders:
+            if path == but.path or not path.is_dir():
+                continue
+            # One that cannot be read cannot be started either
+            with suppress(ProviderError):
+                if (other := VmFolder(path).read()) is not None:
+                    taken |= {other.ssh_port, *(host for _, host in other.forwarded)}
+        return taken

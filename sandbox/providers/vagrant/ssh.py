@@ -1,0 +1,168 @@
+"""Reaching a VM before the workflows do: its console, its sshd, a command as root over ssh."""
+
+import re
+import shlex
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from sandbox.errors import CommandError, ProviderError, SandboxError
+from sandbox.events import Listener, Notice
+from sandbox.paths import ssh_word
+from sandbox.providers.engine import SshEndpoint
+from sandbox.providers.vagrant.files import VmFolder, VmRecord, parse_console
+from sandbox.providers.vagrant.hypervisor import Hypervisor
+from sandbox.providers.vagrant.ports import port_speaks_ssh
+from sandbox.run import Completed, run
+
+_RETIRE: Final = """
+getent passwd vagrant >/dev/null || exit 0
+rm -f /etc/sudoers.d/vagrant
+userdel --force --remove vagrant 2>/dev/null
+! getent passwd vagrant
+"""
+_CONSOLE_S: Final = 10.0
+_CONNECT_S: Final = 60
+_LOGINS: Final = 3
+_PAUSE_S: Final = 2.0
+_SSH_FAILED: Final = 255
+_TURNED_AWAY: Final = re.compile(
+    r"during banner exchange|kex_exchange_identification|^Connection (closed|reset) by \S+ port",
+    re.MULTILINE,
+)
+_LAST_LINES: Final = 15
+
+
+def wait_for_sshd(record: VmRecord, folder: VmFolder, *, timeout_s: float) -> bool:
+    """Whether the VM's sshd answers within `timeout_s`, and its host keys are known."""
+    if not folder.host_keys():
+        return False
+    options = record.options
+    deadline = time.monotonic() + timeout_s
+    while (left_s := deadline - time.monotonic()) > 0:
+        # Patiently: each try that is given up leaves a slow machine with one more sshd to start
+        if port_speaks_ssh(record.ssh_port, timeout_s=min(left_s, options.ssh_timeout_s)):
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def learn_host_keys(hypervisor: Hypervisor, record: VmRecord, folder: VmFolder) -> tuple[str, ...]:
+    """The host keys that the VM printed to its serial console, which only it can write to.
+
+    Raises:
+        ProviderError: it printed none.
+    """
+    deadline = time.monotonic() + _CONSOLE_S
+    while True:
+        text = hypervisor.console(record, folder)
+        if keys := parse_console(text):
+            return keys
+        if time.monotonic() > deadline:
+            raise ProviderError(
+                f"{record.name} did not print its ssh host key to its serial console",
+                details="\n".join(text.splitlines()[-_LAST_LINES:]),
+                hint=f"sandbox destroy {record.name}, then sandbox up again",
+            )
+        time.sleep(0.2)
+
+
+def add_last_words(
+    error: SandboxError, hypervisor: Hypervisor, record: VmRecord, folder: VmFolder
+) -> None:
+    """Add what the VM said last to an error about it; nothing when that cannot be read."""
+    with suppress(SandboxError, OSError):
+        last = hypervisor.console(record, folder).splitlines()[-_LAST_LINES:]
+        if last:
+            error.details = "\n".join([error.details, "", "the machine's console:", *last])
+
+
+def run_over_ssh_as_root(
+    folder: Path,
+    endpoint: SshEndpoint,
+    argv: Sequence[str],
+    *,
+    timeout_s: float,
+    stdin: str | bytes | None = None,
+    log: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+    check: bool = True,
+    connect_timeout_s: int = _CONNECT_S,
+) -> Completed:
+    """Run `argv` in `/root` of the machine, with the key in `folder`.
+
+    A login that the machine was too slow for (its sshd gives one two minutes) is tried again: what
+    never began cannot happen twice.
+
+    Raises:
+        ProviderError: ssh does not get in, or (with `check`) the command failed or took too long.
+    """
+    script = 'cd /root && exec "$@"'
+    command = shlex.join(("sudo", "-n", "--", "sh", "-c", script, "sh", *argv))
+    # In its own folder: what a killed command leaves there goes with the machine
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="known_hosts.", dir=folder, encoding="utf-8"
+    ) as known_hosts:
+        known_hosts.write("".join(f"sandbox {key}\n" for key in endpoint.host_keys))
+        known_hosts.flush()
+        words = (
+            *("ssh", "-F", "none", "-p", str(endpoint.port), "-l", endpoint.user),
+            *("-o", f"IdentityFile={ssh_word(folder / 'id_ed25519')}", "-o", "IdentitiesOnly=yes"),
+            *(
+                "-o",
+                f"UserKnownHostsFile={ssh_word(Path(known_hosts.name))}",
+                "-o",
+                "HostKeyAlias=sandbox",
+            ),
+            *("-o", "GlobalKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=yes"),
+            *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR"),
+            *("-o", f"ConnectTimeout={max(_CONNECT_S, connect_timeout_s)}"),
+            *("--", endpoint.host, command),
+        )
+        logins = 0
+        while True:
+            logins += 1
+            try:
+                done = run(
+                    words, timeout_s=timeout_s, stdin=stdin, log=log, on_line=on_line, check=check
+                )
+            except CommandError as error:
+                if logins == _LOGINS or not never_began(error.returncode, error.stderr):
+                    raise ProviderError(
+                        f"`{argv[0]}` failed in the machine", details=error.details or error.message
+                    ) from error
+            else:
+                if logins == _LOGINS or not never_began(done.returncode, done.stderr):
+                    return done
+            time.sleep(_PAUSE_S)
+
+
+def never_began(returncode: int | None, stderr: str) -> bool:
+    """Whether ssh was turned away before it was logged in: nothing was run in the machine."""
+    return returncode == _SSH_FAILED and _TURNED_AWAY.search(stderr) is not None
+
+
+def retire_boxs_account(folder: Path, endpoint: SshEndpoint, *, timeout_s: float) -> None:
+    """Remove the account `vagrant` that base images come with: no box has planned it.
+
+    One login may take `timeout_s`: a machine that is slow to boot is slow to let anybody in.
+
+    Raises:
+        ProviderError: it is still there.
+    """
+    run_over_ssh_as_root(folder, endpoint, ("sh", "-c", _RETIRE), timeout_s=timeout_s)
+
+
+def set_clock(
+    folder: Path, endpoint: SshEndpoint, name: str, listener: Listener, timeout_s: float
+) -> None:
+    """Give the machine this host's time; a warning when it cannot be set."""
+    now = datetime.now(UTC).strftime("--set=@%s")
+    try:
+        run_over_ssh_as_root(folder, endpoint, ("date", "--utc", now), timeout_s=timeout_s)
+    except ProviderError as error:
+        listener(Notice(name, f"the machine's clock could not be set: {error.details}"))

@@ -1,0 +1,87 @@
+"""A VM as its hypervisor lists it, and the note by which it is known whose it is.
+
+Who lists sandboxes needs this much of an engine, and none of its models.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+from sandbox.paths import instances_dir
+from sandbox.providers.engine import MachineStatus, Power
+from sandbox.saved import BrokenFileError, read_json
+from sandbox.summary import text_of
+
+MADE_BY: Final = "made-by=sandbox"
+"""The first word of the note of every VM of ours."""
+
+
+@dataclass(frozen=True)
+class Vm:
+    """One VM as its hypervisor lists it."""
+
+    name: str
+    uuid: str
+    power: Power
+    detail: str
+    note: str = ""
+    """What `VmRecord.owner_note` said when it was made; empty when it has none."""
+
+
+def read_note(note: str) -> dict[str, str] | None:
+    """The labels in a VM's note; None when it was not made by `sandbox`."""
+    words = note.split()
+    if MADE_BY not in words:
+        return None
+    pairs = (word.partition("=") for word in words if word != MADE_BY)
+    return {unquote(key): unquote(value) for key, _, value in pairs}
+
+
+def statuses(vms: Mapping[str, Vm], prefix: str) -> dict[str, MachineStatus]:
+    """The machines of ours among VMs, as `Engine.status` tells them to a listing.
+
+    Whether a processor is emulated is not said: nobody who lists them waits for one.
+    """
+    found = {}
+    for vm in vms.values():
+        name = vm.name.removeprefix(f"{prefix}-")
+        if (status := _status(name, vm, instances_dir() / name)) is not None:
+            found[name] = status
+    return dict(sorted(found.items()))
+
+
+def maker_of(folder: Path) -> str | None:
+    """Which provider made the VM of an instance's folder; None where its record does not say."""
+    try:
+        saved = read_json(folder / "machine.json")
+    except BrokenFileError:
+        return None
+    provider = saved.get("provider") if isinstance(saved, dict) else None
+    return provider if isinstance(provider, str) else None
+
+
+def _status(name: str, vm: Vm, folder: Path) -> MachineStatus | None:
+    """None when it is not ours; a record that is damaged leaves that to the note."""
+    note = read_note(vm.note)
+    labels = tuple((note or {}).items())
+    forwarded: tuple[tuple[int, int], ...] = ()
+    is_ours = note is not None
+    try:
+        saved = read_json(folder / "machine.json")
+        if saved is not None:
+            is_ours = text_of(saved["uuid"]) == vm.uuid
+            labels = tuple((text_of(key), text_of(value)) for key, value in saved["labels"])
+            forwarded = tuple((int(guest), int(host)) for guest, host in saved["forwarded"])
+    except (BrokenFileError, KeyError, TypeError, ValueError):
+        is_ours = note is not None
+    if not is_ours:
+        return None
+    return MachineStatus(
+        name=name,
+        power=vm.power,
+        detail=vm.detail,
+        labels=tuple(sorted(labels)),
+        forwarded=forwarded if vm.power is Power.RUNNING else (),
+    )

@@ -1,0 +1,1 @@
+"""VirtualBox: virtual machines on any host that has it; driven by Vagrant."""

@@ -1,0 +1,196 @@
+"""`VBoxManage`: one call of it, what its failures mean, and what VirtualBox leaves lying about."""
+
+import re
+import shutil
+import time
+from pathlib import Path
+from typing import Final
+
+from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
+from sandbox.providers.virtualbox.disks import Disk, disks_in, read_disks
+from sandbox.run import Completed, run
+
+NOTE_KEY: Final = "sandbox/note"
+"""Under which a VM keeps whose it is, and what it is."""
+BASE_SNAPSHOT: Final = "base"
+"""What linked clones hang on; taken last, so that a master of a base image that has it is whole."""
+COPY_S: Final = 1800.0
+"""How long anything may take that copies a disk or a machine's memory."""
+
+_QUICK_S: Final = 120.0
+_UNLOCK_S: Final = 60.0
+_TRIES: Final = 5
+_PAUSE_S: Final = 0.3
+_STILL_S: Final = 5.0
+"""A folder that nothing was written in for so long is nobody's work any more."""
+
+
+class VBoxManage:
+    """Runs `VBoxManage`. Every call can be repeated."""
+
+    def __call__(self, *words: str, timeout_s: float = _QUICK_S, check: bool = True) -> Completed:
+        """Run one command.
+
+        Raises:
+            HostError: no `VBoxManage`, or no space left.
+            ProviderError: it failed; only with `check`.
+        """
+        try:
+            return run(
+                ("VBoxManage", *words), timeout_s=timeout_s, env={"LC_ALL": "C"}, check=check
+            )
+        except CommandError as error:
+            raise _explain(error, words[0]) from error
+
+    def _ask(self, *words: str, passing: str = "") -> str:
+        """What it says; asked again when it fails with `passing` among its words."""
+        for _ in range(_TRIES - 1):
+            try:
+                return self(*words).stdout
+            except ProviderError as error:
+                if passing not in error.details:
+                    raise
+            time.sleep(_PAUSE_S)
+        return self(*words).stdout
+
+    def list(self, *words: str) -> str:
+        """A list of all there is, which fails when one of them is removed while it is read."""
+        return self._ask("list", *words)
+
+    def names(self, prefix: str) -> tuple[str, ...]:
+        """The VMs whose names begin with `prefix`."""
+        pattern = rf'^"({re.escape(prefix)}[^"]*)" '
+        return tuple(re.findall(pattern, self.list("vms"), re.MULTILINE))
+
+    def info(self, vm: str) -> str | None:
+        """What VirtualBox knows of a VM; None when it knows none."""
+        try:
+            # Its process may just have died, and VirtualBox not have noticed
+            passing = "from the direct session"
+            return self._ask("showvminfo", vm, "--machinereadable", passing=passing)
+        except ProviderError as error:
+            if "VBOX_E_OBJECT_NOT_FOUND" in error.details or "Could not find" in error.details:
+                return None
+            raise
+
+    def extradata(self, vm: str, key: str) -> str:
+        """What was kept with a VM under `key`; empty when nothing was, or there is no such VM."""
+        said = self("getextradata", vm, key, check=False).stdout
+        found = re.search(r"^Value: (.*)$", said, re.MULTILINE)
+        return found[1] if found else ""
+
+    def power_off(self, vm: str) -> None:
+        """Pull the plug; a session that holds it is ended, too."""
+        try:
+            self("controlvm", vm, "poweroff")
+        except ProviderError as error:
+            if "not currently running" not in error.details:
+                self("startvm", vm, "--type", "emergencystop", check=False)
+        self._wait_unlocked(vm)
+
+    def unregister(self, vm: str) -> None:
+        """Remove a VM and its disks; one that is locked is freed first."""
+        deadline = time.monotonic() + _UNLOCK_S
+        while True:
+            try:
+                self("unregistervm", vm, "--delete", timeout_s=COPY_S)
+            except ProviderError as error:
+                if re.search(r"NOT_FOUND|Could not find a registered", error.details):
+                    return
+                locked = re.search(r"locked|INVALID_OBJECT_STATE", error.details)
+                if locked is None or time.monotonic() > deadline:
+                    raise
+                self("startvm", vm, "--type", "emergencystop", check=False)
+                time.sleep(1)
+            else:
+                return
+
+    def wait_until_made(self, vm_name: str) -> None:
+        """Return when VirtualBox makes no VM of that name (any more), whatever came of it.
+
+        When whoever asked for an import or a clone is killed, VirtualBox goes on with it, or takes
+        it back, for a while. Whoever makes the same in that time has it taken away, or is refused.
+        """
+        folder = self.machine_folder() / vm_name
+        deadline = time.monotonic() + COPY_S
+        while time.monotonic() < deadline and _is_being_written(folder):
+            if self.info(vm_name) is not None:
+                return
+            time.sleep(_PAUSE_S)
+
+    def clear_leftovers(self, vm_name: str) -> None:
+        """Disks and files of a VM of that name that is no longer registered.
+
+        VirtualBox itself leaves them after some removals, and refuses the next VM of that name
+        with VERR_ALREADY_EXISTS.
+
+        Raises:
+            ProviderError: the folder holds what is not ours.
+        """
+        if self.info(vm_name) is not None:
+            return
+        folder = self.machine_folder() / vm_name
+        for disk in disks_in(folder, self.disks()):
+            self("closemedium", "disk", disk.uuid, "--delete", check=False)
+        if not folder.is_dir():
+            return
+        if foreign := _foreign_files(folder, vm_name):
+            raise ProviderError(
+                f"{folder} holds files that `sandbox` did not make; they are left alone",
+                details="\n".join(str(path) for path in foreign[:10]),
+                hint="move that folder away, or choose another name with --name",
+            )
+        shutil.rmtree(folder)
+
+    def machine_folder(self) -> Path:
+        """Where VirtualBox makes a folder for each VM."""
+        said = self.list("systemproperties")
+        found = re.search(r"^Default machine folder:\s+(.+?)\s*$", said, re.MULTILINE)
+        if found is None:
+            raise ProviderError("VirtualBox names no machine folder", details=said)
+        return Path(found[1])
+
+    def disks(self) -> tuple[Disk, ...]:
+        """All disks that VirtualBox knows, whoever made them."""
+        return read_disks(self.list("hdds"))
+
+    def _wait_unlocked(self, vm: str) -> None:
+        """A VM that was switched off stays locked for a moment."""
+        deadline = time.monotonic() + _UNLOCK_S
+        while time.monotonic() < deadline:
+            info = self.info(vm)
+            if info is None or "SessionName=" not in info:
+                return
+            time.sleep(0.5)
+
+
+def _is_being_written(folder: Path) -> bool:
+    """Whether anything in it was changed within the last seconds; False when it is not there."""
+    try:
+        newest = max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
+    except FileNotFoundError:
+        # Not there; or something in it went while we looked, which is a change, too
+        return folder.is_dir()
+    return abs(time.time() - newest) < _STILL_S
+
+
+def _foreign_files(folder: Path, vm_name: str) -> list[Path]:
+    """Files that are neither VirtualBox's settings and logs nor a disk of a VM of ours."""
+    ours = re.compile(
+        rf"{re.escape(vm_name)}[^/]*\.(vbox|vbox-prev|vbox-tmp|nvram)|"
+        r"(Logs|Snapshots)/.*|[^/]*(box|disk)[^/]*\.(vmdk|vdi)|VBox[^/]*\.log[^/]*"
+    )
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ours.fullmatch(path.relative_to(folder).as_posix()) is None
+    ]
+
+
+def _explain(error: CommandError, what: str) -> SandboxError:
+    own = error.stderr.strip() or error.details
+    if error.returncode == 127 and not error.stderr:  # noqa: PLR2004
+        return HostError("VirtualBox's `VBoxManage` is not installed", hint="sandbox doctor")
+    if re.search(r"VERR_DISK_FULL|[Nn]o space left", own):
+        return HostError("no space left for VirtualBox's disks", details=own, hint="df -h")
+    return ProviderError(f"VirtualBox failed: {what}", details=own)
