@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.errors import BoxError
 from sandbox.paths import data_dir
+from sandbox.placement import Placement
 from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.plan import Plan
 from sandbox.secret_values import NO_VALUES, Plain, SecretValues
@@ -331,16 +332,18 @@ def render_bootstrap(
     )
 
 
-def rendered_files(plan: Plan, folder: Path = Path()) -> tuple[RenderedFile, ...]:
+def rendered_files(placement: Placement, folder: Path = Path()) -> tuple[RenderedFile, ...]:
     """Every file that is made from the plan, for `sandbox render`.
 
     Raises:
         BoxError: a certificate of the plan cannot be read.
     """
     return (
-        RenderedFile(Path("bootstrap.sh"), render_bootstrap(plan)),
-        RenderedFile(Path("ansible/vars.json"), provision_vars(plan, folder).for_reading()),
-        RenderedFile(Path("plan.json"), plan.model_dump_json(indent=1) + "\n"),
+        RenderedFile(Path("bootstrap.sh"), render_bootstrap(placement.plan)),
+        RenderedFile(
+            Path("ansible/vars.json"), provision_vars(placement.plan, folder).for_reading()
+        ),
+        RenderedFile(Path("plan.json"), placement.model_dump_json(indent=1) + "\n"),
     )
 
 

@@ -8,6 +8,7 @@ from sandbox.checks import fixes
 from sandbox.checks.check import CannotLook, Check, Look, none_of
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
+from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.probe.facts import ListeningPort
 
@@ -21,18 +22,18 @@ _SYSTEM_LISTENERS = {
 _SYSTEM_LOOPBACK = ("systemd-resolve", "chronyd", "systemd-timesyn", "sshd", "ssh")
 
 
-def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
+def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
     """What the facts tell."""
     yield Check(
         "safe.ports",
         Goal.SAFE,
         "nothing unplanned listens to the network",
-        ", ".join(f"{name} on {port}" for name, port in _planned_ports(plan))
+        ", ".join(f"{name} on {port}" for name, port in _planned_ports(placement.plan))
         + " and the system's own name and address services",
         "a forgotten port is a door that nobody watches",
-        lambda seen: none_of(_strange_ports(plan, seen), nothing="only what is planned"),
+        lambda seen: none_of(_strange_ports(placement.plan, seen), nothing="only what is planned"),
         # Whatever it is: what was not there when it was provisioned
-        fixes.reset(plan),
+        fixes.reset(placement),
     )
     yield Check(
         "safe.ports.loopback",
@@ -40,18 +41,20 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
         "nothing unplanned listens on the loopback address",
         "only R processes of Shiny Server, sshd, and the system's own services",
         "every user of the machine, every app included, can talk to what listens there",
-        lambda seen: none_of(_strange_loopback(plan, seen), nothing="only what is planned"),
-        fixes.reset(plan),
+        lambda seen: none_of(
+            _strange_loopback(placement.plan, seen), nothing="only what is planned"
+        ),
+        fixes.reset(placement),
     )
-    for name, port in _planned_ports(plan):
+    for name, port in _planned_ports(placement.plan):
         yield Check(
             f"safe.port.{port}",
             Goal.SAFE,
             f"port {port} is {name}'s",
             f"{name} listens on {port}/tcp",
             "another program on a service's port takes the users' requests, passwords included",
-            _owner_of(plan, name, port),
-            fixes.up(plan),
+            _owner_of(placement, name, port),
+            fixes.up(placement),
         )
 
 
@@ -93,7 +96,7 @@ def _named(one: ListeningPort) -> str:
     )
 
 
-def _owner_of(plan: Plan, name: str, port: int) -> Callable[[Seen], Look]:
+def _owner_of(placement: Placement, name: str, port: int) -> Callable[[Seen], Look]:
     # A process name has 15 characters
     names = {"sshd": {"sshd", "systemd"}, "shiny-server": SHINY_SERVER}[name]
 
@@ -103,7 +106,7 @@ def _owner_of(plan: Plan, name: str, port: int) -> Callable[[Seen], Look]:
             return Look(ok=False, actual=f"nothing listens on {port}/tcp")
         strangers = [one for one in there if one.process is not None and one.process not in names]
         if strangers:
-            return replace(none_of(map(_named, strangers)), fix=fixes.reset(plan))
+            return replace(none_of(map(_named, strangers)), fix=fixes.reset(placement))
         return Look(ok=True, actual=", ".join(dict.fromkeys(_named(one) for one in there)))
 
     return look

@@ -54,13 +54,13 @@ def bake(
     """
     from sandbox.workflows import cache as workflow
     from sandbox.workflows.app_code import look_at_apps
-    from sandbox.workflows.request import Overrides, plan_for
+    from sandbox.workflows.request import Overrides, placement_for
 
     with Progress() as progress:
         its_context = context(progress, provider=provider, base_source=base_source, trust=trust)
-        plan = plan_for(box, Overrides(root=root), its_context, cwd=Path.cwd())
-        look_at_apps(plan, its_context)
-        baked = workflow.bake(plan, context=its_context, fresh=fresh)
+        placement = placement_for(box, Overrides(root=root), its_context, cwd=Path.cwd())
+        look_at_apps(placement, its_context)
+        baked = workflow.bake(placement, context=its_context, fresh=fresh)
     if as_json:
         answer = {
             "image": baked.image,
@@ -71,7 +71,7 @@ def bake(
         return
     show(baked.image)
     if baked.already_there:
-        say(f"{plan.box_name} is baked already; --fresh makes it anew")
+        say(f"{placement.plan.box_name} is baked already; --fresh makes it anew")
     next_steps(f"sandbox up {shlex.quote(box)}" if box else "sandbox up", "sandbox cache list")
 
 

@@ -83,7 +83,7 @@ def up(
     from sandbox.baking import CacheUse
     from sandbox.errors import UsageError
     from sandbox.workflows.app_code import look_at_apps
-    from sandbox.workflows.request import Overrides, plan_for
+    from sandbox.workflows.request import Overrides, placement_for
     from sandbox.workflows.up import up as bring_up
 
     if no_cache and fresh:
@@ -99,10 +99,10 @@ def up(
             secrets=given_secrets(secrets),
         )
         overrides = Overrides(name, cpus, memory_mb, disk_gb, root)
-        plan = plan_for(box, overrides, its_context, cwd=Path.cwd())
-        look_at_apps(plan, its_context)
+        placement = placement_for(box, overrides, its_context, cwd=Path.cwd())
+        look_at_apps(placement, its_context)
         result = bring_up(
-            plan, context=its_context, checks=checks, provision_again=provision, cache=cache
+            placement, context=its_context, checks=checks, provision_again=provision, cache=cache
         )
     _show_up(result, as_json=as_json)
     if result.report is not None and not result.report.ok:
@@ -113,7 +113,7 @@ def _show_up(result: "UpResult", *, as_json: bool) -> None:
     if as_json:
         show_json(
             {
-                "name": result.plan.name,
+                "name": result.placement.name,
                 "state": str(result.status.power),
                 "unchanged": result.unchanged,
                 "released": list(result.released),
@@ -127,14 +127,14 @@ def _show_up(result: "UpResult", *, as_json: bool) -> None:
 
     if result.unchanged:
         when = f"; last checks: {result.report.summary}" if result.report else ""
-        say(f"{result.plan.name} is up and unchanged{when}")
+        say(f"{result.placement.name} is up and unchanged{when}")
     elif result.released:
         _show_released(result)
     elif result.report is not None:
         show(render_report(result.report))
     for app in result.urls:
         show(app.url)
-    name = result.plan.name
+    name = result.placement.name
     if result.report is not None and not result.report.ok:
         next_steps(f"sandbox check {name}", f"sandbox logs {name}")
     elif result.urls:
@@ -152,7 +152,7 @@ def _show_released(result: "UpResult") -> None:
     checked = "page and session" if result.fresh is not None else "page"
     before = f"; all else was checked before: {result.report.summary}" if result.report else ""
     names = ", ".join(result.released)
-    say(f"{result.plan.name}: released {names}, its {checked} checked just now{before}")
+    say(f"{result.placement.name}: released {names}, its {checked} checked just now{before}")
 
 
 def start(name: NameArgument) -> None:

@@ -246,11 +246,11 @@ def render(
     sandbox render shiny -o /tmp/shiny
     """
     from sandbox.workflows.preview import preview
-    from sandbox.workflows.request import Overrides, plan_for
+    from sandbox.workflows.request import Overrides, placement_for
 
     with Progress(quiet=True) as progress:
         where = context(progress, provider=provider)
-        files = preview(plan_for(box, Overrides(root=root), where, cwd=Path.cwd()), where)
+        files = preview(placement_for(box, Overrides(root=root), where, cwd=Path.cwd()), where)
     for file in files:
         if output is None:
             show(f"==> {file.path} <==\n{file.content}")

@@ -341,6 +341,16 @@ class Providers(Model):
     libvirt: LibvirtOptions = LibvirtOptions()
     """How libvirt runs the machine."""
 
+    def options(self, provider: str) -> VagrantOptions | None:
+        """What is said for `provider`; None where nothing can be."""
+        match provider:
+            case "virtualbox":
+                return self.virtualbox
+            case "libvirt":
+                return self.libvirt
+            case _:
+                return None
+
 
 class Box(Model):
     """A box: what a machine must be."""

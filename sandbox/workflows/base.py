@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sandbox.images.base_image import available_packages, ensure_base
 from sandbox.images.sources import ArchivesAnswer
 from sandbox.images.vagrant_box import ensure_public_box, ensure_vagrant_box, named_box
-from sandbox.plan import Plan
+from sandbox.placement import Placement
 from sandbox.workflows.context import Context
 
 
@@ -22,20 +22,21 @@ class PreparedBase:
 
 
 def prepare_base(
-    plan: Plan, context: Context, archives: ArchivesAnswer | None = None
+    placement: Placement, context: Context, archives: ArchivesAnswer | None = None
 ) -> PreparedBase:
     """Find, build or fetch it.
 
     Args:
-        plan: whose.
+        placement: whose.
         context: whom to tell, and where.
         archives: what this host's apt said, where it was asked ahead.
 
     Raises:
         SandboxError: as `ensure_base` and `ensure_vagrant_box`.
     """
+    plan = placement.plan
     listener = context.listener
-    if plan.provider not in ("virtualbox", "libvirt"):
+    if placement.provider not in ("virtualbox", "libvirt"):
         made = ensure_base(
             plan.base,
             client=context.client(),
@@ -45,8 +46,8 @@ def prepare_base(
             archives=archives,
         )
         return PreparedBase(made.alias, made.fingerprint, available_packages(made))
-    provider = plan.provider
-    options = plan.provider_options
+    provider = placement.provider
+    options = placement.options
     if options is not None and options.base_image and options.base_image_version:
         public = named_box(options.base_image, options.base_image_version)
         sha256 = options.base_image_sha256

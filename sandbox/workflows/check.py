@@ -75,7 +75,7 @@ def check(
         if changed := BoxLook().changed(instance.folder):
             context.listener(Notice(name, box_has_changed(name, changed)))
         context.agreed_checks(record.plan)
-        engine = context.engine(record.plan.provider)
+        engine = context.engine(record.placement.provider)
         require_running(engine, name)
         if against is None:
             return verify(instance, record, engine, context, goals, quick=quick)
@@ -83,13 +83,13 @@ def check(
             production = against.read(hash_key(instance))
         # The checks are made from the plan, which may name no production, or an older one
         plan = record.plan.model_copy(update={"production": Path(against.name)})
-        record = record.model_copy(update={"plan": plan})
+        record = record.wanting(record.placement.with_plan(plan))
         return verify(instance, record, engine, context, goals, quick=quick, production=production)
 
 
 def _require_finished(record: Record) -> None:
     if record.phase is not Phase.PROVISIONED:
-        name = record.plan.name
+        name = record.placement.name
         raise UsageError(
             f"{name} is not finished, so there is nothing to check yet", hint=f"sandbox up {name}"
         )
@@ -136,7 +136,7 @@ def verify(
         instance.write_text("facts.json", facts.model_dump_json(indent=1))
         with step(context.listener, name, "checks") as note:
             request = CheckRequest(
-                plan=plan,
+                placement=record.placement,
                 facts=facts,
                 base_url=base_url,
                 own_key=own_key(instance.folder),
@@ -180,10 +180,10 @@ def verify_clone(
                     urls,
                     name=name,
                     timeout_s=status.patient(READY_TIMEOUT_S),
-                    why=AskTheMachine(plan, target),
+                    why=AskTheMachine(record.placement, target),
                 )
         with step(context.listener, name, "quick checks") as note:
-            report = run_quick(plan, target, base_url, facts, instance.folder)
+            report = run_quick(record.placement, target, base_url, facts, instance.folder)
             note.text = report.summary
     _keep(instance, record, report)
     return report
@@ -196,7 +196,7 @@ def _keep(instance: Instance, record: Record, report: CheckReport) -> None:
 
 def _shut_out(record: Record, error: SandboxError) -> CheckReport:
     """The one check that could be made of a machine that does not let us in."""
-    plan = record.plan
+    placement = record.placement
     found = CheckResult(
         id="up.ssh",
         goal=Goal.UP,
@@ -206,9 +206,9 @@ def _shut_out(record: Record, error: SandboxError) -> CheckReport:
         fix=error.hint,
     )
     return CheckReport(
-        sandbox=plan.name,
-        box=plan.box_name,
-        plan_key=plan.key,
+        sandbox=placement.name,
+        box=placement.plan.box_name,
+        plan_key=placement.key,
         elapsed_s=0.0,
         results=(found,),
         whole=False,
@@ -249,7 +249,7 @@ def probe_sandbox(name: str, *, context: Context, key: HashKey) -> Facts:
     """
     instance = Instance(name)
     record = instance.require()
-    engine = context.engine(record.plan.provider)
+    engine = context.engine(record.placement.provider)
     status = require_running(engine, name)
     return _probe(connect(instance, engine), record, status, key)
 
@@ -265,6 +265,6 @@ def _probe(target: SshTarget, record: Record, status: MachineStatus, key: HashKe
         )
     except UnreachableError as error:
         # Its ssh_config is ours, which the user's own ssh does not read
-        hint = f"sandbox up {record.plan.name}"
+        hint = f"sandbox up {record.placement.name}"
         raise UnreachableError(error.message, details=error.details, hint=hint) from error
     return conceal(facts, secret_targets(record.plan), key)

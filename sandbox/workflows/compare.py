@@ -110,5 +110,4 @@ def side_of(
 
 
 def _plan_of(path: Path, root: Path | None) -> Plan:
-    # Where it would run decides nothing of what it states
-    return resolve(load_box(path, root=root), provider="incus", name="compared")
+    return resolve(load_box(path, root=root))

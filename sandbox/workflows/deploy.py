@@ -17,6 +17,7 @@ from sandbox.engines.base import Engine, MachineStatus
 from sandbox.errors import CommandError, ProvisionError
 from sandbox.events import step
 from sandbox.paths import data_dir
+from sandbox.placement import Placement
 from sandbox.plan import Plan, PlannedApp
 from sandbox.provision import pack
 from sandbox.record import Record
@@ -78,7 +79,7 @@ class _Folders:
 
 
 def deploy(  # noqa: PLR0917  (the caller has them all at hand)
-    plan: Plan,
+    placement: Placement,
     record: Record,
     instance: Instance,
     engine: Engine,
@@ -92,30 +93,32 @@ def deploy(  # noqa: PLR0917  (the caller has them all at hand)
     Raises:
         ProvisionError: an app cannot be read or released, or it does not start; R's words say why.
     """
-    name, listener = plan.name, context.listener
-    changed = changed_apps(record.plan, plan)
+    name, listener = placement.name, context.listener
+    changed = changed_apps(record.plan, placement.plan)
     for app in changed:
         pack(app, archive_path(instance.folder, app.name))
     target = connect(instance, engine)
     names = tuple(app.name for app in changed)
     # Half-done work must never pass for whole: forget the old recipe first
-    half = record.model_copy(update={"plan": plan, "phase": Phase.CREATED, "recipe_key": ""})
+    half = record.model_copy(
+        update={"placement": placement, "phase": Phase.CREATED, "recipe_key": ""}
+    )
     instance.write(half)
     folders = _Folders.of_role()
     with step(listener, name, f"release {', '.join(names)}"):
         for app in changed:
             _release(app, target, instance, folders)
     record = half.advanced(
-        "released", phase=Phase.PROVISIONED, recipe_key=recipe_key(plan), note=", ".join(names)
+        "released", phase=Phase.PROVISIONED, recipe_key=recipe_key(placement), note=", ".join(names)
     )
     instance.write(record)
-    with ThreadPoolExecutor(1) as aside, shiny_base_url(plan, status, target) as base_url:
+    with ThreadPoolExecutor(1) as aside, shiny_base_url(placement.plan, status, target) as base_url:
         if checks:
             # Takes a quarter of a second, as long as R starts
             aside.submit(import_module, "sandbox.checks.quick")
         urls = page_urls(names, base_url)
         with step(listener, name, "first page"):
-            _wait(urls, plan, instance, target, timeout_s=status.patient(READY_TIMEOUT_S))
+            _wait(urls, placement, instance, target, timeout_s=status.patient(READY_TIMEOUT_S))
 
         def tidy() -> Record:
             for app in changed:
@@ -123,12 +126,12 @@ def deploy(  # noqa: PLR0917  (the caller has them all at hand)
             return keep_provisioned(record, engine, listener)
 
         tidied = aside.submit(tidy)
-        now = _checked(plan, names, target, base_url) if checks else None
+        now = _checked(placement, names, target, base_url) if checks else None
         kept = tidied.result()
     if now is None:
         instance.write(kept)
         return Deployed(names, None, last_report(instance.folder))
-    report = _merged(instance, plan, now.results)
+    report = _merged(instance, placement, now.results)
     instance.write(kept.advanced("checked", note=f"{', '.join(names)}: {now.summary}"))
     return Deployed(names, now, report)
 
@@ -165,7 +168,7 @@ def _end_old(app: PlannedApp, target: SshTarget, folders: _Folders) -> None:
 
 def _wait(
     urls: Sequence[AppUrl],
-    plan: Plan,
+    placement: Placement,
     instance: Instance,
     target: SshTarget,
     *,
@@ -173,11 +176,11 @@ def _wait(
 ) -> None:
     for url in urls:
         try:
-            why = AskTheMachine(plan, target)
-            wait_for_apps((url,), name=plan.name, timeout_s=timeout_s, why=why)
+            why = AskTheMachine(placement, target)
+            wait_for_apps((url,), name=placement.name, timeout_s=timeout_s, why=why)
         except ProvisionError as error:
             # What was found before is not true of this app any more
-            _merged(instance, plan, (_no_page(url.app, error),))
+            _merged(instance, placement, (_no_page(url.app, error),))
             raise
 
 
@@ -192,10 +195,12 @@ def _no_page(app: str, error: ProvisionError) -> CheckResult:
     )
 
 
-def _checked(plan: Plan, apps: Sequence[str], target: SshTarget, base_url: str) -> CheckReport:
+def _checked(
+    placement: Placement, apps: Sequence[str], target: SshTarget, base_url: str
+) -> CheckReport:
     from sandbox.checks.quick import run_live
 
-    return run_live(plan, ids_of(apps), target, base_url)
+    return run_live(placement, ids_of(apps), target, base_url)
 
 
 def ids_of(apps: Iterable[str]) -> tuple[str, ...]:
@@ -203,16 +208,16 @@ def ids_of(apps: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"up.{what}.{app}" for app in apps for what in ("page", "session"))
 
 
-def _merged(instance: Instance, plan: Plan, found: Sequence[CheckResult]) -> CheckReport:
+def _merged(instance: Instance, placement: Placement, found: Sequence[CheckResult]) -> CheckReport:
     """The last whole run's results, with those that were found now in their place; kept."""
     last = last_report(instance.folder)
     fresh = {one.id: one for one in found}
     results = () if last is None else last.results
     kept = tuple(fresh.pop(one.id, one) for one in results)
     report = CheckReport(
-        sandbox=plan.name,
-        box=plan.box_name,
-        plan_key=plan.key,
+        sandbox=placement.name,
+        box=placement.plan.box_name,
+        plan_key=placement.key,
         elapsed_s=last.elapsed_s if last is not None else 0.0,
         results=(*kept, *fresh.values()),
     )

@@ -22,7 +22,7 @@ def target_of(name: str, *, context: Context) -> SshTarget:
     """
     instance = Instance(name)
     record = instance.require()
-    engine = context.engine(record.plan.provider)
+    engine = context.engine(record.placement.provider)
     require_running(engine, name)
     return connect(instance, engine)
 
@@ -53,8 +53,9 @@ def opened(name: str, *, context: Context) -> Iterator[View]:
         UsageError: no such sandbox, or it does not run.
     """
     instance = Instance(name)
-    plan = instance.require().plan
-    engine = context.engine(plan.provider)
+    record = instance.require()
+    plan = record.plan
+    engine = context.engine(record.placement.provider)
     require_running(engine, name)
     status = status_of(engine, name)
     with shiny_base_url(plan, status, connect(instance, engine)) as base_url:

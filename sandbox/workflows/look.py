@@ -99,7 +99,7 @@ def details_of(name: str, context: Context) -> SandboxDetails:
         UsageError: there is no such sandbox.
     """
     record = Instance(name).require()
-    statuses = _statuses(context, record.plan.provider, alone=False)
+    statuses = _statuses(context, record.placement.provider, alone=False)
     info = _info(record.summary, statuses, BoxLook())
     machine = record.plan.machine
     return SandboxDetails(

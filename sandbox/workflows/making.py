@@ -13,7 +13,8 @@ from sandbox.events import Listener, Notice, step
 from sandbox.host.limits import host_limits, virtualbox_limits
 from sandbox.images.sources import archives_ahead
 from sandbox.missing import missing_packages
-from sandbox.plan import HostLimits, Plan, exceeds_host
+from sandbox.placement import Placement
+from sandbox.plan import HostLimits, exceeds_host
 from sandbox.provision import ProvisionResult, bootstrap, provision, root_over_ssh
 from sandbox.record import Record
 from sandbox.secret_values import SecretValues, needed_secrets
@@ -52,7 +53,7 @@ _SILENT_S = 120.0
 
 
 def make(
-    plan: Plan,
+    placement: Placement,
     instance: Instance,
     engine: Engine,
     context: Context,
@@ -70,14 +71,14 @@ def make(
         SandboxError: as errors.py says; running it again goes on from the last whole step.
     """
     with ExitStack() as stack:
-        if _will_provision(plan, instance, engine, again=again):
+        if _will_provision(placement, instance, engine, again=again):
             # Before anything is touched: it may be that nobody can give them
-            _ask_for_secrets(plan, context)
+            _ask_for_secrets(placement, context)
         archives = stack.enter_context(archives_ahead()) if _is_new(instance) else None
-        _refuse_impossible(plan, instance, engine, context)
-        tell_rebuild(plan, context.listener)
+        _refuse_impossible(placement, instance, engine, context)
+        tell_rebuild(placement, context.listener)
         oven = Oven(cache, will_check=checks, lock=stack, archives=archives)
-        record, keys = _created(plan, instance, engine, context, oven)
+        record, keys = _created(placement, instance, engine, context, oven)
         if _is_whole(record) and not again:
             return _woken(record, instance, engine, context, checks=checks)
         record, kept = _provisioned(record, instance, engine, context, again=again)
@@ -85,25 +86,29 @@ def make(
         if not kept:
             report = _proven_again(record, report, instance, engine, context)
         if keys is not None and report is not None and report.ok:
-            keep_baked(record.plan, keys, engine, context.listener)
+            keep_baked(record.placement, keys, engine, context.listener)
         return report
 
 
-def _will_provision(plan: Plan, instance: Instance, engine: Engine, *, again: bool) -> bool:
-    if again or not needed_secrets(plan):
+def _will_provision(
+    placement: Placement, instance: Instance, engine: Engine, *, again: bool
+) -> bool:
+    if again or not needed_secrets(placement.plan):
         return again
     record = instance.read()
     if record is None or record.phase is not Phase.PROVISIONED:
         return True
-    gone = status_of(engine, plan.name).power is Power.ABSENT
-    return gone or record.recipe_key != recipe_key(plan)
+    gone = status_of(engine, placement.name).power is Power.ABSENT
+    return gone or record.recipe_key != recipe_key(placement)
 
 
-def _ask_for_secrets(plan: Plan, context: Context) -> None:
-    if needed := needed_secrets(plan):
+def _ask_for_secrets(placement: Placement, context: Context) -> None:
+    if needed := needed_secrets(placement.plan):
         context.secrets.all_of(needed)
         # A box may name any variable: that its machine gets the value must not go unseen
-        context.listener(Notice(plan.name, f"secrets for {plan.name}: {context.secrets.origins()}"))
+        context.listener(
+            Notice(placement.name, f"secrets for {placement.name}: {context.secrets.origins()}")
+        )
 
 
 def _is_new(instance: Instance) -> bool:
@@ -111,39 +116,41 @@ def _is_new(instance: Instance) -> bool:
     return record is None or record.phase is Phase.PLANNED
 
 
-def _refuse_fresh(plan: Plan, cache: CacheUse) -> None:
+def _refuse_fresh(placement: Placement, cache: CacheUse) -> None:
     if cache is CacheUse.FRESH:
         raise UsageError(
-            f"the sandbox {plan.name} is there already, and --fresh is for making one",
-            hint=f"sandbox destroy {plan.name}, then again",
+            f"the sandbox {placement.name} is there already, and --fresh is for making one",
+            hint=f"sandbox destroy {placement.name}, then again",
         )
 
 
-def _refuse_impossible(plan: Plan, instance: Instance, engine: Engine, context: Context) -> None:
-    require_usable(engine, context.listener, plan.name)
-    if plan.provider == "virtualbox":
-        _refuse_too_large(plan, virtualbox_limits())
+def _refuse_impossible(
+    placement: Placement, instance: Instance, engine: Engine, context: Context
+) -> None:
+    require_usable(engine, context.listener, placement.name)
+    if placement.provider == "virtualbox":
+        _refuse_too_large(placement, virtualbox_limits())
     elif context.place.is_local:
-        _refuse_too_large(plan, host_limits(context.place))
-    status = status_of(engine, plan.name)
+        _refuse_too_large(placement, host_limits(context.place))
+    status = status_of(engine, placement.name)
     if instance.read() is None and status.power is not Power.ABSENT:
         details = "its state folder was removed, or it was made by another user"
-        hint = f"sandbox destroy {plan.name}, or choose another name with --name"
+        hint = f"sandbox destroy {placement.name}, or choose another name with --name"
         if theirs := record_elsewhere(status, instance.folder):
             details = f"it belongs to another user's sandbox: its record is in {theirs}"
             hint = "choose another name with --name"
         raise ProviderError(
-            f"{plan.provider} has a machine {plan.name} that sandbox has no record of",
+            f"{placement.provider} has a machine {placement.name} that sandbox has no record of",
             details=details,
             hint=hint,
         )
 
 
-def _refuse_too_large(plan: Plan, limits: HostLimits) -> None:
+def _refuse_too_large(placement: Placement, limits: HostLimits) -> None:
     # A machine's disk is a limit, not a reservation: what counts is room to begin with
-    if problems := exceeds_host(plan, replace(limits, free_disk_gb=math.inf)):
+    if problems := exceeds_host(placement.plan, replace(limits, free_disk_gb=math.inf)):
         raise HostError(
-            f"{plan.name} asks for more than this host has",
+            f"{placement.name} asks for more than this host has",
             details="\n".join(problems),
             hint="make it smaller: `machine:` in the box, or --cpus, --memory-mb",
         )
@@ -156,23 +163,23 @@ def _refuse_too_large(plan: Plan, limits: HostLimits) -> None:
 
 
 def _created(
-    plan: Plan, instance: Instance, engine: Engine, context: Context, oven: Oven
+    placement: Placement, instance: Instance, engine: Engine, context: Context, oven: Oven
 ) -> tuple[Record, BakeKeys | None]:
     """The machine exists, is started, and is recorded, before anything is done inside it.
 
     Returns:
         The record, and by what keys to bake the machine once it is proven; None: not at all.
     """
-    listener, name = context.listener, plan.name
+    listener, name = context.listener, placement.name
     record = instance.read()
     status = status_of(engine, name)
     if record is not None and record.phase is not Phase.PLANNED and status.power is Power.ABSENT:
         listener(Notice(name, "its machine is gone: making a new one"))
         record = None
     if record is not None and status.power is not Power.ABSENT:
-        _refuse_fresh(plan, oven.cache)
+        _refuse_fresh(placement, oven.cache)
     # From here on `destroy` and `list` know of it, whatever happens next
-    record = Record(plan=plan) if record is None else record.model_copy(update={"plan": plan})
+    record = Record(placement=placement) if record is None else record.wanting(placement)
     instance.write(record)
     keys = None
     if record.phase is Phase.PLANNED:
@@ -181,7 +188,7 @@ def _created(
         if isinstance(engine, Settling):
             # A `stop` that was killed goes on at the provider
             engine.settle(name)
-        _set_isolation(plan, engine, listener)
+        _set_isolation(placement, engine, listener)
     status = status_of(engine, name)
     dead = sshd_is_dead(status)
     # One that runs may have been cut off before its login was prepared: `start` makes that whole
@@ -197,15 +204,16 @@ def _created(
     return record, keys
 
 
-def _set_isolation(plan: Plan, engine: Engine, listener: Listener) -> None:
+def _set_isolation(placement: Placement, engine: Engine, listener: Listener) -> None:
     """Where the box says otherwise by now: the machine is started anew, with another card."""
     if not isinstance(engine, Isolation):
         return
+    name, isolated = placement.name, placement.plan.machine.isolated
     # Of a machine of an older version nothing is known: its next start isolates it
-    if engine.is_isolated(plan.name) is (not plan.machine.isolated):
-        with step(listener, plan.name, "isolate" if plan.machine.isolated else "let others in"):
-            engine.stop(plan.name, timeout_s=STOP_TIMEOUT_S)
-            engine.isolate(plan.name, isolated=plan.machine.isolated)
+    if engine.is_isolated(name) is (not isolated):
+        with step(listener, name, "isolate" if isolated else "let others in"):
+            engine.stop(name, timeout_s=STOP_TIMEOUT_S)
+            engine.isolate(name, isolated=isolated)
 
 
 def _lacks_sshd(engine: Engine, name: str) -> bool:
@@ -219,29 +227,29 @@ def _made(
     record: Record, instance: Instance, engine: Engine, context: Context, oven: Oven
 ) -> tuple[Record, BakeKeys | None]:
     """The machine exists, from a baked image where there is one."""
-    plan, listener = record.plan, context.listener
-    base = prepare_base(plan, context, oven.archives)
+    placement, listener = record.placement, context.listener
+    base = prepare_base(placement, context, oven.archives)
     if base.packages is not None:
-        plan = leave_out_missing(plan, base.packages, instance, listener)
-        record = record.model_copy(update={"plan": plan})
-        _refuse_missing(plan, base.packages, instance)
-    origin = choose_origin(plan, base, engine, oven, listener)
+        placement = leave_out_missing(placement, base.packages, instance, listener)
+        record = record.wanting(placement)
+        _refuse_missing(placement, base.packages, instance)
+    origin = choose_origin(placement, base, engine, oven, listener)
     key = make_key(instance.folder)
-    spec = machine_spec(plan, image=base.image, key=key, folder=instance.folder)
+    spec = machine_spec(placement, image=base.image, key=key, folder=instance.folder)
     # An earlier run may have asked for it and not lived to see it: then it is from who knows what
-    was_there = status_of(engine, plan.name).power is not Power.ABSENT
-    with step(listener, plan.name, origin.title) as note:
+    was_there = status_of(engine, placement.name).power is not Power.ABSENT
+    with step(listener, placement.name, origin.title) as note:
         note.text = origin.note
         made_from = create_from(origin, base, spec, engine, listener)
     whole = made_from.whole and not was_there
     record = record.advanced("created", phase=Phase.CREATED, note=made_from.image)
-    record = record.model_copy(update={"made_whole": recipe_key(plan) if whole else ""})
+    record = record.model_copy(update={"made_whole": recipe_key(placement) if whole else ""})
     instance.write(record)
     return record, None if was_there else made_from.keys
 
 
-def _refuse_missing(plan: Plan, index: frozenset[str], instance: Instance) -> None:
-    error = missing_packages(plan, index)
+def _refuse_missing(placement: Placement, index: frozenset[str], instance: Instance) -> None:
+    error = missing_packages(placement.plan, index)
     if error is not None:
         # Nothing was made yet: nothing is left
         instance.remove()
@@ -250,14 +258,14 @@ def _refuse_missing(plan: Plan, index: frozenset[str], instance: Instance) -> No
 
 def _is_whole(record: Record) -> bool:
     """Whether the machine came from an image of just what is wanted, and is not in use yet."""
-    return record.phase is Phase.CREATED and record.made_whole == recipe_key(record.plan)
+    return record.phase is Phase.CREATED and record.made_whole == recipe_key(record.placement)
 
 
 def _woken(
     record: Record, instance: Instance, engine: Engine, context: Context, *, checks: bool
 ) -> CheckReport | None:
     """A clone is reached, and its apps answer: no playbook has anything to do in it."""
-    plan, listener, name = record.plan, context.listener, record.plan.name
+    plan, listener, name = record.plan, context.listener, record.placement.name
     status = status_of(engine, name)
     # R takes longest to start: it begins before we have logged in
     with knocking(
@@ -269,14 +277,14 @@ def _woken(
         record = record.advanced(
             "provisioned",
             phase=Phase.PROVISIONED,
-            recipe_key=recipe_key(plan),
+            recipe_key=recipe_key(record.placement),
             note="as it was baked",
         )
         record = keep_provisioned(record, engine, listener)
         instance.write(record)
         if checks and plan.production is None:
             return verify_clone(instance, record, engine, context)
-        _first_page(plan, status, context, target)
+        _first_page(record.placement, status, context, target)
         # Facts of production are no part of an image's key: nobody has compared with these yet
         return verify(instance, record, engine, context) if checks else None
 
@@ -289,37 +297,37 @@ def _provisioned(
     Returns:
         The record, and whether `reset` has what it needs; else only checks can tell what is good.
     """
-    plan, listener, name = record.plan, context.listener, record.plan.name
-    wanted = recipe_key(plan)
+    placement, plan, listener = record.placement, record.plan, context.listener
+    wanted = recipe_key(placement)
     if record.phase is Phase.PROVISIONED and record.recipe_key == wanted and not again:
         target, status = _reached(instance, engine, listener)
         broken = found_broken(plan, status, target)
         if not broken:
-            _first_page(plan, status, context, target)
+            _first_page(record.placement, status, context, target)
             return record, True
-        listener(Notice(name, f"{broken}: running the playbooks again"))
+        listener(Notice(placement.name, f"{broken}: running the playbooks again"))
         again = True
     secrets = context.secrets.all_of(needed_secrets(plan))
     # Half-done work must never pass for whole: forget the old recipe first
     record = record.model_copy(update={"phase": Phase.CREATED, "recipe_key": "", "made_whole": ""})
     instance.write(record)
     if isinstance(engine, RootExec):
-        root = root_inside(engine, name)
-        bootstrap(plan, root, instance.folder, listener, secrets=secrets)
+        root = root_inside(engine, placement.name)
+        bootstrap(placement, root, instance.folder, listener, secrets=secrets)
     target, status = _reached(instance, engine, listener)
     if not isinstance(engine, RootExec):
-        bootstrap(plan, root_over_ssh(target), instance.folder, listener, secrets=secrets)
+        bootstrap(placement, root_over_ssh(target), instance.folder, listener, secrets=secrets)
     if secrets:
         remember_given(instance, plan, secrets)
-    result = _provision(plan, target, instance, engine, context, secrets, mend=again)
+    result = _provision(placement, target, instance, engine, context, secrets, mend=again)
     if again:
-        tell_put_back(name, result, listener)
+        tell_put_back(placement.name, result, listener)
     # Limits and environment are given to a login when it begins: what follows must begin anew
     disconnect(target)
     note = f"{result.changed} changed"
     record = record.advanced("provisioned", phase=Phase.PROVISIONED, recipe_key=wanted, note=note)
     instance.write(record)
-    _first_page(plan, status, context, target)
+    _first_page(record.placement, status, context, target)
     # What they say is of the machine before
     (instance.folder / "checks.json").unlink(missing_ok=True)
     if has_provisioned(record, engine):
@@ -352,13 +360,13 @@ def _proven_again(
         record = instance.read() or record
         instance.write(keep_provisioned(record, engine, context.listener))
         return report
-    report = after_repair(record.plan, report)
+    report = after_repair(record.placement, report)
     instance.write_text("checks.json", report.model_dump_json(indent=1))
     return report
 
 
 def _provision(  # noqa: PLR0917  (all that a run of the playbook needs)
-    plan: Plan,
+    placement: Placement,
     target: SshTarget,
     instance: Instance,
     engine: Engine,
@@ -370,27 +378,29 @@ def _provision(  # noqa: PLR0917  (all that a run of the playbook needs)
     """Run the playbook; where the machine falls silent on the way, reach it anew, and once more."""
     try:
         return provision(
-            plan, target, instance.folder, context.listener, secrets=secrets, mend=mend
+            placement, target, instance.folder, context.listener, secrets=secrets, mend=mend
         )
     except ConnectionLostError as error:
         # A laptop that slept, a host that stood still: what is done already takes no time again
-        context.listener(Notice(plan.name, f"{error.message}: reaching it anew"))
+        context.listener(Notice(placement.name, f"{error.message}: reaching it anew"))
         disconnect(target)
-        target, status = connect(instance, engine), status_of(engine, plan.name)
+        target, status = connect(instance, engine), status_of(engine, placement.name)
         wait_for_ssh(target, timeout_s=status.patient(_SILENT_S))
         return provision(
-            plan, target, instance.folder, context.listener, secrets=secrets, mend=mend
+            placement, target, instance.folder, context.listener, secrets=secrets, mend=mend
         )
 
 
-def _first_page(plan: Plan, status: MachineStatus, context: Context, target: SshTarget) -> None:
-    with shiny_base_url(plan, status, target) as base_url:
-        urls = app_urls(plan, base_url)
+def _first_page(
+    placement: Placement, status: MachineStatus, context: Context, target: SshTarget
+) -> None:
+    with shiny_base_url(placement.plan, status, target) as base_url:
+        urls = app_urls(placement.plan, base_url)
         if urls:
-            with step(context.listener, plan.name, "first page"):
+            with step(context.listener, placement.name, "first page"):
                 wait_for_apps(
                     urls,
-                    name=plan.name,
+                    name=placement.name,
                     timeout_s=status.patient(READY_TIMEOUT_S),
-                    why=AskTheMachine(plan, target),
+                    why=AskTheMachine(placement, target),
                 )

@@ -19,7 +19,7 @@ from sandbox.engines.base import BakedImage, Baking, Engine, MachineSpec
 from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener, Notice, step
 from sandbox.images.sources import ArchivesAnswer
-from sandbox.plan import Plan
+from sandbox.placement import Placement
 from sandbox.secret_values import needed_secrets, without_secrets
 from sandbox.workflows.base import PreparedBase
 from sandbox.workflows.snapshot import PROVISIONED
@@ -61,7 +61,7 @@ class Origin:
 
 
 def choose_origin(
-    plan: Plan, base: PreparedBase, engine: Engine, oven: Oven, listener: Listener
+    placement: Placement, base: PreparedBase, engine: Engine, oven: Oven, listener: Listener
 ) -> Origin:
     """The best there is: the whole machine, one that only lacks packages, or the bare base.
 
@@ -70,30 +70,39 @@ def choose_origin(
     """
     if oven.cache is CacheUse.OFF or not isinstance(engine, Baking):
         return Origin(base.image)
-    if needed := needed_secrets(plan):
+    if needed := needed_secrets(placement.plan):
         names = ", ".join(one.name for one in needed)
-        listener(Notice(plan.name, f"it is not kept as a baked image, which would hold {names}"))
-        return _layer_below_secrets(plan, base, engine, oven)
-    keys = bake_keys(plan, base.identity)
+        listener(
+            Notice(placement.name, f"it is not kept as a baked image, which would hold {names}")
+        )
+        return _layer_below_secrets(placement, base, engine, oven)
+    keys = bake_keys(placement, base.identity)
     may_use = oven.cache is CacheUse.USE
     if may_use and (image := find_whole(engine, keys)) is not None:
         return Origin.baked(image, whole=True)
     if oven.will_check:
-        oven.lock.enter_context(baking_lock(plan.provider, keys.whole, plan.name, listener))
+        oven.lock.enter_context(
+            baking_lock(placement.provider, keys.whole, placement.name, listener)
+        )
         # Somebody may have baked it while we waited
         if may_use and (image := find_whole(engine, keys)) is not None:
             oven.lock.close()
             return Origin.baked(image, whole=True)
     to_bake = keys if oven.will_check else None
-    if may_use and (image := find_layer(engine, keys, plan)) is not None:
+    if may_use and (image := find_layer(engine, keys, placement.plan)) is not None:
         return Origin.baked(image, keys=to_bake)
     return Origin(base.image, keys=to_bake)
 
 
-def _layer_below_secrets(plan: Plan, base: PreparedBase, engine: Baking, oven: Oven) -> Origin:
+def _layer_below_secrets(
+    placement: Placement, base: PreparedBase, engine: Baking, oven: Oven
+) -> Origin:
     """What lacks the secrets and perhaps packages: in either case all is provisioned."""
-    keys = bake_keys(without_secrets(plan), base.identity)
-    if oven.cache is CacheUse.USE and (image := find_layer(engine, keys, plan)) is not None:
+    keys = bake_keys(placement.with_plan(without_secrets(placement.plan)), base.identity)
+    if (
+        oven.cache is CacheUse.USE
+        and (image := find_layer(engine, keys, placement.plan)) is not None
+    ):
         return Origin.baked(image)
     return Origin(base.image)
 
@@ -128,16 +137,18 @@ def _is_there(engine: Baking, image: str) -> bool:
     return any(one.image == image and one.complete for one in engine.baked_images())
 
 
-def keep_baked(plan: Plan, keys: BakeKeys, engine: Engine, listener: Listener) -> None:
+def keep_baked(placement: Placement, keys: BakeKeys, engine: Engine, listener: Listener) -> None:
     """Bake a machine that was just made and proven, as it was before its checks.
 
     That it cannot be kept is worth a notice, and no reason for `up` to fail.
     """
-    if not isinstance(engine, Baking) or needed_secrets(plan):
+    if not isinstance(engine, Baking) or needed_secrets(placement.plan):
         return
     try:
-        with step(listener, plan.name, "bake"):
-            made = engine.bake(plan.name, PROVISIONED, keys.whole, labels_of(plan, keys), listener)
+        with step(listener, placement.name, "bake"):
+            made = engine.bake(
+                placement.name, PROVISIONED, keys.whole, labels_of(placement, keys), listener
+            )
             for old in engine.baked_images():
                 # One that machines still come from stays, for `sandbox cache prune`
                 if old.key == made.key and old.image != made.image and not old.machines:
@@ -145,7 +156,9 @@ def keep_baked(plan: Plan, keys: BakeKeys, engine: Engine, listener: Listener) -
                     forget_use(old.image)
     except SandboxError as error:
         details = f": {error.details}" if error.details else ""
-        listener(Notice(plan.name, f"it is not kept for the next time: {error.message}{details}"))
+        listener(
+            Notice(placement.name, f"it is not kept for the next time: {error.message}{details}")
+        )
 
 
 def _ago(when: datetime) -> str:

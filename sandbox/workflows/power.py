@@ -31,7 +31,7 @@ def start(name: str, *, context: Context) -> tuple[AppUrl, ...]:
     """
     with locked(name) as instance:
         record = instance.require()
-        engine = context.engine(record.plan.provider)
+        engine = context.engine(record.placement.provider)
         status = status_of(engine, name)
         if status.power is Power.ABSENT or record.phase is not Phase.PROVISIONED:
             raise UsageError(
@@ -52,7 +52,7 @@ def start(name: str, *, context: Context) -> tuple[AppUrl, ...]:
                         urls,
                         name=name,
                         timeout_s=status.patient(READY_TIMEOUT_S),
-                        why=AskTheMachine(record.plan, target),
+                        why=AskTheMachine(record.placement, target),
                     )
         return urls
 
@@ -65,7 +65,7 @@ def stop(name: str, *, context: Context) -> None:
     """
     with locked(name) as instance:
         record = instance.require()
-        engine = context.engine(record.plan.provider)
+        engine = context.engine(record.placement.provider)
         if status_of(engine, name).power in {Power.STOPPED, Power.ABSENT}:
             return
         _hang_up(instance)
@@ -139,7 +139,7 @@ def _provider_of(instance: Instance) -> str | None:
     except BrokenFileError:
         return vm_provider(instance.folder)
     if record is not None:
-        return record.plan.provider
+        return record.placement.provider
     return vm_provider(instance.folder) or DRIVEN[0]
 
 

@@ -10,6 +10,7 @@ from sandbox.checks.up import services
 from sandbox.engines.base import MachineStatus
 from sandbox.errors import CommandError
 from sandbox.events import Listener, Notice
+from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.provision import ProvisionResult
 from sandbox.ssh import SshTarget
@@ -57,15 +58,15 @@ def tell_put_back(name: str, result: ProvisionResult, listener: Listener) -> Non
     listener(Notice(name, f"put back: {tasks}" if tasks else "the playbooks found nothing to mend"))
 
 
-def after_repair(plan: Plan, report: CheckReport) -> CheckReport:
+def after_repair(placement: Placement, report: CheckReport) -> CheckReport:
     """The checks that followed: none advises what has just been done, and did not help."""
     return report.model_copy(
-        update={"results": tuple(_not_again(plan, one) for one in report.results)}
+        update={"results": tuple(_not_again(placement, one) for one in report.results)}
     )
 
 
-def _not_again(plan: Plan, result: CheckResult) -> CheckResult:
+def _not_again(placement: Placement, result: CheckResult) -> CheckResult:
     bad = result.outcome in {Outcome.FAILED, Outcome.ERROR}
-    if bad and result.fix.startswith(fixes.up(plan)):
-        return result.model_copy(update={"fix": fixes.reset(plan)})
+    if bad and result.fix.startswith(fixes.up(placement)):
+        return result.model_copy(update={"fix": fixes.reset(placement)})
     return result

@@ -75,7 +75,7 @@ def reset(name: str, *, context: Context) -> None:
         recipe = record.kept_recipe or record.recipe_key
         kept = record.model_copy(update={"recipe_key": recipe})
         _go_back(instance, kept, engine, PROVISIONED, context)
-        machine: Engine = context.engine(record.plan.provider)
+        machine: Engine = context.engine(record.placement.provider)
         if status_of(machine, name).power is not Power.RUNNING:
             with step(context.listener, name, "start"):
                 machine.start(name, context.listener)
@@ -114,7 +114,7 @@ def has_provisioned(record: Record, engine: Engine) -> bool:
     if not isinstance(engine, Snapshots) or not record.kept_recipe:
         return False
     with suppress(SandboxError):
-        return PROVISIONED in [one.name for one in engine.snapshots(record.plan.name)]
+        return PROVISIONED in [one.name for one in engine.snapshots(record.placement.name)]
     return False
 
 
@@ -126,7 +126,7 @@ def keep_provisioned(record: Record, engine: Engine, listener: Listener) -> Reco
     Returns:
         The record, which knows what was saved.
     """
-    name = record.plan.name
+    name = record.placement.name
     if not isinstance(engine, Snapshots):
         return record
     try:
@@ -150,9 +150,9 @@ def _opened(name: str, context: Context) -> Iterator[tuple[Instance, Record, Sna
 
 
 def _able(context: Context, record: Record) -> Snapshots:
-    engine = context.engine(record.plan.provider)
+    engine = context.engine(record.placement.provider)
     if not isinstance(engine, Snapshots):
-        raise UsageError(f"{record.plan.provider} has no snapshots")
+        raise UsageError(f"{record.placement.provider} has no snapshots")
     return engine
 
 

@@ -10,6 +10,7 @@ from sandbox.checks.results import CheckReport, last_report
 from sandbox.engines.base import Engine, MachineStatus, Power
 from sandbox.engines.settling import Settling
 from sandbox.events import Notice
+from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.record import Record
 from sandbox.secret_values import needed_secrets
@@ -27,7 +28,7 @@ from sandbox.workflows.request import require_same_machine, without_known_missin
 class UpResult:
     """What `up` came to."""
 
-    plan: Plan
+    placement: Placement
     status: MachineStatus
     urls: tuple[AppUrl, ...]
     report: CheckReport | None
@@ -39,7 +40,7 @@ class UpResult:
 
 
 def up(
-    plan: Plan,
+    placement: Placement,
     *,
     context: Context,
     checks: bool = True,
@@ -49,7 +50,7 @@ def up(
     """Make the machine what the plan says, whatever state an earlier run left it in.
 
     Args:
-        plan: what it must be.
+        placement: what it must be.
         context: whom to tell, and where.
         checks: probe and check it at the end.
         provision_again: run the playbooks even when nothing has changed since they last ran.
@@ -58,37 +59,37 @@ def up(
     Raises:
         SandboxError: as errors.py says; running it again goes on from the last whole step.
     """
-    engine = context.engine(plan.provider)
-    with locked(plan.name) as instance, noting(plan, instance):
-        require_same_machine(instance, plan)
-        plan = without_known_missing(plan, instance)
-        tell_left_out(plan, context.listener)
-        provision_again = _has_new_secrets(plan, instance, context) or provision_again
+    engine = context.engine(placement.provider)
+    with locked(placement.name) as instance, noting(placement, instance):
+        require_same_machine(instance, placement)
+        placement = without_known_missing(placement, instance)
+        tell_left_out(placement, context.listener)
+        provision_again = _has_new_secrets(placement, instance, context) or provision_again
         if not provision_again and cache is not CacheUse.FRESH:
             # Before what failed is mended: what failed may be the very app that is new now
-            done = _unchanged(plan, instance, engine) or _released(
-                plan, instance, engine, context, checks=checks
+            done = _unchanged(placement, instance, engine) or _released(
+                placement, instance, engine, context, checks=checks
             )
             if done is not None:
                 return done
         provision_again = _is_to_mend(instance, engine, context) or provision_again
         if checks:
-            context.agreed_checks(plan)
+            context.agreed_checks(placement.plan)
         # Takes half a second to import: only when there is something to do
         from sandbox.workflows.making import make
 
         report = make(
-            plan, instance, engine, context, cache=cache, checks=checks, again=provision_again
+            placement, instance, engine, context, cache=cache, checks=checks, again=provision_again
         )
-        return _result(plan, status_of(engine, plan.name), report, unchanged=False)
+        return _result(placement, status_of(engine, placement.name), report, unchanged=False)
 
 
-def _has_new_secrets(plan: Plan, instance: Instance, context: Context) -> bool:
+def _has_new_secrets(placement: Placement, instance: Instance, context: Context) -> bool:
     """Whether a value is at hand that the machine does not have: then nobody need say --provision.
 
     Nobody is asked here; of a value that is not at hand, nothing says that it has changed.
     """
-    needed = needed_secrets(plan)
+    needed = needed_secrets(placement.plan)
     record = instance.read() if needed else None
     if record is None or record.phase is not Phase.PROVISIONED:
         return False
@@ -97,7 +98,7 @@ def _has_new_secrets(plan: Plan, instance: Instance, context: Context) -> bool:
     anew = given_anew(instance, needed, context.secrets.at_hand(needed))
     if anew:
         context.listener(
-            Notice(plan.name, f"not what the machine was given before: {', '.join(anew)}")
+            Notice(placement.name, f"not what the machine was given before: {', '.join(anew)}")
         )
     return bool(anew)
 
@@ -113,59 +114,61 @@ def _is_to_mend(instance: Instance, engine: Engine, context: Context) -> bool:
     return True
 
 
-def _unchanged(plan: Plan, instance: Instance, engine: Engine) -> UpResult | None:
+def _unchanged(placement: Placement, instance: Instance, engine: Engine) -> UpResult | None:
     """The fast path: provisioned from this very plan, running, and every app answers."""
     record = instance.read()
     if record is None or record.phase is not Phase.PROVISIONED:
         return None
-    is_the_same = record.plan == plan and record.recipe_key == recipe_key(plan)
+    is_the_same = record.placement == placement and record.recipe_key == recipe_key(placement)
     if not is_the_same or not has_whole_key(instance.folder):
         return None
-    status = status_of(engine, plan.name)
-    if status.power is not Power.RUNNING or sshd_is_dead(status) or _is_busy(engine, plan.name):
+    status = status_of(engine, placement.name)
+    if not _is_awake(engine, status):
         return None
     report = last_report(instance.folder)
     if report is None or not (report.ok and report.whole):
         # Never proven, or not as it should be: worth the full road
         return None
-    result = _result(plan, status, report, unchanged=True)
+    result = _result(placement, status, report, unchanged=True)
     if any(page_status(app.url, timeout_s=10) for app in result.urls):
         return None
     return result
 
 
 def _released(
-    plan: Plan, instance: Instance, engine: Engine, context: Context, *, checks: bool
+    placement: Placement, instance: Instance, engine: Engine, context: Context, *, checks: bool
 ) -> UpResult | None:
     """The short road: nothing but files of apps has changed, and all else was and is well."""
     record = instance.read()
-    if record is None or not _only_apps_differ(record, plan):
+    if record is None or not _only_apps_differ(record, placement):
         return None
-    status = status_of(engine, plan.name)
-    if status.power is not Power.RUNNING or sshd_is_dead(status) or _is_busy(engine, plan.name):
+    status = status_of(engine, placement.name)
+    if not _is_awake(engine, status):
         return None
     # Takes time to import: only when there is something to do
     from sandbox.workflows.deploy import changed_apps, deploy, ids_of
 
-    names = {app.name for app in changed_apps(record.plan, plan)}
+    names = {app.name for app in changed_apps(record.plan, placement.plan)}
     report = last_report(instance.folder)
     if report is None or any(one.id not in ids_of(names) for one in report.problems):
         return None
-    others = [app for app in app_urls(plan, direct_url(plan, status)) if app.app not in names]
+    others = [app for app in _pages(placement.plan, status) if app.app not in names]
     if not names or any(page_status(app.url, timeout_s=10) for app in others):
         return None
-    done = deploy(plan, record, instance, engine, status, context, checks=checks)
-    result = _result(plan, status, done.report, unchanged=False)
+    done = deploy(placement, record, instance, engine, status, context, checks=checks)
+    result = _result(placement, status, done.report, unchanged=False)
     return replace(result, released=done.apps, fresh=done.now)
 
 
-def _only_apps_differ(record: Record, plan: Plan) -> bool:
+def _only_apps_differ(record: Record, placement: Placement) -> bool:
     """Whether the machine is what its plan says, and that differs in files of the same apps alone.
 
     A box with checks of its own, or with a production to be compared with, has more to be seen to.
     """
-    old = record.plan
-    is_whole = record.phase is Phase.PROVISIONED and record.recipe_key == recipe_key(old)
+    plan, old = placement.plan, record.plan
+    is_whole = record.phase is Phase.PROVISIONED and record.recipe_key == recipe_key(
+        record.placement
+    )
     if not is_whole or not plan.has_shiny or plan.check_files or plan.production is not None:
         return False
     if [app.name for app in old.apps] != [app.name for app in plan.apps]:
@@ -177,12 +180,19 @@ def _only_apps_differ(record: Record, plan: Plan) -> bool:
     return old.model_copy(update=elsewhere) == plan
 
 
-def _is_busy(engine: Engine, name: str) -> bool:
-    """Whether the provider is still at what a killed command began, such as a stop."""
-    return isinstance(engine, Settling) and engine.is_busy(name)
+def _is_awake(engine: Engine, status: MachineStatus) -> bool:
+    """Whether it runs, lets us in, and goes on running."""
+    if status.power is not Power.RUNNING or sshd_is_dead(status):
+        return False
+    # The provider may still be at what a killed command began, such as a stop
+    return not (isinstance(engine, Settling) and engine.is_busy(status.name))
 
 
 def _result(
-    plan: Plan, status: MachineStatus, report: CheckReport | None, *, unchanged: bool
+    placement: Placement, status: MachineStatus, report: CheckReport | None, *, unchanged: bool
 ) -> UpResult:
-    return UpResult(plan, status, app_urls(plan, direct_url(plan, status)), report, unchanged)
+    return UpResult(placement, status, _pages(placement.plan, status), report, unchanged)
+
+
+def _pages(plan: Plan, status: MachineStatus) -> tuple[AppUrl, ...]:
+    return app_urls(plan, direct_url(plan, status))

@@ -25,7 +25,7 @@ from sandbox.render import (
     yaml,
 )
 from sandbox.spec.models import Limits, Mirror, R, System, User
-from tests.unit.factories import plain_plan, shiny_plan
+from tests.unit.factories import plain_plan, shiny_plan, shiny_sandbox
 
 GOLDEN = Path(__file__).parent / "golden"
 HOSTILE = (
@@ -153,7 +153,7 @@ def test_a_machine_without_r_is_told_so() -> None:
 
 
 def test_render_lists_every_file() -> None:
-    paths = [str(file.path) for file in rendered_files(shiny_plan())]
+    paths = [str(file.path) for file in rendered_files(shiny_sandbox())]
     assert paths == ["bootstrap.sh", "ansible/vars.json", "plan.json"]
 
 

@@ -10,7 +10,7 @@ from sandbox.record import Record
 from sandbox.state import Instance
 from sandbox.workflows import logs
 from sandbox.workflows.look import SandboxInfo
-from tests.unit.factories import shiny_plan
+from tests.unit.factories import shiny_sandbox
 
 HOSTILE = "ok\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp\rover"
 
@@ -19,7 +19,7 @@ HOSTILE = "ok\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp\rover"
 def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Instance:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     made = Instance("shiny")
-    made.write(Record(plan=shiny_plan("shiny")))
+    made.write(Record(placement=shiny_sandbox("shiny")))
     return made
 
 

@@ -12,6 +12,7 @@ from sandbox.engines.fake import FakeEngine
 from sandbox.engines.incus_client import IncusPlace
 from sandbox.errors import ConnectionLostError
 from sandbox.events import Event, Notice
+from sandbox.placement import Placement
 from sandbox.plan import HostLimits, Plan
 from sandbox.provision import ProvisionResult
 from sandbox.record import Record
@@ -20,6 +21,7 @@ from sandbox.ssh import SshTarget
 from sandbox.state import Instance
 from sandbox.workflows import context, up
 from sandbox.workflows.base import PreparedBase
+from tests.unit.factories import placed
 
 
 class Bench:
@@ -96,21 +98,23 @@ class Bench:
         return self._verify(instance, record)
 
     def _verify(self, instance: Instance, record: Record) -> CheckReport:
-        plan = record.plan
+        placement = record.placement
         bad = CheckResult(id="up.x", goal=Goal.UP, title="x", outcome=Outcome.FAILED)
-        bad = bad.model_copy(update={"fix": f"sandbox up {plan.name}"})
+        bad = bad.model_copy(update={"fix": f"sandbox up {placement.name}"})
         report = CheckReport(
-            sandbox=plan.name,
-            box=plan.box_name,
-            plan_key=plan.key,
+            sandbox=placement.name,
+            box=placement.plan.box_name,
+            plan_key=placement.key,
             elapsed_s=1.0,
             results=() if self.green else (bad,),
         )
         instance.write_text("checks.json", report.to_json())
         return report
 
-    def up(self, plan: Plan, **options: Any) -> up.UpResult:
-        return up.up(plan, context=self.context, **options)
+    def up(self, wanted: Plan | Placement, **options: Any) -> up.UpResult:
+        """`sandbox up`; a plan without a place has that of its box's name."""
+        placement = wanted if isinstance(wanted, Placement) else placed(wanted)
+        return up.up(placement, context=self.context, **options)
 
     def notices(self) -> list[str]:
         return [event.text for event in self.events if isinstance(event, Notice)]

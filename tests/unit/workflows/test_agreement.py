@@ -11,7 +11,8 @@ import pytest
 from sandbox.checks.results import CheckReport
 from sandbox.engines.base import Power
 from sandbox.errors import BoxError, UsageError
-from sandbox.plan import Plan, resolve
+from sandbox.placement import Placement, place
+from sandbox.plan import resolve
 from sandbox.record import Record
 from sandbox.spec.bases import load_bases
 from sandbox.spec.catalogue import examine
@@ -40,8 +41,8 @@ def box(tmp_path: Path) -> Path:
     return folder / "box.yml"
 
 
-def plan_of(box: Path, name: str = "box") -> Plan:
-    return resolve(load_box(box), provider="fake", name=name)
+def plan_of(box: Path) -> Placement:
+    return place(resolve(load_box(box)), provider="fake", name="box")
 
 
 def test_up_refuses_before_anything_is_touched(bench: Bench, box: Path) -> None:
@@ -77,7 +78,7 @@ def test_bake_refuses_before_a_base_image_is_built(
 def test_check_refuses_before_it_looks_at_the_machine(
     bench: Bench, box: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Instance("box").write(Record(plan=plan_of(box), phase=Phase.PROVISIONED))
+    Instance("box").write(Record(placement=plan_of(box), phase=Phase.PROVISIONED))
     asked: list[str] = []
     monkeypatch.setattr(check, "require_running", lambda *_: asked.append("status"))
     with pytest.raises(UsageError, match="nobody has agreed"):
@@ -88,7 +89,7 @@ def test_check_refuses_before_it_looks_at_the_machine(
 def test_check_runs_the_bytes_that_were_agreed_to(
     bench: Bench, box: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = Record(plan=plan_of(box), phase=Phase.PROVISIONED)
+    record = Record(placement=plan_of(box), phase=Phase.PROVISIONED)
     Instance("box").write(record)
     code = box.with_name("test_own.py")
     context = replace(bench.context, consent=Consent(is_given=True))
@@ -162,9 +163,9 @@ def validated(box: Path, _: Bench) -> object:
     return entry
 
 
-def planned(box: Path, bench: Bench) -> Plan:
+def planned(box: Path, bench: Bench) -> Placement:
     context = replace(bench.context, provider="incus")
-    return request.plan_for(str(box), request.Overrides(), context, cwd=box.parent)
+    return request.placement_for(str(box), request.Overrides(), context, cwd=box.parent)
 
 
 def rendered(box: Path, bench: Bench) -> object:
@@ -180,12 +181,12 @@ def baked(box: Path, bench: Bench) -> object:
 
 
 def checked(box: Path, bench: Bench) -> CheckReport:
-    Instance("box").write(Record(plan=planned(box, bench), phase=Phase.PROVISIONED))
+    Instance("box").write(Record(placement=planned(box, bench), phase=Phase.PROVISIONED))
     return check.check("box", context=bench.context)
 
 
 def reported(box: Path, bench: Bench) -> str:
-    Instance("box").write(Record(plan=planned(box, bench), phase=Phase.PROVISIONED))
+    Instance("box").write(Record(placement=planned(box, bench), phase=Phase.PROVISIONED))
     return report.page_of("box", made_at="now")
 
 

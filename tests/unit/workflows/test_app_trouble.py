@@ -11,7 +11,7 @@ from sandbox.run import Completed
 from sandbox.ssh import SshTarget
 from sandbox.workflows import reach
 from sandbox.workflows.app_trouble import AskTheMachine
-from tests.unit.factories import shiny_plan
+from tests.unit.factories import shiny_sandbox
 
 URLS = (reach.AppUrl("faithful", "http://192.0.2.7:3838/faithful/"),)
 NO_DT = "Error in library(DT) : there is no package called \u2018DT\u2019\nExecution halted\n"
@@ -48,7 +48,7 @@ def log(text: str, age_s: float = 0) -> dict[str, Any]:
 
 
 def wait() -> None:
-    why = AskTheMachine(shiny_plan(), SshTarget("shiny"))
+    why = AskTheMachine(shiny_sandbox(), SshTarget("shiny"))
     reach.wait_for_apps(URLS, name="shiny", timeout_s=60, why=why)
 
 

@@ -12,7 +12,7 @@ from sandbox.errors import ExitCode, SandboxError
 from sandbox.events import Notice
 from sandbox.state import Instance, instance_names
 from sandbox.workflows import look, power
-from tests.unit.factories import shiny_plan
+from tests.unit.factories import shiny_sandbox
 from tests.unit.workflows.conftest import Bench
 
 
@@ -54,8 +54,8 @@ WAYS = {
 @pytest.fixture
 def two(bench: Bench) -> Bench:
     """Two sandboxes that run: `bad`, to be broken, and `good`."""
-    bench.up(shiny_plan("bad"))
-    bench.up(shiny_plan("good"))
+    bench.up(shiny_sandbox("bad"))
+    bench.up(shiny_sandbox("good"))
     return bench
 
 
@@ -69,8 +69,8 @@ def test_a_broken_record_is_shown_and_the_others_work(
     notes = [event.text for event in two.events if isinstance(event, Notice)]
     assert any("record.json" in note and "sandbox destroy bad" in note for note in notes)
     # The other, and a new one
-    assert two.up(shiny_plan("good")).status.power is Power.RUNNING
-    assert two.up(shiny_plan("new")).status.power is Power.RUNNING
+    assert two.up(shiny_sandbox("good")).status.power is Power.RUNNING
+    assert two.up(shiny_sandbox("new")).status.power is Power.RUNNING
     assert look.details_of("good", two.context).state == "running"
     with pytest.raises(SandboxError, match="saved plan of bad cannot be read") as caught:
         look.details_of("bad", two.context)
@@ -100,7 +100,7 @@ def test_broken_checks_are_no_checks(two: Bench, content: bytes) -> None:
     (Instance("bad").folder / "checks.json").write_bytes(content)
     assert {info.name: info.checks for info in look.all_sandboxes(two.context)}["bad"] == ""
     assert last_report(Instance("bad").folder) is None
-    assert two.up(shiny_plan("bad")).status.power is Power.RUNNING
+    assert two.up(shiny_sandbox("bad")).status.power is Power.RUNNING
 
 
 def test_a_folder_whose_name_nothing_could_print_is_none_of_ours(two: Bench) -> None:

@@ -16,7 +16,7 @@ from sandbox.state import Instance, instance_names, locked
 from sandbox.workflows import cache
 from sandbox.workflows import kept as kept_module
 from sandbox.workflows.kept import PruneRule
-from tests.unit.factories import plain_plan, shiny_plan
+from tests.unit.factories import placed, plain_plan, shiny_plan
 from tests.unit.workflows.conftest import Bench
 
 DAY = timedelta(days=1)
@@ -39,7 +39,7 @@ def only_the_fake(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def bake(bench: Bench, plan: Plan, **options: Any) -> cache.Baked:
-    return cache.bake(plan, context=bench.context, **options)
+    return cache.bake(placed(plan), context=bench.context, **options)
 
 
 def prune(bench: Bench, rule: PruneRule | None = None, *, dry_run: bool = False) -> list[str]:

@@ -12,13 +12,13 @@ from sandbox.record import Record
 from sandbox.state import Instance
 from sandbox.summary import Phase
 from sandbox.workflows import check
-from tests.unit.factories import shiny_plan
+from tests.unit.factories import shiny_plan, shiny_sandbox
 from tests.unit.workflows.conftest import Bench
 
 
 @pytest.mark.parametrize("phase", [Phase.PLANNED, Phase.CREATED])
 def test_a_machine_that_is_not_finished_is_told_of_in_one_line(bench: Bench, phase: Phase) -> None:
-    Instance("shiny").write(Record(plan=shiny_plan(), phase=phase))
+    Instance("shiny").write(Record(placement=shiny_sandbox(), phase=phase))
     with pytest.raises(UsageError, match="shiny is not finished") as caught:
         check.check("shiny", context=bench.context)
     assert (caught.value.hint, caught.value.details) == ("sandbox up shiny", "")

@@ -10,6 +10,7 @@ import pytest
 from sandbox.baking import CacheUse
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome, last_report
 from sandbox.errors import CommandError, ProvisionError
+from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.run import Completed
 from sandbox.ssh import SshTarget
@@ -41,12 +42,16 @@ class Machine:
         if self.page is not None:
             raise self.page
 
-    def look(self, plan: Plan, ids: tuple[str, ...], *_: object) -> CheckReport:
+    def look(self, placement: Placement, ids: tuple[str, ...], *_: object) -> CheckReport:
         results = tuple(
             CheckResult(id=one, goal=Goal.UP, title=one, outcome=self._outcome(one)) for one in ids
         )
         return CheckReport(
-            sandbox=plan.name, box=plan.box_name, plan_key="", elapsed_s=0.1, results=results
+            sandbox=placement.name,
+            box=placement.plan.box_name,
+            plan_key="",
+            elapsed_s=0.1,
+            results=results,
         )
 
     def _outcome(self, check: str) -> Outcome:

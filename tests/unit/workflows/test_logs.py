@@ -15,14 +15,14 @@ from sandbox.ssh import SshTarget
 from sandbox.state import Instance
 from sandbox.workflows import logs
 from sandbox.workflows.context import Context
-from tests.unit.factories import shiny_plan
+from tests.unit.factories import shiny_sandbox
 
 
 @pytest.fixture
 def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any] | str]:
     """What the machine answers, one after the other; the last for ever."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    Instance("shiny").write(Record(plan=shiny_plan("shiny")))
+    Instance("shiny").write(Record(placement=shiny_sandbox("shiny")))
     answers: list[dict[str, Any] | str] = []
 
     def run(_: SshTarget, command: tuple[str, ...], **__: object) -> Completed:
@@ -100,7 +100,7 @@ def test_the_only_sandbox_need_not_be_named(
 ) -> None:
     assert logs.the_only(None) == "shiny"
     assert logs.the_only("other") == "other"
-    Instance("second").write(Record(plan=shiny_plan("second")))
+    Instance("second").write(Record(placement=shiny_sandbox("second")))
     with pytest.raises(UsageError, match="several") as caught:
         logs.the_only(None)
     assert caught.value.details == "second, shiny"

@@ -14,7 +14,7 @@ from sandbox.state import Instance
 from sandbox.summary import Phase
 from sandbox.workflows import snapshot
 from sandbox.workflows.context import Context
-from tests.unit.factories import plain_plan
+from tests.unit.factories import plain_sandbox
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def plain(engine: FakeEngine, context: Context) -> Instance:
     spec = MachineSpec("plain", "img", 1, 512, 4, "ssh-ed25519 AAAA", instance.folder)
     engine.create(spec, ignore)
     engine.start("plain", ignore)
-    instance.write(Record(plan=plain_plan(), phase=Phase.PROVISIONED))
+    instance.write(Record(placement=plain_sandbox(), phase=Phase.PROVISIONED))
     return instance
 
 
@@ -100,6 +100,6 @@ def test_what_is_not_there(plain: Instance, context: Context) -> None:
         snapshot.save("nobody", None, context=context)
     with pytest.raises(ProviderError, match="has no snapshot other"):
         snapshot.restore("plain", "other", context=context)
-    plain.write(Record(plan=plain_plan(), phase=Phase.PLANNED))
+    plain.write(Record(placement=plain_sandbox(), phase=Phase.PLANNED))
     with pytest.raises(UsageError, match="never finished"):
         snapshot.save("plain", "one", context=context)

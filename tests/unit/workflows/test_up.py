@@ -23,7 +23,7 @@ from sandbox.run import Completed
 from sandbox.state import Instance
 from sandbox.summary import Phase
 from sandbox.workflows import check, look, making, power, reach, snapshot
-from tests.unit.factories import plain_plan, shiny_plan
+from tests.unit.factories import plain_plan, plain_sandbox, shiny_plan, shiny_sandbox
 from tests.unit.workflows.conftest import Bench
 
 
@@ -125,7 +125,7 @@ def test_what_up_could_not_mend_is_not_to_be_mended_by_up(bench: Bench) -> None:
     assert [one.fix for one in first.problems] == ["sandbox up shiny"]
     second = bench.up(shiny_plan()).report
     assert second is not None
-    assert [one.fix for one in second.problems] == [fixes.reset(shiny_plan())]
+    assert [one.fix for one in second.problems] == [fixes.reset(shiny_sandbox())]
     assert last_report(Instance("shiny").folder) == second
 
 
@@ -273,7 +273,7 @@ def test_a_machine_without_a_record_is_not_taken_over(bench: Bench) -> None:
 def test_another_boxes_sandbox_is_not_turned_into_this_one(bench: Bench) -> None:
     bench.up(shiny_plan())
     with pytest.raises(UsageError, match="made from the box shiny, not plain") as caught:
-        bench.up(plain_plan("shiny"))
+        bench.up(plain_sandbox("shiny"))
     assert "--name" in caught.value.hint
 
 
@@ -298,7 +298,7 @@ def test_too_much_memory_is_said_before_anything_is_written(bench: Bench) -> Non
 def test_virtualbox_is_measured_by_what_every_system_tells(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = plain_plan().model_copy(update={"provider": "virtualbox"})
+    plan = plain_sandbox().model_copy(update={"provider": "virtualbox"})
     monkeypatch.setattr(making, "virtualbox_limits", lambda: HostLimits(8, 16384, 1))
     monkeypatch.setattr(making, "host_limits", lambda _: pytest.fail("that is Linux's and Incus's"))
     with pytest.raises(HostError, match="no disk space is left"):
