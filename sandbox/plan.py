@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from sandbox.app_files import MAX_MB, TooMuchError, UnreadableError, app_files
+from sandbox.endpoints import Endpoint
 from sandbox.errors import BoxError
 from sandbox.fingerprint import digest_of
+from sandbox.servers import wanted
+from sandbox.servers.server import Server
 from sandbox.spec.base_models import Base
 from sandbox.spec.models import (
     Accepted,
@@ -133,15 +136,27 @@ class Plan(PlanModel):
         )
 
     @property
-    def forwarded_ports(self) -> tuple[int, ...]:
-        """The machine's ports that this host's people use; forwarded where there is no route."""
-        shiny = self.services.shiny_server
-        return (shiny.port,) if shiny is not None else ()
+    def servers(self) -> tuple[Server, ...]:
+        """What the machine runs for its users."""
+        return wanted(self.services)
 
     @property
-    def has_shiny(self) -> bool:
-        """Whether the machine runs Shiny Server."""
-        return self.services.shiny_server is not None
+    def app_server(self) -> Server | None:
+        """The server that serves the apps; None without one."""
+        return next((server for server in self.servers if server.serves_apps), None)
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where its servers answer, in the order that users are shown them."""
+        apps = [app.name for app in self.apps]
+        return tuple(
+            one for server in self.servers for one in server.endpoints(self.services, apps)
+        )
+
+    @property
+    def forwarded_ports(self) -> tuple[int, ...]:
+        """The machine's ports that this host's people use; forwarded where there is no route."""
+        return tuple(dict.fromkeys(endpoint.port for endpoint in self.endpoints))
 
 
 _NOT_THE_MACHINE: Final = (
@@ -234,8 +249,8 @@ def _apt_packages(box: Box) -> set[str]:
     packages = {"ca-certificates", "tzdata", *box.system.packages}
     if box.system.locale not in {"C", "POSIX", "C.UTF-8"}:
         packages.add("locales")
-    if box.services.shiny_server is not None:
-        packages.add("shiny-server")
+    for server in wanted(box.services):
+        packages.update(server.packages)
     r = box.r
     if r is not None:
         # Without a font, cairo draws every glyph of a plot as the same empty box

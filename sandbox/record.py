@@ -60,7 +60,6 @@ class Record(BaseModel):
     def summary(self) -> Summary:
         """What a listing shows; in the file too, so that it needs nothing else of it."""
         plan = self.plan
-        shiny = plan.services.shiny_server
         return Summary(
             name=self.placement.name,
             box=plan.box_name,
@@ -69,7 +68,7 @@ class Record(BaseModel):
             phase=self.phase,
             made_at=self.history[0].at if self.history else None,
             plan_key=self.placement.key,
-            shiny_port=shiny.port if shiny is not None else None,
+            endpoints=plan.endpoints,
             apps=tuple(app.name for app in plan.apps),
         )
 

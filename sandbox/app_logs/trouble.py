@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from sandbox.app_logs.answer import SHINY_SERVER, AppLogs
+from sandbox.app_logs.answer import AppLogs
 from sandbox.app_logs.mending import Failure, mend
 from sandbox.app_logs.r_errors import last_error
 from sandbox.app_logs.r_words import RWords
 from sandbox.placement import Placement
+from sandbox.servers.shiny import SERVER
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ def trouble_with_app(
 def trouble_with_port(placement: Placement, logs: AppLogs) -> Trouble | None:
     """Who else has Shiny Server's port; None when it is Shiny Server's own, or nobody's."""
     shiny = placement.plan.services.shiny_server
-    others = sorted(set(logs.listeners) - SHINY_SERVER)
-    if shiny is None or not others or SHINY_SERVER.intersection(logs.listeners):
+    others = sorted(set(logs.listeners) - SERVER.processes)
+    if shiny is None or not others or SERVER.processes.intersection(logs.listeners):
         return None
     who = " and ".join(others)
     return Trouble(

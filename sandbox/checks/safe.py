@@ -14,6 +14,7 @@ from sandbox.checks.results import Goal
 from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.probe.facts import AuthorizedKey, SshDaemon
+from sandbox.servers.shiny import SERVER as SHINY
 
 _COOKIE_KEY = "secure-cookie-key"
 _LOCKED, _EMPTY = "locked", "empty"
@@ -28,7 +29,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
     yield from _keys(placement)
     yield from _sshd(placement)
     yield from _files(placement)
-    if placement.plan.has_shiny:
+    if SHINY.is_in(placement.plan.services):
         yield _check(
             placement,
             "safe.shiny.user",

@@ -11,6 +11,7 @@ from sandbox.checks.up import describe, is_app_page
 from sandbox.checks.web import NoAnswer
 from sandbox.placement import Placement
 from sandbox.plan import Plan
+from sandbox.servers.shiny import SERVER as SHINY
 
 MEMORY_LEAST = 0.85
 """A VM's kernel keeps some of its memory to itself."""
@@ -54,9 +55,10 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
 
 def live_checks(placement: Placement) -> Iterator[Check[Machine]]:
     """What only a stopwatch tells."""
-    for app in placement.plan.apps if placement.plan.has_shiny else ():
-        yield _warm(placement.plan, app.name)
-        yield _first(placement.plan, app.name)
+    plan = placement.plan
+    for app in plan.apps if SHINY.is_in(plan.services) else ():
+        yield _warm(plan, app.name)
+        yield _first(plan, app.name)
 
 
 def _memory(seen: Seen, planned_mb: int) -> Look:

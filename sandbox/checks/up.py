@@ -14,6 +14,7 @@ from sandbox.checks.shiny_page import is_document, is_shiny, read_page, title_of
 from sandbox.checks.web import NoAnswer, Page
 from sandbox.placement import Placement
 from sandbox.plan import Plan
+from sandbox.servers.shiny import SERVER as SHINY
 
 RESTART_TIMEOUT_S = 30.0
 _SLACK_S = 3.0
@@ -39,7 +40,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
 def live_checks(placement: Placement) -> Iterator[Check[Machine]]:
     """What only asking the machine tells."""
     plan = placement.plan
-    if not plan.has_shiny:
+    if not SHINY.is_in(plan.services):
         return
     for app in plan.apps:
         yield _page(placement, app.name)
@@ -72,7 +73,7 @@ def live_checks(placement: Placement) -> Iterator[Check[Machine]]:
 
 def services(plan: Plan) -> tuple[str, ...]:
     """The units that the plan needs."""
-    return ("ssh", "shiny-server") if plan.has_shiny else ("ssh",)
+    return ("ssh", *(server.unit for server in plan.servers))
 
 
 def is_app_page(page: Page) -> bool:

@@ -37,7 +37,7 @@ def viewers(plan: Plan) -> tuple[Viewer, ...]:
     """Who sees R on this machine."""
     if plan.r is None:
         return ()
-    return (_LOGIN, _APP) if plan.has_shiny else (_LOGIN,)
+    return (_LOGIN, _APP) if plan.app_server is not None else (_LOGIN,)
 
 
 def per_viewer(

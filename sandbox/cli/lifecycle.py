@@ -118,7 +118,7 @@ def _show_up(result: "UpResult", *, as_json: bool) -> None:
                 "unchanged": result.unchanged,
                 "released": list(result.released),
                 "address": result.status.address,
-                "urls": [app.url for app in result.urls],
+                "urls": [page.url for page in result.pages],
                 "checks": result.report.model_dump(mode="json") if result.report else None,
             }
         )
@@ -132,12 +132,12 @@ def _show_up(result: "UpResult", *, as_json: bool) -> None:
         _show_released(result)
     elif result.report is not None:
         show(render_report(result.report))
-    for app in result.urls:
-        show(app.url)
+    for page in result.pages:
+        show(page.url)
     name = result.placement.name
     if result.report is not None and not result.report.ok:
         next_steps(f"sandbox check {name}", f"sandbox logs {name}")
-    elif result.urls:
+    elif result.pages:
         next_steps(f"sandbox open {name}", f"sandbox ssh {name}", f"sandbox destroy {name}")
     else:
         next_steps(f"sandbox ssh {name}", f"sandbox destroy {name}")
@@ -163,9 +163,9 @@ def start(name: NameArgument) -> None:
     from sandbox.workflows.power import start as start_sandbox
 
     with Progress() as progress:
-        urls = start_sandbox(name, context=context(progress))
-    for app in urls:
-        show(app.url)
+        pages = start_sandbox(name, context=context(progress))
+    for page in pages:
+        show(page.url)
 
 
 def stop(name: NameArgument) -> None:

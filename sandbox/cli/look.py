@@ -168,10 +168,10 @@ def open_(
     from sandbox.workflows.enter import opened
 
     with Progress(quiet=True) as progress, opened(name, context=context(progress)) as view:
-        for app in view.urls:
-            show(app.url)
-        if browser and sys.stdout.isatty() and view.urls:
-            typer.launch(view.urls[0].url)
+        for page in view.pages:
+            show(page.url)
+        if browser and sys.stdout.isatty() and view.pages:
+            typer.launch(view.pages[0].url)
         if view.tunnelled:
             say("the way through ssh is open until Ctrl-C")
             view.wait()

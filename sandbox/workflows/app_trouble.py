@@ -23,7 +23,7 @@ class AskTheMachine:
     target: SshTarget
 
     def __call__(self, app: str, answer: str, *, since: float) -> ProvisionError | None:
-        """As `reach.Why`."""
+        """As `pages.Why`."""
         within_s = time.monotonic() - since + _SLACK_S
         logs = app_logs(self.placement.plan, self.target, (app,), within_s=within_s)
         if logs is None:

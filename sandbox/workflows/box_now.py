@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.app_files import TooMuchError, UnreadableError, app_files
 from sandbox.fingerprint import digest_of, stamp_of
-from sandbox.saved import BrokenFileError, read_json, read_text
+from sandbox.saved import BrokenFileError, read_json, read_text, text_of
 from sandbox.state import Instance
-from sandbox.summary import text_of
 
 if TYPE_CHECKING:
     from sandbox.placement import Placement

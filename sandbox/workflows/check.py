@@ -12,6 +12,16 @@ from sandbox.checks.runner import run_checks
 from sandbox.engines.base import Engine, MachineStatus, Power
 from sandbox.errors import SandboxError, UsageError
 from sandbox.events import Notice, step
+from sandbox.guest.login import connect
+from sandbox.guest.pages import (
+    READY_TIMEOUT_S,
+    apps_url,
+    page_status,
+    proven_by_page,
+    reached_pages,
+    wait_for_pages,
+    wait_for_ports,
+)
 from sandbox.probe.collect import Taking, UnreachableError, probe
 from sandbox.probe.conceal import conceal
 from sandbox.probe.facts import Facts
@@ -26,15 +36,6 @@ from sandbox.workflows.app_trouble import AskTheMachine
 from sandbox.workflows.box_now import BoxLook, box_has_changed
 from sandbox.workflows.context import Context, status_of
 from sandbox.workflows.hashes import hash_key, hashes_of, key_beside
-from sandbox.workflows.reach import (
-    READY_TIMEOUT_S,
-    app_urls,
-    connect,
-    page_status,
-    shiny_base_url,
-    wait_for_apps,
-    wait_for_port,
-)
 
 PROBE_TIMEOUT_S = 60.0
 
@@ -119,11 +120,11 @@ def verify(
     # Environment, locale and limits are those of the moment a connection began: begin a new one
     disconnect(target)
     status = status_of(engine, name)
-    with shiny_base_url(plan, status, target) as base_url:
-        for app in app_urls(plan, base_url):
+    with reached_pages(plan.endpoints, status, target) as pages:
+        for page in proven_by_page(pages):
             # Starts the app's worker, so that the probe sees the inside of a real one; what the
             # page answers is judged by the checks
-            page_status(app.url, timeout_s=status.patient(30))
+            page_status(page.url, timeout_s=status.patient(30))
         with step(context.listener, name, "probe") as note:
             key = key_beside(production, instance)
             try:
@@ -138,7 +139,7 @@ def verify(
             request = CheckRequest(
                 placement=record.placement,
                 facts=facts,
-                base_url=base_url,
+                base_url=apps_url(plan, pages),
                 own_key=own_key(instance.folder),
                 production=production,
                 hashes=hashes_of(instance, key),
@@ -166,24 +167,25 @@ def verify_clone(
     plan, name = record.plan, instance.name
     target = connect(instance, engine)
     status = status_of(engine, name)
-    with shiny_base_url(plan, status, target) as base_url:
-        wait_for_port(base_url, timeout_s=status.patient(READY_TIMEOUT_S))
+    with reached_pages(plan.endpoints, status, target) as pages:
+        wait_for_ports(pages, timeout_s=status.patient(READY_TIMEOUT_S))
         with step(context.listener, name, "probe"):
             taking = Taking(own=True)
             facts = probe(
                 target, taking=taking, with_r=False, timeout_s=status.patient(PROBE_TIMEOUT_S)
             )
-        urls = app_urls(plan, base_url)
-        if urls:
+        if proven_by_page(pages):
             with step(context.listener, name, "first page"):
-                wait_for_apps(
-                    urls,
+                wait_for_pages(
+                    pages,
                     name=name,
                     timeout_s=status.patient(READY_TIMEOUT_S),
                     why=AskTheMachine(record.placement, target),
                 )
         with step(context.listener, name, "quick checks") as note:
-            report = run_quick(record.placement, target, base_url, facts, instance.folder)
+            report = run_quick(
+                record.placement, target, apps_url(plan, pages), facts, instance.folder
+            )
             note.text = report.summary
     _keep(instance, record, report)
     return report

@@ -16,6 +16,8 @@ from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome, last
 from sandbox.engines.base import Engine, MachineStatus
 from sandbox.errors import CommandError, ProvisionError
 from sandbox.events import step
+from sandbox.guest.login import connect
+from sandbox.guest.pages import READY_TIMEOUT_S, Page, apps_url, reached_pages, wait_for_pages
 from sandbox.paths import data_dir
 from sandbox.placement import Placement
 from sandbox.plan import Plan, PlannedApp
@@ -27,14 +29,6 @@ from sandbox.state import Instance
 from sandbox.summary import Phase
 from sandbox.workflows.app_trouble import AskTheMachine
 from sandbox.workflows.context import Context
-from sandbox.workflows.reach import (
-    READY_TIMEOUT_S,
-    AppUrl,
-    connect,
-    page_urls,
-    shiny_base_url,
-    wait_for_apps,
-)
 from sandbox.workflows.snapshot import keep_provisioned
 
 _RELEASE_S = 300.0
@@ -100,9 +94,8 @@ def deploy(  # noqa: PLR0917  (the caller has them all at hand)
     target = connect(instance, engine)
     names = tuple(app.name for app in changed)
     # Half-done work must never pass for whole: forget the old recipe first
-    half = record.model_copy(
-        update={"placement": placement, "phase": Phase.CREATED, "recipe_key": ""}
-    )
+    half = record.wanting(placement)
+    half = half.model_copy(update={"phase": Phase.CREATED, "recipe_key": ""})
     instance.write(half)
     folders = _Folders.of_role()
     with step(listener, name, f"release {', '.join(names)}"):
@@ -112,13 +105,22 @@ def deploy(  # noqa: PLR0917  (the caller has them all at hand)
         "released", phase=Phase.PROVISIONED, recipe_key=recipe_key(placement), note=", ".join(names)
     )
     instance.write(record)
-    with ThreadPoolExecutor(1) as aside, shiny_base_url(placement.plan, status, target) as base_url:
+    with (
+        ThreadPoolExecutor(1) as aside,
+        reached_pages(placement.plan.endpoints, status, target) as pages,
+    ):
         if checks:
             # Takes a quarter of a second, as long as R starts
             aside.submit(import_module, "sandbox.checks.quick")
-        urls = page_urls(names, base_url)
         with step(listener, name, "first page"):
-            _wait(urls, placement, instance, target, timeout_s=status.patient(READY_TIMEOUT_S))
+            changed_pages = [page for page in pages if page.name in names]
+            _wait(
+                changed_pages,
+                placement,
+                instance,
+                target,
+                timeout_s=status.patient(READY_TIMEOUT_S),
+            )
 
         def tidy() -> Record:
             for app in changed:
@@ -126,7 +128,9 @@ def deploy(  # noqa: PLR0917  (the caller has them all at hand)
             return keep_provisioned(record, engine, listener)
 
         tidied = aside.submit(tidy)
-        now = _checked(placement, names, target, base_url) if checks else None
+        now = (
+            _checked(placement, names, target, apps_url(placement.plan, pages)) if checks else None
+        )
         kept = tidied.result()
     if now is None:
         instance.write(kept)
@@ -167,20 +171,20 @@ def _end_old(app: PlannedApp, target: SshTarget, folders: _Folders) -> None:
 
 
 def _wait(
-    urls: Sequence[AppUrl],
+    pages: Sequence[Page],
     placement: Placement,
     instance: Instance,
     target: SshTarget,
     *,
     timeout_s: float,
 ) -> None:
-    for url in urls:
+    for page in pages:
         try:
             why = AskTheMachine(placement, target)
-            wait_for_apps((url,), name=placement.name, timeout_s=timeout_s, why=why)
+            wait_for_pages((page,), name=placement.name, timeout_s=timeout_s, why=why)
         except ProvisionError as error:
             # What was found before is not true of this app any more
-            _merged(instance, placement, (_no_page(url.app, error),))
+            _merged(instance, placement, (_no_page(page.name, error),))
             raise
 
 

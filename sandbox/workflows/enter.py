@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sandbox.guest.login import connect
+from sandbox.guest.pages import Page, direct_pages, reached_pages
 from sandbox.interrupts import Interrupted
 from sandbox.ssh import SshTarget
 from sandbox.state import Instance
 from sandbox.workflows.check import require_running
 from sandbox.workflows.context import Context, status_of
-from sandbox.workflows.reach import AppUrl, app_urls, connect, direct_url, shiny_base_url
 
 
 def target_of(name: str, *, context: Context) -> SshTarget:
@@ -31,7 +32,7 @@ def target_of(name: str, *, context: Context) -> SshTarget:
 class View:
     """The pages of a sandbox, as long as it is open."""
 
-    urls: tuple[AppUrl, ...]
+    pages: tuple[Page, ...]
     tunnelled: bool
     """The way leads through ssh, and ends with this process."""
 
@@ -47,7 +48,7 @@ class View:
 
 @contextmanager
 def opened(name: str, *, context: Context) -> Iterator[View]:
-    """The URLs of a running sandbox's apps, or of its Shiny Server when it has no apps.
+    """The pages of a running sandbox: of its apps, and of servers that have none.
 
     Raises:
         UsageError: no such sandbox, or it does not run.
@@ -58,8 +59,6 @@ def opened(name: str, *, context: Context) -> Iterator[View]:
     engine = context.engine(record.placement.provider)
     require_running(engine, name)
     status = status_of(engine, name)
-    with shiny_base_url(plan, status, connect(instance, engine)) as base_url:
-        urls = app_urls(plan, base_url)
-        if base_url and not urls:
-            urls = (AppUrl("Shiny Server", f"{base_url}/"),)
-        yield View(urls, tunnelled=bool(base_url) and not direct_url(plan, status))
+    direct = direct_pages(plan.endpoints, status)
+    with reached_pages(plan.endpoints, status, connect(instance, engine)) as pages:
+        yield View(pages, tunnelled=len(direct) < len(pages))

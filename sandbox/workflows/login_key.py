@@ -4,9 +4,9 @@ from sandbox.engines.base import Engine
 from sandbox.engines.login import RenewsLogin
 from sandbox.errors import CommandError
 from sandbox.events import Listener, Notice, step
+from sandbox.guest.login import connect
 from sandbox.ssh import REFUSED, has_whole_key, make_key
 from sandbox.state import Instance
-from sandbox.workflows.reach import connect
 
 _LOGIN_S = 30.0
 

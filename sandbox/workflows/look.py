@@ -10,13 +10,13 @@ from sandbox.engines.base import MachineStatus, Power
 from sandbox.engines.incus_client import NoDaemonError, NotSetUpError
 from sandbox.errors import SandboxError
 from sandbox.events import Notice
-from sandbox.saved import BrokenFileError, read_json
+from sandbox.guest.pages import direct_pages, proven_by_page
+from sandbox.saved import BrokenFileError, read_json, text_of
 from sandbox.state import Instance, instance_names
-from sandbox.summary import Phase, Summary, text_of
+from sandbox.summary import Phase, Summary
 from sandbox.workflows.box_now import BoxLook
 from sandbox.workflows.context import DRIVEN, Context
 from sandbox.workflows.machine import record_elsewhere
-from sandbox.workflows.reach import page_urls, shiny_url
 
 if TYPE_CHECKING:
     from sandbox.record import HistoryEntry
@@ -158,7 +158,7 @@ def _info(
 ) -> SandboxInfo:
     status = (statuses or {}).get(summary.name)
     folder = Instance(summary.name).folder
-    url = shiny_url(summary.shiny_port, status) if status is not None else ""
+    pages = direct_pages(summary.endpoints, status) if status is not None else ()
     return SandboxInfo(
         name=summary.name,
         box=summary.box,
@@ -166,7 +166,7 @@ def _info(
         provider=summary.provider,
         state=_state(summary.phase, status) if statuses is not None else "unknown",
         address=status.address if status is not None else None,
-        urls=tuple(app.url for app in page_urls(summary.apps, url)),
+        urls=tuple(page.url for page in proven_by_page(pages)),
         checks=_checks(folder),
         changed=look_again.changed(folder),
         made_at=summary.made_at,

@@ -10,6 +10,15 @@ from sandbox.engines.base import Engine, Isolation, MachineStatus, Power, RootEx
 from sandbox.engines.settling import Settling
 from sandbox.errors import ConnectionLostError, HostError, ProviderError, UsageError
 from sandbox.events import Listener, Notice, step
+from sandbox.guest.login import SSH_TIMEOUT_S, connect, root_inside, sshd_is_dead, wait_for_ssh
+from sandbox.guest.pages import (
+    READY_TIMEOUT_S,
+    direct_pages,
+    knocking,
+    proven_by_page,
+    reached_pages,
+    wait_for_pages,
+)
 from sandbox.host.limits import host_limits, virtualbox_limits
 from sandbox.images.sources import archives_ahead
 from sandbox.missing import missing_packages
@@ -29,19 +38,6 @@ from sandbox.workflows.hashes import remember_given
 from sandbox.workflows.login_key import restore_login
 from sandbox.workflows.machine import machine_spec, record_elsewhere
 from sandbox.workflows.origin import Oven, choose_origin, create_from, keep_baked
-from sandbox.workflows.reach import (
-    READY_TIMEOUT_S,
-    SSH_TIMEOUT_S,
-    app_urls,
-    connect,
-    direct_url,
-    knocking,
-    root_inside,
-    shiny_base_url,
-    sshd_is_dead,
-    wait_for_apps,
-    wait_for_ssh,
-)
 from sandbox.workflows.rebuild import leave_out_missing, tell_rebuild
 from sandbox.workflows.repair import after_repair, found_broken, tell_put_back
 from sandbox.workflows.snapshot import has_provisioned, keep_provisioned
@@ -268,9 +264,8 @@ def _woken(
     plan, listener, name = record.plan, context.listener, record.placement.name
     status = status_of(engine, name)
     # R takes longest to start: it begins before we have logged in
-    with knocking(
-        app_urls(plan, direct_url(plan, status)), timeout_s=status.patient(READY_TIMEOUT_S)
-    ):
+    pages = direct_pages(plan.endpoints, status)
+    with knocking(pages, timeout_s=status.patient(READY_TIMEOUT_S)):
         target = connect(instance, engine)
         with step(listener, name, "ssh"):
             wait_for_ssh(target, timeout_s=status.patient(SSH_TIMEOUT_S))
@@ -394,12 +389,11 @@ def _provision(  # noqa: PLR0917  (all that a run of the playbook needs)
 def _first_page(
     placement: Placement, status: MachineStatus, context: Context, target: SshTarget
 ) -> None:
-    with shiny_base_url(placement.plan, status, target) as base_url:
-        urls = app_urls(placement.plan, base_url)
-        if urls:
+    with reached_pages(placement.plan.endpoints, status, target) as pages:
+        if proven_by_page(pages):
             with step(context.listener, placement.name, "first page"):
-                wait_for_apps(
-                    urls,
+                wait_for_pages(
+                    pages,
                     name=placement.name,
                     timeout_s=status.patient(READY_TIMEOUT_S),
                     why=AskTheMachine(placement, target),

@@ -4,6 +4,14 @@ from sandbox.engines import vm_provider
 from sandbox.engines.base import MachineStatus, Power
 from sandbox.errors import UsageError
 from sandbox.events import step
+from sandbox.guest.login import connect, sshd_is_dead
+from sandbox.guest.pages import (
+    READY_TIMEOUT_S,
+    Page,
+    proven_by_page,
+    reached_pages,
+    wait_for_pages,
+)
 from sandbox.saved import BrokenFileError
 from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, locked
@@ -11,18 +19,9 @@ from sandbox.summary import Phase
 from sandbox.workflows.app_trouble import AskTheMachine
 from sandbox.workflows.context import DRIVEN, STOP_TIMEOUT_S, Context, status_of
 from sandbox.workflows.machine import record_elsewhere
-from sandbox.workflows.reach import (
-    READY_TIMEOUT_S,
-    AppUrl,
-    app_urls,
-    connect,
-    shiny_base_url,
-    sshd_is_dead,
-    wait_for_apps,
-)
 
 
-def start(name: str, *, context: Context) -> tuple[AppUrl, ...]:
+def start(name: str, *, context: Context) -> tuple[Page, ...]:
     """Start a stopped sandbox and wait until its apps answer.
 
     Raises:
@@ -44,17 +43,16 @@ def start(name: str, *, context: Context) -> tuple[AppUrl, ...]:
             instance.write(record.advanced("started"))
         target = connect(instance, engine)
         status = status_of(engine, name)
-        with shiny_base_url(record.plan, status, target) as base_url:
-            urls = app_urls(record.plan, base_url)
-            if urls:
+        with reached_pages(record.plan.endpoints, status, target) as pages:
+            if shown := proven_by_page(pages):
                 with step(context.listener, name, "first page"):
-                    wait_for_apps(
-                        urls,
+                    wait_for_pages(
+                        shown,
                         name=name,
                         timeout_s=status.patient(READY_TIMEOUT_S),
                         why=AskTheMachine(record.placement, target),
                     )
-        return urls
+        return shown
 
 
 def stop(name: str, *, context: Context) -> None:

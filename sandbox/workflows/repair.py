@@ -10,11 +10,11 @@ from sandbox.checks.up import services
 from sandbox.engines.base import MachineStatus
 from sandbox.errors import CommandError
 from sandbox.events import Listener, Notice
+from sandbox.guest.pages import direct_pages, page_status, proven_by_page
 from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.provision import ProvisionResult
 from sandbox.ssh import SshTarget
-from sandbox.workflows.reach import app_urls, direct_url, page_status
 
 _ASK_S = 30.0
 _NOT_FOUND = "HTTP 404"
@@ -34,7 +34,7 @@ def found_broken(plan: Plan, status: MachineStatus, target: SshTarget) -> str:
 
     What a server that runs and an app that is there have to say about a page is not judged here.
     """
-    if not plan.has_shiny:
+    if not plan.servers:
         return ""
     units = services(plan)
     try:
@@ -45,11 +45,13 @@ def found_broken(plan: Plan, status: MachineStatus, target: SshTarget) -> str:
     if stopped := [name for name, state in states.items() if state in {"inactive", "failed"}]:
         return f"{' and '.join(stopped)} should run, and does not"
     gone = [
-        app.app
-        for app in app_urls(plan, direct_url(plan, status))
-        if page_status(app.url, timeout_s=_ASK_S).startswith(_NOT_FOUND)
+        page.name
+        for page in proven_by_page(direct_pages(plan.endpoints, status))
+        if page.endpoint.is_app and page_status(page.url, timeout_s=_ASK_S).startswith(_NOT_FOUND)
     ]
-    return f"{' and '.join(gone)} is not where Shiny Server looks for it" if gone else ""
+    if not gone or plan.app_server is None:
+        return ""
+    return f"{' and '.join(gone)} is not where {plan.app_server.title} looks for it"
 
 
 def tell_put_back(name: str, result: ProvisionResult, listener: Listener) -> None:

@@ -10,6 +10,8 @@ from sandbox.checks.results import CheckReport, last_report
 from sandbox.engines.base import Engine, MachineStatus, Power
 from sandbox.engines.settling import Settling
 from sandbox.events import Notice
+from sandbox.guest.login import sshd_is_dead
+from sandbox.guest.pages import Page, direct_pages, page_status, proven_by_page
 from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.record import Record
@@ -20,7 +22,6 @@ from sandbox.summary import Phase
 from sandbox.workflows.box_now import noting
 from sandbox.workflows.context import Context, status_of
 from sandbox.workflows.left_out import tell_left_out
-from sandbox.workflows.reach import AppUrl, app_urls, direct_url, page_status, sshd_is_dead
 from sandbox.workflows.request import require_same_machine, without_known_missing
 
 
@@ -30,7 +31,7 @@ class UpResult:
 
     placement: Placement
     status: MachineStatus
-    urls: tuple[AppUrl, ...]
+    pages: tuple[Page, ...]
     report: CheckReport | None
     """The checks that ran now; the last ones when nothing had changed; None if none ran."""
     unchanged: bool
@@ -130,7 +131,7 @@ def _unchanged(placement: Placement, instance: Instance, engine: Engine) -> UpRe
         # Never proven, or not as it should be: worth the full road
         return None
     result = _result(placement, status, report, unchanged=True)
-    if any(page_status(app.url, timeout_s=10) for app in result.urls):
+    if any(page_status(page.url, timeout_s=10) for page in result.pages):
         return None
     return result
 
@@ -152,8 +153,8 @@ def _released(
     report = last_report(instance.folder)
     if report is None or any(one.id not in ids_of(names) for one in report.problems):
         return None
-    others = [app for app in _pages(placement.plan, status) if app.app not in names]
-    if not names or any(page_status(app.url, timeout_s=10) for app in others):
+    others = [page for page in _pages(placement.plan, status) if page.name not in names]
+    if not names or any(page_status(page.url, timeout_s=10) for page in others):
         return None
     done = deploy(placement, record, instance, engine, status, context, checks=checks)
     result = _result(placement, status, done.report, unchanged=False)
@@ -169,7 +170,9 @@ def _only_apps_differ(record: Record, placement: Placement) -> bool:
     is_whole = record.phase is Phase.PROVISIONED and record.recipe_key == recipe_key(
         record.placement
     )
-    if not is_whole or not plan.has_shiny or plan.check_files or plan.production is not None:
+    if not is_whole or plan.app_server is None:
+        return False
+    if plan.check_files or plan.production is not None:
         return False
     if [app.name for app in old.apps] != [app.name for app in plan.apps]:
         return False
@@ -194,5 +197,5 @@ def _result(
     return UpResult(placement, status, _pages(placement.plan, status), report, unchanged)
 
 
-def _pages(plan: Plan, status: MachineStatus) -> tuple[AppUrl, ...]:
-    return app_urls(plan, direct_url(plan, status))
+def _pages(plan: Plan, status: MachineStatus) -> tuple[Page, ...]:
+    return proven_by_page(direct_pages(plan.endpoints, status))

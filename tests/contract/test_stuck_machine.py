@@ -9,10 +9,10 @@ import pytest
 from sandbox import waiting
 from sandbox.errors import ProvisionError
 from sandbox.events import Event, Notice, ignore
+from sandbox.guest.login import root_inside
 from sandbox.placement import Placement
 from sandbox.provision import bootstrap
 from sandbox.spec.models import Mirror
-from sandbox.workflows.reach import root_inside
 from tests.contract.conftest import IncusLab
 from tests.unit.factories import plain_plan, plain_sandbox
 

@@ -75,7 +75,7 @@ def test_a_machine_without_r_needs_little(make: Make) -> None:
     plan = make("version: 1\nbase: debian-12\n")
     assert plan.apt_packages == ("ca-certificates", "tzdata")
     assert plan.r is None
-    assert not plan.has_shiny
+    assert plan.servers == ()
 
 
 def test_a_base_may_need_packages_of_its_own(make: Make) -> None:

@@ -59,7 +59,7 @@ class Bench:
             "sandbox.workflows.making.connect": self._connect,
             "sandbox.workflows.making.wait_for_ssh": lambda *_, **__: None,
             "sandbox.workflows.making.found_broken": lambda *_: self.broken,
-            "sandbox.workflows.making.wait_for_apps": lambda *_, **__: None,
+            "sandbox.workflows.making.wait_for_pages": lambda *_, **__: None,
             "sandbox.workflows.making.knocking": lambda *_, **__: nullcontext(),
             "sandbox.workflows.up.page_status": lambda *_, **__: self.page,
             "sandbox.workflows.up.has_whole_key": lambda _: self.has_whole_key,
@@ -69,7 +69,7 @@ class Bench:
             "sandbox.workflows.making.verify": self._verify_all,
             "sandbox.workflows.making.verify_clone": self._verify_clone,
             "sandbox.workflows.power.connect": self._connect,
-            "sandbox.workflows.power.wait_for_apps": lambda *_, **__: None,
+            "sandbox.workflows.power.wait_for_pages": lambda *_, **__: None,
             "sandbox.workflows.power.disconnect": lambda _: None,
         }
         for name, value in replaced.items():

@@ -10,6 +10,7 @@ import pytest
 from sandbox.baking import CacheUse
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome, last_report
 from sandbox.errors import CommandError, ProvisionError
+from sandbox.guest.pages import Page
 from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.run import Completed
@@ -38,7 +39,7 @@ class Machine:
         return Completed(command, 0, "", "", 0.1)
 
     def wait(self, urls: Any, **_: object) -> None:
-        self.calls.append(f"page {urls[0].app}")
+        self.calls.append(f"page {urls[0].name}")
         if self.page is not None:
             raise self.page
 
@@ -65,8 +66,10 @@ def machine(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Machine:
     replaced: dict[str, Callable[..., object]] = {
         "sandbox.workflows.deploy.connect": lambda instance, _: SshTarget(instance.name),
         "sandbox.workflows.deploy.pack": lambda _, archive: _touch(archive),
-        "sandbox.workflows.deploy.shiny_base_url": lambda *_: nullcontext("http://192.0.2.7:3838"),
-        "sandbox.workflows.deploy.wait_for_apps": made.wait,
+        "sandbox.workflows.deploy.reached_pages": lambda endpoints, *_: nullcontext(
+            tuple(Page(one, "http://192.0.2.7:3838") for one in endpoints)
+        ),
+        "sandbox.workflows.deploy.wait_for_pages": made.wait,
         "sandbox.checks.quick.run_live": made.look,
         "sandbox.ssh.SshTarget.run": made.run,
     }

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.checks import fixes
 from sandbox.checks.results import last_report
-from sandbox.engines.base import Finding, Power
+from sandbox.engines.base import Finding, MachineStatus, Power
 from sandbox.errors import (
     BoxError,
     ConnectionLostError,
@@ -17,12 +17,13 @@ from sandbox.errors import (
     ProvisionError,
     UsageError,
 )
+from sandbox.guest import pages
 from sandbox.plan import HostLimits
 from sandbox.record import Record
 from sandbox.run import Completed
 from sandbox.state import Instance
 from sandbox.summary import Phase
-from sandbox.workflows import check, look, making, power, reach, snapshot
+from sandbox.workflows import check, look, making, power, snapshot
 from tests.unit.factories import plain_plan, plain_sandbox, shiny_plan, shiny_sandbox
 from tests.unit.workflows.conftest import Bench
 
@@ -35,7 +36,7 @@ def test_a_first_up_goes_all_the_way(bench: Bench) -> None:
     result = bench.up(shiny_plan())
     assert not result.unchanged
     assert result.status.power is Power.RUNNING
-    assert [app.url.endswith(":3838/faithful/") for app in result.urls] == [True]
+    assert [app.url.endswith(":3838/faithful/") for app in result.pages] == [True]
     record = record_of("shiny")
     assert record.phase is Phase.PROVISIONED
     assert [entry.what for entry in record.history] == ["created", "provisioned"]
@@ -375,6 +376,7 @@ def test_list_works_when_the_provider_does_not(bench: Bench) -> None:
 
 
 def test_pages_are_asked_for_under_the_apps_own_names() -> None:
-    urls = reach.app_urls(shiny_plan(), "http://192.0.2.7:3838")
-    assert [app.url for app in urls] == ["http://192.0.2.7:3838/faithful/"]
-    assert reach.app_urls(plain_plan(), "") == ()
+    status = MachineStatus("shiny", Power.RUNNING, address="192.0.2.7")
+    found = pages.direct_pages(shiny_plan().endpoints, status)
+    assert [page.url for page in found] == ["http://192.0.2.7:3838/faithful/"]
+    assert pages.direct_pages(plain_plan().endpoints, status) == ()
