@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sandbox.engines.base import Engine, MachineStatus, Power, RootExec
 from sandbox.errors import CommandError, ProviderError
 from sandbox.run import TAIL_LINES
-from sandbox.ssh import SshTarget, write_config
+from sandbox.ssh import SshTarget, disconnect, write_config
 from sandbox.state import Instance
 from sandbox.waiting import ROOT_SHELL
 
@@ -93,3 +93,10 @@ def wait_for_ssh(target: SshTarget, *, timeout_s: float = SSH_TIMEOUT_S) -> None
             time.sleep(0.2)
         else:
             return
+
+
+def hang_up(instance: Instance) -> None:
+    """End the shared connection, if there may be one: its other end is about to vanish."""
+    config = instance.folder / "ssh_config"
+    if config.exists():
+        disconnect(SshTarget(host=instance.name, config=config))

@@ -17,7 +17,6 @@ from sandbox.probe.untaken import HashKey, new_key
 from sandbox.spec.catalogue import list_boxes
 from sandbox.spec.load import SUFFIXES, load_box
 from sandbox.state import Instance
-from sandbox.workflows.check import probe_sandbox
 from sandbox.workflows.context import Context
 
 
@@ -97,7 +96,7 @@ def side_of(
     if word.endswith(SUFFIXES):
         return side_of_plan(_plan_of(path, root))
     if "@" not in word and "/" not in word and Instance(word).read() is not None:
-        return Side(name=word, facts=probe_sandbox(word, context=context, key=key))
+        return Side(name=word, facts=context.guest_named(word).probe(key))
     if "@" not in word:
         for entry in list_boxes(cwd):
             if entry.name == word:

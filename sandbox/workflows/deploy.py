@@ -13,13 +13,12 @@ from pathlib import PurePosixPath
 
 from sandbox.baking import recipe_key
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome, last_report
-from sandbox.engines.base import Engine, MachineStatus
+from sandbox.engines.base import MachineStatus
 from sandbox.errors import CommandError, ProvisionError
 from sandbox.events import step
-from sandbox.guest.login import connect
-from sandbox.guest.pages import READY_TIMEOUT_S, Page, apps_url, reached_pages, wait_for_pages
+from sandbox.guest.guest import Guest
+from sandbox.guest.pages import Page, apps_url
 from sandbox.paths import data_dir
-from sandbox.placement import Placement
 from sandbox.plan import Plan, PlannedApp
 from sandbox.provision import pack
 from sandbox.record import Record
@@ -27,8 +26,6 @@ from sandbox.render import archive_path
 from sandbox.ssh import SshTarget
 from sandbox.state import Instance
 from sandbox.summary import Phase
-from sandbox.workflows.app_trouble import AskTheMachine
-from sandbox.workflows.context import Context
 from sandbox.workflows.snapshot import keep_provisioned
 
 _RELEASE_S = 300.0
@@ -72,71 +69,51 @@ class _Folders:
         return cls(PurePosixPath(said["apps_site_dir"]), PurePosixPath(said["apps_releases_dir"]))
 
 
-def deploy(  # noqa: PLR0917  (the caller has them all at hand)
-    placement: Placement,
-    record: Record,
-    instance: Instance,
-    engine: Engine,
-    status: MachineStatus,
-    context: Context,
-    *,
-    checks: bool,
-) -> Deployed:
+def deploy(guest: Guest, record: Record, status: MachineStatus, *, checks: bool) -> Deployed:
     """Release the apps that differ from the record's; the caller knows that nothing else does.
 
     Raises:
         ProvisionError: an app cannot be read or released, or it does not start; R's words say why.
     """
-    name, listener = placement.name, context.listener
+    placement = guest.placement
     changed = changed_apps(record.plan, placement.plan)
     for app in changed:
-        pack(app, archive_path(instance.folder, app.name))
-    target = connect(instance, engine)
+        pack(app, archive_path(guest.folder, app.name))
+    target = guest.login()
     names = tuple(app.name for app in changed)
     # Half-done work must never pass for whole: forget the old recipe first
     half = record.wanting(placement)
     half = half.model_copy(update={"phase": Phase.CREATED, "recipe_key": ""})
-    instance.write(half)
+    guest.write(half)
     folders = _Folders.of_role()
-    with step(listener, name, f"release {', '.join(names)}"):
+    with step(guest.listener, guest.name, f"release {', '.join(names)}"):
         for app in changed:
-            _release(app, target, instance, folders)
+            _release(app, target, guest.instance, folders)
     record = half.advanced(
         "released", phase=Phase.PROVISIONED, recipe_key=recipe_key(placement), note=", ".join(names)
     )
-    instance.write(record)
-    with (
-        ThreadPoolExecutor(1) as aside,
-        reached_pages(placement.plan.endpoints, status, target) as pages,
-    ):
+    guest.write(record)
+    with ThreadPoolExecutor(1) as aside, guest.reached_pages(status, target) as pages:
         if checks:
             # Takes a quarter of a second, as long as R starts
             aside.submit(import_module, "sandbox.checks.quick")
-        with step(listener, name, "first page"):
-            changed_pages = [page for page in pages if page.name in names]
-            _wait(
-                changed_pages,
-                placement,
-                instance,
-                target,
-                timeout_s=status.patient(READY_TIMEOUT_S),
-            )
+        with step(guest.listener, guest.name, "first page"):
+            _wait([page for page in pages if page.name in names], guest, status, target)
 
         def tidy() -> Record:
             for app in changed:
                 _end_old(app, target, folders)
-            return keep_provisioned(record, engine, listener)
+            return keep_provisioned(guest, record)
 
         tidied = aside.submit(tidy)
-        now = (
-            _checked(placement, names, target, apps_url(placement.plan, pages)) if checks else None
-        )
+        url = apps_url(placement.plan, pages)
+        now = guest.check_some(ids_of(names), target, url) if checks else None
         kept = tidied.result()
     if now is None:
-        instance.write(kept)
-        return Deployed(names, None, last_report(instance.folder))
-    report = _merged(instance, placement, now.results)
-    instance.write(kept.advanced("checked", note=f"{', '.join(names)}: {now.summary}"))
+        guest.write(kept)
+        return Deployed(names, None, last_report(guest.folder))
+    report = _merged(guest, now.results)
+    guest.write(kept.advanced("checked", note=f"{', '.join(names)}: {now.summary}"))
     return Deployed(names, now, report)
 
 
@@ -170,21 +147,13 @@ def _end_old(app: PlannedApp, target: SshTarget, folders: _Folders) -> None:
     target.run(("sudo", "-n", "sh", "-c", end, "sh", *words), timeout_s=_END_S)
 
 
-def _wait(
-    pages: Sequence[Page],
-    placement: Placement,
-    instance: Instance,
-    target: SshTarget,
-    *,
-    timeout_s: float,
-) -> None:
+def _wait(pages: Sequence[Page], guest: Guest, status: MachineStatus, target: SshTarget) -> None:
     for page in pages:
         try:
-            why = AskTheMachine(placement, target)
-            wait_for_pages((page,), name=placement.name, timeout_s=timeout_s, why=why)
+            guest.wait_for_pages((page,), status, target)
         except ProvisionError as error:
             # What was found before is not true of this app any more
-            _merged(instance, placement, (_no_page(page.name, error),))
+            _merged(guest, (_no_page(page.name, error),))
             raise
 
 
@@ -199,31 +168,23 @@ def _no_page(app: str, error: ProvisionError) -> CheckResult:
     )
 
 
-def _checked(
-    placement: Placement, apps: Sequence[str], target: SshTarget, base_url: str
-) -> CheckReport:
-    from sandbox.checks.quick import run_live
-
-    return run_live(placement, ids_of(apps), target, base_url)
-
-
 def ids_of(apps: Iterable[str]) -> tuple[str, ...]:
     """The checks that look at these apps, and that are done anew when an app is."""
     return tuple(f"up.{what}.{app}" for app in apps for what in ("page", "session"))
 
 
-def _merged(instance: Instance, placement: Placement, found: Sequence[CheckResult]) -> CheckReport:
+def _merged(guest: Guest, found: Sequence[CheckResult]) -> CheckReport:
     """The last whole run's results, with those that were found now in their place; kept."""
-    last = last_report(instance.folder)
+    last = last_report(guest.folder)
     fresh = {one.id: one for one in found}
     results = () if last is None else last.results
     kept = tuple(fresh.pop(one.id, one) for one in results)
     report = CheckReport(
-        sandbox=placement.name,
-        box=placement.plan.box_name,
-        plan_key=placement.key,
+        sandbox=guest.name,
+        box=guest.plan.box_name,
+        plan_key=guest.placement.key,
         elapsed_s=last.elapsed_s if last is not None else 0.0,
         results=(*kept, *fresh.values()),
     )
-    instance.write_text("checks.json", report.model_dump_json(indent=1))
+    guest.instance.write_text("checks.json", report.model_dump_json(indent=1))
     return report

@@ -6,13 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sandbox.guest.login import connect
-from sandbox.guest.pages import Page, direct_pages, reached_pages
+from sandbox.guest.pages import Page, direct_pages
 from sandbox.interrupts import Interrupted
 from sandbox.ssh import SshTarget
-from sandbox.state import Instance
-from sandbox.workflows.check import require_running
-from sandbox.workflows.context import Context, status_of
+from sandbox.workflows.context import Context
 
 
 def target_of(name: str, *, context: Context) -> SshTarget:
@@ -21,11 +18,9 @@ def target_of(name: str, *, context: Context) -> SshTarget:
     Raises:
         UsageError: no such sandbox, or it does not run.
     """
-    instance = Instance(name)
-    record = instance.require()
-    engine = context.engine(record.placement.provider)
-    require_running(engine, name)
-    return connect(instance, engine)
+    guest = context.guest_named(name)
+    guest.require_running()
+    return guest.login()
 
 
 @dataclass(frozen=True)
@@ -53,12 +48,8 @@ def opened(name: str, *, context: Context) -> Iterator[View]:
     Raises:
         UsageError: no such sandbox, or it does not run.
     """
-    instance = Instance(name)
-    record = instance.require()
-    plan = record.plan
-    engine = context.engine(record.placement.provider)
-    require_running(engine, name)
-    status = status_of(engine, name)
-    direct = direct_pages(plan.endpoints, status)
-    with reached_pages(plan.endpoints, status, connect(instance, engine)) as pages:
+    guest = context.guest_named(name)
+    status = guest.require_running()
+    direct = direct_pages(guest.plan.endpoints, status)
+    with guest.reached_pages(status, guest.login()) as pages:
         yield View(pages, tunnelled=len(direct) < len(pages))

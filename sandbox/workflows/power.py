@@ -4,20 +4,13 @@ from sandbox.engines import vm_provider
 from sandbox.engines.base import MachineStatus, Power
 from sandbox.errors import UsageError
 from sandbox.events import step
-from sandbox.guest.login import connect, sshd_is_dead
-from sandbox.guest.pages import (
-    READY_TIMEOUT_S,
-    Page,
-    proven_by_page,
-    reached_pages,
-    wait_for_pages,
-)
+from sandbox.guest.guest import status_of
+from sandbox.guest.login import hang_up
+from sandbox.guest.pages import Page
 from sandbox.saved import BrokenFileError
-from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, locked
 from sandbox.summary import Phase
-from sandbox.workflows.app_trouble import AskTheMachine
-from sandbox.workflows.context import DRIVEN, STOP_TIMEOUT_S, Context, status_of
+from sandbox.workflows.context import DRIVEN, STOP_TIMEOUT_S, Context
 from sandbox.workflows.machine import record_elsewhere
 
 
@@ -30,29 +23,20 @@ def start(name: str, *, context: Context) -> tuple[Page, ...]:
     """
     with locked(name) as instance:
         record = instance.require()
-        engine = context.engine(record.placement.provider)
-        status = status_of(engine, name)
+        guest = context.guest(record.placement, instance)
+        status = guest.status()
         if status.power is Power.ABSENT or record.phase is not Phase.PROVISIONED:
             raise UsageError(
                 f"the sandbox {name} was never finished, or its machine is gone",
                 hint=f"sandbox up {name} makes it whole",
             )
-        if status.power is not Power.RUNNING or sshd_is_dead(status):
-            with step(context.listener, name, "start"):
-                engine.start(name, context.listener)
-            instance.write(record.advanced("started"))
-        target = connect(instance, engine)
-        status = status_of(engine, name)
-        with reached_pages(record.plan.endpoints, status, target) as pages:
-            if shown := proven_by_page(pages):
-                with step(context.listener, name, "first page"):
-                    wait_for_pages(
-                        shown,
-                        name=name,
-                        timeout_s=status.patient(READY_TIMEOUT_S),
-                        why=AskTheMachine(record.placement, target),
-                    )
-        return shown
+        if status.power is not Power.RUNNING or guest.sshd_is_dead(status):
+            guest.start()
+            guest.write(record.advanced("started"))
+        target = guest.login()
+        status = guest.status()
+        with guest.reached_pages(status, target) as pages:
+            return guest.first_page(pages, status, target)
 
 
 def stop(name: str, *, context: Context) -> None:
@@ -63,13 +47,13 @@ def stop(name: str, *, context: Context) -> None:
     """
     with locked(name) as instance:
         record = instance.require()
-        engine = context.engine(record.placement.provider)
-        if status_of(engine, name).power in {Power.STOPPED, Power.ABSENT}:
+        guest = context.guest(record.placement, instance)
+        if guest.status().power in {Power.STOPPED, Power.ABSENT}:
             return
-        _hang_up(instance)
+        guest.hang_up()
         with step(context.listener, name, "stop"):
-            engine.stop(name, timeout_s=STOP_TIMEOUT_S)
-        instance.write(record.advanced("stopped"))
+            guest.engine.stop(name, timeout_s=STOP_TIMEOUT_S)
+        guest.write(record.advanced("stopped"))
 
 
 def destroy(name: str, *, context: Context) -> None:
@@ -94,7 +78,7 @@ def destroy(name: str, *, context: Context) -> None:
             if status.power is Power.ABSENT:
                 instance.require()
             _refuse_anothers(instance, status)
-        _hang_up(instance)
+        hang_up(instance)
         with step(context.listener, name, "destroy"):
             engine.destroy(name)
             instance.remove()
@@ -104,7 +88,7 @@ def _destroy_everywhere(instance: Instance, context: Context) -> None:
     """Of one whose files do not say any more who runs it: every provider is asked."""
     engines = [context.engine(provider) for provider in DRIVEN]
     usable = [engine for engine in engines if engine.check_host().possible]
-    _hang_up(instance)
+    hang_up(instance)
     for engine in usable:
         if status_of(engine, instance.name).power is not Power.ABSENT:
             with step(context.listener, instance.name, "destroy"):
@@ -139,9 +123,3 @@ def _provider_of(instance: Instance) -> str | None:
     if record is not None:
         return record.placement.provider
     return vm_provider(instance.folder) or DRIVEN[0]
-
-
-def _hang_up(instance: Instance) -> None:
-    config = instance.folder / "ssh_config"
-    if config.exists():
-        disconnect(SshTarget(host=instance.name, config=config))

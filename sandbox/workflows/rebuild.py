@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from sandbox.events import Listener, Notice
 from sandbox.fidelity.diff import Selection, Side, compare
 from sandbox.fidelity.stated import side_of_plan
+from sandbox.guest.guest import Guest
 from sandbox.missing import missing_r_packages
 from sandbox.placement import Placement
 from sandbox.probe.files import load_facts
-from sandbox.state import Instance
 
 _MOST_SHOWN = 10
 
@@ -54,20 +54,16 @@ def rebuild_notes(placement: Placement) -> list[str]:
     return notes
 
 
-def leave_out_missing(
-    placement: Placement, available: frozenset[str], instance: Instance, listener: Listener
-) -> Placement:
-    """The placement without the R packages that the base does not have, where the box allows it."""
-    missing = missing_r_packages(placement.plan, available)
+def leave_out_missing(guest: Guest, available: frozenset[str]) -> None:
+    """Go on without the R packages that the base does not have, where the box allows it."""
+    missing = missing_r_packages(guest.plan, available)
     if not missing:
-        return placement
-    base = placement.plan.base.name
-    listener(Notice(placement.name, f"{base} does not have {_listed(missing)}: left out"))
-    reduced = placement.without_packages(missing)
-    record = instance.read()
+        return
+    guest.tell(f"{guest.plan.base.name} does not have {_listed(missing)}: left out")
+    guest.placement = guest.placement.without_packages(missing)
+    record = guest.read()
     if record is not None:
-        instance.write(record.wanting(reduced))
-    return reduced
+        guest.write(record.wanting(guest.placement))
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -22,6 +22,7 @@ from sandbox.summary import Phase
 from sandbox.trust import Consent
 from sandbox.trust_store import Store
 from sandbox.workflows import cache, check, compare, preview, report, request, up
+from tests.fakes.guest import FakeGuest
 from tests.unit.factories import shiny_plan
 from tests.unit.workflows.conftest import Bench
 
@@ -80,7 +81,7 @@ def test_check_refuses_before_it_looks_at_the_machine(
 ) -> None:
     Instance("box").write(Record(placement=plan_of(box), phase=Phase.PROVISIONED))
     asked: list[str] = []
-    monkeypatch.setattr(check, "require_running", lambda *_: asked.append("status"))
+    monkeypatch.setattr(FakeGuest, "require_running", lambda _: asked.append("status"))
     with pytest.raises(UsageError, match="nobody has agreed"):
         check.check("box", context=bench.context)
     assert not asked
@@ -96,7 +97,7 @@ def test_check_runs_the_bytes_that_were_agreed_to(
     context.agreed_checks(record.plan)
     code.write_text("something else")
     with pytest.raises(UsageError, match="nobody has agreed"):
-        check.verify(Instance("box"), record, bench.engine, bench.context)
+        check.verify(bench.context.guest_named("box"), bench.context)
 
 
 def test_what_stays_out_of_an_app_is_said(bench: Bench, tmp_path: Path) -> None:

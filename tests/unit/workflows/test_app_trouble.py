@@ -8,9 +8,9 @@ import pytest
 
 from sandbox.errors import CommandError, ProvisionError
 from sandbox.guest import pages
+from sandbox.guest.app_trouble import AskTheMachine
 from sandbox.run import Completed
 from sandbox.ssh import SshTarget
-from sandbox.workflows.app_trouble import AskTheMachine
 from tests.unit.factories import shiny_plan, shiny_sandbox
 
 PAGES = tuple(pages.Page(one, "http://192.0.2.7:3838") for one in shiny_plan().endpoints)
@@ -26,7 +26,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         pages, "page_status", lambda *_, **__: said.pop(0) if len(said) > 1 else said[0]
     )
     time = SimpleNamespace(sleep=lambda _: None, monotonic=lambda: float(next(clock)))
-    for module in ("guest.pages", "workflows.app_trouble"):
+    for module in ("guest.pages", "guest.app_trouble"):
         monkeypatch.setattr(f"sandbox.{module}.time", time)
     return said
 

@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.engines.fake import FakeEngine
 from sandbox.events import Event, Notice
+from sandbox.guest.guest import Guest
 from sandbox.missing import missing_r_packages
 from sandbox.plan import Plan
 from sandbox.record import Record
@@ -50,8 +52,9 @@ def test_a_package_that_is_left_out_stays_left_out(
     instance = Instance("left-out")
     wanted = placed(plan)
     instance.write(Record(placement=wanted))
-    made = leave_out_missing(wanted, AVAILABLE, instance, said.append)
-    reduced = made.plan
+    guest = Guest(wanted, instance, FakeEngine(tmp_path), said.append)
+    leave_out_missing(guest, AVAILABLE)
+    reduced = guest.plan
     assert reduced.r is not None
     assert reduced.r.packages.names == ("shiny",)
     assert reduced.apt_packages == ("r-base-core", "r-cran-shiny")
@@ -59,4 +62,4 @@ def test_a_package_that_is_left_out_stays_left_out(
     assert [event.text for event in said if isinstance(event, Notice)] == [
         "debian-12 does not have the R package notInDebian: left out"
     ]
-    assert without_known_missing(wanted, instance) == made
+    assert without_known_missing(wanted, instance) == guest.placement

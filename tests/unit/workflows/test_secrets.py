@@ -9,6 +9,7 @@ import pytest
 from sandbox.baking import CacheUse
 from sandbox.checks.hashes import Hashes
 from sandbox.errors import ProvisionError, UsageError
+from sandbox.guest.hashes import hash_key, hashes_of
 from sandbox.probe.untaken import HashKey, token
 from sandbox.secret_values import (
     NeededSecret,
@@ -18,7 +19,6 @@ from sandbox.secret_values import (
 )
 from sandbox.state import Instance
 from sandbox.workflows import cache
-from sandbox.workflows.hashes import hash_key, hashes_of
 from sandbox.workflows.secrets_given import GivenSecrets
 from tests.unit.factories import placed, secret_plan, secret_sandbox, shiny_plan
 from tests.unit.workflows.conftest import Bench

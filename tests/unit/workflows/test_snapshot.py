@@ -1,5 +1,6 @@
 """Snapshots and reset, with the fake engine."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from sandbox.engines.fake import FakeEngine
 from sandbox.engines.incus_client import IncusPlace
 from sandbox.errors import ProviderError, UsageError
 from sandbox.events import Event, Notice, ignore
+from sandbox.guest.guest import Guest
 from sandbox.record import Record
 from sandbox.state import Instance
 from sandbox.summary import Phase
@@ -63,6 +65,10 @@ def test_save_restore_list_delete(plain: Instance, context: Context) -> None:
     assert said[-2:] == [("snapshot deleted", "snap-1"), ("snapshot saved", "snap-1")]
 
 
+def guest_of(context: Context) -> Guest:
+    return context.guest_named("plain")
+
+
 def test_reset_goes_back_to_what_up_saved(
     plain: Instance, engine: FakeEngine, context: Context
 ) -> None:
@@ -70,8 +76,8 @@ def test_reset_goes_back_to_what_up_saved(
         snapshot.reset("plain", context=context)
     # Plain `up` of a machine that needs nothing saves nothing
     assert "sandbox up plain --provision" in caught.value.hint
-    snapshot.keep_provisioned(plain.require(), engine, ignore)
-    snapshot.keep_provisioned(plain.require(), engine, ignore)
+    snapshot.keep_provisioned(guest_of(context), plain.require())
+    snapshot.keep_provisioned(guest_of(context), plain.require())
     assert names(context) == [snapshot.PROVISIONED]
     with pytest.raises(UsageError, match="has no snapshot"):
         snapshot.restore("plain", None, context=context)
@@ -81,10 +87,13 @@ def test_reset_goes_back_to_what_up_saved(
     assert "restore_snapshot:plain" in engine.calls
 
 
-def test_up_does_not_fail_for_a_snapshot(plain: Instance, engine: FakeEngine) -> None:
+def test_up_does_not_fail_for_a_snapshot(
+    plain: Instance, engine: FakeEngine, context: Context
+) -> None:
     heard: list[Event] = []
+    context = replace(context, listener=heard.append)
     engine.failures["save_snapshot"] = ProviderError("full", details="no space left")
-    snapshot.keep_provisioned(plain.require(), engine, heard.append)
+    snapshot.keep_provisioned(guest_of(context), plain.require())
     [notice] = [event for event in heard if isinstance(event, Notice)]
     assert "no space left" in notice.text
 

@@ -23,7 +23,7 @@ from sandbox.record import Record
 from sandbox.run import Completed
 from sandbox.state import Instance
 from sandbox.summary import Phase
-from sandbox.workflows import check, look, making, power, snapshot
+from sandbox.workflows import look, making, power, snapshot
 from tests.unit.factories import plain_plan, plain_sandbox, shiny_plan, shiny_sandbox
 from tests.unit.workflows.conftest import Bench
 
@@ -322,7 +322,7 @@ def test_stop_start_and_status(bench: Bench) -> None:
     bench.up(shiny_plan())
     power.stop("shiny", context=bench.context)
     with pytest.raises(UsageError, match="does not run: it is stopped"):
-        check.require_running(bench.engine, "shiny")
+        bench.context.guest_named("shiny").require_running()
     power.start("shiny", context=bench.context)
     details = look.details_of("shiny", bench.context)
     assert details.state == "running"
