@@ -82,8 +82,8 @@ def up(
     """
     from sandbox.baking import CacheUse
     from sandbox.errors import UsageError
-    from sandbox.workflows.app_code import look_at_apps
-    from sandbox.workflows.request import Overrides, placement_for
+    from sandbox.workflows.app_needs import refuse_unmet_needs
+    from sandbox.workflows.choose_placement import Overrides, placement_for
     from sandbox.workflows.up import up as bring_up
 
     if no_cache and fresh:
@@ -100,7 +100,7 @@ def up(
         )
         overrides = Overrides(name, cpus, memory_mb, disk_gb, root)
         placement = placement_for(box, overrides, its_context, cwd=Path.cwd())
-        look_at_apps(placement, its_context)
+        refuse_unmet_needs(placement, its_context)
         result = bring_up(
             placement, context=its_context, checks=checks, provision_again=provision, cache=cache
         )
@@ -194,7 +194,7 @@ def destroy(
 
     sandbox destroy --all
     """
-    from sandbox.workflows.look import ELSEWHERE, all_sandboxes
+    from sandbox.workflows.listing import ELSEWHERE, all_sandboxes
     from sandbox.workflows.power import destroy as destroy_sandbox
 
     with Progress() as progress:

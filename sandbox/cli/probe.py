@@ -67,7 +67,6 @@ def _of_sandbox(name: str, *, load: list[str] | None, use_sudo: bool, timeout_s:
     from sandbox.probe.collect import probe as probe_target
     from sandbox.probe.keys import keep_key
     from sandbox.probe.untaken import new_key
-    from sandbox.workflows.enter import target_of
 
     key = new_key()
     keep_key(key)
@@ -75,7 +74,7 @@ def _of_sandbox(name: str, *, load: list[str] | None, use_sudo: bool, timeout_s:
         if load is None and use_sudo:
             # With the packages of its plan loaded
             return context(progress).guest_named(name).probe(key)
-        target = target_of(name, context=context(progress))
+        target = context(progress).guest_named(name).require_login()
     return probe_target(
         target,
         taking=Taking(key=key, own=True),

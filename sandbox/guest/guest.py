@@ -148,6 +148,15 @@ class Guest:
             login.wait_for_ssh(target, timeout_s=status.patient(login.SSH_TIMEOUT_S))
         return target
 
+    def require_login(self) -> SshTarget:
+        """The way into a machine that runs.
+
+        Raises:
+            UsageError: it does not run.
+        """
+        self.require_running()
+        return self.login()
+
     def restore_login(self) -> None:
         """Let our key in again, where a running machine refuses it or the key is damaged.
 

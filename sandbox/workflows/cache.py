@@ -21,9 +21,9 @@ from sandbox.placement import Placement
 from sandbox.secret_values import needed_secrets
 from sandbox.state import Instance, instance_names, locked
 from sandbox.workflows.base import prepare_base
+from sandbox.workflows.cache_materials import KeptImage, PruneRule, Ranks, kept_beside, prune_beside
 from sandbox.workflows.context import DRIVEN, Context
-from sandbox.workflows.kept import KeptImage, PruneRule, Ranks, kept_beside, prune_beside
-from sandbox.workflows.machine import record_elsewhere
+from sandbox.workflows.machine_spec import record_elsewhere
 from sandbox.workflows.power import destroy
 from sandbox.workflows.up import up
 

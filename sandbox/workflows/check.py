@@ -14,7 +14,7 @@ from sandbox.probe.untaken import HashKey
 from sandbox.record import Record
 from sandbox.state import locked
 from sandbox.summary import Phase
-from sandbox.workflows.box_now import BoxLook, box_has_changed
+from sandbox.workflows.box_changes import BoxChanges, box_has_changed
 from sandbox.workflows.context import Context
 
 
@@ -51,7 +51,7 @@ def check(
     with locked(name) as instance:
         record = instance.require()
         _require_finished(record)
-        if changed := BoxLook().changed(instance.folder):
+        if changed := BoxChanges().changed(instance.folder):
             context.listener(Notice(name, box_has_changed(name, changed)))
         own = context.agreed_checks(record.plan)
         guest = context.guest(record.placement, instance)

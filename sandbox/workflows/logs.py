@@ -13,7 +13,6 @@ from sandbox.placement import Placement
 from sandbox.ssh import SshTarget
 from sandbox.state import Instance, instance_names
 from sandbox.workflows.context import Context
-from sandbox.workflows.enter import target_of
 
 _TIMEOUT_S = 30.0
 _EVERY_S = 1.0
@@ -125,15 +124,16 @@ class _Reader:
 
     @classmethod
     def of(cls, name: str, app: str | None, context: Context) -> "_Reader":
-        placement = Instance(name).require().placement
-        known = tuple(one.name for one in placement.plan.apps)
+        guest = context.guest_named(name)
+        known = tuple(one.name for one in guest.plan.apps)
         if app is not None and app not in known:
             raise UsageError(
                 f"the sandbox {name} has no app `{app}`",
                 details=f"its apps: {', '.join(known)}" if known else "its box names no apps",
                 hint=f"sandbox logs {name}",
             )
-        return cls(placement, target_of(name, context=context), known if app is None else (app,))
+        target = guest.require_login()
+        return cls(guest.placement, target, known if app is None else (app,))
 
     def ask(
         self, *, most_bytes: int = LOG_BYTES, after: Mapping[str, int] | None = None

@@ -11,7 +11,7 @@ from sandbox.saved import BrokenFileError
 from sandbox.state import Instance, locked
 from sandbox.summary import Phase
 from sandbox.workflows.context import DRIVEN, STOP_TIMEOUT_S, Context
-from sandbox.workflows.machine import record_elsewhere
+from sandbox.workflows.machine_spec import record_elsewhere
 
 
 def start(name: str, *, context: Context) -> tuple[Page, ...]:

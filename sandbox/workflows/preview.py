@@ -6,7 +6,7 @@ from sandbox.engines.base import Previews
 from sandbox.placement import Placement
 from sandbox.render import RenderedFile, rendered_files
 from sandbox.workflows.context import Context
-from sandbox.workflows.machine import machine_spec
+from sandbox.workflows.machine_spec import machine_spec
 
 EXAMPLE_KEY = "ssh-ed25519 the-key-that-is-made-at-up"
 

@@ -1,6 +1,6 @@
 """`sandbox up`: create or converge, and end only when the app answers and the checks have run.
 
-Here is what a machine that needs nothing is known by; `making` does the rest.
+Here is what a machine that needs nothing is known by; `make_machine` does the rest.
 """
 
 from dataclasses import dataclass, replace
@@ -15,10 +15,10 @@ from sandbox.record import Record
 from sandbox.secret_values import needed_secrets
 from sandbox.state import locked
 from sandbox.summary import Phase
-from sandbox.workflows.box_now import noting
+from sandbox.workflows.box_changes import noting
+from sandbox.workflows.choose_placement import require_same_machine, without_known_missing
 from sandbox.workflows.context import Context
 from sandbox.workflows.left_out import tell_left_out
-from sandbox.workflows.request import require_same_machine, without_known_missing
 
 _PAGE_S = 10.0
 
@@ -72,7 +72,7 @@ def up(
         if checks:
             context.agreed_checks(guest.plan)
         # Takes half a second to import: only when there is something to do
-        from sandbox.workflows.making import make
+        from sandbox.workflows.make_machine import make
 
         wanted = guest.placement
         report = make(guest, context, cache=cache, checks=checks, again=provision_again)

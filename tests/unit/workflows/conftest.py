@@ -36,9 +36,9 @@ class Bench(Behaviour):
             make_guest=self.guest,
         )
         replaced: dict[str, Callable[..., object]] = {
-            "sandbox.workflows.making.prepare_base": lambda *_: self.base,
-            "sandbox.workflows.making.archives_ahead": lambda: nullcontext(lambda: ()),
-            "sandbox.workflows.making.host_limits": lambda _: HostLimits(8, 16384, 100),
+            "sandbox.workflows.make_machine.prepare_base": lambda *_: self.base,
+            "sandbox.workflows.make_machine.archives_ahead": lambda: nullcontext(lambda: ()),
+            "sandbox.workflows.make_machine.host_limits": lambda _: HostLimits(8, 16384, 100),
         }
         for name, value in replaced.items():
             monkeypatch.setattr(name, value)

@@ -21,7 +21,7 @@ from sandbox.state import Instance
 from sandbox.summary import Phase
 from sandbox.trust import Consent
 from sandbox.trust_store import Store
-from sandbox.workflows import cache, check, compare, preview, report, request, up
+from sandbox.workflows import cache, check, choose_placement, compare, preview, report, up
 from tests.fakes.guest import FakeGuest
 from tests.unit.factories import shiny_plan
 from tests.unit.workflows.conftest import Bench
@@ -166,7 +166,8 @@ def validated(box: Path, _: Bench) -> object:
 
 def planned(box: Path, bench: Bench) -> Placement:
     context = replace(bench.context, provider="incus")
-    return request.placement_for(str(box), request.Overrides(), context, cwd=box.parent)
+    overrides = choose_placement.Overrides()
+    return choose_placement.placement_for(str(box), overrides, context, cwd=box.parent)
 
 
 def rendered(box: Path, bench: Bench) -> object:

@@ -199,7 +199,7 @@ def test_an_image_that_goes_at_the_last_moment_is_done_without(
     bench.up(shiny_sandbox("one"))
     [image] = bench.engine.baked_images()
     bench.engine.delete_baked(image.image)
-    monkeypatch.setattr("sandbox.workflows.origin.find_whole", lambda *_: image)
+    monkeypatch.setattr("sandbox.workflows.image_choice.find_whole", lambda *_: image)
     bench.up(shiny_sandbox("two"))
     assert bench.provisioned == 2
     assert any("removed meanwhile" in text for text in bench.notices())

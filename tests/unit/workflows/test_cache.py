@@ -14,8 +14,8 @@ from sandbox.paths import cache_dir
 from sandbox.plan import Plan
 from sandbox.state import Instance, instance_names, locked
 from sandbox.workflows import cache
-from sandbox.workflows import kept as kept_module
-from sandbox.workflows.kept import PruneRule
+from sandbox.workflows import cache_materials as kept_module
+from sandbox.workflows.cache_materials import PruneRule
 from tests.unit.factories import placed, plain_plan, shiny_plan
 from tests.unit.workflows.conftest import Bench
 

@@ -127,7 +127,7 @@ def test_a_box_that_lies_elsewhere_by_now_is_the_same(bench: Bench, machine: Mac
 def test_whatever_else_differs_takes_the_long_road(
     bench: Bench, machine: Machine, monkeypatch: pytest.MonkeyPatch, update: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("sandbox.workflows.making.tell_rebuild", lambda *_: None)
+    monkeypatch.setattr("sandbox.workflows.make_machine.tell_rebuild", lambda *_: None)
     monkeypatch.setattr("sandbox.workflows.context.Context.agreed_checks", lambda *_: ())
     assert not bench.up(edited(**update)).released
     assert bench.provisioned == 2

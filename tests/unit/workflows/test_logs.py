@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from sandbox.engines.fake import FakeEngine
+from sandbox.engines.incus_client import IncusPlace
 from sandbox.errors import ProviderError, UsageError
+from sandbox.guest.guest import Guest
 from sandbox.interrupts import Interrupted
 from sandbox.record import Record
 from sandbox.run import Completed
@@ -31,7 +34,7 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]
         return Completed(command, 0, text if isinstance(one, dict) else one, "", 0.1)
 
     monkeypatch.setattr("sandbox.ssh.SshTarget.run", run)
-    monkeypatch.setattr(logs, "target_of", lambda name, **_: SshTarget(name))
+    monkeypatch.setattr(Guest, "require_login", lambda guest: SshTarget(guest.name))
     return answers
 
 
@@ -40,7 +43,9 @@ def log(text: str, end: int, path: str = "/a.log", *, earlier: bool = False) -> 
     return {"apps": {"faithful": [one]}}
 
 
-CONTEXT: Any = Context.__new__(Context)
+CONTEXT = Context(
+    place=IncusPlace.from_prefix("test"), make_engine=lambda *_: FakeEngine(Path("/nowhere"))
+)
 
 
 def test_one_app_is_one_file_and_its_last_lines(said: list[dict[str, Any] | str]) -> None:

@@ -10,8 +10,8 @@ from sandbox.plan import Plan
 from sandbox.record import Record
 from sandbox.spec.models import R, RPackages
 from sandbox.state import Instance
+from sandbox.workflows.choose_placement import without_known_missing
 from sandbox.workflows.rebuild import leave_out_missing, rebuild_notes
-from sandbox.workflows.request import without_known_missing
 from tests.unit.checks.samples import full_plan, good
 from tests.unit.factories import placed
 

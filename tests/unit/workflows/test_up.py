@@ -23,7 +23,7 @@ from sandbox.record import Record
 from sandbox.run import Completed
 from sandbox.state import Instance
 from sandbox.summary import Phase
-from sandbox.workflows import look, making, power, snapshot
+from sandbox.workflows import listing, make_machine, power, snapshot
 from tests.unit.factories import plain_plan, plain_sandbox, shiny_plan, shiny_sandbox
 from tests.unit.workflows.conftest import Bench
 
@@ -252,7 +252,7 @@ def test_cut_off_in_the_engine_destroy_leaves_nothing(bench: Bench, call: str) -
 def test_a_machine_deleted_behind_our_back_is_made_again_with_a_word(bench: Bench) -> None:
     bench.up(shiny_plan())
     bench.engine.destroy("shiny")
-    (info,) = look.all_sandboxes(bench.context)
+    (info,) = listing.all_sandboxes(bench.context)
     assert info.state == "gone"
     assert bench.up(shiny_plan()).status.power is Power.RUNNING
     assert any("gone" in text for text in bench.notices())
@@ -265,7 +265,7 @@ def test_a_machine_without_a_record_is_not_taken_over(bench: Bench) -> None:
     with pytest.raises(ProviderError, match="no record of") as caught:
         bench.up(shiny_plan())
     assert "sandbox destroy shiny" in caught.value.hint
-    (info,) = look.all_sandboxes(bench.context)
+    (info,) = listing.all_sandboxes(bench.context)
     assert (info.name, info.state) == ("shiny", "no record")
     power.destroy("shiny", context=bench.context)
     assert bench.engine.status() == {}
@@ -300,11 +300,13 @@ def test_virtualbox_is_measured_by_what_every_system_tells(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plain_sandbox().model_copy(update={"provider": "virtualbox"})
-    monkeypatch.setattr(making, "virtualbox_limits", lambda: HostLimits(8, 16384, 1))
-    monkeypatch.setattr(making, "host_limits", lambda _: pytest.fail("that is Linux's and Incus's"))
+    monkeypatch.setattr(make_machine, "virtualbox_limits", lambda: HostLimits(8, 16384, 1))
+    monkeypatch.setattr(
+        make_machine, "host_limits", lambda _: pytest.fail("that is Linux's and Incus's")
+    )
     with pytest.raises(HostError, match="no disk space is left"):
         bench.up(plan)
-    monkeypatch.setattr(making, "virtualbox_limits", lambda: HostLimits(8, 16384, 50))
+    monkeypatch.setattr(make_machine, "virtualbox_limits", lambda: HostLimits(8, 16384, 50))
     bench.up(plan)
     assert bench.engine.status([plan.name])[plan.name].power is Power.RUNNING
 
@@ -324,7 +326,7 @@ def test_stop_start_and_status(bench: Bench) -> None:
     with pytest.raises(UsageError, match="does not run: it is stopped"):
         bench.context.guest_named("shiny").require_running()
     power.start("shiny", context=bench.context)
-    details = look.details_of("shiny", bench.context)
+    details = listing.details_of("shiny", bench.context)
     assert details.state == "running"
     assert [entry.what for entry in details.history][-2:] == ["stopped", "started"]
 
@@ -348,8 +350,8 @@ def test_another_users_machine_of_the_same_name_is_not_destroyed(
     with pytest.raises(UsageError, match="belongs to") as caught:
         power.destroy("shiny", context=bench.context)
     assert str(theirs) in caught.value.details
-    (info,) = look.all_sandboxes(bench.context)
-    assert info.state == look.ELSEWHERE
+    (info,) = listing.all_sandboxes(bench.context)
+    assert info.state == listing.ELSEWHERE
     assert bench.engine.status(["shiny"])["shiny"].power is Power.RUNNING
     with pytest.raises(ProviderError, match="no record of") as refused:
         bench.up(shiny_plan())
@@ -370,7 +372,7 @@ def test_destroy_of_nothing_is_an_error(bench: Bench) -> None:
 def test_list_works_when_the_provider_does_not(bench: Bench) -> None:
     bench.up(shiny_plan())
     bench.engine.failures["status"] = HostError("incus is not running")
-    (info,) = look.all_sandboxes(bench.context)
+    (info,) = listing.all_sandboxes(bench.context)
     assert info.state == "unknown"
     assert any("incus is not running" in text for text in bench.notices())
 

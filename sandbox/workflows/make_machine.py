@@ -23,8 +23,8 @@ from sandbox.summary import Phase
 from sandbox.workflows.base import prepare_base
 from sandbox.workflows.check import verify
 from sandbox.workflows.context import STOP_TIMEOUT_S, Context, require_usable
-from sandbox.workflows.machine import machine_spec, record_elsewhere
-from sandbox.workflows.origin import Oven, choose_origin, create_from, keep_baked
+from sandbox.workflows.image_choice import Oven, choose_origin, create_from, keep_baked
+from sandbox.workflows.machine_spec import machine_spec, record_elsewhere
 from sandbox.workflows.rebuild import leave_out_missing, tell_rebuild
 from sandbox.workflows.repair import after_repair, tell_put_back
 from sandbox.workflows.snapshot import has_provisioned, keep_provisioned

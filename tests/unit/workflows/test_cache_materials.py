@@ -16,8 +16,8 @@ from sandbox.images.outdated import OldBase
 from sandbox.images.stored_boxes import OurBox
 from sandbox.paths import cache_dir
 from sandbox.state import Instance
-from sandbox.workflows import cache, kept
-from sandbox.workflows.kept import PruneRule
+from sandbox.workflows import cache, cache_materials
+from sandbox.workflows.cache_materials import PruneRule
 from tests.unit.workflows.conftest import Bench
 
 NOW = datetime.now(UTC)
@@ -64,7 +64,7 @@ def host(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelv
     made = Shelves()
     monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant"))
     bench.engine = CopyingEngine(bench.engine.folder)
-    for module in (cache, kept):
+    for module in (cache, cache_materials):
         monkeypatch.setattr(module, "DRIVEN", ("fake",))
     monkeypatch.setattr(type(bench.context), "client", lambda _: None)
     replaced: dict[str, Any] = {
@@ -75,7 +75,7 @@ def host(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelv
         "remove_box": made.remove_box,
     }
     for name, value in replaced.items():
-        monkeypatch.setattr(kept, name, value)
+        monkeypatch.setattr(cache_materials, name, value)
     return made
 
 
@@ -182,7 +182,7 @@ def test_a_box_that_is_not_ours_to_remove_is_named(
     def refuse(_: OurBox) -> bool:
         raise PermissionError("not yours")
 
-    monkeypatch.setattr(kept, "remove_box", refuse)
+    monkeypatch.setattr(cache_materials, "remove_box", refuse)
     assert prune(bench) == []
     assert any("not yours" in text for text in bench.notices())
 

@@ -14,9 +14,9 @@ from sandbox.guest.pages import direct_pages, proven_by_page
 from sandbox.saved import BrokenFileError, read_json, text_of
 from sandbox.state import Instance, instance_names
 from sandbox.summary import Phase, Summary
-from sandbox.workflows.box_now import BoxLook
+from sandbox.workflows.box_changes import BoxChanges
 from sandbox.workflows.context import DRIVEN, Context
-from sandbox.workflows.machine import record_elsewhere
+from sandbox.workflows.machine_spec import record_elsewhere
 
 if TYPE_CHECKING:
     from sandbox.record import HistoryEntry
@@ -83,8 +83,8 @@ def all_sandboxes(context: Context) -> list[SandboxInfo]:
                 broken.append(_broken(name))
     used = {DRIVEN[0], *(summary.provider for summary in known)}
     statuses = {provider: _statuses(context, provider, alone=not names) for provider in used}
-    look_again = BoxLook()
-    infos = [_info(summary, statuses[summary.provider], look_again) for summary in known]
+    boxes = BoxChanges()
+    infos = [_info(summary, statuses[summary.provider], boxes) for summary in known]
     for provider in sorted(used):
         for name, status in sorted((statuses[provider] or {}).items()):
             if name not in names and status.power is not Power.ABSENT:
@@ -100,7 +100,7 @@ def details_of(name: str, context: Context) -> SandboxDetails:
     """
     record = Instance(name).require()
     statuses = _statuses(context, record.placement.provider, alone=False)
-    info = _info(record.summary, statuses, BoxLook())
+    info = _info(record.summary, statuses, BoxChanges())
     machine = record.plan.machine
     return SandboxDetails(
         **asdict(info),
@@ -154,7 +154,7 @@ def _unrecorded(name: str, provider: str, status: MachineStatus) -> SandboxInfo:
 
 
 def _info(
-    summary: Summary, statuses: dict[str, MachineStatus] | None, look_again: BoxLook
+    summary: Summary, statuses: dict[str, MachineStatus] | None, boxes: BoxChanges
 ) -> SandboxInfo:
     status = (statuses or {}).get(summary.name)
     folder = Instance(summary.name).folder
@@ -168,7 +168,7 @@ def _info(
         address=status.address if status is not None else None,
         urls=tuple(page.url for page in proven_by_page(pages)),
         checks=_checks(folder),
-        changed=look_again.changed(folder),
+        changed=boxes.changed(folder),
         made_at=summary.made_at,
         plan_key=summary.plan_key,
     )

@@ -12,7 +12,7 @@ from sandbox.summary import Phase
 from sandbox.workflows.context import Context
 
 
-def look_at_apps(placement: Placement, context: Context) -> None:
+def refuse_unmet_needs(placement: Placement, context: Context) -> None:
     """Refuse a plan whose app fails at its first line and that one line mends; tell of the rest.
 
     A machine that has these very apps is past that: its checks have run.

@@ -11,9 +11,9 @@ from sandbox.errors import BoxError
 from sandbox.record import Record
 from sandbox.state import locked
 from sandbox.summary import Phase
+from sandbox.workflows.choose_placement import Overrides, placement_for
 from sandbox.workflows.context import Context
 from sandbox.workflows.preview import preview
-from sandbox.workflows.request import Overrides, placement_for
 from tests.conftest import ROOT
 
 

@@ -1,4 +1,4 @@
-"""Into a running sandbox: a shell, a command, its pages."""
+"""The pages of a running sandbox, and a way to them for as long as somebody wants."""
 
 import signal
 import time
@@ -8,19 +8,7 @@ from dataclasses import dataclass
 
 from sandbox.guest.pages import Page, direct_pages
 from sandbox.interrupts import Interrupted
-from sandbox.ssh import SshTarget
 from sandbox.workflows.context import Context
-
-
-def target_of(name: str, *, context: Context) -> SshTarget:
-    """The ssh target of a running sandbox.
-
-    Raises:
-        UsageError: no such sandbox, or it does not run.
-    """
-    guest = context.guest_named(name)
-    guest.require_running()
-    return guest.login()
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def _note(placement: "Placement", instance: Instance, seen: str) -> None:
 
 
 @dataclass
-class BoxLook:
+class BoxChanges:
     """Looks at boxes and apps; thirty sandboxes of one box are one look."""
 
     _known: dict[str, bool] = field(default_factory=dict)
