@@ -13,7 +13,8 @@ import typer
 from bench.measure import Series, Table, in_turn, timed
 from bench.place import BOX, baked, client, incus_place, name, sandbox
 from sandbox.events import ignore
-from sandbox.plan import Plan, resolve
+from sandbox.placement import Placement
+from sandbox.plan import resolve
 from sandbox.providers.engine import MachineSpec
 from sandbox.providers.incus.client import api_path
 from sandbox.providers.incus.engine import IncusEngine
@@ -111,12 +112,14 @@ def listing(runs: int) -> Table:
     """`sandbox list` of 50 sandboxes: records on disk, machines at Incus."""
     image = baked()
     engine = IncusEngine(incus_place())
-    plan_json = sandbox_plan()
+    wanted = placement_to_measure()
     names = [name(f"l{n}") for n in range(50)]
     try:
         for one in names:
-            plan = plan_json.model_copy(update={"name": one})
-            Instance(one).write(Record(plan=plan, phase=Phase.PROVISIONED, recipe_key="bench"))
+            placement = wanted.renamed(one)
+            Instance(one).write(
+                Record(placement=placement, phase=Phase.PROVISIONED, recipe_key="bench")
+            )
             key = make_key(Instance(one).folder)
             spec = MachineSpec(one, image.image, 1, MEMORY_MB, 10, key, Instance(one).folder)
             engine.create(spec, ignore)
@@ -131,6 +134,7 @@ def listing(runs: int) -> Table:
     return Table("sandbox list", [*stopped, *running])
 
 
-def sandbox_plan() -> Plan:
+def placement_to_measure() -> Placement:
     """The plan of the box that is measured."""
-    return resolve(load_box(find_box(BOX, cwd=Path.cwd())), provider="incus")
+    plan = resolve(load_box(find_box(BOX, cwd=Path.cwd())))
+    return Placement(name="bench", provider="incus", plan=plan)

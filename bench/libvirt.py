@@ -117,7 +117,7 @@ def main() -> None:
     runs = int(os.environ.get("SANDBOX_BENCH_RUNS") or "1")
     path = find_box(os.environ.get("SANDBOX_BENCH_BOX") or "r", cwd=Path.cwd())
     name = f"bench-{os.getpid()}"
-    plan = resolve(load_box(path), provider="libvirt", name=name)
+    plan = resolve(load_box(path))
     image = ensure_vagrant_box(
         plan.base, form=LIBVIRT_BOX, source="auto", mirror=plan.system.mirror, listener=ignore
     )

@@ -101,7 +101,7 @@ def main() -> None:
     """Measure and print."""
     runs = int(os.environ.get("SANDBOX_BENCH_RUNS") or "3")
     path = find_box(os.environ.get("SANDBOX_BENCH_BOX") or "r", cwd=Path.cwd())
-    plan = resolve(load_box(path), provider="libvirt", name=f"bench-{os.getpid()}")
+    plan, name = resolve(load_box(path)), f"bench-{os.getpid()}"
     rows: dict[str, list[float]] = {"vagrant up by hand": [], "sandbox up, warm": []}
     with (
         tempfile.TemporaryDirectory(prefix="sandbox-bench-") as scratch,
@@ -111,7 +111,7 @@ def main() -> None:
             folder = Path(scratch) / str(turn)
             folder.mkdir()
             rows["vagrant up by hand"].append(by_hand(plan, folder))
-            rows["sandbox up, warm"].append(ours(path, plan.name))
+            rows["sandbox up, warm"].append(ours(path, name))
     typer.echo(f"{path.stem} on libvirt ({accelerator().kind}), baked, {runs} runs, seconds")
     for row, times in rows.items():
         figures = (statistics.median(times), min(times), max(times))

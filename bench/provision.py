@@ -17,7 +17,8 @@ import typer
 from bench.measure import Series, Table, ratio, timed
 from bench.place import BOX, incus_place
 from sandbox.events import StepEnded, ignore
-from sandbox.plan import Plan, resolve
+from sandbox.placement import Placement
+from sandbox.plan import resolve
 from sandbox.providers.engine import MachineSpec
 from sandbox.providers.incus.base_image import ensure_base
 from sandbox.providers.incus.client import IncusClient
@@ -39,48 +40,50 @@ class Machine:
 
 
 @contextmanager
-def fresh_machine(plan: Plan, image: str, engine: IncusEngine, root: Path) -> Iterator[Machine]:
+def fresh_machine(
+    placement: Placement, image: str, engine: IncusEngine, root: Path
+) -> Iterator[Machine]:
     """A machine as `sandbox up` makes it, up to the moment before provisioning; gone afterwards."""
-    folder = root / plan.name
+    folder = root / placement.name
     folder.mkdir(parents=True, exist_ok=True)
     spec = MachineSpec(
-        name=plan.name,
+        name=placement.name,
         image=image,
-        cpus=plan.machine.cpus,
-        memory_mb=plan.machine.memory_mb,
-        disk_gb=plan.machine.disk_gb,
+        cpus=placement.plan.machine.cpus,
+        memory_mb=placement.plan.machine.memory_mb,
+        disk_gb=placement.plan.machine.disk_gb,
         authorized_key=make_key(folder),
         instance_dir=folder,
     )
     try:
         engine.create(spec, ignore)
-        engine.start(plan.name, ignore)
-        target = write_config(folder, plan.name, engine.ssh_endpoint(plan.name))
+        engine.start(placement.name, ignore)
+        target = write_config(folder, placement.name, engine.ssh_endpoint(placement.name))
         target.run(("true",), timeout_s=60)
-        yield Machine(plan.name, folder, target, engine)
+        yield Machine(placement.name, folder, target, engine)
         disconnect(target)
     finally:
-        engine.destroy(plan.name)
+        engine.destroy(placement.name)
 
 
-def bare(machine: Machine, plan: Plan) -> None:
+def bare(machine: Machine, placement: Placement) -> None:
     """What an admin would type."""
     script = (
         "export DEBIAN_FRONTEND=noninteractive; apt-get -q update && "
         'apt-get -q -y --no-install-recommends install "$@"'
     )
     machine.engine.exec_as_root(
-        machine.name, ("sh", "-c", script, "sh", *plan.apt_packages), timeout_s=3600
+        machine.name, ("sh", "-c", script, "sh", *placement.plan.apt_packages), timeout_s=3600
     )
 
 
-def ours(machine: Machine, plan: Plan) -> None:
+def ours(machine: Machine, placement: Placement) -> None:
     """What `sandbox up` does between ssh and the first page."""
-    bootstrap(plan, root_over_ssh(machine.target), machine.folder, ignore)
-    provision(plan, machine.target, machine.folder, ignore)
+    bootstrap(placement, root_over_ssh(machine.target), machine.folder, ignore)
+    provision(placement, machine.target, machine.folder, ignore)
 
 
-def ours_again(machine: Machine, plan: Plan) -> None:
+def ours_again(machine: Machine, placement: Placement) -> None:
     """The same again, with nothing to change."""
     changed: list[str] = []
 
@@ -88,7 +91,7 @@ def ours_again(machine: Machine, plan: Plan) -> None:
         if isinstance(event, StepEnded):
             changed.append(event.note)
 
-    provision(plan, machine.target, machine.folder, listen)
+    provision(placement, machine.target, machine.folder, listen)
     typer.echo(f"  second run: {changed[-1]}", err=True)
 
 
@@ -97,7 +100,8 @@ def cold(runs: int) -> Table:
     runs = min(runs, 3)
     box = find_box(BOX, cwd=Path.cwd())
     engine = IncusEngine(incus_place())
-    plan = resolve(load_box(box), provider="incus", name=f"bench-{os.getpid()}")
+    plan = resolve(load_box(box))
+    placement = Placement(name=f"bench-{os.getpid()}", provider="incus", plan=plan)
     base = ensure_base(
         plan.base,
         client=IncusClient(incus_place()),
@@ -108,11 +112,11 @@ def cold(runs: int) -> Table:
     theirs, mine, again = Series("bare apt-get"), Series("provisioning"), Series("again")
     with tempfile.TemporaryDirectory(prefix="sandbox-bench-") as scratch:
         for number in range(1, runs + 1):
-            with fresh_machine(plan, base.image, engine, Path(scratch)) as machine:
-                theirs.values.append(timed(partial(bare, machine, plan)))
-            with fresh_machine(plan, base.image, engine, Path(scratch)) as machine:
-                mine.values.append(timed(partial(ours, machine, plan)))
-                again.values.append(timed(partial(ours_again, machine, plan)))
+            with fresh_machine(placement, base.image, engine, Path(scratch)) as machine:
+                theirs.values.append(timed(partial(bare, machine, placement)))
+            with fresh_machine(placement, base.image, engine, Path(scratch)) as machine:
+                mine.values.append(timed(partial(ours, machine, placement)))
+                again.values.append(timed(partial(ours_again, machine, placement)))
             said = ", ".join(f"{one.title} {one.values[-1]:.1f} s" for one in (theirs, mine, again))
             typer.echo(f"  turn {number} of {runs}: {said}", err=True)
     notes = [ratio(mine, theirs), f"{box.stem}: {len(plan.apt_packages)} packages named."]

@@ -18,6 +18,7 @@ from sandbox import __version__
 from sandbox.events import Listener
 from sandbox.files import private_folder
 from sandbox.paths import cache_dir, data_dir
+from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.providers.abilities import BakedImage, Baking
 from sandbox.spec.models import Machine
@@ -53,20 +54,21 @@ class BakeKeys:
     """Of everything but which packages are wanted."""
 
 
-def bake_keys(plan: Plan, base_image: str, engine: Baking) -> BakeKeys:
-    """The keys of `plan` on top of the base image of that fingerprint.
+def bake_keys(placement: Placement, base_image: str, engine: Baking) -> BakeKeys:
+    """The keys of the plan on top of the base image of that fingerprint.
 
     Left out is what only one machine has: its name, its size, its folder on this host. The size of
     its disk counts where the engine cannot make a clone's smaller.
     """
+    plan = placement.plan
     same_size = plan.model_copy(update={"machine": Machine()})
-    around = [FORMAT, __version__, plan.provider, base_image, recipe_digest()]
+    around = [FORMAT, __version__, placement.provider, base_image, recipe_digest()]
     if engine.clones_keep_disk_size:
         around.append(plan.machine.disk_gb)
     proof = [plan.budget.model_dump(mode="json"), [_digest(path) for path in plan.check_files]]
     return BakeKeys(
-        whole=_key([*around, *proof], same_size.key),
-        layer=_key(around, without_packages(same_size).key),
+        whole=_key([*around, *proof], placement.with_plan(same_size).key),
+        layer=_key(around, placement.with_plan(without_packages(same_size)).key),
     )
 
 
@@ -104,9 +106,9 @@ def recipe_digest() -> str:
     return digest.hexdigest()
 
 
-def recipe_key(plan: Plan) -> str:
+def recipe_key(placement: Placement) -> str:
     """12 hex digits over the plan and all that turns a base into it."""
-    return _key([recipe_digest()], plan.key)
+    return _key([recipe_digest()], placement.key)
 
 
 def find_whole(engine: Baking, keys: BakeKeys) -> BakedImage | None:
@@ -130,14 +132,15 @@ def find_layer(engine: Baking, keys: BakeKeys, plan: Plan) -> BakedImage | None:
     return best[1] if best is not None else None
 
 
-def labels_of(plan: Plan, keys: BakeKeys) -> tuple[tuple[str, str], ...]:
+def labels_of(placement: Placement, keys: BakeKeys) -> tuple[tuple[str, str], ...]:
     """What is kept with an image, so that `find_layer` and `sandbox cache list` know it."""
+    plan = placement.plan
     return (
         ("base", plan.base.name),
         ("box", plan.box_name),
         ("layer", keys.layer),
         ("packages", " ".join(plan.apt_packages)),
-        ("plan", plan.key),
+        ("plan", placement.key),
     )
 
 

@@ -1,23 +1,24 @@
-"""A plan: a box with every default, override and version resolved. Frozen, saved with the instance.
+"""A plan: a box with every default and version resolved. Frozen, saved with the instance.
 
 Nothing below this module sees a dict or reads the environment.
 """
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from sandbox.app_files import MAX_MB, TooMuchError, UnreadableError, app_files
-from sandbox.errors import BoxError, UsageError
+from sandbox.endpoints import Endpoint
+from sandbox.errors import BoxError
 from sandbox.fingerprint import digest_of
+from sandbox.servers import wanted
+from sandbox.servers.server import Server
 from sandbox.spec.base_models import Base
-from sandbox.spec.choices import ProviderName
 from sandbox.spec.models import (
     Accepted,
     Box,
@@ -28,19 +29,13 @@ from sandbox.spec.models import (
     Services,
     System,
     User,
-    VagrantOptions,
 )
-from sandbox.spec.problem import code, printable, short
+from sandbox.spec.problem import printable, short
 from sandbox.spec.r_packages import R_ITSELF
 
 if TYPE_CHECKING:
     # Who only reads a saved plan needs no YAML
     from sandbox.spec.load import LoadedBox
-
-SandboxName = Annotated[
-    str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", max_length=40)
-]
-"""Also the machine's hostname: lower case letters, digits and dashes, a letter first."""
 
 
 class PlanModel(BaseModel):
@@ -72,7 +67,6 @@ class Plan(PlanModel):
     """Everything that decides what a machine is."""
 
     format: Literal[1] = 1
-    name: SandboxName
     box_name: str
     """The box file's stem, `shiny`."""
     box_path: Path
@@ -81,7 +75,6 @@ class Plan(PlanModel):
     box_root: Path | None = None
     """What the box may read, where the user named it (`--root`); else its place decides."""
     description: str = ""
-    provider: ProviderName | Literal["fake"]
     base: Base
     providers: Providers = Providers()
     machine: Machine
@@ -110,15 +103,19 @@ class Plan(PlanModel):
     def key(self) -> str:
         """12 hex digits over all that decides what the machine is.
 
-        Left out: its name and labels, where things lie on this host, and what is only looked at.
+        Left out: its labels, where things lie on this host, and what is only looked at.
         """
+        return self.key_on("")
+
+    def key_on(self, base_image: str) -> str:
+        """The same, of a machine that is made from a base image which the box itself names."""
         content = self.model_dump(mode="json", exclude=_NOT_THE_MACHINE)
         del content["system"]["ca_certificates"]
         for app in content["apps"]:
             # What of its files goes is in the fingerprint
             del app["path"], app["include"], app["max_mb"]
-        if (options := self.provider_options) is not None and options.base_image is not None:
-            content["base_image"] = f"{options.base_image} {options.base_image_version}"
+        if base_image:
+            content["base_image"] = base_image
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -139,43 +136,41 @@ class Plan(PlanModel):
         )
 
     @property
-    def provider_options(self) -> VagrantOptions | None:
-        """What the box says for the plan's provider; None where there is nothing to say."""
-        return self.providers.options(self.provider)
+    def servers(self) -> tuple[Server, ...]:
+        """What the machine runs for its users."""
+        return wanted(self.services)
+
+    @property
+    def app_server(self) -> Server | None:
+        """The server that serves the apps; None without one."""
+        return next((server for server in self.servers if server.serves_apps), None)
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where its servers answer, in the order that users are shown them."""
+        apps = [app.name for app in self.apps]
+        return tuple(
+            one for server in self.servers for one in server.endpoints(self.services, apps)
+        )
 
     @property
     def forwarded_ports(self) -> tuple[int, ...]:
         """The machine's ports that this host's people use; forwarded where there is no route."""
-        shiny = self.services.shiny_server
-        return (shiny.port,) if shiny is not None else ()
-
-    @property
-    def has_shiny(self) -> bool:
-        """Whether the machine runs Shiny Server."""
-        return self.services.shiny_server is not None
+        return tuple(dict.fromkeys(endpoint.port for endpoint in self.endpoints))
 
 
 _NOT_THE_MACHINE: Final = (
-    {"name", "box_name", "box_path", "box_files", "box_root", "provider", "providers"}
+    {"box_name", "box_path", "box_files", "box_root", "providers"}
     | {"description"}
     | {"budget", "check_files", "production", "accept", "left_out"}
     | {"ca_certificates"}  # their contents count, see ca_sha256
 )
 
 
-def resolve(
-    loaded: "LoadedBox",
-    *,
-    provider: ProviderName | Literal["fake"],
-    name: str | None = None,
-    cpus: int | None = None,
-    memory_mb: int | None = None,
-    disk_gb: int | None = None,
-) -> Plan:
+def resolve(loaded: "LoadedBox") -> Plan:
     """Freeze a box into a plan. Reads the app folders (for their fingerprints), nothing else.
 
     Raises:
-        UsageError: the name or a size from the command line cannot be.
         BoxError: an app's folder or a certificate cannot be read.
     """
     box = loaded.box
@@ -184,16 +179,14 @@ def resolve(
         for index in range(len(box.system.ca_certificates))
     )
     return Plan(
-        name=sandbox_name(name, loaded.name),
         box_name=loaded.name,
         box_path=loaded.path,
         box_files=loaded.files,
         box_root=loaded.named_root,
         description=box.description,
-        provider=provider,
         base=loaded.base,
         providers=box.providers,
-        machine=_machine(box.machine, cpus=cpus, memory_mb=memory_mb, disk_gb=disk_gb),
+        machine=box.machine,
         system=box.system,
         r=box.r,
         services=box.services,
@@ -212,48 +205,6 @@ def resolve(
         ),
         apt_packages=tuple(sorted({*_apt_packages(box), *loaded.base.packages})),
     )
-
-
-def valid_name(name: str) -> str:
-    """The name, if a sandbox can have it.
-
-    Raises:
-        UsageError: it cannot.
-    """
-    try:
-        return TypeAdapter(SandboxName).validate_python(name, strict=True)
-    except ValidationError:
-        raise UsageError(
-            f"{code(name)} cannot be the name of a sandbox",
-            details="lower case letters, digits and dashes, a letter first, 40 at most",
-            hint="choose another: --name NAME",
-        ) from None
-
-
-def sandbox_name(given: str | None, stem: str) -> str:
-    """The name that was given, or else that of the box file, as a sandbox can have it.
-
-    Raises:
-        UsageError: it cannot.
-    """
-    # r-4.0.yml makes the sandbox r-4-0: the name is a hostname too, and those have no dots inside
-    return valid_name(given if given is not None else re.sub(r"[._ ]+", "-", stem.lower()))
-
-
-def _machine(machine: Machine, **overrides: int | None) -> Machine:
-    given = {key: value for key, value in overrides.items() if value is not None}
-    try:
-        return Machine.model_validate({**machine.model_dump(), **given})
-    except ValidationError as error:
-        lines = []
-        for entry in error.errors(include_url=False):
-            bounds = entry.get("ctx", {})
-            bound = f"at least {bounds['ge']}" if "ge" in bounds else f"at most {bounds.get('le')}"
-            option = f"--{entry['loc'][0]}".replace("_", "-")
-            lines.append(f"{option} {entry['input']}: must be {bound}")
-        raise UsageError(
-            "a machine cannot have that size", details="\n".join(lines), hint="choose another size"
-        ) from None
 
 
 def _planned_apps(loaded: "LoadedBox") -> Iterator[PlannedApp]:
@@ -298,8 +249,8 @@ def _apt_packages(box: Box) -> set[str]:
     packages = {"ca-certificates", "tzdata", *box.system.packages}
     if box.system.locale not in {"C", "POSIX", "C.UTF-8"}:
         packages.add("locales")
-    if box.services.shiny_server is not None:
-        packages.add("shiny-server")
+    for server in wanted(box.services):
+        packages.update(server.packages)
     r = box.r
     if r is not None:
         # Without a font, cairo draws every glyph of a plot as the same empty box

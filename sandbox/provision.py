@@ -24,7 +24,8 @@ from sandbox.errors import CommandError, ProvisionError, SandboxError
 from sandbox.events import Listener, Notice, StepOutput, step
 from sandbox.files import private_folder, write_whole
 from sandbox.paths import data_dir
-from sandbox.plan import Plan, PlannedApp
+from sandbox.placement import Placement
+from sandbox.plan import PlannedApp
 from sandbox.provision_errors import explained, explained_bootstrap, read_summary
 from sandbox.render import (
     archive_path,
@@ -111,7 +112,7 @@ def root_over_ssh(target: SshTarget) -> RootShell:
 
 
 def bootstrap(
-    plan: Plan,
+    placement: Placement,
     root_shell: RootShell,
     folder: Path,
     listener: Listener,
@@ -122,7 +123,7 @@ def bootstrap(
     """Bring the machine to where Ansible can work; quick when it is there already.
 
     Args:
-        plan: what the machine is to be.
+        placement: what the machine is to be.
         root_shell: the way in. A public image may have neither sshd nor sudo yet.
         folder: the instance's folder.
         listener: told of the step and of each line.
@@ -133,13 +134,13 @@ def bootstrap(
         BoxError: a certificate of the plan cannot be read.
         ProvisionError: the package mirror cannot be reached, the disk is full, ...; with a hint.
     """
-    _require_all(plan, secrets)
-    certificates = read_certificates(plan)
-    _write(folder / "bootstrap.sh", render_bootstrap(plan, certificates))
-    script = render_bootstrap(plan, certificates, secrets)
-    watch = Watch(plan.name, listener, asked_by(root_shell, folder))
+    _require_all(placement, secrets)
+    certificates = read_certificates(placement.plan)
+    _write(folder / "bootstrap.sh", render_bootstrap(placement.plan, certificates))
+    script = render_bootstrap(placement.plan, certificates, secrets)
+    watch = Watch(placement.name, listener, asked_by(root_shell, folder))
     with (
-        step(listener, plan.name, "bootstrap"),
+        step(listener, placement.name, "bootstrap"),
         concealing(secrets.hide),
         watch.watching(),
     ):
@@ -148,14 +149,14 @@ def bootstrap(
                 script,
                 timeout_s=timeout_s,
                 log=log_path(folder),
-                on_line=_relay(plan.name, watch),
+                on_line=_relay(placement.name, watch),
             )
         except CommandError as error:
-            raise explained_bootstrap(error, log_path(folder), name=plan.name) from error
+            raise explained_bootstrap(error, log_path(folder), name=placement.name) from error
 
 
 def provision(
-    plan: Plan,
+    placement: Placement,
     target: SshTarget,
     folder: Path,
     listener: Listener,
@@ -167,7 +168,7 @@ def provision(
     """Run `playbooks/site.yml` on the machine. A second run finds nothing to change.
 
     Args:
-        plan: what the machine is to be.
+        placement: what the machine is to be.
         target: the way in.
         folder: the instance's folder.
         listener: told of the step and of each line.
@@ -178,14 +179,14 @@ def provision(
     Raises:
         ProvisionError: a task failed; names the task, with its own words and a hint.
     """
-    _require_all(plan, secrets)
-    for app in plan.apps:
+    _require_all(placement, secrets)
+    for app in placement.plan.apps:
         pack(app, archive_path(folder, app.name))
     home = folder / "ansible"
-    _write(home / "vars.json", provision_vars(plan, folder).for_ansible())
-    watch = Watch(plan.name, listener, asked_by(root_over_ssh(target), folder))
+    _write(home / "vars.json", provision_vars(placement.plan, folder).for_ansible())
+    watch = Watch(placement.name, listener, asked_by(root_over_ssh(target), folder))
     with (
-        step(listener, plan.name, "provision") as note,
+        step(listener, placement.name, "provision") as note,
         concealing(secrets.hide),
         watch.watching(),
     ):
@@ -199,7 +200,7 @@ def provision(
             ),
             secrets=secrets,
             log=log_path(folder),
-            on_line=_relay(plan.name, watch),
+            on_line=_relay(placement.name, watch),
             timeout_s=timeout_s,
         )
         note.text = f"{result.changed} of {result.ok} tasks changed something"
@@ -263,11 +264,11 @@ def play(
     )
 
 
-def _require_all(plan: Plan, secrets: SecretValues) -> None:
+def _require_all(placement: Placement, secrets: SecretValues) -> None:
     """Never write a placeholder to a machine: whoever calls has asked for all values."""
-    if missing := secrets.lacks(needed_secrets(plan)):
+    if missing := secrets.lacks(needed_secrets(placement.plan)):
         names = ", ".join(one.name for one in missing)
-        raise SandboxError(f"{plan.name} cannot be provisioned without the secrets {names}")
+        raise SandboxError(f"{placement.name} cannot be provisioned without the secrets {names}")
 
 
 def _program() -> Path:

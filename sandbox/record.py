@@ -1,10 +1,13 @@
-"""The record of an instance: its plan, how far it got, and what was done to it."""
+"""The record of an instance: its placement, how far it got, and what was done to it."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.summary import Phase, Summary
 
@@ -26,8 +29,8 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format: int = 1
-    plan: Plan
+    format: Literal[2] = 2
+    placement: Placement
     phase: Phase = Phase.PLANNED
     recipe_key: str = ""
     """Plan and playbooks of the last provisioning that went well; empty before it."""
@@ -38,23 +41,40 @@ class Record(BaseModel):
     """The recipe key of the snapshot that `reset` goes back to; empty when there is none."""
     history: tuple[HistoryEntry, ...] = ()
 
+    @classmethod
+    def model_validate_json(
+        cls,
+        json_data: str | bytes | bytearray,
+        **options: Any,  # noqa: ANN401
+    ) -> Self:
+        """Read a record of this version or of the one before."""
+        return super().model_validate_json(_in_format_2(json_data), **options)
+
+    @property
+    def plan(self) -> Plan:
+        """What the machine is."""
+        return self.placement.plan
+
     @computed_field  # type: ignore[prop-decorator]  # mypy does not know it on a property
     @property
     def summary(self) -> Summary:
         """What a listing shows; in the file too, so that it needs nothing else of it."""
         plan = self.plan
-        shiny = plan.services.shiny_server
         return Summary(
-            name=plan.name,
+            name=self.placement.name,
             box=plan.box_name,
             base=plan.base.name,
-            provider=plan.provider,
+            provider=self.placement.provider,
             phase=self.phase,
             made_at=self.history[0].at if self.history else None,
-            plan_key=plan.key,
-            shiny_port=shiny.port if shiny is not None else None,
+            plan_key=self.placement.key,
+            endpoints=plan.endpoints,
             apps=tuple(app.name for app in plan.apps),
         )
+
+    def wanting(self, placement: Placement) -> "Record":
+        """The record of the same sandbox, of which something else is wanted from now on."""
+        return self.model_copy(update={"placement": placement})
 
     def advanced(
         self,
@@ -65,7 +85,9 @@ class Record(BaseModel):
         note: str = "",
     ) -> "Record":
         """The record after `what` was done."""
-        entry = HistoryEntry(at=datetime.now(UTC), what=what, plan_key=self.plan.key, note=note)
+        entry = HistoryEntry(
+            at=datetime.now(UTC), what=what, plan_key=self.placement.key, note=note
+        )
         return self.model_copy(
             update={
                 "phase": self.phase if phase is None else phase,
@@ -73,3 +95,18 @@ class Record(BaseModel):
                 "history": (*self.history, entry)[-HISTORY_LIMIT:],
             }
         )
+
+
+def _in_format_2(saved: str | bytes | bytearray) -> str | bytes | bytearray:
+    """Records of format 1 have a plan that knows its name and provider.
+
+    Anything else stays as it is, and so does what is damaged: who reads it says so.
+    """
+    try:
+        record = json.loads(saved)
+        plan = record["plan"]
+        placement = {"name": plan.pop("name"), "provider": plan.pop("provider"), "plan": plan}
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return saved
+    rest = {key: value for key, value in record.items() if key not in {"format", "plan"}}
+    return json.dumps({**rest, "placement": placement})

@@ -17,9 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.errors import BoxError
 from sandbox.paths import data_dir
+from sandbox.placement import Placement
 from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.plan import Plan
 from sandbox.secret_values import NO_VALUES, Plain, SecretValues
+from sandbox.servers import servers
 from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
 from sandbox.spec.models import Secret
 
@@ -171,9 +173,8 @@ class ProvisionVars(BaseModel):
     r_environment: dict[str, str]
     r_packages_names: tuple[str, ...]
     secrets_are_given: bool
-    shiny_server_wanted: bool
-    shiny_server_port: int
-    shiny_server_limit_nofile: int | None
+    servers: dict[str, bool | int | str | None]
+    """Of each server that a machine can have; they stand among the others, by their own names."""
     apps_list: tuple[AppVars, ...]
     users_list: tuple[UserVars, ...]
     users_login: str
@@ -181,9 +182,15 @@ class ProvisionVars(BaseModel):
     secret_places: tuple[SecretPlace, ...] = Field(default=(), exclude=True)
     """Where a secret's value is to be, in place of its name."""
 
+    def _content(self) -> dict[str, Json]:
+        found: dict[str, Json] = {}
+        for name, value in self.model_dump(mode="json").items():
+            found |= value if name == "servers" else {name: value}
+        return found
+
     def for_reading(self) -> str:
         """JSON in which a secret is shown by its name."""
-        return json.dumps(not_templates(self.model_dump(mode="json")), indent=1) + "\n"
+        return json.dumps(not_templates(self._content()), indent=1) + "\n"
 
     def for_ansible(self) -> str:
         """JSON for `-e @FILE` in which every string is marked as text that is no template.
@@ -191,7 +198,7 @@ class ProvisionVars(BaseModel):
         But for secrets: these Ansible reads from its environment, and what it finds there is no
         template either.
         """
-        found = not_templates(self.model_dump(mode="json"))
+        found = not_templates(self._content())
         for place in self.secret_places:
             lookup = f"lookup('ansible.builtin.env', '{secret_variable(place.secret)}')"
             found[place.variable][place.item] = f"{{{{ {lookup} }}}}"  # type: ignore[call-overload,index]
@@ -226,7 +233,7 @@ def archive_path(folder: Path, app: str) -> Path:
 
 def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
     """What Ansible is told of `plan`; app archives are named under `folder`."""
-    system, r, shiny = plan.system, plan.r, plan.services.shiny_server
+    system, r = plan.system, plan.r
     options, repos = (r.options, r.repos) if r is not None else ({}, {})
     environment = _shown(system.environment)
     session = {"TZ": system.timezone, **environment}
@@ -253,9 +260,11 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         r_packages_names=r.packages.names if r else (),
         secrets_are_given=bool(places),
         secret_places=places,
-        shiny_server_wanted=shiny is not None,
-        shiny_server_port=shiny.port if shiny else 3838,
-        shiny_server_limit_nofile=system.limits.nofile,
+        servers={
+            name: value
+            for server in servers()
+            for name, value in server.variables(plan.services, system).items()
+        },
         apps_list=tuple(
             AppVars(
                 name=app.name,
@@ -331,16 +340,18 @@ def render_bootstrap(
     )
 
 
-def rendered_files(plan: Plan, folder: Path = Path()) -> tuple[RenderedFile, ...]:
+def rendered_files(placement: Placement, folder: Path = Path()) -> tuple[RenderedFile, ...]:
     """Every file that is made from the plan, for `sandbox render`.
 
     Raises:
         BoxError: a certificate of the plan cannot be read.
     """
     return (
-        RenderedFile(Path("bootstrap.sh"), render_bootstrap(plan)),
-        RenderedFile(Path("ansible/vars.json"), provision_vars(plan, folder).for_reading()),
-        RenderedFile(Path("plan.json"), plan.model_dump_json(indent=1) + "\n"),
+        RenderedFile(Path("bootstrap.sh"), render_bootstrap(placement.plan)),
+        RenderedFile(
+            Path("ansible/vars.json"), provision_vars(placement.plan, folder).for_reading()
+        ),
+        RenderedFile(Path("plan.json"), placement.model_dump_json(indent=1) + "\n"),
     )
 
 

@@ -129,6 +129,19 @@ def read_saved(
         raise BrokenFileError(path, _reason(error), message=message, hint=hint) from error
 
 
+def text_of(value: object) -> str:
+    """Text, as it can be printed.
+
+    Raises:
+        TypeError, ValueError: it is something else.
+    """
+    if not isinstance(value, str):
+        raise TypeError(type(value).__name__)
+    # Half a character, as JSON can write it: nothing could print it
+    value.encode("utf-8")
+    return value
+
+
 def _reason(error: ValueError) -> str:
     """Where, and what is wrong there; not what stands there."""
     # pydantic's, which is not imported for this: a listing of sandboxes does without it

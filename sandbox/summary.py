@@ -9,6 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from sandbox.endpoints import Endpoint
+from sandbox.saved import text_of
+
 
 class Phase(StrEnum):
     """How far `up` has come; each step starts from the last one that was finished."""
@@ -30,8 +33,8 @@ class Summary:
     made_at: datetime | None
     """When its first `up` began."""
     plan_key: str
-    shiny_port: int | None
-    """Where Shiny Server listens in the machine; None without one."""
+    endpoints: tuple[Endpoint, ...]
+    """Where its services answer."""
     apps: tuple[str, ...]
 
     @classmethod
@@ -41,9 +44,6 @@ class Summary:
         Raises:
             KeyError, TypeError, ValueError: it says something else.
         """
-        port = saved["shiny_port"]
-        if port is not None and not isinstance(port, int):
-            raise TypeError("shiny_port")
         return cls(
             name=text_of(saved["name"]),
             box=text_of(saved["box"]),
@@ -52,19 +52,6 @@ class Summary:
             phase=Phase(saved["phase"]),
             made_at=datetime.fromisoformat(saved["made_at"]) if saved["made_at"] else None,
             plan_key=text_of(saved["plan_key"]),
-            shiny_port=port,
+            endpoints=tuple(Endpoint.from_saved(one) for one in saved["endpoints"]),
             apps=tuple(text_of(app) for app in saved["apps"]),
         )
-
-
-def text_of(value: object) -> str:
-    """Text, as it can be printed.
-
-    Raises:
-        TypeError, ValueError: it is something else.
-    """
-    if not isinstance(value, str):
-        raise TypeError(type(value).__name__)
-    # Half a character, as JSON can write it: nothing could print it
-    value.encode("utf-8")
-    return value

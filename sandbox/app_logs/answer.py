@@ -15,9 +15,6 @@ from sandbox.secret_values import secret_targets
 
 LOG_BYTES = 16 * 1024
 """Of the end of a log: a traceback of R has two or three thousand."""
-SHINY_SERVER = frozenset({"shiny-server", "node"})
-"""The names that its process can have: Debian's may show as node."""
-
 _PROGRAM = Path(__file__).with_name("on_machine")
 _ANSWER_BYTES = 4 * 1024 * 1024
 _TIMEOUT_S = 30.0

@@ -9,6 +9,7 @@ from sandbox.app_files import TooMuchError, UnreadableError, app_files
 from sandbox.app_logs.r_errors import LastError
 from sandbox.app_logs.r_words import NO_FILE, NO_FUNCTION, NO_MEMORY, NO_PACKAGE, RWords
 from sandbox.errors import SandboxError
+from sandbox.placement import Placement
 from sandbox.plan import Plan, PlannedApp
 from sandbox.spec.load import load_box
 from sandbox.spec.problem import printable, short
@@ -29,7 +30,7 @@ _KILLED = re.compile(r"\bKilled\b")
 class Failure:
     """An app that failed, with all that is known of it."""
 
-    plan: Plan
+    placement: Placement
     app: PlannedApp
     text: str
     """The whole end of its log: a package that `require()` did not find stands far above."""
@@ -38,6 +39,11 @@ class Failure:
     out_of_memory: bool
     by_hand: bool = False
     """What is served is not the box's app: somebody has changed it on the machine."""
+
+    @property
+    def plan(self) -> Plan:
+        """Of the sandbox that it ran in."""
+        return self.placement.plan
 
     def place(self, *loc: str | int) -> str:
         """`shiny.yml:31`, where the box says it; the file alone where it cannot be read by now."""
@@ -61,7 +67,7 @@ def _memory(failure: Failure) -> str:
     words = any(failure.words.names_in(one, failure.text) for one in NO_MEMORY)
     if not (failure.out_of_memory or killed or words or "bad_alloc" in failure.text):
         return ""
-    name, now_mb = failure.plan.name, failure.plan.machine.memory_mb
+    name, now_mb = failure.placement.name, failure.plan.machine.memory_mb
     lead = (
         "the kernel ended it: the machine's memory is full"
         if failure.out_of_memory
@@ -79,8 +85,8 @@ def _by_hand(failure: Failure) -> str:
     if not failure.by_hand:
         return ""
     return (
-        f"sandbox up {failure.plan.name} (puts the box's app back: what is served was changed on "
-        "the machine, by hand)"
+        f"sandbox up {failure.placement.name} (puts the box's app back: what is served was "
+        "changed on the machine, by hand)"
     )
 
 
@@ -99,12 +105,12 @@ def _package(failure: Failure) -> str:
         what = ", ".join(absent)
         return (
             f"add {what} to r.packages.names in {failure.place('r', 'packages', 'names')}, "
-            f"then sandbox up {plan.name}"
+            f"then sandbox up {failure.placement.name}"
         )
     if names:
         return (
             f"the box names {', '.join(names)}, and the machine does not have it: "
-            f"sandbox up {plan.name} --provision"
+            f"sandbox up {failure.placement.name} --provision"
         )
     return ""
 
@@ -122,7 +128,7 @@ def _library(failure: Failure) -> str:
     package = f"{stem}{'-' if stem[-1].isdigit() else ''}{soname['version']}"
     return (
         f"add the Debian package that has {found['file']}, by its name {package}, to "
-        f"system.packages in {place}, then sandbox up {failure.plan.name}"
+        f"system.packages in {place}, then sandbox up {failure.placement.name}"
     )
 
 
@@ -153,11 +159,11 @@ def _file(failure: Failure) -> str:
         place = failure.place("apps", index)
         return (
             f"{name} stays out of the machine: ask for it with `include: [{name}]` at the app "
-            f"{app.name} in {place}, then sandbox up {failure.plan.name}"
+            f"{app.name} in {place}, then sandbox up {failure.placement.name}"
         )
     return (
         f"{name} is not there on the machine. A path counts from the app's folder, "
-        f"{short(app.path)}: put it there, then sandbox up {failure.plan.name}"
+        f"{short(app.path)}: put it there, then sandbox up {failure.placement.name}"
     )
 
 
@@ -175,15 +181,15 @@ def _silent(failure: Failure) -> str:
     if failure.error.lines:
         return ""
     return (
-        f"R ended without a word. See for yourself: sandbox exec {failure.plan.name} -- sudo -u "
-        f"shiny Rscript -e 'shiny::runApp(\"/srv/shiny-server/{failure.app.name}\")'"
+        f"R ended without a word. See for yourself: sandbox exec {failure.placement.name} -- "
+        f"sudo -u shiny Rscript -e 'shiny::runApp(\"/srv/shiny-server/{failure.app.name}\")'"
     )
 
 
 def _its_own(failure: Failure) -> str:
     if not failure.error.known:
         return ""
-    return f"mend it in {short(failure.app.path)}, then sandbox up {failure.plan.name}"
+    return f"mend it in {short(failure.app.path)}, then sandbox up {failure.placement.name}"
 
 
 _KINDS: tuple[Callable[[Failure], str], ...] = (

@@ -9,7 +9,7 @@ from sandbox.checks.inspection import Inspection, planned_packages
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
 from sandbox.checks.views import per_viewer
-from sandbox.plan import Plan
+from sandbox.placement import Placement
 from sandbox.probe.facts import RView
 
 _UTC = frozenset({"UTC", "UCT", "Universal", "Zulu"})
@@ -17,20 +17,20 @@ _FROM_LANG = ("LC_CTYPE", "LC_COLLATE", "LC_TIME", "LC_MONETARY", "LC_MESSAGES")
 """What R sets from LANG; it keeps LC_NUMERIC at C by itself."""
 
 
-def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
+def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
     """What the facts tell."""
-    yield _release(plan)
-    yield from _timezone(plan)
-    yield from _locale(plan)
-    yield from settings.environment_checks(plan)
-    yield from _limits(plan)
-    if planned_packages(plan):
-        yield _debian_packages(plan)
-    yield from r_setup.seen_checks(plan)
+    yield _release(placement)
+    yield from _timezone(placement)
+    yield from _locale(placement)
+    yield from settings.environment_checks(placement)
+    yield from _limits(placement)
+    if planned_packages(placement.plan):
+        yield _debian_packages(placement)
+    yield from r_setup.seen_checks(placement)
 
 
 def _check(  # noqa: PLR0917  (one statement a call, read in this order)
-    plan: Plan,
+    placement: Placement,
     check_id: str,
     title: str,
     expected: str,
@@ -38,13 +38,13 @@ def _check(  # noqa: PLR0917  (one statement a call, read in this order)
     look: Callable[[Seen], Look],
     fix: str = "",
 ) -> Check[Seen]:
-    return Check(check_id, Goal.CORRECT, title, expected, why, look, fix or fixes.up(plan))
+    return Check(check_id, Goal.CORRECT, title, expected, why, look, fix or fixes.up(placement))
 
 
-def _release(plan: Plan) -> Check[Seen]:
-    base = plan.base
+def _release(placement: Placement) -> Check[Seen]:
+    base = placement.plan.base
     return _check(
-        plan,
+        placement,
         "correct.os",
         f"the system is {base.distribution} {base.suite}",
         f"{base.distribution} {base.suite}",
@@ -52,26 +52,26 @@ def _release(plan: Plan) -> Check[Seen]:
         lambda seen: equal(
             f"{seen.facts.os.id} {seen.facts.os.codename}", f"{base.distribution} {base.suite}"
         ),
-        fixes.anew(plan),
+        fixes.anew(placement),
     )
 
 
 # Timezone
 
 
-def _timezone(plan: Plan) -> Iterator[Check[Seen]]:
-    planned = plan.system.timezone
+def _timezone(placement: Placement) -> Iterator[Check[Seen]]:
+    planned = placement.plan.system.timezone
     why = "the same time stamp read in another timezone is another day's data"
 
     def in_r(view: RView) -> Look:
         if view.timezone is None:
             return Look(ok=False, actual="Sys.timezone() is NA")
         # A variable stands in a file that is not ours; the link is
-        fix = fixes.reset(plan) if view.tz_variable else ""
+        fix = fixes.reset(placement) if view.tz_variable else ""
         return Look(_same_zone(view.timezone, planned), view.timezone, fix)
 
     yield _check(
-        plan,
+        placement,
         "correct.timezone",
         f"the timezone is {planned}",
         f"/etc/localtime leads to {planned}",
@@ -83,7 +83,7 @@ def _timezone(plan: Plan) -> Iterator[Check[Seen]]:
         ),
     )
     yield from per_viewer(
-        plan,
+        placement,
         id="timezone",
         title=f"Sys.timezone() is {planned}",
         expected=planned,
@@ -104,27 +104,27 @@ def _same_zone(actual: str, planned: str) -> bool:
 # Locale
 
 
-def _locale(plan: Plan) -> Iterator[Check[Seen]]:
-    planned = plan.system.locale
+def _locale(placement: Placement) -> Iterator[Check[Seen]]:
+    planned = placement.plan.system.locale
     yield _check(
-        plan,
+        placement,
         "correct.locale",
         f"the system's locale is {planned}",
         f"LANG={planned}, and nothing that overrides it",
         "the same sort() gives another order: without LANG, apps run in C and read no UTF-8",
-        lambda seen: _system_locale(plan, seen, planned),
+        lambda seen: _system_locale(placement, seen, planned),
     )
     yield from per_viewer(
-        plan,
+        placement,
         id="locale",
         title=f"R runs in {planned}",
         expected=f"{planned} in {', '.join(_FROM_LANG)}",
         why="the same code sorts, prints and parses differently: in C, B comes before a",
-        look=lambda view: _r_locale(plan, view, planned),
+        look=lambda view: _r_locale(placement, view, planned),
     )
 
 
-def _system_locale(plan: Plan, seen: Seen, planned: str) -> Look:
+def _system_locale(placement: Placement, seen: Seen, planned: str) -> Look:
     settings = seen.facts.locale.settings
     wrong = [
         f"{name}={value}"
@@ -141,10 +141,10 @@ def _system_locale(plan: Plan, seen: Seen, planned: str) -> Look:
     found = none_of(wrong, nothing=f"LANG={settings.get('LANG')}")
     # The playbooks write LANG, and know nothing of what overrides it
     overridden = any(one.startswith("LC_") for one in wrong)
-    return replace(found, fix=fixes.reset(plan)) if overridden else found
+    return replace(found, fix=fixes.reset(placement)) if overridden else found
 
 
-def _r_locale(plan: Plan, view: RView, planned: str) -> Look:
+def _r_locale(placement: Placement, view: RView, planned: str) -> Look:
     wrong = [
         f"{name}={view.locale[name]}"
         for name in _FROM_LANG
@@ -154,7 +154,7 @@ def _r_locale(plan: Plan, view: RView, planned: str) -> Look:
         wrong.append("R does not take text for UTF-8")
     found = none_of(wrong, nothing=view.locale.get("LC_COLLATE", planned))
     overridden = any(name.startswith("LC_") for name in view.environment)
-    return replace(found, fix=fixes.reset(plan)) if overridden else found
+    return replace(found, fix=fixes.reset(placement)) if overridden else found
 
 
 def _charset(locale: str) -> str:
@@ -166,13 +166,13 @@ def _charset(locale: str) -> str:
 # Limits
 
 
-def _limits(plan: Plan) -> Iterator[Check[Seen]]:
-    limits = plan.system.limits
+def _limits(placement: Placement) -> Iterator[Check[Seen]]:
+    limits = placement.plan.system.limits
     kinds = (("nofile", "open files", limits.nofile), ("nproc", "processes", limits.nproc))
     for name, words, planned in kinds:
         if planned is not None:
             yield from per_viewer(
-                plan,
+                placement,
                 id=f"limit.{name}",
                 title=f"at most {planned} {words}",
                 expected=f"ulimit for {words}: {planned}",
@@ -193,10 +193,10 @@ def _limit(name: str, planned: int) -> Callable[[RView], Look]:
     return look
 
 
-def _debian_packages(plan: Plan) -> Check[Seen]:
-    planned = planned_packages(plan)
+def _debian_packages(placement: Placement) -> Check[Seen]:
+    planned = planned_packages(placement.plan)
     return _check(
-        plan,
+        placement,
         "correct.debian-packages",
         f"all {len(planned)} planned Debian packages are installed",
         ", ".join(planned),

@@ -7,49 +7,49 @@ package, a file of the box's, a service. They take nothing away that somebody ad
 import shlex
 from collections.abc import Iterable
 
-from sandbox.plan import Plan
+from sandbox.placement import Placement
 
 
-def up(plan: Plan) -> str:
+def up(placement: Placement) -> str:
     """For what the playbooks put back."""
-    return f"sandbox up {plan.name}"
+    return f"sandbox up {placement.name}"
 
 
-def reset(plan: Plan) -> str:
+def reset(placement: Placement) -> str:
     """For what was added or changed by hand beside what the playbooks write.
 
     What it goes back to may be older than the box is now: `up` brings it forward, and checks it.
     """
-    command = f"sandbox reset {plan.name} && {up(plan)}"
+    command = f"sandbox reset {placement.name} && {up(placement)}"
     return f"{command} (takes back all that was done in it since its checks last passed)"
 
 
-def restart(plan: Plan) -> str:
+def restart(placement: Placement) -> str:
     """For a machine that does not come up as it should."""
-    return f"sandbox stop {plan.name} && sandbox start {plan.name}"
+    return f"sandbox stop {placement.name} && sandbox start {placement.name}"
 
 
-def anew(plan: Plan) -> str:
+def anew(placement: Placement) -> str:
     """For what a machine is made with: its system, its size."""
-    size = plan.machine
-    box = shlex.quote(str(plan.box_path))
+    size = placement.plan.machine
+    box = shlex.quote(str(placement.plan.box_path))
     return (
-        f"sandbox destroy {plan.name} && sandbox up {box} --name {plan.name} --cpus {size.cpus}"
-        f" --memory-mb {size.memory_mb} --disk-gb {size.disk_gb}"
+        f"sandbox destroy {placement.name} && sandbox up {box} --name {placement.name}"
+        f" --cpus {size.cpus} --memory-mb {size.memory_mb} --disk-gb {size.disk_gb}"
     )
 
 
-def as_root(plan: Plan, *words: str) -> str:
+def as_root(placement: Placement, *words: str) -> str:
     """One command in the machine."""
-    return f"sandbox exec {plan.name} -- sudo {shlex.join(words)}"
+    return f"sandbox exec {placement.name} -- sudo {shlex.join(words)}"
 
 
-def each_as_root(plan: Plan, commands: Iterable[tuple[str, ...]]) -> str:
+def each_as_root(placement: Placement, commands: Iterable[tuple[str, ...]]) -> str:
     """Several, one after the other; empty when there are none."""
     match tuple(commands):
         case ():
             return ""
         case (only,):
-            return as_root(plan, *only)
+            return as_root(placement, *only)
         case several:
-            return as_root(plan, "sh", "-c", "; ".join(map(shlex.join, several)))
+            return as_root(placement, "sh", "-c", "; ".join(map(shlex.join, several)))

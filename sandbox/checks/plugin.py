@@ -49,10 +49,19 @@ def _as_utf8(_: object, command: str) -> bytes:
 # Fixtures
 
 
+class NamedPlan(Plan):
+    """The plan as a box's own test files know it: with the sandbox's name, and who runs it."""
+
+    name: str
+    provider: str
+
+
 @pytest.fixture(scope="session")
-def plan(request: pytest.FixtureRequest) -> Plan:
+def plan(request: pytest.FixtureRequest) -> NamedPlan:
     """The plan the machine was made from."""
-    return request.config.stash[_REQUEST].plan
+    placement = request.config.stash[_REQUEST].placement
+    content = {field: getattr(placement.plan, field) for field in Plan.model_fields}
+    return NamedPlan.model_construct(**content, name=placement.name, provider=placement.provider)
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +98,7 @@ def seen(request: pytest.FixtureRequest, facts: Facts, machine: Machine) -> Seen
     """The facts and the inspection; the latter is asked for once a run."""
     stash = request.config.stash
     if _INSPECTION not in stash:
-        answer = machine.sudo(inspection.script(stash[_REQUEST].plan))
+        answer = machine.sudo(inspection.script(stash[_REQUEST].placement.plan))
         stash[_INSPECTION] = inspection.parse(answer)
     asked = stash[_REQUEST]
     return Seen(facts, stash[_INSPECTION], asked.own_key, asked.production, asked.hashes)
@@ -109,5 +118,5 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test a check that the plan calls for."""
     marker = metafunc.definition.get_closest_marker("made_from_plan")
     if marker is not None:
-        checks = tuple(marker.args[0](metafunc.config.stash[_REQUEST].plan))
+        checks = tuple(marker.args[0](metafunc.config.stash[_REQUEST].placement))
         metafunc.parametrize("check", checks, ids=[check.id for check in checks])

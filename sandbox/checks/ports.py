@@ -1,13 +1,13 @@
 """Goal safe, continued: which sockets may listen, where, and whose they are."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from sandbox.app_logs.answer import SHINY_SERVER
 from sandbox.checks import fixes
 from sandbox.checks.check import CannotLook, Check, Look, none_of
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
+from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.probe.facts import ListeningPort
 
@@ -21,18 +21,27 @@ _SYSTEM_LISTENERS = {
 _SYSTEM_LOOPBACK = ("systemd-resolve", "chronyd", "systemd-timesyn", "sshd", "ssh")
 
 
-def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
+@dataclass(frozen=True)
+class _PlannedPort:
+    """A port that the box wants open, and whose it is."""
+
+    name: str
+    port: int
+    processes: frozenset[str]
+
+
+def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
     """What the facts tell."""
     yield Check(
         "safe.ports",
         Goal.SAFE,
         "nothing unplanned listens to the network",
-        ", ".join(f"{name} on {port}" for name, port in _planned_ports(plan))
+        ", ".join(f"{one.name} on {one.port}" for one in _planned_ports(placement.plan))
         + " and the system's own name and address services",
         "a forgotten port is a door that nobody watches",
-        lambda seen: none_of(_strange_ports(plan, seen), nothing="only what is planned"),
+        lambda seen: none_of(_strange_ports(placement.plan, seen), nothing="only what is planned"),
         # Whatever it is: what was not there when it was provisioned
-        fixes.reset(plan),
+        fixes.reset(placement),
     )
     yield Check(
         "safe.ports.loopback",
@@ -40,24 +49,33 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
         "nothing unplanned listens on the loopback address",
         "only R processes of Shiny Server, sshd, and the system's own services",
         "every user of the machine, every app included, can talk to what listens there",
-        lambda seen: none_of(_strange_loopback(plan, seen), nothing="only what is planned"),
-        fixes.reset(plan),
+        lambda seen: none_of(
+            _strange_loopback(placement.plan, seen), nothing="only what is planned"
+        ),
+        fixes.reset(placement),
     )
-    for name, port in _planned_ports(plan):
+    for one in _planned_ports(placement.plan):
         yield Check(
-            f"safe.port.{port}",
+            f"safe.port.{one.port}",
             Goal.SAFE,
-            f"port {port} is {name}'s",
-            f"{name} listens on {port}/tcp",
+            f"port {one.port} is {one.name}'s",
+            f"{one.name} listens on {one.port}/tcp",
             "another program on a service's port takes the users' requests, passwords included",
-            _owner_of(plan, name, port),
-            fixes.up(plan),
+            _owner_of(placement, one),
+            fixes.up(placement),
         )
 
 
-def _planned_ports(plan: Plan) -> tuple[tuple[str, int], ...]:
-    shiny = plan.services.shiny_server
-    return (("sshd", 22), ("shiny-server", shiny.port)) if shiny else (("sshd", 22),)
+def _planned_ports(plan: Plan) -> tuple[_PlannedPort, ...]:
+    endpoints = plan.endpoints
+    return (
+        _PlannedPort("sshd", 22, frozenset({"sshd", "systemd"})),
+        *(
+            _PlannedPort(server.unit, port, server.processes)
+            for server in plan.servers
+            for port in dict.fromkeys(e.port for e in endpoints if e.service == server.name)
+        ),
+    )
 
 
 def _all_ports(seen: Seen) -> tuple[ListeningPort, ...]:
@@ -67,7 +85,7 @@ def _all_ports(seen: Seen) -> tuple[ListeningPort, ...]:
 
 
 def _strange_ports(plan: Plan, seen: Seen) -> Iterator[str]:
-    planned = {port for _, port in _planned_ports(plan)}
+    planned = {one.port for one in _planned_ports(plan)}
     for one in _all_ports(seen):
         known = _SYSTEM_LISTENERS.get(one.process or "", set())
         if one.loopback or (one.protocol, one.port) in known:
@@ -77,10 +95,10 @@ def _strange_ports(plan: Plan, seen: Seen) -> Iterator[str]:
 
 
 def _strange_loopback(plan: Plan, seen: Seen) -> Iterator[str]:
-    planned = {port for _, port in _planned_ports(plan)}
+    workers = frozenset[str]().union(*(server.workers for server in plan.servers))
+    planned = {one.port for one in _planned_ports(plan)}
     for one in _all_ports(seen):
-        # Each R process of Shiny Server listens on a port of its own there
-        worker = plan.has_shiny and one.process == "R" and one.protocol == "tcp"
+        worker = one.process in workers and one.protocol == "tcp"
         if not one.loopback or worker or one.process in _SYSTEM_LOOPBACK:
             continue
         if one.protocol != "tcp" or one.port not in planned:
@@ -93,9 +111,8 @@ def _named(one: ListeningPort) -> str:
     )
 
 
-def _owner_of(plan: Plan, name: str, port: int) -> Callable[[Seen], Look]:
-    # A process name has 15 characters
-    names = {"sshd": {"sshd", "systemd"}, "shiny-server": SHINY_SERVER}[name]
+def _owner_of(placement: Placement, planned: _PlannedPort) -> Callable[[Seen], Look]:
+    port, names = planned.port, planned.processes
 
     def look(seen: Seen) -> Look:
         there = [one for one in _all_ports(seen) if (one.protocol, one.port) == ("tcp", port)]
@@ -103,7 +120,7 @@ def _owner_of(plan: Plan, name: str, port: int) -> Callable[[Seen], Look]:
             return Look(ok=False, actual=f"nothing listens on {port}/tcp")
         strangers = [one for one in there if one.process is not None and one.process not in names]
         if strangers:
-            return replace(none_of(map(_named, strangers)), fix=fixes.reset(plan))
+            return replace(none_of(map(_named, strangers)), fix=fixes.reset(placement))
         return Look(ok=True, actual=", ".join(dict.fromkeys(_named(one) for one in there)))
 
     return look

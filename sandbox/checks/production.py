@@ -9,15 +9,16 @@ from sandbox.checks.results import Goal
 from sandbox.fidelity.catalogue import KINDS
 from sandbox.fidelity.diff import Outcome, Selection, Side, compare
 from sandbox.fidelity.kind import Kind
-from sandbox.plan import Plan
+from sandbox.placement import Placement
 
 LIKE_PRODUCTION = "correct.production."
 """What the ids of these checks begin with."""
 _MOST_SHOWN = 12
 
 
-def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
+def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
     """What the facts of both machines tell; nothing for a box that names no production."""
+    plan = placement.plan
     if plan.production is None:
         return
     accept = {one.fact: one.why for one in plan.accept}
@@ -29,8 +30,8 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
             expected="as in production, but for what the box accepts",
             why=kind.why,
             look=_like_production(kind, accept),
-            fix=f"sandbox diff {shlex.quote(str(plan.production))} {plan.name} --only {kind.id}, "
-            "then change the box, or say why in `accept:`",
+            fix=f"sandbox diff {shlex.quote(str(plan.production))} {placement.name} "
+            f"--only {kind.id}, then change the box, or say why in `accept:`",
         )
 
 

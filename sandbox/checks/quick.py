@@ -17,7 +17,7 @@ from sandbox.checks.live import LiveMachine, Seen
 from sandbox.checks.request import own_key
 from sandbox.checks.results import CheckReport, CheckResult, Outcome
 from sandbox.errors import CommandError
-from sandbox.plan import Plan
+from sandbox.placement import Placement
 from sandbox.probe.facts import Facts
 from sandbox.run import Completed
 from sandbox.ssh import SshTarget
@@ -37,12 +37,12 @@ class _Done:
 
 
 def run_quick(
-    plan: Plan, target: SshTarget, base_url: str, facts: Facts, folder: Path
+    placement: Placement, target: SshTarget, base_url: str, facts: Facts, folder: Path
 ) -> CheckReport:
     """Look at what is up, who gets in, and how large it is; ends no process on the machine.
 
     Args:
-        plan: what the machine must be.
+        placement: what the machine must be.
         target: how to reach it by ssh.
         base_url: `http://HOST:PORT` of its Shiny Server as seen from here; empty without one.
         facts: what the probe has just seen; R need not have been asked.
@@ -52,29 +52,31 @@ def run_quick(
     machine = _machine(target, base_url)
     seen: Seen | CannotLook
     try:
-        answer = machine.sudo(inspection.script(plan))
+        answer = machine.sudo(inspection.script(placement.plan))
         seen = Seen(facts, inspection.parse(answer), own_key(folder))
     except (CannotLook, ValueError) as error:
         seen = CannotLook(str(error))
-    results = tuple(_result(check, evidence) for check, evidence in _all(plan, seen, machine))
+    results = tuple(_result(check, evidence) for check, evidence in _all(placement, seen, machine))
     return CheckReport(
-        sandbox=plan.name,
-        box=plan.box_name,
-        plan_key=plan.key,
+        sandbox=placement.name,
+        box=placement.plan.box_name,
+        plan_key=placement.key,
         elapsed_s=round(time.monotonic() - started, 3),
         results=results,
     )
 
 
-def run_live(plan: Plan, ids: Sequence[str], target: SshTarget, base_url: str) -> CheckReport:
+def run_live(
+    placement: Placement, ids: Sequence[str], target: SshTarget, base_url: str
+) -> CheckReport:
     """Only these checks of the live machine; the caller knows that they end no process there."""
     started = time.monotonic()
     machine = _machine(target, base_url)
-    results = tuple(_result(one, machine) for one in up.live_checks(plan) if one.id in ids)
+    results = tuple(_result(one, machine) for one in up.live_checks(placement) if one.id in ids)
     return CheckReport(
-        sandbox=plan.name,
-        box=plan.box_name,
-        plan_key=plan.key,
+        sandbox=placement.name,
+        box=placement.plan.box_name,
+        plan_key=placement.key,
         elapsed_s=round(time.monotonic() - started, 3),
         results=results,
     )
@@ -95,13 +97,13 @@ def _machine(target: SshTarget, base_url: str) -> LiveMachine:
 
 
 def _all(
-    plan: Plan, seen: Seen | CannotLook, machine: LiveMachine
+    placement: Placement, seen: Seen | CannotLook, machine: LiveMachine
 ) -> Iterator[tuple[Check[Any], object]]:
-    for check in up.seen_checks(plan):
+    for check in up.seen_checks(placement):
         yield check, seen
-    for live in up.live_checks(plan):
+    for live in up.live_checks(placement):
         yield live, machine
-    for check in (*safe.seen_checks(plan), *snappy.seen_checks(plan)):
+    for check in (*safe.seen_checks(placement), *snappy.seen_checks(placement)):
         yield check, seen
 
 

@@ -7,7 +7,7 @@ from sandbox.checks.check import CannotLook, Check, Look, equal, none_of
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
 from sandbox.checks.views import per_viewer
-from sandbox.plan import Plan
+from sandbox.placement import Placement
 from sandbox.probe.facts import RView
 from sandbox.spec.models import R
 
@@ -16,20 +16,21 @@ _OTHER_BLAS = ("openblas", "atlas", "mkl", "blis", "flexiblas")
 _SHOWN = 5
 
 
-def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
+def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
     """What the facts tell."""
+    plan = placement.plan
     if plan.r is None:
         return
-    yield from _versions(plan, plan.r)
-    yield from _numbers(plan, plan.r)
-    yield from settings.option_checks(plan, plan.r)
-    yield from settings.repository_checks(plan, plan.r)
-    yield from _packages(plan, plan.r)
-    yield from _abilities(plan)
+    yield from _versions(placement, plan.r)
+    yield from _numbers(placement, plan.r)
+    yield from settings.option_checks(placement, plan.r)
+    yield from settings.repository_checks(placement, plan.r)
+    yield from _packages(placement, plan.r)
+    yield from _abilities(placement)
 
 
-def _versions(plan: Plan, r: R) -> Iterator[Check[Seen]]:
-    planned = r.version or plan.base.r_version
+def _versions(placement: Placement, r: R) -> Iterator[Check[Seen]]:
+    planned = r.version or placement.plan.base.r_version
     yield Check(
         id="correct.r.one",
         goal=Goal.CORRECT,
@@ -37,25 +38,25 @@ def _versions(plan: Plan, r: R) -> Iterator[Check[Seen]]:
         expected="one installation",
         why="with two, a cron job and an app can run different ones, and nobody sees it",
         look=_one_r,
-        fix=fixes.reset(plan),
+        fix=fixes.reset(placement),
     )
     yield from per_viewer(
-        plan,
+        placement,
         id="r.version",
         title=f"R is {planned}",
         expected=planned,
         why="R 3.6 changed sample(), R 4.0 stringsAsFactors: the same script, other results",
         look=lambda view: Look(_is_version(view.version, planned), view.version),
-        fix=fixes.reset(plan),
+        fix=fixes.reset(placement),
     )
     yield from per_viewer(
-        plan,
+        placement,
         id="r.startup",
         title="R starts with its site files and says nothing",
         expected="no error and no message before the first command",
         why="an error in Rprofile.site stops every R on the machine, apps included",
         look=_startup,
-        fix=fixes.reset(plan),
+        fix=fixes.reset(placement),
     )
 
 
@@ -79,18 +80,18 @@ def _startup(view: RView) -> Look:
 # Numbers
 
 
-def _numbers(plan: Plan, r: R) -> Iterator[Check[Seen]]:
+def _numbers(placement: Placement, r: R) -> Iterator[Check[Seen]]:
     yield from per_viewer(
-        plan,
+        placement,
         id="r.rng",
         title="random numbers are drawn R's default way",
         expected=", ".join(_RNG),
         why="after RNGkind(sample.kind = 'Rounding') the same seed gives another sample",
         look=lambda view: equal(view.rng_kind, _RNG, shown=", ".join(view.rng_kind)),
-        fix=fixes.reset(plan),
+        fix=fixes.reset(placement),
     )
     yield from per_viewer(
-        plan,
+        placement,
         id="r.blas",
         title=f"linear algebra is done by {r.blas}",
         expected="OpenBLAS" if r.blas == "openblas" else "the reference BLAS",
@@ -110,7 +111,7 @@ def _blas(view: RView, planned: str) -> Look:
 # Packages
 
 
-def _packages(plan: Plan, r: R) -> Iterator[Check[Seen]]:
+def _packages(placement: Placement, r: R) -> Iterator[Check[Seen]]:
     for name in r.packages.names:
         yield Check(
             id=f"correct.r.package.{name}",
@@ -119,16 +120,16 @@ def _packages(plan: Plan, r: R) -> Iterator[Check[Seen]]:
             expected=f"loadNamespace('{name}') works, logins and apps find the same version",
             why="a package can be installed and yet not load, after an upgrade of what it links to",
             look=_package(name),
-            fix=fixes.up(plan),
+            fix=fixes.up(placement),
         )
     yield from per_viewer(
-        plan,
+        placement,
         id="r.packages.built",
         title="every package was built for this R",
         expected="built under the same major version, and none under a later R",
         why="a library kept from another R loads until it crashes",
         look=_built,
-        fix=fixes.reset(plan),
+        fix=fixes.reset(placement),
     )
     yield Check(
         id="correct.r.shared-objects",
@@ -137,7 +138,7 @@ def _packages(plan: Plan, r: R) -> Iterator[Check[Seen]]:
         expected="none unresolved",
         why="stringi and its libicu after a system upgrade: half of the tidyverse stops loading",
         look=_objects,
-        fix=fixes.up(plan),
+        fix=fixes.up(placement),
     )
 
 
@@ -196,9 +197,9 @@ def _objects(seen: Seen) -> Look:
 # Abilities
 
 
-def _abilities(plan: Plan) -> Iterator[Check[Seen]]:
+def _abilities(placement: Placement) -> Iterator[Check[Seen]]:
     yield from per_viewer(
-        plan,
+        placement,
         id="r.plot",
         title="a plot is drawn, with real letters",
         expected="a PNG in which different letters look different",
@@ -206,13 +207,13 @@ def _abilities(plan: Plan) -> Iterator[Check[Seen]]:
         look=_plot,
     )
     yield from per_viewer(
-        plan,
+        placement,
         id="r.tempdir",
         title="programs may run in tempdir()",
         expected="a script in tempdir() is executed",
         why="with /tmp mounted noexec, packages do not install and callr does not start",
         look=_tempdir,
-        fix=fixes.reset(plan),
+        fix=fixes.reset(placement),
     )
 
 

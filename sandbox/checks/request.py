@@ -13,8 +13,8 @@ from sandbox.checks.hashes import Hashes
 from sandbox.checks.results import CheckResult, Goal
 from sandbox.checks.safe import fingerprint
 from sandbox.files import write_whole
+from sandbox.placement import Placement
 from sandbox.plain_file import NotPlainError, read_plain
-from sandbox.plan import Plan
 from sandbox.probe.facts import Facts
 
 CHECKING = "checking "
@@ -28,8 +28,8 @@ class CheckRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    plan: Plan
-    """What the machine must be."""
+    placement: Placement
+    """What the machine must be, and what it is called."""
     facts: Facts
     """What the probe has just seen, the plan's packages loaded."""
     base_url: str

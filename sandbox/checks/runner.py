@@ -46,11 +46,11 @@ def run_checks(
     Raises:
         SandboxError: pytest itself could not run; details have its words.
     """
-    plan = request.plan
+    placement, plan = request.placement, request.placement.plan
     limit_s = timeout_s if timeout_s is not None else _limit_s(plan, request.facts)
     log = folder / "logs" / "check.log"
     suite = tuple(SUITE / f"test_{goal}.py" for goal in Goal if goal in request.goals)
-    process = PytestProcess(folder, target, log, plan.name, listener)
+    process = PytestProcess(folder, target, log, placement.name, listener)
     with _place(request, folder) as place:
         elapsed_s, trouble = replace(process, place=place).run(suite, limit_s=limit_s)
         found = _merge(ResultFolder(place), request.goals, trouble, log)
@@ -61,9 +61,9 @@ def run_checks(
         ran = {code.path for code in own}
         found += tuple(_missing(path) for path in plan.check_files if path.resolve() not in ran)
     return CheckReport(
-        sandbox=plan.name,
+        sandbox=placement.name,
         box=plan.box_name,
-        plan_key=plan.key,
+        plan_key=placement.key,
         elapsed_s=round(elapsed_s, 3),
         results=found,
     )

@@ -11,8 +11,10 @@ from sandbox.checks.check import CannotLook, Check, Look, none_of
 from sandbox.checks.inspection import FileMode
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
+from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.probe.facts import AuthorizedKey, SshDaemon
+from sandbox.servers.shiny import SERVER as SHINY
 
 _COOKIE_KEY = "secure-cookie-key"
 _LOCKED, _EMPTY = "locked", "empty"
@@ -20,16 +22,16 @@ _LEAST_PERSON, _MOST_PERSON = 1000, 60000
 """The numbers that Debian gives to people's accounts."""
 
 
-def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
+def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
     """What the facts tell."""
-    yield from ports.seen_checks(plan)
-    yield from _accounts(plan)
-    yield from _keys(plan)
-    yield from _sshd(plan)
-    yield from _files(plan)
-    if plan.has_shiny:
+    yield from ports.seen_checks(placement)
+    yield from _accounts(placement)
+    yield from _keys(placement)
+    yield from _sshd(placement)
+    yield from _files(placement)
+    if SHINY.is_in(placement.plan.services):
         yield _check(
-            plan,
+            placement,
             "safe.shiny.user",
             "apps do not run as root",
             "Shiny Server's run_as names an account that is not root",
@@ -39,7 +41,7 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
 
 
 def _check(  # noqa: PLR0917  (one statement a call, read in this order)
-    plan: Plan,
+    placement: Placement,
     check_id: str,
     title: str,
     expected: str,
@@ -47,60 +49,64 @@ def _check(  # noqa: PLR0917  (one statement a call, read in this order)
     look: Callable[[Seen], Look],
     fix: str = "",
 ) -> Check[Seen]:
-    return Check(check_id, Goal.SAFE, title, expected, why, look, fix or fixes.up(plan))
+    return Check(check_id, Goal.SAFE, title, expected, why, look, fix or fixes.up(placement))
 
 
 # Accounts
 
 
-def _accounts(plan: Plan) -> Iterator[Check[Seen]]:
+def _accounts(placement: Placement) -> Iterator[Check[Seen]]:
     yield _check(
-        plan,
+        placement,
         "safe.passwords",
         "no account has a password",
         "every password locked: the box plans none, logins use keys",
         "images with rstudio/rstudio in them were found by strangers and mined coins within days",
-        lambda seen: _no_passwords(plan, seen),
+        lambda seen: _no_passwords(placement, seen),
     )
     yield _check(
-        plan,
+        placement,
         "safe.users",
         "nobody unplanned can log in",
-        f"a shell only for root, {_names(plan)}, and the account that sandbox logs in with",
+        f"a shell only for root, {_names(placement.plan)}, "
+        "and the account that sandbox logs in with",
         "an account that nobody remembers is one whose owner may have left",
-        lambda seen: _no_strangers(plan, seen),
+        lambda seen: _no_strangers(placement, seen),
     )
     yield _check(
-        plan,
+        placement,
         "safe.sudo",
         "nobody unplanned can become root",
-        f"sudo for {', '.join(u.name for u in plan.users if u.sudo) or 'no user of the box'},"
-        " and for the account that sandbox logs in with",
+        f"sudo for {_sudo_names(placement.plan)}, and for the account that sandbox logs in with",
         "whoever is root can read everybody's data",
-        lambda seen: none_of(_sudoers(plan, seen), nothing="only those"),
-        fixes.reset(plan),
+        lambda seen: none_of(_sudoers(placement.plan, seen), nothing="only those"),
+        fixes.reset(placement),
     )
-    for user in plan.users:
+    for user in placement.plan.users:
         yield _check(
-            plan,
+            placement,
             f"safe.user.{user.name}",
             f"the account {user.name} is as planned",
             f"groups {', '.join(user.groups) or 'as they come'};"
             f" {'with' if user.sudo else 'without'} sudo",
             "group membership decides whose data an analyst can read",
-            _account_as_planned(plan, user.name, user.groups, sudo=user.sudo),
+            _account_as_planned(placement, user.name, user.groups, sudo=user.sudo),
         )
+
+
+def _sudo_names(plan: Plan) -> str:
+    return ", ".join(user.name for user in plan.users if user.sudo) or "no user of the box"
 
 
 def _names(plan: Plan) -> str:
     return ", ".join(user.name for user in plan.users) or "no user of the box"
 
 
-def _no_passwords(plan: Plan, seen: Seen) -> Look:
+def _no_passwords(placement: Placement, seen: Seen) -> Look:
     names = [one.name for one in seen.inspection.logins if one.password != _LOCKED]
     lock = [("passwd", "--lock", name) for name in names]
     found = none_of(_passwords(seen), nothing="all locked")
-    return replace(found, fix=fixes.each_as_root(plan, lock))
+    return replace(found, fix=fixes.each_as_root(placement, lock))
 
 
 def _passwords(seen: Seen) -> Iterator[str]:
@@ -111,8 +117,8 @@ def _passwords(seen: Seen) -> Iterator[str]:
             yield f"{login.name}: set"
 
 
-def _no_strangers(plan: Plan, seen: Seen) -> Look:
-    planned = {"root", seen.facts.probe.user, *(user.name for user in plan.users)}
+def _no_strangers(placement: Placement, seen: Seen) -> Look:
+    planned = {"root", seen.facts.probe.user, *(user.name for user in placement.plan.users)}
     commands: list[tuple[str, ...]] = []
     for login in seen.inspection.logins:
         if login.name in planned or not (login.has_shell or login.uid == 0):
@@ -123,8 +129,8 @@ def _no_strangers(plan: Plan, seen: Seen) -> Look:
         else:
             # What runs under it goes on
             commands.append(("usermod", "--shell", "/usr/sbin/nologin", login.name))
-    found = none_of(_strangers(plan, seen), nothing="only those")
-    return replace(found, fix=fixes.each_as_root(plan, commands))
+    found = none_of(_strangers(placement.plan, seen), nothing="only those")
+    return replace(found, fix=fixes.each_as_root(placement, commands))
 
 
 def _strangers(plan: Plan, seen: Seen) -> Iterator[str]:
@@ -146,7 +152,7 @@ def _sudoers(plan: Plan, seen: Seen) -> Iterator[str]:
 
 
 def _account_as_planned(
-    plan: Plan, name: str, groups: Iterable[str], *, sudo: bool
+    placement: Placement, name: str, groups: Iterable[str], *, sudo: bool
 ) -> Callable[[Seen], Look]:
     def look(seen: Seen) -> Look:
         account = next((one for one in seen.facts.users if one.name == name), None)
@@ -161,7 +167,7 @@ def _account_as_planned(
             problems.append(f"cannot log in ({account.shell})")
         found = none_of(problems, nothing=f"groups {', '.join(account.groups) or 'none'}")
         # Rights that the box does not give come from a file that is not ours
-        return replace(found, fix=fixes.reset(plan)) if account.sudo and not sudo else found
+        return replace(found, fix=fixes.reset(placement)) if account.sudo and not sudo else found
 
     return look
 
@@ -169,9 +175,9 @@ def _account_as_planned(
 # Keys
 
 
-def _keys(plan: Plan) -> Iterator[Check[Seen]]:
+def _keys(placement: Placement) -> Iterator[Check[Seen]]:
     yield _check(
-        plan,
+        placement,
         "safe.keys.vagrant",
         "Vagrant's well-known key opens nothing",
         "in no authorized_keys",
@@ -179,16 +185,16 @@ def _keys(plan: Plan) -> Iterator[Check[Seen]]:
         lambda seen: none_of(
             (one.user for one in _authorized(seen) if one.vagrant_insecure), nothing="in none"
         ),
-        fixes.reset(plan),
+        fixes.reset(placement),
     )
     yield _check(
-        plan,
+        placement,
         "safe.keys",
         "only planned keys can log in",
         "the keys of the box's users, and the instance's own",
         "one forgotten line in authorized_keys outlives every password change",
-        lambda seen: none_of(_strange_keys(plan, seen), nothing="only those"),
-        fixes.reset(plan),
+        lambda seen: none_of(_strange_keys(placement.plan, seen), nothing="only those"),
+        fixes.reset(placement),
     )
 
 
@@ -225,24 +231,24 @@ def fingerprint(public_key: str) -> str:
 # sshd
 
 
-def _sshd(plan: Plan) -> Iterator[Check[Seen]]:
+def _sshd(placement: Placement) -> Iterator[Check[Seen]]:
     yield _check(
-        plan,
+        placement,
         "safe.sshd.password",
         "sshd takes no passwords",
         "PasswordAuthentication no, KbdInteractiveAuthentication no, PermitEmptyPasswords no",
         "every machine that takes passwords on port 22 is guessed at, around the clock",
         _sshd_passwords,
-        fixes.reset(plan),
+        fixes.reset(placement),
     )
     yield _check(
-        plan,
+        placement,
         "safe.sshd.root",
         "root cannot log in with a password",
         "PermitRootLogin no, prohibit-password or forced-commands-only",
         "root is the one account name that every guesser knows",
         _sshd_root,
-        fixes.reset(plan),
+        fixes.reset(placement),
     )
 
 
@@ -270,25 +276,25 @@ def _sshd_settings(seen: Seen) -> SshDaemon:
 # Files
 
 
-def _files(plan: Plan) -> Iterator[Check[Seen]]:
+def _files(placement: Placement) -> Iterator[Check[Seen]]:
     yield _check(
-        plan,
+        placement,
         "safe.files.cookie-key",
         "RStudio's cookie key is secret",
         "absent, or readable by its owner alone (0600)",
         "whoever has the key makes valid login cookies; baked into an image, every copy shares it",
-        lambda seen: _cookie_key(plan, seen),
+        lambda seen: _cookie_key(placement, seen),
     )
     yield _check(
-        plan,
+        placement,
         "safe.files.writable",
         "only root can change what others run",
         "site files, sudoers, Shiny Server's configuration: root's, and writable by no one else",
         "a line in Rprofile.site runs in everybody's R, with everybody's rights",
-        lambda seen: _only_root_writes(plan, seen),
+        lambda seen: _only_root_writes(placement, seen),
     )
     yield _check(
-        plan,
+        placement,
         "safe.files.readable",
         "password hashes are not for everyone",
         "/etc/shadow and /etc/sudoers unreadable for others",
@@ -301,20 +307,20 @@ def _files(plan: Plan) -> Iterator[Check[Seen]]:
             ),
             nothing="not readable for others",
         ),
-        fixes.as_root(plan, "chmod", "o-rwx", "/etc/shadow", "/etc/sudoers"),
+        fixes.as_root(placement, "chmod", "o-rwx", "/etc/shadow", "/etc/sudoers"),
     )
 
 
-def _cookie_key(plan: Plan, seen: Seen) -> Look:
+def _cookie_key(placement: Placement, seen: Seen) -> Look:
     keys = [file for file in seen.inspection.files if file.path.endswith(_COOKIE_KEY)]
     if not keys:
         return Look(ok=True, actual="absent")
     open_ones = [f"{file.path} is {file.octal}" for file in keys if file.mode & 0o077]
-    fix = fixes.as_root(plan, "chmod", "600", *(file.path for file in keys))
+    fix = fixes.as_root(placement, "chmod", "600", *(file.path for file in keys))
     return replace(none_of(open_ones, nothing="0600"), fix=fix)
 
 
-def _only_root_writes(plan: Plan, seen: Seen) -> Look:
+def _only_root_writes(placement: Placement, seen: Seen) -> Look:
     wrong = [file for file in seen.inspection.files if any(_writable((file,)))]
     commands = [("chmod", "go-w", file.path) for file in wrong]
     commands += [
@@ -323,7 +329,7 @@ def _only_root_writes(plan: Plan, seen: Seen) -> Look:
         if file.path.startswith("/etc/") and file.owner != "root"
     ]
     found = none_of(_writable(seen.inspection.files), nothing="only root can")
-    return replace(found, fix=fixes.each_as_root(plan, commands))
+    return replace(found, fix=fixes.each_as_root(placement, commands))
 
 
 def _writable(files: Iterable[FileMode]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from sandbox.checks.hashes import Hashes
 from sandbox.checks.live import Seen
 from sandbox.checks.options import expected_option, option_look
 from sandbox.checks.views import per_viewer_and_seen
-from sandbox.plan import Plan
+from sandbox.placement import Placement
 from sandbox.probe.facts import RView
 from sandbox.probe.shown import shown_option, shown_value
 from sandbox.probe.untaken import is_untaken
@@ -21,54 +21,54 @@ from sandbox.spec.models import R, Secret
 _NOT_SET = Look(ok=False, actual="not set")
 
 
-def environment_checks(plan: Plan) -> Iterator[Check[Seen]]:
+def environment_checks(placement: Placement) -> Iterator[Check[Seen]]:
     """Each variable of the box."""
-    for name, value in plan.system.environment.items():
+    for name, value in placement.plan.system.environment.items():
         yield from per_viewer_and_seen(
-            plan,
+            placement,
             id=f"environment.{name}",
             title=f"{name} is set",
             expected=f"{name}={shown_value(name, value)}",
             why="Shiny Server hands nothing of its unit's environment to apps: they start without",
             look=_variable(name, value),
-            fix=_fix(plan, value),
+            fix=_fix(placement, value),
         )
 
 
-def option_checks(plan: Plan, r: R) -> Iterator[Check[Seen]]:
+def option_checks(placement: Placement, r: R) -> Iterator[Check[Seen]]:
     """Each of the box's options()."""
     for name, value in r.options.items():
         yield from per_viewer_and_seen(
-            plan,
+            placement,
             id=f"r.option.{name}",
             title=f"options({name}) is as planned",
             expected=expected_option(name, value, shown_option(name, value)),
             why="a default that differs (digits, scipen, OutDec) differs in every report",
             look=option_look(name, value),
-            fix=_fix(plan, value),
+            fix=_fix(placement, value),
         )
 
 
-def repository_checks(plan: Plan, r: R) -> Iterator[Check[Seen]]:
+def repository_checks(placement: Placement, r: R) -> Iterator[Check[Seen]]:
     """Each of the box's repositories."""
     for name, url in r.repos.items():
         yield from per_viewer_and_seen(
-            plan,
+            placement,
             id=f"r.repo.{name}",
             title=f"the repository {name} is as planned",
             expected=shown_value(name, url),
             why="the same install.packages() from another repository brings another version",
             look=_repository(name, url),
-            fix=_fix(plan, url),
+            fix=_fix(placement, url),
         )
 
 
-def _fix(plan: Plan, value: object) -> str:
+def _fix(placement: Placement, value: object) -> str:
     if isinstance(value, Secret):
         # Perhaps it is not even known any more which value the machine was given
-        return fixes.up(plan)
+        return fixes.up(placement)
     # The playbooks keep what others wrote into the same files, and that is what overrides the box
-    return fixes.reset(plan)
+    return fixes.reset(placement)
 
 
 def _variable(name: str, planned: str | Secret) -> Callable[[RView, Seen], Look]:

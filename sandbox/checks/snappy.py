@@ -9,7 +9,9 @@ from sandbox.checks.live import END_R, Machine, Seen
 from sandbox.checks.results import Goal
 from sandbox.checks.up import describe, is_app_page
 from sandbox.checks.web import NoAnswer
+from sandbox.placement import Placement
 from sandbox.plan import Plan
+from sandbox.servers.shiny import SERVER as SHINY
 
 MEMORY_LEAST = 0.85
 """A VM's kernel keeps some of its memory to itself."""
@@ -19,8 +21,9 @@ DISK_FREE_LEAST_MB = 512
 _WARM_TRIES = 3
 
 
-def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
+def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
     """What the facts tell."""
+    plan = placement.plan
     yield Check(
         id="snappy.cpus",
         goal=Goal.SNAPPY,
@@ -28,7 +31,7 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
         expected=str(plan.machine.cpus),
         why="R counts cpus to choose its number of workers: another number is another speed",
         look=lambda seen: equal(seen.inspection.cpus, plan.machine.cpus),
-        fix=fixes.anew(plan),
+        fix=fixes.anew(placement),
     )
     yield Check(
         id="snappy.memory",
@@ -37,7 +40,7 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
         expected=f"{MEMORY_LEAST * plan.machine.memory_mb:.0f} to {plan.machine.memory_mb} MB",
         why="an app that fits here and not in production is killed there, at the busiest hour",
         look=lambda seen: _memory(seen, plan.machine.memory_mb),
-        fix=fixes.anew(plan),
+        fix=fixes.anew(placement),
     )
     yield Check(
         id="snappy.disk",
@@ -46,13 +49,14 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
         expected=f"at most {DISK_USED_MOST_PERCENT} % used, {DISK_FREE_LEAST_MB} MB free",
         why="on a full disk R cannot write to its tempdir, and every session fails at once",
         look=_disk,
-        fix=fixes.reset(plan),
+        fix=fixes.reset(placement),
     )
 
 
-def live_checks(plan: Plan) -> Iterator[Check[Machine]]:
+def live_checks(placement: Placement) -> Iterator[Check[Machine]]:
     """What only a stopwatch tells."""
-    for app in plan.apps if plan.has_shiny else ():
+    plan = placement.plan
+    for app in plan.apps if SHINY.is_in(plan.services) else ():
         yield _warm(plan, app.name)
         yield _first(plan, app.name)
 

@@ -12,7 +12,9 @@ from sandbox.checks.live import END_R, Machine, Seen, wait_for_page
 from sandbox.checks.results import Goal
 from sandbox.checks.shiny_page import is_document, is_shiny, read_page, title_of
 from sandbox.checks.web import NoAnswer, Page
+from sandbox.placement import Placement
 from sandbox.plan import Plan
+from sandbox.servers.shiny import SERVER as SHINY
 
 RESTART_TIMEOUT_S = 30.0
 _SLACK_S = 3.0
@@ -20,7 +22,7 @@ _OK = 200
 _NOT_FOUND = 404
 
 
-def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
+def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
     """What the facts tell."""
     yield Check(
         id="up.system",
@@ -28,20 +30,21 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
         title="systemd has no failed unit",
         expected="running",
         why="a failed unit is an outage that has begun: what it should do is not done",
-        look=lambda seen: _system_state(plan, seen),
-        fix=fixes.restart(plan),
+        look=lambda seen: _system_state(placement, seen),
+        fix=fixes.restart(placement),
     )
-    for unit in services(plan):
-        yield from _service(plan, unit)
+    for unit in services(placement.plan):
+        yield from _service(placement, unit)
 
 
-def live_checks(plan: Plan) -> Iterator[Check[Machine]]:
+def live_checks(placement: Placement) -> Iterator[Check[Machine]]:
     """What only asking the machine tells."""
-    if not plan.has_shiny:
+    plan = placement.plan
+    if not SHINY.is_in(plan.services):
         return
     for app in plan.apps:
-        yield _page(plan, app.name)
-        yield _session(plan, app.name)
+        yield _page(placement, app.name)
+        yield _session(placement, app.name)
     if not plan.apps:
         yield Check(
             id="up.ping",
@@ -50,7 +53,7 @@ def live_checks(plan: Plan) -> Iterator[Check[Machine]]:
             expected="HTTP 200 from /ping (the box has no app whose page could be asked for)",
             why="a service can be active in systemd and yet answer nobody",
             look=_ping,
-            fix=fixes.up(plan),
+            fix=fixes.up(placement),
         )
     yield Check(
         id="up.restart.shiny-server",
@@ -61,16 +64,16 @@ def live_checks(plan: Plan) -> Iterator[Check[Machine]]:
             "Debian's unit has no Restart=: one crash, or one visit of the kernel's out-of-memory"
             " killer, and every app is down until somebody notices"
         ),
-        look=_Restart(plan),
+        look=_Restart(placement),
         # The playbooks set Restart= for the unit: what does not hold was overridden elsewhere
-        fix=fixes.reset(plan),
+        fix=fixes.reset(placement),
         order=1,
     )
 
 
 def services(plan: Plan) -> tuple[str, ...]:
     """The units that the plan needs."""
-    return ("ssh", "shiny-server") if plan.has_shiny else ("ssh",)
+    return ("ssh", *(server.unit for server in plan.servers))
 
 
 def is_app_page(page: Page) -> bool:
@@ -85,7 +88,7 @@ def describe(page: Page) -> str:
     return f"HTTP {page.status}, {f'“{title}”' if title else page.content_type or 'no content'}"
 
 
-def _system_state(plan: Plan, seen: Seen) -> Look:
+def _system_state(placement: Placement, seen: Seen) -> Look:
     failed = seen.inspection.failed_units
     state = seen.inspection.system_state
     # `starting` has an end; what is not failed then is judged by the other checks
@@ -96,12 +99,12 @@ def _system_state(plan: Plan, seen: Seen) -> Look:
     # fails shows a moment after systemd has started it
     units = shlex.join(failed)
     retry = f"systemctl restart {units}; sleep 2; systemctl reset-failed {units}"
-    ours = {f"{unit}.service" for unit in services(plan)}
-    fix = fixes.up(plan) if ours & set(failed) else fixes.as_root(plan, "sh", "-c", retry)
+    ours = {f"{unit}.service" for unit in services(placement.plan)}
+    fix = fixes.up(placement) if ours & set(failed) else fixes.as_root(placement, "sh", "-c", retry)
     return Look(ok=False, actual=f"{state}: {', '.join(failed)}", fix=fix)
 
 
-def _service(plan: Plan, unit: str) -> Iterator[Check[Seen]]:
+def _service(placement: Placement, unit: str) -> Iterator[Check[Seen]]:
     def running(seen: Seen) -> Look:
         found = seen.facts.service(unit)
         if seen.facts.services is None:
@@ -122,7 +125,7 @@ def _service(plan: Plan, unit: str) -> Iterator[Check[Seen]]:
         expected="loaded, active (running)",
         why="what does not run serves nobody",
         look=running,
-        fix=fixes.up(plan),
+        fix=fixes.up(placement),
     )
     yield Check(
         id=f"up.enabled.{unit}",
@@ -131,23 +134,23 @@ def _service(plan: Plan, unit: str) -> Iterator[Check[Seen]]:
         expected="enabled",
         why="a service started by hand is gone after the next reboot, often weeks later",
         look=enabled,
-        fix=fixes.up(plan),
+        fix=fixes.up(placement),
     )
 
 
-def _page(plan: Plan, app: str) -> Check[Machine]:
+def _page(placement: Placement, app: str) -> Check[Machine]:
     def look(machine: Machine) -> Look:
         started = time.monotonic()
         try:
             page = machine.get(f"/{app}/")
         except NoAnswer as error:
-            fix = fixes.up(plan)
-            return _explained(plan, app, machine, f"no answer: {error}", started, fix=fix)
+            fix = fixes.up(placement)
+            return _explained(placement, app, machine, f"no answer: {error}", started, fix=fix)
         if is_app_page(page):
             return Look(ok=True, actual=describe(page))
         # An app that is not there is put back
-        fix = fixes.up(plan) if page.status == _NOT_FOUND else ""
-        return _explained(plan, app, machine, describe(page), started, fix=fix)
+        fix = fixes.up(placement) if page.status == _NOT_FOUND else ""
+        return _explained(placement, app, machine, describe(page), started, fix=fix)
 
     return Check(
         id=f"up.page.{app}",
@@ -159,11 +162,11 @@ def _page(plan: Plan, app: str) -> Check[Machine]:
             " no proof that it serves"
         ),
         look=look,
-        fix=f"sandbox logs {plan.name} {app}",
+        fix=f"sandbox logs {placement.name} {app}",
     )
 
 
-def _session(plan: Plan, app: str) -> Check[Machine]:
+def _session(placement: Placement, app: str) -> Check[Machine]:
     path = f"/{app}/"
 
     def look(machine: Machine) -> Look:
@@ -171,16 +174,16 @@ def _session(plan: Plan, app: str) -> Check[Machine]:
         try:
             page = machine.get(path)
         except NoAnswer as error:
-            return Look(ok=False, actual=f"no answer: {error}", fix=fixes.up(plan))
+            return Look(ok=False, actual=f"no answer: {error}", fix=fixes.up(placement))
         if page.status == _OK and is_document(page.body) and not is_shiny(page.body):
             raise NothingToLookAt(f"{path} is a document that needs no session")
         if not is_app_page(page):
-            fix = fixes.up(plan) if page.status == _NOT_FOUND else ""
+            fix = fixes.up(placement) if page.status == _NOT_FOUND else ""
             return Look(ok=False, actual=describe(page), fix=fix)
         outcome = machine.session(path, read_page(page.body))
         if outcome.ok:
             return Look(ok=True, actual=outcome.summary)
-        return _explained(plan, app, machine, outcome.summary, started)
+        return _explained(placement, app, machine, outcome.summary, started)
 
     return Check(
         id=f"up.session.{app}",
@@ -192,12 +195,12 @@ def _session(plan: Plan, app: str) -> Check[Machine]:
             " page with 200 and greys out in front of every user"
         ),
         look=look,
-        fix=f"sandbox logs {plan.name} {app}",
+        fix=f"sandbox logs {placement.name} {app}",
     )
 
 
 def _explained(
-    plan: Plan, app: str, machine: Machine, found: str, started: float, *, fix: str = ""
+    placement: Placement, app: str, machine: Machine, found: str, started: float, *, fix: str = ""
 ) -> Look:
     """What was found, and what the app's own log says to it: users get to see neither.
 
@@ -208,13 +211,13 @@ def _explained(
     # Of an app that is there already, the log may have nothing new since it was asked
     within_s = time.monotonic() - started + _SLACK_S
     try:
-        logs = parse(machine.sudo(script(plan, (app,), within_s=within_s)))
+        logs = parse(machine.sudo(script(placement.plan, (app,), within_s=within_s)))
     except (CannotLook, ValueError):
         return Look(ok=False, actual=found, fix=fix)
-    trouble = trouble_with_app(plan, app, logs, within_s=within_s)
+    trouble = trouble_with_app(placement, app, logs, within_s=within_s)
     if trouble is None:
         return Look(ok=False, actual=found, fix=fix)
-    more = f"sandbox logs {plan.name} {app} shows it all"
+    more = f"sandbox logs {placement.name} {app} shows it all"
     advice = f"{trouble.advice}\n{more}" if trouble.advice else fix
     return Look(ok=False, actual=f"{found}; the app says:\n{trouble.told}", fix=advice)
 
@@ -258,9 +261,9 @@ echo "$before 0"
 class _Restart:
     """Kill the main process; a new one must serve the page again, by itself."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._path = f"/{plan.apps[0].name}/" if plan.apps else "/ping"
-        self._up = fixes.up(plan)
+    def __init__(self, placement: Placement) -> None:
+        self._path = f"/{placement.plan.apps[0].name}/" if placement.plan.apps else "/ping"
+        self._up = fixes.up(placement)
 
     def __call__(self, machine: Machine) -> Look:
         started = time.monotonic()

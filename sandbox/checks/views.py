@@ -12,6 +12,7 @@ from sandbox.checks import fixes
 from sandbox.checks.check import Check, Look
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
+from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.probe.facts import RView
 
@@ -36,11 +37,11 @@ def viewers(plan: Plan) -> tuple[Viewer, ...]:
     """Who sees R on this machine."""
     if plan.r is None:
         return ()
-    return (_LOGIN, _APP) if plan.has_shiny else (_LOGIN,)
+    return (_LOGIN, _APP) if plan.app_server is not None else (_LOGIN,)
 
 
 def per_viewer(
-    plan: Plan,
+    placement: Placement,
     *,
     id: str,
     title: str,
@@ -51,7 +52,7 @@ def per_viewer(
 ) -> Iterator[Check[Seen]]:
     """The same check of R for everyone who sees it: `correct.ID.login`, `correct.ID.app`."""
     return per_viewer_and_seen(
-        plan,
+        placement,
         id=id,
         title=title,
         expected=expected,
@@ -62,7 +63,7 @@ def per_viewer(
 
 
 def per_viewer_and_seen(
-    plan: Plan,
+    placement: Placement,
     *,
     id: str,
     title: str,
@@ -72,7 +73,7 @@ def per_viewer_and_seen(
     fix: str = "",
 ) -> Iterator[Check[Seen]]:
     """As `per_viewer`, for a look that needs more than R as it is seen there."""
-    for viewer in viewers(plan):
+    for viewer in viewers(placement.plan):
         yield Check(
             id=f"correct.{id}.{viewer.short}",
             goal=Goal.CORRECT,
@@ -80,7 +81,7 @@ def per_viewer_and_seen(
             expected=expected,
             why=why,
             look=_through(viewer, look),
-            fix=fix or fixes.up(plan),
+            fix=fix or fixes.up(placement),
         )
 
 

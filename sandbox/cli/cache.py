@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from sandbox.workflows.kept import KeptImage
+    from sandbox.workflows.cache_materials import KeptImage
 
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -53,14 +53,14 @@ def bake(
     sandbox bake sales.yml --fresh
     """
     from sandbox.workflows import cache as workflow
-    from sandbox.workflows.app_code import look_at_apps
-    from sandbox.workflows.request import Overrides, plan_for
+    from sandbox.workflows.app_needs import refuse_unmet_needs
+    from sandbox.workflows.choose_placement import Overrides, placement_for
 
     with Progress() as progress:
         its_context = context(progress, provider=provider, base_source=base_source, trust=trust)
-        plan = plan_for(box, Overrides(root=root), its_context, cwd=Path.cwd())
-        look_at_apps(plan, its_context)
-        baked = workflow.bake(plan, context=its_context, fresh=fresh)
+        placement = placement_for(box, Overrides(root=root), its_context, cwd=Path.cwd())
+        refuse_unmet_needs(placement, its_context)
+        baked = workflow.bake(placement, context=its_context, fresh=fresh)
     if as_json:
         answer = {
             "image": baked.image,
@@ -71,7 +71,7 @@ def bake(
         return
     show(baked.image)
     if baked.already_there:
-        say(f"{plan.box_name} is baked already; --fresh makes it anew")
+        say(f"{placement.plan.box_name} is baked already; --fresh makes it anew")
     next_steps(f"sandbox up {shlex.quote(box)}" if box else "sandbox up", "sandbox cache list")
 
 
@@ -119,7 +119,7 @@ def prune(
     sandbox cache prune --dry-run
     """
     from sandbox.workflows import cache as workflow
-    from sandbox.workflows.kept import PruneRule
+    from sandbox.workflows.cache_materials import PruneRule
 
     rule = PruneRule(older_than=duration(older_than), keep_last=keep_last)
     with Progress() as progress:

@@ -82,8 +82,8 @@ def up(
     """
     from sandbox.baking import CacheUse
     from sandbox.errors import UsageError
-    from sandbox.workflows.app_code import look_at_apps
-    from sandbox.workflows.request import Overrides, plan_for
+    from sandbox.workflows.app_needs import refuse_unmet_needs
+    from sandbox.workflows.choose_placement import Overrides, placement_for
     from sandbox.workflows.up import up as bring_up
 
     if no_cache and fresh:
@@ -99,10 +99,10 @@ def up(
             secrets=given_secrets(secrets),
         )
         overrides = Overrides(name, cpus, memory_mb, disk_gb, root)
-        plan = plan_for(box, overrides, its_context, cwd=Path.cwd())
-        look_at_apps(plan, its_context)
+        placement = placement_for(box, overrides, its_context, cwd=Path.cwd())
+        refuse_unmet_needs(placement, its_context)
         result = bring_up(
-            plan, context=its_context, checks=checks, provision_again=provision, cache=cache
+            placement, context=its_context, checks=checks, provision_again=provision, cache=cache
         )
     _show_up(result, as_json=as_json)
     if result.report is not None and not result.report.ok:
@@ -113,12 +113,12 @@ def _show_up(result: "UpResult", *, as_json: bool) -> None:
     if as_json:
         show_json(
             {
-                "name": result.plan.name,
+                "name": result.placement.name,
                 "state": str(result.status.power),
                 "unchanged": result.unchanged,
                 "released": list(result.released),
                 "address": result.status.address,
-                "urls": [app.url for app in result.urls],
+                "urls": [page.url for page in result.pages],
                 "checks": result.report.model_dump(mode="json") if result.report else None,
             }
         )
@@ -127,17 +127,17 @@ def _show_up(result: "UpResult", *, as_json: bool) -> None:
 
     if result.unchanged:
         when = f"; last checks: {result.report.summary}" if result.report else ""
-        say(f"{result.plan.name} is up and unchanged{when}")
+        say(f"{result.placement.name} is up and unchanged{when}")
     elif result.released:
         _show_released(result)
     elif result.report is not None:
         show(render_report(result.report))
-    for app in result.urls:
-        show(app.url)
-    name = result.plan.name
+    for page in result.pages:
+        show(page.url)
+    name = result.placement.name
     if result.report is not None and not result.report.ok:
         next_steps(f"sandbox check {name}", f"sandbox logs {name}")
-    elif result.urls:
+    elif result.pages:
         next_steps(f"sandbox open {name}", f"sandbox ssh {name}", f"sandbox destroy {name}")
     else:
         next_steps(f"sandbox ssh {name}", f"sandbox destroy {name}")
@@ -152,7 +152,7 @@ def _show_released(result: "UpResult") -> None:
     checked = "page and session" if result.fresh is not None else "page"
     before = f"; all else was checked before: {result.report.summary}" if result.report else ""
     names = ", ".join(result.released)
-    say(f"{result.plan.name}: released {names}, its {checked} checked just now{before}")
+    say(f"{result.placement.name}: released {names}, its {checked} checked just now{before}")
 
 
 def start(name: NameArgument) -> None:
@@ -163,9 +163,9 @@ def start(name: NameArgument) -> None:
     from sandbox.workflows.power import start as start_sandbox
 
     with Progress() as progress:
-        urls = start_sandbox(name, context=context(progress))
-    for app in urls:
-        show(app.url)
+        pages = start_sandbox(name, context=context(progress))
+    for page in pages:
+        show(page.url)
 
 
 def stop(name: NameArgument) -> None:
@@ -194,7 +194,7 @@ def destroy(
 
     sandbox destroy --all
     """
-    from sandbox.workflows.look import ELSEWHERE, all_sandboxes
+    from sandbox.workflows.listing import ELSEWHERE, all_sandboxes
     from sandbox.workflows.power import destroy as destroy_sandbox
 
     with Progress() as progress:

@@ -19,7 +19,7 @@ from sandbox.cli.settings import (
     context,
 )
 from sandbox.files import hand_over
-from sandbox.workflows.box_now import box_has_changed
+from sandbox.workflows.box_changes import box_has_changed
 
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -31,7 +31,7 @@ def list_(*, as_json: JsonOption = False) -> None:
 
     sandbox list --json
     """
-    from sandbox.workflows.look import all_sandboxes
+    from sandbox.workflows.listing import all_sandboxes
 
     with Progress(quiet=True) as progress:
         infos = all_sandboxes(context(progress))
@@ -84,7 +84,7 @@ def status(name: NameArgument, *, as_json: JsonOption = False) -> None:
 
     sandbox status shiny
     """
-    from sandbox.workflows.look import details_of
+    from sandbox.workflows.listing import details_of
 
     with Progress(quiet=True) as progress:
         info = details_of(name, context(progress))
@@ -125,10 +125,8 @@ def ssh(
 
     sandbox ssh shiny -- top
     """
-    from sandbox.workflows.enter import target_of
-
     with Progress(quiet=True) as progress:
-        target = target_of(name, context=context(progress))
+        target = context(progress).guest_named(name).require_login()
     # Not cleaned: whoever asks for a shell wants its programs to draw on the terminal
     raise typer.Exit(target.interactive(tuple(command or ()), terminal=True))
 
@@ -143,10 +141,8 @@ def exec_(
 
     sandbox exec shiny -- Rscript -e 'sessionInfo()'
     """
-    from sandbox.workflows.enter import target_of
-
     with Progress(quiet=True) as progress:
-        target = target_of(name, context=context(progress))
+        target = context(progress).guest_named(name).require_login()
     # Not cleaned: byte for byte what the command says, for a pipe or a file
     raise typer.Exit(target.interactive(tuple(command), terminal=False))
 
@@ -165,13 +161,13 @@ def open_(
 
     sandbox open shiny
     """
-    from sandbox.workflows.enter import opened
+    from sandbox.workflows.open_pages import opened
 
     with Progress(quiet=True) as progress, opened(name, context=context(progress)) as view:
-        for app in view.urls:
-            show(app.url)
-        if browser and sys.stdout.isatty() and view.urls:
-            typer.launch(view.urls[0].url)
+        for page in view.pages:
+            show(page.url)
+        if browser and sys.stdout.isatty() and view.pages:
+            typer.launch(view.pages[0].url)
         if view.tunnelled:
             say("the way through ssh is open until Ctrl-C")
             view.wait()
@@ -245,12 +241,12 @@ def render(
 
     sandbox render shiny -o /tmp/shiny
     """
+    from sandbox.workflows.choose_placement import Overrides, placement_for
     from sandbox.workflows.preview import preview
-    from sandbox.workflows.request import Overrides, plan_for
 
     with Progress(quiet=True) as progress:
         where = context(progress, provider=provider)
-        files = preview(plan_for(box, Overrides(root=root), where, cwd=Path.cwd()), where)
+        files = preview(placement_for(box, Overrides(root=root), where, cwd=Path.cwd()), where)
     for file in files:
         if output is None:
             show(f"==> {file.path} <==\n{file.content}")

@@ -67,16 +67,14 @@ def _of_sandbox(name: str, *, load: list[str] | None, use_sudo: bool, timeout_s:
     from sandbox.probe.collect import probe as probe_target
     from sandbox.probe.keys import keep_key
     from sandbox.probe.untaken import new_key
-    from sandbox.workflows.check import probe_sandbox
-    from sandbox.workflows.enter import target_of
 
     key = new_key()
     keep_key(key)
     with Progress(quiet=True) as progress:
         if load is None and use_sudo:
             # With the packages of its plan loaded
-            return probe_sandbox(name, context=context(progress), key=key)
-        target = target_of(name, context=context(progress))
+            return context(progress).guest_named(name).probe(key)
+        target = context(progress).guest_named(name).require_login()
     return probe_target(
         target,
         taking=Taking(key=key, own=True),

@@ -123,9 +123,9 @@ def sandbox_page(
         production: the facts of production, for its name and age.
         made_at: when, for the foot of the page.
     """
-    plan = record.plan
+    placement, plan = record.placement, record.plan
     section = SandboxSection(
-        name=plan.name,
+        name=placement.name,
         names_production=plan.production is not None,
         contents=tuple(_contents(record, facts)),
         packages=_packages(facts),
@@ -142,10 +142,10 @@ def sandbox_page(
             for one in reversed(record.history)
         ),
     )
-    words = [plan.description, f"box {plan.box_name}", f"{plan.base.name} on {plan.provider}"]
+    words = [plan.description, f"box {plan.box_name}", f"{plan.base.name} on {placement.provider}"]
     subtitle = " · ".join(word for word in words if word)
     page = Page(
-        title=f"The R machine {plan.name}", subtitle=subtitle, made_at=made_at, sandbox=section
+        title=f"The R machine {placement.name}", subtitle=subtitle, made_at=made_at, sandbox=section
     )
     return _render(page)
 

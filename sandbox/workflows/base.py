@@ -1,30 +1,31 @@
 """The base image of a plan, in the form that its provider boots."""
 
 from sandbox.images.sources import ArchivesAnswer
-from sandbox.plan import Plan
+from sandbox.placement import Placement
 from sandbox.providers.base_images import PreparedBase, WantedBase
 from sandbox.workflows.context import Context
 
 
 def prepare_base(
-    plan: Plan, context: Context, archives: ArchivesAnswer | None = None
+    placement: Placement, context: Context, archives: ArchivesAnswer | None = None
 ) -> PreparedBase:
     """Find, build or fetch it.
 
     Args:
-        plan: whose.
+        placement: whose.
         context: whom to tell, and where.
         archives: what this host's apt said, where it was asked ahead.
 
     Raises:
         SandboxError: as `Provider.prepare_base`.
     """
+    plan = placement.plan
     wanted = WantedBase(
         base=plan.base,
         source=context.base_source,
         mirror=plan.system.mirror,
-        options=plan.provider_options,
+        options=placement.options,
         archives=archives,
     )
-    provider = context.providers[plan.provider]
+    provider = context.providers[placement.provider]
     return provider.prepare_base(wanted, context.place, context.listener)

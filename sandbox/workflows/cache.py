@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 from sandbox.baking import CacheUse, bake_keys, baking_lock, find_whole, forget_use, last_used
 from sandbox.errors import BusyError, ProvisionError, SandboxError, UsageError
 from sandbox.events import Listener, Notice, step
-from sandbox.plan import Plan
+from sandbox.placement import Placement
 from sandbox.providers import FALLBACK
 from sandbox.providers.abilities import BakedImage, Baking
 from sandbox.providers.engine import MachineStatus
 from sandbox.secret_values import needed_secrets
 from sandbox.state import Instance, instance_names, locked
 from sandbox.workflows.base import prepare_base
+from sandbox.workflows.cache_materials import KeptImage, PruneRule, Ranks, kept_beside, prune_beside
 from sandbox.workflows.context import Context
-from sandbox.workflows.kept import KeptImage, PruneRule, Ranks, kept_beside, prune_beside
-from sandbox.workflows.machine import record_elsewhere
+from sandbox.workflows.machine_spec import record_elsewhere
 from sandbox.workflows.power import destroy
 from sandbox.workflows.up import up
 
@@ -36,7 +36,7 @@ class Baked:
     already_there: bool
 
 
-def bake(plan: Plan, *, context: Context, fresh: bool = False) -> Baked:
+def bake(placement: Placement, *, context: Context, fresh: bool = False) -> Baked:
     """Bake a box, and leave no sandbox behind.
 
     Raises:
@@ -44,6 +44,7 @@ def bake(plan: Plan, *, context: Context, fresh: bool = False) -> Baked:
         ProvisionError: the machine did not pass its checks.
         SandboxError: as `up`.
     """
+    plan = placement.plan
     if needed := needed_secrets(plan):
         raise UsageError(
             f"{plan.box_name} cannot be baked: its image would hold secrets",
@@ -51,18 +52,18 @@ def bake(plan: Plan, *, context: Context, fresh: bool = False) -> Baked:
             hint="sandbox up gives them to one machine at a time; to bake the rest, put it into a "
             "box of its own and let this one extend it",
         )
-    engine = context.engine(plan.provider)
+    engine = context.engine(placement.provider)
     if not isinstance(engine, Baking):
         raise UsageError(
-            f"{plan.provider} keeps no baked images yet", hint=f"--provider {FALLBACK}"
+            f"{placement.provider} keeps no baked images yet", hint=f"--provider {FALLBACK}"
         )
     # Before a base image is built, which takes minutes
     context.agreed_checks(plan)
-    keys = bake_keys(plan, prepare_base(plan, context).identity, engine)
+    keys = bake_keys(placement, prepare_base(placement, context).identity, engine)
     name = f"{_BAKE}{keys.whole}"
     found = None if fresh else find_whole(engine, keys)
     try:
-        _clear_cut_off(name, plan.provider, keys.whole, engine, context)
+        _clear_cut_off(name, placement.provider, keys.whole, engine, context)
     except BusyError:
         # Somebody bakes it anew, and what there is will do until then
         if found is None:
@@ -71,7 +72,7 @@ def bake(plan: Plan, *, context: Context, fresh: bool = False) -> Baked:
         return Baked(found.image, found.made_at, already_there=True)
     cache = CacheUse.FRESH if fresh else CacheUse.USE
     try:
-        result = up(plan.model_copy(update={"name": name}), context=context, cache=cache)
+        result = up(placement.renamed(name), context=context, cache=cache)
     finally:
         if Instance(name).exists():
             destroy(name, context=context)

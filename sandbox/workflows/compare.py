@@ -14,11 +14,9 @@ from sandbox.probe.facts import Facts
 from sandbox.probe.files import load_facts
 from sandbox.probe.keys import find_key
 from sandbox.probe.untaken import HashKey, new_key
-from sandbox.providers import FALLBACK
 from sandbox.spec.catalogue import list_boxes
 from sandbox.spec.load import SUFFIXES, load_box
 from sandbox.state import Instance
-from sandbox.workflows.check import probe_sandbox
 from sandbox.workflows.context import Context
 
 
@@ -98,7 +96,7 @@ def side_of(
     if word.endswith(SUFFIXES):
         return side_of_plan(_plan_of(path, root))
     if "@" not in word and "/" not in word and Instance(word).read() is not None:
-        return Side(name=word, facts=probe_sandbox(word, context=context, key=key))
+        return Side(name=word, facts=context.guest_named(word).probe(key))
     if "@" not in word:
         for entry in list_boxes(cwd):
             if entry.name == word:
@@ -111,5 +109,4 @@ def side_of(
 
 
 def _plan_of(path: Path, root: Path | None) -> Plan:
-    # Where it would run decides nothing of what it states
-    return resolve(load_box(path, root=root), provider=FALLBACK, name="compared")
+    return resolve(load_box(path, root=root))

@@ -1,17 +1,21 @@
 """What every workflow is given: whom to tell, which engine to use, and where."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
 from sandbox.errors import HostError, UsageError
 from sandbox.events import Listener, Notice, ignore
+from sandbox.guest.guest import Guest
 from sandbox.providers import FALLBACK, PROVIDERS, Registry
-from sandbox.providers.engine import Engine, MachineStatus, Power
+from sandbox.providers.engine import Engine, MachineStatus
 from sandbox.providers.place import Place
 from sandbox.spec.choices import BaseSource, ProviderName
+from sandbox.state import Instance
 from sandbox.trust import Consent, HostCode, agreed
 
 if TYPE_CHECKING:
+    from sandbox.placement import Placement
     from sandbox.plan import Plan
 from sandbox.workflows.secrets_given import GivenSecrets, SecretSource
 
@@ -34,12 +38,28 @@ class Context:
     """How somebody agrees to what a box would run on this host."""
     providers: Registry = field(default_factory=Registry)
     """What runs machines, by name."""
+    make_guest: Callable[["Placement", Instance, Engine, Listener], Guest] = Guest
     secrets: SecretSource = field(default_factory=GivenSecrets)
     """Where the values come from that a box only names; nowhere, unless the CLI says so."""
 
     def engine(self, provider: str) -> Engine:
         """The engine that drives `provider`."""
         return self.providers[provider].make_engine(self.place)
+
+    def guest(self, placement: "Placement", instance: Instance) -> Guest:
+        """The machine of a placement, at the provider that runs it."""
+        engine = self.engine(placement.provider)
+        return self.make_guest(placement, instance, engine, self.listener)
+
+    def guest_named(self, name: str) -> Guest:
+        """The machine of a sandbox that must be there.
+
+        Raises:
+            UsageError: there is no such sandbox.
+            BrokenFileError: its record is damaged.
+        """
+        instance = Instance(name)
+        return self.guest(instance.require().placement, instance)
 
     def statuses(self, provider: str) -> dict[str, MachineStatus]:
         """The machines of ours at a provider, for a listing.
@@ -116,8 +136,3 @@ def require_usable(engine: Engine, listener: Listener, sandbox: str) -> None:
         details="\n".join(f"{item.title}: {item.detail}" for item in failed),
         hint=next((item.fix for item in failed if item.fix), "sandbox doctor"),
     )
-
-
-def status_of(engine: Engine, name: str) -> MachineStatus:
-    """One machine's status; absent when the engine does not list it."""
-    return engine.status([name]).get(name) or MachineStatus(name=name, power=Power.ABSENT)

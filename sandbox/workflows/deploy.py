@@ -15,25 +15,17 @@ from sandbox.baking import recipe_key
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome, last_report
 from sandbox.errors import CommandError, ProvisionError
 from sandbox.events import step
+from sandbox.guest.guest import Guest
+from sandbox.guest.pages import Page, apps_url
 from sandbox.paths import data_dir
 from sandbox.plan import Plan, PlannedApp
-from sandbox.providers.engine import Engine, MachineStatus
+from sandbox.providers.engine import MachineStatus
 from sandbox.provision import pack
 from sandbox.record import Record
 from sandbox.render import archive_path
 from sandbox.ssh import SshTarget
 from sandbox.state import Instance
 from sandbox.summary import Phase
-from sandbox.workflows.app_trouble import AskTheMachine
-from sandbox.workflows.context import Context
-from sandbox.workflows.reach import (
-    READY_TIMEOUT_S,
-    AppUrl,
-    connect,
-    page_urls,
-    shiny_base_url,
-    wait_for_apps,
-)
 from sandbox.workflows.snapshot import keep_provisioned
 
 _RELEASE_S = 300.0
@@ -77,59 +69,51 @@ class _Folders:
         return cls(PurePosixPath(said["apps_site_dir"]), PurePosixPath(said["apps_releases_dir"]))
 
 
-def deploy(  # noqa: PLR0917  (the caller has them all at hand)
-    plan: Plan,
-    record: Record,
-    instance: Instance,
-    engine: Engine,
-    status: MachineStatus,
-    context: Context,
-    *,
-    checks: bool,
-) -> Deployed:
+def deploy(guest: Guest, record: Record, status: MachineStatus, *, checks: bool) -> Deployed:
     """Release the apps that differ from the record's; the caller knows that nothing else does.
 
     Raises:
         ProvisionError: an app cannot be read or released, or it does not start; R's words say why.
     """
-    name, listener = plan.name, context.listener
-    changed = changed_apps(record.plan, plan)
+    placement = guest.placement
+    changed = changed_apps(record.plan, placement.plan)
     for app in changed:
-        pack(app, archive_path(instance.folder, app.name))
-    target = connect(instance, engine)
+        pack(app, archive_path(guest.folder, app.name))
+    target = guest.login()
     names = tuple(app.name for app in changed)
     # Half-done work must never pass for whole: forget the old recipe first
-    half = record.model_copy(update={"plan": plan, "phase": Phase.CREATED, "recipe_key": ""})
-    instance.write(half)
+    half = record.wanting(placement)
+    half = half.model_copy(update={"phase": Phase.CREATED, "recipe_key": ""})
+    guest.write(half)
     folders = _Folders.of_role()
-    with step(listener, name, f"release {', '.join(names)}"):
+    with step(guest.listener, guest.name, f"release {', '.join(names)}"):
         for app in changed:
-            _release(app, target, instance, folders)
+            _release(app, target, guest.instance, folders)
     record = half.advanced(
-        "released", phase=Phase.PROVISIONED, recipe_key=recipe_key(plan), note=", ".join(names)
+        "released", phase=Phase.PROVISIONED, recipe_key=recipe_key(placement), note=", ".join(names)
     )
-    instance.write(record)
-    with ThreadPoolExecutor(1) as aside, shiny_base_url(plan, status, target) as base_url:
+    guest.write(record)
+    with ThreadPoolExecutor(1) as aside, guest.reached_pages(status, target) as pages:
         if checks:
             # Takes a quarter of a second, as long as R starts
             aside.submit(import_module, "sandbox.checks.quick")
-        urls = page_urls(names, base_url)
-        with step(listener, name, "first page"):
-            _wait(urls, plan, instance, target, timeout_s=status.patient(READY_TIMEOUT_S))
+        with step(guest.listener, guest.name, "first page"):
+            _wait([page for page in pages if page.name in names], guest, status, target)
 
         def tidy() -> Record:
             for app in changed:
                 _end_old(app, target, folders)
-            return keep_provisioned(record, engine, listener)
+            return keep_provisioned(guest, record)
 
         tidied = aside.submit(tidy)
-        now = _checked(plan, names, target, base_url) if checks else None
+        url = apps_url(placement.plan, pages)
+        now = guest.check_some(ids_of(names), target, url) if checks else None
         kept = tidied.result()
     if now is None:
-        instance.write(kept)
-        return Deployed(names, None, last_report(instance.folder))
-    report = _merged(instance, plan, now.results)
-    instance.write(kept.advanced("checked", note=f"{', '.join(names)}: {now.summary}"))
+        guest.write(kept)
+        return Deployed(names, None, last_report(guest.folder))
+    report = _merged(guest, now.results)
+    guest.write(kept.advanced("checked", note=f"{', '.join(names)}: {now.summary}"))
     return Deployed(names, now, report)
 
 
@@ -163,21 +147,13 @@ def _end_old(app: PlannedApp, target: SshTarget, folders: _Folders) -> None:
     target.run(("sudo", "-n", "sh", "-c", end, "sh", *words), timeout_s=_END_S)
 
 
-def _wait(
-    urls: Sequence[AppUrl],
-    plan: Plan,
-    instance: Instance,
-    target: SshTarget,
-    *,
-    timeout_s: float,
-) -> None:
-    for url in urls:
+def _wait(pages: Sequence[Page], guest: Guest, status: MachineStatus, target: SshTarget) -> None:
+    for page in pages:
         try:
-            why = AskTheMachine(plan, target)
-            wait_for_apps((url,), name=plan.name, timeout_s=timeout_s, why=why)
+            guest.wait_for_pages((page,), status, target)
         except ProvisionError as error:
             # What was found before is not true of this app any more
-            _merged(instance, plan, (_no_page(url.app, error),))
+            _merged(guest, (_no_page(page.name, error),))
             raise
 
 
@@ -192,29 +168,23 @@ def _no_page(app: str, error: ProvisionError) -> CheckResult:
     )
 
 
-def _checked(plan: Plan, apps: Sequence[str], target: SshTarget, base_url: str) -> CheckReport:
-    from sandbox.checks.quick import run_live
-
-    return run_live(plan, ids_of(apps), target, base_url)
-
-
 def ids_of(apps: Iterable[str]) -> tuple[str, ...]:
     """The checks that look at these apps, and that are done anew when an app is."""
     return tuple(f"up.{what}.{app}" for app in apps for what in ("page", "session"))
 
 
-def _merged(instance: Instance, plan: Plan, found: Sequence[CheckResult]) -> CheckReport:
+def _merged(guest: Guest, found: Sequence[CheckResult]) -> CheckReport:
     """The last whole run's results, with those that were found now in their place; kept."""
-    last = last_report(instance.folder)
+    last = last_report(guest.folder)
     fresh = {one.id: one for one in found}
     results = () if last is None else last.results
     kept = tuple(fresh.pop(one.id, one) for one in results)
     report = CheckReport(
-        sandbox=plan.name,
-        box=plan.box_name,
-        plan_key=plan.key,
+        sandbox=guest.name,
+        box=guest.plan.box_name,
+        plan_key=guest.placement.key,
         elapsed_s=last.elapsed_s if last is not None else 0.0,
         results=(*kept, *fresh.values()),
     )
-    instance.write_text("checks.json", report.model_dump_json(indent=1))
+    guest.instance.write_text("checks.json", report.model_dump_json(indent=1))
     return report

@@ -9,11 +9,10 @@ from pathlib import Path
 from sandbox.app_logs.answer import LOG_BYTES, AppLogs, parse, script
 from sandbox.errors import CommandError, ProviderError, UsageError
 from sandbox.interrupts import Interrupted
-from sandbox.plan import Plan
+from sandbox.placement import Placement
 from sandbox.ssh import SshTarget
 from sandbox.state import Instance, instance_names
 from sandbox.workflows.context import Context
-from sandbox.workflows.enter import target_of
 
 _TIMEOUT_S = 30.0
 _EVERY_S = 1.0
@@ -119,31 +118,34 @@ def own_logs(name: str, *, lines: int) -> list[tuple[Path, str]]:
 class _Reader:
     """Asks one machine for the logs of some apps."""
 
-    plan: Plan
+    placement: Placement
     target: SshTarget
     apps: tuple[str, ...]
 
     @classmethod
     def of(cls, name: str, app: str | None, context: Context) -> "_Reader":
-        plan = Instance(name).require().plan
-        known = tuple(one.name for one in plan.apps)
+        guest = context.guest_named(name)
+        known = tuple(one.name for one in guest.plan.apps)
         if app is not None and app not in known:
             raise UsageError(
                 f"the sandbox {name} has no app `{app}`",
                 details=f"its apps: {', '.join(known)}" if known else "its box names no apps",
                 hint=f"sandbox logs {name}",
             )
-        return cls(plan, target_of(name, context=context), known if app is None else (app,))
+        target = guest.require_login()
+        return cls(guest.placement, target, known if app is None else (app,))
 
     def ask(
         self, *, most_bytes: int = LOG_BYTES, after: Mapping[str, int] | None = None
     ) -> AppLogs:
-        words = script(self.plan, self.apps, explain=False, most_bytes=most_bytes, after=after)
+        words = script(
+            self.placement.plan, self.apps, explain=False, most_bytes=most_bytes, after=after
+        )
         try:
             return parse(self.run(("sh", "-c", words)))
         except ValueError as error:
             raise ProviderError(
-                f"cannot read the logs of {self.plan.name}", details=str(error)
+                f"cannot read the logs of {self.placement.name}", details=str(error)
             ) from error
 
     def run(self, command: tuple[str, ...], *, stdin: str | None = None) -> str:
@@ -151,7 +153,8 @@ class _Reader:
             done = self.target.run(("sudo", "-n", *command), stdin=stdin, timeout_s=_TIMEOUT_S)
         except CommandError as error:
             raise ProviderError(
-                f"cannot read the logs of {self.plan.name}", details=error.details or error.message
+                f"cannot read the logs of {self.placement.name}",
+                details=error.details or error.message,
             ) from error
         return done.stdout
 

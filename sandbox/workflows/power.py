@@ -2,27 +2,19 @@
 
 from sandbox.errors import UsageError
 from sandbox.events import step
+from sandbox.guest.guest import status_of
+from sandbox.guest.login import hang_up
+from sandbox.guest.pages import Page
 from sandbox.providers import FALLBACK
 from sandbox.providers.engine import MachineStatus, Power
 from sandbox.saved import BrokenFileError
-from sandbox.ssh import SshTarget, disconnect
 from sandbox.state import Instance, locked
 from sandbox.summary import Phase
-from sandbox.workflows.app_trouble import AskTheMachine
-from sandbox.workflows.context import STOP_TIMEOUT_S, Context, status_of
-from sandbox.workflows.machine import record_elsewhere
-from sandbox.workflows.reach import (
-    READY_TIMEOUT_S,
-    AppUrl,
-    app_urls,
-    connect,
-    shiny_base_url,
-    sshd_is_dead,
-    wait_for_apps,
-)
+from sandbox.workflows.context import STOP_TIMEOUT_S, Context
+from sandbox.workflows.machine_spec import record_elsewhere
 
 
-def start(name: str, *, context: Context) -> tuple[AppUrl, ...]:
+def start(name: str, *, context: Context) -> tuple[Page, ...]:
     """Start a stopped sandbox and wait until its apps answer.
 
     Raises:
@@ -31,30 +23,20 @@ def start(name: str, *, context: Context) -> tuple[AppUrl, ...]:
     """
     with locked(name) as instance:
         record = instance.require()
-        engine = context.engine(record.plan.provider)
-        status = status_of(engine, name)
+        guest = context.guest(record.placement, instance)
+        status = guest.status()
         if status.power is Power.ABSENT or record.phase is not Phase.PROVISIONED:
             raise UsageError(
                 f"the sandbox {name} was never finished, or its machine is gone",
                 hint=f"sandbox up {name} makes it whole",
             )
-        if status.power is not Power.RUNNING or sshd_is_dead(status):
-            with step(context.listener, name, "start"):
-                engine.start(name, context.listener)
-            instance.write(record.advanced("started"))
-        target = connect(instance, engine)
-        status = status_of(engine, name)
-        with shiny_base_url(record.plan, status, target) as base_url:
-            urls = app_urls(record.plan, base_url)
-            if urls:
-                with step(context.listener, name, "first page"):
-                    wait_for_apps(
-                        urls,
-                        name=name,
-                        timeout_s=status.patient(READY_TIMEOUT_S),
-                        why=AskTheMachine(record.plan, target),
-                    )
-        return urls
+        if status.power is not Power.RUNNING or guest.sshd_is_dead(status):
+            guest.start()
+            guest.write(record.advanced("started"))
+        target = guest.login()
+        status = guest.status()
+        with guest.reached_pages(status, target) as pages:
+            return guest.first_page(pages, status, target)
 
 
 def stop(name: str, *, context: Context) -> None:
@@ -65,13 +47,13 @@ def stop(name: str, *, context: Context) -> None:
     """
     with locked(name) as instance:
         record = instance.require()
-        engine = context.engine(record.plan.provider)
-        if status_of(engine, name).power in {Power.STOPPED, Power.ABSENT}:
+        guest = context.guest(record.placement, instance)
+        if guest.status().power in {Power.STOPPED, Power.ABSENT}:
             return
-        _hang_up(instance)
+        guest.hang_up()
         with step(context.listener, name, "stop"):
-            engine.stop(name, timeout_s=STOP_TIMEOUT_S)
-        instance.write(record.advanced("stopped"))
+            guest.engine.stop(name, timeout_s=STOP_TIMEOUT_S)
+        guest.write(record.advanced("stopped"))
 
 
 def destroy(name: str, *, context: Context) -> None:
@@ -96,7 +78,7 @@ def destroy(name: str, *, context: Context) -> None:
             if status.power is Power.ABSENT:
                 instance.require()
             _refuse_anothers(instance, status)
-        _hang_up(instance)
+        hang_up(instance)
         with step(context.listener, name, "destroy"):
             engine.destroy(name)
             instance.remove()
@@ -106,7 +88,7 @@ def _destroy_everywhere(instance: Instance, context: Context) -> None:
     """Of one whose files do not say any more who runs it: every provider is asked."""
     engines = [context.engine(provider) for provider in context.providers]
     usable = [engine for engine in engines if engine.check_host().possible]
-    _hang_up(instance)
+    hang_up(instance)
     for engine in usable:
         if status_of(engine, instance.name).power is not Power.ABSENT:
             with step(context.listener, instance.name, "destroy"):
@@ -139,11 +121,5 @@ def _provider_of(instance: Instance, context: Context) -> str | None:
     except BrokenFileError:
         return context.providers.maker_of(instance.folder)
     if record is not None:
-        return record.plan.provider
+        return record.placement.provider
     return context.providers.maker_of(instance.folder) or FALLBACK
-
-
-def _hang_up(instance: Instance) -> None:
-    config = instance.folder / "ssh_config"
-    if config.exists():
-        disconnect(SshTarget(host=instance.name, config=config))

@@ -5,32 +5,33 @@ from collections.abc import Iterable
 from sandbox.events import Listener, Notice
 from sandbox.fidelity.diff import Selection, Side, compare
 from sandbox.fidelity.stated import side_of_plan
+from sandbox.guest.guest import Guest
 from sandbox.missing import missing_r_packages
-from sandbox.plan import Plan
+from sandbox.placement import Placement
 from sandbox.probe.files import load_facts
-from sandbox.state import Instance
 
 _MOST_SHOWN = 10
 
 
-def tell_rebuild(plan: Plan, listener: Listener) -> None:
+def tell_rebuild(placement: Placement, listener: Listener) -> None:
     """Say in what the sandbox will differ from production; nothing for a box that names none.
 
     Raises:
         UsageError: the facts of production cannot be read.
     """
-    if plan.production is None:
+    if placement.plan.production is None:
         return
-    for line in rebuild_notes(plan):
-        listener(Notice(plan.name, line))
+    for line in rebuild_notes(placement):
+        listener(Notice(placement.name, line))
 
 
-def rebuild_notes(plan: Plan) -> list[str]:
+def rebuild_notes(placement: Placement) -> list[str]:
     """One line a difference that is known before the machine is there.
 
     Raises:
         UsageError: the facts of production cannot be read.
     """
+    plan = placement.plan
     if plan.production is None:
         return []
     facts = load_facts(plan.production)
@@ -53,19 +54,16 @@ def rebuild_notes(plan: Plan) -> list[str]:
     return notes
 
 
-def leave_out_missing(
-    plan: Plan, available: frozenset[str], instance: Instance, listener: Listener
-) -> Plan:
-    """The plan without the R packages that the base does not have, where the box allows it."""
-    missing = missing_r_packages(plan, available)
+def leave_out_missing(guest: Guest, available: frozenset[str]) -> None:
+    """Go on without the R packages that the base does not have, where the box allows it."""
+    missing = missing_r_packages(guest.plan, available)
     if not missing:
-        return plan
-    listener(Notice(plan.name, f"{plan.base.name} does not have {_listed(missing)}: left out"))
-    reduced = plan.without_packages(missing)
-    record = instance.read()
+        return
+    guest.tell(f"{guest.plan.base.name} does not have {_listed(missing)}: left out")
+    guest.placement = guest.placement.without_packages(missing)
+    record = guest.read()
     if record is not None:
-        instance.write(record.model_copy(update={"plan": reduced}))
-    return reduced
+        guest.write(record.wanting(guest.placement))
 
 
 def _listed(names: Iterable[str]) -> str:

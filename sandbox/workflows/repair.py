@@ -6,17 +6,10 @@ added to Rprofile.site, `sandbox reset` can: then the checks that go on failing 
 
 from sandbox.checks import fixes
 from sandbox.checks.results import CheckReport, CheckResult, Outcome
-from sandbox.checks.up import services
-from sandbox.errors import CommandError
-from sandbox.events import Listener, Notice
-from sandbox.plan import Plan
-from sandbox.providers.engine import MachineStatus
+from sandbox.guest.guest import Guest
+from sandbox.placement import Placement
 from sandbox.provision import ProvisionResult
-from sandbox.ssh import SshTarget
-from sandbox.workflows.reach import app_urls, direct_url, page_status
 
-_ASK_S = 30.0
-_NOT_FOUND = "HTTP 404"
 _MOST_NAMED = 3
 
 
@@ -28,44 +21,21 @@ def failed_before(report: CheckReport) -> str:
     return f"not so at the last checks: {named}"
 
 
-def found_broken(plan: Plan, status: MachineStatus, target: SshTarget) -> str:
-    """Why no page can come before the playbooks have run, in a few words; empty when it may.
-
-    What a server that runs and an app that is there have to say about a page is not judged here.
-    """
-    if not plan.has_shiny:
-        return ""
-    units = services(plan)
-    try:
-        done = target.run(("systemctl", "is-active", *units), timeout_s=_ASK_S, check=False)
-    except CommandError:
-        return ""
-    states = dict(zip(units, done.stdout.split(), strict=False))
-    if stopped := [name for name, state in states.items() if state in {"inactive", "failed"}]:
-        return f"{' and '.join(stopped)} should run, and does not"
-    gone = [
-        app.app
-        for app in app_urls(plan, direct_url(plan, status))
-        if page_status(app.url, timeout_s=_ASK_S).startswith(_NOT_FOUND)
-    ]
-    return f"{' and '.join(gone)} is not where Shiny Server looks for it" if gone else ""
-
-
-def tell_put_back(name: str, result: ProvisionResult, listener: Listener) -> None:
+def tell_put_back(guest: Guest, result: ProvisionResult) -> None:
     """Say which tasks of the playbooks found something to do."""
     tasks = "; ".join(dict.fromkeys(result.changed_tasks))
-    listener(Notice(name, f"put back: {tasks}" if tasks else "the playbooks found nothing to mend"))
+    guest.tell(f"put back: {tasks}" if tasks else "the playbooks found nothing to mend")
 
 
-def after_repair(plan: Plan, report: CheckReport) -> CheckReport:
+def after_repair(placement: Placement, report: CheckReport) -> CheckReport:
     """The checks that followed: none advises what has just been done, and did not help."""
     return report.model_copy(
-        update={"results": tuple(_not_again(plan, one) for one in report.results)}
+        update={"results": tuple(_not_again(placement, one) for one in report.results)}
     )
 
 
-def _not_again(plan: Plan, result: CheckResult) -> CheckResult:
+def _not_again(placement: Placement, result: CheckResult) -> CheckResult:
     bad = result.outcome in {Outcome.FAILED, Outcome.ERROR}
-    if bad and result.fix.startswith(fixes.up(plan)):
-        return result.model_copy(update={"fix": fixes.reset(plan)})
+    if bad and result.fix.startswith(fixes.up(placement)):
+        return result.model_copy(update={"fix": fixes.reset(placement)})
     return result

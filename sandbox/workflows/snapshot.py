@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sandbox.errors import SandboxError, UsageError
-from sandbox.events import Listener, Notice, step
+from sandbox.events import step
+from sandbox.guest.guest import Guest
 from sandbox.providers.abilities import Snapshot, Snapshots
-from sandbox.providers.engine import Engine, Power
+from sandbox.providers.engine import Power
 from sandbox.record import Record
-from sandbox.ssh import SshTarget, disconnect
-from sandbox.state import Instance, locked
+from sandbox.state import locked
 from sandbox.summary import Phase
-from sandbox.workflows.context import Context, status_of
+from sandbox.workflows.context import Context
 
 PROVISIONED = "provisioned"
 """How the machine was after its last provisioning; `up` saves it, `reset` goes back to it."""
@@ -37,11 +37,11 @@ def save(name: str, snapshot: str | None, *, context: Context) -> str:
         UsageError: no such sandbox, or the name cannot be.
         ProviderError: there is a snapshot of that name.
     """
-    with _opened(name, context) as (instance, record, engine):
+    with _opened(name, context) as (guest, record, engine):
         chosen = _valid(snapshot) if snapshot is not None else _next_name(engine, name)
         with step(context.listener, name, f"save {chosen}"):
             engine.save_snapshot(name, chosen, context.listener)
-        instance.write(record.advanced("snapshot saved", note=chosen))
+        guest.write(record.advanced("snapshot saved", note=chosen))
     return chosen
 
 
@@ -52,9 +52,9 @@ def restore(name: str, snapshot: str | None, *, context: Context) -> str:
         UsageError: no such sandbox, or it has no snapshot.
         ProviderError: no snapshot of that name.
     """
-    with _opened(name, context) as (instance, record, engine):
+    with _opened(name, context) as (guest, record, engine):
         chosen = snapshot if snapshot is not None else _newest(engine, name)
-        _go_back(instance, record, engine, chosen, context)
+        _go_back(guest, record, engine, chosen)
     return chosen
 
 
@@ -64,7 +64,7 @@ def reset(name: str, *, context: Context) -> None:
     Raises:
         UsageError: no such sandbox, or it was never provisioned.
     """
-    with _opened(name, context) as (instance, record, engine):
+    with _opened(name, context) as (guest, record, engine):
         if PROVISIONED not in [one.name for one in engine.snapshots(name)]:
             raise UsageError(
                 f"there is nothing to take {name} back to: it has no snapshot `{PROVISIONED}`",
@@ -75,11 +75,9 @@ def reset(name: str, *, context: Context) -> None:
         # Of an older recipe, if the box has changed since: then `up` has to bring it forward again
         recipe = record.kept_recipe or record.recipe_key
         kept = record.model_copy(update={"recipe_key": recipe})
-        _go_back(instance, kept, engine, PROVISIONED, context)
-        machine: Engine = context.engine(record.plan.provider)
-        if status_of(machine, name).power is not Power.RUNNING:
-            with step(context.listener, name, "start"):
-                machine.start(name, context.listener)
+        _go_back(guest, kept, engine, PROVISIONED)
+        if guest.status().power is not Power.RUNNING:
+            guest.start()
 
 
 def saved(name: str, *, context: Context) -> tuple[Saved, ...]:
@@ -88,8 +86,7 @@ def saved(name: str, *, context: Context) -> tuple[Saved, ...]:
     Raises:
         UsageError: no such sandbox, or its provider has no snapshots.
     """
-    record = Instance(name).require()
-    engine = _able(context, record)
+    engine = _able(context.guest_named(name))
     return tuple(Saved(one.name, one.created_at) for one in engine.snapshots(name))
 
 
@@ -100,26 +97,27 @@ def delete(name: str, snapshot: str, *, context: Context) -> None:
         UsageError: no such sandbox.
         ProviderError: no snapshot of that name.
     """
-    with _opened(name, context) as (instance, record, engine):
+    with _opened(name, context) as (guest, record, engine):
         with step(context.listener, name, f"delete {snapshot}"):
             engine.delete_snapshot(name, snapshot)
-        instance.write(record.advanced("snapshot deleted", note=snapshot))
+        guest.write(record.advanced("snapshot deleted", note=snapshot))
 
 
-def has_provisioned(record: Record, engine: Engine) -> bool:
+def has_provisioned(guest: Guest, record: Record) -> bool:
     """Whether there is a snapshot to `reset` to, and it is known of which recipe.
 
     Even an older one is worth more than one of a machine that may be broken in ways which no
     playbook mends.
     """
+    engine = guest.engine
     if not isinstance(engine, Snapshots) or not record.kept_recipe:
         return False
     with suppress(SandboxError):
-        return PROVISIONED in [one.name for one in engine.snapshots(record.plan.name)]
+        return PROVISIONED in [one.name for one in engine.snapshots(guest.name)]
     return False
 
 
-def keep_provisioned(record: Record, engine: Engine, listener: Listener) -> Record:
+def keep_provisioned(guest: Guest, record: Record) -> Record:
     """Save the machine as `provisioned`, in place of what was saved before; `up` calls it last.
 
     That there is no snapshot is worth a notice, and no reason for `up` to fail.
@@ -127,48 +125,44 @@ def keep_provisioned(record: Record, engine: Engine, listener: Listener) -> Reco
     Returns:
         The record, which knows what was saved.
     """
-    name = record.plan.name
+    name, engine = guest.name, guest.engine
     if not isinstance(engine, Snapshots):
         return record
     try:
-        with step(listener, name, "snapshot"):
+        with step(guest.listener, name, "snapshot"):
             if PROVISIONED in [one.name for one in engine.snapshots(name)]:
                 engine.delete_snapshot(name, PROVISIONED)
-            engine.save_snapshot(name, PROVISIONED, listener)
+            engine.save_snapshot(name, PROVISIONED, guest.listener)
     except SandboxError as error:
-        listener(Notice(name, f"`sandbox reset` will not work: {error.message}: {error.details}"))
+        guest.tell(f"`sandbox reset` will not work: {error.message}: {error.details}")
         return record
     return record.model_copy(update={"kept_recipe": record.recipe_key})
 
 
 @contextmanager
-def _opened(name: str, context: Context) -> Iterator[tuple[Instance, Record, Snapshots]]:
+def _opened(name: str, context: Context) -> Iterator[tuple[Guest, Record, Snapshots]]:
     with locked(name) as instance:
         record = instance.require()
         if record.phase is Phase.PLANNED:
             raise UsageError(f"{name} was never finished", hint=f"sandbox up {name}")
-        yield instance, record, _able(context, record)
+        guest = context.guest(record.placement, instance)
+        yield guest, record, _able(guest)
 
 
-def _able(context: Context, record: Record) -> Snapshots:
-    engine = context.engine(record.plan.provider)
-    if not isinstance(engine, Snapshots):
-        raise UsageError(f"{record.plan.provider} has no snapshots")
-    return engine
+def _able(guest: Guest) -> Snapshots:
+    if not isinstance(guest.engine, Snapshots):
+        raise UsageError(f"{guest.placement.provider} has no snapshots")
+    return guest.engine
 
 
-def _go_back(
-    instance: Instance, record: Record, engine: Snapshots, snapshot: str, context: Context
-) -> None:
-    config = instance.folder / "ssh_config"
-    if config.exists():
-        # Its end of the shared connection is about to vanish
-        disconnect(SshTarget(host=instance.name, config=config))
-    with step(context.listener, instance.name, f"restore {snapshot}"):
-        engine.restore_snapshot(instance.name, snapshot, context.listener)
+def _go_back(guest: Guest, record: Record, engine: Snapshots, snapshot: str) -> None:
+    # Its end of the shared connection is about to vanish
+    guest.hang_up()
+    with step(guest.listener, guest.name, f"restore {snapshot}"):
+        engine.restore_snapshot(guest.name, snapshot, guest.listener)
     # The checks looked at a machine that is no longer there
-    (instance.folder / "checks.json").unlink(missing_ok=True)
-    instance.write(record.advanced("snapshot restored", note=snapshot))
+    (guest.folder / "checks.json").unlink(missing_ok=True)
+    guest.write(record.advanced("snapshot restored", note=snapshot))
 
 
 def _valid(name: str) -> str:

@@ -1,35 +1,35 @@
 """`sandbox up`: create or converge, and end only when the app answers and the checks have run.
 
-Here is what a machine that needs nothing is known by; `making` does the rest.
+Here is what a machine that needs nothing is known by; `make_machine` does the rest.
 """
 
 from dataclasses import dataclass, replace
 
 from sandbox.baking import CacheUse, recipe_key
 from sandbox.checks.results import CheckReport, last_report
-from sandbox.events import Notice
-from sandbox.plan import Plan
-from sandbox.providers.abilities import Settling
-from sandbox.providers.engine import Engine, MachineStatus, Power
+from sandbox.guest.guest import Guest
+from sandbox.guest.pages import Page
+from sandbox.placement import Placement
+from sandbox.providers.engine import MachineStatus, Power
 from sandbox.record import Record
 from sandbox.secret_values import needed_secrets
-from sandbox.ssh import has_whole_key
-from sandbox.state import Instance, locked
+from sandbox.state import locked
 from sandbox.summary import Phase
-from sandbox.workflows.box_now import noting
-from sandbox.workflows.context import Context, status_of
+from sandbox.workflows.box_changes import noting
+from sandbox.workflows.choose_placement import require_same_machine, without_known_missing
+from sandbox.workflows.context import Context
 from sandbox.workflows.left_out import tell_left_out
-from sandbox.workflows.reach import AppUrl, app_urls, direct_url, page_status, sshd_is_dead
-from sandbox.workflows.request import require_same_machine, without_known_missing
+
+_PAGE_S = 10.0
 
 
 @dataclass(frozen=True)
 class UpResult:
     """What `up` came to."""
 
-    plan: Plan
+    placement: Placement
     status: MachineStatus
-    urls: tuple[AppUrl, ...]
+    pages: tuple[Page, ...]
     report: CheckReport | None
     """The checks that ran now; the last ones when nothing had changed; None if none ran."""
     unchanged: bool
@@ -39,7 +39,7 @@ class UpResult:
 
 
 def up(
-    plan: Plan,
+    placement: Placement,
     *,
     context: Context,
     checks: bool = True,
@@ -49,7 +49,7 @@ def up(
     """Make the machine what the plan says, whatever state an earlier run left it in.
 
     Args:
-        plan: what it must be.
+        placement: what it must be.
         context: whom to tell, and where.
         checks: probe and check it at the end.
         provision_again: run the playbooks even when nothing has changed since they last ran.
@@ -58,115 +58,111 @@ def up(
     Raises:
         SandboxError: as errors.py says; running it again goes on from the last whole step.
     """
-    engine = context.engine(plan.provider)
-    with locked(plan.name) as instance, noting(plan, instance):
-        require_same_machine(instance, plan)
-        plan = without_known_missing(plan, instance)
-        tell_left_out(plan, context.listener)
-        provision_again = _has_new_secrets(plan, instance, context) or provision_again
+    with locked(placement.name) as instance, noting(placement, instance):
+        require_same_machine(instance, placement)
+        guest = context.guest(without_known_missing(placement, instance), instance)
+        tell_left_out(guest.placement, context.listener)
+        provision_again = _has_new_secrets(guest, context) or provision_again
         if not provision_again and cache is not CacheUse.FRESH:
             # Before what failed is mended: what failed may be the very app that is new now
-            done = _unchanged(plan, instance, engine) or _released(
-                plan, instance, engine, context, checks=checks
-            )
+            done = _unchanged(guest) or _released(guest, checks=checks)
             if done is not None:
                 return done
-        provision_again = _is_to_mend(instance, engine, context) or provision_again
+        provision_again = _is_to_mend(guest) or provision_again
         if checks:
-            context.agreed_checks(plan)
+            context.agreed_checks(guest.plan)
         # Takes half a second to import: only when there is something to do
-        from sandbox.workflows.making import make
+        from sandbox.workflows.make_machine import make
 
-        report = make(
-            plan, instance, engine, context, cache=cache, checks=checks, again=provision_again
-        )
-        return _result(plan, status_of(engine, plan.name), report, unchanged=False)
+        wanted = guest.placement
+        report = make(guest, context, cache=cache, checks=checks, again=provision_again)
+        return _result(guest, wanted, guest.status(), report)
 
 
-def _has_new_secrets(plan: Plan, instance: Instance, context: Context) -> bool:
+def _has_new_secrets(guest: Guest, context: Context) -> bool:
     """Whether a value is at hand that the machine does not have: then nobody need say --provision.
 
     Nobody is asked here; of a value that is not at hand, nothing says that it has changed.
     """
-    needed = needed_secrets(plan)
-    record = instance.read() if needed else None
+    needed = needed_secrets(guest.plan)
+    record = guest.read() if needed else None
     if record is None or record.phase is not Phase.PROVISIONED:
         return False
-    from sandbox.workflows.hashes import given_anew
+    from sandbox.guest.hashes import given_anew
 
-    anew = given_anew(instance, needed, context.secrets.at_hand(needed))
+    anew = given_anew(guest.instance, needed, context.secrets.at_hand(needed))
     if anew:
-        context.listener(
-            Notice(plan.name, f"not what the machine was given before: {', '.join(anew)}")
-        )
+        guest.tell(f"not what the machine was given before: {', '.join(anew)}")
     return bool(anew)
 
 
-def _is_to_mend(instance: Instance, engine: Engine, context: Context) -> bool:
+def _is_to_mend(guest: Guest) -> bool:
     """Whether checks found something wrong since the playbooks last ran: then they run again."""
-    report, name = last_report(instance.folder), instance.name
-    if report is None or report.ok or status_of(engine, name).power is Power.ABSENT:
+    report = last_report(guest.folder)
+    if report is None or report.ok or guest.status().power is Power.ABSENT:
         return False
     from sandbox.workflows.repair import failed_before
 
-    context.listener(Notice(name, f"{failed_before(report)}: running the playbooks again"))
+    guest.tell(f"{failed_before(report)}: running the playbooks again")
     return True
 
 
-def _unchanged(plan: Plan, instance: Instance, engine: Engine) -> UpResult | None:
+def _unchanged(guest: Guest) -> UpResult | None:
     """The fast path: provisioned from this very plan, running, and every app answers."""
-    record = instance.read()
+    record, placement = guest.read(), guest.placement
     if record is None or record.phase is not Phase.PROVISIONED:
         return None
-    is_the_same = record.plan == plan and record.recipe_key == recipe_key(plan)
-    if not is_the_same or not has_whole_key(instance.folder):
+    is_the_same = record.placement == placement and record.recipe_key == recipe_key(placement)
+    if not is_the_same or not guest.has_whole_key():
         return None
-    status = status_of(engine, plan.name)
-    if status.power is not Power.RUNNING or sshd_is_dead(status) or _is_busy(engine, plan.name):
+    status = guest.status()
+    if not guest.is_awake(status):
         return None
-    report = last_report(instance.folder)
+    report = last_report(guest.folder)
     if report is None or not (report.ok and report.whole):
         # Never proven, or not as it should be: worth the full road
         return None
-    result = _result(plan, status, report, unchanged=True)
-    if any(page_status(app.url, timeout_s=10) for app in result.urls):
+    result = _result(guest, placement, status, report, unchanged=True)
+    if any(guest.page_status(page, timeout_s=_PAGE_S) for page in result.pages):
         return None
     return result
 
 
-def _released(
-    plan: Plan, instance: Instance, engine: Engine, context: Context, *, checks: bool
-) -> UpResult | None:
+def _released(guest: Guest, *, checks: bool) -> UpResult | None:
     """The short road: nothing but files of apps has changed, and all else was and is well."""
-    record = instance.read()
-    if record is None or not _only_apps_differ(record, plan):
+    record, placement = guest.read(), guest.placement
+    if record is None or not _only_apps_differ(record, placement):
         return None
-    status = status_of(engine, plan.name)
-    if status.power is not Power.RUNNING or sshd_is_dead(status) or _is_busy(engine, plan.name):
+    status = guest.status()
+    if not guest.is_awake(status):
         return None
     # Takes time to import: only when there is something to do
     from sandbox.workflows.deploy import changed_apps, deploy, ids_of
 
-    names = {app.name for app in changed_apps(record.plan, plan)}
-    report = last_report(instance.folder)
+    names = {app.name for app in changed_apps(record.plan, placement.plan)}
+    report = last_report(guest.folder)
     if report is None or any(one.id not in ids_of(names) for one in report.problems):
         return None
-    others = [app for app in app_urls(plan, direct_url(plan, status)) if app.app not in names]
-    if not names or any(page_status(app.url, timeout_s=10) for app in others):
+    others = [page for page in guest.direct_pages(status) if page.name not in names]
+    if not names or any(guest.page_status(page, timeout_s=_PAGE_S) for page in others):
         return None
-    done = deploy(plan, record, instance, engine, status, context, checks=checks)
-    result = _result(plan, status, done.report, unchanged=False)
+    done = deploy(guest, record, status, checks=checks)
+    result = _result(guest, placement, status, done.report)
     return replace(result, released=done.apps, fresh=done.now)
 
 
-def _only_apps_differ(record: Record, plan: Plan) -> bool:
+def _only_apps_differ(record: Record, placement: Placement) -> bool:
     """Whether the machine is what its plan says, and that differs in files of the same apps alone.
 
     A box with checks of its own, or with a production to be compared with, has more to be seen to.
     """
-    old = record.plan
-    is_whole = record.phase is Phase.PROVISIONED and record.recipe_key == recipe_key(old)
-    if not is_whole or not plan.has_shiny or plan.check_files or plan.production is not None:
+    plan, old = placement.plan, record.plan
+    is_whole = record.phase is Phase.PROVISIONED and record.recipe_key == recipe_key(
+        record.placement
+    )
+    if not is_whole or plan.app_server is None:
+        return False
+    if plan.check_files or plan.production is not None:
         return False
     if [app.name for app in old.apps] != [app.name for app in plan.apps]:
         return False
@@ -177,12 +173,12 @@ def _only_apps_differ(record: Record, plan: Plan) -> bool:
     return old.model_copy(update=elsewhere) == plan
 
 
-def _is_busy(engine: Engine, name: str) -> bool:
-    """Whether the provider is still at what a killed command began, such as a stop."""
-    return isinstance(engine, Settling) and engine.is_busy(name)
-
-
 def _result(
-    plan: Plan, status: MachineStatus, report: CheckReport | None, *, unchanged: bool
+    guest: Guest,
+    wanted: Placement,
+    status: MachineStatus,
+    report: CheckReport | None,
+    *,
+    unchanged: bool = False,
 ) -> UpResult:
-    return UpResult(plan, status, app_urls(plan, direct_url(plan, status)), report, unchanged)
+    return UpResult(wanted, status, guest.direct_pages(status), report, unchanged)

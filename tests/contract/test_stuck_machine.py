@@ -9,12 +9,12 @@ import pytest
 from sandbox import waiting
 from sandbox.errors import ProvisionError
 from sandbox.events import Event, Notice, ignore
-from sandbox.plan import Plan
+from sandbox.guest.login import root_inside
+from sandbox.placement import Placement
 from sandbox.provision import bootstrap
 from sandbox.spec.models import Mirror
-from sandbox.workflows.reach import root_inside
 from tests.contract.conftest import IncusLab
-from tests.unit.factories import plain_plan
+from tests.unit.factories import plain_plan, plain_sandbox
 
 pytestmark = pytest.mark.incus
 
@@ -62,24 +62,23 @@ class Stuck:
         mark = f"SANDBOX_RUN={run} " if run else ""
         self.sh(f"{mark}setsid {script} </dev/null >/dev/null 2>&1 & sleep 0.5")
 
-    def bootstrap(self, plan: Plan) -> None:
+    def bootstrap(self, placement: Placement) -> None:
         shell = root_inside(self.lab.engine, "stuck")
-        bootstrap(plan, shell, self.folder, self.heard.append)
+        bootstrap(placement, shell, self.folder, self.heard.append)
 
     def notices(self) -> str:
         return "\n".join(event.text for event in self.heard if isinstance(event, Notice))
 
 
-def with_mirror(url: str) -> Plan:
-    plan = plain_plan("stuck")
-    system = plan.system.model_copy(update={"mirror": Mirror(debian=url)})
-    return plan.model_copy(update={"system": system})
+def with_mirror(url: str) -> Placement:
+    system = plain_plan().system.model_copy(update={"mirror": Mirror(debian=url)})
+    return plain_sandbox("stuck", system=system)
 
 
 def test_a_lock_that_somebody_holds_is_told_and_waited_for(stuck: Stuck) -> None:
     stuck.sh("apt-get -q update; apt-get -qy purge ca-certificates")
     stuck.background("", python=_LOCKED)
-    stuck.bootstrap(plain_plan("stuck"))
+    stuck.bootstrap(plain_sandbox("stuck"))
     assert "another program holds the package manager's lock: process" in stuck.notices()
     assert "(python3)" in stuck.notices()
     status = "dpkg-query -W -f '${db:Status-Status}' ca-certificates"
@@ -99,7 +98,7 @@ def test_a_mirror_that_hangs_is_told_and_given_up(
     # Nothing of it goes on
     assert "apt-get" not in stuck.sh("ps -eo comm")
     # The box is mended
-    stuck.bootstrap(plain_plan("stuck"))
+    stuck.bootstrap(plain_sandbox("stuck"))
 
 
 @pytest.mark.slow
@@ -111,20 +110,20 @@ def test_names_that_cannot_be_looked_up_are_told(
     stuck.sh("echo nameserver 192.0.2.1 > /etc/resolv.conf; rm -f /var/lib/sandbox/apt-updated")
     started = time.monotonic()
     with pytest.raises(ProvisionError, match="names cannot be resolved inside") as caught:
-        stuck.bootstrap(plain_plan("stuck"))
+        stuck.bootstrap(plain_sandbox("stuck"))
     assert time.monotonic() - started < 90
     assert "asking 192.0.2.1" in stuck.notices()
     assert "/etc/resolv.conf" in caught.value.hint
     # What the hint says mends it
     stuck.lab.engine.stop("stuck", timeout_s=30)
     stuck.lab.engine.start("stuck", ignore)
-    stuck.bootstrap(plain_plan("stuck"))
+    stuck.bootstrap(plain_sandbox("stuck"))
 
 
 def test_what_a_killed_run_left_at_work_is_ended_and_said(stuck: Stuck) -> None:
     stuck.background("sleep 1000", run="of-a-killed-up")
     stuck.background("sleep 2000")
-    stuck.bootstrap(plain_plan("stuck"))
+    stuck.bootstrap(plain_sandbox("stuck"))
     assert "an earlier run that was cut off is still at work" in stuck.notices()
     assert "(sleep): ending it" in stuck.notices()
     running = stuck.sh("ps -eo args")
@@ -137,13 +136,13 @@ def test_a_dpkg_that_a_killed_run_left_may_end_its_work(stuck: Stuck) -> None:
     stuck.sh("cp /bin/sleep /usr/local/bin/dpkg-job")
     stuck.background("/usr/local/bin/dpkg-job 6", run="of-a-killed-up")
     started = time.monotonic()
-    stuck.bootstrap(plain_plan("stuck"))
+    stuck.bootstrap(plain_sandbox("stuck"))
     assert time.monotonic() - started > 4
     assert "waiting for its dpkg" in stuck.notices()
 
 
 def test_packages_left_half_installed_are_finished_and_said(stuck: Stuck) -> None:
     stuck.sh("apt-get -q update; cd /tmp && apt-get -q download tree && dpkg --unpack tree_*.deb")
-    stuck.bootstrap(plain_plan("stuck"))
+    stuck.bootstrap(plain_sandbox("stuck"))
     assert "packages that an earlier run left half installed are finished" in stuck.notices()
     assert stuck.sh("dpkg-query -W -f '${db:Status-Status}' tree") == "installed"

@@ -17,7 +17,7 @@ from sandbox.plan import Plan
 from sandbox.ssh import SshTarget
 from sandbox.trust import read_code
 from tests.unit.checks.samples import good
-from tests.unit.factories import plain_plan
+from tests.unit.factories import placed, plain_plan
 
 # Options up to the host, then one word: the command, which sshd gives to the login's shell
 FAKE_SSH = """\
@@ -105,9 +105,13 @@ def checked(
     events: list[Event] | None = None,
 ) -> CheckReport:
     seen: list[Event] = events if events is not None else []
-    target = SshTarget(host=plan.name, config=folder / "ssh_config")
+    target = SshTarget(host=plan.box_name, config=folder / "ssh_config")
     request = CheckRequest(
-        plan=plan, facts=good().facts, base_url="", own_key="", goals=goals or tuple(Goal)
+        placement=placed(plan),
+        facts=good().facts,
+        base_url="",
+        own_key="",
+        goals=goals or tuple(Goal),
     )
     own = tuple(read_code(path) for path in plan.check_files if path.exists())
     return run_checks(request, target, folder, seen.append, own=own, timeout_s=timeout_s)

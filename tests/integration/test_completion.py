@@ -16,7 +16,7 @@ import pytest
 from sandbox.record import Record
 from sandbox.state import Instance
 from tests.conftest import ROOT, SANDBOX, cannot_run
-from tests.unit.factories import plain_plan, shiny_plan
+from tests.unit.factories import plain_sandbox, shiny_sandbox
 
 SHELLS = ROOT / "sandbox" / "cli" / "shells"
 # The real one answers the completion; a command that is run writes down what it was given
@@ -45,8 +45,8 @@ ODD = ("my box.yml", "it's.yml", "a$b.yml", "c(d)&.yml", 'quo"te.yml')
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with boxes and facts, two sandboxes, and `sandbox` on the PATH."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    Instance("shiny").write(Record(plan=shiny_plan()))
-    Instance("prod-copy").write(Record(plan=plain_plan("prod-copy")))
+    Instance("shiny").write(Record(placement=shiny_sandbox()))
+    Instance("prod-copy").write(Record(placement=plain_sandbox("prod-copy")))
     (tmp_path / "bin").mkdir()
     stand_in = tmp_path / "bin" / "sandbox"
     stand_in.write_text(STAND_IN % SANDBOX)

@@ -26,7 +26,7 @@ from sandbox.trust import read_code
 from tests.conftest import ROOT, cannot_run
 from tests.integration.test_check_runner import FAKE_SSH, FAKE_SUDO
 from tests.unit.checks.samples import good
-from tests.unit.factories import plain_plan
+from tests.unit.factories import plain_sandbox
 
 NOBODY = pwd.getpwnam("nobody")
 
@@ -98,9 +98,9 @@ def _nobody() -> User:
 def checked(folder: Path, text: str, events: list[Event] | None = None) -> CheckReport:
     file = folder.parent / "test_own.py"
     file.write_text(text)
-    plan = plain_plan().model_copy(update={"check_files": (file,)})
+    wanted = plain_sandbox(check_files=(file,))
     request = CheckRequest(
-        plan=plan, facts=good().facts, base_url="", own_key="", goals=(Goal.CORRECT,)
+        placement=wanted, facts=good().facts, base_url="", own_key="", goals=(Goal.CORRECT,)
     )
     target = SshTarget(host="plain", config=folder / "ssh_config")
     listener = (events if events is not None else []).append
@@ -248,8 +248,8 @@ def test_what_lies_beside_an_agreed_file_is_not_there(lab: Path) -> None:
 def test_a_file_nobody_agreed_to_is_not_run(lab: Path) -> None:
     file = lab.parent / "test_other.py"
     file.write_text(f"open({str(lab.parent / 'ran')!r}, 'w').close()\n")
-    plan = plain_plan().model_copy(update={"check_files": (file,)})
-    request = CheckRequest(plan=plan, facts=good().facts, base_url="", own_key="")
+    wanted = plain_sandbox(check_files=(file,))
+    request = CheckRequest(placement=wanted, facts=good().facts, base_url="", own_key="")
     target = SshTarget(host="plain", config=lab / "ssh_config")
     report = run_checks(request, target, lab, ignore)
     assert own(report) == {"box.test_other": Outcome.ERROR}

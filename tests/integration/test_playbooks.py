@@ -16,7 +16,7 @@ from sandbox.provision import play, provision
 from sandbox.render import Certificate, not_templates, render_bootstrap, sh
 from sandbox.ssh import SshTarget
 from tests.conftest import cannot_run
-from tests.unit.factories import shiny_plan
+from tests.unit.factories import placed, shiny_plan
 from tests.unit.test_render import mirrored_plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -160,7 +160,7 @@ def test_a_machine_that_cannot_be_reached_is_told_as_such(tmp_path: Path) -> Non
     config.write_text("Host shiny\n  HostName 127.0.0.1\n  Port 9\n  ConnectTimeout 2\n")
     plan = shiny_plan().model_copy(update={"apps": ()})
     with pytest.raises(ProvisionError) as failure:
-        provision(plan, SshTarget("shiny", config), tmp_path, ignore, timeout_s=120)
+        provision(placed(plan), SshTarget("shiny", config), tmp_path, ignore, timeout_s=120)
     assert failure.value.message.startswith("the connection to the machine was lost in `")
     assert "refused" in failure.value.details
     assert "provision.log" in failure.value.hint

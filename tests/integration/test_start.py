@@ -13,7 +13,7 @@ from sandbox.providers.vagrant.files import VmFolder, new_record
 from sandbox.record import Record
 from sandbox.state import Instance
 from sandbox.summary import Phase
-from tests.unit.factories import shiny_plan
+from tests.unit.factories import shiny_sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -78,7 +78,7 @@ def test_sandboxes_are_listed_without_models_and_what_makes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    Instance("shiny").write(Record(plan=shiny_plan()))
+    Instance("shiny").write(Record(placement=shiny_sandbox()))
     modules = imported(tmp_path, "list", says="shiny")
     others = ("sandbox.images", "sandbox.spec.load", "sandbox.spec.source", "yaml")
     models = ("pydantic", "sandbox.plan", "sandbox.spec.models")
@@ -117,8 +117,8 @@ def test_virtual_machines_are_listed_as_lightly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str, tool: str, script: str
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    plan = shiny_plan().model_copy(update={"provider": provider})
-    Instance("shiny").write(Record(plan=plan, phase=Phase.PROVISIONED))
+    placement = shiny_sandbox().model_copy(update={"provider": provider})
+    Instance("shiny").write(Record(placement=placement, phase=Phase.PROVISIONED))
     spec = MachineSpec("shiny", "img", 1, 512, 4, "ssh-ed25519 AAAA", Instance("shiny").folder)
     vm = new_record(spec, "libvirt", "sbxnone", {22: 20200, 3838: 20201})
     VmFolder(Instance("shiny").folder).write(vm.model_copy(update={"provider": provider}))
@@ -140,7 +140,7 @@ def test_listings_are_json_with_points_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    record = Record(plan=shiny_plan()).advanced("planned", note="a note")
+    record = Record(placement=shiny_sandbox()).advanced("planned", note="a note")
     Instance("shiny").write(record)
     made_at = record.history[0].at.isoformat().replace("+00:00", "Z")
     (info,) = json.loads(sandbox(tmp_path, "list", "--json").stdout)

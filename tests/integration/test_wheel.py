@@ -17,7 +17,8 @@ PLAN = """\
 import sys
 from pathlib import Path
 from sandbox.paths import data_dir
-from sandbox.plan import Plan, resolve
+from sandbox.placement import Placement, place
+from sandbox.plan import resolve
 from sandbox.render import rendered_files
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.load import load_box
@@ -26,10 +27,10 @@ path = find_box("shiny", cwd=Path.cwd())
 assert path.is_relative_to(sys.prefix), path
 for kind in ("boxes", "templates", "playbooks"):
     assert data_dir(kind).is_relative_to(sys.prefix), kind
-plan = resolve(load_box(path), provider="incus")
-assert Plan.model_validate_json(plan.model_dump_json()) == plan
-assert any("shiny-server" in file.content for file in rendered_files(plan))
-print(plan.model_dump_json())
+placement = place(resolve(load_box(path)), provider="incus")
+assert Placement.model_validate_json(placement.model_dump_json()) == placement
+assert any("shiny-server" in file.content for file in rendered_files(placement))
+print(placement.plan.model_dump_json())
 """
 
 

@@ -1,7 +1,9 @@
-"""Plans for tests: small, valid, and the same every time."""
+"""Plans and placements for tests: small, valid, and the same every time."""
 
 from pathlib import Path
+from typing import Any
 
+from sandbox.placement import Placement
 from sandbox.plan import Plan, PlannedApp
 from sandbox.spec.base_models import Base, BaseImages
 from sandbox.spec.models import Machine, R, RPackages, Secret, Services, ShinyServer, System
@@ -18,13 +20,11 @@ BASE = Base(
 )
 
 
-def shiny_plan(name: str = "shiny", *, box_path: Path = Path("/boxes/shiny.yml")) -> Plan:
+def shiny_plan(*, box_path: Path = Path("/boxes/shiny.yml")) -> Plan:
     """R, Shiny Server and one app."""
     return Plan(
-        name=name,
         box_name="shiny",
         box_path=box_path,
-        provider="fake",
         base=BASE,
         machine=Machine(cpus=1, memory_mb=512, disk_gb=4),
         system=System(timezone="Europe/Vienna", locale="en_US.UTF-8"),
@@ -35,13 +35,11 @@ def shiny_plan(name: str = "shiny", *, box_path: Path = Path("/boxes/shiny.yml")
     )
 
 
-def plain_plan(name: str = "plain") -> Plan:
+def plain_plan() -> Plan:
     """A machine without R."""
     return Plan(
-        name=name,
         box_name="plain",
         box_path=Path("/boxes/plain.yml"),
-        provider="fake",
         base=BASE,
         machine=Machine(cpus=1, memory_mb=512, disk_gb=4),
         system=System(),
@@ -50,9 +48,9 @@ def plain_plan(name: str = "plain") -> Plan:
     )
 
 
-def secret_plan(name: str = "shiny") -> Plan:
+def secret_plan() -> Plan:
     """The same with a secret wherever one can be."""
-    plan = shiny_plan(name)
+    plan = shiny_plan()
     sales = Secret(secret="SALES_DB")
     system = plan.system.model_copy(
         update={
@@ -67,3 +65,25 @@ def secret_plan(name: str = "shiny") -> Plan:
         packages=RPackages(names=("shiny",)),
     )
     return plan.model_copy(update={"system": system, "r": r})
+
+
+def placed(plan: Plan, name: str | None = None, **changes: Any) -> Placement:
+    """The plan, with `changes`, where the fake engine runs it; by default under its box's name."""
+    return Placement(
+        name=name or plan.box_name, provider="fake", plan=plan.model_copy(update=changes)
+    )
+
+
+def shiny_sandbox(name: str = "shiny", **changes: Any) -> Placement:
+    """`shiny_plan`, in its place."""
+    return placed(shiny_plan(), name, **changes)
+
+
+def plain_sandbox(name: str = "plain", **changes: Any) -> Placement:
+    """`plain_plan`, in its place."""
+    return placed(plain_plan(), name, **changes)
+
+
+def secret_sandbox(name: str = "shiny", **changes: Any) -> Placement:
+    """`secret_plan`, in its place."""
+    return placed(secret_plan(), name, **changes)

@@ -14,7 +14,14 @@ from sandbox.app_logs.r_errors import last_error
 from sandbox.app_logs.r_words import ENGLISH, NO_FILE, NO_FUNCTION, NO_PACKAGE, RWords
 from sandbox.app_logs.trouble import Trouble, trouble_with_app, trouble_with_port
 from sandbox.plan import Plan
-from tests.unit.factories import plain_plan, secret_plan, shiny_plan
+from tests.unit.factories import (
+    placed,
+    plain_plan,
+    plain_sandbox,
+    secret_plan,
+    shiny_plan,
+    shiny_sandbox,
+)
 
 SU = "su: ignoring --preserve-environment, it's mutually exclusive with --login\n"
 NO_DT = "Error in library(DT) : there is no package called \u2018DT\u2019\n"
@@ -49,7 +56,9 @@ def logs_of(text: str, *, app: str = "faithful", **more: Any) -> AppLogs:
 
 
 def trouble(text: str, plan: Plan | None = None, **more: Any) -> Trouble:
-    found = trouble_with_app(plan or shiny_plan(), "faithful", logs_of(text, **more), within_s=5)
+    found = trouble_with_app(
+        placed(plan or shiny_plan()), "faithful", logs_of(text, **more), within_s=5
+    )
     assert found is not None
     return found
 
@@ -269,17 +278,19 @@ def test_an_error_of_its_own_is_mended_in_the_app(box: Plan) -> None:
 
 
 def test_an_old_log_tells_nothing() -> None:
-    assert trouble_with_app(shiny_plan(), "faithful", logs_of(NO_DT), within_s=0.5) is None
-    assert trouble_with_app(shiny_plan(), "other", logs_of(NO_DT, app="other"), within_s=5) is None
+    assert trouble_with_app(shiny_sandbox(), "faithful", logs_of(NO_DT), within_s=0.5) is None
+    assert (
+        trouble_with_app(shiny_sandbox(), "other", logs_of(NO_DT, app="other"), within_s=5) is None
+    )
 
 
 def test_who_has_the_port_is_named() -> None:
-    found = trouble_with_port(shiny_plan(), AppLogs(listeners=("nginx",)))
+    found = trouble_with_port(shiny_sandbox(), AppLogs(listeners=("nginx",)))
     assert found is not None
     assert found.message == "port 3838 is not Shiny Server's: nginx listens on it"
     for mine in ((), ("shiny-server",), ("node",), ("nginx", "shiny-server")):
-        assert trouble_with_port(shiny_plan(), AppLogs(listeners=mine)) is None
-    assert trouble_with_port(plain_plan(), AppLogs(listeners=("nginx",))) is None
+        assert trouble_with_port(shiny_sandbox(), AppLogs(listeners=mine)) is None
+    assert trouble_with_port(plain_sandbox(), AppLogs(listeners=("nginx",))) is None
 
 
 # The program for the machine
@@ -344,7 +355,7 @@ def test_what_was_changed_by_hand_is_mended_by_up(served: str) -> None:
     ours = {"faithful": plan.apps[0].release}
     assert "mend it in" in trouble(text, plan, served=ours).advice
     advice = trouble(text, plan, served={"faithful": served}).advice
-    assert advice.startswith(f"sandbox up {plan.name} (")
+    assert advice.startswith(f"sandbox up {plan.box_name} (")
 
 
 def test_what_is_followed_comes_by_whole_lines(tmp_path: Path) -> None:

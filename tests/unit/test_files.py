@@ -13,7 +13,7 @@ from sandbox.images.build_folder import build_lock
 from sandbox.provision import _write
 from sandbox.record import Record
 from sandbox.state import locked
-from tests.unit.factories import shiny_plan
+from tests.unit.factories import shiny_sandbox
 
 
 @pytest.fixture(params=[0, 0o022, 0o077])
@@ -41,7 +41,7 @@ def test_all_that_is_kept_is_its_owners_alone(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with locked("shiny") as instance:
-        instance.write(Record(plan=shiny_plan()))
+        instance.write(Record(placement=shiny_sandbox()))
         _write(instance.folder / "ansible" / "vars.json", "{}")
     with setup_lock():
         Journal("x").intend(ChangeKind.POOL, ("x",))
@@ -61,7 +61,7 @@ def test_an_open_folder_of_an_older_version_is_closed(
     for one in (folder, folder.parent, folder.parent.parent):
         one.chmod(0o777)
     with locked("shiny") as instance:
-        instance.write(Record(plan=shiny_plan()))
+        instance.write(Record(placement=shiny_sandbox()))
     assert_private(tmp_path / "sandbox")
 
 

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from sandbox.errors import BoxError, ExitCode, UsageError
 from sandbox.missing import missing_packages
-from sandbox.plan import HostLimits, Plan, exceeds_host, resolve, valid_name
+from sandbox.placement import place, valid_name
+from sandbox.plan import HostLimits, Plan, exceeds_host, resolve
 from sandbox.spec.load import load_box
 
 SHINY = """\
@@ -45,11 +46,10 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "app.R").write_text("1")
 
-    def plan(text: str = SHINY, *, file: str = "hello.yml", **overrides: int | str) -> Plan:
+    def plan(text: str = SHINY, *, file: str = "hello.yml", **sizes: int) -> Plan:
         path = tmp_path / file
         path.write_text(text)
-        arguments: dict[str, object] = {"provider": "fake", **overrides}
-        return resolve(load_box(path), **arguments)  # type: ignore[arg-type]
+        return place(resolve(load_box(path)), provider="fake", name=None, **sizes).plan
 
     return plan
 
@@ -75,7 +75,7 @@ def test_a_machine_without_r_needs_little(make: Make) -> None:
     plan = make("version: 1\nbase: debian-12\n")
     assert plan.apt_packages == ("ca-certificates", "tzdata")
     assert plan.r is None
-    assert not plan.has_shiny
+    assert plan.servers == ()
 
 
 def test_a_base_may_need_packages_of_its_own(make: Make) -> None:
@@ -101,9 +101,9 @@ def test_the_key_knows_what_the_machine_is_and_nothing_else(make: Make, tmp_path
     key = make().key
     assert len(key) == 12
     assert make().key == key
-    assert make(name="other").key == key
+    assert place(make(), provider="fake", name="other").key == key
     assert make(file="other.yml").key == key
-    assert make(provider="incus").key == key
+    assert place(make(), provider="incus").key == key
     assert make(SHINY + "description: words\n").key == key
     assert make(SHINY + "checks: {budget: {warm_page_s: 9}}\n").key == key
     assert make(cpus=1).key != key
@@ -161,7 +161,7 @@ def test_impossible_overrides_are_all_named(make: Make) -> None:
     ("file", "name"), [("r-4.0.yml", "r-4-0"), ("My_Box.yml", "my-box"), ("shiny.yml", "shiny")]
 )
 def test_the_name_comes_from_the_file(make: Make, file: str, name: str) -> None:
-    assert make(file=file).name == name
+    assert place(make(file=file), provider="fake").name == name
 
 
 @pytest.mark.parametrize(

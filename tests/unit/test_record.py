@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import SandboxError
+from sandbox.placement import Placement
 from sandbox.record import Record
 from sandbox.state import Instance
 from sandbox.summary import Phase
-from tests.unit.factories import plain_plan, shiny_plan
+from tests.unit.factories import plain_sandbox, shiny_sandbox
 
 
 @pytest.fixture(autouse=True)
@@ -17,14 +18,14 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
 
-@pytest.mark.parametrize("plan", [shiny_plan(), plain_plan()])
-def test_the_summary_in_the_file_is_that_of_the_record(plan: object) -> None:
-    record = Record.model_validate({"plan": plan}).advanced("created", phase=Phase.CREATED)
-    instance = Instance(record.plan.name)
+@pytest.mark.parametrize("placement", [shiny_sandbox(), plain_sandbox()])
+def test_the_summary_in_the_file_is_that_of_the_record(placement: Placement) -> None:
+    record = Record(placement=placement).advanced("created", phase=Phase.CREATED)
+    instance = Instance(record.placement.name)
     instance.write(record)
     assert instance.summary() == record.summary
     assert record.summary.made_at == record.history[0].at
-    assert record.summary.plan_key == record.plan.key
+    assert record.summary.plan_key == record.placement.key
 
 
 def test_what_is_not_there_has_no_summary() -> None:
@@ -32,7 +33,7 @@ def test_what_is_not_there_has_no_summary() -> None:
 
 
 def test_a_record_written_before_there_were_summaries_is_listed_all_the_same() -> None:
-    record = Record(plan=shiny_plan())
+    record = Record(placement=shiny_sandbox())
     instance = Instance("shiny")
     instance.write(record)
     saved = json.loads((instance.folder / "record.json").read_text())

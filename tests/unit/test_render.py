@@ -25,7 +25,7 @@ from sandbox.render import (
     yaml,
 )
 from sandbox.spec.models import Limits, Mirror, R, System, User
-from tests.unit.factories import plain_plan, shiny_plan
+from tests.unit.factories import plain_plan, shiny_plan, shiny_sandbox
 
 GOLDEN = Path(__file__).parent / "golden"
 HOSTILE = (
@@ -130,7 +130,7 @@ def test_vars_say_what_the_plan_says() -> None:
     made = provision_vars(plan, Path("/state/shiny"))
     assert made.system_environment == {"A": "1", "TZ": "Asia/Tokyo"}
     assert made.r_environment == {"A": "1", "TZ": "Asia/Tokyo", "LANG": "ja_JP.UTF-8"}
-    assert (made.system_limit_nofile, made.shiny_server_limit_nofile) == (4096, 4096)
+    assert (made.system_limit_nofile, made.servers["shiny_server_limit_nofile"]) == (4096, 4096)
     assert (made.r_blas, made.r_options, made.r_repos) == (
         "openblas",
         {"digits": 5},
@@ -149,11 +149,11 @@ def test_a_timezone_variable_of_the_box_wins() -> None:
 
 def test_a_machine_without_r_is_told_so() -> None:
     made = provision_vars(plain_plan(), Path())
-    assert (made.r_wanted, made.shiny_server_wanted) == (False, False)
+    assert (made.r_wanted, made.servers["shiny_server_wanted"]) == (False, False)
 
 
 def test_render_lists_every_file() -> None:
-    paths = [str(file.path) for file in rendered_files(shiny_plan())]
+    paths = [str(file.path) for file in rendered_files(shiny_sandbox())]
     assert paths == ["bootstrap.sh", "ansible/vars.json", "plan.json"]
 
 

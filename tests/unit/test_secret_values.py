@@ -14,7 +14,7 @@ from sandbox.render import provision_vars, render_bootstrap, rendered_files
 from sandbox.secret_values import NO_VALUES, SecretValues, needed_secrets, without_secrets
 from sandbox.spec.models import Secret
 from sandbox.ssh import SshTarget
-from tests.unit.factories import secret_plan, shiny_plan
+from tests.unit.factories import secret_plan, secret_sandbox, shiny_plan
 
 PLANTED = "pLaNt3d$'\"\\ x"
 VALUES = SecretValues(
@@ -69,7 +69,7 @@ def test_values_are_hidden_in_text_however_a_tool_writes_them() -> None:
 
 
 def test_what_can_be_read_has_the_names_alone(tmp_path: Path) -> None:
-    files = "\n".join(file.content for file in rendered_files(secret_plan(), tmp_path))
+    files = "\n".join(file.content for file in rendered_files(secret_sandbox(), tmp_path))
     assert "<secret PROXY>" in files
     assert "<secret CRAN_URL>" in files
     assert files.count("<secret SALES_DB>") == 3
@@ -108,9 +108,9 @@ def test_nothing_is_provisioned_with_placeholders(tmp_path: Path) -> None:
 
     some = SecretValues({"SALES_DB": "x"})
     with pytest.raises(SandboxError, match="without the secrets CRAN_URL, PROXY"):
-        bootstrap(secret_plan(), root_shell, tmp_path, ignore, secrets=some)
+        bootstrap(secret_sandbox(), root_shell, tmp_path, ignore, secrets=some)
     with pytest.raises(SandboxError, match="without the secrets CRAN_URL, PROXY, SALES_DB"):
-        provision(secret_plan(), SshTarget("shiny"), tmp_path, ignore)
+        provision(secret_sandbox(), SshTarget("shiny"), tmp_path, ignore)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -120,7 +120,7 @@ def test_the_bootstrap_script_that_is_kept_has_no_value(tmp_path: Path) -> None:
     def root_shell(script: str, **_: object) -> None:
         ran.append(script)
 
-    bootstrap(secret_plan(), root_shell, tmp_path, ignore, secrets=VALUES)
+    bootstrap(secret_sandbox(), root_shell, tmp_path, ignore, secrets=VALUES)
     assert "pLaNt3d" in ran[0]
     assert "pLaNt3d" not in (tmp_path / "bootstrap.sh").read_text()
 

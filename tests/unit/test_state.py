@@ -10,7 +10,7 @@ from sandbox.errors import BusyError, SandboxError, UsageError
 from sandbox.record import Record
 from sandbox.state import Instance, instance_names, locked
 from sandbox.summary import Phase
-from tests.unit.factories import shiny_plan
+from tests.unit.factories import shiny_sandbox
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,9 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_record_survives_the_trip_to_disk() -> None:
-    record = Record(plan=shiny_plan()).advanced("created", phase=Phase.CREATED, note="image x")
+    record = Record(placement=shiny_sandbox()).advanced(
+        "created", phase=Phase.CREATED, note="image x"
+    )
     with locked("shiny") as instance:
         instance.write(record)
     assert Instance("shiny").read() == record
@@ -29,13 +31,13 @@ def test_a_record_survives_the_trip_to_disk() -> None:
 
 def test_files_are_for_their_owner_alone() -> None:
     with locked("shiny") as instance:
-        instance.write(Record(plan=shiny_plan()))
+        instance.write(Record(placement=shiny_sandbox()))
     assert (instance.folder / "record.json").stat().st_mode & 0o777 == 0o600
     assert instance.folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_write_that_fails_leaves_the_old_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    old = Record(plan=shiny_plan())
+    old = Record(placement=shiny_sandbox())
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
@@ -66,13 +68,13 @@ def test_a_lock_file_left_by_a_dead_process_is_no_lock(own_state: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"pid": 1, "command": "up", "since": "long ago"}) * 3)
     with locked("shiny") as instance:
-        instance.write(Record(plan=shiny_plan()))
+        instance.write(Record(placement=shiny_sandbox()))
     assert json.loads(path.read_text())["pid"] == os.getpid()
 
 
 def test_nothing_is_left_when_the_folder_is_gone(own_state: Path) -> None:
     with locked("shiny") as instance:
-        instance.write(Record(plan=shiny_plan()))
+        instance.write(Record(placement=shiny_sandbox()))
         instance.remove()
     assert not list((own_state / "sandbox" / "locks").iterdir())
     assert instance_names() == []
@@ -80,7 +82,7 @@ def test_nothing_is_left_when_the_folder_is_gone(own_state: Path) -> None:
 
 def test_an_unknown_name_gets_near_ones() -> None:
     with locked("shiny") as instance:
-        instance.write(Record(plan=shiny_plan()))
+        instance.write(Record(placement=shiny_sandbox()))
     with pytest.raises(UsageError) as caught:
         Instance("shinny").require()
     assert "`shiny`" in caught.value.details
@@ -95,7 +97,7 @@ def test_a_damaged_record_says_how_to_go_on() -> None:
 
 
 def test_history_is_bounded() -> None:
-    record = Record(plan=shiny_plan())
+    record = Record(placement=shiny_sandbox())
     for number in range(500):
         record = record.advanced(f"step {number}")
     assert len(record.history) == 200

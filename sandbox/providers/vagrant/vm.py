@@ -11,8 +11,7 @@ from urllib.parse import unquote
 
 from sandbox.paths import instances_dir
 from sandbox.providers.engine import MachineStatus, Power
-from sandbox.saved import BrokenFileError, read_json
-from sandbox.summary import text_of
+from sandbox.saved import BrokenFileError, read_json, text_of
 
 MADE_BY: Final = "made-by=sandbox"
 """The first word of the note of every VM of ours."""

@@ -104,7 +104,7 @@ def test_what_capture_writes_up_takes(facts: Facts) -> None:
         path = Path(folder) / "captured.yml"
         path.write_text(box.text, encoding="utf-8")
         loaded = load_box(path)
-        plan = resolve(loaded, provider="fake")
+        plan = resolve(loaded)
     assert "#5D" not in box.text
     assert _HIDDEN not in box.text
     _nothing_is_lost(facts, box.text.replace("\n#  ", ""), plan.r.options if plan.r else {})

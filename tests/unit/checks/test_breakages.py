@@ -4,6 +4,7 @@ import pytest
 
 from sandbox.checks import correct, safe, snappy, up
 from sandbox.paths import data_dir
+from sandbox.placement import place
 from sandbox.plan import resolve
 from sandbox.spec.load import load_box
 from tests.e2e.breakages import BREAKAGES, Breakage
@@ -11,7 +12,8 @@ from tests.e2e.breakages import BREAKAGES, Breakage
 
 @pytest.fixture(scope="module")
 def known() -> set[str]:
-    plan = resolve(load_box(data_dir("boxes") / "shiny.yml"), provider="fake")
+    box = load_box(data_dir("boxes") / "shiny.yml")
+    plan = place(resolve(box), provider="fake")
     seen = (goal.seen_checks(plan) for goal in (up, safe, correct, snappy))
     live = (goal.live_checks(plan) for goal in (up, snappy))
     return {check.id for made in (*seen, *live) for check in made}

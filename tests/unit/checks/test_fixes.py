@@ -7,9 +7,11 @@ import pytest
 from sandbox.checks import fixes
 from tests.unit.checks.samples import doctored, full_plan, good, stranger
 from tests.unit.checks.test_seen_checks import APP, FACTS, LOGIN, all_checks, every_check
+from tests.unit.factories import placed
 
-UP, RESET = fixes.up(full_plan()), fixes.reset(full_plan())
-AS_ROOT = f"sandbox exec {full_plan().name} -- sudo "
+PLACED = placed(full_plan())
+UP, RESET = fixes.up(PLACED), fixes.reset(PLACED)
+AS_ROOT = f"sandbox exec {PLACED.name} -- sudo "
 PORTS = FACTS.ports or ()
 
 
@@ -91,9 +93,9 @@ def test_no_advice_has_a_word_that_stands_for_another() -> None:
 
 
 def test_a_machine_made_anew_is_the_same_one() -> None:
-    plan = full_plan()
+    plan = PLACED.plan
     size = plan.machine
-    assert fixes.anew(plan) == (
-        f"sandbox destroy {plan.name} && sandbox up {plan.box_path} --name {plan.name}"
+    assert fixes.anew(PLACED) == (
+        f"sandbox destroy {PLACED.name} && sandbox up {plan.box_path} --name {PLACED.name}"
         f" --cpus {size.cpus} --memory-mb {size.memory_mb} --disk-gb {size.disk_gb}"
     )

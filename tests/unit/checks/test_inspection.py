@@ -9,7 +9,7 @@ from sandbox.checks.check import NothingToLookAt
 from sandbox.checks.inspection import FileMode, Login, parse, planned_packages, script
 from sandbox.probe.facts import NotSeen
 from tests.unit.checks.samples import doctored, full_plan, good
-from tests.unit.factories import plain_plan
+from tests.unit.factories import placed, plain_plan
 
 ANSWER = """@state
 degraded
@@ -85,7 +85,7 @@ def test_a_hostile_package_name_stays_a_word() -> None:
 
 
 def test_memory_that_was_not_seen_is_skipped_and_never_passed() -> None:
-    (check,) = [one for one in snappy.seen_checks(full_plan()) if one.id == "snappy.memory"]
+    (check,) = [one for one in snappy.seen_checks(placed(full_plan())) if one.id == "snappy.memory"]
     seen = doctored(good(), "facts.machine.memory_mb", None)
     hidden = (NotSeen(what="memory", why="its limit is not shown"),)
     with pytest.raises(NothingToLookAt, match="its limit is not shown"):
@@ -94,7 +94,9 @@ def test_memory_that_was_not_seen_is_skipped_and_never_passed() -> None:
 
 def test_a_package_that_an_installation_has_left_halfway_says_what_mends_it() -> None:
     (check,) = [
-        one for one in correct.seen_checks(full_plan()) if one.id == "correct.debian-packages"
+        one
+        for one in correct.seen_checks(placed(full_plan()))
+        if one.id == "correct.debian-packages"
     ]
     packages = dict.fromkeys(("r-base-core", "r-cran-shiny", "shiny-server"), "1")
     seen = doctored(good(), "inspection.packages", packages)

@@ -10,7 +10,7 @@ from sandbox.checks.live import Machine
 from sandbox.checks.shiny_session import SessionOutcome
 from sandbox.checks.web import NoAnswer, Page, Refused
 from tests.unit.checks.samples import FakeMachine, full_plan, page
-from tests.unit.factories import shiny_plan
+from tests.unit.factories import placed, shiny_plan
 
 INDEX = "<html><head><title>Index of /</title></head><body>faithful/</body></html>"
 DOCUMENT = (
@@ -19,7 +19,7 @@ DOCUMENT = (
 
 
 def check(check_id: str, *, apps: bool = True) -> Check[Machine]:
-    plan = shiny_plan() if apps else shiny_plan().model_copy(update={"apps": ()})
+    plan = placed(shiny_plan()) if apps else placed(shiny_plan(), apps=())
     made = {one.id: one for one in (*up.live_checks(plan), *snappy.live_checks(plan))}
     return made[check_id]
 
@@ -32,7 +32,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_app_has_its_checks_and_what_disturbs_says_so() -> None:
-    plan = full_plan()
+    plan = placed(full_plan())
     made = [*up.live_checks(plan), *snappy.live_checks(plan)]
     assert [one.id for one in made if one.disturbs] == [
         "up.restart.shiny-server",
@@ -161,7 +161,7 @@ def test_a_page_without_a_new_process_does_not_count() -> None:
 def test_all_checks_of_the_live_machine_take_one_round_trip() -> None:
     # With the probe and the inspection: three
     machine = FakeMachine(output=["7 9"])
-    plan = shiny_plan()
+    plan = placed(shiny_plan())
     made = [*up.live_checks(plan), *snappy.live_checks(plan)]
     assert all(one.look(machine).ok for one in sorted(made, key=lambda one: one.order))
     assert len([one for one in machine.asked if "\n" in one]) == 1

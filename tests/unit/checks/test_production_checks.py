@@ -11,6 +11,7 @@ from sandbox.checks.production import seen_checks
 from sandbox.plan import Plan
 from sandbox.spec.models import Accepted
 from tests.unit.checks.samples import full_plan, good
+from tests.unit.factories import placed
 
 WHERE = Path("/boxes/my prod.facts.json")
 
@@ -28,11 +29,11 @@ def there(timezone: str) -> Seen:
 
 
 def check_of(plan: Plan, kind: str) -> Check[Seen]:
-    return next(one for one in seen_checks(plan) if one.id == f"correct.production.{kind}")
+    return next(one for one in seen_checks(placed(plan)) if one.id == f"correct.production.{kind}")
 
 
 def test_a_box_without_production_has_no_such_checks() -> None:
-    assert list(seen_checks(full_plan())) == []
+    assert list(seen_checks(placed(full_plan()))) == []
 
 
 def test_what_is_alike_passes() -> None:

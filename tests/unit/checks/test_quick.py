@@ -12,6 +12,7 @@ from sandbox.errors import CommandError
 from sandbox.run import Completed
 from sandbox.ssh import SshTarget
 from tests.unit.checks.samples import doctored, full_plan, good
+from tests.unit.factories import placed
 
 
 class Target(SshTarget):
@@ -44,7 +45,9 @@ def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def report(seen: Any = None, target: SshTarget | None = None) -> CheckReport:
     facts = (seen or good()).facts
-    return run_quick(full_plan(), target or Target("m"), "http://m:3838", facts, Path("/none"))
+    return run_quick(
+        placed(full_plan()), target or Target("m"), "http://m:3838", facts, Path("/none")
+    )
 
 
 def result(found: CheckReport, check_id: str) -> CheckResult:
@@ -55,7 +58,7 @@ def result(found: CheckReport, check_id: str) -> CheckResult:
 def test_a_good_machine_passes_all_that_the_full_checks_say_of_it() -> None:
     found = report()
     assert {one.outcome for one in found.results} == {Outcome.PASSED}
-    plan = full_plan()
+    plan = placed(full_plan())
     full = [*up.seen_checks(plan), *safe.seen_checks(plan), *snappy.seen_checks(plan)]
     assert [one.id for one in found.results] == [one.id for one in full]
 

@@ -11,17 +11,17 @@ from sandbox.checks.results import Goal
 from sandbox.checks.safe import fingerprint
 from sandbox.plan import Plan
 from tests.unit.checks.samples import ANNAS_KEY, doctored, full_plan, good, stranger
-from tests.unit.factories import plain_plan, shiny_plan
+from tests.unit.factories import placed, plain_plan, shiny_plan
 
 LOGIN, APP = "facts.r.0.views.0", "facts.r.0.views.1"
 
 
 def all_checks(plan: Plan) -> dict[str, Check[Seen]]:
     made = [
-        *up.seen_checks(plan),
-        *safe.seen_checks(plan),
-        *correct.seen_checks(plan),
-        *snappy.seen_checks(plan),
+        *up.seen_checks(placed(plan)),
+        *safe.seen_checks(placed(plan)),
+        *correct.seen_checks(placed(plan)),
+        *snappy.seen_checks(placed(plan)),
     ]
     by_id = {check.id: check for check in made}
     assert len(by_id) == len(made), "two checks with one id"
@@ -244,8 +244,8 @@ def test_without_shiny_nothing_is_asked_of_shiny() -> None:
     plan = full_plan().model_copy(update={"services": plain_plan().services, "apps": ()})
     checks = all_checks(plan)
     assert not [name for name in checks if "shiny-server" in name or name.endswith(".app")]
-    assert not list(up.live_checks(plan))
-    assert not list(snappy.live_checks(plan))
+    assert not list(up.live_checks(placed(plan)))
+    assert not list(snappy.live_checks(placed(plan)))
     strange = checks["safe.ports"].look(good())
     assert "3838" in strange.actual
 

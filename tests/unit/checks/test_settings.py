@@ -13,7 +13,7 @@ from sandbox.plan import Plan
 from sandbox.probe.untaken import new_key, placeholder, token
 from sandbox.spec.models import OptionValue, RCode
 from tests.unit.checks.samples import doctored, good
-from tests.unit.factories import secret_plan, shiny_plan
+from tests.unit.factories import placed, secret_plan, shiny_plan
 
 KEY, OTHER_KEY = new_key(), new_key()
 SECRET = "pLaNt3d"
@@ -33,7 +33,9 @@ def plain_plan() -> Plan:
 
 
 def check_of(plan: Plan, id_: str) -> Check[Seen]:
-    return next(one for one in correct.seen_checks(plan) if one.id == f"correct.{id_}.login")
+    return next(
+        one for one in correct.seen_checks(placed(plan)) if one.id == f"correct.{id_}.login"
+    )
 
 
 def seen(place: str, value: object, hashes: Hashes = HASHES) -> Seen:

@@ -12,14 +12,14 @@ from sandbox.providers.engine import MachineSpec
 from sandbox.providers.fake import FakeEngine, FakeProvider
 from sandbox.record import Record
 from sandbox.state import Instance
-from tests.unit.factories import plain_plan, shiny_plan
+from tests.unit.factories import plain_sandbox, shiny_sandbox
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    Instance("shiny").write(Record(plan=shiny_plan()))
-    Instance("plain").write(Record(plan=plain_plan()))
+    Instance("shiny").write(Record(placement=shiny_sandbox()))
+    Instance("plain").write(Record(placement=plain_sandbox()))
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)

@@ -9,8 +9,8 @@ from sandbox.cli import look
 from sandbox.record import Record
 from sandbox.state import Instance
 from sandbox.workflows import logs
-from sandbox.workflows.look import SandboxInfo
-from tests.unit.factories import shiny_plan
+from sandbox.workflows.listing import SandboxInfo
+from tests.unit.factories import shiny_sandbox
 
 HOSTILE = "ok\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp\rover"
 
@@ -19,7 +19,7 @@ HOSTILE = "ok\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp\rover"
 def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Instance:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     made = Instance("shiny")
-    made.write(Record(plan=shiny_plan("shiny")))
+    made.write(Record(placement=shiny_sandbox("shiny")))
     return made
 
 
@@ -47,7 +47,7 @@ def test_a_broken_sandbox_is_listed(
     instance: Instance, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (instance.folder / "record.json").write_bytes(b"\xff\xfe")
-    monkeypatch.setattr("sandbox.workflows.look._statuses", lambda *_, **__: {})
+    monkeypatch.setattr("sandbox.workflows.listing._statuses", lambda *_, **__: {})
     look.list_(as_json=True)
     said = capsys.readouterr()
     (listed,) = json.loads(said.out)
@@ -75,7 +75,7 @@ def test_a_listing_has_the_last_checks_and_whether_the_box_has_changed(
         checks=checks,
         changed=("/b/shiny.yml",),
     )
-    monkeypatch.setattr("sandbox.workflows.look.all_sandboxes", lambda _: [info])
+    monkeypatch.setattr("sandbox.workflows.listing.all_sandboxes", lambda _: [info])
     look.list_()
     said = capsys.readouterr()
     head, row = said.out.splitlines()

@@ -9,6 +9,7 @@ from sandbox.probe.facts import Facts
 from sandbox.record import Record
 from sandbox.report.page import diff_page, sandbox_page
 from tests.unit.checks.samples import full_plan, good
+from tests.unit.factories import placed
 
 FACTS = good().facts
 EVIL = "<script>alert('x')</script><img src=x onerror=alert(1)>"
@@ -58,6 +59,9 @@ def many(count: int, accept: dict[str, str] | None = None) -> Diff:
     return compare(*sides, Selection(accept=accept or {}))
 
 
+RECORD = Record(placement=placed(full_plan()))
+
+
 def report() -> CheckReport:
     results = (
         CheckResult(
@@ -70,7 +74,7 @@ def report() -> CheckReport:
 
 
 def page() -> str:
-    record = Record(plan=full_plan()).advanced("created").advanced("checked", note="1 failed")
+    record = RECORD.advanced("created").advanced("checked", note="1 failed")
     return sandbox_page(record, FACTS, report(), difference(), FACTS, made_at="2026-11-22")
 
 
@@ -162,33 +166,33 @@ def test_what_a_machine_says_is_text_and_never_markup() -> None:
 
 
 def test_a_sandbox_of_which_nothing_is_known_yet() -> None:
-    text = sandbox_page(Record(plan=full_plan()), None, None, None, None, made_at="now")
+    text = sandbox_page(RECORD, None, None, None, None, made_at="now")
     words = Elements(text).words
     assert "none yet" in words
     assert "was not compared with a production server" in words
 
 
 def test_a_sandbox_that_was_never_measured_is_not_said_to_have_no_production() -> None:
-    plan = full_plan().model_copy(update={"production": Path("/boxes/prod.facts.json")})
-    text = sandbox_page(Record(plan=plan), None, None, None, FACTS, made_at="now")
+    placement = placed(full_plan(), production=Path("/boxes/prod.facts.json"))
+    text = sandbox_page(Record(placement=placement), None, None, None, FACTS, made_at="now")
     words = " ".join(Elements(text).words.split())
     assert "names none" not in words
-    assert f"sandbox check {plan.name} does both" in words
+    assert f"sandbox check {placement.name} does both" in words
 
 
 def test_ports_that_nobody_could_read_are_not_called_closed() -> None:
     facts = FACTS.model_copy(update={"ports": None})
-    text = sandbox_page(Record(plan=full_plan()), facts, None, None, None, made_at="now")
+    text = sandbox_page(RECORD, facts, None, None, None, made_at="now")
     assert "Open portscould not be read" in " ".join(Elements(text).words.split())
 
 
 def test_what_was_taken_back_is_not_said_to_be_checked() -> None:
     """A reset forgets the last checks; the history has them still."""
-    record = Record(plan=full_plan()).advanced("checked", note="61 passed").advanced("reset")
+    record = RECORD.advanced("checked", note="61 passed").advanced("reset")
     said = Elements(sandbox_page(record, FACTS, None, None, None, made_at="now")).words
     words = " ".join(said.split())
     assert "not checked since it was made, or taken back" in words
-    assert f"sandbox check {record.plan.name}" in words
+    assert f"sandbox check {record.placement.name}" in words
     assert "last on" not in words
 
 
@@ -201,7 +205,7 @@ def test_what_a_machine_says_does_not_turn_the_page_round_nor_hide_in_it() -> No
     facts = FACTS.model_copy(
         update={"os": FACTS.os.model_copy(update={"name": hostile, "kernel": hostile})}
     )
-    text = sandbox_page(Record(plan=full_plan()), facts, checks, None, None, made_at="now")
+    text = sandbox_page(RECORD, facts, checks, None, None, made_at="now")
     assert "evil" in text
     assert not {char for char in set(text) if not char.isprintable() and char not in "\n\t"}
     text.encode("utf-8")

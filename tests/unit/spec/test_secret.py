@@ -39,14 +39,14 @@ def test_a_secret_may_stand_where_a_password_can(tmp_path: Path) -> None:
 
 
 def test_a_plan_with_secrets_is_the_same_after_a_trip_through_json(tmp_path: Path) -> None:
-    plan = resolve(load_box(written(tmp_path, EVERYWHERE)), provider="incus")
+    plan = resolve(load_box(written(tmp_path, EVERYWHERE)))
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
 def test_the_key_of_a_plan_has_the_secrets_name(tmp_path: Path) -> None:
-    one = resolve(load_box(written(tmp_path, EVERYWHERE)), provider="incus")
+    one = resolve(load_box(written(tmp_path, EVERYWHERE)))
     other = EVERYWHERE.replace("{secret: SALES_DB}", "{secret: OTHER}")
-    another = resolve(load_box(written(tmp_path, other)), provider="incus")
+    another = resolve(load_box(written(tmp_path, other)))
     assert one.key != another.key
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from sandbox.checks.results import CheckReport
 from sandbox.errors import BoxError, UsageError
-from sandbox.plan import Plan, resolve
+from sandbox.placement import Placement, place
+from sandbox.plan import resolve
 from sandbox.providers.engine import Power
 from sandbox.record import Record
 from sandbox.spec.bases import load_bases
@@ -20,7 +21,8 @@ from sandbox.state import Instance
 from sandbox.summary import Phase
 from sandbox.trust import Consent
 from sandbox.trust_store import Store
-from sandbox.workflows import cache, check, compare, preview, report, request, up
+from sandbox.workflows import cache, check, choose_placement, compare, preview, report, up
+from tests.fakes.guest import FakeGuest
 from tests.unit.factories import shiny_plan
 from tests.unit.workflows.conftest import Bench
 
@@ -40,8 +42,8 @@ def box(tmp_path: Path) -> Path:
     return folder / "box.yml"
 
 
-def plan_of(box: Path, name: str = "box") -> Plan:
-    return resolve(load_box(box), provider="fake", name=name)
+def plan_of(box: Path) -> Placement:
+    return place(resolve(load_box(box)), provider="fake", name="box")
 
 
 def test_up_refuses_before_anything_is_touched(bench: Bench, box: Path) -> None:
@@ -77,9 +79,9 @@ def test_bake_refuses_before_a_base_image_is_built(
 def test_check_refuses_before_it_looks_at_the_machine(
     bench: Bench, box: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Instance("box").write(Record(plan=plan_of(box), phase=Phase.PROVISIONED))
+    Instance("box").write(Record(placement=plan_of(box), phase=Phase.PROVISIONED))
     asked: list[str] = []
-    monkeypatch.setattr(check, "require_running", lambda *_: asked.append("status"))
+    monkeypatch.setattr(FakeGuest, "require_running", lambda _: asked.append("status"))
     with pytest.raises(UsageError, match="nobody has agreed"):
         check.check("box", context=bench.context)
     assert not asked
@@ -88,14 +90,14 @@ def test_check_refuses_before_it_looks_at_the_machine(
 def test_check_runs_the_bytes_that_were_agreed_to(
     bench: Bench, box: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = Record(plan=plan_of(box), phase=Phase.PROVISIONED)
+    record = Record(placement=plan_of(box), phase=Phase.PROVISIONED)
     Instance("box").write(record)
     code = box.with_name("test_own.py")
     context = replace(bench.context, consent=Consent(is_given=True))
     context.agreed_checks(record.plan)
     code.write_text("something else")
     with pytest.raises(UsageError, match="nobody has agreed"):
-        check.verify(Instance("box"), record, bench.engine, bench.context)
+        check.verify(bench.context.guest_named("box"), bench.context)
 
 
 def test_what_stays_out_of_an_app_is_said(bench: Bench, tmp_path: Path) -> None:
@@ -162,9 +164,10 @@ def validated(box: Path, _: Bench) -> object:
     return entry
 
 
-def planned(box: Path, bench: Bench) -> Plan:
+def planned(box: Path, bench: Bench) -> Placement:
     context = replace(bench.context, provider="incus")
-    return request.plan_for(str(box), request.Overrides(), context, cwd=box.parent)
+    overrides = choose_placement.Overrides()
+    return choose_placement.placement_for(str(box), overrides, context, cwd=box.parent)
 
 
 def rendered(box: Path, bench: Bench) -> object:
@@ -180,12 +183,12 @@ def baked(box: Path, bench: Bench) -> object:
 
 
 def checked(box: Path, bench: Bench) -> CheckReport:
-    Instance("box").write(Record(plan=planned(box, bench), phase=Phase.PROVISIONED))
+    Instance("box").write(Record(placement=planned(box, bench), phase=Phase.PROVISIONED))
     return check.check("box", context=bench.context)
 
 
 def reported(box: Path, bench: Bench) -> str:
-    Instance("box").write(Record(plan=planned(box, bench), phase=Phase.PROVISIONED))
+    Instance("box").write(Record(placement=planned(box, bench), phase=Phase.PROVISIONED))
     return report.page_of("box", made_at="now")
 
 

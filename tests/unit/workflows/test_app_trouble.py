@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from sandbox.errors import CommandError, ProvisionError
+from sandbox.guest import pages
+from sandbox.guest.app_trouble import AskTheMachine
 from sandbox.run import Completed
 from sandbox.ssh import SshTarget
-from sandbox.workflows import reach
-from sandbox.workflows.app_trouble import AskTheMachine
-from tests.unit.factories import shiny_plan
+from tests.unit.factories import shiny_plan, shiny_sandbox
 
-URLS = (reach.AppUrl("faithful", "http://192.0.2.7:3838/faithful/"),)
+PAGES = tuple(pages.Page(one, "http://192.0.2.7:3838") for one in shiny_plan().endpoints)
 NO_DT = "Error in library(DT) : there is no package called \u2018DT\u2019\nExecution halted\n"
 
 
@@ -23,11 +23,11 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
     clock = iter(range(0, 10_000))
     monkeypatch.setattr(
-        reach, "page_status", lambda *_, **__: said.pop(0) if len(said) > 1 else said[0]
+        pages, "page_status", lambda *_, **__: said.pop(0) if len(said) > 1 else said[0]
     )
     time = SimpleNamespace(sleep=lambda _: None, monotonic=lambda: float(next(clock)))
-    for module in ("reach", "app_trouble"):
-        monkeypatch.setattr(f"sandbox.workflows.{module}.time", time)
+    for module in ("guest.pages", "guest.app_trouble"):
+        monkeypatch.setattr(f"sandbox.{module}.time", time)
     return said
 
 
@@ -48,8 +48,8 @@ def log(text: str, age_s: float = 0) -> dict[str, Any]:
 
 
 def wait() -> None:
-    why = AskTheMachine(shiny_plan(), SshTarget("shiny"))
-    reach.wait_for_apps(URLS, name="shiny", timeout_s=60, why=why)
+    why = AskTheMachine(shiny_sandbox(), SshTarget("shiny"))
+    pages.wait_for_pages(PAGES, name="shiny", timeout_s=60, why=why)
 
 
 def test_an_app_that_has_ended_is_not_waited_for(

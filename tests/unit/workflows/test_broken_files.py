@@ -11,8 +11,8 @@ from sandbox.errors import ExitCode, SandboxError
 from sandbox.events import Notice
 from sandbox.providers.engine import Power
 from sandbox.state import Instance, instance_names
-from sandbox.workflows import look, power
-from tests.unit.factories import shiny_plan
+from sandbox.workflows import listing, power
+from tests.unit.factories import shiny_sandbox
 from tests.unit.workflows.conftest import Bench
 
 
@@ -54,8 +54,8 @@ WAYS = {
 @pytest.fixture
 def two(bench: Bench) -> Bench:
     """Two sandboxes that run: `bad`, to be broken, and `good`."""
-    bench.up(shiny_plan("bad"))
-    bench.up(shiny_plan("good"))
+    bench.up(shiny_sandbox("bad"))
+    bench.up(shiny_sandbox("good"))
     return bench
 
 
@@ -64,16 +64,16 @@ def test_a_broken_record_is_shown_and_the_others_work(
     two: Bench, spoil: Callable[[Path], None]
 ) -> None:
     spoil(Instance("bad").folder / "record.json")
-    found = {info.name: info.state for info in look.all_sandboxes(two.context)}
+    found = {info.name: info.state for info in listing.all_sandboxes(two.context)}
     assert found == {"bad": "broken", "good": "running"}
     notes = [event.text for event in two.events if isinstance(event, Notice)]
     assert any("record.json" in note and "sandbox destroy bad" in note for note in notes)
     # The other, and a new one
-    assert two.up(shiny_plan("good")).status.power is Power.RUNNING
-    assert two.up(shiny_plan("new")).status.power is Power.RUNNING
-    assert look.details_of("good", two.context).state == "running"
+    assert two.up(shiny_sandbox("good")).status.power is Power.RUNNING
+    assert two.up(shiny_sandbox("new")).status.power is Power.RUNNING
+    assert listing.details_of("good", two.context).state == "running"
     with pytest.raises(SandboxError, match="saved plan of bad cannot be read") as caught:
-        look.details_of("bad", two.context)
+        listing.details_of("bad", two.context)
     assert caught.value.exit_code is ExitCode.HOST
 
 
@@ -89,7 +89,7 @@ def test_destroy_takes_a_broken_one_away_with_its_machine(
 
 def test_destroy_of_all_goes_by_what_is_listed(two: Bench) -> None:
     (Instance("bad").folder / "record.json").write_bytes(b"\xff")
-    for info in look.all_sandboxes(two.context):
+    for info in listing.all_sandboxes(two.context):
         power.destroy(info.name, context=two.context)
     assert instance_names() == []
     assert two.engine.status() == {}
@@ -98,9 +98,9 @@ def test_destroy_of_all_goes_by_what_is_listed(two: Bench) -> None:
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"[" * 100_000, b'{"summary": {"a": "\\ud800"}}'])
 def test_broken_checks_are_no_checks(two: Bench, content: bytes) -> None:
     (Instance("bad").folder / "checks.json").write_bytes(content)
-    assert {info.name: info.checks for info in look.all_sandboxes(two.context)}["bad"] == ""
+    assert {info.name: info.checks for info in listing.all_sandboxes(two.context)}["bad"] == ""
     assert last_report(Instance("bad").folder) is None
-    assert two.up(shiny_plan("bad")).status.power is Power.RUNNING
+    assert two.up(shiny_sandbox("bad")).status.power is Power.RUNNING
 
 
 def test_a_folder_whose_name_nothing_could_print_is_none_of_ours(two: Bench) -> None:

@@ -13,8 +13,8 @@ from sandbox.plan import Plan
 from sandbox.providers.engine import Power
 from sandbox.state import Instance, instance_names, locked
 from sandbox.workflows import cache
-from sandbox.workflows.kept import PruneRule
-from tests.unit.factories import plain_plan, shiny_plan
+from sandbox.workflows.cache_materials import PruneRule
+from tests.unit.factories import placed, plain_plan, shiny_plan
 from tests.unit.workflows.conftest import Bench
 
 DAY = timedelta(days=1)
@@ -26,7 +26,7 @@ def no_bases(bench: Bench) -> None:
 
 
 def bake(bench: Bench, plan: Plan, **options: Any) -> cache.Baked:
-    return cache.bake(plan, context=bench.context, **options)
+    return cache.bake(placed(plan), context=bench.context, **options)
 
 
 def prune(bench: Bench, rule: PruneRule | None = None, *, dry_run: bool = False) -> list[str]:

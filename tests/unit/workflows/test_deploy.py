@@ -1,7 +1,6 @@
 """A changed app is released without a playbook, or not at all: then the long road is taken."""
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,10 @@ import pytest
 from sandbox.baking import CacheUse
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome, last_report
 from sandbox.errors import CommandError, ProvisionError
+from sandbox.guest.guest import Guest
+from sandbox.guest.pages import Page
 from sandbox.plan import Plan
 from sandbox.run import Completed
-from sandbox.ssh import SshTarget
 from sandbox.state import Instance
 from sandbox.summary import Phase
 from sandbox.workflows import deploy, up
@@ -36,17 +36,21 @@ class Machine:
             raise self.fails
         return Completed(command, 0, "", "", 0.1)
 
-    def wait(self, urls: Any, **_: object) -> None:
-        self.calls.append(f"page {urls[0].app}")
+    def wait(self, pages: Sequence[Page]) -> None:
+        self.calls.append(f"page {pages[0].name}")
         if self.page is not None:
             raise self.page
 
-    def look(self, plan: Plan, ids: tuple[str, ...], *_: object) -> CheckReport:
+    def look(self, guest: Guest, ids: Sequence[str]) -> CheckReport:
         results = tuple(
             CheckResult(id=one, goal=Goal.UP, title=one, outcome=self._outcome(one)) for one in ids
         )
         return CheckReport(
-            sandbox=plan.name, box=plan.box_name, plan_key="", elapsed_s=0.1, results=results
+            sandbox=guest.name,
+            box=guest.plan.box_name,
+            plan_key="",
+            elapsed_s=0.1,
+            results=results,
         )
 
     def _outcome(self, check: str) -> Outcome:
@@ -58,16 +62,14 @@ class Machine:
 def machine(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine()
     replaced: dict[str, Callable[..., object]] = {
-        "sandbox.workflows.deploy.connect": lambda instance, _: SshTarget(instance.name),
         "sandbox.workflows.deploy.pack": lambda _, archive: _touch(archive),
-        "sandbox.workflows.deploy.shiny_base_url": lambda *_: nullcontext("http://192.0.2.7:3838"),
-        "sandbox.workflows.deploy.wait_for_apps": made.wait,
-        "sandbox.checks.quick.run_live": made.look,
         "sandbox.ssh.SshTarget.run": made.run,
     }
     for name, value in replaced.items():
         monkeypatch.setattr(name, value)
     bench.up(shiny_plan())
+    monkeypatch.setattr(bench, "wait", made.wait)
+    monkeypatch.setattr(bench, "look", made.look)
     return made
 
 
@@ -125,7 +127,7 @@ def test_a_box_that_lies_elsewhere_by_now_is_the_same(bench: Bench, machine: Mac
 def test_whatever_else_differs_takes_the_long_road(
     bench: Bench, machine: Machine, monkeypatch: pytest.MonkeyPatch, update: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("sandbox.workflows.making.tell_rebuild", lambda *_: None)
+    monkeypatch.setattr("sandbox.workflows.make_machine.tell_rebuild", lambda *_: None)
     monkeypatch.setattr("sandbox.workflows.context.Context.agreed_checks", lambda *_: ())
     assert not bench.up(edited(**update)).released
     assert bench.provisioned == 2

@@ -1,19 +1,27 @@
 """A machine that no longer lets our login key in, and one whose key is damaged."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
 import pytest
 
 from sandbox.errors import CommandError
 from sandbox.events import Listener, Notice
+from sandbox.providers.fake import FakeEngine
+from sandbox.run import Completed
+from sandbox.ssh import SshTarget
 from sandbox.state import Instance
-from sandbox.workflows import login_key
-from tests.unit.factories import shiny_plan
+from tests.fakes.guest import FakeGuest
+from tests.unit.factories import shiny_plan, shiny_sandbox
 from tests.unit.workflows.conftest import Bench
 
 
-class RenewingEngine:
+class RenewingEngine(FakeEngine):
     """One that can give a machine a key from outside."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
         self.keys: list[str] = []
 
     def renew_login(self, name: str, authorized_key: str, listener: Listener) -> None:
@@ -21,21 +29,25 @@ class RenewingEngine:
         self.keys.append(authorized_key)
 
 
-class Target:
+@dataclass(frozen=True)
+class Target(SshTarget):
     """The way in; ssh says `words`, or nothing."""
 
-    def __init__(self, words: str) -> None:
-        self.words = words
+    words: str = ""
 
-    def run(self, *_: object, **__: object) -> None:
+    def run(self, command: Sequence[str], **_: object) -> Completed:
         if self.words:
             raise CommandError("`ssh` failed", returncode=255, stderr=self.words)
+        return Completed(tuple(command), 0, "", "", 0.1)
 
 
-@pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> RenewingEngine:
-    monkeypatch.setattr(login_key, "make_key", lambda _: "ssh-ed25519 NEW")
-    return RenewingEngine()
+class LockedOut(FakeGuest):
+    """Whose machine answers our key with `words`."""
+
+    words = ""
+
+    def login(self) -> SshTarget:
+        return Target(self.name, words=self.words)
 
 
 @pytest.mark.parametrize(
@@ -48,18 +60,16 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> RenewingEngine:
         (False, "", True),
     ],
 )
-def test_our_key_is_put_back_where_it_does_not_get_in(  # noqa: PLR0917  (three cases, two fixtures)
-    bench: Bench,
-    engine: RenewingEngine,
-    monkeypatch: pytest.MonkeyPatch,
-    whole: bool,
-    words: str,
-    restored: bool,
+def test_our_key_is_put_back_where_it_does_not_get_in(
+    bench: Bench, tmp_path: Path, whole: bool, words: str, restored: bool
 ) -> None:
-    monkeypatch.setattr(login_key, "has_whole_key", lambda _: whole)
-    monkeypatch.setattr(login_key, "connect", lambda *_: Target(words))
-    login_key.restore_login(Instance("shiny"), engine, bench.events.append)  # type: ignore[arg-type]
-    assert engine.keys == (["ssh-ed25519 NEW"] if restored else [])
+    engine = RenewingEngine(tmp_path)
+    bench.has_whole_key = whole
+    placement, instance = shiny_sandbox(), Instance("shiny")
+    guest = LockedOut(placement, instance, engine, bench.events.append, bench)
+    guest.words = words
+    guest.restore_login()
+    assert engine.keys == (["ssh-ed25519 AAAA"] if restored else [])
     said = [event.text for event in bench.events if isinstance(event, Notice)]
     assert len(said) == int(restored)
 

@@ -8,21 +8,25 @@ from typing import Any
 import pytest
 
 from sandbox.errors import ProviderError, UsageError
+from sandbox.guest.guest import Guest
 from sandbox.interrupts import Interrupted
+from sandbox.providers import Registry
+from sandbox.providers.fake import FakeEngine, FakeProvider
+from sandbox.providers.place import Place
 from sandbox.record import Record
 from sandbox.run import Completed
 from sandbox.ssh import SshTarget
 from sandbox.state import Instance
 from sandbox.workflows import logs
 from sandbox.workflows.context import Context
-from tests.unit.factories import shiny_plan
+from tests.unit.factories import shiny_sandbox
 
 
 @pytest.fixture
 def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any] | str]:
     """What the machine answers, one after the other; the last for ever."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    Instance("shiny").write(Record(plan=shiny_plan("shiny")))
+    Instance("shiny").write(Record(placement=shiny_sandbox("shiny")))
     answers: list[dict[str, Any] | str] = []
 
     def run(_: SshTarget, command: tuple[str, ...], **__: object) -> Completed:
@@ -31,7 +35,7 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]
         return Completed(command, 0, text if isinstance(one, dict) else one, "", 0.1)
 
     monkeypatch.setattr("sandbox.ssh.SshTarget.run", run)
-    monkeypatch.setattr(logs, "target_of", lambda name, **_: SshTarget(name))
+    monkeypatch.setattr(Guest, "require_login", lambda guest: SshTarget(guest.name))
     return answers
 
 
@@ -40,7 +44,10 @@ def log(text: str, end: int, path: str = "/a.log", *, earlier: bool = False) -> 
     return {"apps": {"faithful": [one]}}
 
 
-CONTEXT: Any = Context.__new__(Context)
+ENGINE = FakeEngine(Path("/nowhere"))
+CONTEXT = Context(
+    Place("test"), providers=Registry(("fake",), lambda name: FakeProvider(ENGINE, name=name))
+)
 
 
 def test_one_app_is_one_file_and_its_last_lines(said: list[dict[str, Any] | str]) -> None:
@@ -100,7 +107,7 @@ def test_the_only_sandbox_need_not_be_named(
 ) -> None:
     assert logs.the_only(None) == "shiny"
     assert logs.the_only("other") == "other"
-    Instance("second").write(Record(plan=shiny_plan("second")))
+    Instance("second").write(Record(placement=shiny_sandbox("second")))
     with pytest.raises(UsageError, match="several") as caught:
         logs.the_only(None)
     assert caught.value.details == "second, shiny"

@@ -3,14 +3,17 @@ from pathlib import Path
 import pytest
 
 from sandbox.events import Event, Notice
+from sandbox.guest.guest import Guest
 from sandbox.missing import missing_r_packages
 from sandbox.plan import Plan
+from sandbox.providers.fake import FakeEngine
 from sandbox.record import Record
 from sandbox.spec.models import R, RPackages
 from sandbox.state import Instance
+from sandbox.workflows.choose_placement import without_known_missing
 from sandbox.workflows.rebuild import leave_out_missing, rebuild_notes
-from sandbox.workflows.request import without_known_missing
 from tests.unit.checks.samples import full_plan, good
+from tests.unit.factories import placed
 
 AVAILABLE = frozenset({"r-base-core", "r-cran-shiny"})
 
@@ -21,12 +24,12 @@ def test_what_cannot_be_had_is_said_before_anything_starts(tmp_path: Path) -> No
     r = facts.r[0].model_copy(update={"views": views})
     path = tmp_path / "prod.facts.json"
     path.write_text(facts.model_copy(update={"r": (r,)}).model_dump_json())
-    notes = rebuild_notes(full_plan().model_copy(update={"production": path}))
+    notes = rebuild_notes(placed(full_plan().model_copy(update={"production": path})))
     assert "R 4.4.1 of production is not to be had here; the nearest is 4.2.2 (debian-12)" in notes
 
 
 def test_nothing_is_said_of_a_box_without_production() -> None:
-    assert rebuild_notes(full_plan()) == []
+    assert rebuild_notes(placed(full_plan())) == []
 
 
 def _skipping(plan: Plan) -> Plan:
@@ -47,8 +50,11 @@ def test_a_package_that_is_left_out_stays_left_out(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     plan, said = _skipping(full_plan()), list[Event]()
     instance = Instance("left-out")
-    instance.write(Record(plan=plan))
-    reduced = leave_out_missing(plan, AVAILABLE, instance, said.append)
+    wanted = placed(plan)
+    instance.write(Record(placement=wanted))
+    guest = Guest(wanted, instance, FakeEngine(tmp_path), said.append)
+    leave_out_missing(guest, AVAILABLE)
+    reduced = guest.plan
     assert reduced.r is not None
     assert reduced.r.packages.names == ("shiny",)
     assert reduced.apt_packages == ("r-base-core", "r-cran-shiny")
@@ -56,4 +62,4 @@ def test_a_package_that_is_left_out_stays_left_out(
     assert [event.text for event in said if isinstance(event, Notice)] == [
         "debian-12 does not have the R package notInDebian: left out"
     ]
-    assert without_known_missing(plan, instance) == reduced
+    assert without_known_missing(wanted, instance) == guest.placement

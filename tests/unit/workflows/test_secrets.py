@@ -9,6 +9,7 @@ import pytest
 from sandbox.baking import CacheUse
 from sandbox.checks.hashes import Hashes
 from sandbox.errors import ProvisionError, UsageError
+from sandbox.guest.hashes import hash_key, hashes_of
 from sandbox.probe.untaken import HashKey, token
 from sandbox.secret_values import (
     NeededSecret,
@@ -18,9 +19,8 @@ from sandbox.secret_values import (
 )
 from sandbox.state import Instance
 from sandbox.workflows import cache
-from sandbox.workflows.hashes import hash_key, hashes_of
 from sandbox.workflows.secrets_given import GivenSecrets
-from tests.unit.factories import secret_plan, shiny_plan
+from tests.unit.factories import placed, secret_plan, secret_sandbox, shiny_plan
 from tests.unit.workflows.conftest import Bench
 
 GIVEN = {
@@ -209,7 +209,7 @@ def test_with_no_cache_nothing_is_said_of_images(bench: Bench) -> None:
 
 
 def test_it_may_be_made_from_one_without_secrets_and_is_provisioned_then(bench: Bench) -> None:
-    bench.up(without_secrets(secret_plan("bare")))
+    bench.up(placed(without_secrets(secret_plan()), "bare"))
     [image] = bench.engine.baked_images()
     give(bench, **GIVEN)
     bench.up(secret_plan())
@@ -222,7 +222,7 @@ def test_it_may_be_made_from_one_without_secrets_and_is_provisioned_then(bench: 
 def test_bake_refuses_before_anything_is_made(bench: Bench) -> None:
     source = give(bench, **GIVEN)
     with pytest.raises(UsageError, match="its image would hold secrets") as failure:
-        cache.bake(secret_plan(), context=bench.context)
+        cache.bake(secret_sandbox(), context=bench.context)
     assert (
         "SALES_DB: system.environment.SALES_DB, r.options.sales.password" in failure.value.details
     )

@@ -1,11 +1,13 @@
 """Snapshots and reset, with the fake engine."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sandbox.errors import ProviderError, UsageError
 from sandbox.events import Event, Notice, ignore
+from sandbox.guest.guest import Guest
 from sandbox.providers import Registry
 from sandbox.providers.engine import MachineSpec, Power
 from sandbox.providers.fake import FakeEngine, FakeProvider
@@ -15,7 +17,7 @@ from sandbox.state import Instance
 from sandbox.summary import Phase
 from sandbox.workflows import snapshot
 from sandbox.workflows.context import Context
-from tests.unit.factories import plain_plan
+from tests.unit.factories import plain_sandbox
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def plain(engine: FakeEngine, context: Context) -> Instance:
     spec = MachineSpec("plain", "img", 1, 512, 4, "ssh-ed25519 AAAA", instance.folder)
     engine.create(spec, ignore)
     engine.start("plain", ignore)
-    instance.write(Record(plan=plain_plan(), phase=Phase.PROVISIONED))
+    instance.write(Record(placement=plain_sandbox(), phase=Phase.PROVISIONED))
     return instance
 
 
@@ -64,6 +66,10 @@ def test_save_restore_list_delete(plain: Instance, context: Context) -> None:
     assert said[-2:] == [("snapshot deleted", "snap-1"), ("snapshot saved", "snap-1")]
 
 
+def guest_of(context: Context) -> Guest:
+    return context.guest_named("plain")
+
+
 def test_reset_goes_back_to_what_up_saved(
     plain: Instance, engine: FakeEngine, context: Context
 ) -> None:
@@ -71,8 +77,8 @@ def test_reset_goes_back_to_what_up_saved(
         snapshot.reset("plain", context=context)
     # Plain `up` of a machine that needs nothing saves nothing
     assert "sandbox up plain --provision" in caught.value.hint
-    snapshot.keep_provisioned(plain.require(), engine, ignore)
-    snapshot.keep_provisioned(plain.require(), engine, ignore)
+    snapshot.keep_provisioned(guest_of(context), plain.require())
+    snapshot.keep_provisioned(guest_of(context), plain.require())
     assert names(context) == [snapshot.PROVISIONED]
     with pytest.raises(UsageError, match="has no snapshot"):
         snapshot.restore("plain", None, context=context)
@@ -82,10 +88,13 @@ def test_reset_goes_back_to_what_up_saved(
     assert "restore_snapshot:plain" in engine.calls
 
 
-def test_up_does_not_fail_for_a_snapshot(plain: Instance, engine: FakeEngine) -> None:
+def test_up_does_not_fail_for_a_snapshot(
+    plain: Instance, engine: FakeEngine, context: Context
+) -> None:
     heard: list[Event] = []
+    context = replace(context, listener=heard.append)
     engine.failures["save_snapshot"] = ProviderError("full", details="no space left")
-    snapshot.keep_provisioned(plain.require(), engine, heard.append)
+    snapshot.keep_provisioned(guest_of(context), plain.require())
     [notice] = [event for event in heard if isinstance(event, Notice)]
     assert "no space left" in notice.text
 
@@ -101,6 +110,6 @@ def test_what_is_not_there(plain: Instance, context: Context) -> None:
         snapshot.save("nobody", None, context=context)
     with pytest.raises(ProviderError, match="has no snapshot other"):
         snapshot.restore("plain", "other", context=context)
-    plain.write(Record(plan=plain_plan(), phase=Phase.PLANNED))
+    plain.write(Record(placement=plain_sandbox(), phase=Phase.PLANNED))
     with pytest.raises(UsageError, match="never finished"):
         snapshot.save("plain", "one", context=context)

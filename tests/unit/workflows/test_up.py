@@ -16,15 +16,16 @@ from sandbox.errors import (
     ProvisionError,
     UsageError,
 )
+from sandbox.guest import pages
 from sandbox.plan import HostLimits
-from sandbox.providers.engine import Power
+from sandbox.providers.engine import MachineStatus, Power
 from sandbox.providers.findings import Finding
 from sandbox.record import Record
 from sandbox.run import Completed
 from sandbox.state import Instance
 from sandbox.summary import Phase
-from sandbox.workflows import check, look, power, reach, snapshot
-from tests.unit.factories import plain_plan, shiny_plan
+from sandbox.workflows import listing, power, snapshot
+from tests.unit.factories import plain_plan, plain_sandbox, shiny_plan, shiny_sandbox
 from tests.unit.workflows.conftest import Bench
 
 
@@ -36,7 +37,7 @@ def test_a_first_up_goes_all_the_way(bench: Bench) -> None:
     result = bench.up(shiny_plan())
     assert not result.unchanged
     assert result.status.power is Power.RUNNING
-    assert [app.url.endswith(":3838/faithful/") for app in result.urls] == [True]
+    assert [app.url.endswith(":3838/faithful/") for app in result.pages] == [True]
     record = record_of("shiny")
     assert record.phase is Phase.PROVISIONED
     assert [entry.what for entry in record.history] == ["created", "provisioned"]
@@ -126,7 +127,7 @@ def test_what_up_could_not_mend_is_not_to_be_mended_by_up(bench: Bench) -> None:
     assert [one.fix for one in first.problems] == ["sandbox up shiny"]
     second = bench.up(shiny_plan()).report
     assert second is not None
-    assert [one.fix for one in second.problems] == [fixes.reset(shiny_plan())]
+    assert [one.fix for one in second.problems] == [fixes.reset(shiny_sandbox())]
     assert last_report(Instance("shiny").folder) == second
 
 
@@ -252,7 +253,7 @@ def test_cut_off_in_the_engine_destroy_leaves_nothing(bench: Bench, call: str) -
 def test_a_machine_deleted_behind_our_back_is_made_again_with_a_word(bench: Bench) -> None:
     bench.up(shiny_plan())
     bench.engine.destroy("shiny")
-    (info,) = look.all_sandboxes(bench.context)
+    (info,) = listing.all_sandboxes(bench.context)
     assert info.state == "gone"
     assert bench.up(shiny_plan()).status.power is Power.RUNNING
     assert any("gone" in text for text in bench.notices())
@@ -265,7 +266,7 @@ def test_a_machine_without_a_record_is_not_taken_over(bench: Bench) -> None:
     with pytest.raises(ProviderError, match="no record of") as caught:
         bench.up(shiny_plan())
     assert "sandbox destroy shiny" in caught.value.hint
-    (info,) = look.all_sandboxes(bench.context)
+    (info,) = listing.all_sandboxes(bench.context)
     assert (info.name, info.state) == ("shiny", "no record")
     power.destroy("shiny", context=bench.context)
     assert bench.engine.status() == {}
@@ -274,7 +275,7 @@ def test_a_machine_without_a_record_is_not_taken_over(bench: Bench) -> None:
 def test_another_boxes_sandbox_is_not_turned_into_this_one(bench: Bench) -> None:
     bench.up(shiny_plan())
     with pytest.raises(UsageError, match="made from the box shiny, not plain") as caught:
-        bench.up(plain_plan("shiny"))
+        bench.up(plain_sandbox("shiny"))
     assert "--name" in caught.value.hint
 
 
@@ -297,7 +298,7 @@ def test_too_much_memory_is_said_before_anything_is_written(bench: Bench) -> Non
 
 
 def test_room_is_what_the_plans_own_provider_tells(bench: Bench) -> None:
-    plan = plain_plan().model_copy(update={"provider": "virtualbox"})
+    plan = plain_sandbox().model_copy(update={"provider": "virtualbox"})
     bench.room = HostLimits(8, 16384, 1)
     with pytest.raises(HostError, match="no disk space is left"):
         bench.up(plan)
@@ -319,9 +320,9 @@ def test_stop_start_and_status(bench: Bench) -> None:
     bench.up(shiny_plan())
     power.stop("shiny", context=bench.context)
     with pytest.raises(UsageError, match="does not run: it is stopped"):
-        check.require_running(bench.engine, "shiny")
+        bench.context.guest_named("shiny").require_running()
     power.start("shiny", context=bench.context)
-    details = look.details_of("shiny", bench.context)
+    details = listing.details_of("shiny", bench.context)
     assert details.state == "running"
     assert [entry.what for entry in details.history][-2:] == ["stopped", "started"]
 
@@ -345,8 +346,8 @@ def test_another_users_machine_of_the_same_name_is_not_destroyed(
     with pytest.raises(UsageError, match="belongs to") as caught:
         power.destroy("shiny", context=bench.context)
     assert str(theirs) in caught.value.details
-    (info,) = look.all_sandboxes(bench.context)
-    assert info.state == look.ELSEWHERE
+    (info,) = listing.all_sandboxes(bench.context)
+    assert info.state == listing.ELSEWHERE
     assert bench.engine.status(["shiny"])["shiny"].power is Power.RUNNING
     with pytest.raises(ProviderError, match="no record of") as refused:
         bench.up(shiny_plan())
@@ -367,12 +368,13 @@ def test_destroy_of_nothing_is_an_error(bench: Bench) -> None:
 def test_list_works_when_the_provider_does_not(bench: Bench) -> None:
     bench.up(shiny_plan())
     bench.engine.failures["status"] = HostError("incus is not running")
-    (info,) = look.all_sandboxes(bench.context)
+    (info,) = listing.all_sandboxes(bench.context)
     assert info.state == "unknown"
     assert any("incus is not running" in text for text in bench.notices())
 
 
 def test_pages_are_asked_for_under_the_apps_own_names() -> None:
-    urls = reach.app_urls(shiny_plan(), "http://192.0.2.7:3838")
-    assert [app.url for app in urls] == ["http://192.0.2.7:3838/faithful/"]
-    assert reach.app_urls(plain_plan(), "") == ()
+    status = MachineStatus("shiny", Power.RUNNING, address="192.0.2.7")
+    found = pages.direct_pages(shiny_plan().endpoints, status)
+    assert [page.url for page in found] == ["http://192.0.2.7:3838/faithful/"]
+    assert pages.direct_pages(plain_plan().endpoints, status) == ()

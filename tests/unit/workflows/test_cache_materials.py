@@ -14,7 +14,7 @@ from sandbox.providers.abilities import BaseCopy
 from sandbox.providers.base_images import StoredBase
 from sandbox.providers.fake import FakeEngine, FakeProvider
 from sandbox.workflows import cache
-from sandbox.workflows.kept import PruneRule
+from sandbox.workflows.cache_materials import PruneRule
 from tests.unit.workflows.conftest import Bench
 
 NOW = datetime.now(UTC)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sandbox.errors import BoxError
 from sandbox.events import Notice
-from sandbox.plan import Plan
+from sandbox.placement import Placement
 from sandbox.r_code.lacking import ADDS, findings_about
 from sandbox.spec.load import load_box
 from sandbox.state import Instance
@@ -12,7 +12,7 @@ from sandbox.summary import Phase
 from sandbox.workflows.context import Context
 
 
-def look_at_apps(plan: Plan, context: Context) -> None:
+def refuse_unmet_needs(placement: Placement, context: Context) -> None:
     """Refuse a plan whose app fails at its first line and that one line mends; tell of the rest.
 
     A machine that has these very apps is past that: its checks have run.
@@ -20,7 +20,8 @@ def look_at_apps(plan: Plan, context: Context) -> None:
     Raises:
         BoxError: an app needs at its start what the box does not name; nothing was started.
     """
-    record = Instance(plan.name).read()
+    plan = placement.plan
+    record = Instance(placement.name).read()
     if (
         record is not None
         and record.phase is Phase.PROVISIONED
@@ -33,7 +34,7 @@ def look_at_apps(plan: Plan, context: Context) -> None:
         return  # the file has gone since: the plan is complete by itself
     found = findings_about(loaded)
     for problem in (*found.later, *found.notes):
-        context.listener(Notice(plan.name, str(problem)))
+        context.listener(Notice(placement.name, str(problem)))
     if found.at_start:
         count = "an R package" if len(found.at_start) == 1 else f"{len(found.at_start)} R packages"
         # The line to write is the same for all that the box only has to name

@@ -10,7 +10,8 @@ from sandbox.record import Record
 from sandbox.spec.load import load_box
 from sandbox.state import Instance, locked
 from sandbox.summary import Phase
-from sandbox.workflows.app_code import look_at_apps
+from sandbox.workflows.app_needs import refuse_unmet_needs
+from tests.unit.factories import placed
 from tests.unit.workflows.conftest import Bench
 
 BOX = """version: 1
@@ -25,7 +26,7 @@ def planned(folder: Path, code: str, text: str = BOX) -> Plan:
     (folder / "app").mkdir(exist_ok=True)
     (folder / "app" / "app.R").write_text(code)
     (folder / "sales.yml").write_text(text)
-    return resolve(load_box(folder / "sales.yml"), provider="fake")
+    return resolve(load_box(folder / "sales.yml"))
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +40,7 @@ def test_a_package_that_one_line_mends_ends_it_before_anything_starts(
 ) -> None:
     plan = planned(tmp_path, "library(shiny)\nlibrary(DT)\nf <- function() dplyr::n()\n")
     with pytest.raises(BoxError) as caught:
-        look_at_apps(plan, bench.context)
+        refuse_unmet_needs(placed(plan), bench.context)
     error = caught.value
     assert error.exit_code == ExitCode.BOX
     assert error.message == (
@@ -51,13 +52,15 @@ def test_a_package_that_one_line_mends_ends_it_before_anything_starts(
     assert error.hint == "make it `names: [shiny, DT, dplyr]` in sales.yml:3"
     mended = BOX.replace("[shiny]", "[shiny, DT, dplyr]")
     bench.events.clear()
-    look_at_apps(planned(tmp_path, (tmp_path / "app/app.R").read_text(), mended), bench.context)
+    refuse_unmet_needs(
+        placed(planned(tmp_path, (tmp_path / "app/app.R").read_text(), mended)), bench.context
+    )
     assert bench.notices() == []
 
 
 def test_a_wrong_letter_in_the_app(tmp_path: Path, bench: Bench) -> None:
     with pytest.raises(BoxError) as caught:
-        look_at_apps(planned(tmp_path, "library(ggplt2)\n"), bench.context)
+        refuse_unmet_needs(placed(planned(tmp_path, "library(ggplt2)\n")), bench.context)
     assert caught.value.details.endswith("Perhaps you meant `ggplot2`?")
     assert caught.value.hint == "mend app/app.R:1"
 
@@ -73,23 +76,23 @@ def test_a_wrong_letter_in_the_app(tmp_path: Path, bench: Bench) -> None:
     ],
 )
 def test_what_may_go_well_is_told_and_goes_on(tmp_path: Path, bench: Bench, code: str) -> None:
-    look_at_apps(planned(tmp_path, code), bench.context)
+    refuse_unmet_needs(placed(planned(tmp_path, code)), bench.context)
     (notice,) = bench.notices()
     assert notice.startswith("app/app.R:")
 
 
 def test_of_a_machine_that_has_these_apps_nothing_is_said(tmp_path: Path, bench: Bench) -> None:
     plan = planned(tmp_path, "library(DT)\n")
-    with locked(plan.name) as instance:
-        instance.write(Record(plan=plan, phase=Phase.PROVISIONED))
-    look_at_apps(plan, bench.context)
+    with locked("sales") as instance:
+        instance.write(Record(placement=placed(plan), phase=Phase.PROVISIONED))
+    refuse_unmet_needs(placed(plan), bench.context)
     assert bench.notices() == []
     with pytest.raises(BoxError):
-        look_at_apps(planned(tmp_path, "1\nlibrary(DT)\n"), bench.context)
+        refuse_unmet_needs(placed(planned(tmp_path, "1\nlibrary(DT)\n")), bench.context)
 
 
 def test_a_box_file_that_has_gone(tmp_path: Path, bench: Bench) -> None:
     plan = planned(tmp_path, "library(DT)\n")
     plan.box_path.unlink()
-    look_at_apps(plan, bench.context)
-    assert Instance(plan.name).exists() is False
+    refuse_unmet_needs(placed(plan), bench.context)
+    assert Instance("sales").exists() is False

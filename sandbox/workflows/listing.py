@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from sandbox.errors import SandboxError
 from sandbox.events import Notice
+from sandbox.guest.pages import direct_pages, proven_by_page
 from sandbox.providers import FALLBACK
 from sandbox.providers.engine import MachineStatus, NotHereError, Power
-from sandbox.saved import BrokenFileError, read_json
+from sandbox.saved import BrokenFileError, read_json, text_of
 from sandbox.state import Instance, instance_names
-from sandbox.summary import Phase, Summary, text_of
-from sandbox.workflows.box_now import BoxLook
+from sandbox.summary import Phase, Summary
+from sandbox.workflows.box_changes import BoxChanges
 from sandbox.workflows.context import Context
-from sandbox.workflows.machine import record_elsewhere
-from sandbox.workflows.reach import page_urls, shiny_url
+from sandbox.workflows.machine_spec import record_elsewhere
 
 if TYPE_CHECKING:
     from sandbox.record import HistoryEntry
@@ -82,8 +82,8 @@ def all_sandboxes(context: Context) -> list[SandboxInfo]:
                 broken.append(_broken(name, context))
     used = {FALLBACK, *(summary.provider for summary in known)}
     statuses = {provider: _statuses(context, provider, alone=not names) for provider in used}
-    look_again = BoxLook()
-    infos = [_info(summary, statuses[summary.provider], look_again) for summary in known]
+    boxes = BoxChanges()
+    infos = [_info(summary, statuses[summary.provider], boxes) for summary in known]
     for provider in sorted(used):
         for name, status in sorted((statuses[provider] or {}).items()):
             if name not in names and status.power is not Power.ABSENT:
@@ -98,8 +98,8 @@ def details_of(name: str, context: Context) -> SandboxDetails:
         UsageError: there is no such sandbox.
     """
     record = Instance(name).require()
-    statuses = _statuses(context, record.plan.provider, alone=False)
-    info = _info(record.summary, statuses, BoxLook())
+    statuses = _statuses(context, record.placement.provider, alone=False)
+    info = _info(record.summary, statuses, BoxChanges())
     machine = record.plan.machine
     return SandboxDetails(
         **asdict(info),
@@ -153,11 +153,11 @@ def _unrecorded(name: str, provider: str, status: MachineStatus) -> SandboxInfo:
 
 
 def _info(
-    summary: Summary, statuses: dict[str, MachineStatus] | None, look_again: BoxLook
+    summary: Summary, statuses: dict[str, MachineStatus] | None, boxes: BoxChanges
 ) -> SandboxInfo:
     status = (statuses or {}).get(summary.name)
     folder = Instance(summary.name).folder
-    url = shiny_url(summary.shiny_port, status) if status is not None else ""
+    pages = direct_pages(summary.endpoints, status) if status is not None else ()
     return SandboxInfo(
         name=summary.name,
         box=summary.box,
@@ -165,9 +165,9 @@ def _info(
         provider=summary.provider,
         state=_state(summary.phase, status) if statuses is not None else "unknown",
         address=status.address if status is not None else None,
-        urls=tuple(app.url for app in page_urls(summary.apps, url)),
+        urls=tuple(page.url for page in proven_by_page(pages)),
         checks=_checks(folder),
-        changed=look_again.changed(folder),
+        changed=boxes.changed(folder),
         made_at=summary.made_at,
         plan_key=summary.plan_key,
     )

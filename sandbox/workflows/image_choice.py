@@ -16,12 +16,13 @@ from sandbox.baking import (
     note_use,
 )
 from sandbox.errors import ProviderError, SandboxError
-from sandbox.events import Listener, Notice, step
+from sandbox.events import step
+from sandbox.guest.guest import Guest
 from sandbox.images.sources import ArchivesAnswer
-from sandbox.plan import Plan
+from sandbox.placement import Placement
 from sandbox.providers.abilities import BakedImage, Baking
 from sandbox.providers.base_images import PreparedBase
-from sandbox.providers.engine import Engine, MachineSpec
+from sandbox.providers.engine import MachineSpec
 from sandbox.secret_values import needed_secrets, without_secrets
 from sandbox.workflows.snapshot import PROVISIONED
 
@@ -61,47 +62,48 @@ class Origin:
         return cls(image.image, whole, keys, title, f"{what}baked {_ago(image.made_at)} ago")
 
 
-def choose_origin(
-    plan: Plan, base: PreparedBase, engine: Engine, oven: Oven, listener: Listener
-) -> Origin:
+def choose_origin(guest: Guest, base: PreparedBase, oven: Oven) -> Origin:
     """The best there is: the whole machine, one that only lacks packages, or the bare base.
 
     Waits when another command is baking just this. A machine that is given secrets is never kept as
     an image, which would have them; it may be made from one of a machine without them.
     """
+    placement, engine = guest.placement, guest.engine
     if oven.cache is CacheUse.OFF or not isinstance(engine, Baking):
         return Origin(base.image)
-    if needed := needed_secrets(plan):
+    if needed := needed_secrets(placement.plan):
         names = ", ".join(one.name for one in needed)
-        listener(Notice(plan.name, f"it is not kept as a baked image, which would hold {names}"))
-        return _layer_below_secrets(plan, base, engine, oven)
-    keys = bake_keys(plan, base.identity, engine)
+        guest.tell(f"it is not kept as a baked image, which would hold {names}")
+        return _layer_below_secrets(placement, base, engine, oven)
+    keys = bake_keys(placement, base.identity, engine)
     may_use = oven.cache is CacheUse.USE
     if may_use and (image := find_whole(engine, keys)) is not None:
         return Origin.baked(image, whole=True)
     if oven.will_check:
-        oven.lock.enter_context(baking_lock(plan.provider, keys.whole, plan.name, listener))
+        lock = baking_lock(placement.provider, keys.whole, guest.name, guest.listener)
+        oven.lock.enter_context(lock)
         # Somebody may have baked it while we waited
         if may_use and (image := find_whole(engine, keys)) is not None:
             oven.lock.close()
             return Origin.baked(image, whole=True)
     to_bake = keys if oven.will_check else None
-    if may_use and (image := find_layer(engine, keys, plan)) is not None:
+    if may_use and (image := find_layer(engine, keys, placement.plan)) is not None:
         return Origin.baked(image, keys=to_bake)
     return Origin(base.image, keys=to_bake)
 
 
-def _layer_below_secrets(plan: Plan, base: PreparedBase, engine: Baking, oven: Oven) -> Origin:
+def _layer_below_secrets(
+    placement: Placement, base: PreparedBase, engine: Baking, oven: Oven
+) -> Origin:
     """What lacks the secrets and perhaps packages: in either case all is provisioned."""
-    keys = bake_keys(without_secrets(plan), base.identity, engine)
+    plan = placement.plan
+    keys = bake_keys(placement.with_plan(without_secrets(plan)), base.identity, engine)
     if oven.cache is CacheUse.USE and (image := find_layer(engine, keys, plan)) is not None:
         return Origin.baked(image)
     return Origin(base.image)
 
 
-def create_from(
-    origin: Origin, base: PreparedBase, spec: MachineSpec, engine: Engine, listener: Listener
-) -> Origin:
+def create_from(origin: Origin, base: PreparedBase, spec: MachineSpec, guest: Guest) -> Origin:
     """Make the machine; from the base image when the baked one goes away at the last moment.
 
     Returns:
@@ -110,16 +112,17 @@ def create_from(
     Raises:
         SandboxError: as `Engine.create`.
     """
+    engine = guest.engine
     if origin.image == base.image:
-        engine.create(spec, listener)
+        engine.create(spec, guest.listener)
         return origin
     try:
-        engine.create(replace(spec, image=origin.image), listener)
+        engine.create(replace(spec, image=origin.image), guest.listener)
     except ProviderError:
         if isinstance(engine, Baking) and _is_there(engine, origin.image):
             raise
-        listener(Notice(spec.name, "its baked image was removed meanwhile: making it from nothing"))
-        engine.create(spec, listener)
+        guest.tell("its baked image was removed meanwhile: making it from nothing")
+        guest.engine.create(spec, guest.listener)
         return Origin(base.image, keys=origin.keys)
     note_use(origin.image)
     return origin
@@ -129,16 +132,18 @@ def _is_there(engine: Baking, image: str) -> bool:
     return any(one.image == image and one.complete for one in engine.baked_images())
 
 
-def keep_baked(plan: Plan, keys: BakeKeys, engine: Engine, listener: Listener) -> None:
+def keep_baked(guest: Guest, keys: BakeKeys) -> None:
     """Bake a machine that was just made and proven, as it was before its checks.
 
     That it cannot be kept is worth a notice, and no reason for `up` to fail.
     """
-    if not isinstance(engine, Baking) or needed_secrets(plan):
+    engine, placement, listener = guest.engine, guest.placement, guest.listener
+    if not isinstance(engine, Baking) or needed_secrets(placement.plan):
         return
+    labels = labels_of(placement, keys)
     try:
-        with step(listener, plan.name, "bake"):
-            made = engine.bake(plan.name, PROVISIONED, keys.whole, labels_of(plan, keys), listener)
+        with step(listener, guest.name, "bake"):
+            made = engine.bake(guest.name, PROVISIONED, keys.whole, labels, listener)
             for old in engine.baked_images():
                 # One that machines still come from stays, for `sandbox cache prune`
                 if old.key == made.key and old.image != made.image and not old.machines:
@@ -146,7 +151,7 @@ def keep_baked(plan: Plan, keys: BakeKeys, engine: Engine, listener: Listener) -
                     forget_use(old.image)
     except SandboxError as error:
         details = f": {error.details}" if error.details else ""
-        listener(Notice(plan.name, f"it is not kept for the next time: {error.message}{details}"))
+        guest.tell(f"it is not kept for the next time: {error.message}{details}")
 
 
 def _ago(when: datetime) -> str:

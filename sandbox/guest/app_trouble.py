@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sandbox.app_logs.answer import AppLogs, parse, script
 from sandbox.app_logs.trouble import Trouble, trouble_with_app, trouble_with_port
 from sandbox.errors import CommandError, ProvisionError
+from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.ssh import SshTarget
 
@@ -18,21 +19,21 @@ _SLACK_S = 3.0
 class AskTheMachine:
     """Looks into the logs of the machine."""
 
-    plan: Plan
+    placement: Placement
     target: SshTarget
 
     def __call__(self, app: str, answer: str, *, since: float) -> ProvisionError | None:
-        """As `reach.Why`."""
+        """As `pages.Why`."""
         within_s = time.monotonic() - since + _SLACK_S
-        logs = app_logs(self.plan, self.target, (app,), within_s=within_s)
+        logs = app_logs(self.placement.plan, self.target, (app,), within_s=within_s)
         if logs is None:
             return None
-        if (trouble := trouble_with_port(self.plan, logs)) is not None:
+        if (trouble := trouble_with_port(self.placement, logs)) is not None:
             return error_of(trouble)
         if not answer.startswith("HTTP 5"):
             return None
-        trouble = trouble_with_app(self.plan, app, logs, within_s=within_s)
-        more = f"the whole log: sandbox logs {self.plan.name} {app}"
+        trouble = trouble_with_app(self.placement, app, logs, within_s=within_s)
+        more = f"the whole log: sandbox logs {self.placement.name} {app}"
         return error_of(trouble, more) if trouble is not None else None
 
 

@@ -1,10 +1,11 @@
-"""From what the user typed to a plan: a box file, a box's name, or a sandbox that exists."""
+"""From what the user typed to a placement: a box file, a box's name, or a sandbox that exists."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sandbox.errors import UsageError
-from sandbox.plan import Plan, resolve, sandbox_name
+from sandbox.placement import Placement, place, sandbox_name
+from sandbox.plan import resolve
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.choices import ProviderName
 from sandbox.spec.load import load_box
@@ -24,8 +25,10 @@ class Overrides:
     """What the box may read; its own place decides when None."""
 
 
-def plan_for(target: str | None, overrides: Overrides, context: Context, *, cwd: Path) -> Plan:
-    """The plan for `target`: a box file, a box's name, a sandbox, or None for the only box here.
+def placement_for(
+    target: str | None, overrides: Overrides, context: Context, *, cwd: Path
+) -> Placement:
+    """The placement for `target`: a box file, a box, a sandbox, or None for the only box here.
 
     Raises:
         BoxError: the box file is wrong; all its problems at once.
@@ -34,17 +37,17 @@ def plan_for(target: str | None, overrides: Overrides, context: Context, *, cwd:
     """
     existing = _existing(target, overrides)
     if existing is not None:
-        saved = existing.require().plan
-        if not saved.box_path.exists():
+        saved = existing.require().placement
+        if not saved.plan.box_path.exists():
             # Its box file has gone: the saved plan is complete by itself
             return saved
-        path, overrides = saved.box_path, _kept(overrides, saved)
+        path, overrides = saved.plan.box_path, _kept(overrides, saved)
     else:
         path = find_box(target, cwd=cwd)
     loaded = load_box(path, root=overrides.root)
     name = sandbox_name(overrides.name, loaded.name)
-    return resolve(
-        loaded,
+    return place(
+        resolve(loaded),
         provider=choose_provider(context, _provider_of(name) or loaded.provider),
         name=name,
         cpus=overrides.cpus,
@@ -63,17 +66,17 @@ def _existing(target: str | None, overrides: Overrides) -> Instance | None:
 def _provider_of(name: str) -> ProviderName | None:
     """Who runs the sandbox of that name already: nobody has to say `--provider` twice."""
     record = Instance(name).read()
-    if record is None or record.plan.provider == "fake":
+    if record is None or record.placement.provider == "fake":
         return None
-    return record.plan.provider
+    return record.placement.provider
 
 
-def _kept(overrides: Overrides, saved: Plan) -> Overrides:
+def _kept(overrides: Overrides, saved: Placement) -> Overrides:
     """What was said for the sandbox before and holds on, unless it is said anew."""
-    return replace(overrides, name=saved.name, root=overrides.root or saved.box_root)
+    return replace(overrides, name=saved.name, root=overrides.root or saved.plan.box_root)
 
 
-def require_same_machine(instance: Instance, plan: Plan) -> None:
+def require_same_machine(instance: Instance, placement: Placement) -> None:
     """Refuse to turn a sandbox into another box's, another base's or another provider's.
 
     Raises:
@@ -82,20 +85,20 @@ def require_same_machine(instance: Instance, plan: Plan) -> None:
     record = instance.read()
     if record is None:
         return
-    saved = record.plan
+    saved, plan = record.placement, placement.plan
     for what, old, new in (
-        ("made from the box", saved.box_name, plan.box_name),
-        ("based on", saved.base.name, plan.base.name),
-        ("run by", saved.provider, plan.provider),
+        ("made from the box", saved.plan.box_name, plan.box_name),
+        ("based on", saved.plan.base.name, plan.base.name),
+        ("run by", saved.provider, placement.provider),
     ):
         if old != new:
             raise UsageError(
-                f"the sandbox {plan.name} exists and is {what} {old}, not {new}",
-                hint=f"sandbox destroy {plan.name}, or choose another name with --name",
+                f"the sandbox {placement.name} exists and is {what} {old}, not {new}",
+                hint=f"sandbox destroy {placement.name}, or choose another name with --name",
             )
 
 
-def without_known_missing(plan: Plan, instance: Instance) -> Plan:
+def without_known_missing(placement: Placement, instance: Instance) -> Placement:
     """The plan as it was when the machine was made: what its base lacks, it still lacks."""
     record = instance.read()
-    return plan if record is None else plan.without_packages(record.plan.left_out)
+    return placement if record is None else placement.without_packages(record.plan.left_out)

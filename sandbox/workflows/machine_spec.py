@@ -6,32 +6,33 @@ from typing import TYPE_CHECKING
 from sandbox.providers.engine import MachineSpec, MachineStatus
 
 if TYPE_CHECKING:
-    from sandbox.plan import Plan
+    from sandbox.placement import Placement
 
 _FOLDER = "folder"
 """The label that says where a machine's record is: two users of one provider have two."""
 
 
-def machine_spec(plan: "Plan", *, image: str, key: str, folder: Path) -> MachineSpec:
+def machine_spec(placement: "Placement", *, image: str, key: str, folder: Path) -> MachineSpec:
     """The machine of `plan`.
 
     Args:
-        plan: what it must be.
+        placement: what it must be.
         image: the base image, as the provider knows it.
         key: the public key that may log in.
         folder: the instance's.
     """
+    plan = placement.plan
     return MachineSpec(
-        name=plan.name,
+        name=placement.name,
         image=image,
         cpus=plan.machine.cpus,
         memory_mb=plan.machine.memory_mb,
         disk_gb=plan.machine.disk_gb,
         authorized_key=key,
         instance_dir=folder,
-        labels=(("box", plan.box_name), ("plan", plan.key), (_FOLDER, str(folder))),
+        labels=(("box", plan.box_name), ("plan", placement.key), (_FOLDER, str(folder))),
         forwarded_ports=plan.forwarded_ports,
-        options=plan.provider_options,
+        options=placement.options,
         isolated=plan.machine.isolated,
     )
 

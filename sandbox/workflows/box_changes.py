@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.app_files import TooMuchError, UnreadableError, app_files
 from sandbox.fingerprint import digest_of, stamp_of
-from sandbox.saved import BrokenFileError, read_json, read_text
+from sandbox.saved import BrokenFileError, read_json, read_text, text_of
 from sandbox.state import Instance
-from sandbox.summary import text_of
 
 if TYPE_CHECKING:
+    from sandbox.placement import Placement
     from sandbox.plan import Plan
 
 _NOTED: Final = "box.json"
@@ -31,30 +31,32 @@ _MOST_BYTES: Final = 20 * 1024 * 1024
 
 
 @contextmanager
-def noting(plan: "Plan", instance: Instance) -> Iterator[None]:
-    """Note what `plan` was made of, as it is before the block, once the record has that plan.
+def noting(placement: "Placement", instance: Instance) -> Iterator[None]:
+    """Note what the plan was made of, as it is before the block, once the record has that plan.
 
     Somebody may go on editing while a machine is made: what is new then is new to it.
     """
-    seen = json.dumps(_seen(plan), indent=1)
+    seen = json.dumps(_seen(placement.plan), indent=1)
     try:
         yield
     finally:
         # That it cannot be noted stands in nobody's way
         with suppress(BrokenFileError, OSError):
-            _note(plan, instance, seen)
+            _note(placement, instance, seen)
 
 
-def _note(plan: "Plan", instance: Instance, seen: str) -> None:
+def _note(placement: "Placement", instance: Instance, seen: str) -> None:
     record = instance.read()
-    if record is None or record.plan.key != plan.without_packages(record.plan.left_out).key:
+    if record is None:
+        return
+    if record.placement.key != placement.without_packages(record.plan.left_out).key:
         return
     if read_text(instance.folder / _NOTED) != seen:
         instance.write_text(_NOTED, seen)
 
 
 @dataclass
-class BoxLook:
+class BoxChanges:
     """Looks at boxes and apps; thirty sandboxes of one box are one look."""
 
     _known: dict[str, bool] = field(default_factory=dict)

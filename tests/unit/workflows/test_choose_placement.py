@@ -13,9 +13,9 @@ from sandbox.providers.place import Place
 from sandbox.record import Record
 from sandbox.state import locked
 from sandbox.summary import Phase
+from sandbox.workflows.choose_placement import Overrides, placement_for
 from sandbox.workflows.context import Context
 from sandbox.workflows.preview import preview
-from sandbox.workflows.request import Overrides, plan_for
 from tests.conftest import ROOT
 
 
@@ -28,16 +28,16 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
 
 def plan_of(context: Context, **chosen: str | None) -> str:
     its = Context(**{**vars(context), **chosen})
-    return plan_for("boxes/r.yml", Overrides(), its, cwd=ROOT).provider
+    return placement_for("boxes/r.yml", Overrides(), its, cwd=ROOT).provider
 
 
 def test_a_sandbox_stays_with_its_provider(context: Context) -> None:
     assert plan_of(context) == "incus"
-    plan = plan_for(
+    plan = placement_for(
         "boxes/r.yml", Overrides(), Context(**{**vars(context), "provider": "libvirt"}), cwd=ROOT
     )
     with locked("r") as instance:
-        instance.write(Record(plan=plan, phase=Phase.CREATED))
+        instance.write(Record(placement=plan, phase=Phase.CREATED))
     assert plan_of(context) == "libvirt"
     assert plan_of(context, default_provider="virtualbox") == "libvirt"
     assert plan_of(context, provider="incus") == "incus"
@@ -49,7 +49,7 @@ def test_a_preview_has_the_vagrantfile(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     real = Context(Place("test"), provider=provider)
-    plan = plan_for("boxes/shiny.yml", Overrides(), real, cwd=ROOT)
+    plan = placement_for("boxes/shiny.yml", Overrides(), real, cwd=ROOT)
     files = {str(file.path): file.content for file in preview(plan, real)}
     assert {"Vagrantfile", "login.sh", "bootstrap.sh", "plan.json"} <= set(files)
     assert f'machine.vm.provider "{provider}"' in files["Vagrantfile"]
@@ -68,12 +68,12 @@ def test_a_sandbox_remembers_the_root_that_was_named(context: Context, tmp_path:
     box.write_text("version: 1\nbase: debian-12\nproduction: ../prod.facts.json\n")
     (tmp_path / "prod.facts.json").touch()
     with pytest.raises(BoxError, match="has a problem"):
-        plan_for(str(box), Overrides(), context, cwd=tmp_path)
-    plan = plan_for(str(box), Overrides(root=tmp_path), context, cwd=tmp_path)
-    assert plan.box_root == tmp_path
+        placement_for(str(box), Overrides(), context, cwd=tmp_path)
+    plan = placement_for(str(box), Overrides(root=tmp_path), context, cwd=tmp_path)
+    assert plan.plan.box_root == tmp_path
     with locked("mine") as instance:
-        instance.write(Record(plan=plan, phase=Phase.CREATED))
-    again = plan_for("mine", Overrides(), context, cwd=tmp_path)
+        instance.write(Record(placement=plan, phase=Phase.CREATED))
+    again = placement_for("mine", Overrides(), context, cwd=tmp_path)
     assert again == plan
-    inside = plan.model_copy(update={"box_root": None})
+    inside = plan.with_plan(plan.plan.model_copy(update={"box_root": None}))
     assert inside.key == plan.key

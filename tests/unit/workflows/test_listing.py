@@ -9,13 +9,13 @@ from sandbox.errors import HostError, SandboxError
 from sandbox.providers.engine import MachineStatus
 from sandbox.providers.incus.client import NotPermittedError, NotSetUpError
 from sandbox.state import Instance
-from sandbox.workflows import look
+from sandbox.workflows import listing
 from tests.unit.factories import shiny_plan
 from tests.unit.workflows.conftest import Bench
 
 
 def checks_of(bench: Bench) -> str:
-    (info,) = look.all_sandboxes(bench.context)
+    (info,) = listing.all_sandboxes(bench.context)
     return info.checks
 
 
@@ -53,8 +53,8 @@ def test_what_is_left_of_a_sandbox_is_listed_with_what_removes_it(
     folder.mkdir(parents=True)
     if record is not None:
         (folder / "record.json").write_text(record)
-    (info,) = look.all_sandboxes(bench.context)
-    assert (info.name, info.state) == ("shiny", look.BROKEN)
+    (info,) = listing.all_sandboxes(bench.context)
+    assert (info.name, info.state) == ("shiny", listing.BROKEN)
     assert "sandbox destroy shiny" in bench.notices()[0]
 
 
@@ -74,7 +74,7 @@ def test_that_nothing_is_there_is_not_said_by_one_who_may_not_ask(
 ) -> None:
     refuse(bench, monkeypatch, error)
     with pytest.raises(HostError) as caught:
-        look.all_sandboxes(bench.context)
+        listing.all_sandboxes(bench.context)
     assert caught.value is error
 
 
@@ -83,7 +83,7 @@ def test_what_is_on_disk_is_listed_to_one_who_may_not_ask(
 ) -> None:
     bench.up(shiny_plan())
     refuse(bench, monkeypatch, REFUSED)
-    (info,) = look.all_sandboxes(bench.context)
+    (info,) = listing.all_sandboxes(bench.context)
     assert info.state == "unknown"
     assert any("sudo adduser" in notice for notice in bench.notices())
 
@@ -92,5 +92,5 @@ def test_where_sandbox_was_never_set_up_there_is_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse(bench, monkeypatch, NotSetUpError("our place in Incus is not set up"))
-    assert look.all_sandboxes(bench.context) == []
+    assert listing.all_sandboxes(bench.context) == []
     assert bench.notices() == []

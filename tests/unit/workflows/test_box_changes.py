@@ -9,8 +9,8 @@ from sandbox.errors import ProvisionError
 from sandbox.plan import Plan, resolve
 from sandbox.spec.load import load_box
 from sandbox.state import Instance
-from sandbox.workflows import look
-from sandbox.workflows.box_now import BoxLook, box_has_changed
+from sandbox.workflows import listing
+from sandbox.workflows.box_changes import BoxChanges, box_has_changed
 from tests.unit.workflows.conftest import Bench
 
 APP = "library(shiny)\nshinyApp(fluidPage(), function(input, output) {})\n"
@@ -33,12 +33,11 @@ def place(tmp_path: Path) -> Path:
 
 
 def plan_of(place: Path) -> Plan:
-    plan = resolve(load_box(place / "box.yml"), provider="incus")
-    return plan.model_copy(update={"provider": "fake"})
+    return resolve(load_box(place / "box.yml"))
 
 
 def changed() -> tuple[str, ...]:
-    return BoxLook().changed(Instance("box").folder)
+    return BoxChanges().changed(Instance("box").folder)
 
 
 def test_a_plan_knows_the_files_it_was_read_from(place: Path) -> None:
@@ -61,7 +60,7 @@ def test_a_file_that_is_edited_is_named_until_the_next_up(
     with (place / name).open("a") as file:
         file.write("description: other\n")
     assert changed() == (str(place / name),)
-    (info,) = look.all_sandboxes(bench.context)
+    (info,) = listing.all_sandboxes(bench.context)
     assert info.changed == changed()
     bench.up(plan_of(place))
     assert changed() == ()
@@ -106,8 +105,8 @@ def test_what_was_written_long_ago_is_not_read_again(
     def read(*_: object) -> str:
         raise AssertionError("it was read")
 
-    monkeypatch.setattr("sandbox.workflows.box_now.digest_of", read)
-    monkeypatch.setattr("sandbox.workflows.box_now._of_file", read)
+    monkeypatch.setattr("sandbox.workflows.box_changes.digest_of", read)
+    monkeypatch.setattr("sandbox.workflows.box_changes._of_file", read)
     assert changed() == ()
 
 

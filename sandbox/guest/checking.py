@@ -1,0 +1,161 @@
+"""Probe a machine, run its checks, keep what was found; the caller holds the instance's lock."""
+
+from collections.abc import Sequence
+
+from sandbox.checks.production import LIKE_PRODUCTION
+from sandbox.checks.quick import run_quick
+from sandbox.checks.request import CheckRequest, own_key
+from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome, last_report, with_found
+from sandbox.checks.runner import run_checks
+from sandbox.errors import SandboxError
+from sandbox.events import step
+from sandbox.guest.guest import Guest
+from sandbox.guest.hashes import hashes_of, key_beside
+from sandbox.guest.pages import READY_TIMEOUT_S, apps_url, proven_by_page, wait_for_ports
+from sandbox.probe.collect import Taking, UnreachableError, probe
+from sandbox.probe.conceal import conceal
+from sandbox.probe.facts import Facts
+from sandbox.probe.files import load_facts
+from sandbox.probe.untaken import HashKey
+from sandbox.providers.engine import MachineStatus
+from sandbox.secret_values import secret_targets
+from sandbox.ssh import SshTarget
+from sandbox.trust import HostCode
+
+PROBE_TIMEOUT_S = 60.0
+_WORKER_S = 30.0
+
+
+def check_all(
+    guest: Guest,
+    own: tuple[HostCode, ...],
+    goals: Sequence[Goal] = (),
+    *,
+    quick: bool = False,
+    production: Facts | None = None,
+) -> CheckReport:
+    """Probe, check, and keep both results; the caller knows that the machine runs.
+
+    Of a part of them each result counts until the same check runs again; how the machine compares
+    with `production`, which is not the box's own, is not kept.
+    """
+    plan, instance = guest.plan, guest.instance
+    live = production is not None
+    if not live and plan.production is not None:
+        production = load_facts(plan.production)
+    target = guest.login()
+    # Environment, locale and limits are those of the moment a connection began: begin a new one
+    guest.end_session(target)
+    status = guest.status()
+    with guest.reached_pages(status, target) as pages:
+        for page in proven_by_page(pages):
+            # Starts the app's worker, so that the probe sees the inside of a real one; what the
+            # page answers is judged by the checks
+            guest.page_status(page, timeout_s=status.patient(_WORKER_S))
+        with step(guest.listener, guest.name, "probe") as note:
+            key = key_beside(production, instance)
+            try:
+                facts = probe_guest(guest, target, status, key)
+            except UnreachableError as error:
+                # `up` must hear of it: from outside such a machine looks well
+                _keep_part(guest, _shut_out(guest, error), live=False)
+                raise
+            note.text = f"{len(facts.not_seen)} not seen" if facts.not_seen else ""
+        instance.write_text("facts.json", facts.model_dump_json(indent=1))
+        with step(guest.listener, guest.name, "checks") as note:
+            request = CheckRequest(
+                placement=guest.placement,
+                facts=facts,
+                base_url=apps_url(plan, pages),
+                own_key=own_key(instance.folder),
+                production=production,
+                hashes=hashes_of(instance, key),
+                goals=tuple(goals) or tuple(Goal),
+                quick=quick,
+            )
+            report = run_checks(request, target, instance.folder, guest.listener, own=own)
+            note.text = report.summary
+    if not goals and not quick and not live:
+        _keep(guest, report)
+        return report
+    report = report.model_copy(update={"whole": False})
+    _keep_part(guest, report, live=live)
+    return report
+
+
+def check_clone(guest: Guest) -> CheckReport:
+    """Wait for the apps of a clone, and check what it could lack: services, security, size.
+
+    All else is the image's, byte by byte, and was checked before that was baked. R is not asked by
+    itself: an app's session is. The probe looks while R starts.
+    """
+    target = guest.login()
+    status = guest.status()
+    with guest.reached_pages(status, target) as pages:
+        wait_for_ports(pages, timeout_s=status.patient(READY_TIMEOUT_S))
+        with step(guest.listener, guest.name, "probe"):
+            timeout_s = status.patient(PROBE_TIMEOUT_S)
+            facts = probe(target, taking=Taking(own=True), with_r=False, timeout_s=timeout_s)
+        guest.first_page(pages, status, target)
+        with step(guest.listener, guest.name, "quick checks") as note:
+            url = apps_url(guest.plan, pages)
+            report = run_quick(guest.placement, target, url, facts, guest.folder)
+            note.text = report.summary
+    _keep(guest, report)
+    return report
+
+
+def probe_guest(guest: Guest, target: SshTarget, status: MachineStatus, key: HashKey) -> Facts:
+    """The facts of a machine that runs, with hashes of `key` for what is not taken.
+
+    Raises:
+        UnreachableError: it does not let us in.
+    """
+    plan = guest.plan
+    packages = plan.r.packages.names if plan.r is not None else ()
+    try:
+        facts = probe(
+            target,
+            taking=Taking(key=key, own=True),
+            load_packages=packages,
+            timeout_s=status.patient(PROBE_TIMEOUT_S),
+        )
+    except UnreachableError as error:
+        # Its ssh_config is ours, which the user's own ssh does not read
+        hint = f"sandbox up {guest.name}"
+        raise UnreachableError(error.message, details=error.details, hint=hint) from error
+    return conceal(facts, secret_targets(plan), key)
+
+
+def _keep(guest: Guest, report: CheckReport) -> None:
+    guest.instance.write_text("checks.json", report.model_dump_json(indent=1))
+    guest.write(guest.instance.require().advanced("checked", note=report.summary))
+
+
+def _shut_out(guest: Guest, error: SandboxError) -> CheckReport:
+    """The one check that could be made of a machine that does not let us in."""
+    found = CheckResult(
+        id="up.ssh",
+        goal=Goal.UP,
+        title="ssh gets in",
+        outcome=Outcome.FAILED,
+        actual=error.message,
+        fix=error.hint,
+    )
+    return CheckReport(
+        sandbox=guest.name,
+        box=guest.plan.box_name,
+        plan_key=guest.placement.key,
+        elapsed_s=0.0,
+        results=(found,),
+        whole=False,
+    )
+
+
+def _keep_part(guest: Guest, report: CheckReport, *, live: bool) -> None:
+    if live:
+        own = tuple(one for one in report.results if not one.id.startswith(LIKE_PRODUCTION))
+        report = report.model_copy(update={"results": own})
+    known = with_found(last_report(guest.folder), report)
+    if known is not None:
+        guest.instance.write_text("checks.json", known.model_dump_json(indent=1))

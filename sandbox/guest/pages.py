@@ -1,0 +1,193 @@
+"""The pages of a running machine: under which URLs they answer, and waiting until they do."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from sandbox.endpoints import Endpoint, Proof
+from sandbox.errors import ProvisionError
+from sandbox.providers.engine import MachineStatus
+from sandbox.ssh import SshTarget, forwarded
+
+if TYPE_CHECKING:
+    from sandbox.plan import Plan
+
+READY_TIMEOUT_S = 60.0
+_LOOK_AFTER_S = 2.0
+_LOOK_EVERY_S = 5.0
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where a browser on this host finds an endpoint."""
+
+    endpoint: Endpoint
+    base_url: str
+    """`http://HOST:PORT`"""
+
+    @property
+    def name(self) -> str:
+        """As users are shown it."""
+        return self.endpoint.name
+
+    @property
+    def url(self) -> str:
+        """All of it."""
+        return f"{self.base_url}{self.endpoint.path}"
+
+
+class Why(Protocol):
+    """Tells why an app does not answer."""
+
+    def __call__(self, app: str, answer: str, *, since: float) -> ProvisionError | None:
+        """The reason, where one is to be found; None: it may still come.
+
+        Args:
+            app: its name.
+            answer: what came instead of its page.
+            since: when waiting began, by time.monotonic().
+        """
+        ...
+
+
+def nobody_knows(app: str, answer: str, *, since: float) -> None:
+    """For who waits and does not want to know why."""
+    del app, answer, since
+
+
+def direct_pages(endpoints: Iterable[Endpoint], status: MachineStatus) -> tuple[Page, ...]:
+    """Those that answer without us: there is a route to the machine, or a port that leads there."""
+    return tuple(
+        Page(endpoint, base_url)
+        for endpoint in endpoints
+        if (base_url := _direct_url(endpoint.port, status))
+    )
+
+
+@contextmanager
+def reached_pages(
+    endpoints: Iterable[Endpoint], status: MachineStatus, target: SshTarget
+) -> Iterator[tuple[Page, ...]]:
+    """All of them, for as long as the block runs.
+
+    Where there is no direct way, through ssh, from a port on 127.0.0.1.
+    """
+    wanted = tuple(endpoints)
+    with ExitStack() as stack:
+        bases = {}
+        for port in dict.fromkeys(endpoint.port for endpoint in wanted):
+            bases[port] = _direct_url(port, status)
+            if not bases[port]:
+                local_port = stack.enter_context(forwarded(target, port))
+                bases[port] = f"http://127.0.0.1:{local_port}"
+        yield tuple(Page(endpoint, bases[endpoint.port]) for endpoint in wanted)
+
+
+def proven_by_page(pages: Iterable[Page]) -> tuple[Page, ...]:
+    """Those that have to answer a request; of the others it is enough that somebody listens."""
+    return tuple(page for page in pages if page.endpoint.proof is Proof.PAGE)
+
+
+def apps_url(plan: "Plan", pages: Iterable[Page]) -> str:
+    """`http://HOST:PORT` of the server of the apps; empty when the machine has none."""
+    server = plan.app_server
+    of_it = (page for page in pages if server is not None and page.endpoint.service == server.name)
+    return next((page.base_url for page in of_it), "")
+
+
+def _direct_url(port: int, status: MachineStatus) -> str:
+    if status.address is not None:
+        return f"http://{status.address}:{port}"
+    forwarded_port = status.forwarded_to(port)
+    return f"http://127.0.0.1:{forwarded_port}" if forwarded_port is not None else ""
+
+
+def page_status(url: str, *, timeout_s: float) -> str:
+    """`` when the page answers 200, else what came instead, in a few words."""
+    import urllib.error
+    import urllib.request
+
+    # Never through a proxy of the user's: the machine is on this host or at the end of a tunnel
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=timeout_s) as answer:
+            answer.read()
+    except urllib.error.HTTPError as error:
+        return f"HTTP {error.code} {error.reason}"
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "reason", error)) or type(error).__name__
+    return ""
+
+
+def wait_for_ports(pages: Iterable[Page], *, timeout_s: float = READY_TIMEOUT_S) -> None:
+    """Return once somebody listens for each, or after `timeout_s`: what is wrong is judged later.
+
+    Args:
+        pages: of the machine.
+        timeout_s: how long to wait for them all.
+    """
+    deadline = time.monotonic() + timeout_s
+    for base_url in dict.fromkeys(page.base_url for page in pages):
+        place = urlsplit(base_url)
+        address = (place.hostname or "", place.port or 80)
+        while time.monotonic() < deadline:
+            with suppress(OSError), socket.create_connection(address, timeout=timeout_s):
+                break
+            time.sleep(0.02)
+
+
+@contextmanager
+def knocking(pages: Iterable[Page], *, timeout_s: float = READY_TIMEOUT_S) -> Iterator[None]:
+    """Ask for every page on the side, so that its R starts; what it answers is not kept."""
+    wanted = tuple(pages)
+
+    def knock() -> None:
+        with suppress(ProvisionError):
+            wait_for_pages(wanted, name="", timeout_s=timeout_s)
+
+    thread = threading.Thread(target=knock, daemon=True)
+    thread.start()
+    yield
+    # Whoever waited for the pages in the block has waited for this too
+
+
+def wait_for_pages(
+    pages: Iterable[Page],
+    *,
+    name: str,
+    timeout_s: float = READY_TIMEOUT_S,
+    why: Why = nobody_knows,
+) -> None:
+    """Return once every page is there.
+
+    Args:
+        pages: of the machine; those whose port is enough are not asked.
+        name: of the sandbox.
+        timeout_s: how long to wait for them all.
+        why: asked now and then, why an app does not answer: what it knows ends the waiting.
+
+    Raises:
+        ProvisionError: one does not, for a reason that `why` knows, or not within `timeout_s`.
+    """
+    since = time.monotonic()
+    for page in proven_by_page(pages):
+        look = since + _LOOK_AFTER_S
+        while (answer := page_status(page.url, timeout_s=timeout_s)) != "":
+            now = time.monotonic()
+            # Shiny Server says so when an app's R has ended; of all else it may be too early
+            if answer.startswith("HTTP 5") or now > look:
+                look = now + _LOOK_EVERY_S
+                if (error := why(page.name, answer, since=since)) is not None:
+                    raise error
+            if now - since > timeout_s:
+                raise ProvisionError(
+                    f"{page.endpoint.title} does not answer",
+                    details=f"{page.url}: {answer} (for {timeout_s:g} s)",
+                    hint=f"sandbox logs {name} shows what Shiny Server and the app say",
+                )
+            time.sleep(0.1)

@@ -1,0 +1,27 @@
+"""The servers that a machine can run: one file each, found by looking into this folder.
+
+A further one is a file here with a `SERVER`, its settings among the models of a box, and its role.
+"""
+
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox.servers.server import Server
+
+if TYPE_CHECKING:
+    from sandbox.spec.models import Services
+
+
+@cache
+def servers() -> tuple[Server, ...]:
+    """All of them, by name."""
+    names = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
+    modules = [import_module(f"{__name__}.{name}") for name in names]
+    return tuple(module.SERVER for module in modules if hasattr(module, "SERVER"))
+
+
+def wanted(services: "Services") -> tuple[Server, ...]:
+    """Those that a box asks for."""
+    return tuple(server for server in servers() if server.is_in(services))

@@ -1,0 +1,42 @@
+"""What the rest of the program asks of a server that a machine can run."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sandbox.endpoints import Endpoint
+
+if TYPE_CHECKING:
+    # A listing needs no models
+    from sandbox.spec.models import Services, System
+
+Variables = Mapping[str, bool | int | str | None]
+"""Of Ansible, by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """One kind of server; its settings in a box are a model of `sandbox.spec.models`."""
+
+    name: str
+    """Its key in `services:` of a box, and its role in `playbooks/`."""
+    title: str
+    """What people call it."""
+    unit: str
+    """Its systemd unit, without `.service`; checks call what listens by this name, too."""
+    processes: frozenset[str]
+    """The names of the processes that may listen on its port; a name has 15 characters."""
+    packages: tuple[str, ...]
+    """The Debian packages that it comes in."""
+    serves_apps: bool = False
+    """It is what serves the box's `apps:`."""
+    workers: frozenset[str] = frozenset()
+    """The names of processes of its own that listen on the loopback address, on any port."""
+    endpoints: "Callable[[Services, Sequence[str]], tuple[Endpoint, ...]]"
+    """Where it answers, given what the box says and the names of its apps."""
+    variables: "Callable[[Services, System], Variables]"
+    """What its role is told; also where the box does not ask for it."""
+
+    def is_in(self, services: "Services") -> bool:
+        """Whether the box asks for it."""
+        return getattr(services, self.name) is not None

@@ -1,0 +1,59 @@
+"""Shiny Server, as Debian ships it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from sandbox.endpoints import Endpoint, Proof
+from sandbox.servers.server import Server, Variables
+
+if TYPE_CHECKING:
+    from sandbox.spec.models import Services, System
+
+_NAME: Final = "shiny_server"
+_TITLE: Final = "Shiny Server"
+_DEFAULT_PORT: Final = 3838
+
+
+def _endpoints(services: "Services", apps: Sequence[str]) -> tuple[Endpoint, ...]:
+    shiny = services.shiny_server
+    if shiny is None:
+        return ()
+    if not apps:
+        # Its own page says nothing of whether it is well
+        own = Endpoint(name=_TITLE, service=_NAME, port=shiny.port, path="/", proof=Proof.PORT)
+        return (own,)
+    return tuple(
+        Endpoint(
+            name=app,
+            service=_NAME,
+            port=shiny.port,
+            path=f"/{app}/",
+            proof=Proof.PAGE,
+            is_app=True,
+        )
+        for app in apps
+    )
+
+
+def _variables(services: "Services", system: "System") -> Variables:
+    shiny = services.shiny_server
+    return {
+        "shiny_server_wanted": shiny is not None,
+        "shiny_server_port": shiny.port if shiny is not None else _DEFAULT_PORT,
+        "shiny_server_limit_nofile": system.limits.nofile,
+    }
+
+
+SERVER: Final = Server(
+    name=_NAME,
+    title=_TITLE,
+    unit="shiny-server",
+    # As Debian ships it, it may show as node
+    processes=frozenset({"shiny-server", "node"}),
+    packages=("shiny-server",),
+    serves_apps=True,
+    # Each R process of an app has a port of its own
+    workers=frozenset({"R"}),
+    endpoints=_endpoints,
+    variables=_variables,
+)
