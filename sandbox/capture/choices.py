@@ -5,8 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sandbox.capture.valid import fits
-from sandbox.fidelity.r_readings import blas_family, loaded_packages
-from sandbox.probe.facts import Facts, RInstallation, RView
+from sandbox.facts.facts import Facts
+from sandbox.facts.r_view import RView
+from sandbox.facts.subjects.blas import blas_family
+from sandbox.facts.subjects.machine import MachineSize
+from sandbox.facts.subjects.os import Os
+from sandbox.facts.subjects.packages import SystemPackages
+from sandbox.facts.subjects.r import RInstallation, RInstallations
+from sandbox.facts.subjects.r_packages import loaded_packages
 from sandbox.spec.base_models import Base
 from sandbox.spec.bases import Bases
 from sandbox.spec.models import DebianPackage, RPackage
@@ -32,12 +38,12 @@ class Room:
 def main_r(facts: Facts) -> RInstallation | None:
     """The R that people get: that on the PATH, else that of the apps, else any."""
     for seen_by in ("login", "shiny", "rstudio"):
-        for one in facts.r:
+        for one in facts[RInstallations]:
             if any(view.seen_by == seen_by for view in one.views) and (
                 one.on_path or seen_by != "login"
             ):
                 return one
-    return facts.r[0] if facts.r else None
+    return next(iter(facts[RInstallations]), None)
 
 
 def main_view(facts: Facts) -> RView | None:
@@ -66,7 +72,9 @@ def choose_base(facts: Facts, bases: Bases) -> tuple[Base, tuple[str, ...]]:
         base = min(bases.values(), key=lambda one: _distance(one.r_version, wanted))
     notes = []
     if base is not same_os:
-        notes.append(f"production runs {facts.os.name or facts.os.id}; the nearest is {base.name}")
+        notes.append(
+            f"production runs {facts[Os].name or facts[Os].id}; the nearest is {base.name}"
+        )
     if wanted is not None and base.r_version != wanted:
         nearest = "" if base in by_r else "; no base has it"
         notes.append(
@@ -77,7 +85,7 @@ def choose_base(facts: Facts, bases: Bases) -> tuple[Base, tuple[str, ...]]:
 
 
 def _is_release(base: Base, facts: Facts) -> bool:
-    return base.distribution == facts.os.id and base.name == f"{facts.os.id}-{facts.os.version}"
+    return base.distribution == facts[Os].id and base.name == f"{facts[Os].id}-{facts[Os].version}"
 
 
 def series(version: str) -> str:
@@ -110,7 +118,7 @@ def r_packages(view: RView) -> tuple[str, ...]:
 
 def by_hand(facts: Facts, view: RView) -> Iterator[str]:
     """R packages that did not come with the distribution, with where they are."""
-    debian = {one.name for one in facts.system_packages or ()}
+    debian = {one.name for one in facts.get(SystemPackages) or ()}
     priority = {one.name for one in view.packages if one.priority}
     for name, one in sorted(loaded_packages(view).items()):
         if name not in priority and f"r-cran-{name.lower()}" not in debian:
@@ -130,7 +138,7 @@ def shadowed(view: RView) -> Iterator[str]:
 
 def system_packages(facts: Facts) -> tuple[tuple[str, ...], int]:
     """Debian packages that R's packages may need, and how many others somebody installed."""
-    chosen = [one.name for one in facts.system_packages or () if one.manual]
+    chosen = [one.name for one in facts.get(SystemPackages) or () if one.manual]
     chosen = [name for name in dict.fromkeys(chosen) if fits(DebianPackage, name)]
     for_r = [name for name in chosen if _FOR_R.fullmatch(name) and name not in _BROUGHT]
     others = [name for name in chosen if not _FOR_R.fullmatch(name) and not name.startswith("r-")]
@@ -139,7 +147,7 @@ def system_packages(facts: Facts) -> tuple[tuple[str, ...], int]:
 
 def machine(facts: Facts, room: Room) -> tuple[dict[str, int], tuple[str, ...]]:
     """Its size, as far as the sandbox's computer can give it, and what that takes away."""
-    size = facts.machine
+    size = facts[MachineSize]
     found: dict[str, int] = {}
     notes = []
     for key, actual, most in (

@@ -5,11 +5,13 @@ from collections import Counter
 from typing import Final
 
 from sandbox.capture.valid import fits
-from sandbox.fidelity.r_readings import normal_locale, normal_zone
-from sandbox.probe.facts import Facts, RView
+from sandbox.facts.facts import Facts
+from sandbox.facts.r_view import RView
+from sandbox.facts.subjects.locale import SystemLocale, normal_locale
+from sandbox.facts.subjects.r import r_view
+from sandbox.facts.subjects.timezone import Timezone, normal_zone
 from sandbox.probe.untaken import without_hash
-from sandbox.spec import words
-from sandbox.spec.models import Locale, Timezone
+from sandbox.spec import models, words
 
 _DECIDING: Final = ("LC_CTYPE", "LC_COLLATE", "LC_TIME", "LC_MONETARY", "LC_MESSAGES")
 _LOCALE = re.compile(r"(C|POSIX|[A-Za-z]{2,3}_[A-Za-z]{2})(?:\.([A-Za-z0-9_-]+))?(@[a-z]+)?")
@@ -21,7 +23,7 @@ Found = tuple[str | None, list[str]]
 
 def choose_locale(facts: Facts, view: RView | None) -> Found:
     """The locale in which R runs, else the one that logins are given."""
-    settings = facts.locale.settings
+    settings = facts[SystemLocale].settings
     given = settings.get("LC_ALL") or settings.get("LC_CTYPE") or settings.get("LANG") or ""
     seen = _seen(view) if view is not None else {}
     if not seen:
@@ -35,7 +37,7 @@ def choose_locale(facts: Facts, view: RView | None) -> Found:
             notes.append("no LANG is set: logins and apps there run in the locale C")
         elif given not in ("C", "POSIX"):
             notes.append(f"the locale {given} is set, and R runs in C: it may not be there")
-    app = facts.r_view("shiny")
+    app = r_view(facts, "shiny")
     if app is not None and app is not view and (of_app := _most(_seen(app))) not in ("", main):
         notes.append(f"R inside an app runs in the locale {of_app}, and in a login in {main}")
     return locale, [without_hash(note) for note in notes]
@@ -75,7 +77,7 @@ def box_locale(name: str) -> str | None:
         head, _, country = language.partition("_")
         language = f"{head.lower()}_{country.upper()}"
     for one in (f"{language}{_charset(charset)}{modifier}", f"{language}.UTF-8"):
-        if words.wrong_locale(one) is None and fits(Locale, one):
+        if words.wrong_locale(one) is None and fits(models.Locale, one):
             return one
     return None
 
@@ -98,15 +100,15 @@ def _is_same(name: str, locale: str) -> bool:
 
 def choose_timezone(facts: Facts, view: RView | None) -> Found:
     """R's own time zone, else the system's."""
-    system = facts.timezone.name
+    system = facts[Timezone].name
     zone = view.timezone if view is not None and view.timezone else system
     notes = []
     if zone is not None and system is not None and normal_zone(zone) != normal_zone(system):
         notes.append(f"the system's time zone is {system}, and R's is {zone}")
-    if not facts.timezone.localtime_is_symlink:
+    if not facts[Timezone].localtime_is_symlink:
         notes.append("/etc/localtime is no symbolic link: R may not know its timezone there")
     if zone is None:
         return None, notes
-    if not fits(Timezone, zone) or words.unknown_timezone(zone) is not None:
+    if not fits(models.Timezone, zone) or words.unknown_timezone(zone) is not None:
         return None, [*notes, f"the time zone {without_hash(zone)}: the sandbox has the default"]
     return zone, [without_hash(note) for note in notes]

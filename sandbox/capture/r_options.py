@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from sandbox.fidelity.r_readings import COSMETIC_OPTIONS
-from sandbox.probe import r_value
-from sandbox.probe.facts import Facts, RView
-from sandbox.probe.r_value import RValue
-from sandbox.probe.shown import shown_code
+from sandbox.facts import r_value
+from sandbox.facts.facts import Facts
+from sandbox.facts.r_value import RValue
+from sandbox.facts.r_view import RView
+from sandbox.facts.shown import shown_code
+from sandbox.facts.subjects.configs import Configs
+from sandbox.facts.subjects.options import COSMETIC_OPTIONS
 from sandbox.probe.untaken import is_placeholder, is_untaken
 
 # Options as R has them without any profile; what differs, somebody has set
@@ -139,7 +141,11 @@ def _of_no_result(facts: Facts, name: str, code: str) -> Iterator[str]:
         if not _USUAL_AGENT.fullmatch(code):
             known = _short(name, code)
             yield f"HTTPUserAgent = {known} (by it repositories give binary or source packages)"
-    elif any(_sets(config.settings, name) for config in facts.configs if _is_profile(config.path)):
+    elif any(
+        _sets(config.settings, name)
+        for config in facts.get(Configs) or ()
+        if _is_profile(config.path)
+    ):
         yield f"{name} = {_short(name, code)}"
 
 

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from sandbox.probe.facts import Facts
-from sandbox.probe.facts_setup import ShinyServer, ShinyStatement
+from sandbox.facts.facts import Facts
+from sandbox.facts.subjects.configs import Configs
+from sandbox.facts.subjects.shiny import ShinyServer, ShinyStatement
+from sandbox.facts.subjects.units import Units
 
 _SAID_ELSEWHERE: Final = ("/etc/environment", "Renviron", "Renviron.site", "Rprofile.site")
 _SHINY_CONF: Final = "shiny-server.conf"
@@ -24,12 +26,13 @@ _LONGEST: Final = 300
 
 def unsaid(facts: Facts) -> Iterator[str]:
     """A comment for each part of the configuration that a box cannot say."""
-    if facts.shiny_server is not None:
-        yield from of_shiny_server(facts.shiny_server)
-    for config in facts.configs:
+    shiny = facts.get(ShinyServer)
+    if shiny is not None:
+        yield from of_shiny_server(shiny)
+    for config in facts.get(Configs) or ():
         if not config.path.endswith((*_SAID_ELSEWHERE, _SHINY_CONF)) and config.settings:
             yield f"{config.path} sets {_pairs(config.settings)}"
-    for unit in facts.units or ():
+    for unit in facts.get(Units) or ():
         if "DropInPaths" in unit.settings:
             own = {key: unit.settings[key] for key in _OF_A_UNIT if key in unit.settings}
             yield f"{unit.name} is changed by {unit.settings['DropInPaths']}: {_pairs(own)}"

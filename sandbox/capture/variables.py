@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from sandbox.capture.valid import fits
+from sandbox.facts.facts import Facts
+from sandbox.facts.r_view import RView
+from sandbox.facts.subjects.configs import Configs
+from sandbox.facts.subjects.r import RInstallations, r_view
+from sandbox.facts.subjects.units import Units
 from sandbox.probe import untaken
-from sandbox.probe.facts import Facts, RView
 from sandbox.probe.untaken import is_untaken, without_hash
 from sandbox.spec.models import EnvName, Text
 
@@ -56,7 +60,7 @@ class _Setting:
 def choose_variables(facts: Facts, view: RView | None) -> Variables:
     """The variables of R in a login, and those that only apps have."""
     settings = _settings(facts)
-    app = facts.r_view("shiny")
+    app = r_view(facts, "shiny")
     app = None if app is view else app
     measured = _measured(settings, view, app)
     said, secret = [], []
@@ -107,18 +111,18 @@ def _settings(facts: Facts) -> dict[str, list[_Setting]]:
 
 def _all_settings(facts: Facts) -> Iterator[tuple[str, _Setting]]:
     for suffix in _SITE_FILES:
-        for config in facts.configs:
+        for config in facts.get(Configs) or ():
             if config.path.endswith(suffix):
                 for key, value in config.settings.items():
                     yield _without_number(key), _Setting(config.path, value)
-    for view in (view for r in facts.r for view in r.views):
+    for view in (view for r in facts[RInstallations] for view in r.views):
         for path, names in view.environment_files.items():
             yield from ((name, _Setting(path, None)) for name in names)
-    for config in facts.configs:
+    for config in facts.get(Configs) or ():
         if config.path.endswith("Rprofile.site"):
             found = _set_by_code(config.settings.values())
             yield from ((name, _Setting(config.path, None)) for name in found)
-    for unit in facts.units or ():
+    for unit in facts.get(Units) or ():
         for key, value in unit.settings.items():
             if key.startswith(_BY_UNIT):
                 yield _without_number(key.removeprefix(_BY_UNIT)), _Setting(unit.name, value)

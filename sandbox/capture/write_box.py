@@ -12,7 +12,17 @@ from sandbox.capture.r_options import choose_options
 from sandbox.capture.unsaid import unsaid
 from sandbox.capture.valid import fits
 from sandbox.capture.variables import Variable, choose_variables
-from sandbox.probe.facts import Facts, RView
+from sandbox.facts.facts import Facts
+from sandbox.facts.r_view import RView
+from sandbox.facts.subjects.configs import Configs
+from sandbox.facts.subjects.identity import Identity
+from sandbox.facts.subjects.machine import MachineSize
+from sandbox.facts.subjects.objects import UnresolvedObjects
+from sandbox.facts.subjects.os import Os
+from sandbox.facts.subjects.packages import SystemPackages
+from sandbox.facts.subjects.r import RInstallations
+from sandbox.facts.subjects.shiny import ShinyServer
+from sandbox.facts.subjects.user_libraries import UserLibraries
 from sandbox.probe.untaken import is_untaken, without_hash
 from sandbox.spec.base_models import Base
 from sandbox.spec.bases import Bases
@@ -64,14 +74,14 @@ def write_box(
     base, notes = choices.choose_base(facts, bases)
     draft.notes += notes
     day = _comment(facts.probe.taken_at[:10])
-    system = facts.os.name or facts.os.id
+    system = facts[Os].name or facts[Os].id
     draft.add(f"# Captured from {_comment(source)} ({_comment(system)}) on {day}.")
     draft.add(
         f"# {facts_file} has all that was seen; `sandbox check` compares the sandbox with it."
     )
     draft.add()
     draft.add("version: 1")
-    name = _comment(facts.identity.hostname or source)[:200]
+    name = _comment(facts[Identity].hostname or source)[:200]
     draft.add(f"description: {_scalar(f'as {name}, captured {day}')}")
     draft.add(f"base: {base.name}")
     size, short_of = choices.machine(facts, room)
@@ -79,11 +89,11 @@ def write_box(
     if size:
         draft.add(f"machine: {{{', '.join(f'{key}: {value}' for key, value in size.items())}}}")
     draft.block("system:", _system(facts, base, draft))
-    if facts.r:
+    if facts[RInstallations]:
         r = _r(facts, base, draft)
         draft.add("r:" if r else "r: {}")
         draft.lines += [_indented(line) for line in r]
-    elif facts.shiny_server is not None and "shiny_server" in base.offers:
+    elif facts.get(ShinyServer) is not None and "shiny_server" in base.offers:
         draft.add("r: {}")
         draft.notes.append("no R was seen there: the sandbox has the base's, for Shiny Server")
     draft.block("services:", _services(facts, base, draft))
@@ -113,10 +123,10 @@ def _system(facts: Facts, base: Base, draft: _Draft) -> list[str]:
     if locale is not None:
         lines.append(f"locale: {_scalar(locale)}")
     packages, others_count = choices.system_packages(facts)
-    if packages and base.name == f"{facts.os.id}-{facts.os.version}":
+    if packages and base.name == f"{facts[Os].id}-{facts[Os].version}":
         lines.append(_list("packages", packages))
     elif packages:
-        draft.notes.append(f"packages of {facts.os.id}: {', '.join(packages)}")
+        draft.notes.append(f"packages of {facts[Os].id}: {', '.join(packages)}")
     if others_count:
         draft.notes.append(f"{others_count} packages of the system that do nothing for R")
     variables = choose_variables(facts, view)
@@ -136,7 +146,7 @@ def _r(facts: Facts, base: Base, draft: _Draft) -> list[str]:
     lines = []
     if main is not None and main.version == base.r_version:
         lines.append(f'version: "{choices.series(base.r_version)}"')
-    others = [one for one in facts.r if one is not main]
+    others = [one for one in facts[RInstallations] if one is not main]
     if others:
         draft.notes.append(f"more Rs: {', '.join(f'{o.version} in {o.home}' for o in others)}")
     if view is None:
@@ -206,7 +216,7 @@ def _secret_names(names: Sequence[str]) -> dict[str, str]:
 
 def _services(facts: Facts, base: Base, draft: _Draft) -> list[str]:
     lines = []
-    shiny = facts.shiny_server
+    shiny = facts.get(ShinyServer)
     if shiny is not None:
         if "shiny_server" in base.offers:
             port = shiny.listens[0].port if shiny.listens else 3838
@@ -220,7 +230,7 @@ def _services(facts: Facts, base: Base, draft: _Draft) -> list[str]:
             )
         else:
             draft.notes.append(f"Shiny Server {shiny.version or ''}: {base.name} has none".strip())
-    for one in facts.system_packages or ():
+    for one in facts.get(SystemPackages) or ():
         if one.name.startswith("rstudio-"):
             draft.notes.append(f"{one.name} {one.version}")
     return lines
@@ -234,20 +244,22 @@ def _further_notes(facts: Facts, draft: _Draft) -> None:
         if own:
             draft.notes.append(f"R packages not from Debian, in these versions: {_some(own, '; ')}")
         draft.notes += _few([f"two versions of {one}" for one in choices.shadowed(view)])
-    if facts.user_libraries:
-        found = [f"{one.name} {one.version} ({one.user})" for one in facts.user_libraries]
-        draft.notes.append(f"people's own libraries: {_some(found)}")
+    own_packages = [
+        f"{one.name} {one.version} ({one.user})" for one in facts.get(UserLibraries) or ()
+    ]
+    if own_packages:
+        draft.notes.append(f"people's own libraries: {_some(own_packages)}")
     draft.notes += _few(
         [
             f"broken there: {one.path} misses {', '.join(one.missing)}"
-            for one in facts.unresolved_objects or ()
+            for one in facts.get(UnresolvedObjects) or ()
         ]
     )
-    if "noexec" in (facts.machine.tmp_mount_options or ()):
+    if "noexec" in (facts[MachineSize].tmp_mount_options or ()):
         draft.notes.append("nothing in the temporary folder can be run there (noexec)")
     draft.notes += [
         f"{config.path} was changed by hand: see the facts"
-        for config in facts.configs
+        for config in facts.get(Configs) or ()
         if config.path.endswith("Rprofile.site") and _is_changed(config.settings)
     ]
 

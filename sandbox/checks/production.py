@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
-from sandbox.fidelity.catalogue import KINDS
-from sandbox.fidelity.diff import Outcome, Selection, Side, compare
-from sandbox.fidelity.kind import Kind
+from sandbox.facts import registry
+from sandbox.facts.diff import Outcome, Selection, compare
+from sandbox.facts.kind import Kind
+from sandbox.facts.sides import Side
 from sandbox.plan import Plan
 
 LIKE_PRODUCTION = "correct.production."
@@ -21,7 +22,7 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
     if plan.production is None:
         return
     accept = {one.fact: one.why for one in plan.accept}
-    for kind in KINDS:
+    for kind in registry.kinds():
         yield Check(
             id=f"{LIKE_PRODUCTION}{kind.id}",
             goal=Goal.CORRECT,

@@ -15,8 +15,8 @@ from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
 from sandbox.engines.base import patient
 from sandbox.errors import CommandError, SandboxError
 from sandbox.events import Listener
+from sandbox.facts.facts import Facts
 from sandbox.plan import Plan
-from sandbox.probe.facts import Facts
 from sandbox.ssh import SshTarget
 from sandbox.trust import HostCode
 

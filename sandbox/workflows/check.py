@@ -12,10 +12,11 @@ from sandbox.checks.runner import run_checks
 from sandbox.engines.base import Engine, MachineStatus, Power
 from sandbox.errors import SandboxError, UsageError
 from sandbox.events import Notice, step
-from sandbox.probe.collect import Taking, UnreachableError, probe
-from sandbox.probe.conceal import conceal
-from sandbox.probe.facts import Facts
-from sandbox.probe.files import load_facts
+from sandbox.facts.collect import UnreachableError, probe
+from sandbox.facts.conceal import conceal
+from sandbox.facts.facts import Facts
+from sandbox.facts.files import load_facts
+from sandbox.probe.script import Taking
 from sandbox.probe.untaken import HashKey
 from sandbox.record import Record
 from sandbox.secret_values import secret_targets

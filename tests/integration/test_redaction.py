@@ -11,9 +11,9 @@ from typing import get_args
 
 import pytest
 
-from sandbox.probe.collect import Taking, compose
+from sandbox.facts.collect import awk_program, compose
 from sandbox.probe.known import Kind, grammars, known, known_words, rules
-from sandbox.probe.known.program import awk_program
+from sandbox.probe.script import Taking
 from sandbox.probe.untaken import HashKey, placeholder
 from tests import harmless_settings
 from tests.secrets_of_all_shapes import PLANTED, SECRETS, SEVERAL_LINES, WORDS, traces, values

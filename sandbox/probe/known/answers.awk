@@ -222,7 +222,7 @@ function known_remote(text) {
     return known("fact", "remote", text)
 }
 
-# What the fields of a fact are; of the last one that is said, the rest too
+# What the fields of a fact are (FACTS, which the subjects say); of the last one that is said, the rest too
 function fact_name(kind, at,    n, part) {
     n = split(FACTS[kind], part, ",")
     return n ? part[at < n ? at : n] : "nothing"
@@ -276,16 +276,6 @@ function words_of(text, into,    n, i, part) {
 
 BEGIN {
     words_of("SSH_CLIENT SSH_CONNECTION SSH_TTY INVOCATION_ID JOURNAL_STREAM SYSTEMD_EXEC_PID XDG_SESSION_ID DBUS_SESSION_BUS_ADDRESS LS_COLORS MAIL SUDO_COMMAND SUDO_USER SUDO_UID SUDO_GID OLDPWD SHLVL _ MOTD_SHOWN MEMORY_PRESSURE_WATCH MEMORY_PRESSURE_WRITE LISTEN_FDNAMES NOTIFY_SOCKET MANAGERPID", SESSION)
-    FACTS["user"] = "account"; FACTS["working_dir"] = "path"; FACTS["home"] = "path"
-    FACTS["lib_path"] = "path"; FACTS["tempdir"] = "tempdir"; FACTS["la_library"] = "library"
-    FACTS["timezone"] = "zone"; FACTS["loading"] = "package"; FACTS["to_load"] = "package"
-    FACTS["program"] = "tool,path"; FACTS["locale"] = "category,locale"; FACTS["software"] = "name,software"
-    FACTS["version_string"] = "version_string"; FACTS["version"] = "version"
-    FACTS["l10n"] = "switch,switch,switch,charset"; FACTS["capability"] = "capability,switch"
-    FACTS["la_version"] = "version"; FACTS["rng_kind"] = "kind"; FACTS["umask"] = "umask"
-    FACTS["limit"] = "kernel_limit"; FACTS["tempdir_exec"] = "switch"; FACTS["sort_probe"] = "letters"
-    FACTS["graphics"] = "switch,switch,drawing"; FACTS["unresolved"] = "library,soname"
-    FACTS["linked"] = "library,owner"; FACTS["objects_checked"] = "number"; FACTS["loaded"] = "package,version"
     FACT_WORDS["failed"] = 1; FACT_WORDS["not_loaded"] = 1; FACT_WORDS["graphics_error"] = 1
     FACT_WORDS["code_failed"] = 1
     WRITER["passwd"] = "the table of accounts"; WRITER["group"] = "the table of groups"; WRITER["ss"] = "ss (listening ports)"

@@ -1,7 +1,7 @@
 """The awk program that holds values back on the machine itself: tables, take.awk, answers.awk."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -13,10 +13,16 @@ _NAME = re.compile(r"[A-Za-z_.][A-Za-z0-9_. -]{0,100}")
 _PATH = re.compile(r"/[A-Za-z0-9_./+@:~-]{1,400}")
 
 
-def awk_program(*, take_names: Sequence[str] = (), take_files: Sequence[str] = ()) -> str:
+def awk_program(
+    *,
+    take_names: Sequence[str] = (),
+    take_files: Sequence[str] = (),
+    r_fields: Mapping[str, str],
+) -> str:
     """The program for `awk`, ASCII.
 
     Args:
+        r_fields: kind of a line of R's to what its fields are, with commas between them.
         take_names: names whose values leave the machine whatever they look like.
         take_files: absolute paths of files of which all does.
 
@@ -32,8 +38,9 @@ def awk_program(*, take_names: Sequence[str] = (), take_files: Sequence[str] = (
         if not _PATH.fullmatch(path):
             raise UsageError(f"`{path}` is not the absolute path of a file")
         lines.append(f"TAKE_FILE[{_text(path)}]")
-    asked_for = f"BEGIN {{ {'; '.join(lines)} }}\n" if lines else ""
-    return f"{asked_for}{_fixed()}"
+    lines += [f"FACTS[{_text(kind)}] = {_text(fields)}" for kind, fields in r_fields.items()]
+    given = f"BEGIN {{ {'; '.join(lines)} }}\n" if lines else ""
+    return f"{given}{_fixed()}"
 
 
 @cache

@@ -5,12 +5,13 @@ import re
 import pytest
 
 from sandbox.checks import fixes
+from sandbox.facts.subjects.ports import Ports
 from tests.unit.checks.samples import doctored, full_plan, good, stranger
 from tests.unit.checks.test_seen_checks import APP, FACTS, LOGIN, all_checks, every_check
 
 UP, RESET = fixes.up(full_plan()), fixes.reset(full_plan())
 AS_ROOT = f"sandbox exec {full_plan().name} -- sudo "
-PORTS = FACTS.ports or ()
+PORTS = FACTS[Ports] or ()
 
 
 def fix_of(check_id: str, path: str, value: object) -> str:

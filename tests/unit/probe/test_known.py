@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
+from sandbox.facts.collect import awk_program
 from sandbox.probe.known import Kind, grammars, harmless, known, known_words, rules
-from sandbox.probe.known.program import awk_program
 from tests import harmless_settings
 from tests.secrets_of_all_shapes import WORDS, traces, values
 

@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.checks.results import last_report
 from sandbox.errors import UsageError
-from sandbox.probe.collect import UnreachableError
+from sandbox.facts.collect import UnreachableError
 from sandbox.probe.untaken import new_key
 from sandbox.record import Record
 from sandbox.state import Instance

@@ -1,0 +1,39 @@
+"""The libraries inside R: ICU, PCRE, zlib and the like."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sandbox.facts.kind import Consequence, Reading, kind_of_r
+from sandbox.facts.r_lines import Fields, named
+from sandbox.facts.r_view import RView
+from sandbox.facts.subject import Facts, Said, Subject
+
+
+def _fields(said: Said) -> Mapping[str, Any]:
+    return {"external_software": said.table("software")}
+
+
+def software(view: RView, _: Facts) -> Reading:
+    """Libraries that R itself is linked to."""
+    named = {k: v for k, v in view.external_software.items() if k not in ("BLAS", "TRE") and v}
+    return {name: value.split()[0] for name, value in named.items()}
+
+
+SOFTWARE = Subject(
+    name="software",
+    rank=62,
+    r_lines={"software": Fields(2, 2, named, takes="name,software")},
+    r_fields=_fields,
+    kinds=(
+        kind_of_r(
+            "r.software",
+            Consequence.ANSWERS,
+            150,
+            title="a library inside R",
+            how="version",
+            why="ICU decides how strings sort, PCRE what a pattern matches",
+            bug="tidyverse/dplyr/issues/325",
+            read=software,
+        ),
+    ),
+)
