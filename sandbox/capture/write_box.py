@@ -220,7 +220,7 @@ def _services(facts: Facts, base: Base, draft: _Draft) -> list[str]:
     if shiny is not None:
         if "shiny_server" in base.offers:
             port = shiny.listens[0].port if shiny.listens else 3838
-            if port in (0, SSH_PORT):
+            if port == SSH_PORT or port not in range(1, 65536):
                 draft.notes.append(f"Shiny Server listens on port {port}, which no sandbox can")
                 port = 3838
             lines.append(f"shiny_server: {{port: {port}}}")

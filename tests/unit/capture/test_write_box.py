@@ -16,6 +16,7 @@ from sandbox.facts.subjects.machine import MachineSize
 from sandbox.facts.subjects.os import Os
 from sandbox.facts.subjects.packages import SystemPackage
 from sandbox.facts.subjects.r import RInstallation, RInstallations
+from sandbox.facts.subjects.shiny import ShinyListen, ShinyServer
 from sandbox.facts.subjects.user_libraries import UserPackage
 from sandbox.probe.untaken import new_key, placeholder
 from sandbox.spec.bases import load_bases
@@ -200,6 +201,14 @@ def test_a_server_larger_than_this_computer(tmp_path: Path) -> None:
     box = captured(facts(machine=large))
     assert content(box, tmp_path)["machine"] == {"cpus": 4, "memory_mb": 8192, "disk_gb": 40}
     assert any("cpus of production is 64" in note for note in box.notes)
+
+
+@pytest.mark.parametrize("port", [0, 22, 65536])
+def test_a_port_that_no_sandbox_can_have_is_said(port: int, tmp_path: Path) -> None:
+    listens = (ShinyListen(port=port, address=None),)
+    box = captured(facts(shiny_server=FACTS[ShinyServer].model_copy(update={"listens": listens})))
+    assert content(box, tmp_path)["services"] == {"shiny_server": {"port": 3838}}
+    assert f"Shiny Server listens on port {port}, which no sandbox can" in box.notes
 
 
 def test_what_it_cannot_say_is_in_comments() -> None:
