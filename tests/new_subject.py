@@ -14,7 +14,7 @@ from sandbox.facts.part import FactsPart
 from sandbox.facts.r_lines import Fields, named
 from sandbox.facts.r_view import RView
 from sandbox.facts.shapes import Shape, check_pairs
-from sandbox.facts.subject import Answer, Facts, Said, Stated, Subject
+from sandbox.facts.subject import ProbeAnswer, Facts, RSaid, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import name
@@ -36,12 +36,12 @@ def _check(section: Section) -> None:
     check_pairs(section, {"phase": lambda text: name(text, "the phase")})
 
 
-def _parse(answer: Answer) -> Moon | None:
+def _parse(answer: ProbeAnswer) -> Moon | None:
     section = answer.first("moon")
     return Moon(phase=answer.values("moon")["phase"]) if section is not None else None
 
 
-def _parse_r(said: Said) -> RMoon | None:
+def _parse_r(said: RSaid) -> RMoon | None:
     return RMoon(phase=said.one("moon")) if said.one("moon") else None
 
 

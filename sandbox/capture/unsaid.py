@@ -6,7 +6,7 @@ from typing import Final
 
 from sandbox.facts.facts import Facts
 from sandbox.facts.subjects.configs import Configs
-from sandbox.facts.subjects.shiny import ShinyServer, ShinyStatement
+from sandbox.facts.subjects.shiny import SeenShinyServer, ShinyStatement
 from sandbox.facts.subjects.units import Units
 
 _SAID_ELSEWHERE: Final = ("/etc/environment", "Renviron", "Renviron.site", "Rprofile.site")
@@ -26,7 +26,7 @@ _LONGEST: Final = 300
 
 def unsaid(facts: Facts) -> Iterator[str]:
     """A comment for each part of the configuration that a box cannot say."""
-    shiny = facts.get(ShinyServer)
+    shiny = facts.get(SeenShinyServer)
     if shiny is not None:
         yield from of_shiny_server(shiny)
     for config in facts.get(Configs) or ():
@@ -38,7 +38,7 @@ def unsaid(facts: Facts) -> Iterator[str]:
             yield f"{unit.name} is changed by {unit.settings['DropInPaths']}: {_pairs(own)}"
 
 
-def of_shiny_server(shiny: ShinyServer) -> Iterator[str]:
+def of_shiny_server(shiny: SeenShinyServer) -> Iterator[str]:
     """Its statements, but for the usual ones and the first port that it listens on."""
     listens = iter([one for one in shiny.statements if one.name == "listen"])
     first = next(listens, None)

@@ -21,7 +21,7 @@ from sandbox.facts.subjects.objects import UnresolvedObjects
 from sandbox.facts.subjects.os import Os
 from sandbox.facts.subjects.packages import SystemPackages
 from sandbox.facts.subjects.r import RInstallations
-from sandbox.facts.subjects.shiny import ShinyServer
+from sandbox.facts.subjects.shiny import SeenShinyServer
 from sandbox.facts.subjects.user_libraries import UserLibraries
 from sandbox.probe.untaken import is_untaken, without_hash
 from sandbox.spec.base_models import Base
@@ -93,7 +93,7 @@ def write_box(
         r = _r(facts, base, draft)
         draft.add("r:" if r else "r: {}")
         draft.lines += [_indented(line) for line in r]
-    elif facts.get(ShinyServer) is not None and "shiny_server" in base.offers:
+    elif facts.get(SeenShinyServer) is not None and "shiny_server" in base.offers:
         draft.add("r: {}")
         draft.notes.append("no R was seen there: the sandbox has the base's, for Shiny Server")
     draft.block("services:", _services(facts, base, draft))
@@ -216,7 +216,7 @@ def _secret_names(names: Sequence[str]) -> dict[str, str]:
 
 def _services(facts: Facts, base: Base, draft: _Draft) -> list[str]:
     lines = []
-    shiny = facts.get(ShinyServer)
+    shiny = facts.get(SeenShinyServer)
     if shiny is not None:
         if "shiny_server" in base.offers:
             port = shiny.listens[0].port if shiny.listens else 3838

@@ -7,8 +7,8 @@ from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
 from sandbox.facts import registry
-from sandbox.facts.diff import Outcome, Selection, compare
-from sandbox.facts.kind import Kind
+from sandbox.facts.diff import DiffOutcome, Selection, compare
+from sandbox.facts.kind import FactKind
 from sandbox.facts.sides import Side
 from sandbox.plan import Plan
 
@@ -35,7 +35,7 @@ def seen_checks(plan: Plan) -> Iterator[Check[Seen]]:
         )
 
 
-def _like_production(kind: Kind, accept: dict[str, str]) -> Callable[[Seen], Look]:
+def _like_production(kind: FactKind, accept: dict[str, str]) -> Callable[[Seen], Look]:
     def look(seen: Seen) -> Look:
         if seen.production is None:
             raise CannotLook("the facts of production could not be read")
@@ -57,10 +57,10 @@ def _like_production(kind: Kind, accept: dict[str, str]) -> Callable[[Seen], Loo
                 ok=False, actual="\n".join([*shown, *([f"and {more} more"] if more else [])])
             )
         if not diff.compared:
-            silent = {one.note for one in diff.facts if one.outcome is not Outcome.EQUAL}
+            silent = {one.note for one in diff.facts if one.outcome is not DiffOutcome.EQUAL}
             raise NothingToLookAt("; ".join(sorted(silent)) or "neither machine has any")
         accepted = "; ".join(f"{one.id} accepted: {one.accepted}" for one in diff.accepted)
-        return Look(ok=True, actual=accepted or f"{diff.count(Outcome.EQUAL)} equal")
+        return Look(ok=True, actual=accepted or f"{diff.count(DiffOutcome.EQUAL)} equal")
 
     return look
 

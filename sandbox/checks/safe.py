@@ -13,7 +13,7 @@ from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
 from sandbox.facts.subjects.accounts import Accounts
 from sandbox.facts.subjects.r import r_view
-from sandbox.facts.subjects.shiny import ShinyServer
+from sandbox.facts.subjects.shiny import SeenShinyServer
 from sandbox.facts.subjects.ssh import AuthorizedKeys, SshDaemon
 from sandbox.plan import Plan
 
@@ -346,7 +346,7 @@ def _writable(files: Iterable[FileMode]) -> Iterator[str]:
 
 
 def _run_as(seen: Seen) -> Look:
-    server = seen.facts.get(ShinyServer)
+    server = seen.facts.get(SeenShinyServer)
     if server is None:
         return Look(ok=False, actual="no configuration of Shiny Server was found")
     names = server.run_as or ("shiny",)

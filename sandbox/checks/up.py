@@ -12,7 +12,7 @@ from sandbox.checks.live import END_R, Machine, Seen, wait_for_page
 from sandbox.checks.results import Goal
 from sandbox.checks.shiny_page import is_document, is_shiny, read_page, title_of
 from sandbox.checks.web import NoAnswer, Page
-from sandbox.facts.subjects.services import Services
+from sandbox.facts.subjects.services import SystemServices
 from sandbox.plan import Plan
 
 RESTART_TIMEOUT_S = 30.0
@@ -104,7 +104,7 @@ def _system_state(plan: Plan, seen: Seen) -> Look:
 
 def _service(plan: Plan, unit: str) -> Iterator[Check[Seen]]:
     def running(seen: Seen) -> Look:
-        services = seen.facts.get(Services)
+        services = seen.facts.get(SystemServices)
         if services is None:
             raise CannotLook("the probe saw no services: systemd does not answer")
         found = services.named(unit)
@@ -114,7 +114,7 @@ def _service(plan: Plan, unit: str) -> Iterator[Check[Seen]]:
         return Look(is_ok, f"{found.load}, {found.active} ({found.sub})")
 
     def enabled(seen: Seen) -> Look:
-        services = seen.facts.get(Services)
+        services = seen.facts.get(SystemServices)
         found = services.named(unit) if services is not None else None
         return equal(found.enabled if found else "there is no such service", "enabled")
 

@@ -232,9 +232,9 @@ def _show_diff(found: "Diff", *, as_json: bool) -> None:
     if not as_json:
         show(render_diff(found))
         return
-    from sandbox.facts.diff import Outcome
+    from sandbox.facts.diff import DiffOutcome
 
-    counts = {str(outcome): found.count(outcome) for outcome in Outcome}
+    counts = {str(outcome): found.count(outcome) for outcome in DiffOutcome}
     content = found.model_dump(mode="json")
     show_json({**content, "counts": counts, "compared": found.compared})
 

@@ -4,7 +4,7 @@ from pydantic import BaseModel
 
 from sandbox.facts import registry
 from sandbox.facts.facts import Facts, NotSeen, ProbeRun
-from sandbox.facts.r_said import Answer, answer_of
+from sandbox.facts.r_said import ProbeAnswer, answer_of
 from sandbox.facts.shapes import checked, require_whole
 from sandbox.facts.subjects.r import require_views
 from sandbox.probe.frame import Frame, read_frame
@@ -23,7 +23,15 @@ def facts_of(output: str, boundary: str, *, where: str) -> Facts:
         CutOffError: the answer has no end.
         SectionError: a section of it makes no sense, or one that every server has is missing.
     """
-    frame = read_frame(output, boundary)
+    return believed(read_frame(output, boundary), where=where)
+
+
+def believed(frame: Frame, *, where: str) -> Facts:
+    """The facts in a complete answer.
+
+    Raises:
+        SectionError: a section of it makes no sense, or one that every server has is missing.
+    """
     try:
         require_whole(frame, registry.sections())
         require_views(frame, registry.r_lines())
@@ -41,7 +49,7 @@ def parse(frame: Frame) -> Facts:
     return made_of(answer_of(checked(frame, registry.sections())))
 
 
-def made_of(answer: Answer) -> Facts:
+def made_of(answer: ProbeAnswer) -> Facts:
     """Facts of an answer whose sections have their shapes.
 
     Raises:
@@ -67,7 +75,7 @@ def made_of(answer: Answer) -> Facts:
     return Facts(probe=run, parts=tuple(parts), not_seen=(*stated, *not_seen))
 
 
-def _run(answer: Answer) -> ProbeRun:
+def _run(answer: ProbeAnswer) -> ProbeRun:
     user, uid, taken_at = answer.args("run", 3)
     root = uid == "0" or answer.first("root") is not None
     return ProbeRun(user=user, privileged=root, taken_at=taken_at)

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from sandbox.facts.diff import Diff, FactDiff, Outcome
+from sandbox.facts.diff import Diff, DiffOutcome, FactDiff
 
-_SILENT = (Outcome.NOT_COMPARABLE, Outcome.UNREADABLE)
+_SILENT = (DiffOutcome.NOT_COMPARABLE, DiffOutcome.UNREADABLE)
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ def is_told_by_note(fact: FactDiff) -> bool:
     return fact.how == "set" and bool(fact.note) and fact.a is not None and fact.b is not None
 
 
-def not_compared(diff: Diff) -> dict[tuple[str, Outcome], list[str]]:
+def not_compared(diff: Diff) -> dict[tuple[str, DiffOutcome], list[str]]:
     """Why nothing was compared, and whether it is `not comparable` or `unreadable`: which facts."""
-    found: dict[tuple[str, Outcome], list[str]] = {}
+    found: dict[tuple[str, DiffOutcome], list[str]] = {}
     for fact in diff.facts:
         if fact.outcome in _SILENT:
             found.setdefault((fact.note, fact.outcome), []).append(fact.id)

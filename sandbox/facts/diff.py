@@ -14,7 +14,7 @@ from sandbox.facts.kind import (
     VIEWERS,
     CannotReadError,
     Consequence,
-    Kind,
+    FactKind,
     NotThereError,
     Reading,
     read_machine,
@@ -23,12 +23,12 @@ from sandbox.facts.kind import (
 from sandbox.facts.r_view import Viewer
 from sandbox.facts.sides import Side
 from sandbox.facts.subjects.r import no_view, r_view
-from sandbox.facts.subjects.shiny import ShinyServer
+from sandbox.facts.subjects.shiny import SeenShinyServer
 
 _LONGEST = 600
 
 
-class Outcome(StrEnum):
+class DiffOutcome(StrEnum):
     """What came of comparing one fact."""
 
     EQUAL = "equal"
@@ -51,7 +51,7 @@ class FactDiff(_Frozen):
     consequence: Consequence
     title: str
     """`the version of an R package: shiny`"""
-    outcome: Outcome
+    outcome: DiffOutcome
     how: Comparison
     a: str | None = None
     """On the first machine; None where it has none."""
@@ -76,7 +76,7 @@ class Diff(_Frozen):
     b_name: str
     facts: tuple[FactDiff, ...]
 
-    def count(self, outcome: Outcome) -> int:
+    def count(self, outcome: DiffOutcome) -> int:
         """How many facts ended so."""
         # The page's template has plain words for the outcomes
         return sum(1 for one in self.facts if one.outcome == outcome)
@@ -84,19 +84,21 @@ class Diff(_Frozen):
     @property
     def compared(self) -> int:
         """How many facts were really compared."""
-        return self.count(Outcome.EQUAL) + self.count(Outcome.DIFFERS)
+        return self.count(DiffOutcome.EQUAL) + self.count(DiffOutcome.DIFFERS)
 
     @property
     def differences(self) -> tuple[FactDiff, ...]:
         """What differs, the most dangerous first; what is accepted left out."""
         return tuple(
-            one for one in self.facts if one.outcome is Outcome.DIFFERS and not one.accepted
+            one for one in self.facts if one.outcome is DiffOutcome.DIFFERS and not one.accepted
         )
 
     @property
     def accepted(self) -> tuple[FactDiff, ...]:
         """What differs and is known to."""
-        return tuple(one for one in self.facts if one.outcome is Outcome.DIFFERS and one.accepted)
+        return tuple(
+            one for one in self.facts if one.outcome is DiffOutcome.DIFFERS and one.accepted
+        )
 
     def of(self, consequence: Consequence) -> tuple[FactDiff, ...]:
         """The differences of one group."""
@@ -107,10 +109,10 @@ class Diff(_Frozen):
         """`412 facts compared: 398 equal, 14 differ; 3 not comparable, 5 unreadable`."""
         accepted = f" ({len(self.accepted)} accepted)" if self.accepted else ""
         return (
-            f"{self.compared} facts compared: {self.count(Outcome.EQUAL)} equal, "
-            f"{self.count(Outcome.DIFFERS)} differ{accepted}; "
-            f"{self.count(Outcome.NOT_COMPARABLE)} not comparable, "
-            f"{self.count(Outcome.UNREADABLE)} unreadable"
+            f"{self.compared} facts compared: {self.count(DiffOutcome.EQUAL)} equal, "
+            f"{self.count(DiffOutcome.DIFFERS)} differ{accepted}; "
+            f"{self.count(DiffOutcome.NOT_COMPARABLE)} not comparable, "
+            f"{self.count(DiffOutcome.UNREADABLE)} unreadable"
         )
 
 
@@ -149,7 +151,7 @@ def compare(
     b: Side,
     selection: Selection = Selection(),
     *,
-    kinds: Iterable[Kind] | None = None,
+    kinds: Iterable[FactKind] | None = None,
 ) -> Diff:
     """Compare every kind of fact, or just those."""
     wanted_kinds = registry.kinds() if kinds is None else kinds
@@ -157,7 +159,7 @@ def compare(
     wanted = [fact for fact in found if selection.wanted(fact)]
     facts = [
         fact.model_copy(update={"accepted": selection.reason(fact)})
-        if fact.outcome is Outcome.DIFFERS
+        if fact.outcome is DiffOutcome.DIFFERS
         else fact
         for fact in wanted
     ]
@@ -166,7 +168,7 @@ def compare(
     return Diff(a_name=a.name, b_name=b.name, facts=tuple(facts))
 
 
-def _of_kind(kind: Kind, a: Side, b: Side) -> Iterator[FactDiff]:
+def _of_kind(kind: FactKind, a: Side, b: Side) -> Iterator[FactDiff]:
     if kind.of_machine is not None:
         of_machine = _reader_of_machine(kind)
         of_a, of_b = _read(kind, a, of_machine), _read(kind, b, of_machine)
@@ -215,7 +217,7 @@ def _same_key(a: Side, b: Side) -> bool:
     return len(keys) == 2 and keys[0] is not None and keys[0] == keys[1]  # noqa: PLR2004
 
 
-def _reader_of_machine(kind: Kind) -> Callable[[Facts], Reading]:
+def _reader_of_machine(kind: FactKind) -> Callable[[Facts], Reading]:
     part = registry.names_of_parts().get(kind.id, "")
 
     def read(facts: Facts) -> Reading:
@@ -226,7 +228,7 @@ def _reader_of_machine(kind: Kind) -> Callable[[Facts], Reading]:
     return read
 
 
-def _reader(kind: Kind, viewer: Viewer) -> Callable[[Facts], Reading]:
+def _reader(kind: FactKind, viewer: Viewer) -> Callable[[Facts], Reading]:
     def read(facts: Facts) -> Reading:
         view = r_view(facts, viewer)
         if view is None:
@@ -248,7 +250,7 @@ def _viewers(a: Side, b: Side) -> list[Viewer]:
 
 def _has(facts: Facts, viewer: str) -> bool:
     if viewer == "shiny":
-        return facts.get(ShinyServer) is not None or r_view(facts, "shiny") is not None
+        return facts.get(SeenShinyServer) is not None or r_view(facts, "shiny") is not None
     return r_view(facts, "rstudio") is not None or any(
         one.what == "R inside an RStudio session" for one in facts.not_seen
     )
@@ -258,26 +260,26 @@ def _has(facts: Facts, viewer: str) -> bool:
 class _Silent:
     """Nothing to compare with."""
 
-    outcome: Outcome
+    outcome: DiffOutcome
     reason: str
 
 
-def _read(kind: Kind, side: Side, read: Callable[[Facts], Reading]) -> Reading | _Silent:
+def _read(kind: FactKind, side: Side, read: Callable[[Facts], Reading]) -> Reading | _Silent:
     if side.facts is None:
         stated = (side.stated or {}).get(kind.id)
         if stated is None:
-            return _Silent(Outcome.NOT_COMPARABLE, f"{side.name} does not say")
+            return _Silent(DiffOutcome.NOT_COMPARABLE, f"{side.name} does not say")
         return stated
     try:
         return read(side.facts)
     except CannotReadError as error:
-        return _Silent(Outcome.UNREADABLE, f"{side.name}: {error}")
+        return _Silent(DiffOutcome.UNREADABLE, f"{side.name}: {error}")
     except NotThereError as error:
-        return _Silent(Outcome.NOT_COMPARABLE, f"{side.name}: {error}")
+        return _Silent(DiffOutcome.NOT_COMPARABLE, f"{side.name}: {error}")
 
 
 def _compared(
-    kind: Kind,
+    kind: FactKind,
     a: Reading | _Silent,
     b: Reading | _Silent,
     *,
@@ -288,10 +290,10 @@ def _compared(
     viewers = (seen_by,) if seen_by is not None else ()
     silent = [side for side in (a, b) if isinstance(side, _Silent)]
     if isinstance(a, _Silent) or isinstance(b, _Silent):
-        if len(silent) == 2 and all(one.outcome is Outcome.NOT_COMPARABLE for one in silent):  # noqa: PLR2004
+        if len(silent) == 2 and all(one.outcome is DiffOutcome.NOT_COMPARABLE for one in silent):  # noqa: PLR2004
             # Neither has such a thing: that is no fact of theirs
             return
-        worst = next((one for one in silent if one.outcome is Outcome.UNREADABLE), silent[0])
+        worst = next((one for one in silent if one.outcome is DiffOutcome.UNREADABLE), silent[0])
         yield FactDiff(
             id=kind.id,
             consequence=kind.consequence,
@@ -308,7 +310,7 @@ def _compared(
 
 
 def _one(
-    kind: Kind,
+    kind: FactKind,
     item: str,
     a: Value | None,
     b: Value | None,
@@ -320,7 +322,7 @@ def _one(
         id=f"{kind.id}.{item}" if item else kind.id,
         consequence=kind.consequence,
         title=f"{kind.title}: {item}" if item else kind.title,
-        outcome=Outcome.DIFFERS,
+        outcome=DiffOutcome.DIFFERS,
         how=kind.how,
         seen_by=viewers,
     )
@@ -328,10 +330,13 @@ def _one(
         answer = verdict(a, b, kind.how, tolerance=kind.tolerance, same_key=same_key)
         if answer == "unknown":
             return found.model_copy(
-                update={"outcome": Outcome.NOT_COMPARABLE, "note": _not_taken(same_key=same_key)}
+                update={
+                    "outcome": DiffOutcome.NOT_COMPARABLE,
+                    "note": _not_taken(same_key=same_key),
+                }
             )
         if answer == "equal":
-            update = {"outcome": Outcome.EQUAL, "a": _short(a), "b": _short(b)}
+            update = {"outcome": DiffOutcome.EQUAL, "a": _short(a), "b": _short(b)}
             return found.model_copy(update=update)
     return found.model_copy(
         update={
@@ -367,7 +372,7 @@ def _short(value: Value | None) -> str | None:
 
 def _merged(facts: Iterable[FactDiff], asked: frozenset[str]) -> Iterator[FactDiff]:
     """What everybody of `asked` sees alike is one fact; what only some see says who."""
-    groups: dict[tuple[str, str | None, str | None, Outcome, str], list[FactDiff]] = {}
+    groups: dict[tuple[str, str | None, str | None, DiffOutcome, str], list[FactDiff]] = {}
     viewers: dict[str, set[str]] = {}
     for fact in facts:
         key = (fact.id, fact.a, fact.b, fact.outcome, fact.note)

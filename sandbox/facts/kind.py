@@ -50,7 +50,7 @@ class NotThereError(Exception):
 
 
 @dataclass(frozen=True)
-class Kind:
+class FactKind:
     """One kind of fact."""
 
     id: str
@@ -86,10 +86,12 @@ def kind_of_machine(
     bug: str,
     read: Callable[[Facts], Reading],
     tolerance: float = 0.0,
-) -> Kind:
+) -> FactKind:
     """A kind of the machine's; `bug` is the place of one on GitHub."""
     link = f"{_GITHUB}{bug}"
-    return Kind(id_, consequence, rank, title, how, why, link, of_machine=read, tolerance=tolerance)
+    return FactKind(
+        id_, consequence, rank, title, how, why, link, of_machine=read, tolerance=tolerance
+    )
 
 
 def kind_of_r(
@@ -103,13 +105,15 @@ def kind_of_r(
     bug: str,
     read: Callable[[RView, Facts], Reading],
     tolerance: float = 0.0,
-) -> Kind:
+) -> FactKind:
     """A kind of R's, as each who runs it sees it; `bug` is the place of one on GitHub."""
     link = f"{_GITHUB}{bug}"
-    return Kind(id_, consequence, rank, title, how, why, link, of_view=read, tolerance=tolerance)
+    return FactKind(
+        id_, consequence, rank, title, how, why, link, of_view=read, tolerance=tolerance
+    )
 
 
-def read_machine(kind: Kind, facts: Facts) -> Reading:
+def read_machine(kind: FactKind, facts: Facts) -> Reading:
     """The values of a kind that is the machine's.
 
     Raises:
@@ -123,7 +127,7 @@ def read_machine(kind: Kind, facts: Facts) -> Reading:
         raise CannotReadError(error.why) from error
 
 
-def read_view(kind: Kind, facts: Facts, view: RView) -> Reading:
+def read_view(kind: FactKind, facts: Facts, view: RView) -> Reading:
     """The values of a kind of R's, as `view` has them.
 
     Raises:

@@ -21,7 +21,7 @@ ENDINGS: Final = {
 
 
 @dataclass
-class Said:
+class RSaid:
     """What one R process said, sorted by the kind of line."""
 
     seen_by: str
@@ -58,11 +58,11 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Answer(Frame):
+class ProbeAnswer(Frame):
     """All that the probe printed."""
 
     @cached_property
-    def r(self) -> tuple[Said, ...]:
+    def r(self) -> tuple[RSaid, ...]:
         """Each R process that told of itself."""
         return tuple(
             _said(self, section)
@@ -89,9 +89,9 @@ class Answer(Frame):
         return (*args, *("" for _ in range(count - len(args))))[:count]
 
 
-def answer_of(frame: Frame) -> Answer:
+def answer_of(frame: Frame) -> ProbeAnswer:
     """The frame with what R said in it."""
-    return Answer(frame.boundary, frame.sections)
+    return ProbeAnswer(frame.boundary, frame.sections)
 
 
 def final_sections(frame: Frame) -> Iterator[tuple[str, Section]]:
@@ -131,9 +131,9 @@ def own_words(noise: Sequence[str]) -> Iterator[str]:
     return (line for line in noise if not line.startswith("su: ignoring --preserve-environment"))
 
 
-def _said(answer: Answer, section: Section) -> Said:
+def _said(answer: ProbeAnswer, section: Section) -> RSaid:
     seen_by, how, _, status, *profile = section.args
-    said = Said(
+    said = RSaid(
         seen_by=seen_by,
         how=how,
         status=status,
@@ -153,7 +153,7 @@ def _worker_limits(frame: Frame, seen_by: str) -> Sequence[str]:
     return next((one.lines for one in sections if not one.args or one.args[0] == seen_by), ())
 
 
-def _read(said: Said, lines: Sequence[str], boundary: str) -> None:
+def _read(said: RSaid, lines: Sequence[str], boundary: str) -> None:
     started = False
     for line in lines:
         if not line.startswith(f"{boundary}\t"):
@@ -173,7 +173,7 @@ def _read(said: Said, lines: Sequence[str], boundary: str) -> None:
             said.last_words.clear()
 
 
-def unseen_in_r(answer: Answer) -> Iterator[NotSeen]:
+def unseen_in_r(answer: ProbeAnswer) -> Iterator[NotSeen]:
     """What R could not tell, or who of those that run it could not be asked."""
     ours = iter(answer.r)
     for seen_by, section in final_sections(answer):
@@ -183,7 +183,7 @@ def unseen_in_r(answer: Answer) -> Iterator[NotSeen]:
             yield from _unseen_by(next(ours))
 
 
-def _unseen_by(said: Said) -> Iterator[NotSeen]:
+def _unseen_by(said: RSaid) -> Iterator[NotSeen]:
     for path, why in said.rows("code_failed"):
         yield NotSeen(what=path, why=why)
     for what in said.unreadable:

@@ -8,18 +8,18 @@ from pydantic import BaseModel, Field
 from sandbox.facts.part import FactsModel, PartsHolder
 
 
-class Limit(FactsModel):
+class RLimit(FactsModel):
     """A resource limit; None is unlimited."""
 
     soft: int | None
     hard: int | None
 
 
-class Limits(FactsModel):
+class RLimits(FactsModel):
     """Resource limits of one process."""
 
-    nofile: Limit | None = None
-    nproc: Limit | None = None
+    nofile: RLimit | None = None
+    nproc: RLimit | None = None
 
 
 class L10n(FactsModel):
@@ -120,7 +120,7 @@ class RView(PartsHolder):
     packages: tuple[RPackage, ...]
     umask: str
     """`0022`"""
-    limits: Limits
+    limits: RLimits
     tempdir: str
     tempdir_exec: bool | None
     """Whether a script in tempdir() can be executed."""

@@ -13,7 +13,7 @@ from types import ModuleType
 from pydantic import BaseModel
 
 from sandbox.facts import subjects as package
-from sandbox.facts.kind import Consequence, Kind
+from sandbox.facts.kind import Consequence, FactKind
 from sandbox.facts.r_lines import Fields
 from sandbox.facts.shapes import OF_THE_ANSWER, Shape
 from sandbox.facts.subject import Subject
@@ -31,7 +31,7 @@ def subjects() -> tuple[Subject, ...]:
 
 
 @cache
-def kinds() -> tuple[Kind, ...]:
+def kinds() -> tuple[FactKind, ...]:
     """Every kind of fact that is compared, in the order in which they are shown."""
     order = list(Consequence)
     found = [kind for subject in subjects() for kind in subject.kinds]

@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from sandbox.facts.facts import Facts, NotSeen
-from sandbox.facts.kind import Kind, Reading
+from sandbox.facts.kind import FactKind, Reading
 from sandbox.facts.r_lines import Fields
-from sandbox.facts.r_said import Answer, Said
+from sandbox.facts.r_said import ProbeAnswer, RSaid
 from sandbox.facts.shapes import Shape
 from sandbox.plan import Plan
 from sandbox.probe.untaken import HashKey
@@ -37,23 +37,23 @@ class Subject:
     sections: Mapping[str, Shape] = field(default_factory=dict)
     """Of the probe's answer: name to what its lines may look like. The first one is blamed when no
     part can be made of them."""
-    parse: Callable[[Answer], BaseModel | None] | None = None
+    parse: Callable[[ProbeAnswer], BaseModel | None] | None = None
     """Make the part of the probe's answer; None when it was not seen or is not there."""
-    unseen: Callable[[Answer], Iterable[NotSeen]] | None = None
+    unseen: Callable[[ProbeAnswer], Iterable[NotSeen]] | None = None
     """What could not be read, as far as the answer does not say so itself."""
     r_part: type[BaseModel] | None = None
     """What is known of each R, by each who runs it."""
-    parse_r: Callable[[Said], BaseModel | None] | None = None
+    parse_r: Callable[[RSaid], BaseModel | None] | None = None
     """Make that part of what one R process said."""
     r_lines: Mapping[str, Fields] = field(default_factory=dict)
     """Of what R says: kind of line to what its fields may be."""
-    r_fields: Callable[[Said], Mapping[str, Any]] | None = None
+    r_fields: Callable[[RSaid], Mapping[str, Any]] | None = None
     """Fields of `RView` itself, which is older than parts of it."""
-    kinds: tuple[Kind, ...] = ()
+    kinds: tuple[FactKind, ...] = ()
     """How it is compared, and which bug a difference can cause."""
     stated: Callable[[Plan, HashKey | None], Stated] | None = None
     """What a plan says of its kinds. The key is the one that the other side's hashes were made
     with; without it a value that may not be shown can be compared with nothing."""
 
 
-__all__ = ["Answer", "Facts", "Said", "Stated", "Subject"]
+__all__ = ["Facts", "ProbeAnswer", "RSaid", "Stated", "Subject"]

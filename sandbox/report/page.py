@@ -26,9 +26,9 @@ from sandbox.facts.subjects.os import Os
 from sandbox.facts.subjects.ports import Ports
 from sandbox.facts.subjects.r import r_view
 from sandbox.facts.subjects.r_packages import loaded_packages
-from sandbox.facts.subjects.shiny import ShinyServer
+from sandbox.facts.subjects.shiny import SeenShinyServer
 from sandbox.facts.subjects.timezone import Timezone
-from sandbox.facts.subjects.tools import Tools
+from sandbox.facts.subjects.tools import Programs
 from sandbox.paths import data_dir
 from sandbox.record import Record
 
@@ -200,7 +200,7 @@ def _contents(record: Record, facts: Facts | None) -> list[tuple[str, str]]:
     view = r_view(facts, "login")
     if view is not None:
         rows += _r_rows(view)
-    shiny = facts.get(ShinyServer)
+    shiny = facts.get(SeenShinyServer)
     if shiny is not None:
         ports = ", ".join(str(one.port) for one in shiny.listens)
         rows.append(("Shiny Server", f"{shiny.version or ''} on port {ports}".strip()))
@@ -208,7 +208,7 @@ def _contents(record: Record, facts: Facts | None) -> list[tuple[str, str]]:
         rows.append(("Apps", ", ".join(app.name for app in plan.apps)))
     rows.append(("Timezone", facts[Timezone].name or "not set"))
     rows.append(("Locale", facts[SystemLocale].settings.get("LANG", "not set")))
-    tools = [f"{one.name} {one.version or ''}".strip() for one in facts.get(Tools) or ()]
+    tools = [f"{one.name} {one.version or ''}".strip() for one in facts.get(Programs) or ()]
     if tools:
         rows.append(("Programs", ", ".join(tools)))
     people = [one.name for one in facts[Accounts] if 1000 <= one.uid < 60000]  # noqa: PLR2004

@@ -12,11 +12,12 @@ from sandbox.checks.runner import run_checks
 from sandbox.engines.base import Engine, MachineStatus, Power
 from sandbox.errors import SandboxError, UsageError
 from sandbox.events import Notice, step
-from sandbox.facts.collect import UnreachableError, probe
+from sandbox.facts.collect import probe
 from sandbox.facts.conceal import conceal
 from sandbox.facts.facts import Facts
 from sandbox.facts.files import load_facts
 from sandbox.probe.script import Taking
+from sandbox.probe.session import NoSshError
 from sandbox.probe.untaken import HashKey
 from sandbox.record import Record
 from sandbox.secret_values import secret_targets
@@ -129,7 +130,7 @@ def verify(
             key = key_beside(production, instance)
             try:
                 facts = _probe(target, record, status, key)
-            except UnreachableError as error:
+            except NoSshError as error:
                 # `up` must hear of it: from outside such a machine looks well
                 _keep_part(instance, _shut_out(record, error), live=False)
                 raise
@@ -264,8 +265,8 @@ def _probe(target: SshTarget, record: Record, status: MachineStatus, key: HashKe
             load_packages=packages,
             timeout_s=status.patient(PROBE_TIMEOUT_S),
         )
-    except UnreachableError as error:
+    except NoSshError as error:
         # Its ssh_config is ours, which the user's own ssh does not read
         hint = f"sandbox up {record.plan.name}"
-        raise UnreachableError(error.message, details=error.details, hint=hint) from error
+        raise NoSshError(error.message, details=error.details, hint=hint) from error
     return conceal(facts, secret_targets(record.plan), key)

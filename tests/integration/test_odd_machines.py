@@ -20,7 +20,7 @@ from sandbox.facts.subjects.os import Os
 from sandbox.facts.subjects.packages import SystemPackages
 from sandbox.facts.subjects.ports import Ports
 from sandbox.facts.subjects.r import r_view
-from sandbox.facts.subjects.shiny import ShinyServer
+from sandbox.facts.subjects.shiny import SeenShinyServer
 from sandbox.facts.subjects.user_libraries import UserLibraries
 from sandbox.probe.script import CLOSED, Taking
 from tests.conftest import cannot_run
@@ -213,7 +213,7 @@ def test_settings_are_read_beside_an_odd_one(tmp_path: Path, value: bytes) -> No
     assert facts[SystemLocale].settings["LANG"] == "C.UTF-8"
     assert found["limits.conf"]["* soft nproc"] == "20"
     assert found["odbc.ini"]["PG.Port"] == "5432"
-    shiny = facts.get(ShinyServer)
+    shiny = facts.get(SeenShinyServer)
     assert shiny is not None
     assert ([one.port for one in shiny.listens], shiny.log_dirs) == (
         [3838],
@@ -225,7 +225,7 @@ def test_settings_are_read_beside_an_odd_one(tmp_path: Path, value: bytes) -> No
 def test_a_configuration_without_an_end_is_read_so_far_and_that_is_said(tmp_path: Path) -> None:
     text = b"server {\n listen 3838;\n}\n" + b"# nothing\n" * 20_000
     facts = _probe(tmp_path, files={"/etc/shiny-server/shiny-server.conf": text})
-    assert [one.port for one in facts[ShinyServer].listens] == [3838]
+    assert [one.port for one in facts[SeenShinyServer].listens] == [3838]
     (what,) = [what for what in _whys(facts) if what.startswith("the end of ")]
     assert what.endswith("shiny-server.conf")
 

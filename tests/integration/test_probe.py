@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import HostError
-from sandbox.facts import collect
 from sandbox.facts.answer import parse
 from sandbox.facts.collect import compose, probe, probe_local
 from sandbox.facts.facts import Facts
@@ -20,6 +19,7 @@ from sandbox.facts.subjects.machine import MachineSize
 from sandbox.facts.subjects.os import Os
 from sandbox.facts.subjects.ports import Ports
 from sandbox.facts.subjects.r import RInstallations, r_view
+from sandbox.probe import script as probe_script
 from sandbox.probe.frame import read_frame
 from sandbox.probe.script import Taking
 from sandbox.ssh import SshTarget
@@ -250,7 +250,7 @@ def test_a_hanging_r_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     profile.write_text(f'PATH="{tmp_path}:$PATH"\n')
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("SHELL", "/bin/sh")
-    monkeypatch.setattr(collect, "_R_SHARE", 20)
+    monkeypatch.setattr(probe_script, "_R_SHARE", 20)
     facts = probe_local(use_sudo=False, timeout_s=60)
     r = next(one for one in facts[RInstallations] if one.home == str(home))
     assert (r.version, r.on_path, r.views) == ("4.9.9", True, ())

@@ -6,7 +6,7 @@ from typing import Literal
 from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_machine
 from sandbox.facts.part import FactsModel, ListPart
 from sandbox.facts.shapes import Check, Shape, rows
-from sandbox.facts.subject import Answer, Facts, Subject
+from sandbox.facts.subject import Facts, ProbeAnswer, Subject
 from sandbox.probe.frame import Frame
 from sandbox.probe.readers import IDS, name, plain, row, whole, word
 
@@ -68,7 +68,7 @@ def _states(kind: str, *words: str) -> Check:
     return rows(one)
 
 
-def _parse(answer: Answer) -> Accounts:
+def _parse(answer: ProbeAnswer) -> Accounts:
     by_gid, by_member = _groups(answer)
     passwords = answer.values("shadow")
     sudo = answer.values("sudo") if answer.first("sudo") is not None else None

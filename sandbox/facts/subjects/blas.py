@@ -6,7 +6,7 @@ from typing import Any
 from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_r
 from sandbox.facts.r_lines import Fields
 from sandbox.facts.r_view import RView
-from sandbox.facts.subject import Facts, Said, Stated, Subject
+from sandbox.facts.subject import Facts, RSaid, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.untaken import HashKey
 
@@ -21,7 +21,7 @@ _BLAS = (
 )
 
 
-def _fields(said: Said) -> Mapping[str, Any]:
+def _fields(said: RSaid) -> Mapping[str, Any]:
     return {"la_library": said.one("la_library"), "la_version": said.one("la_version")}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sandbox.facts.kind import Consequence, Reading, kind_of_r
 from sandbox.facts.r_lines import Fields
 from sandbox.facts.r_view import RView
-from sandbox.facts.subject import Facts, Said, Subject
+from sandbox.facts.subject import Facts, RSaid, Subject
 from sandbox.probe.readers import flag, name
 
 _FLAGS = {"TRUE": True, "FALSE": False}
@@ -17,7 +17,7 @@ def _check(fields: tuple[str, ...], kind: str) -> None:
     flag(fields[1], kind)
 
 
-def _fields(said: Said) -> Mapping[str, Any]:
+def _fields(said: RSaid) -> Mapping[str, Any]:
     found = said.table("capability")
     return {"capabilities": {name: _FLAGS.get(value) for name, value in found.items()}}
 

@@ -7,7 +7,7 @@ from sandbox.facts.kind import Consequence, Reading, kind_of_machine
 from sandbox.facts.part import FactsModel, ListPart
 from sandbox.facts.r_lines import Fields, a_path
 from sandbox.facts.shapes import MOST_LINES, Shape, check_settings
-from sandbox.facts.subject import Answer, Facts, Subject
+from sandbox.facts.subject import Facts, ProbeAnswer, Subject
 from sandbox.facts.subjects.r import r_view, without_r
 from sandbox.probe.frame import Frame, Section, unescape
 from sandbox.probe.readers import path, whole
@@ -38,7 +38,7 @@ def _check_code(fields: tuple[str, ...], kind: str) -> None:
     whole(fields[1], kind)
 
 
-def _parse(answer: Answer) -> Configs:
+def _parse(answer: ProbeAnswer) -> Configs:
     found = (*_files(answer), *_code(answer))
     return Configs(tuple(sorted(found, key=lambda one: one.path)))
 
@@ -53,7 +53,7 @@ def _files(frame: Frame) -> Iterable[ConfigFile]:
     return found.values()
 
 
-def _code(answer: Answer) -> Iterator[ConfigFile]:
+def _code(answer: ProbeAnswer) -> Iterator[ConfigFile]:
     """Rprofile.site of each R, expression by expression, as R itself reads it."""
     code: dict[str, dict[str, str]] = {}
     for said in answer.r:

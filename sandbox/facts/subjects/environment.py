@@ -8,7 +8,7 @@ from sandbox.facts.kind import Consequence, Reading, kind_of_r
 from sandbox.facts.r_lines import Fields, a_path
 from sandbox.facts.r_view import RView
 from sandbox.facts.shown import shown_or_hidden
-from sandbox.facts.subject import Facts, Said, Stated, Subject
+from sandbox.facts.subject import Facts, RSaid, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.untaken import HashKey
 
@@ -26,14 +26,14 @@ _PROXIES = re.compile(r"(https?|no|ftp)_proxy", re.IGNORECASE)
 _THREADS = re.compile(r"[A-Z]*_THREADS|OMP_.*|OPENBLAS_.*|MKL_.*|GOTO_.*")
 
 
-def _environment_files(said: Said) -> dict[str, tuple[str, ...]]:
+def _environment_files(said: RSaid) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for path, name in said.rows("environment_file"):
         found.setdefault(path, []).append(name)
     return {path: tuple(dict.fromkeys(names)) for path, names in found.items()}
 
 
-def _fields(said: Said) -> Mapping[str, Any]:
+def _fields(said: RSaid) -> Mapping[str, Any]:
     return {
         "environment": said.table("environment"),
         "environment_files": _environment_files(said),

@@ -6,7 +6,7 @@ from typing import Any
 from sandbox.facts.kind import Consequence, Reading, kind_of_r
 from sandbox.facts.r_lines import Fields, flags
 from sandbox.facts.r_view import Graphics, RView
-from sandbox.facts.subject import Facts, Said, Subject
+from sandbox.facts.subject import Facts, RSaid, Subject
 from sandbox.probe.redact import redact_text
 
 _FLAGS = {"TRUE": True, "FALSE": False}
@@ -16,11 +16,11 @@ def _check(fields: tuple[str, ...], kind: str) -> None:
     flags(fields[:2], kind)
 
 
-def _fields(said: Said) -> Mapping[str, Any]:
+def _fields(said: RSaid) -> Mapping[str, Any]:
     return {"graphics": _graphics(said)}
 
 
-def _graphics(said: Said) -> Graphics:
+def _graphics(said: RSaid) -> Graphics:
     rows = said.rows("graphics")
     if not rows:
         error = redact_text(said.one("graphics_error"))

@@ -2,7 +2,7 @@
 
 from sandbox.facts.part import FactsPart
 from sandbox.facts.shapes import Shape, check_pairs
-from sandbox.facts.subject import Answer, Subject
+from sandbox.facts.subject import ProbeAnswer, Subject
 from sandbox.facts.subjects.ssh import check_public_key, public_key
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import MalformedError, name, plain
@@ -31,7 +31,7 @@ def _check(section: Section) -> None:
         raise MalformedError("the name of the host")
 
 
-def _parse(answer: Answer) -> Identity:
+def _parse(answer: ProbeAnswer) -> Identity:
     section = answer.first("identity")
     pairs = list(section.pairs()) if section is not None else []
     # The file of a key that nobody uses may be empty

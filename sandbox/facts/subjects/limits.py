@@ -7,9 +7,9 @@ from typing import Any
 from sandbox.facts.compare import Value
 from sandbox.facts.kind import Consequence, NotThereError, Reading, kind_of_r
 from sandbox.facts.r_lines import VIEWERS, Fields
-from sandbox.facts.r_view import Limit, Limits, RView
+from sandbox.facts.r_view import RLimit, RLimits, RView
 from sandbox.facts.shapes import Shape
-from sandbox.facts.subject import Facts, Said, Stated, Subject
+from sandbox.facts.subject import Facts, RSaid, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import MalformedError, name, word
@@ -53,16 +53,16 @@ def _mask(fields: tuple[str, ...], kind: str) -> None:
     name(fields[0], kind, pattern=_UMASK)
 
 
-def _fields(said: Said) -> Mapping[str, Any]:
+def _fields(said: RSaid) -> Mapping[str, Any]:
     return {"umask": said.one("umask"), "limits": _limits(said.column("limit"))}
 
 
-def _limits(lines: Sequence[str]) -> Limits:
-    found: dict[str, Limit] = {}
+def _limits(lines: Sequence[str]) -> RLimits:
+    found: dict[str, RLimit] = {}
     for line in lines:
         if match := _LIMIT_LINE.match(line):
-            found[match[1]] = Limit(soft=_limit(match[2]), hard=_limit(match[3]))
-    return Limits(nofile=found.get("open files"), nproc=found.get("processes"))
+            found[match[1]] = RLimit(soft=_limit(match[2]), hard=_limit(match[3]))
+    return RLimits(nofile=found.get("open files"), nproc=found.get("processes"))
 
 
 def _limit(text: str) -> int | None:
@@ -90,7 +90,7 @@ def processes(view: RView, _: Facts) -> Reading:
     return {"": _soft(view.limits.nproc)} if view.limits.nproc is not None else {}
 
 
-def _soft(limit: Limit) -> float:
+def _soft(limit: RLimit) -> float:
     return float("inf") if limit.soft is None else float(limit.soft)
 
 

@@ -7,15 +7,15 @@ from sandbox.facts.kind import Consequence, NotThereError, Reading, kind_of_r
 from sandbox.facts.r_lines import Fields, named
 from sandbox.facts.r_said import ENDINGS
 from sandbox.facts.r_view import PackageLoad, RView
-from sandbox.facts.subject import Facts, Said, Subject
+from sandbox.facts.subject import Facts, RSaid, Subject
 from sandbox.probe.redact import redact_text
 
 
-def _fields(said: Said) -> Mapping[str, Any]:
+def _fields(said: RSaid) -> Mapping[str, Any]:
     return {"loads": _loads(said)}
 
 
-def _loads(said: Said) -> tuple[PackageLoad, ...]:
+def _loads(said: RSaid) -> tuple[PackageLoad, ...]:
     """Each package that was asked for, also when R ended in the middle of them."""
     loaded = said.table("loaded")
     failed = said.table("not_loaded")

@@ -11,7 +11,7 @@ from sandbox.facts.part import FactsPart
 from sandbox.facts.r_lines import Fields, flags, named
 from sandbox.facts.r_view import L10n, RView
 from sandbox.facts.shapes import MOST_LINES, Shape, check_name, check_settings, rows
-from sandbox.facts.subject import Answer, Facts, Said, Stated, Subject
+from sandbox.facts.subject import Facts, ProbeAnswer, RSaid, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import path, plain
@@ -37,7 +37,7 @@ def _locale_settings(section: Section) -> None:
     check_settings(section)
 
 
-def _parse(answer: Answer) -> SystemLocale:
+def _parse(answer: ProbeAnswer) -> SystemLocale:
     settings: dict[str, str] = {}
     for section in answer.all("locale-settings"):
         settings |= dict(section.pairs())
@@ -68,7 +68,7 @@ def _check_l10n(fields: tuple[str, ...], kind: str) -> None:
     plain(fields[3], kind)
 
 
-def _l10n(said: Said) -> L10n:
+def _l10n(said: RSaid) -> L10n:
     rows = said.rows("l10n")
     multibyte, utf8, latin1, codeset = rows[0] if rows else ("", "", "", "")
     return L10n(
@@ -79,7 +79,7 @@ def _l10n(said: Said) -> L10n:
     )
 
 
-def _fields(said: Said) -> Mapping[str, Any]:
+def _fields(said: RSaid) -> Mapping[str, Any]:
     return {"locale": said.table("locale"), "l10n": _l10n(said)}
 
 

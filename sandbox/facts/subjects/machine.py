@@ -3,7 +3,7 @@
 from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_machine
 from sandbox.facts.part import FactsPart
 from sandbox.facts.shapes import Shape, check_pairs
-from sandbox.facts.subject import Answer, Facts, Stated, Subject
+from sandbox.facts.subject import Facts, ProbeAnswer, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import MalformedError, name, path, whole
@@ -54,7 +54,7 @@ def _hidden_memory(section: Section) -> None:
     check_pairs(section, {"memory-kb": lambda text: whole(text, "the memory")})
 
 
-def _parse(answer: Answer) -> MachineSize:
+def _parse(answer: ProbeAnswer) -> MachineSize:
     section = answer.first("machine")
     rows = [line.split("\t") for line in section.lines] if section is not None else []
     found = {row[0]: row[1:] for row in rows if len(row) > 1 and row[0] != "mount"}

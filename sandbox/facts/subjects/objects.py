@@ -3,7 +3,7 @@
 from sandbox.facts.kind import Consequence, Reading, kind_of_machine
 from sandbox.facts.part import FactsModel, ListPart
 from sandbox.facts.r_lines import Fields, a_count, named
-from sandbox.facts.subject import Answer, Facts, Subject
+from sandbox.facts.subject import Facts, ProbeAnswer, Subject
 from sandbox.facts.subjects.packages import of_other_kinds, system_versions
 from sandbox.facts.subjects.r import without_r
 from sandbox.probe.readers import path
@@ -41,7 +41,7 @@ def _owner(fields: tuple[str, ...], kind: str) -> None:
         path(fields[0], kind)
 
 
-def _parse_unresolved(answer: Answer) -> UnresolvedObjects | None:
+def _parse_unresolved(answer: ProbeAnswer) -> UnresolvedObjects | None:
     if not answer.asked_for_libraries:
         return None
     pairs = {(file, name) for said in answer.r for file, name in said.rows("unresolved")}
@@ -55,7 +55,7 @@ def _unresolved(pairs: set[tuple[str, str]]) -> tuple[UnresolvedObject, ...]:
     return tuple(UnresolvedObject(path=file, missing=tuple(m)) for file, m in by_path.items())
 
 
-def _parse_linked(answer: Answer) -> LinkedLibraries | None:
+def _parse_linked(answer: ProbeAnswer) -> LinkedLibraries | None:
     if answer.linked is None:
         return None
     versions = system_versions(answer)

@@ -9,7 +9,7 @@ from sandbox.facts.kind import Consequence, Reading, kind_of_r
 from sandbox.facts.r_lines import Fields, named
 from sandbox.facts.r_view import RView
 from sandbox.facts.shown import hidden, planned_code
-from sandbox.facts.subject import Facts, Said, Stated, Subject
+from sandbox.facts.subject import Facts, RSaid, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.untaken import HashKey
 from sandbox.spec.models import OptionValue, Secret
@@ -22,7 +22,7 @@ COSMETIC_OPTIONS = re.compile(
 )
 
 
-def _fields(said: Said) -> Mapping[str, Any]:
+def _fields(said: RSaid) -> Mapping[str, Any]:
     return {"options": said.table("option")}
 
 

@@ -5,7 +5,7 @@ import re
 from sandbox.facts.kind import Consequence, Reading, kind_of_machine
 from sandbox.facts.part import FactsPart
 from sandbox.facts.shapes import MOST_LINES, WORDS, Shape
-from sandbox.facts.subject import Answer, Facts, Stated, Subject
+from sandbox.facts.subject import Facts, ProbeAnswer, Stated, Subject
 from sandbox.facts.subjects.locale import assignments
 from sandbox.plan import Plan
 from sandbox.probe.frame import Section
@@ -64,7 +64,7 @@ def _virtualization(section: Section) -> None:
         name(section.args[0], "the virtualization", pattern=WORDS)
 
 
-def _parse(answer: Answer) -> Os:
+def _parse(answer: ProbeAnswer) -> Os:
     release = assignments(answer.lines("os-release"))
     kernel, arch, libc, selinux = answer.args("uname", 4)
     (virtualization,) = answer.args("virtualization", 1)

@@ -9,8 +9,8 @@ from sandbox.facts.facts import NotSeen
 from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_machine
 from sandbox.facts.part import FactsModel, ListPart, ValuePart
 from sandbox.facts.shapes import Shape, check_name, rows
-from sandbox.facts.subject import Answer, Facts, Subject
-from sandbox.facts.subjects.shiny import ShinyServer
+from sandbox.facts.subject import Facts, ProbeAnswer, Subject
+from sandbox.facts.subjects.shiny import SeenShinyServer
 from sandbox.probe.frame import Frame, Section
 from sandbox.probe.readers import name, plain, row, version
 
@@ -79,7 +79,7 @@ def _check_rpm(line: str) -> None:
     version(has, "a package's version")
 
 
-def _parse(answer: Answer) -> SystemPackages | None:
+def _parse(answer: ProbeAnswer) -> SystemPackages | None:
     found, _ = parse_system_packages(answer, (owner for _, owner in answer.linked or ()))
     return SystemPackages(found) if found is not None else None
 
@@ -158,7 +158,7 @@ def system_versions(frame: Frame) -> dict[str, str]:
 def servers(facts: Facts) -> Reading:
     """R's servers and their versions."""
     found: dict[str, Value] = {}
-    shiny = facts.get(ShinyServer)
+    shiny = facts.get(SeenShinyServer)
     if shiny is not None:
         found["shiny-server"] = shiny.version or "unknown"
     for one in facts.get(SystemPackages) or ():

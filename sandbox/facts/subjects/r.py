@@ -26,7 +26,7 @@ from sandbox.facts.r_lines import (
 from sandbox.facts.r_said import own_words, unseen_in_r
 from sandbox.facts.r_view import RView, Viewer
 from sandbox.facts.shapes import Shape, anything
-from sandbox.facts.subject import Answer, Facts, Said, Stated, Subject
+from sandbox.facts.subject import Facts, ProbeAnswer, RSaid, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.frame import Frame, Section
 from sandbox.probe.readers import SectionError, name, path, row
@@ -106,7 +106,7 @@ def require_views(frame: Frame, kinds: Mapping[str, Fields]) -> None:
             raise SectionError("r-view", f"the fact `{missing[0]}` is missing")
 
 
-def _parse(answer: Answer) -> RInstallations:
+def _parse(answer: ProbeAnswer) -> RInstallations:
     found = answer.first("r-found")
     on_path = found.args[0] if found is not None and found.args else ""
     views = [_view(said) for said in answer.r]
@@ -114,7 +114,7 @@ def _parse(answer: Answer) -> RInstallations:
     return RInstallations(_installations(lines, on_path, views))
 
 
-def _view(said: Said) -> RView:
+def _view(said: RSaid) -> RView:
     from sandbox.facts import registry
 
     fields: dict[str, Any] = {}
@@ -128,7 +128,7 @@ def _view(said: Said) -> RView:
     return RView(**fields, parts=tuple(parts))
 
 
-def _fields(said: Said) -> Mapping[str, Any]:
+def _fields(said: RSaid) -> Mapping[str, Any]:
     return {
         "seen_by": said.seen_by,
         "how": said.how,

@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.facts.kind import Consequence, Reading, kind_of_r
 from sandbox.facts.r_lines import R_VERSION, Fields, a_path
 from sandbox.facts.r_view import RPackage, RView
-from sandbox.facts.subject import Facts, Said, Stated, Subject
+from sandbox.facts.subject import Facts, RSaid, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.readers import name, path
 from sandbox.probe.untaken import HashKey
@@ -20,7 +20,7 @@ def _check(fields: tuple[str, ...], kind: str) -> None:
     name(fields[3], kind, pattern=R_VERSION)
 
 
-def _fields(said: Said) -> Mapping[str, Any]:
+def _fields(said: RSaid) -> Mapping[str, Any]:
     packages = tuple(_package(*row) for row in said.rows("package"))
     return {"lib_paths": said.column("lib_path"), "packages": packages}
 

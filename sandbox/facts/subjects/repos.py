@@ -7,12 +7,12 @@ from sandbox.facts.kind import Consequence, Reading, kind_of_r
 from sandbox.facts.r_lines import Fields
 from sandbox.facts.r_view import RView
 from sandbox.facts.shown import shown_or_hidden
-from sandbox.facts.subject import Facts, Said, Stated, Subject
+from sandbox.facts.subject import Facts, RSaid, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.untaken import HashKey
 
 
-def _fields(said: Said) -> Mapping[str, Any]:
+def _fields(said: RSaid) -> Mapping[str, Any]:
     return {"repos": said.table("repo")}
 
 

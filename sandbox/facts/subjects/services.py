@@ -5,7 +5,7 @@ import re
 from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_machine
 from sandbox.facts.part import FactsModel, ListPart
 from sandbox.facts.shapes import WORDS, Shape
-from sandbox.facts.subject import Answer, Facts, Subject
+from sandbox.facts.subject import Facts, ProbeAnswer, Subject
 from sandbox.facts.subjects.machine import number
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import IDS, MalformedError, name, plain, whole, word
@@ -26,7 +26,7 @@ _RESTART = (
 _SERVICE_KEYS = ("Id", "LoadState", "ActiveState", "SubState", "Restart", "MainPID")
 
 
-class Service(FactsModel):
+class SystemService(FactsModel):
     """A systemd service unit."""
 
     name: str
@@ -44,10 +44,10 @@ class Service(FactsModel):
     main_pid: int | None
 
 
-class Services(ListPart[Service]):
+class SystemServices(ListPart[SystemService]):
     """Those that systemd knows."""
 
-    def named(self, name: str) -> Service | None:
+    def named(self, name: str) -> SystemService | None:
         """A unit by name, with or without `.service`."""
         full = name if "." in name else f"{name}.service"
         return next((one for one in self if one.name == full), None)
@@ -76,18 +76,18 @@ def _check(section: Section) -> None:
             name(state, "a unit's UnitFileState", pattern=WORDS)
 
 
-def _parse(answer: Answer) -> Services | None:
+def _parse(answer: ProbeAnswer) -> SystemServices | None:
     section = answer.first("services")
     if section is None:
         return None
-    found: dict[str, Service] = {}
+    found: dict[str, SystemService] = {}
     for block in section.text.split("\n\n"):
         values = dict(line.partition("=")[::2] for line in block.splitlines())
         name = values.get("Id", "")
         if not name or values.get("LoadState") == "not-found":
             continue
         pid = number(values.get("MainPID"))
-        found[name] = Service(
+        found[name] = SystemService(
             name=name,
             load=values.get("LoadState", ""),
             active=values.get("ActiveState", ""),
@@ -96,12 +96,12 @@ def _parse(answer: Answer) -> Services | None:
             restart=values.get("Restart", ""),
             main_pid=pid or None,
         )
-    return Services(tuple(found[name] for name in sorted(found)))
+    return SystemServices(tuple(found[name] for name in sorted(found)))
 
 
 def _read(facts: Facts) -> Reading:
     """Services that matter to R's people: whether they run, start with the machine, and restart."""
-    found = facts.get(Services)
+    found = facts.get(SystemServices)
     if found is None:
         raise CannotReadError("there is no systemd")
     return {
@@ -115,7 +115,7 @@ def _read(facts: Facts) -> Reading:
 SERVICES = Subject(
     name="services",
     rank=80,
-    part=Services,
+    part=SystemServices,
     sections={"services": Shape(_check)},
     parse=_parse,
     kinds=(

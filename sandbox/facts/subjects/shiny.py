@@ -45,7 +45,7 @@ class ShinyStatement(FactsModel):
         return " ".join((self.name, *self.words, *(["{"] if self.block else [])))
 
 
-class ShinyServer(FactsPart):
+class SeenShinyServer(FactsPart):
     """Shiny Server, its configuration parsed lightly."""
 
     version: str | None
@@ -65,14 +65,14 @@ def _check(section: Section) -> None:
     path(section.args[0], "the configuration's path")
 
 
-def parse_shiny_server(frame: Frame) -> ShinyServer | None:
+def parse_shiny_server(frame: Frame) -> SeenShinyServer | None:
     """Its settings; None where there is no Shiny Server."""
     section = frame.first("shiny-server")
     if section is None:
         return None
     path, target, version = (*section.args, "", "", "")[:3]
     found = tuple(statements(section.text))
-    return ShinyServer(
+    return SeenShinyServer(
         version=version or None,
         config_path=path,
         config_target=target or path,
@@ -134,7 +134,7 @@ def _listens(found: Sequence[ShinyStatement]) -> Iterator[ShinyListen]:
 
 def run_as(facts: Facts) -> Reading:
     """The account that Shiny apps run as."""
-    shiny = facts.get(ShinyServer)
+    shiny = facts.get(SeenShinyServer)
     if shiny is None:
         return {}
     return {"": ", ".join(shiny.run_as) or "shiny"}
@@ -143,7 +143,7 @@ def run_as(facts: Facts) -> Reading:
 SHINY = Subject(
     name="shiny_server",
     rank=130,
-    part=ShinyServer,
+    part=SeenShinyServer,
     sections={"shiny-server": Shape(_check, (1, 3), lines=MOST_LINES)},
     parse=parse_shiny_server,
     kinds=(

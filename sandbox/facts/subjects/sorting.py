@@ -6,7 +6,7 @@ from typing import Any
 from sandbox.facts.kind import Consequence, Reading, kind_of_r
 from sandbox.facts.r_lines import Fields
 from sandbox.facts.r_view import RView
-from sandbox.facts.subject import Facts, Said, Subject
+from sandbox.facts.subject import Facts, RSaid, Subject
 from sandbox.probe.readers import word
 
 
@@ -14,7 +14,7 @@ def _letter(fields: tuple[str, ...], kind: str) -> None:
     word(fields[0], kind, of=("a", "A", "b", "B"))
 
 
-def _fields(said: Said) -> Mapping[str, Any]:
+def _fields(said: RSaid) -> Mapping[str, Any]:
     return {"sort_probe": said.column("sort_probe")}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_machine
 from sandbox.facts.part import FactsModel, FactsPart, ListPart
 from sandbox.facts.shapes import Shape, rows
-from sandbox.facts.subject import Answer, Facts, Subject
+from sandbox.facts.subject import Facts, ProbeAnswer, Subject
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import PORTS, MalformedError, name, whole, word
 
@@ -96,7 +96,7 @@ def public_key(line: str) -> tuple[str, str, str]:
     return kind, f"SHA256:{digest}", " ".join(comment)
 
 
-def _parse_keys(answer: Answer) -> AuthorizedKeys | None:
+def _parse_keys(answer: ProbeAnswer) -> AuthorizedKeys | None:
     section = answer.first("authorized-keys")
     return AuthorizedKeys(tuple(_keys(section.pairs()))) if section is not None else None
 
@@ -113,7 +113,7 @@ def _keys(pairs: Iterator[tuple[str, str]]) -> Iterator[AuthorizedKey]:
         )
 
 
-def _parse_sshd(answer: Answer) -> SshDaemon | None:
+def _parse_sshd(answer: ProbeAnswer) -> SshDaemon | None:
     section = answer.first("sshd")
     if section is None:
         return None

@@ -6,12 +6,12 @@ from typing import Any
 from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_r
 from sandbox.facts.r_lines import Fields, a_path, flags
 from sandbox.facts.r_view import RView
-from sandbox.facts.subject import Facts, Said, Subject
+from sandbox.facts.subject import Facts, RSaid, Subject
 
 _FLAGS = {"TRUE": True, "FALSE": False}
 
 
-def _fields(said: Said) -> Mapping[str, Any]:
+def _fields(said: RSaid) -> Mapping[str, Any]:
     return {
         "tempdir": said.one("tempdir"),
         "tempdir_exec": _FLAGS.get(said.one("tempdir_exec")),

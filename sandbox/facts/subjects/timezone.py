@@ -8,7 +8,7 @@ from sandbox.facts.part import FactsPart
 from sandbox.facts.r_lines import Fields
 from sandbox.facts.r_view import RView
 from sandbox.facts.shapes import MOST_LINES, Shape, check_pairs
-from sandbox.facts.subject import Answer, Facts, Said, Stated, Subject
+from sandbox.facts.subject import Facts, ProbeAnswer, RSaid, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import plain
@@ -36,7 +36,7 @@ def _check(section: Section) -> None:
     check_pairs(section, kinds, spill="etc-timezone")
 
 
-def _parse(answer: Answer) -> Timezone:
+def _parse(answer: ProbeAnswer) -> Timezone:
     values = answer.values("localtime")
     target = values.get("target")
     stated = values.get("etc-timezone") or None
@@ -54,7 +54,7 @@ def _parse(answer: Answer) -> Timezone:
     )
 
 
-def _fields(said: Said) -> Mapping[str, Any]:
+def _fields(said: RSaid) -> Mapping[str, Any]:
     timezone = said.one("timezone")
     return {
         "timezone": timezone if timezone not in ("", "NA") else None,

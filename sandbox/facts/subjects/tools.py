@@ -7,13 +7,13 @@ from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_ma
 from sandbox.facts.part import FactsModel, ListPart
 from sandbox.facts.r_lines import Fields, named
 from sandbox.facts.shapes import Shape, rows
-from sandbox.facts.subject import Facts, Said, Subject
+from sandbox.facts.subject import Facts, RSaid, Subject
 from sandbox.facts.subjects.packages import PACKAGE
 from sandbox.probe.frame import Frame
 from sandbox.probe.readers import name, path, row
 
 
-class Tool(FactsModel):
+class Program(FactsModel):
     """A program that R packages call."""
 
     name: str
@@ -23,7 +23,7 @@ class Tool(FactsModel):
     """As it says itself; None when it says nothing that looks like a version."""
 
 
-class Tools(ListPart[Tool]):
+class Programs(ListPart[Program]):
     """Those that are there."""
 
 
@@ -33,24 +33,24 @@ def _check(line: str) -> None:
     path(place, "a program's path")
 
 
-def _parse(frame: Frame) -> Tools | None:
+def _parse(frame: Frame) -> Programs | None:
     """The programs that R packages call."""
     section = frame.first("tools")
     if section is None:
         return None
     found = [line.split("\t") for line in section.lines if line.count("\t") == 2]  # noqa: PLR2004
-    return Tools(
-        tuple(Tool(name=name, path=place, version=said or None) for name, place, said in found)
+    return Programs(
+        tuple(Program(name=name, path=place, version=said or None) for name, place, said in found)
     )
 
 
-def _fields(said: Said) -> Mapping[str, Any]:
+def _fields(said: RSaid) -> Mapping[str, Any]:
     return {"programs": said.table("program")}
 
 
 def _read(facts: Facts) -> Reading:
     """Programs that packages call, with their versions."""
-    found = facts.get(Tools)
+    found = facts.get(Programs)
     if found is None:
         raise CannotReadError("these facts are of an older probe")
     return {one.name: one.version or "unknown" for one in found}
@@ -59,7 +59,7 @@ def _read(facts: Facts) -> Reading:
 TOOLS = Subject(
     name="tools",
     rank=150,
-    part=Tools,
+    part=Programs,
     sections={"tools": Shape(rows(_check))},
     parse=_parse,
     r_lines={"program": Fields(2, 2, named, takes="tool,path")},

@@ -13,7 +13,7 @@ from sandbox.facts.facts import Facts
 from sandbox.facts.subjects.configs import ConfigFile
 from sandbox.facts.subjects.locale import SystemLocale
 from sandbox.facts.subjects.r import RInstallations
-from sandbox.facts.subjects.shiny import ShinyServer, parse_shiny_server
+from sandbox.facts.subjects.shiny import SeenShinyServer, parse_shiny_server
 from sandbox.facts.subjects.units import UnitSettings
 from sandbox.probe.frame import read_frame
 from sandbox.probe.untaken import new_key, placeholder
@@ -42,7 +42,7 @@ def notes(facts: Facts) -> str:
     return "\n".join(box.notes)
 
 
-def shiny(text: str) -> ShinyServer:
+def shiny(text: str) -> SeenShinyServer:
     head = "\nB\tsection\tshiny-server\t/etc/shiny-server/shiny-server.conf\n"
     found = parse_shiny_server(read_frame(f"{head}{text}\nB\tsection\tend\n", "B"))
     assert found is not None

@@ -16,7 +16,7 @@ from sandbox.facts.subjects.machine import MachineSize
 from sandbox.facts.subjects.os import Os
 from sandbox.facts.subjects.packages import SystemPackage
 from sandbox.facts.subjects.r import RInstallation, RInstallations
-from sandbox.facts.subjects.shiny import ShinyListen, ShinyServer
+from sandbox.facts.subjects.shiny import SeenShinyServer, ShinyListen
 from sandbox.facts.subjects.user_libraries import UserPackage
 from sandbox.probe.untaken import new_key, placeholder
 from sandbox.spec.bases import load_bases
@@ -206,7 +206,9 @@ def test_a_server_larger_than_this_computer(tmp_path: Path) -> None:
 @pytest.mark.parametrize("port", [0, 22, 65536])
 def test_a_port_that_no_sandbox_can_have_is_said(port: int, tmp_path: Path) -> None:
     listens = (ShinyListen(port=port, address=None),)
-    box = captured(facts(shiny_server=FACTS[ShinyServer].model_copy(update={"listens": listens})))
+    box = captured(
+        facts(shiny_server=FACTS[SeenShinyServer].model_copy(update={"listens": listens}))
+    )
     assert content(box, tmp_path)["services"] == {"shiny_server": {"port": 3838}}
     assert f"Shiny Server listens on port {port}, which no sandbox can" in box.notes
 

@@ -15,7 +15,7 @@ from sandbox.checks.shiny_session import SessionOutcome
 from sandbox.checks.web import NoAnswer, Page
 from sandbox.facts.facts import Facts, ProbeRun
 from sandbox.facts.part import ListPart
-from sandbox.facts.r_view import Graphics, L10n, Limit, Limits, PackageLoad, RPackage, RView
+from sandbox.facts.r_view import Graphics, L10n, PackageLoad, RLimit, RLimits, RPackage, RView
 from sandbox.facts.subjects.accounts import Account
 from sandbox.facts.subjects.identity import Identity
 from sandbox.facts.subjects.locale import SystemLocale
@@ -23,8 +23,8 @@ from sandbox.facts.subjects.machine import MachineSize
 from sandbox.facts.subjects.os import Os
 from sandbox.facts.subjects.ports import ListeningPort
 from sandbox.facts.subjects.r import RInstallation
-from sandbox.facts.subjects.services import Service
-from sandbox.facts.subjects.shiny import ShinyListen, ShinyServer
+from sandbox.facts.subjects.services import SystemService
+from sandbox.facts.subjects.shiny import SeenShinyServer, ShinyListen
 from sandbox.facts.subjects.ssh import AuthorizedKey, SshDaemon
 from sandbox.facts.subjects.timezone import Timezone
 from sandbox.plan import Plan, PlannedApp
@@ -96,9 +96,9 @@ def _view(seen_by: str, *, loads: bool) -> RView:
         lib_paths=("/usr/lib/R/site-library",),
         packages=packages,
         umask="0022",
-        limits=Limits(
-            nofile=Limit(soft=16384, hard=16384),
-            nproc=Limit(soft=4096, hard=4096),
+        limits=RLimits(
+            nofile=RLimit(soft=16384, hard=16384),
+            nproc=RLimit(soft=4096, hard=4096),
         ),
         tempdir="/tmp/RtmpX",
         tempdir_exec=True,
@@ -158,7 +158,7 @@ def _facts() -> Facts:
             kbd_interactive_authentication=False,
             ports=(22,),
         ),
-        shiny_server=ShinyServer(
+        shiny_server=SeenShinyServer(
             version="1.5.20",
             config_path="/etc/shiny-server/shiny-server.conf",
             config_target="/etc/shiny-server/default.config",
@@ -174,8 +174,8 @@ def _facts() -> Facts:
     )
 
 
-def _service(name: str) -> Service:
-    return Service(
+def _service(name: str) -> SystemService:
+    return SystemService(
         name=f"{name}.service",
         load="loaded",
         active="active",

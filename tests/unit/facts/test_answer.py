@@ -4,7 +4,7 @@ import pytest
 
 from sandbox.facts.answer import parse
 from sandbox.facts.facts import Facts, NotSeen
-from sandbox.facts.r_view import Limit
+from sandbox.facts.r_view import RLimit
 from sandbox.facts.subjects.accounts import Account, Accounts
 from sandbox.facts.subjects.identity import Identity
 from sandbox.facts.subjects.locale import SystemLocale
@@ -14,8 +14,8 @@ from sandbox.facts.subjects.os import Os
 from sandbox.facts.subjects.packages import SystemPackages
 from sandbox.facts.subjects.ports import ListeningPort, Ports, parse_ports
 from sandbox.facts.subjects.r import RInstallations, r_view
-from sandbox.facts.subjects.services import Services
-from sandbox.facts.subjects.shiny import ShinyListen, ShinyServer, parse_shiny_server
+from sandbox.facts.subjects.services import SystemServices
+from sandbox.facts.subjects.shiny import SeenShinyServer, ShinyListen, parse_shiny_server
 from sandbox.facts.subjects.ssh import AuthorizedKeys, SshDaemon
 from sandbox.facts.subjects.timezone import Timezone
 from sandbox.probe.frame import Frame, Section
@@ -62,12 +62,12 @@ def test_what_identifies_a_machine_stands_only_in_identity(facts_of: Recorded) -
 
 def test_services(facts_of: Recorded) -> None:
     facts = facts_of("worker")
-    shiny = facts[Services].named("shiny-server")
+    shiny = facts[SystemServices].named("shiny-server")
     assert shiny is not None
     assert (shiny.active, shiny.enabled, shiny.restart) == ("active", "enabled", "no")
     assert shiny.main_pid == 10808
-    assert facts[Services].named("rstudio-server") is None
-    names = [service.name for service in facts[Services]]
+    assert facts[SystemServices].named("rstudio-server") is None
+    names = [service.name for service in facts[SystemServices]]
     assert names == sorted(set(names))
 
 
@@ -153,7 +153,7 @@ def test_sshd(facts_of: Recorded) -> None:
 
 
 def test_shiny_server(facts_of: Recorded) -> None:
-    shiny = facts_of("worker").get(ShinyServer)
+    shiny = facts_of("worker").get(SeenShinyServer)
     assert shiny is not None
     assert shiny.config_target == "/etc/shiny-server/default.config"
     assert (shiny.run_as, shiny.site_dirs) == (("shiny",), ("/srv/shiny-server",))
@@ -213,5 +213,5 @@ def test_an_empty_answer_claims_nothing() -> None:
 def test_limits_of_a_worker_are_its_own(facts_of: Recorded) -> None:
     view = r_view(facts_of("worker"), "shiny")
     assert view is not None
-    assert view.limits.nofile == Limit(soft=4096, hard=8192)
-    assert view.limits.nproc == Limit(soft=900, hard=96365)
+    assert view.limits.nofile == RLimit(soft=4096, hard=8192)
+    assert view.limits.nproc == RLimit(soft=900, hard=96365)

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from sandbox.errors import CommandError, ExitCode, HostError, UsageError
-from sandbox.facts import collect
 from sandbox.facts.collect import awk_program, compose, probe, probe_local
 from sandbox.facts.subjects.os import Os
+from sandbox.probe import session
 from sandbox.run import Completed
 from sandbox.ssh import SshTarget
 from tests.unit.facts.conftest import recorded
@@ -31,7 +31,7 @@ class _Machine:
 
 
 def _answers(monkeypatch: pytest.MonkeyPatch, machine: _Machine) -> _Machine:
-    monkeypatch.setattr(collect, "run", machine)
+    monkeypatch.setattr(session, "run", machine)
     return machine
 
 
@@ -101,7 +101,7 @@ def test_an_answer_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
     def late(*_: object, **__: object) -> Completed:
         raise CommandError("`ssh` did not end within 5 s", returncode=None, stderr="a\n")
 
-    monkeypatch.setattr(collect, "run", late)
+    monkeypatch.setattr(session, "run", late)
     with pytest.raises(HostError, match=r"the probe of r\.example\.org did not end within 5 s"):
         probe(_TARGET, timeout_s=5)
 
@@ -110,7 +110,7 @@ def test_no_ssh_here(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: object, **__: object) -> Completed:
         raise CommandError("`env` is not there", returncode=127)
 
-    monkeypatch.setattr(collect, "run", missing)
+    monkeypatch.setattr(session, "run", missing)
     with pytest.raises(HostError, match=r"cannot probe r\.example\.org: `env` is not there"):
         probe(_TARGET)
 

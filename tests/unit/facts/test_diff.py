@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.facts import registry
-from sandbox.facts.diff import Diff, FactDiff, Outcome, Selection, compare
+from sandbox.facts.diff import Diff, DiffOutcome, FactDiff, Selection, compare
 from sandbox.facts.facts import Facts, NotSeen
 from sandbox.facts.kind import Consequence
 from sandbox.facts.r_view import RPackage, RView
@@ -15,7 +15,7 @@ from sandbox.facts.subjects.machine import MachineSize
 from sandbox.facts.subjects.os import Os
 from sandbox.facts.subjects.packages import SystemPackage
 from sandbox.facts.subjects.r import RInstallations
-from sandbox.facts.subjects.tools import Tool
+from sandbox.facts.subjects.tools import Program
 from sandbox.facts.subjects.user_libraries import UserPackage
 from sandbox.probe.untaken import HashKey, new_key, placeholder
 from tests.unit.changed_facts import with_named
@@ -53,7 +53,7 @@ def the_one(found: Diff) -> FactDiff:
 def test_a_machine_is_like_itself() -> None:
     found = diff(FACTS)
     assert found.differences == ()
-    assert found.compared == found.count(Outcome.EQUAL) > 30
+    assert found.compared == found.count(DiffOutcome.EQUAL) > 30
 
 
 def test_memory_that_was_not_seen_is_unreadable_and_says_why() -> None:
@@ -61,7 +61,7 @@ def test_memory_that_was_not_seen_is_unreadable_and_says_why() -> None:
     hidden = NotSeen(what="memory", why="its limit is not shown")
     found = diff(changed(machine=machine, not_seen=(hidden,)), Selection(only=("machine.memory",)))
     (one,) = found.facts
-    assert (one.outcome, one.note) == (Outcome.UNREADABLE, "box: its limit is not shown")
+    assert (one.outcome, one.note) == (DiffOutcome.UNREADABLE, "box: its limit is not shown")
 
 
 def test_the_usual_umask_of_root_says_nothing_of_peoples() -> None:
@@ -72,7 +72,7 @@ def test_the_usual_umask_of_root_says_nothing_of_peoples() -> None:
     found = diff(people, only, a=root)
     assert found.differences == ()
     login = next(one for one in found.facts if "login" in one.seen_by)
-    assert login.outcome is Outcome.NOT_COMPARABLE
+    assert login.outcome is DiffOutcome.NOT_COMPARABLE
     assert "root" in login.note
     strict = with_views(lambda _: {"user": "root", "umask": "0027"}, only="login")
     assert the_one(diff(people, only, a=strict)).a == "0027"
@@ -177,11 +177,11 @@ def test_what_could_not_be_read_is_counted_and_says_why() -> None:
     blind = changed(sshd=None, not_seen=(NotSeen(what="sshd settings", why="needs root: no sudo"),))
     found = diff(blind)
     one = next(one for one in found.facts if one.id == "access.ssh")
-    assert one.outcome is Outcome.UNREADABLE
+    assert one.outcome is DiffOutcome.UNREADABLE
     assert one.note == "box: needs root: no sudo"
     assert one not in found.differences
-    unreadable = found.count(Outcome.UNREADABLE)
-    assert unreadable == diff(FACTS).count(Outcome.UNREADABLE) + 1
+    unreadable = found.count(DiffOutcome.UNREADABLE)
+    assert unreadable == diff(FACTS).count(DiffOutcome.UNREADABLE) + 1
     assert f"{unreadable} unreadable" in found.summary
 
 
@@ -191,14 +191,14 @@ def test_an_app_that_nobody_could_look_into_is_unreadable_not_equal() -> None:
     found = diff(facts)
     apps = [one for one in found.facts if one.seen_by == ("app",)]
     assert apps
-    assert {one.outcome for one in apps} == {Outcome.UNREADABLE}
+    assert {one.outcome for one in apps} == {DiffOutcome.UNREADABLE}
 
 
 def test_a_machine_without_r_is_not_comparable_in_r() -> None:
     bare = changed(r=(), unresolved_objects=None, shiny_server=None, linked_libraries=None)
     outcomes = {one.id: one.outcome for one in diff(bare).facts}
-    assert outcomes["r.version"] is Outcome.NOT_COMPARABLE
-    assert outcomes["r.all"] is Outcome.DIFFERS
+    assert outcomes["r.version"] is DiffOutcome.NOT_COMPARABLE
+    assert outcomes["r.all"] is DiffOutcome.DIFFERS
 
 
 def _with_password(value: str, key: HashKey | None, *, says: HashKey | None) -> Facts:
@@ -213,18 +213,18 @@ _KEY, _OTHER = new_key(), new_key()
 @pytest.mark.parametrize(
     ("a", "b", "outcome", "note"),
     [
-        (("x", _KEY, _KEY), ("x", _KEY, _KEY), Outcome.EQUAL, ""),
-        (("x", _KEY, _KEY), ("y", _KEY, _KEY), Outcome.DIFFERS, "differs, values not taken"),
-        (("x", _KEY, _KEY), ("x", _OTHER, _OTHER), Outcome.NOT_COMPARABLE, "capture both anew"),
-        (("x", _KEY, _KEY), ("y", _OTHER, _OTHER), Outcome.NOT_COMPARABLE, "capture both anew"),
-        (("x", None, _KEY), ("x", None, _KEY), Outcome.NOT_COMPARABLE, "no openssl"),
-        (("x", None, None), ("longer than x", None, None), Outcome.DIFFERS, "values not taken"),
+        (("x", _KEY, _KEY), ("x", _KEY, _KEY), DiffOutcome.EQUAL, ""),
+        (("x", _KEY, _KEY), ("y", _KEY, _KEY), DiffOutcome.DIFFERS, "differs, values not taken"),
+        (("x", _KEY, _KEY), ("x", _OTHER, _OTHER), DiffOutcome.NOT_COMPARABLE, "capture both anew"),
+        (("x", _KEY, _KEY), ("y", _OTHER, _OTHER), DiffOutcome.NOT_COMPARABLE, "capture both anew"),
+        (("x", None, _KEY), ("x", None, _KEY), DiffOutcome.NOT_COMPARABLE, "no openssl"),
+        (("x", None, None), ("longer than x", None, None), DiffOutcome.DIFFERS, "values not taken"),
     ],
 )
 def test_values_that_were_not_taken(
     a: tuple[str, HashKey | None, HashKey | None],
     b: tuple[str, HashKey | None, HashKey | None],
-    outcome: Outcome,
+    outcome: DiffOutcome,
     note: str,
 ) -> None:
     """Equal or not is told by hashes of one key; without them nobody says equal."""
@@ -281,7 +281,7 @@ def test_what_a_virtual_machine_has_and_a_container_has_not_lies_beneath() -> No
 
 
 def test_a_program_of_another_version() -> None:
-    pandoc = Tool(name="pandoc", path="/usr/bin/pandoc", version="2.17")
+    pandoc = Program(name="pandoc", path="/usr/bin/pandoc", version="2.17")
     newer = pandoc.model_copy(update={"version": "3.1"})
     one = the_one(diff(changed(tools=(newer,)), a=changed(tools=(pandoc,))))
     assert (one.id, one.a, one.b, one.note) == ("tool.pandoc", "2.17", "3.1", "newer")
@@ -310,7 +310,7 @@ def test_libraries_that_time_did_not_suffice_for_are_unknown_with_the_reason() -
     late = NotSeen(what="libraries of R's packages (login)", why="R did not answer in time")
     found = diff(changed(unresolved_objects=None, not_seen=(late,)))
     (one,) = (fact for fact in found.facts if fact.id == "objects.broken")
-    assert (one.outcome, one.note) == (Outcome.UNREADABLE, "box: R did not answer in time")
+    assert (one.outcome, one.note) == (DiffOutcome.UNREADABLE, "box: R did not answer in time")
 
 
 @pytest.mark.parametrize(("seen_by", "who"), [("shiny", "app"), ("login", "login")])

@@ -9,7 +9,7 @@ from sandbox.facts.subjects.objects import LinkedLibraries, LinkedLibrary, Unres
 from sandbox.facts.subjects.odbc import OdbcDriver, OdbcDrivers
 from sandbox.facts.subjects.packages import PackageManager, SystemPackage, SystemPackages
 from sandbox.facts.subjects.r import RInstallations
-from sandbox.facts.subjects.tools import Tool, Tools
+from sandbox.facts.subjects.tools import Program, Programs
 from sandbox.facts.subjects.units import Units
 from sandbox.facts.subjects.user_libraries import UserLibraries, UserPackage
 from sandbox.probe.frame import read_frame
@@ -26,7 +26,7 @@ def facts(*lines: str) -> Facts:
 
 def test_nothing_said_is_nothing_known() -> None:
     empty = facts()
-    assert empty.get(Tools) is None
+    assert empty.get(Programs) is None
     assert empty.get(Fonts) is None
     assert empty.get(SystemPackages) is None
     assert empty.get(PackageManager) is None
@@ -80,12 +80,12 @@ def test_versions_of_programs() -> None:
         "gcc\t/usr/bin/x86_64-linux-gnu-gcc-12\t12.2.0",
         "odd\t/usr/bin/odd\t",
     )
-    assert {one.name: one.version for one in found[Tools]} == {
+    assert {one.name: one.version for one in found[Programs]} == {
         "pandoc": "2.17.1.1",
         "gcc": "12.2.0",
         "odd": None,
     }
-    assert Tool(name="odd", path="/usr/bin/odd", version=None) in found[Tools]
+    assert Program(name="odd", path="/usr/bin/odd", version=None) in found[Programs]
 
 
 def test_odbc_drivers_and_whether_their_libraries_are_there() -> None:

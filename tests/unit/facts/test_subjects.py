@@ -9,7 +9,7 @@ import pytest
 from sandbox.facts import registry
 from sandbox.facts.answer import parse
 from sandbox.facts.collect import compose
-from sandbox.facts.diff import Outcome, Selection, compare
+from sandbox.facts.diff import DiffOutcome, Selection, compare
 from sandbox.facts.facts import OLDER, Facts, NotSeen
 from sandbox.facts.files import load_facts
 from sandbox.facts.part import NotSeenError
@@ -49,7 +49,7 @@ def test_what_a_file_does_not_know_was_not_seen() -> None:
     older, newer = Side(name="old", facts=facts), Side(name="new", facts=facts)
     (fact,) = compare(older, newer, Selection(only=("fonts",))).facts or (None,)
     assert fact is not None
-    assert (fact.outcome, fact.note) == (Outcome.UNREADABLE, f"old: {OLDER}; new: {OLDER}")
+    assert (fact.outcome, fact.note) == (DiffOutcome.UNREADABLE, f"old: {OLDER}; new: {OLDER}")
 
 
 def test_a_file_without_what_every_machine_has_is_none() -> None:
@@ -125,14 +125,14 @@ def test_a_new_subject_is_one_file_and_its_fragments(tmp_path: Path) -> None:
         only = Selection(only=("moon", "r.moon"))
         found = compare(Side(name="prod", facts=facts), side_of_plan(full_plan()), only)
         outcomes = {one.id: (one.outcome, one.a, one.b) for one in found.facts}
-        assert outcomes["moon"] == (Outcome.DIFFERS, "waning", "full")
+        assert outcomes["moon"] == (DiffOutcome.DIFFERS, "waning", "full")
         # Facts of before say nothing of it, and say so
         old = Facts.model_validate_json((_FORMAT_4 / "worker.json").read_text())
         assert NotSeen(what="moon", why=OLDER) in old.not_seen
         found = compare(Side(name="old", facts=old), Side(name="new", facts=facts), only)
         notes = {one.id: (one.outcome, one.note) for one in found.facts}
-        assert notes["moon"] == (Outcome.UNREADABLE, f"old: {OLDER}")
-        assert notes["r.moon"] == (Outcome.UNREADABLE, f"old: {OLDER}")
+        assert notes["moon"] == (DiffOutcome.UNREADABLE, f"old: {OLDER}")
+        assert notes["r.moon"] == (DiffOutcome.UNREADABLE, f"old: {OLDER}")
     assert load_facts(_FORMAT_4 / "worker.json") == before
     assert "moon" not in compose("BOUNDARY")
     assert len(before[RInstallations]) == 1
