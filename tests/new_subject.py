@@ -60,12 +60,13 @@ def _stated(plan: Plan, _: object) -> Stated:
 MOON = Subject(
     name="moon",
     rank=75,
+    takes="=phase: full|waning|new|waxing\\n",
     part=Moon,
     sections={"moon": Shape(_check)},
     parse=_parse,
     r_part=RMoon,
     parse_r=_parse_r,
-    r_lines={"moon": Fields(1, 1, named, takes="name")},
+    r_lines={"moon": Fields(1, 1, named, takes="phase")},
     kinds=(
         kind_of_machine(
             "moon",
@@ -94,7 +95,7 @@ MOON = Subject(
 _SHELL = """# shellcheck shell=sh
 moon_at_once() {
     section moon
-    printf 'phase\\t%s\\n' waning
+    printf 'phase\\t%s\\n' waning | take pairs
 }
 """
 _R = """  attempt("moon", say("moon", "waning"))

@@ -6,7 +6,6 @@ from sandbox.facts import registry
 from sandbox.facts.answer import believed
 from sandbox.facts.facts import Facts
 from sandbox.probe import script, session
-from sandbox.probe.known import program
 from sandbox.probe.script import CLOSED, Taking
 from sandbox.probe.untaken import HashKey
 from sandbox.ssh import SshTarget
@@ -107,5 +106,5 @@ def compose(
 
 def awk_program(*, take_names: Sequence[str] = (), take_files: Sequence[str] = ()) -> str:
     """The program that holds values back on the machine, as the probe has it."""
-    fields = registry.fragments().r_fields or {}
-    return program.awk_program(take_names=take_names, take_files=take_files, r_fields=fields)
+    taking = Taking(names=tuple(take_names), files=tuple(take_files))
+    return script.holding_back(registry.fragments(), taking)

@@ -85,6 +85,8 @@ def fragments() -> Fragments:
         shell=tuple(Shell(name, text) for name, text in _texts(".sh")),
         r=tuple(text for _, text in _texts(".R")),
         r_late=tuple(text for _, text in _texts(f"{_LATE}.R")),
+        names="".join(one.takes for one in subjects()),
+        modes=tuple(text for _, text in _texts(".awk")),
         r_fields={kind: fields.takes for kind, fields in r_lines().items() if fields.takes},
     )
 

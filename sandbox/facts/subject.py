@@ -1,7 +1,7 @@
 """A subject of the facts: all that is known about one thing of a machine, in one place.
 
 One file in `subjects/` holds it, with the fragments of the probe of the same name beside it (`.sh`,
-`.R`). Nothing lists the subjects: registry.py finds them.
+`.R`, `.awk`). Nothing lists the subjects: registry.py finds them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -34,6 +34,9 @@ class Subject:
     """What is known of the machine."""
     required: bool = False
     """Every machine has it: facts without it are not believed."""
+    takes: str = ""
+    """Which values may leave a machine, under names that are this subject's alone: lines as in
+    probe/known/names.txt under [fact]. `take rows` of its shell, and `r_lines`, name them."""
     sections: Mapping[str, Shape] = field(default_factory=dict)
     """Of the probe's answer: name to what its lines may look like. The first one is blamed when no
     part can be made of them."""

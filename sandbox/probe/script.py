@@ -73,6 +73,10 @@ class Fragments:
     """Code that tells something of R, before the end of the facts is printed."""
     r_late: tuple[str, ...] = ()
     """Code that takes long: an R that is stopped there has told all the rest."""
+    names: str = ""
+    """Which values may leave, under names that are one subject's: lines as in known/names.txt."""
+    modes: tuple[str, ...] = ()
+    """Code for awk, of subjects that read a table in a mode of their own."""
     r_fields: Mapping[str, str] | None = None
     """Kind of a line of R's to what its fields are (names of known/names.txt)."""
 
@@ -96,9 +100,7 @@ def compose(
         if not _PACKAGE_NAME.fullmatch(name):
             raise UsageError(f"`{name}` is not the name of an R package")
     loads = shlex.quote(" ".join(load_packages))
-    program = awk_program(
-        take_names=taking.names, take_files=taking.files, r_fields=fragments.r_fields or {}
-    )
+    program = holding_back(fragments, taking)
     settings = f"B={boundary}\nR_TIMEOUT={max(1, int(timeout_s // _R_SHARE))}\n"
     settings += f"KEY={taking.key.digits if taking.key else ''}\nOWN={int(taking.own)}\n"
     settings += f"HIDE={shlex.quote(redact.sed_program())}\n"
@@ -113,6 +115,21 @@ def compose(
     return (
         f"{settings}PROBE_ROOT={shlex.quote(for_root)}\n{functions}\n"
         f"probe_everything {loads} {sudo} </dev/null\n"
+    )
+
+
+def holding_back(fragments: Fragments, taking: Taking = CLOSED) -> str:
+    """The program for awk that holds values back on the machine.
+
+    Raises:
+        UsageError: a name or a path in `taking` cannot be one.
+    """
+    return awk_program(
+        take_names=taking.names,
+        take_files=taking.files,
+        of_facts=fragments.names,
+        modes=fragments.modes,
+        r_fields=fragments.r_fields,
     )
 
 

@@ -24,6 +24,7 @@ from sandbox.probe.frame import read_frame
 from sandbox.probe.script import Taking
 from sandbox.ssh import SshTarget
 from tests.conftest import ROOT, cannot_run
+from tests.new_subject import moon
 
 # The first three must be there; of the others, those that are
 _SHELLS = ["sh", "dash", "bash"] + [
@@ -311,3 +312,14 @@ def test_a_byte_that_is_not_utf8_does_not_lose_r(
     assert (view.environment["PROBE_A"], view.environment["PROBE_Z"]) == ("1", "2")
     assert view.packages
     assert "the variable PROBE_CITY in R (login)" in {one.what for one in facts.not_seen}
+
+
+def test_a_subject_that_was_added_is_asked_like_the_others(tmp_path: Path) -> None:
+    with moon(tmp_path):
+        done = _run(["sh", "-s"], compose("BOUNDARY", use_sudo=False, with_r=False))
+        facts = parse(read_frame(done.stdout, "BOUNDARY"))
+        assert facts.model_dump()["moon"] == {"phase": "waning"}
+        # What it does not say may leave the machine stays there
+        script = compose("BOUNDARY", use_sudo=False, with_r=False)
+        done = _run(["sh", "-s"], script.replace(" waning |", " h4Rv3st |"))
+        assert "h4Rv3st" not in done.stdout

@@ -144,9 +144,11 @@ def _people(facts: Facts) -> Iterator[Account]:
     return (one for one in facts[Accounts] if one.uid in _PEOPLE and one.name != facts.probe.user)
 
 
+_TAKES = "=state: set|empty|locked|yes|no\n"
 ACCOUNTS = Subject(
     name="users",
     rank=100,
+    takes=_TAKES,
     part=Accounts,
     required=True,
     sections={

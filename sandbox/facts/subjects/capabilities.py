@@ -31,9 +31,14 @@ def capabilities(view: RView, _: Facts) -> Reading:
     }
 
 
+_TAKES = (
+    "=capability: jpeg|png|tiff|tcltk|X11|aqua|http/ftp|sockets|libxml|fifo|cledit"
+    "|iconv|NLS|Rprof|profmem|cairo|ICU|long[.]double|libcurl|magick\n"
+)
 CAPABILITIES = Subject(
     name="capabilities",
     rank=61,
+    takes=_TAKES,
     r_lines={"capability": Fields(2, 2, _check, takes="capability,switch")},
     r_fields=_fields,
     kinds=(

@@ -22,9 +22,15 @@ def _read(facts: Facts) -> Reading:
     return {"": frozenset(facts.get(Fonts) or ())}
 
 
+_TAKES = (
+    "=font: [A-Za-z]+[0-9]{0,3}[A-Za-z]{0,3}[0-9]{0,2}([ _.,+-]([A-Za-z]+[0-9]{0,3}"
+    r"|[0-9]{1,3}[a-z]{0,2}))*(\[[a-z,A-Z]+\])?[.](ttf|otf|ttc|otc|pfb|pfa|t1|TTF|OTF"
+    "|PFB|PFA)\n"
+)
 FONTS = Subject(
     name="fonts",
     rank=170,
+    takes=_TAKES,
     part=Fonts,
     sections={"fonts": Shape(rows(check_name))},
     parse=_parse,

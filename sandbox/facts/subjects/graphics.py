@@ -47,9 +47,11 @@ def picture(view: RView, _: Facts) -> Reading:
     return {"": view.graphics.picture} if view.graphics.picture else {}
 
 
+_TAKES = "=drawing: [0-9]{1,7}-[0-9]{1,10}\n"
 GRAPHICS = Subject(
     name="graphics",
     rank=72,
+    takes=_TAKES,
     r_lines={
         "graphics": Fields(2, 3, _check, takes="switch,switch,drawing"),
         "graphics_error": Fields(1, 1),

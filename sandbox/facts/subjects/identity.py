@@ -44,9 +44,11 @@ def _parse(answer: ProbeAnswer) -> Identity:
     )
 
 
+_TAKES = "host: hostname\n"
 IDENTITY = Subject(
     name="identity",
     rank=10,
+    takes=_TAKES,
     part=Identity,
     required=True,
     sections={"identity": Shape(_check, required=True, not_empty=True)},

@@ -101,9 +101,15 @@ def _stated(plan: Plan, _: HashKey | None) -> Stated:
     return {"r.limit": {"nofile": float(nofile)}}
 
 
+_TAKES = (
+    "=kernel_limit: Max (open files|processes) +([0-9]{1,20}|unlimited) +([0-9]{1,20}"
+    "|unlimited) +(files|processes) *\n"
+    "octal: umask\n"
+)
 LIMITS = Subject(
     name="limits",
     rank=68,
+    takes=_TAKES,
     sections={"worker-limits": Shape(_check_limits, (0, 1), many=True, lines=1000)},
     r_lines={
         "umask": Fields(1, 1, _mask, takes="umask", required=True),

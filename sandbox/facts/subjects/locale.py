@@ -117,9 +117,11 @@ def _stated(plan: Plan, _: HashKey | None) -> Stated:
     return stated
 
 
+_TAKES = "=category: LC_(CTYPE|COLLATE|TIME|NUMERIC|MONETARY|MESSAGES|PAPER|MEASUREMENT)\n"
 LOCALE = Subject(
     name="locale",
     rank=30,
+    takes=_TAKES,
     part=SystemLocale,
     required=True,
     sections={

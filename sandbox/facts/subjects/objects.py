@@ -98,9 +98,16 @@ def own_libraries(facts: Facts) -> Reading:
     }
 
 
+_TAKES = (
+    "=soname: [A-Za-z][A-Za-z]*[0-9]{0,4}([._+-]+([A-Za-z]+[0-9]{0,3}|[0-9]{1,4}))*"
+    "|[A-Z]+_[0-9]{1,4}([.][0-9]{1,4})*\n"
+    "=owner: [a-z]+[0-9]{0,4}([a-z]{1,7}[0-9]{0,3})?([.+-]+([a-z]+[0-9]{0,3}([a-z]{1,4}"
+    "[0-9]{0,2})?|[0-9]{1,4}[a-z]{0,3}))*\n"
+)
 UNRESOLVED = Subject(
     name="unresolved_objects",
     rank=70,
+    takes=_TAKES,
     part=UnresolvedObjects,
     parse=_parse_unresolved,
     r_lines={

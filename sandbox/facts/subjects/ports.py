@@ -162,9 +162,11 @@ def _read(facts: Facts) -> Reading:
     return {"": frozenset(str(one.port) for one in found)}
 
 
+_TAKES = "=process: R|Rscript|Xorg|NetworkManager|ModemManager|rsession|rserver|shiny-server\n"
 PORTS = Subject(
     name="ports",
     rank=90,
+    takes=_TAKES,
     part=Ports,
     sections={
         "ss": Shape(rows(_check_socket)),

@@ -226,9 +226,15 @@ def _stated(plan: Plan, _: HashKey | None) -> Stated:
     return {"r.version": {"": plan.base.r_version}} if plan.r is not None else {}
 
 
+_TAKES = (
+    "=version_string: R (version [0-9]+[.][0-9]+[.][0-9]+|Under development"
+    " [(]unstable[)])( Patched| RC| beta| alpha)? [(][0-9]{4}-[0-9]{2}-[0-9]{2}("
+    " r[0-9]{1,6})?[)]\n"
+)
 R = Subject(
     name="r",
     rank=60,
+    takes=_TAKES,
     part=RInstallations,
     required=True,
     sections={

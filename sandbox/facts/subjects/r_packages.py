@@ -122,9 +122,17 @@ def _stated(plan: Plan, _: HashKey | None) -> Stated:
     return {"r.installed": dict.fromkeys(plan.r.packages.names, "installed")}
 
 
+_TAKES = (
+    "=repository: CRAN|RSPM|PPM|P3M|RStudio|Posit|BioC(soft|ann|exp)?|Bioconductor("
+    " [0-9][.][0-9]{1,2})?|R-Forge|CRANextra|RUniverse\n"
+    "=remote: (github|gitlab|bitbucket|bioc|cran"
+    "|standard):[A-Za-z][A-Za-z-]*[0-9]{0,3}/[A-Za-z][A-Za-z.-]*[0-9]{0,3}[A-Za-z]{0,4}"
+    "(@v?[0-9]{1,4}([.][0-9]{1,4})*|@(main|master|HEAD|dev|devel))?\n"
+)
 R_PACKAGES = Subject(
     name="r_packages",
     rank=67,
+    takes=_TAKES,
     r_lines={
         "lib_path": Fields(1, 1, a_path, takes="path"),
         "package": Fields(4, 8, _check),

@@ -18,9 +18,15 @@ def random_numbers(view: RView, _: Facts) -> Reading:
     return {"": ", ".join(view.rng_kind)} if view.rng_kind else {}
 
 
+_TAKES = (
+    "=kind: Mersenne-Twister|Wichmann-Hill|Marsaglia-Multicarry|Super-Duper"
+    "|Knuth-TAOCP(-2002)?|L.Ecuyer-CMRG|user-supplied|Buggy Kinderman-Ramage"
+    "|Ahrens-Dieter|Box-Muller|Inversion|Kinderman-Ramage|Rounding|Rejection\n"
+)
 RANDOM_NUMBERS = Subject(
     name="random_numbers",
     rank=64,
+    takes=_TAKES,
     r_lines={"rng_kind": Fields(1, 1, named, takes="kind")},
     r_fields=_fields,
     kinds=(

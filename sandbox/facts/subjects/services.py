@@ -112,9 +112,21 @@ def _read(facts: Facts) -> Reading:
     }
 
 
+_TAKES = (
+    "=unit: [A-Za-z][a-z]*[0-9]{0,2}([._-][A-Za-z]+[0-9]{0,2})*(@([a-z]{2,10}[0-9]{0,3}"
+    "|[0-9]{1,6})?)?[.](service|socket|timer|target|slice|mount)\n"
+    "=unit_state: (loaded|not-found|bad-setting|error|masked|merged|stub|active"
+    "|inactive|failed|activating|deactivating|reloading|maintenance|refreshing|running"
+    "|exited|dead|start|stop|stop-sigterm|auto-restart|waiting|listening|mounted"
+    "|plugged|elapsed|condition|start-pre|start-post|reload|final-sigterm|cleaning"
+    "|enabled|disabled|static|indirect|enabled-runtime|masked-runtime|linked"
+    "|linked-runtime|alias|generated|transient|bad|no|always|on-success|on-failure"
+    "|on-abnormal|on-abort|on-watchdog)\n"
+)
 SERVICES = Subject(
     name="services",
     rank=80,
+    takes=_TAKES,
     part=SystemServices,
     sections={"services": Shape(_check)},
     parse=_parse,

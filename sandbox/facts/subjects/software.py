@@ -19,9 +19,17 @@ def software(view: RView, _: Facts) -> Reading:
     return {name: value.split()[0] for name, value in named.items()}
 
 
+_TAKES = (
+    "=software: (OpenSSL|libcurl|GNU libiconv|glibc|zlib|PCRE2?|readline|BLAS|ICU"
+    "|TRE)? ?[0-9]{1,4}([.][0-9]{1,4})*[a-z]{0,4}(,"
+    " [0-9]{1,2}-[A-Z][a-z][a-z]-[0-9]{4}| [0-9]{4}-[0-9]{2}-[0-9]{2}| R_fixes"
+    " [(]BSD[)])?\n"
+    "version path: software\n"
+)
 SOFTWARE = Subject(
     name="software",
     rank=62,
+    takes=_TAKES,
     r_lines={"software": Fields(2, 2, named, takes="name,software")},
     r_fields=_fields,
     kinds=(

@@ -23,9 +23,11 @@ def sorting(view: RView, _: Facts) -> Reading:
     return {"": " ".join(view.sort_probe)}
 
 
+_TAKES = "=letters: [abAB]\n"
 SORTING = Subject(
     name="sorting",
     rank=71,
+    takes=_TAKES,
     r_lines={"sort_probe": Fields(1, 1, _letter, takes="letters", required=True)},
     r_fields=_fields,
     kinds=(

@@ -25,9 +25,11 @@ def temporary(view: RView, _: Facts) -> Reading:
     return {"": "can be run" if view.tempdir_exec else "cannot be run"}
 
 
+_TAKES = "tempdir: tempdir\n"
 TEMPDIR = Subject(
     name="tempdir",
     rank=69,
+    takes=_TAKES,
     r_lines={
         "tempdir": Fields(1, 1, a_path, takes="tempdir"),
         "tempdir_exec": Fields(1, 1, flags, takes="switch"),

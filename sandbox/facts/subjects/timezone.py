@@ -89,9 +89,11 @@ def _stated(plan: Plan, _: HashKey | None) -> Stated:
     return stated
 
 
+_TAKES = "zone: etc-timezone\n"
 TIMEZONE = Subject(
     name="timezone",
     rank=40,
+    takes=_TAKES,
     part=Timezone,
     required=True,
     sections={"localtime": Shape(_check, lines=MOST_LINES, required=True)},

@@ -56,9 +56,14 @@ def _read(facts: Facts) -> Reading:
     return {one.name: one.version or "unknown" for one in found}
 
 
+_TAKES = (
+    "=tool: pandoc|quarto|pdflatex|xelatex|java|python3?|gcc|g[+][+]|gfortran|make|git"
+    "|curl|chromium|google-chrome\n"
+)
 TOOLS = Subject(
     name="tools",
     rank=150,
+    takes=_TAKES,
     part=Programs,
     sections={"tools": Shape(rows(_check))},
     parse=_parse,

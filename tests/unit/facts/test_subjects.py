@@ -18,6 +18,7 @@ from sandbox.facts.subjects.fonts import Fonts
 from sandbox.facts.subjects.os import Os
 from sandbox.facts.subjects.r import RInstallations
 from sandbox.probe.frame import read_frame
+from sandbox.probe.known import known
 from sandbox.probe.script import PHASES
 from tests.new_subject import moon
 from tests.unit.checks.samples import full_plan
@@ -108,7 +109,8 @@ def test_a_new_subject_is_one_file_and_its_fragments(tmp_path: Path) -> None:
         text = compose("BOUNDARY")
         assert text.count("\nmoon_at_once() {\n") == 2
         assert 'attempt("moon", say("moon", "waning"))' in text
-        assert 'FACTS["moon"] = "name"' in text
+        assert 'FACTS["moon"] = "phase"' in text
+        assert known("fact", "phase", "waning", of_facts=registry.fragments().names)
         answer = recorded("worker").replace(
             "BOUNDARY\tsection\tlocaltime\n",
             "BOUNDARY\tsection\tmoon\nphase\twaning\n\nBOUNDARY\tsection\tlocaltime\n",
@@ -118,9 +120,9 @@ def test_a_new_subject_is_one_file_and_its_fragments(tmp_path: Path) -> None:
             "BOUNDARY\tfact\tumask", "BOUNDARY\tfact\tmoon\twaning\nBOUNDARY\tfact\tumask"
         )
         facts = parse(read_frame(answer, "BOUNDARY"))
-        known = json.loads(facts.model_dump_json())
-        assert known["moon"] == {"phase": "waning"}
-        assert known["r"][0]["views"][0]["moon"] == {"phase": "waning"}
+        written = json.loads(facts.model_dump_json())
+        assert written["moon"] == {"phase": "waning"}
+        assert written["r"][0]["views"][0]["moon"] == {"phase": "waning"}
         assert Facts.model_validate_json(facts.model_dump_json()) == facts
         only = Selection(only=("moon", "r.moon"))
         found = compare(Side(name="prod", facts=facts), side_of_plan(full_plan()), only)
