@@ -7,8 +7,8 @@ none, `Limit.soft = None` means unlimited. A value that is not known to be harml
 far: the probe puts a placeholder there, on the machine itself (probe/untaken.py).
 """
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import BaseModel
 
@@ -69,10 +69,11 @@ class Facts(PartsHolder):
         """What is said of the facts as a whole."""
         return ("not_seen", "hash_key")
 
-    @classmethod
-    def missing_parts(cls, absent: Iterable[str]) -> Mapping[str, object]:
+    def _without_news(self, names: Sequence[str]) -> Self:
         """A file of before a subject was known says nothing of it."""
-        return {"not_seen": [{"what": name, "why": OLDER} for name in absent]}
+        older = (NotSeen(what=name, why=OLDER) for name in names)
+        more = tuple(one for one in older if one not in self.not_seen)
+        return self.model_copy(update={"not_seen": (*self.not_seen, *more)}) if more else self
 
     def is_older_than(self, name: str) -> bool:
         """Whether these facts were taken before the subject of that name was known."""
@@ -86,5 +87,5 @@ class Facts(PartsHolder):
 
         def __getattr__(self, name: str) -> object:
             """`facts.os`, as a box's own checks may have it; here it is `facts[Os]`."""
-            model = self.part_models().get(name)
+            model = None if name.startswith("_") else self.part_models().get(name)
             return self.get(model) if model is not None else super().__getattr__(name)

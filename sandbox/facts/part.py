@@ -1,20 +1,21 @@
 """What every part of the facts is built on, and what holds parts that are found by their type."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Generic, Self, TypeVar, cast, overload
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Generic, Self, TypeVar, overload
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     InstanceOf,
+    ModelWrapValidatorHandler,
     RootModel,
     SerializerFunctionWrapHandler,
     ValidationError,
     model_serializer,
     model_validator,
 )
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 
 class FactsModel(BaseModel):
@@ -121,20 +122,19 @@ class PartsHolder(FactsModel):
         kept = tuple(one for one in self.parts if type(one) not in parts)
         return self.model_copy(update={"parts": kept})
 
+    @model_validator(mode="wrap")
     @classmethod
-    def missing_parts(cls, absent: Iterable[str]) -> Mapping[str, object]:  # noqa: ARG003
-        """What else is to be said in the facts when a file does not know these names."""
-        return {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gathered(cls, data: object) -> object:
+    def _gathered(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
         """Flat JSON as parts."""
-        if not isinstance(data, dict) or "parts" in data:
-            return data
+        if not isinstance(data, dict) or isinstance(data.get("parts"), tuple):
+            return handler(data)
         models = cls.part_models()
         rest = {key: value for key, value in data.items() if key not in models}
-        parts, problems = [], []
+        parts: list[BaseModel] = []
+        problems: list[InitErrorDetails] = []
+        if "parts" in rest:
+            # No JSON has a tuple: it is a file's own word
+            problems.append(InitErrorDetails(type="extra_forbidden", loc=("parts",), input=data))
         for key, model in models.items():
             value = data.get(key)
             if value is None:
@@ -144,13 +144,19 @@ class PartsHolder(FactsModel):
             try:
                 parts.append(model.model_validate(value))
             except ValidationError as error:
-                problems += [_under(key, one) for one in error.errors(include_url=False)]
-        if problems:
-            raise ValidationError.from_exception_data(cls.__name__, problems)
-        more = cls.missing_parts(key for key in models if key not in data)
-        for key, value in more.items():
-            rest[key] = [*rest.get(key, ()), *cast("Iterable[object]", value)]
-        return {**rest, "parts": tuple(parts)}
+                problems += _problems(error, key)
+        try:
+            made = handler({**rest, "parts": tuple(parts)})
+        except ValidationError as error:
+            problems = [*_problems(error), *problems]
+        else:
+            if not problems:
+                return made._without_news([key for key in models if key not in data])
+        raise ValidationError.from_exception_data(cls.__name__, problems)
+
+    def _without_news(self, names: Sequence[str]) -> Self:  # noqa: ARG002
+        """The same, saying that these names were not known when it was written."""
+        return self
 
     @model_serializer(mode="wrap")
     def _flat(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -167,9 +173,10 @@ class PartsHolder(FactsModel):
         return ()
 
 
-def _under(key: str, error: ErrorDetails) -> InitErrorDetails:
-    """A problem of a part as one of the whole."""
-    # Braces would be taken for names of what is to be put in
-    text = error["msg"].replace("{", "(").replace("}", ")")
-    kind = PydanticCustomError(error["type"], text)
-    return InitErrorDetails(type=kind, loc=(key, *error["loc"]), input=error["input"])
+def _problems(error: ValidationError, *key: str) -> Iterator[InitErrorDetails]:
+    """The problems of a part as those of the whole."""
+    for one in error.errors(include_url=False):
+        # Braces would be taken for names of what is to be put in
+        text = one["msg"].replace("{", "(").replace("}", ")")
+        kind = PydanticCustomError(one["type"], text)
+        yield InitErrorDetails(type=kind, loc=(*key, *one["loc"]), input=one["input"])

@@ -67,6 +67,14 @@ def test_a_problem_in_a_part_says_where() -> None:
         Facts.model_validate(known)
 
 
+@pytest.mark.parametrize("odd", [{"not_seen": 5}, {"parts": [1]}, {"parts": []}, {"nosuch": 1}])
+def test_what_is_no_facts_file_is_refused(odd: dict[str, object]) -> None:
+    known = json.loads((_FORMAT_4 / "worker.json").read_text())
+    del known["fonts"]
+    with pytest.raises(ValueError, match=f"(?m)^{next(iter(odd))}"):
+        Facts.model_validate_json(json.dumps(known | odd))
+
+
 def test_a_box_may_ask_by_the_names_in_the_file() -> None:
     """As checks of a box's own have it: `facts.os.codename`."""
     facts = load_facts(_FORMAT_4 / "worker.json")
