@@ -17,10 +17,10 @@ from sandbox.errors import ExitCode, UsageError
 from sandbox.files import hand_over
 
 if TYPE_CHECKING:
-    from sandbox.capture.choices import Room
     from sandbox.capture.review import NotTaken
     from sandbox.facts.diff import Diff, Selection
     from sandbox.facts.facts import Facts
+    from sandbox.facts.making import Room
     from sandbox.workflows.capture import Captured
     from sandbox.workflows.compare import SshOptions
 
@@ -157,7 +157,7 @@ def _show_unseen(facts: "Facts", host: str, *, sudo: bool) -> None:
 
 def _room() -> "Room":
     """What this computer can give a sandbox: all processors, half of the memory."""
-    from sandbox.capture.choices import Room
+    from sandbox.facts.making import Room
 
     cpus = os.cpu_count() or 2
     try:

@@ -13,7 +13,9 @@ from types import ModuleType
 from pydantic import BaseModel
 
 from sandbox.facts import subjects as package
+from sandbox.facts.facts import Facts
 from sandbox.facts.kind import Consequence, FactKind
+from sandbox.facts.making import Made, Making
 from sandbox.facts.r_lines import Fields
 from sandbox.facts.shapes import OF_THE_ANSWER, Shape
 from sandbox.facts.subject import Subject
@@ -36,6 +38,12 @@ def kinds() -> tuple[FactKind, ...]:
     order = list(Consequence)
     found = [kind for subject in subjects() for kind in subject.kinds]
     return tuple(sorted(found, key=lambda one: (order.index(one.consequence), one.rank, one.id)))
+
+
+def made(facts: Facts, making: Making) -> tuple[Made, ...]:
+    """What each subject says of a box that makes a machine like this one."""
+    say = (one.makes for one in subjects() if one.makes is not None)
+    return tuple(found for makes in say for found in makes(facts, making))
 
 
 @cache

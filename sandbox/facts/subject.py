@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from sandbox.facts.facts import Facts, NotSeen
 from sandbox.facts.kind import FactKind, Reading
+from sandbox.facts.making import Made, Making
 from sandbox.facts.r_lines import Fields
 from sandbox.facts.r_said import ProbeAnswer, RSaid
 from sandbox.facts.shapes import Shape
@@ -57,6 +58,8 @@ class Subject:
     stated: Callable[[Plan, HashKey | None], Stated] | None = None
     """What a plan says of its kinds. The key is the one that the other side's hashes were made
     with; without it a value that may not be shown can be compared with nothing."""
+    makes: Callable[[Facts, Making], Iterable[Made]] | None = None
+    """What in a box makes a machine so, as data; what no box can say."""
 
 
 __all__ = ["Facts", "ProbeAnswer", "RSaid", "Stated", "Subject"]

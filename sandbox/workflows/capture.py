@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sandbox.capture.choices import Room
 from sandbox.capture.read import read_host
 from sandbox.capture.review import NotTaken, not_taken
 from sandbox.capture.write_box import CapturedBox, default_name, write_box
 from sandbox.errors import HostError, UsageError
 from sandbox.events import Listener, step
 from sandbox.facts.facts import Facts
+from sandbox.facts.making import Room
 from sandbox.facts.subjects.r import RInstallations
 from sandbox.files import write_whole
 from sandbox.probe.keys import keep_key

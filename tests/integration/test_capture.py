@@ -15,11 +15,11 @@ import paramiko
 import pytest
 
 from sandbox.capture import ssh_settings
-from sandbox.capture.choices import Room
 from sandbox.capture.read import read_host
 from sandbox.capture.ssh_settings import settings_of
 from sandbox.errors import HostError
 from sandbox.events import ignore
+from sandbox.facts.making import Room
 from sandbox.facts.subjects.identity import Identity
 from sandbox.facts.subjects.os import Os
 from sandbox.workflows.capture import capture

@@ -1,9 +1,10 @@
 """The libraries that do R's linear algebra: BLAS and LAPACK."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_r
+from sandbox.facts.making import Change, Made, Making, Unsaid
 from sandbox.facts.r_lines import Fields
 from sandbox.facts.r_view import RView
 from sandbox.facts.subject import Facts, RSaid, Stated, Subject
@@ -48,6 +49,24 @@ def _stated(plan: Plan, _: HashKey | None) -> Stated:
     return {"r.blas": {"": plan.r.blas}} if plan.r is not None else {}
 
 
+def _makes(_: Facts, making: Making) -> Iterator[Made]:
+    if making.view is None:
+        return
+    asked, family = _asked(making.view)
+    if asked == "openblas":
+        yield Change(("r", "blas"), asked)
+    elif asked is None:
+        yield Unsaid(f"the linear algebra library is {family}")
+
+
+def _asked(view: RView) -> tuple[str | None, str]:
+    """`openblas` or `reference`, or None and the name of what a box cannot ask for."""
+    family = blas_family(view.external_software.get("BLAS") or view.la_library)
+    if family in ("openblas", "reference"):
+        return family, family
+    return ("reference" if family == "R's own" else None), family
+
+
 BLAS = Subject(
     name="blas",
     rank=63,
@@ -80,4 +99,5 @@ BLAS = Subject(
         ),
     ),
     stated=_stated,
+    makes=_makes,
 )

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from sandbox.facts.kind import Consequence, Reading, kind_of_machine
+from sandbox.facts.making import Made, Making, Unsaid
 from sandbox.facts.part import FactsModel, ListPart
 from sandbox.facts.r_lines import Fields, a_path
 from sandbox.facts.shapes import MOST_LINES, Shape, check_settings
 from sandbox.facts.subject import Facts, ProbeAnswer, Subject
 from sandbox.facts.subjects.r import r_view, without_r
+from sandbox.facts.unsaid import pairs
 from sandbox.probe.frame import Frame, Section, unescape
 from sandbox.probe.readers import path, whole
 
@@ -94,6 +97,32 @@ def _lines(config: ConfigFile) -> Iterator[str]:
         yield value.strip() if re.fullmatch(r"line \d+", key) else f"{key} = {value}"
 
 
+# Those that the keys of a box say, and Shiny Server's, which says itself what is in it
+_SAID_ELSEWHERE: Final = ("/etc/environment", *_SITE_FILES, "shiny-server.conf")
+
+
+def _makes(facts: Facts, _: Making) -> Iterator[Made]:
+    for config in facts.get(Configs) or ():
+        if not config.path.endswith(_SAID_ELSEWHERE) and config.settings:
+            yield Unsaid(f"{config.path} sets {pairs(config.settings)}")
+        elif config.path.endswith("Rprofile.site") and _is_changed(config.settings):
+            yield Unsaid(f"{config.path} was changed by hand: see the facts")
+
+
+def _is_changed(settings: dict[str, str]) -> bool:
+    """Debian's own sets the repository, and ours the options that a box can say."""
+    lines = [line.strip() for text in settings.values() for line in text.splitlines()]
+    if any("sandbox_set <- function" in text for text in settings.values()):
+        settings = {k: text for k, text in settings.items() if "sandbox_set" not in text}
+        lines = [line.strip() for text in settings.values() for line in text.splitlines()]
+    usual = re.compile(
+        r'local\(\{|r <- getOption\("repos"\)|r\["CRAN"\] <- "https://cloud\.r-project\.org"'
+        r"|options\(repos ?= ?r\)|\}\)|options\(|\)|\"?[A-Za-z.]+\"? = [^(<]*,?"
+        r"|options\((\"?[A-Za-z.]+\"? = [^(<]*)*\)"
+    )
+    return any(not usual.fullmatch(line) for line in lines)
+
+
 CONFIGS = Subject(
     name="configs",
     rank=190,
@@ -125,4 +154,5 @@ CONFIGS = Subject(
             read=configurations,
         ),
     ),
+    makes=_makes,
 )

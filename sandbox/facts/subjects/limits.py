@@ -1,11 +1,12 @@
 """What the kernel allows R: open files, processes, and the rights of new files (umask)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sandbox.facts.compare import Value
 from sandbox.facts.kind import Consequence, NotThereError, Reading, kind_of_r
+from sandbox.facts.making import Change, Made, Making
 from sandbox.facts.r_lines import VIEWERS, Fields
 from sandbox.facts.r_view import RLimit, RLimits, RView
 from sandbox.facts.shapes import Shape
@@ -101,6 +102,20 @@ def _stated(plan: Plan, _: HashKey | None) -> Stated:
     return {"r.limit": {"nofile": float(nofile)}}
 
 
+def _makes(_: Facts, making: Making) -> Iterator[Made]:
+    limit = _set_by_somebody(making.view) if making.view is not None else None
+    if limit is not None:
+        yield Change(("system", "limits", "nofile"), limit)
+
+
+def _set_by_somebody(view: RView) -> int | None:
+    """The limit of open files that somebody has set; the usual ones of systemd are none."""
+    limit = view.limits.nofile
+    if limit is None or limit.soft in (None, 1024, 4096, 524288, 1048576, 1073741816):
+        return None
+    return limit.soft if limit.soft is not None and 256 <= limit.soft < 1048576 else None  # noqa: PLR2004
+
+
 _TAKES = (
     "=kernel_limit: Max (open files|processes) +([0-9]{1,20}|unlimited) +([0-9]{1,20}"
     "|unlimited) +(files|processes) *\n"
@@ -151,4 +166,5 @@ LIMITS = Subject(
         ),
     ),
     stated=_stated,
+    makes=_makes,
 )

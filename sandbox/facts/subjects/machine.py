@@ -1,6 +1,9 @@
 """The size of the machine, and how its /tmp is mounted."""
 
+from collections.abc import Iterator
+
 from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_machine
+from sandbox.facts.making import Change, Made, Making, Unsaid
 from sandbox.facts.part import FactsPart
 from sandbox.facts.shapes import Shape, check_pairs
 from sandbox.facts.subject import Facts, ProbeAnswer, Stated, Subject
@@ -120,6 +123,38 @@ def _stated(plan: Plan, _: HashKey | None) -> Stated:
     }
 
 
+def _makes(facts: Facts, making: Making) -> Iterator[Made]:
+    """Its size, as far as the sandbox's computer can give it, and what that takes away."""
+    size, room = facts[MachineSize], making.room
+    for key, actual, most in (
+        ("cpus", None if size.cpus is None else max(1, size.cpus), room.cpus),
+        ("memory_mb", _rounded(size.memory_mb), room.memory_mb),
+        ("disk_gb", _gigabytes(size.disk_mb), room.disk_gb),
+    ):
+        if actual is None:
+            yield Unsaid(f"{key} of production could not be seen: the sandbox has the default")
+            continue
+        yield Change(("machine", key), min(actual, most))
+        if actual > most:
+            yield Unsaid(f"{key} of production is {actual}: more than there is here")
+    if "noexec" in (size.tmp_mount_options or ()):
+        yield Unsaid("nothing in the temporary folder can be run there (noexec)")
+
+
+_ROUND_MB = 256
+
+
+def _rounded(memory_mb: int | None) -> int | None:
+    """The kernel keeps a part for itself: back to what the machine was given."""
+    if memory_mb is None:
+        return None
+    return max(_ROUND_MB, -(-memory_mb // _ROUND_MB) * _ROUND_MB)
+
+
+def _gigabytes(disk_mb: int | None) -> int | None:
+    return max(4, -(-disk_mb // 1024)) if disk_mb is not None else None
+
+
 MACHINE = Subject(
     name="machine",
     rank=50,
@@ -176,4 +211,5 @@ MACHINE = Subject(
         ),
     ),
     stated=_stated,
+    makes=_makes,
 )

@@ -1,6 +1,9 @@
 """Shared objects of R and its packages: which libraries they need, have, and miss."""
 
+from collections.abc import Iterator
+
 from sandbox.facts.kind import Consequence, Reading, kind_of_machine
+from sandbox.facts.making import Made, Making, few
 from sandbox.facts.part import FactsModel, ListPart
 from sandbox.facts.r_lines import Fields, a_count, named
 from sandbox.facts.subject import Facts, ProbeAnswer, Subject
@@ -98,6 +101,11 @@ def own_libraries(facts: Facts) -> Reading:
     }
 
 
+def _makes(facts: Facts, _: Making) -> Iterator[Made]:
+    broken = facts.get(UnresolvedObjects) or ()
+    yield from few([f"broken there: {one.path} misses {', '.join(one.missing)}" for one in broken])
+
+
 _TAKES = (
     "=soname: [A-Za-z][A-Za-z]*[0-9]{0,4}([._+-]+([A-Za-z]+[0-9]{0,3}|[0-9]{1,4}))*"
     "|[A-Z]+_[0-9]{1,4}([.][0-9]{1,4})*\n"
@@ -126,6 +134,7 @@ UNRESOLVED = Subject(
             read=broken_objects,
         ),
     ),
+    makes=_makes,
 )
 LINKED = Subject(
     name="linked_libraries",

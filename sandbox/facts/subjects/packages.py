@@ -7,12 +7,16 @@ from typing import Literal
 from sandbox.facts.compare import Value
 from sandbox.facts.facts import NotSeen
 from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_machine
+from sandbox.facts.making import Change, Made, Making, Unsaid
 from sandbox.facts.part import FactsModel, ListPart, ValuePart
 from sandbox.facts.shapes import Shape, check_name, rows
 from sandbox.facts.subject import Facts, ProbeAnswer, Subject
+from sandbox.facts.subjects.os import Os
 from sandbox.facts.subjects.shiny import SeenShinyServer
 from sandbox.probe.frame import Frame, Section
 from sandbox.probe.readers import name, plain, row, version
+from sandbox.spec.fits import fits
+from sandbox.spec.models import DebianPackage
 
 # What decides how R works, whoever installed it
 _MATTERS = re.compile(
@@ -197,6 +201,34 @@ def of_other_kinds(package: str) -> bool:
     return _ELSEWHERE.fullmatch(package) is not None
 
 
+_FOR_R = re.compile(
+    r".+-dev|pandoc|quarto|git|curl|make|gcc|g\+\+|gfortran|build-essential|cmake|cargo"
+    r"|(default|openjdk)-.+|unixodbc|tdsodbc|odbc-.+|libsqliteodbc|fonts-.+|texlive.*|imagemagick"
+    r"|ghostscript|gdal-bin|jags|chromium|nodejs|postgresql-client.*|default-mysql-client|sqlite3"
+)
+_BROUGHT = ("fonts-dejavu-core", "fonts-dejavu-mono", "fonts-mathjax", "r-base-dev")
+
+
+def _makes(facts: Facts, making: Making) -> Iterator[Made]:
+    """Debian packages that R's packages may need, and how many others somebody installed."""
+    for_r, others_count = _chosen(facts)
+    if for_r and making.base.name == f"{facts[Os].id}-{facts[Os].version}":
+        yield Change(("system", "packages"), for_r)
+    elif for_r:
+        yield Unsaid(f"packages of {facts[Os].id}: {', '.join(for_r)}")
+    if others_count:
+        yield Unsaid(f"{others_count} packages of the system that do nothing for R")
+
+
+def _chosen(facts: Facts) -> tuple[tuple[str, ...], int]:
+    """Debian packages that R's packages may need, and how many others somebody installed."""
+    chosen = [one.name for one in facts.get(SystemPackages) or () if one.manual]
+    chosen = [name for name in dict.fromkeys(chosen) if fits(DebianPackage, name)]
+    for_r = [name for name in chosen if _FOR_R.fullmatch(name) and name not in _BROUGHT]
+    others = [name for name in chosen if not _FOR_R.fullmatch(name) and not name.startswith("r-")]
+    return tuple(sorted(for_r)), len(others)
+
+
 PACKAGES = Subject(
     name="system_packages",
     rank=140,
@@ -240,5 +272,6 @@ PACKAGES = Subject(
             read=booting,
         ),
     ),
+    makes=_makes,
 )
 MANAGER = Subject(name="package_manager", rank=145, part=PackageManager, parse=_manager)

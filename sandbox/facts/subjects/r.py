@@ -1,6 +1,6 @@
 """Every R on the machine, and how it is seen: by a login, an app, a session."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -13,6 +13,7 @@ from sandbox.facts.kind import (
     kind_of_machine,
     kind_of_r,
 )
+from sandbox.facts.making import Change, Made, Making, Unsaid
 from sandbox.facts.part import FactsModel, ListPart
 from sandbox.facts.r_lines import (
     R_VERSION,
@@ -226,6 +227,41 @@ def _stated(plan: Plan, _: HashKey | None) -> Stated:
     return {"r.version": {"": plan.base.r_version}} if plan.r is not None else {}
 
 
+def main_r(facts: Facts) -> RInstallation | None:
+    """The R that people get: that on the PATH, else that of the apps, else any."""
+    for seen_by in ("login", "shiny", "rstudio"):
+        for one in facts[RInstallations]:
+            if any(view.seen_by == seen_by for view in one.views) and (
+                one.on_path or seen_by != "login"
+            ):
+                return one
+    return next(iter(facts[RInstallations]), None)
+
+
+def main_view(facts: Facts) -> RView | None:
+    """How it is seen: by a login, which has everything that everybody has."""
+    r = main_r(facts)
+    return r.views[0] if r is not None and r.views else None
+
+
+def series(version: str) -> str:
+    """`4.2` of 4.2.2."""
+    return ".".join(version.split(".")[:2])
+
+
+def _makes(facts: Facts, making: Making) -> Iterator[Made]:
+    main = main_r(facts)
+    if main is None:
+        return
+    if main.version == making.base.r_version:
+        yield Change(("r", "version"), series(making.base.r_version))
+    others = [one for one in facts[RInstallations] if one is not main]
+    if others:
+        yield Unsaid(f"more Rs: {', '.join(f'{o.version} in {o.home}' for o in others)}")
+    if making.view is None:
+        yield Unsaid("R did not start there, so nothing of it is known")
+
+
 _TAKES = (
     "=version_string: R (version [0-9]+[.][0-9]+[.][0-9]+|Under development"
     " [(]unstable[)])( Patched| RC| beta| alpha)? [(][0-9]{4}-[0-9]{2}-[0-9]{2}("
@@ -297,4 +333,5 @@ R = Subject(
         ),
     ),
     stated=_stated,
+    makes=_makes,
 )

@@ -1,16 +1,20 @@
 """The R packages that are installed, and the libraries that they are in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 from sandbox.facts.kind import Consequence, Reading, kind_of_r
+from sandbox.facts.making import Change, Made, Making, Unsaid, few, some
 from sandbox.facts.r_lines import R_VERSION, Fields, a_path
 from sandbox.facts.r_view import RPackage, RView
 from sandbox.facts.subject import Facts, RSaid, Stated, Subject
+from sandbox.facts.subjects.packages import SystemPackages
 from sandbox.plan import Plan
 from sandbox.probe.readers import name, path
 from sandbox.probe.untaken import HashKey
+from sandbox.spec.fits import fits
+from sandbox.spec.models import RPackage as PackageName
 
 
 def _check(fields: tuple[str, ...], kind: str) -> None:
@@ -122,6 +126,54 @@ def _stated(plan: Plan, _: HashKey | None) -> Stated:
     return {"r.installed": dict.fromkeys(plan.r.packages.names, "installed")}
 
 
+def _makes(facts: Facts, making: Making) -> Iterator[Made]:
+    view = making.view
+    if view is None:
+        return
+    wanted = _wanted(view)
+    if wanted:
+        # What this base's Debian does not have is left out, and said, when the sandbox is made
+        yield Change(("r", "packages", "if_missing"), "skip")
+        yield Change(("r", "packages", "names"), wanted)
+    own = list(_by_hand(facts, view))
+    if own:
+        yield Unsaid(f"R packages not from Debian, in these versions: {some(own, '; ')}")
+    yield from few([f"two versions of {one}" for one in _shadowed(view)])
+
+
+def _wanted(view: RView) -> tuple[str, ...]:
+    """The packages that somebody wanted: those that no other package brings along."""
+    mine = loaded_packages(view)
+    priority = {one.name for one in view.packages if one.priority}
+    needed = {need for one in view.packages for need in one.needs if one.name not in priority}
+    wanted = [
+        name
+        for name in mine
+        if name not in needed and name not in priority and fits(PackageName, name)
+    ]
+    return tuple(sorted(wanted, key=str.lower))
+
+
+def _by_hand(facts: Facts, view: RView) -> Iterator[str]:
+    """R packages that did not come with the distribution, with where they are."""
+    debian = {one.name for one in facts.get(SystemPackages) or ()}
+    priority = {one.name for one in view.packages if one.priority}
+    for package, one in sorted(loaded_packages(view).items()):
+        if package not in priority and f"r-cran-{package.lower()}" not in debian:
+            source = f", {one.remote}" if one.remote else ""
+            yield f"{package} {one.version} ({one.library}{source})"
+
+
+def _shadowed(view: RView) -> Iterator[str]:
+    """R packages that are in two libraries in two versions."""
+    versions: dict[str, set[str]] = {}
+    for installed_one in view.packages:
+        versions.setdefault(installed_one.name, set()).add(installed_one.version)
+    for package, one in sorted(loaded_packages(view).items()):
+        if others := versions[package] - {one.version}:
+            yield f"{package}: {one.version} in {one.library}, also {', '.join(sorted(others))}"
+
+
 _TAKES = (
     "=repository: CRAN|RSPM|PPM|P3M|RStudio|Posit|BioC(soft|ann|exp)?|Bioconductor("
     " [0-9][.][0-9]{1,2})?|R-Forge|CRANextra|RUniverse\n"
@@ -201,4 +253,5 @@ R_PACKAGES = Subject(
         ),
     ),
     stated=_stated,
+    makes=_makes,
 )

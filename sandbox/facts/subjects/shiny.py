@@ -3,13 +3,17 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from sandbox.facts.kind import Consequence, Reading, kind_of_machine
+from sandbox.facts.making import Change, Made, Making, Unsaid
 from sandbox.facts.part import FactsModel, FactsPart
 from sandbox.facts.shapes import MOST_LINES, Shape
 from sandbox.facts.subject import Facts, Subject
+from sandbox.facts.unsaid import listed
 from sandbox.probe.frame import Frame, Section
 from sandbox.probe.readers import PORTS, path, whole
+from sandbox.spec.semantics import SSH_PORT
 
 # A placeholder is one word: the `#` of its hash begins no comment
 _TOKEN = re.compile(
@@ -140,6 +144,51 @@ def run_as(facts: Facts) -> Reading:
     return {"": ", ".join(shiny.run_as) or "shiny"}
 
 
+_USUAL_STATEMENTS: Final = frozenset(
+    {"run_as shiny", "site_dir /srv/shiny-server", "log_dir /var/log/shiny-server"}
+    | {"directory_index on", "location / {", "server {"}
+)
+"""Of the file that comes with Shiny Server."""
+
+_USUAL_PORT: Final = 3838
+
+
+def _makes(facts: Facts, making: Making) -> Iterator[Made]:
+    shiny = facts.get(SeenShinyServer)
+    if shiny is None:
+        return
+    if "shiny_server" not in making.base.offers:
+        yield Unsaid(f"Shiny Server {shiny.version or ''}: {making.base.name} has none".strip())
+    else:
+        port = shiny.listens[0].port if shiny.listens else _USUAL_PORT
+        if port == SSH_PORT or port not in range(1, 65536):
+            yield Unsaid(f"Shiny Server listens on port {port}, which no sandbox can")
+            port = _USUAL_PORT
+        yield Change(("services", "shiny_server", "port"), port)
+        places = ", ".join((*shiny.site_dirs, *shiny.app_dirs))
+        yield Unsaid(f"the apps of Shiny Server ({places}): copy them, and name them in `apps:`")
+    yield from map(Unsaid, other_statements(shiny))
+
+
+def other_statements(shiny: SeenShinyServer) -> Iterator[str]:
+    """Its statements, but for the usual ones and the first port that it listens on."""
+    listens = iter([one for one in shiny.statements if one.name == "listen"])
+    first = next(listens, None)
+    usual = f"listen {first.words[0]}" if first is not None and first.words else ""
+    found = [
+        _shown(one)
+        for one in shiny.statements
+        if one.text not in _USUAL_STATEMENTS
+        and not (one is first and one.text in (usual, f"{usual} *", f"{usual} 0.0.0.0"))
+    ]
+    if found:
+        yield f"{shiny.config_path} also says: {listed(found)}"
+
+
+def _shown(statement: ShinyStatement) -> str:
+    return " > ".join((*statement.within, statement.text))
+
+
 SHINY = Subject(
     name="shiny_server",
     rank=130,
@@ -158,4 +207,5 @@ SHINY = Subject(
             read=run_as,
         ),
     ),
+    makes=_makes,
 )

@@ -1,9 +1,10 @@
 """The timezone: the system's, and what R takes for it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sandbox.facts.kind import Consequence, Reading, kind_of_machine, kind_of_r
+from sandbox.facts.making import Change, Made, Making, Unsaid
 from sandbox.facts.part import FactsPart
 from sandbox.facts.r_lines import Fields
 from sandbox.facts.r_view import RView
@@ -12,7 +13,9 @@ from sandbox.facts.subject import Facts, ProbeAnswer, RSaid, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import plain
-from sandbox.probe.untaken import HashKey
+from sandbox.probe.untaken import HashKey, without_hash
+from sandbox.spec import models, words
+from sandbox.spec.fits import fits
 
 _ZONEINFO = "/zoneinfo/"
 
@@ -90,6 +93,31 @@ def _stated(plan: Plan, _: HashKey | None) -> Stated:
 
 
 _TAKES = "zone: etc-timezone\n"
+
+
+def choose_timezone(facts: Facts, view: RView | None) -> tuple[str | None, list[str]]:
+    """R's own time zone, else the system's."""
+    system = facts[Timezone].name
+    zone = view.timezone if view is not None and view.timezone else system
+    notes = []
+    if zone is not None and system is not None and normal_zone(zone) != normal_zone(system):
+        notes.append(f"the system's time zone is {system}, and R's is {zone}")
+    if not facts[Timezone].localtime_is_symlink:
+        notes.append("/etc/localtime is no symbolic link: R may not know its timezone there")
+    if zone is None:
+        return None, notes
+    if not fits(models.Timezone, zone) or words.unknown_timezone(zone) is not None:
+        return None, [*notes, f"the time zone {without_hash(zone)}: the sandbox has the default"]
+    return zone, [without_hash(note) for note in notes]
+
+
+def _makes(facts: Facts, making: Making) -> Iterator[Made]:
+    zone, notes = choose_timezone(facts, making.view)
+    yield from map(Unsaid, notes)
+    if zone is not None:
+        yield Change(("system", "timezone"), zone)
+
+
 TIMEZONE = Subject(
     name="timezone",
     rank=40,
@@ -124,4 +152,5 @@ TIMEZONE = Subject(
         ),
     ),
     stated=_stated,
+    makes=_makes,
 )

@@ -1,9 +1,14 @@
 """What the units of R's servers set, drop-ins included."""
 
+from collections.abc import Iterator
+from typing import Final
+
 from sandbox.facts.kind import Consequence, Reading, kind_of_machine
+from sandbox.facts.making import Made, Making, Unsaid
 from sandbox.facts.part import FactsModel, ListPart
 from sandbox.facts.shapes import MOST_LINES, Shape, anything, check_settings
 from sandbox.facts.subject import Facts, Subject
+from sandbox.facts.unsaid import pairs
 from sandbox.probe.frame import Frame, Section
 from sandbox.probe.readers import name
 
@@ -54,6 +59,19 @@ def _read(facts: Facts) -> Reading:
     }
 
 
+_OF_A_UNIT: Final[tuple[str, ...]] = (
+    *("User", "Group", "EnvironmentFiles", "LimitNOFILE", "LimitNPROC", "MemoryMax", "TasksMax"),
+    *("UMask", "PrivateTmp", "NoNewPrivileges", "ProtectSystem", "ProtectHome", "Nice"),
+)
+
+
+def _makes(facts: Facts, _: Making) -> Iterator[Made]:
+    for unit in facts.get(Units) or ():
+        if "DropInPaths" in unit.settings:
+            own = {key: unit.settings[key] for key in _OF_A_UNIT if key in unit.settings}
+            yield Unsaid(f"{unit.name} is changed by {unit.settings['DropInPaths']}: {pairs(own)}")
+
+
 UNITS = Subject(
     name="units",
     rank=200,
@@ -75,4 +93,5 @@ UNITS = Subject(
             read=_read,
         ),
     ),
+    makes=_makes,
 )

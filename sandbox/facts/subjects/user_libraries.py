@@ -1,6 +1,9 @@
 """R packages in people's own libraries, as far as they could be read."""
 
+from collections.abc import Iterator
+
 from sandbox.facts.kind import Consequence, Reading, kind_of_machine
+from sandbox.facts.making import Made, Making, Unsaid, some
 from sandbox.facts.part import FactsModel, ListPart
 from sandbox.facts.shapes import Shape, rows
 from sandbox.facts.subject import Facts, Subject
@@ -45,6 +48,12 @@ def _read(facts: Facts) -> Reading:
     return {"": frozenset(f"{one.name} {one.version}" for one in facts.get(UserLibraries) or ())}
 
 
+def _makes(facts: Facts, _: Making) -> Iterator[Made]:
+    found = [f"{one.name} {one.version} ({one.user})" for one in facts.get(UserLibraries) or ()]
+    if found:
+        yield Unsaid(f"people's own libraries: {some(found)}")
+
+
 USER_LIBRARIES = Subject(
     name="user_libraries",
     rank=210,
@@ -63,4 +72,5 @@ USER_LIBRARIES = Subject(
             read=_read,
         ),
     ),
+    makes=_makes,
 )

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.capture.choices import Room
-from sandbox.capture.places import box_locale
-from sandbox.capture.r_options import _NOT_TO_SET, _R_DEFAULTS
 from sandbox.capture.write_box import write_box
 from sandbox.facts import r_value
 from sandbox.facts.facts import Facts
+from sandbox.facts.making import Room
 from sandbox.facts.part import FactsModel, ValuePart
 from sandbox.facts.r_view import RView
 from sandbox.facts.shown import planned_code
+from sandbox.facts.subjects.locale import box_locale
+from sandbox.facts.subjects.options import _NOT_TO_SET, _R_DEFAULTS
 from sandbox.facts.subjects.r import RInstallations
 from sandbox.plan import resolve
 from sandbox.probe.untaken import HashKey, placeholder

@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.capture.choices import Room
 from sandbox.capture.review import NotTaken, not_taken
 from sandbox.facts.facts import Facts
+from sandbox.facts.making import Room
 from sandbox.facts.subjects.configs import ConfigFile
 from sandbox.facts.subjects.r import RInstallations
 from sandbox.facts.subjects.units import UnitSettings

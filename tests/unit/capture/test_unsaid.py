@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from sandbox.capture.choices import Room
-from sandbox.capture.places import choose_locale, choose_timezone
-from sandbox.capture.r_options import option_yaml
-from sandbox.capture.variables import choose_variables
 from sandbox.capture.write_box import write_box
 from sandbox.facts.facts import Facts
+from sandbox.facts.making import Room
+from sandbox.facts.r_yaml import option_yaml
 from sandbox.facts.subjects.configs import ConfigFile
-from sandbox.facts.subjects.locale import SystemLocale
+from sandbox.facts.subjects.environment import choose_variables
+from sandbox.facts.subjects.locale import SystemLocale, choose_locale
 from sandbox.facts.subjects.r import RInstallations
 from sandbox.facts.subjects.shiny import SeenShinyServer, parse_shiny_server
+from sandbox.facts.subjects.timezone import choose_timezone
 from sandbox.facts.subjects.units import UnitSettings
 from sandbox.probe.frame import read_frame
 from sandbox.probe.untaken import new_key, placeholder

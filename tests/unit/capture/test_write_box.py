@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox.capture.choices import Room
 from sandbox.capture.write_box import CapturedBox, default_name, write_box
 from sandbox.facts.facts import Facts
+from sandbox.facts.making import Room
 from sandbox.facts.r_view import RPackage
 from sandbox.facts.subjects.configs import ConfigFile
 from sandbox.facts.subjects.identity import Identity
