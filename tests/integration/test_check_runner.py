@@ -55,7 +55,7 @@ import pytest
 def test_plan_and_facts_are_given(plan, facts, url):
     """The fixtures are there. More words."""
     assert plan.name == "plain"
-    assert facts[Os].codename == "bookworm"
+    assert facts.os.codename == "bookworm"
     assert url == ""
 
 

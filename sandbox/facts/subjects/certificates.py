@@ -49,7 +49,7 @@ def _parse(frame: Frame) -> CaBundle | None:
 
 
 def _read(facts: Facts) -> Reading:
-    """The _read that programs trust, and those added by hand."""
+    """The certificates that programs trust, and those added by hand."""
     bundle = facts.get(CaBundle)
     if bundle is None:
         return {"trusted": "none"}

@@ -79,7 +79,7 @@ def umask(view: RView, _: Facts) -> Reading:
 
 
 def open_files(view: RView, _: Facts) -> Reading:
-    """Soft open_files; unlimited is more than anything."""
+    """Soft limits; unlimited is more than anything."""
     found: dict[str, Value] = {}
     if view.limits.nofile is not None:
         found["nofile"] = _soft(view.limits.nofile)

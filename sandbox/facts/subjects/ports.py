@@ -154,7 +154,7 @@ def _from_hex(text: str) -> str:
 
 
 def _read(facts: Facts) -> Reading:
-    """TCP _read that others can reach."""
+    """TCP ports that others can reach."""
     ports = facts.get(Ports)
     if ports is None:
         raise CannotReadError("the sockets could not be read")

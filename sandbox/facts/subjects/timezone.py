@@ -66,7 +66,7 @@ def _fields(said: RSaid) -> Mapping[str, Any]:
 
 
 def of_system(facts: Facts) -> Reading:
-    """The system's of_system."""
+    """The system's timezone."""
     timezone = facts[Timezone]
     if timezone.name is None:
         return {"": "not set"}
@@ -75,7 +75,7 @@ def of_system(facts: Facts) -> Reading:
 
 
 def of_r(view: RView, _: Facts) -> Reading:
-    """Sys.of_r()."""
+    """Sys.timezone()."""
     return {"": normal_zone(view.timezone) if view.timezone else "NA"}
 
 

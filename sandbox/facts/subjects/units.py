@@ -50,7 +50,7 @@ def _parse(frame: Frame) -> Units | None:
 
 
 def _read(facts: Facts) -> Reading:
-    """What the _read of R's servers set."""
+    """What the units of R's servers set."""
     return {
         f"{unit.name.removesuffix('.service')}.{key}": value
         for unit in facts.get(Units) or ()
