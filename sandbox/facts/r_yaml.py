@@ -22,7 +22,7 @@ def option_yaml(code: str) -> str | None:
         return plain
     text = code.strip() if value is None else r_value.write(value)
     shown = text.replace("\n", "").replace("\t", "")
-    if len(text) > _LONGEST or not shown.isprintable():
+    if not text or len(text) > _LONGEST or not shown.isprintable():
         return None
     return f"{{r: {json.dumps(text, ensure_ascii=False)}}}"
 

@@ -203,6 +203,9 @@ def test_the_time_zone_is_r_s_own_and_the_systems_is_said() -> None:
         ("quote(f())", '{r: "quote(f())"}'),
         ("<environment>", None),
         (f'c("a", "{HIDDEN}")', None),
+        # What no R says, and no box takes
+        ("", None),
+        (" ", None),
     ],
 )
 def test_each_type_has_its_own_word_in_a_box(code: str, yaml: str | None) -> None:
