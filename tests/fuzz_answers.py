@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-from sandbox.probe.answer import facts_of
-from sandbox.probe.facts import Facts
+from sandbox.facts import registry
+from sandbox.facts.answer import facts_of
+from sandbox.facts.facts import Facts
 from sandbox.probe.frame import CutOffError
 from sandbox.probe.readers import SectionError
-from sandbox.probe.shapes import SECTIONS
 
 BOUNDARY = "BOUNDARY"
 NAMES = ("broken", "plain", "worker")
-_DATA = Path(__file__).with_name("unit") / "probe" / "data"
+_DATA = Path(__file__).with_name("unit") / "facts" / "data"
 _HEAD = f"{BOUNDARY}\tsection\t".encode()
 _ODD = (
     b"nan", b"-1", b"", b" ", b"0", b"1e9", b"99999", b"4294967296", b"9" * 400, b"9" * 5000,
@@ -213,7 +213,7 @@ PARTS = {
     "root-end": ("not_seen",),
 }
 """What in the facts each section says."""
-NOT_IN_THEM = frozenset(SECTIONS) - frozenset(PARTS)
+NOT_IN_THEM = frozenset(registry.sections()) - frozenset(PARTS)
 """Sections that the recordings do not have."""
 
 
@@ -243,8 +243,9 @@ def _untrue(name: str, facts: Facts, touched: frozenset[str]) -> Iterator[str]:
         return
     whole = _undamaged(name)
     may_differ = {part for section in touched for part in PARTS.get(section, ())}
-    for part in Facts.model_fields:
-        if part not in may_differ and getattr(facts, part) != getattr(whole, part):
+    now, before = facts.model_dump(), whole.model_dump()
+    for part in before:
+        if part not in may_differ and now[part] != before[part]:
             yield f"{part} differs, and {', '.join(sorted(touched))} was touched"
 
 

@@ -4,11 +4,13 @@ from pathlib import Path
 
 from sandbox.capture.session import Answer, ask
 from sandbox.errors import HostError
-from sandbox.probe.answer import facts_of
-from sandbox.probe.collect import CLOSED, Taking, compose, new_boundary, with_key
-from sandbox.probe.facts import Facts
+from sandbox.facts.answer import facts_of
+from sandbox.facts.collect import compose, with_key
+from sandbox.facts.facts import Facts
 from sandbox.probe.frame import CutOffError
 from sandbox.probe.known import known_words
+from sandbox.probe.script import CLOSED, Taking
+from sandbox.probe.session import new_boundary
 
 _NO_SH = 127
 

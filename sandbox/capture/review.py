@@ -3,8 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sandbox.fidelity.r_readings import COSMETIC_OPTIONS, SESSION_VARIABLES
-from sandbox.probe.facts import Facts
+from sandbox.facts.facts import Facts
+from sandbox.facts.subjects.configs import Configs
+from sandbox.facts.subjects.environment import SESSION_VARIABLES
+from sandbox.facts.subjects.options import COSMETIC_OPTIONS
+from sandbox.facts.subjects.r import RInstallations
+from sandbox.facts.subjects.units import Units
 from sandbox.probe.known import Kind, knows
 from sandbox.probe.untaken import is_untaken, length_of
 
@@ -29,14 +33,14 @@ def not_taken(facts: Facts) -> tuple[NotTaken, ...]:
 
 
 def _all(facts: Facts) -> Iterator[NotTaken]:
-    for r in facts.r:
+    for r in facts[RInstallations]:
         for view in r.views:
             yield from _of(view.environment, "env", "the environment of R")
             yield from _of(view.options, "option", "R's options")
             yield from _of(view.repos, "repo", "R's repositories")
-    for config in facts.configs:
+    for config in facts.get(Configs) or ():
         yield from _of(config.settings, _kind(config.path), config.path)
-    for unit in facts.units or ():
+    for unit in facts.get(Units) or ():
         yield from _of(unit.settings, "unit", unit.name)
 
 

@@ -2,26 +2,23 @@
 
 import json
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sandbox.capture import choices
-from sandbox.capture.choices import Room
-from sandbox.capture.places import choose_locale, choose_timezone
-from sandbox.capture.r_options import choose_options
-from sandbox.capture.unsaid import unsaid
-from sandbox.capture.valid import fits
-from sandbox.capture.variables import Variable, choose_variables
-from sandbox.probe.facts import Facts, RView
-from sandbox.probe.untaken import is_untaken, without_hash
+from sandbox.capture.choose_base import choose_base
+from sandbox.facts import registry
+from sandbox.facts.facts import Facts
+from sandbox.facts.making import AskedFor, BoxValue, Change, Making, RCodeOf, Room, Unsaid
+from sandbox.facts.r_yaml import option_yaml
+from sandbox.facts.subjects.identity import Identity
+from sandbox.facts.subjects.os import Os
+from sandbox.facts.subjects.r import RInstallations, main_view
+from sandbox.probe.untaken import without_hash
 from sandbox.spec.base_models import Base
 from sandbox.spec.bases import Bases
-from sandbox.spec.models import RepoName, RepoUrl
-from sandbox.spec.semantics import SSH_PORT
 
 _WIDTH = 100
-_MOST_NAMED = 20
-"""Of one kind, in comments that a person is to read."""
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./+-]*")
 _YAML_WORDS = {"yes", "no", "true", "false", "on", "off", "null", "y", "n"}
 
@@ -37,8 +34,8 @@ class CapturedBox:
 
 @dataclass
 class _Draft:
+    changes: Mapping[tuple[str, ...], Change]
     lines: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
     def add(self, line: str = "") -> None:
         self.lines.append(line)
@@ -46,6 +43,20 @@ class _Draft:
     def block(self, heading: str, lines: list[str]) -> None:
         if lines:
             self.lines += [heading, *(_indented(line) for line in lines)]
+
+    def value(self, *path: str) -> BoxValue | None:
+        """What is to stand at that place."""
+        found = self.changes.get(path)
+        return found.value if found is not None else None
+
+    def under(self, *path: str) -> dict[str, Change]:
+        """What is to stand below a place, by the key."""
+        size = len(path)
+        return {
+            place[size]: one
+            for place, one in self.changes.items()
+            if place[:size] == path and len(place) == size + 1
+        }
 
 
 def write_box(
@@ -60,137 +71,120 @@ def write_box(
         bases: what boxes can start from.
         room: what the sandbox may take.
     """
-    draft = _Draft()
-    base, notes = choices.choose_base(facts, bases)
-    draft.notes += notes
+    base, notes = choose_base(facts, bases)
+    made = registry.made(facts, Making(base, room, main_view(facts)))
+    draft = _Draft({one.path: one for one in made if isinstance(one, Change)})
+    notes = (*notes, *(one.text for one in made if isinstance(one, Unsaid)))
     day = _comment(facts.probe.taken_at[:10])
-    system = facts.os.name or facts.os.id
+    system = facts[Os].name or facts[Os].id
     draft.add(f"# Captured from {_comment(source)} ({_comment(system)}) on {day}.")
     draft.add(
         f"# {facts_file} has all that was seen; `sandbox check` compares the sandbox with it."
     )
     draft.add()
     draft.add("version: 1")
-    name = _comment(facts.identity.hostname or source)[:200]
+    name = _comment(facts[Identity].hostname or source)[:200]
     draft.add(f"description: {_scalar(f'as {name}, captured {day}')}")
     draft.add(f"base: {base.name}")
-    size, short_of = choices.machine(facts, room)
-    draft.notes += short_of
-    if size:
-        draft.add(f"machine: {{{', '.join(f'{key}: {value}' for key, value in size.items())}}}")
-    draft.block("system:", _system(facts, base, draft))
-    if facts.r:
-        r = _r(facts, base, draft)
+    if size := draft.under("machine"):
+        draft.add(f"machine: {_inline(size)}")
+    draft.block("system:", _system(draft))
+    services = _services(draft)
+    if facts[RInstallations]:
+        r = _r(draft)
         draft.add("r:" if r else "r: {}")
         draft.lines += [_indented(line) for line in r]
-    elif facts.shiny_server is not None and "shiny_server" in base.offers:
+    elif services:
         draft.add("r: {}")
-        draft.notes.append("no R was seen there: the sandbox has the base's, for Shiny Server")
-    draft.block("services:", _services(facts, base, draft))
+        notes = (*notes, "no R was seen there: the sandbox has the base's, for Shiny Server")
+    draft.block("services:", services)
     draft.add()
     draft.add(f"production: {_scalar(facts_file)}")
     draft.add("# Differences that are known to stay: what, and why")
     draft.add("# accept:")
     draft.add('#   - {fact: machine.memory, why: "a laptop has less"}')
-    _further_notes(facts, draft)
-    if draft.notes:
+    if notes:
         draft.add()
         draft.add("# What this box cannot say, so that the sandbox will differ:")
-        for note in draft.notes:
+        for note in notes:
             draft.lines += _folded(note)
-    return CapturedBox("\n".join(draft.lines) + "\n", base, tuple(map(without_hash, draft.notes)))
+    return CapturedBox("\n".join(draft.lines) + "\n", base, tuple(map(without_hash, notes)))
 
 
-def _system(facts: Facts, base: Base, draft: _Draft) -> list[str]:
+def _system(draft: _Draft) -> list[str]:
     lines = []
-    view = choices.main_view(facts)
-    zone, notes = choose_timezone(facts, view)
-    draft.notes += notes
-    if zone is not None:
-        lines.append(f"timezone: {_scalar(zone)}")
-    locale, notes = choose_locale(facts, view)
-    draft.notes += notes
-    if locale is not None:
-        lines.append(f"locale: {_scalar(locale)}")
-    packages, others_count = choices.system_packages(facts)
-    if packages and base.name == f"{facts.os.id}-{facts.os.version}":
+    for key in ("timezone", "locale"):
+        text = draft.value("system", key)
+        if isinstance(text, str):
+            lines.append(f"{key}: {_scalar(text)}")
+    packages = draft.value("system", "packages")
+    if isinstance(packages, tuple):
         lines.append(_list("packages", packages))
-    elif packages:
-        draft.notes.append(f"packages of {facts.os.id}: {', '.join(packages)}")
-    if others_count:
-        draft.notes.append(f"{others_count} packages of the system that do nothing for R")
-    variables = choose_variables(facts, view)
-    draft.notes += _few(list(variables.notes))
-    if variables.said or variables.secret:
-        lines.append("environment:")
-        lines += [_variable(one) for one in variables.said]
-        lines += _asked_for({name: name for name in variables.secret})
-    limit = choices.nofile(view) if view is not None else None
-    if limit is not None:
-        lines.append(f"limits: {{nofile: {limit}}}")
+    environment = draft.under("system", "environment")
+    lines += _named("environment", environment, {name: name for name in environment})
+    if limits := draft.under("system", "limits"):
+        lines.append(f"limits: {_inline(limits)}")
     return lines
 
 
-def _r(facts: Facts, base: Base, draft: _Draft) -> list[str]:
-    main, view = choices.main_r(facts), choices.main_view(facts)
+def _r(draft: _Draft) -> list[str]:
     lines = []
-    if main is not None and main.version == base.r_version:
-        lines.append(f'version: "{choices.series(base.r_version)}"')
-    others = [one for one in facts.r if one is not main]
-    if others:
-        draft.notes.append(f"more Rs: {', '.join(f'{o.version} in {o.home}' for o in others)}")
-    if view is None:
-        draft.notes.append("R did not start there, so nothing of it is known")
-        return lines
-    asked, family = choices.blas(view)
-    if asked == "openblas":
-        lines.append("blas: openblas")
-    elif asked is None:
-        draft.notes.append(f"the linear algebra library is {family}")
-    options = choose_options(facts, view)
-    if options.said or options.secret:
-        lines += ["options:", *(f"  {_scalar(name)}: {value}" for name, value in options.said)]
-        lines += _asked_for(_secret_names(options.secret))
-    draft.notes += _few([f"R option {one}" for one in options.unsaid])
-    lines += _repos(view, draft)
-    packages = choices.r_packages(view)
-    if packages:
-        # What this base's Debian does not have is left out, and said, when the sandbox is made
-        lines += ["packages:", "  if_missing: skip", _indented(_list("names", packages))]
+    version, blas = draft.value("r", "version"), draft.value("r", "blas")
+    if isinstance(version, str):
+        lines.append(f"version: {_quoted(version)}")
+    if isinstance(blas, str):
+        lines.append(f"blas: {_scalar(blas)}")
+    options = draft.under("r", "options")
+    lines += _named("options", options, _secret_names(_hidden(options)))
+    repos = draft.under("r", "repos")
+    asked_as = _secret_names([f"repo.{name}" for name in _hidden(repos)])
+    lines += _named("repos", repos, {name: asked_as.get(f"repo.{name}", "") for name in repos})
+    if packages := draft.under("r", "packages"):
+        lines.append("packages:")
+        for key, one in packages.items():
+            value = one.value
+            plain = f"{key}: {_scalar(str(value))}"
+            lines.append(_indented(_list(key, value) if isinstance(value, tuple) else plain))
     return lines
 
 
-def _repos(view: RView, draft: _Draft) -> list[str]:
-    usual = ("@CRAN@", "cloud.r-project.org")
-    repos, hidden = {}, []
-    for name, url in view.repos.items():
-        if any(one in url for one in usual):
-            continue
-        if not fits(RepoName, name) or not (is_untaken(url) or fits(RepoUrl, url)):
-            draft.notes.append(f"the repository {name}: {without_hash(url)}")
-        elif is_untaken(url):
-            hidden.append(name)
-        else:
-            repos[name] = url
-    if not repos and not hidden:
+def _services(draft: _Draft) -> list[str]:
+    shiny = draft.under("services", "shiny_server")
+    return [f"shiny_server: {_inline(shiny)}"] if shiny else []
+
+
+def _hidden(values: Mapping[str, Change]) -> list[str]:
+    """Names of what was not taken."""
+    return [name for name, one in values.items() if isinstance(one.value, AskedFor)]
+
+
+def _named(heading: str, values: Mapping[str, Change], asked_as: Mapping[str, str]) -> list[str]:
+    """Values by name; behind them those that `sandbox up` asks for."""
+    if not values:
         return []
-    asked_as = _secret_names([f"repo.{name}" for name in hidden])
-    asked = {name: asked_as[f"repo.{name}"] for name in hidden}
-    lines = ["repos:", *(f"  {_scalar(name)}: {_quoted(url)}" for name, url in repos.items())]
-    return lines + _asked_for(asked)
+    lines = [f"{heading}:"]
+    for name, one in values.items():
+        if not isinstance(one.value, AskedFor):
+            where = f"  # {_comment(one.comment)}" if one.comment else ""
+            lines.append(f"  {_scalar(name)}: {_text(one.value)}{where}")
+    hidden = _hidden(values)
+    if hidden:
+        lines.append(
+            "  # Not taken from the server: `sandbox up` asks for the sandbox's own value of each"
+        )
+    lines += [f"  {_scalar(name)}: {{secret: {asked_as[name]}}}" for name in hidden]
+    return lines
 
 
-def _variable(one: Variable) -> str:
-    where = f"  # {_comment(one.where)}" if one.where else ""
-    return f"  {_scalar(one.name)}: {_quoted(one.value)}{where}"
+def _text(value: BoxValue) -> str:
+    if isinstance(value, RCodeOf):
+        return option_yaml(value.code) or "null"
+    return _quoted(str(value))
 
 
-def _asked_for(secrets: Mapping[str, str]) -> list[str]:
-    """Lines for what was not taken: `sandbox up` asks for it, or reads it from the environment."""
-    if not secrets:
-        return []
-    heading = "  # Not taken from the server: `sandbox up` asks for the sandbox's own value of each"
-    return [heading, *(f"  {_scalar(key)}: {{secret: {name}}}" for key, name in secrets.items())]
+def _inline(values: Mapping[str, Change]) -> str:
+    """`{cpus: 2, memory_mb: 4096}`."""
+    return f"{{{', '.join(f'{key}: {one.value}' for key, one in values.items())}}}"
 
 
 def _secret_names(names: Sequence[str]) -> dict[str, str]:
@@ -202,80 +196,6 @@ def _secret_names(names: Sequence[str]) -> dict[str, str]:
         number = sum(1 for one in found.values() if re.sub(r"__\d+$", "", one) == first)
         found[name] = f"{first}__{number + 1}" if number else first
     return found
-
-
-def _services(facts: Facts, base: Base, draft: _Draft) -> list[str]:
-    lines = []
-    shiny = facts.shiny_server
-    if shiny is not None:
-        if "shiny_server" in base.offers:
-            port = shiny.listens[0].port if shiny.listens else 3838
-            if port == SSH_PORT or port not in range(1, 65536):
-                draft.notes.append(f"Shiny Server listens on port {port}, which no sandbox can")
-                port = 3838
-            lines.append(f"shiny_server: {{port: {port}}}")
-            places = ", ".join((*shiny.site_dirs, *shiny.app_dirs))
-            draft.notes.append(
-                f"the apps of Shiny Server ({places}): copy them, and name them in `apps:`"
-            )
-        else:
-            draft.notes.append(f"Shiny Server {shiny.version or ''}: {base.name} has none".strip())
-    for one in facts.system_packages or ():
-        if one.name.startswith("rstudio-"):
-            draft.notes.append(f"{one.name} {one.version}")
-    return lines
-
-
-def _further_notes(facts: Facts, draft: _Draft) -> None:
-    draft.notes += unsaid(facts)
-    view = choices.main_view(facts)
-    if view is not None:
-        own = list(choices.by_hand(facts, view))
-        if own:
-            draft.notes.append(f"R packages not from Debian, in these versions: {_some(own, '; ')}")
-        draft.notes += _few([f"two versions of {one}" for one in choices.shadowed(view)])
-    if facts.user_libraries:
-        found = [f"{one.name} {one.version} ({one.user})" for one in facts.user_libraries]
-        draft.notes.append(f"people's own libraries: {_some(found)}")
-    draft.notes += _few(
-        [
-            f"broken there: {one.path} misses {', '.join(one.missing)}"
-            for one in facts.unresolved_objects or ()
-        ]
-    )
-    if "noexec" in (facts.machine.tmp_mount_options or ()):
-        draft.notes.append("nothing in the temporary folder can be run there (noexec)")
-    draft.notes += [
-        f"{config.path} was changed by hand: see the facts"
-        for config in facts.configs
-        if config.path.endswith("Rprofile.site") and _is_changed(config.settings)
-    ]
-
-
-def _is_changed(settings: dict[str, str]) -> bool:
-    """Debian's own sets the repository, and ours the options that a box can say."""
-    lines = [line.strip() for text in settings.values() for line in text.splitlines()]
-    if any("sandbox_set <- function" in text for text in settings.values()):
-        settings = {k: text for k, text in settings.items() if "sandbox_set" not in text}
-        lines = [line.strip() for text in settings.values() for line in text.splitlines()]
-    usual = re.compile(
-        r'local\(\{|r <- getOption\("repos"\)|r\["CRAN"\] <- "https://cloud\.r-project\.org"'
-        r"|options\(repos ?= ?r\)|\}\)|options\(|\)|\"?[A-Za-z.]+\"? = [^(<]*,?"
-        r"|options\((\"?[A-Za-z.]+\"? = [^(<]*)*\)"
-    )
-    return any(not usual.fullmatch(line) for line in lines)
-
-
-def _some(items: Sequence[str], between: str = ", ") -> str:
-    """All of them, or the first and how many more: the facts have every one."""
-    more = len(items) - _MOST_NAMED
-    shown = between.join(items[:_MOST_NAMED])
-    return f"{shown}{between}and {more} more" if more > 0 else shown
-
-
-def _few(notes: list[str]) -> list[str]:
-    more = len(notes) - _MOST_NAMED
-    return [*notes[:_MOST_NAMED], f"and {more} more like this"] if more > 0 else notes
 
 
 def _indented(text: str) -> str:
@@ -314,8 +234,6 @@ def _comment(text: str) -> str:
 
 
 def _folded(note: str) -> list[str]:
-    import textwrap
-
     return textwrap.wrap(
         _comment(note),
         _WIDTH,

@@ -9,8 +9,11 @@ from sandbox.checks.inspection import Inspection, planned_packages
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
 from sandbox.checks.views import per_viewer
+from sandbox.facts.r_view import RView
+from sandbox.facts.subjects.locale import SystemLocale
+from sandbox.facts.subjects.os import Os
+from sandbox.facts.subjects.timezone import Timezone
 from sandbox.placement import Placement
-from sandbox.probe.facts import RView
 
 _UTC = frozenset({"UTC", "UCT", "Universal", "Zulu"})
 _FROM_LANG = ("LC_CTYPE", "LC_COLLATE", "LC_TIME", "LC_MONETARY", "LC_MESSAGES")
@@ -50,7 +53,7 @@ def _release(placement: Placement) -> Check[Seen]:
         f"{base.distribution} {base.suite}",
         "another release has another R, another libc and other libraries under every package",
         lambda seen: equal(
-            f"{seen.facts.os.id} {seen.facts.os.codename}", f"{base.distribution} {base.suite}"
+            f"{seen.facts[Os].id} {seen.facts[Os].codename}", f"{base.distribution} {base.suite}"
         ),
         fixes.anew(placement),
     )
@@ -77,8 +80,8 @@ def _timezone(placement: Placement) -> Iterator[Check[Seen]]:
         f"/etc/localtime leads to {planned}",
         why,
         lambda seen: Look(
-            _same_zone(seen.facts.timezone.name or "", planned) and _is_link(seen),
-            f"{seen.facts.timezone.name or 'not set'}"
+            _same_zone(seen.facts[Timezone].name or "", planned) and _is_link(seen),
+            f"{seen.facts[Timezone].name or 'not set'}"
             f"{'' if _is_link(seen) else '; /etc/localtime is no symbolic link, so R cannot tell'}",
         ),
     )
@@ -93,7 +96,7 @@ def _timezone(placement: Placement) -> Iterator[Check[Seen]]:
 
 
 def _is_link(seen: Seen) -> bool:
-    return seen.facts.timezone.localtime_is_symlink
+    return seen.facts[Timezone].localtime_is_symlink
 
 
 def _same_zone(actual: str, planned: str) -> bool:
@@ -125,7 +128,7 @@ def _locale(placement: Placement) -> Iterator[Check[Seen]]:
 
 
 def _system_locale(placement: Placement, seen: Seen, planned: str) -> Look:
-    settings = seen.facts.locale.settings
+    settings = seen.facts[SystemLocale].settings
     wrong = [
         f"{name}={value}"
         for name, value in sorted(settings.items())
@@ -135,7 +138,7 @@ def _system_locale(placement: Placement, seen: Seen, planned: str) -> Look:
     ]
     if "LANG" not in settings:
         wrong.append("LANG is not set")
-    available = seen.facts.locale.available
+    available = seen.facts[SystemLocale].available
     if available is not None and _charset(planned) not in {_charset(one) for one in available}:
         wrong.append(f"{planned} is not among the machine's locales")
     found = none_of(wrong, nothing=f"LANG={settings.get('LANG')}")

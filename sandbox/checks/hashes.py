@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sandbox.probe.facts_base import REDACTED
+from sandbox.probe.redact import REDACTED
 from sandbox.probe.untaken import HashKey, Verdict, holds, is_untaken, token, token_of
 from sandbox.spec.models import Secret
 

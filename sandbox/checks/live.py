@@ -11,7 +11,10 @@ from sandbox.checks.inspection import Inspection
 from sandbox.checks.shiny_page import ShinyPage
 from sandbox.checks.shiny_session import SessionOutcome, try_session
 from sandbox.checks.web import NoAnswer, Page, Refused, fetch
-from sandbox.probe.facts import Facts, RView
+from sandbox.facts.facts import Facts
+from sandbox.facts.r_view import RView
+from sandbox.facts.subjects.os import Os
+from sandbox.facts.subjects.r import r_view
 from sandbox.providers.engine import patient
 
 
@@ -34,7 +37,7 @@ class Seen:
         Raises:
             CannotLook: the probe did not get that far.
         """
-        found = self.facts.r_view("shiny" if seen_by == "shiny" else "login")
+        found = r_view(self.facts, "shiny" if seen_by == "shiny" else "login")
         if found is None:
             reasons = "; ".join(f"{item.what}: {item.why}" for item in self.facts.not_seen)
             raise CannotLook(f"the probe did not see R in a {seen_by} ({reasons or 'no R found'})")
@@ -164,7 +167,7 @@ class LiveMachine:
 
 def is_emulated(facts: Facts) -> bool:
     """Whether the machine's processor is QEMU's own emulation (systemd-detect-virt calls it so)."""
-    return facts.os.virtualization == "qemu"
+    return facts[Os].virtualization == "qemu"
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from sandbox.checks.check import CannotLook, Look
 from sandbox.checks.hashes import Hashes
 from sandbox.checks.live import Seen
-from sandbox.probe import r_value
-from sandbox.probe.facts import RView
-from sandbox.probe.r_value import RValue
-from sandbox.probe.shown import planned_code, shown_code
+from sandbox.facts import r_value
+from sandbox.facts.r_value import RValue
+from sandbox.facts.r_view import RView
+from sandbox.facts.shown import planned_code, shown_code
 from sandbox.probe.untaken import Verdict, is_untaken
 from sandbox.spec.models import OptionValue, Secret
 

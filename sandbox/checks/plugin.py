@@ -15,8 +15,8 @@ from sandbox.checks.check import Check, Verify, require
 from sandbox.checks.live import LiveMachine, Machine, Seen, is_emulated
 from sandbox.checks.recorder import Recorder, note_actual
 from sandbox.checks.request import CheckRequest, ResultFolder
+from sandbox.facts.facts import Facts
 from sandbox.plan import Plan
-from sandbox.probe.facts import Facts
 
 _REQUEST = pytest.StashKey[CheckRequest]()
 _INSPECTION = pytest.StashKey[inspection.Inspection]()

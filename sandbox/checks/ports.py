@@ -7,9 +7,9 @@ from sandbox.checks import fixes
 from sandbox.checks.check import CannotLook, Check, Look, none_of
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
+from sandbox.facts.subjects.ports import ListeningPort, Ports
 from sandbox.placement import Placement
 from sandbox.plan import Plan
-from sandbox.probe.facts import ListeningPort
 
 _SYSTEM_LISTENERS = {
     # name of the process: (protocol, port) that it is known to open to the network
@@ -78,10 +78,11 @@ def _planned_ports(plan: Plan) -> tuple[_PlannedPort, ...]:
     )
 
 
-def _all_ports(seen: Seen) -> tuple[ListeningPort, ...]:
-    if seen.facts.ports is None:
+def _all_ports(seen: Seen) -> Ports:
+    found = seen.facts.get(Ports)
+    if found is None:
         raise CannotLook("the probe saw no listening ports (is iproute2 installed?)")
-    return seen.facts.ports
+    return found
 
 
 def _strange_ports(plan: Plan, seen: Seen) -> Iterator[str]:

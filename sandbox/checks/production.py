@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
-from sandbox.fidelity.catalogue import KINDS
-from sandbox.fidelity.diff import Outcome, Selection, Side, compare
-from sandbox.fidelity.kind import Kind
+from sandbox.facts import registry
+from sandbox.facts.diff import DiffOutcome, Selection, compare
+from sandbox.facts.kind import FactKind
+from sandbox.facts.sides import Side
 from sandbox.placement import Placement
 
 LIKE_PRODUCTION = "correct.production."
@@ -22,7 +23,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
     if plan.production is None:
         return
     accept = {one.fact: one.why for one in plan.accept}
-    for kind in KINDS:
+    for kind in registry.kinds():
         yield Check(
             id=f"{LIKE_PRODUCTION}{kind.id}",
             goal=Goal.CORRECT,
@@ -35,7 +36,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
         )
 
 
-def _like_production(kind: Kind, accept: dict[str, str]) -> Callable[[Seen], Look]:
+def _like_production(kind: FactKind, accept: dict[str, str]) -> Callable[[Seen], Look]:
     def look(seen: Seen) -> Look:
         if seen.production is None:
             raise CannotLook("the facts of production could not be read")
@@ -57,10 +58,10 @@ def _like_production(kind: Kind, accept: dict[str, str]) -> Callable[[Seen], Loo
                 ok=False, actual="\n".join([*shown, *([f"and {more} more"] if more else [])])
             )
         if not diff.compared:
-            silent = {one.note for one in diff.facts if one.outcome is not Outcome.EQUAL}
+            silent = {one.note for one in diff.facts if one.outcome is not DiffOutcome.EQUAL}
             raise NothingToLookAt("; ".join(sorted(silent)) or "neither machine has any")
         accepted = "; ".join(f"{one.id} accepted: {one.accepted}" for one in diff.accepted)
-        return Look(ok=True, actual=accepted or f"{diff.count(Outcome.EQUAL)} equal")
+        return Look(ok=True, actual=accepted or f"{diff.count(DiffOutcome.EQUAL)} equal")
 
     return look
 

@@ -17,8 +17,8 @@ from sandbox.checks.live import LiveMachine, Seen
 from sandbox.checks.request import own_key
 from sandbox.checks.results import CheckReport, CheckResult, Outcome
 from sandbox.errors import CommandError
+from sandbox.facts.facts import Facts
 from sandbox.placement import Placement
-from sandbox.probe.facts import Facts
 from sandbox.run import Completed
 from sandbox.ssh import SshTarget
 

@@ -7,8 +7,10 @@ from sandbox.checks.check import CannotLook, Check, Look, equal, none_of
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
 from sandbox.checks.views import per_viewer
+from sandbox.facts.r_view import RView
+from sandbox.facts.subjects.objects import UnresolvedObjects
+from sandbox.facts.subjects.r import RInstallations
 from sandbox.placement import Placement
-from sandbox.probe.facts import RView
 from sandbox.spec.models import R
 
 _RNG = ("Mersenne-Twister", "Inversion", "Rejection")
@@ -61,7 +63,7 @@ def _versions(placement: Placement, r: R) -> Iterator[Check[Seen]]:
 
 
 def _one_r(seen: Seen) -> Look:
-    homes = [f"{one.version or 'broken'} in {one.home}" for one in seen.facts.r]
+    homes = [f"{one.version or 'broken'} in {one.home}" for one in seen.facts[RInstallations]]
     return Look(len(homes) == 1, "; ".join(homes) or "no R")
 
 
@@ -144,7 +146,7 @@ def _packages(placement: Placement, r: R) -> Iterator[Check[Seen]]:
 
 def _package(name: str) -> Callable[[Seen], Look]:
     def look(seen: Seen) -> Look:
-        views = [view for one in seen.facts.r for view in one.views]
+        views = [view for one in seen.facts[RInstallations] for view in one.views]
         found = {view.seen_by: view.package(name) for view in views}
         versions = {one.version for one in found.values() if one is not None}
         if not versions or None in found.values():
@@ -185,7 +187,7 @@ def _fits(built: str, series: tuple[int, ...]) -> bool:
 
 
 def _objects(seen: Seen) -> Look:
-    found = seen.facts.unresolved_objects
+    found = seen.facts.get(UnresolvedObjects)
     if found is None:
         raise CannotLook("the probe could not check shared objects")
     broken = [f"{one.path} lacks {', '.join(one.missing)}" for one in found]

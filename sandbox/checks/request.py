@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from sandbox.checks.hashes import Hashes
 from sandbox.checks.results import CheckResult, Goal
 from sandbox.checks.safe import fingerprint
+from sandbox.facts.facts import Facts
 from sandbox.files import write_whole
 from sandbox.placement import Placement
 from sandbox.plain_file import NotPlainError, read_plain
-from sandbox.probe.facts import Facts
 
 CHECKING = "checking "
 """Before the line that tells which check begins, in what the pytest process says."""

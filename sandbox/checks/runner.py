@@ -14,8 +14,8 @@ from sandbox.checks.request import NO_RESULT, CheckRequest, ResultFolder
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
 from sandbox.errors import CommandError, SandboxError
 from sandbox.events import Listener
+from sandbox.facts.facts import Facts
 from sandbox.plan import Plan
-from sandbox.probe.facts import Facts
 from sandbox.providers.engine import patient
 from sandbox.ssh import SshTarget
 from sandbox.trust import HostCode

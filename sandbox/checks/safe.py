@@ -11,9 +11,12 @@ from sandbox.checks.check import CannotLook, Check, Look, none_of
 from sandbox.checks.inspection import FileMode
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
+from sandbox.facts.subjects.accounts import Accounts
+from sandbox.facts.subjects.r import r_view
+from sandbox.facts.subjects.shiny import SeenShinyServer
+from sandbox.facts.subjects.ssh import AuthorizedKeys, SshDaemon
 from sandbox.placement import Placement
 from sandbox.plan import Plan
-from sandbox.probe.facts import AuthorizedKey, SshDaemon
 from sandbox.servers.shiny import SERVER as SHINY
 
 _COOKIE_KEY = "secure-cookie-key"
@@ -146,7 +149,7 @@ def _sudoers(plan: Plan, seen: Seen) -> Iterator[str]:
     if not seen.facts.probe.privileged:
         raise CannotLook("sudo rights were not seen: the probe ran without root")
     expected = {"root", seen.facts.probe.user, *(user.name for user in plan.users if user.sudo)}
-    for account in seen.facts.users:
+    for account in seen.facts[Accounts]:
         if account.sudo and account.name not in expected:
             yield account.name
 
@@ -155,7 +158,7 @@ def _account_as_planned(
     placement: Placement, name: str, groups: Iterable[str], *, sudo: bool
 ) -> Callable[[Seen], Look]:
     def look(seen: Seen) -> Look:
-        account = next((one for one in seen.facts.users if one.name == name), None)
+        account = next((one for one in seen.facts[Accounts] if one.name == name), None)
         if account is None:
             return Look(ok=False, actual="there is no such account")
         missing = sorted(set(groups) - set(account.groups))
@@ -198,10 +201,11 @@ def _keys(placement: Placement) -> Iterator[Check[Seen]]:
     )
 
 
-def _authorized(seen: Seen) -> tuple[AuthorizedKey, ...]:
-    if seen.facts.authorized_keys is None:
+def _authorized(seen: Seen) -> AuthorizedKeys:
+    found = seen.facts.get(AuthorizedKeys)
+    if found is None:
         raise CannotLook("authorized_keys were not seen: the probe ran without root")
-    return seen.facts.authorized_keys
+    return found
 
 
 def _strange_keys(plan: Plan, seen: Seen) -> Iterator[str]:
@@ -268,9 +272,10 @@ def _sshd_root(seen: Seen) -> Look:
 
 
 def _sshd_settings(seen: Seen) -> SshDaemon:
-    if seen.facts.sshd is None:
+    found = seen.facts.get(SshDaemon)
+    if found is None:
         raise CannotLook("sshd's settings were not seen: the probe ran without root")
-    return seen.facts.sshd
+    return found
 
 
 # Files
@@ -347,10 +352,10 @@ def _writable(files: Iterable[FileMode]) -> Iterator[str]:
 
 
 def _run_as(seen: Seen) -> Look:
-    server = seen.facts.shiny_server
+    server = seen.facts.get(SeenShinyServer)
     if server is None:
         return Look(ok=False, actual="no configuration of Shiny Server was found")
     names = server.run_as or ("shiny",)
-    view = seen.facts.r_view("shiny")
+    view = r_view(seen.facts, "shiny")
     users = {*names, view.user} if view else set(names)
     return Look("root" not in users, ", ".join(sorted(users)))

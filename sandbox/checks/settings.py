@@ -12,9 +12,9 @@ from sandbox.checks.hashes import Hashes
 from sandbox.checks.live import Seen
 from sandbox.checks.options import expected_option, option_look
 from sandbox.checks.views import per_viewer_and_seen
+from sandbox.facts.r_view import RView
+from sandbox.facts.shown import shown_option, shown_value
 from sandbox.placement import Placement
-from sandbox.probe.facts import RView
-from sandbox.probe.shown import shown_option, shown_value
 from sandbox.probe.untaken import is_untaken
 from sandbox.spec.models import R, Secret
 

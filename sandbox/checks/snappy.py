@@ -9,6 +9,7 @@ from sandbox.checks.live import END_R, Machine, Seen
 from sandbox.checks.results import Goal
 from sandbox.checks.up import describe, is_app_page
 from sandbox.checks.web import NoAnswer
+from sandbox.facts.subjects.machine import MachineSize
 from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.servers.shiny import SERVER as SHINY
@@ -62,7 +63,7 @@ def live_checks(placement: Placement) -> Iterator[Check[Machine]]:
 
 
 def _memory(seen: Seen, planned_mb: int) -> Look:
-    actual_mb = seen.facts.machine.memory_mb
+    actual_mb = seen.facts[MachineSize].memory_mb
     if actual_mb is None:
         raise NothingToLookAt(f"the machine's memory {_unseen_memory(seen)}")
     fits = MEMORY_LEAST * planned_mb <= actual_mb <= MEMORY_MOST * planned_mb

@@ -12,6 +12,7 @@ from sandbox.checks.live import END_R, Machine, Seen, wait_for_page
 from sandbox.checks.results import Goal
 from sandbox.checks.shiny_page import is_document, is_shiny, read_page, title_of
 from sandbox.checks.web import NoAnswer, Page
+from sandbox.facts.subjects.services import SystemServices
 from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.servers.shiny import SERVER as SHINY
@@ -106,16 +107,18 @@ def _system_state(placement: Placement, seen: Seen) -> Look:
 
 def _service(placement: Placement, unit: str) -> Iterator[Check[Seen]]:
     def running(seen: Seen) -> Look:
-        found = seen.facts.service(unit)
-        if seen.facts.services is None:
+        services = seen.facts.get(SystemServices)
+        if services is None:
             raise CannotLook("the probe saw no services: systemd does not answer")
+        found = services.named(unit)
         if found is None:
             return Look(ok=False, actual="there is no such service")
         is_ok = found.active == "active" and found.sub == "running" and found.load == "loaded"
         return Look(is_ok, f"{found.load}, {found.active} ({found.sub})")
 
     def enabled(seen: Seen) -> Look:
-        found = seen.facts.service(unit)
+        services = seen.facts.get(SystemServices)
+        found = services.named(unit) if services is not None else None
         return equal(found.enabled if found else "there is no such service", "enabled")
 
     yield Check(

@@ -12,9 +12,9 @@ from sandbox.checks import fixes
 from sandbox.checks.check import Check, Look
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
+from sandbox.facts.r_view import RView
 from sandbox.placement import Placement
 from sandbox.plan import Plan
-from sandbox.probe.facts import RView
 
 
 @dataclass(frozen=True)

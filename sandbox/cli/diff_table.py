@@ -3,9 +3,9 @@
 import textwrap
 
 from sandbox.cli.console import Painted, colourful, line, lines, paint
-from sandbox.fidelity.alike import Alike, alike, is_told_by_note, item_of, not_compared
-from sandbox.fidelity.diff import Diff, FactDiff
-from sandbox.fidelity.kind import Consequence
+from sandbox.facts.by_kind import Alike, alike, is_told_by_note, item_of, not_compared
+from sandbox.facts.diff import Diff, FactDiff
+from sandbox.facts.kind import Consequence
 
 _RED, _GREEN, _YELLOW, _BOLD, _DIM = "31", "32", "33", "1", "2"
 _COLOURS = {Consequence.ANSWERS: _RED, Consequence.FAILS: _RED, Consequence.ACCESS: _RED}

@@ -17,10 +17,10 @@ from sandbox.errors import ExitCode, UsageError
 from sandbox.files import hand_over
 
 if TYPE_CHECKING:
-    from sandbox.capture.choices import Room
     from sandbox.capture.review import NotTaken
-    from sandbox.fidelity.diff import Diff, Selection
-    from sandbox.probe.facts import Facts
+    from sandbox.facts.diff import Diff, Selection
+    from sandbox.facts.facts import Facts
+    from sandbox.facts.making import Room
     from sandbox.workflows.capture import Captured
     from sandbox.workflows.compare import SshOptions
 
@@ -157,7 +157,7 @@ def _show_unseen(facts: "Facts", host: str, *, sudo: bool) -> None:
 
 def _room() -> "Room":
     """What this computer can give a sandbox: all processors, half of the memory."""
-    from sandbox.capture.choices import Room
+    from sandbox.facts.making import Room
 
     cpus = os.cpu_count() or 2
     try:
@@ -199,7 +199,7 @@ def diff(
 
     sandbox diff admin@r.example.org shiny --only answers --ignore r.package.testthat
     """
-    from sandbox.fidelity.diff import Selection
+    from sandbox.facts.diff import Selection
     from sandbox.workflows.compare import SshOptions
 
     selection = Selection(only=tuple(only or ()), ignore=tuple(ignore or ()))
@@ -232,9 +232,9 @@ def _show_diff(found: "Diff", *, as_json: bool) -> None:
     if not as_json:
         show(render_diff(found))
         return
-    from sandbox.fidelity.diff import Outcome
+    from sandbox.facts.diff import DiffOutcome
 
-    counts = {str(outcome): found.count(outcome) for outcome in Outcome}
+    counts = {str(outcome): found.count(outcome) for outcome in DiffOutcome}
     content = found.model_dump(mode="json")
     show_json({**content, "counts": counts, "compared": found.compared})
 

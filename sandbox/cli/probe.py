@@ -10,7 +10,7 @@ from sandbox.cli.settings import context
 from sandbox.errors import UsageError
 
 if TYPE_CHECKING:
-    from sandbox.probe.facts import Facts
+    from sandbox.facts.facts import Facts
 
 
 def probe(
@@ -63,9 +63,9 @@ def probe(
 
 
 def _of_sandbox(name: str, *, load: list[str] | None, use_sudo: bool, timeout_s: float) -> "Facts":
-    from sandbox.probe.collect import Taking
-    from sandbox.probe.collect import probe as probe_target
+    from sandbox.facts.collect import probe as probe_target
     from sandbox.probe.keys import keep_key
+    from sandbox.probe.script import Taking
     from sandbox.probe.untaken import new_key
 
     key = new_key()
@@ -85,9 +85,10 @@ def _of_sandbox(name: str, *, load: list[str] | None, use_sudo: bool, timeout_s:
 
 
 def _of_host(ssh: str | None, *, load: list[str], use_sudo: bool, timeout_s: float) -> "Facts":
-    from sandbox.probe.collect import Taking, probe_local
-    from sandbox.probe.collect import probe as probe_target
+    from sandbox.facts.collect import probe as probe_target
+    from sandbox.facts.collect import probe_local
     from sandbox.probe.keys import keep_key
+    from sandbox.probe.script import Taking
     from sandbox.probe.untaken import new_key
     from sandbox.ssh import SshTarget
 

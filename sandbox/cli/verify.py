@@ -95,7 +95,7 @@ def _against(word: str | None, *, sudo: bool, ssh_config: Path | None) -> "Again
     """How production is read; None when nobody asks for it."""
     if word is None:
         return None
-    from sandbox.probe.files import load_facts
+    from sandbox.facts.files import load_facts
     from sandbox.workflows.check import Against
     from sandbox.workflows.compare import SshOptions
 

@@ -9,13 +9,15 @@ from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome, last
 from sandbox.checks.runner import run_checks
 from sandbox.errors import SandboxError
 from sandbox.events import step
+from sandbox.facts.collect import probe
+from sandbox.facts.conceal import conceal
+from sandbox.facts.facts import Facts
+from sandbox.facts.files import load_facts
 from sandbox.guest.guest import Guest
 from sandbox.guest.hashes import hashes_of, key_beside
 from sandbox.guest.pages import READY_TIMEOUT_S, apps_url, proven_by_page, wait_for_ports
-from sandbox.probe.collect import Taking, UnreachableError, probe
-from sandbox.probe.conceal import conceal
-from sandbox.probe.facts import Facts
-from sandbox.probe.files import load_facts
+from sandbox.probe.script import Taking
+from sandbox.probe.session import NoSshError
 from sandbox.probe.untaken import HashKey
 from sandbox.providers.engine import MachineStatus
 from sandbox.secret_values import secret_targets
@@ -56,7 +58,7 @@ def check_all(
             key = key_beside(production, instance)
             try:
                 facts = probe_guest(guest, target, status, key)
-            except UnreachableError as error:
+            except NoSshError as error:
                 # `up` must hear of it: from outside such a machine looks well
                 _keep_part(guest, _shut_out(guest, error), live=False)
                 raise
@@ -109,7 +111,7 @@ def probe_guest(guest: Guest, target: SshTarget, status: MachineStatus, key: Has
     """The facts of a machine that runs, with hashes of `key` for what is not taken.
 
     Raises:
-        UnreachableError: it does not let us in.
+        NoSshError: it does not let us in.
     """
     plan = guest.plan
     packages = plan.r.packages.names if plan.r is not None else ()
@@ -120,10 +122,10 @@ def probe_guest(guest: Guest, target: SshTarget, status: MachineStatus, key: Has
             load_packages=packages,
             timeout_s=status.patient(PROBE_TIMEOUT_S),
         )
-    except UnreachableError as error:
+    except NoSshError as error:
         # Its ssh_config is ours, which the user's own ssh does not read
         hint = f"sandbox up {guest.name}"
-        raise UnreachableError(error.message, details=error.details, hint=hint) from error
+        raise NoSshError(error.message, details=error.details, hint=hint) from error
     return conceal(facts, secret_targets(plan), key)
 
 

@@ -19,9 +19,9 @@ from sandbox.state import Instance
 
 if TYPE_CHECKING:
     from sandbox.checks.results import CheckReport, Goal
+    from sandbox.facts.facts import Facts
     from sandbox.placement import Placement
     from sandbox.plan import Plan
-    from sandbox.probe.facts import Facts
     from sandbox.probe.untaken import HashKey
     from sandbox.provision import ProvisionResult
     from sandbox.record import Record
@@ -300,7 +300,7 @@ class Guest:
 
         Raises:
             UsageError: it does not run.
-            UnreachableError: it does not let us in.
+            NoSshError: it does not let us in.
         """
         from sandbox.guest.checking import probe_guest
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from sandbox.checks.hashes import Hashes
+from sandbox.facts.facts import Facts
+from sandbox.facts.files import load_facts
 from sandbox.plan import Plan
-from sandbox.probe.facts import Facts
-from sandbox.probe.files import load_facts
 from sandbox.probe.keys import find_key
 from sandbox.probe.untaken import HashKey, new_key, token
 from sandbox.secret_values import NeededSecret, SecretValues

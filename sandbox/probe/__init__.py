@@ -1,1 +1,1 @@
-"""What a machine is: a read-only script, and the facts made of its answer."""
+"""Running the probe's script, and what of a machine's answer may leave it."""

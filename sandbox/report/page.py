@@ -13,12 +13,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sandbox import __version__
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
 from sandbox.clean import clean
-from sandbox.fidelity.alike import alike, is_told_by_note, item_of, not_compared
-from sandbox.fidelity.diff import Diff
-from sandbox.fidelity.kind import Consequence
-from sandbox.fidelity.r_readings import blas_family, loaded_packages
+from sandbox.facts.by_kind import alike, is_told_by_note, item_of, not_compared
+from sandbox.facts.diff import Diff
+from sandbox.facts.facts import Facts
+from sandbox.facts.kind import Consequence
+from sandbox.facts.r_view import RView
+from sandbox.facts.subjects.accounts import Accounts
+from sandbox.facts.subjects.blas import blas_family
+from sandbox.facts.subjects.identity import Identity
+from sandbox.facts.subjects.locale import SystemLocale
+from sandbox.facts.subjects.os import Os
+from sandbox.facts.subjects.ports import Ports
+from sandbox.facts.subjects.r import r_view
+from sandbox.facts.subjects.r_packages import loaded_packages
+from sandbox.facts.subjects.shiny import SeenShinyServer
+from sandbox.facts.subjects.timezone import Timezone
+from sandbox.facts.subjects.tools import Programs
 from sandbox.paths import data_dir
-from sandbox.probe.facts import Facts, RView
 from sandbox.record import Record
 
 _DANGEROUS = (Consequence.ANSWERS, Consequence.FAILS, Consequence.ACCESS)
@@ -135,7 +146,7 @@ def sandbox_page(
         checks_summary=_checks_summary(report),
         goals=tuple(_goal(goal, report) for goal in Goal),
         diff=diff,
-        production_name=production.identity.hostname if production is not None else "",
+        production_name=production[Identity].hostname if production is not None else "",
         production_at=_moment(production.probe.taken_at) if production is not None else "",
         history=tuple(
             HistoryRow(one.at.strftime(_TIME), one.what, one.plan_key, one.note)
@@ -185,30 +196,32 @@ def _contents(record: Record, facts: Facts | None) -> list[tuple[str, str]]:
     rows = [("Size", f"{size}, {plan.machine.disk_gb} GB disk at most")]
     if facts is None:
         return [*rows, ("System", plan.base.description)]
-    rows.insert(0, ("System", f"{facts.os.name}, {facts.os.arch}, kernel {facts.os.kernel}"))
-    view = facts.r_view("login")
+    rows.insert(0, ("System", f"{facts[Os].name}, {facts[Os].arch}, kernel {facts[Os].kernel}"))
+    view = r_view(facts, "login")
     if view is not None:
         rows += _r_rows(view)
-    if facts.shiny_server is not None:
-        ports = ", ".join(str(one.port) for one in facts.shiny_server.listens)
-        rows.append(("Shiny Server", f"{facts.shiny_server.version or ''} on port {ports}".strip()))
+    shiny = facts.get(SeenShinyServer)
+    if shiny is not None:
+        ports = ", ".join(str(one.port) for one in shiny.listens)
+        rows.append(("Shiny Server", f"{shiny.version or ''} on port {ports}".strip()))
     if plan.apps:
         rows.append(("Apps", ", ".join(app.name for app in plan.apps)))
-    rows.append(("Timezone", facts.timezone.name or "not set"))
-    rows.append(("Locale", facts.locale.settings.get("LANG", "not set")))
-    if facts.tools:
-        tools = (f"{one.name} {one.version or ''}".strip() for one in facts.tools)
+    rows.append(("Timezone", facts[Timezone].name or "not set"))
+    rows.append(("Locale", facts[SystemLocale].settings.get("LANG", "not set")))
+    tools = [f"{one.name} {one.version or ''}".strip() for one in facts.get(Programs) or ()]
+    if tools:
         rows.append(("Programs", ", ".join(tools)))
-    people = [one.name for one in facts.users if 1000 <= one.uid < 60000]  # noqa: PLR2004
+    people = [one.name for one in facts[Accounts] if 1000 <= one.uid < 60000]  # noqa: PLR2004
     rows.append(("People's accounts", ", ".join(people) or "none"))
     rows.append(("Open ports", _open_ports(facts)))
     return rows
 
 
 def _open_ports(facts: Facts) -> str:
-    if facts.ports is None:
+    ports = facts.get(Ports)
+    if ports is None:
         return "could not be read"
-    listening = (one for one in facts.ports if one.protocol == "tcp" and not one.loopback)
+    listening = (one for one in ports if one.protocol == "tcp" and not one.loopback)
     return ", ".join(map(str, sorted({one.port for one in listening}))) or "none"
 
 
@@ -222,7 +235,7 @@ def _r_rows(view: RView) -> list[tuple[str, str]]:
 
 
 def _packages(facts: Facts | None) -> tuple[tuple[str, str], ...]:
-    view = facts.r_view("login") if facts is not None else None
+    view = r_view(facts, "login") if facts is not None else None
     if view is None:
         return ()
     found = loaded_packages(view)

@@ -4,16 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sandbox.capture.choices import Room
 from sandbox.capture.read import read_host
 from sandbox.capture.review import NotTaken, not_taken
 from sandbox.capture.write_box import CapturedBox, default_name, write_box
 from sandbox.errors import HostError, UsageError
 from sandbox.events import Listener, step
+from sandbox.facts.facts import Facts
+from sandbox.facts.making import Room
+from sandbox.facts.subjects.r import RInstallations
 from sandbox.files import write_whole
-from sandbox.probe.collect import Taking
-from sandbox.probe.facts import Facts
 from sandbox.probe.keys import keep_key
+from sandbox.probe.script import Taking
 from sandbox.probe.untaken import new_key
 from sandbox.spec.bases import load_bases
 
@@ -100,8 +101,8 @@ def _taking_more(taking: Taking, wanted: tuple[str, ...]) -> Taking:
 
 
 def _summary(facts: Facts) -> str:
-    packages = sum(len(view.packages) for one in facts.r for view in one.views[:1])
-    found = f"{packages} R packages" if facts.r else "there is no R"
+    packages = sum(len(view.packages) for one in facts[RInstallations] for view in one.views[:1])
+    found = f"{packages} R packages" if facts[RInstallations] else "there is no R"
     left = len(not_taken(facts))
     return f"{found}, {len(facts.not_seen)} things not seen, {left} values not taken"
 

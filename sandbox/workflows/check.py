@@ -7,9 +7,9 @@ from pathlib import Path
 from sandbox.checks.results import CheckReport, Goal
 from sandbox.errors import UsageError
 from sandbox.events import Notice, step
+from sandbox.facts.facts import Facts
 from sandbox.guest.guest import Guest
 from sandbox.guest.hashes import hash_key
-from sandbox.probe.facts import Facts
 from sandbox.probe.untaken import HashKey
 from sandbox.record import Record
 from sandbox.state import locked

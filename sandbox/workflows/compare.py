@@ -6,13 +6,13 @@ from pathlib import Path
 from sandbox.capture.read import read_host
 from sandbox.errors import UsageError
 from sandbox.events import step
-from sandbox.fidelity.diff import Diff, Selection, Side, compare
-from sandbox.fidelity.stated import side_of_plan
+from sandbox.facts.diff import Diff, Selection, compare
+from sandbox.facts.facts import Facts
+from sandbox.facts.files import load_facts
+from sandbox.facts.sides import Side, side_of_plan
 from sandbox.plan import Plan, resolve
-from sandbox.probe.collect import Taking
-from sandbox.probe.facts import Facts
-from sandbox.probe.files import load_facts
 from sandbox.probe.keys import find_key
+from sandbox.probe.script import Taking
 from sandbox.probe.untaken import HashKey, new_key
 from sandbox.spec.catalogue import list_boxes
 from sandbox.spec.load import SUFFIXES, load_box

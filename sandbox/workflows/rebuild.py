@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from sandbox.events import Listener, Notice
-from sandbox.fidelity.diff import Selection, Side, compare
-from sandbox.fidelity.stated import side_of_plan
+from sandbox.facts.diff import Selection, compare
+from sandbox.facts.files import load_facts
+from sandbox.facts.sides import Side, side_of_plan
 from sandbox.guest.guest import Guest
 from sandbox.missing import missing_r_packages
 from sandbox.placement import Placement
-from sandbox.probe.files import load_facts
 
 _MOST_SHOWN = 10
 

@@ -1,9 +1,11 @@
 """`sandbox report`: what is known of a sandbox, by its folder; the machine is not asked."""
 
 from sandbox.checks.results import last_report
-from sandbox.fidelity.diff import Selection, Side, compare
-from sandbox.probe.facts import Facts
-from sandbox.probe.files import load_facts
+from sandbox.facts.diff import Selection, compare
+from sandbox.facts.facts import Facts
+from sandbox.facts.files import load_facts
+from sandbox.facts.sides import Side
+from sandbox.facts.subjects.identity import Identity
 from sandbox.report.page import sandbox_page
 from sandbox.state import Instance
 
@@ -22,7 +24,7 @@ def page_of(name: str, *, made_at: str) -> str:
     diff = None
     if production is not None and facts is not None:
         diff = compare(
-            Side(name=production.identity.hostname or "production", facts=production),
+            Side(name=production[Identity].hostname or "production", facts=production),
             Side(name=name, facts=facts),
             Selection(accept={one.fact: one.why for one in plan.accept}),
         )

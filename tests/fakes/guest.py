@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
 from sandbox.errors import ConnectionLostError
 from sandbox.events import Listener
+from sandbox.facts.facts import Facts
 from sandbox.guest.guest import Guest
 from sandbox.guest.pages import Page, proven_by_page
 from sandbox.placement import Placement
-from sandbox.probe.facts import Facts
 from sandbox.providers.engine import Engine, MachineStatus
 from sandbox.provision import ProvisionResult
 from sandbox.secret_values import SecretValues

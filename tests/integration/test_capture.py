@@ -15,11 +15,13 @@ import paramiko
 import pytest
 
 from sandbox.capture import ssh_settings
-from sandbox.capture.choices import Room
 from sandbox.capture.read import read_host
 from sandbox.capture.ssh_settings import settings_of
 from sandbox.errors import HostError
 from sandbox.events import ignore
+from sandbox.facts.making import Room
+from sandbox.facts.subjects.identity import Identity
+from sandbox.facts.subjects.os import Os
 from sandbox.workflows.capture import capture
 from tests.conftest import cannot_run
 from tests.integration.ssh_lab import lab, run_shell
@@ -33,8 +35,8 @@ def test_one_session_and_complete_facts(tmp_path: Path) -> None:
     with lab(tmp_path, run_shell("/bin/sh")) as its:
         facts = read_host("prod", config=its.config, timeout_s=PATIENT_S)
         assert (its.connections, its.commands) == (1, ["sh -s"])
-    assert facts.identity.hostname == os.uname().nodename
-    assert facts.os.kernel == os.uname().release
+    assert facts[Identity].hostname == os.uname().nodename
+    assert facts[Os].kernel == os.uname().release
     assert facts.probe.taken_at
 
 
@@ -42,7 +44,7 @@ def test_a_banner_and_a_chatty_profile_are_only_noise(tmp_path: Path) -> None:
     noise = b"*** authorised staff only ***\r\nlast login: yesterday\n\x1b[31mred\x1b[0m"
     with lab(tmp_path, run_shell("/bin/sh", before=noise)) as its:
         assert (
-            read_host("prod", config=its.config, timeout_s=PATIENT_S).identity.hostname
+            read_host("prod", config=its.config, timeout_s=PATIENT_S)[Identity].hostname
             == os.uname().nodename
         )
 
@@ -55,7 +57,7 @@ def test_every_login_shell(tmp_path: Path, shell: str) -> None:
     argv = (path, "sh") if shell == "busybox" else (path,)
     with lab(tmp_path, run_shell(*argv)) as its:
         assert (
-            read_host("prod", config=its.config, timeout_s=PATIENT_S).identity.hostname
+            read_host("prod", config=its.config, timeout_s=PATIENT_S)[Identity].hostname
             == os.uname().nodename
         )
 
@@ -74,7 +76,7 @@ def test_through_a_jump_host(tmp_path: Path) -> None:
         facts = read_host("prod", config=far.config, timeout_s=PATIENT_S)
         assert near.forwarded == [("127.0.0.1", far.port)]
         assert near.commands == []
-    assert facts.identity.hostname == os.uname().nodename
+    assert facts[Identity].hostname == os.uname().nodename
 
 
 def test_through_two_jump_hosts(tmp_path: Path) -> None:
@@ -110,7 +112,7 @@ def test_a_proxy_command_is_the_shells(tmp_path: Path, monkeypatch: pytest.Monke
         its.configure(f"ProxyCommand bash -c '{inner}' %h \"%p\" 2>/dev/null # 100%%")
         facts = read_host("prod", config=its.config, timeout_s=PATIENT_S)
         assert its.connections == 1
-    assert facts.identity.hostname == os.uname().nodename
+    assert facts[Identity].hostname == os.uname().nodename
 
 
 def test_a_proxy_command_may_hand_over_a_connection(

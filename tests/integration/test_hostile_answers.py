@@ -13,7 +13,7 @@ import paramiko
 import pytest
 
 from sandbox.errors import ExitCode
-from sandbox.probe.facts import Facts
+from sandbox.facts.facts import Facts
 from tests.fuzz_answers import BOUNDARY, damaged, recorded
 from tests.integration.ssh_lab import Lab, lab
 

@@ -8,9 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.probe.answer import facts_of
-from sandbox.probe.collect import CLOSED, Taking, compose
-from sandbox.probe.facts import Facts
+from sandbox.facts.answer import facts_of
+from sandbox.facts.collect import compose
+from sandbox.facts.facts import Facts
+from sandbox.facts.subjects.accounts import Accounts
+from sandbox.facts.subjects.certificates import CaBundle
+from sandbox.facts.subjects.configs import Configs
+from sandbox.facts.subjects.fonts import Fonts
+from sandbox.facts.subjects.locale import SystemLocale
+from sandbox.facts.subjects.os import Os
+from sandbox.facts.subjects.packages import SystemPackages
+from sandbox.facts.subjects.ports import Ports
+from sandbox.facts.subjects.r import r_view
+from sandbox.facts.subjects.shiny import SeenShinyServer
+from sandbox.facts.subjects.user_libraries import UserLibraries
+from sandbox.probe.script import CLOSED, Taking
 from tests.conftest import cannot_run
 
 LONG = b"x" * 1_000_000
@@ -85,7 +97,7 @@ def _whys(facts: Facts) -> dict[str, str]:
 )
 def test_the_system_is_told_whatever_wrote_its_release(tmp_path: Path, text: bytes) -> None:
     facts = _probe(tmp_path, files={"/etc/os-release": text})
-    found = (facts.os.id, facts.os.version, facts.os.codename, facts.os.name)
+    found = (facts[Os].id, facts[Os].version, facts[Os].codename, facts[Os].name)
     assert found == ("debian", "12", "bookworm", "Debian 12")
     assert not [what for what in _whys(facts) if "os-release" in what]
 
@@ -97,8 +109,8 @@ def test_what_is_odd_in_the_release_is_named(tmp_path: Path, name: str, value: b
     text = RELEASE + name.encode() + b"=" + value + b"\n"
     facts = _probe(tmp_path, files={"/etc/os-release": text})
     assert _whys(facts)[f"{name} in /etc/os-release".replace("/etc", f"{tmp_path}/root/etc")]
-    assert facts.os.version == "12"
-    assert (facts.os.id, facts.os.name).count("") == 1
+    assert facts[Os].version == "12"
+    assert (facts[Os].id, facts[Os].name).count("") == 1
 
 
 def test_sockets_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
@@ -112,7 +124,7 @@ def test_sockets_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
         b"Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port\n",
     )
     facts = _probe(tmp_path, says={"ss": b"".join(odd) + SOCKET})
-    assert [(one.port, one.process) for one in facts.ports or ()] == [(3838, "node")]
+    assert [(one.port, one.process) for one in facts.get(Ports) or ()] == [(3838, "node")]
     assert _whys(facts)[f"{len(odd)} lines of ss (listening ports)"]
 
 
@@ -128,7 +140,7 @@ def test_a_process_is_called_as_it_likes(tmp_path: Path) -> None:
         for port, name in enumerate(called, 1)
     )
     facts = _probe(tmp_path, says={"ss": b"".join(lines)})
-    found = [(one.port, one.process, one.pid) for one in facts.ports or ()]
+    found = [(one.port, one.process, one.pid) for one in facts.get(Ports) or ()]
     names = ("node", "not-taken", "not-taken", "node")
     assert found == [(port, name, 7) for port, name in enumerate(names, 1)]
 
@@ -142,7 +154,7 @@ def test_packages_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
         b"dpkg-query: warning: something\n",
     )
     facts = _probe(tmp_path, says={"dpkg-query": b"".join(odd) + PACKAGE})
-    found = [(one.name, one.version) for one in facts.system_packages or ()]
+    found = [(one.name, one.version) for one in facts.get(SystemPackages) or ()]
     assert found == [("r-base-core", "4.2.2-1")]
     assert _whys(facts)[f"{len(odd)} lines of dpkg-query (packages)"]
 
@@ -150,7 +162,7 @@ def test_packages_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
 def test_packages_of_an_installation_that_broke_off_are_named(tmp_path: Path) -> None:
     broken = b"iF \tr-cran-dt\t1\toptional\niU \tpandoc\t2\toptional\niHR\tquarto\t3\toptional\n"
     facts = _probe(tmp_path, says={"dpkg-query": PACKAGE + broken + b"rc \told\t1\toptional\n"})
-    assert [one.name for one in facts.system_packages or ()] == ["r-base-core"]
+    assert [one.name for one in facts.get(SystemPackages) or ()] == ["r-base-core"]
     why = _whys(facts)["packages that are not wholly installed"]
     assert why.startswith(
         "r-cran-dt is half-configured, pandoc is unpacked, quarto is half-installed: "
@@ -172,13 +184,13 @@ def test_accounts_are_read_beside_odd_ones(tmp_path: Path) -> None:
     )
     text = b"".join((*odd, *whole)) + PERSON.replace(b"\n", b"\r\n")
     facts = _probe(tmp_path, says={"getent": text})
-    assert {user.name for user in facts.users} == {"root", "bob", "ann", "cat", "dan"}
+    assert {user.name for user in facts[Accounts]} == {"root", "bob", "ann", "cat", "dan"}
     assert _whys(facts)[f"{len(odd)} lines of the table of accounts"]
 
 
 def test_locales_are_read_beside_an_odd_one(tmp_path: Path) -> None:
     facts = _probe(tmp_path, says={"locale": b"C\r\nC.utf8\nfran\xe7ais\na\tb\n" + LONG + b"\n"})
-    assert {"C", "C.utf8"} <= set(facts.locale.available or ())
+    assert {"C", "C.utf8"} <= set(facts[SystemLocale].available or ())
     assert _whys(facts)["1 line of locale -a"]
 
 
@@ -196,12 +208,12 @@ def test_settings_are_read_beside_an_odd_one(tmp_path: Path, value: bytes) -> No
     }
     taking = Taking(names=("NAME_OF",), files=(str(tmp_path / "root/etc/environment"),))
     facts = _probe(tmp_path, files=files, taking=taking)
-    found = {Path(one.path).name: one.settings for one in facts.configs}
+    found = {Path(one.path).name: one.settings for one in facts.get(Configs) or ()}
     assert found["environment"]["TZ"] == "UTC"
-    assert facts.locale.settings["LANG"] == "C.UTF-8"
+    assert facts[SystemLocale].settings["LANG"] == "C.UTF-8"
     assert found["limits.conf"]["* soft nproc"] == "20"
     assert found["odbc.ini"]["PG.Port"] == "5432"
-    shiny = facts.shiny_server
+    shiny = facts.get(SeenShinyServer)
     assert shiny is not None
     assert ([one.port for one in shiny.listens], shiny.log_dirs) == (
         [3838],
@@ -213,8 +225,7 @@ def test_settings_are_read_beside_an_odd_one(tmp_path: Path, value: bytes) -> No
 def test_a_configuration_without_an_end_is_read_so_far_and_that_is_said(tmp_path: Path) -> None:
     text = b"server {\n listen 3838;\n}\n" + b"# nothing\n" * 20_000
     facts = _probe(tmp_path, files={"/etc/shiny-server/shiny-server.conf": text})
-    assert facts.shiny_server is not None
-    assert [one.port for one in facts.shiny_server.listens] == [3838]
+    assert [one.port for one in facts[SeenShinyServer].listens] == [3838]
     (what,) = [what for what in _whys(facts) if what.startswith("the end of ")]
     assert what.endswith("shiny-server.conf")
 
@@ -233,10 +244,9 @@ def test_names_of_files_are_anything(tmp_path: Path) -> None:
     moved = ("/usr/local/share/fonts", "/usr/local/share/ca-certificates", "/etc/security")
     bundle = {"/etc/ssl/certs/ca-certificates.crt": b"-----BEGIN CERTIFICATE-----\n"}
     facts = _probe(tmp_path, files=bundle, moved=moved)
-    assert "ok.ttf" in (facts.fonts or ())
-    assert facts.ca_bundle is not None
-    assert "ok.crt" in facts.ca_bundle.local
-    limits = [one for one in facts.configs if "limits.d" in one.path]
+    assert "ok.ttf" in (facts.get(Fonts) or ())
+    assert "ok.crt" in facts[CaBundle].local
+    limits = [one for one in facts.get(Configs) or () if "limits.d" in one.path]
     assert [one.settings for one in limits] == [{"* soft nofile": "9"}]
     said = [one.what for one in facts.not_seen]
     assert said.count(f"a file in {tmp_path}/root/etc/security/limits.d") == len(names)
@@ -265,13 +275,13 @@ def test_packages_of_people_are_read_beside_a_broken_one(tmp_path: Path) -> None
         folder = tmp_path / awk.replace(" ", "-")
         folder.mkdir()
         facts = _probe(folder, says={"getent": PERSON[:32] + person}, awk=awk)
-        found = {one.name: one.version for one in facts.user_libraries}
+        found = {one.name: one.version for one in facts.get(UserLibraries) or ()}
         assert found == {"a": "1.0", "b": "1.1", "c": "1.2", "e": "1.3", "g": "1.4"}, awk
         assert _whys(facts)["1 line of the packages in people's own libraries"], awk
 
 
 def test_a_units_settings_of_the_same_name_are_all_read() -> None:
-    from sandbox.probe.known.program import awk_program
+    from sandbox.facts.collect import awk_program
 
     text = (
         b"EnvironmentFiles=/etc/a (ignore_errors=no)\nEnvironmentFiles=/etc/b (ignore_errors=yes)\n"
@@ -301,7 +311,7 @@ def test_a_units_settings_of_the_same_name_are_all_read() -> None:
     ],
 )
 def test_one_unit_is_lost_at_most(odd: bytes) -> None:
-    from sandbox.probe.known.program import awk_program
+    from sandbox.facts.collect import awk_program
 
     done = subprocess.run(
         ["awk", "-v", "MODE=services", "-v", "B=BOUNDARY", awk_program()],
@@ -346,7 +356,7 @@ def test_packages_of_r_are_read_beside_a_damaged_one(tmp_path: Path) -> None:
         env={**os.environ, "R_LIBS": str(library), "LC_ALL": "C.UTF-8"},
     )
     facts = facts_of(done.stdout.decode("utf-8", "replace"), "BOUNDARY", where="here")
-    view = facts.r_view("login")
+    view = r_view(facts, "login")
     assert view is not None
     names = {one.name for one in view.packages}
     assert {"good", "latin", "base", "stats"} <= names

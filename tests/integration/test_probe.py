@@ -9,19 +9,30 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import HostError
-from sandbox.probe import collect
-from sandbox.probe.collect import Taking, compose, probe, probe_local
-from sandbox.probe.facts import Facts
+from sandbox.facts.answer import parse
+from sandbox.facts.collect import compose, probe, probe_local
+from sandbox.facts.facts import Facts
+from sandbox.facts.subjects.accounts import Accounts
+from sandbox.facts.subjects.configs import Configs
+from sandbox.facts.subjects.identity import Identity
+from sandbox.facts.subjects.machine import MachineSize
+from sandbox.facts.subjects.os import Os
+from sandbox.facts.subjects.ports import Ports
+from sandbox.facts.subjects.r import RInstallations, r_view
+from sandbox.probe import script as probe_script
 from sandbox.probe.frame import read_frame
-from sandbox.probe.parse import parse
+from sandbox.probe.script import Taking
 from sandbox.ssh import SshTarget
 from tests.conftest import ROOT, cannot_run
+from tests.new_subject import moon
 
 # The first three must be there; of the others, those that are
 _SHELLS = ["sh", "dash", "bash"] + [
     shell for shell in ("busybox sh", "zsh", "ksh", "mksh") if shutil.which(shell.split()[0])
 ]
-_SCRIPTS = sorted((ROOT / "sandbox" / "probe").glob("*.sh"))
+_SCRIPTS = sorted((ROOT / "sandbox").glob("probe/*.sh")) + sorted(
+    (ROOT / "sandbox").glob("facts/subjects/*.sh")
+)
 
 
 def _run(argv: list[str], script: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -38,12 +49,13 @@ def _run(argv: list[str], script: str, **env: str) -> subprocess.CompletedProces
 
 def test_this_machine() -> None:
     facts = probe_local()
-    assert facts.identity.hostname == os.uname().nodename
-    assert facts.os.kernel == os.uname().release
-    assert facts.machine.cpus == len(os.sched_getaffinity(0))
-    assert facts.machine.memory_mb is not None
-    assert facts.machine.memory_mb > 100
-    assert "root" in {user.name for user in facts.users}
+    assert facts[Identity].hostname == os.uname().nodename
+    assert facts[Os].kernel == os.uname().release
+    assert facts[MachineSize].cpus == len(os.sched_getaffinity(0))
+    memory_mb = facts[MachineSize].memory_mb
+    assert memory_mb is not None
+    assert memory_mb > 100
+    assert "root" in {user.name for user in facts[Accounts]}
     assert facts.probe.privileged or facts.not_seen
 
 
@@ -87,13 +99,13 @@ def test_the_memory_is_what_the_kernel_allows(
     """None: all that there is."""
     facts = _memory_as_in(tmp_path, virtualization, limits)
     all_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
-    assert facts.machine.memory_mb == pytest.approx(wanted_mb or all_mb, abs=2)
+    assert facts[MachineSize].memory_mb == pytest.approx(wanted_mb or all_mb, abs=2)
     assert "memory" not in {one.what for one in facts.not_seen}
 
 
 def test_a_container_that_is_not_shown_its_limit_has_no_memory_of_its_hosts(tmp_path: Path) -> None:
     facts = _memory_as_in(tmp_path, "lxc", {})
-    assert facts.machine.memory_mb is None
+    assert facts[MachineSize].memory_mb is None
     (why,) = (one.why for one in facts.not_seen if one.what == "memory")
     assert "its host's" in why
 
@@ -101,7 +113,7 @@ def test_a_container_that_is_not_shown_its_limit_has_no_memory_of_its_hosts(tmp_
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 def test_root_is_told_the_limit_that_a_container_is_not_shown(tmp_path: Path) -> None:
     facts = _memory_as_in(tmp_path, "lxc", {}, beneath="268435456")
-    assert facts.machine.memory_mb == 256
+    assert facts[MachineSize].memory_mb == 256
     assert "memory" not in {one.what for one in facts.not_seen}
 
 
@@ -117,7 +129,7 @@ def test_nothing_is_asked_twice(sudo: bool) -> None:
 def test_every_posix_shell(shell: str) -> None:
     done = _run([*shell.split(), "-s"], compose("BOUNDARY", use_sudo=False))
     facts = parse(read_frame(done.stdout, "BOUNDARY"))
-    assert facts.identity.hostname == os.uname().nodename
+    assert facts[Identity].hostname == os.uname().nodename
     assert done.stderr == ""
 
 
@@ -134,10 +146,10 @@ def test_a_machine_without_r_says_so(tmp_path: Path) -> None:
     assert count
     done = _run(["sh", "-s"], script, PATH=str(tmp_path))
     facts = parse(read_frame(done.stdout, "BOUNDARY"))
-    assert facts.r == ()
-    assert facts.r_view("login") is None
+    assert facts[RInstallations] == ()
+    assert r_view(facts, "login") is None
     # No ss either: the kernel's own tables are read instead
-    assert facts.ports is not None
+    assert facts.get(Ports) is not None
     assert "there is no ss command" in {one.why for one in facts.not_seen}
     assert "there is no dpkg-query and no rpm" in {one.why for one in facts.not_seen}
 
@@ -170,7 +182,7 @@ def test_noise_around_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     text = 'echo "*** banner ***" >&2; printf "motd"; sh -s; echo logout'
     monkeypatch.setenv("PATH", _fake_ssh(tmp_path, text))
     facts = probe(SshTarget("anywhere"), use_sudo=False)
-    assert facts.identity.hostname == os.uname().nodename
+    assert facts[Identity].hostname == os.uname().nodename
 
 
 def test_the_callers_locale_is_not_handed_on(
@@ -239,9 +251,9 @@ def test_a_hanging_r_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     profile.write_text(f'PATH="{tmp_path}:$PATH"\n')
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("SHELL", "/bin/sh")
-    monkeypatch.setattr(collect, "_R_SHARE", 20)
+    monkeypatch.setattr(probe_script, "_R_SHARE", 20)
     facts = probe_local(use_sudo=False, timeout_s=60)
-    r = next(one for one in facts.r if one.home == str(home))
+    r = next(one for one in facts[RInstallations] if one.home == str(home))
     assert (r.version, r.on_path, r.views) == ("4.9.9", True, ())
     why = {one.what: one.why for one in facts.not_seen}
     assert why[f"R of {home}"].startswith("R did not answer in time")
@@ -280,7 +292,7 @@ def test_sudo_without_a_shell_is_no_root(tmp_path: Path, allowed: str, why: str)
     assert reasons["passwords, sudo rights"] == f"needs root: {why}"
     assert not facts.probe.privileged
     # What everybody may read is read
-    assert "/etc/ssh/sshd_config" in {one.path for one in facts.configs} or facts.configs
+    assert "/etc/ssh/sshd_config" in {one.path for one in facts[Configs]} or facts[Configs] or ()
 
 
 def test_a_byte_that_is_not_utf8_does_not_lose_r(
@@ -295,8 +307,19 @@ def test_a_byte_that_is_not_utf8_does_not_lose_r(
     facts = probe_local(
         taking=Taking(own=True, names=("PROBE_A", "PROBE_CITY", "PROBE_Z")), timeout_s=400
     )
-    view = facts.r_view("login")
+    view = r_view(facts, "login")
     assert view is not None
     assert (view.environment["PROBE_A"], view.environment["PROBE_Z"]) == ("1", "2")
     assert view.packages
     assert "the variable PROBE_CITY in R (login)" in {one.what for one in facts.not_seen}
+
+
+def test_a_subject_that_was_added_is_asked_like_the_others(tmp_path: Path) -> None:
+    with moon(tmp_path):
+        done = _run(["sh", "-s"], compose("BOUNDARY", use_sudo=False, with_r=False))
+        facts = parse(read_frame(done.stdout, "BOUNDARY"))
+        assert facts.model_dump()["moon"] == {"phase": "waning"}
+        # What it does not say may leave the machine stays there
+        script = compose("BOUNDARY", use_sudo=False, with_r=False)
+        done = _run(["sh", "-s"], script.replace(" waning |", " h4Rv3st |"))
+        assert "h4Rv3st" not in done.stdout

@@ -11,14 +11,17 @@ import jinja2
 import pytest
 import yaml
 
-from sandbox.capture.choices import Room, main_view
 from sandbox.capture.write_box import write_box
 from sandbox.checks.options import option_look
-from sandbox.probe import r_value
-from sandbox.probe.answer import facts_of
-from sandbox.probe.collect import Taking, compose
-from sandbox.probe.facts import Facts, RView
-from sandbox.probe.shown import planned_code
+from sandbox.facts import r_value
+from sandbox.facts.answer import facts_of
+from sandbox.facts.collect import compose
+from sandbox.facts.facts import Facts
+from sandbox.facts.making import Room
+from sandbox.facts.r_view import RView
+from sandbox.facts.shown import planned_code
+from sandbox.facts.subjects.r import main_view
+from sandbox.probe.script import Taking
 from sandbox.probe.untaken import HashKey
 from sandbox.spec.bases import load_bases
 from sandbox.spec.load import load_box

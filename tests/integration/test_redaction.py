@@ -11,13 +11,15 @@ from typing import get_args
 
 import pytest
 
-from sandbox.probe.collect import Taking, compose
+from sandbox.facts import registry
+from sandbox.facts.collect import awk_program, compose
 from sandbox.probe.known import Kind, grammars, known, known_words, rules
-from sandbox.probe.known.program import awk_program
+from sandbox.probe.script import Taking
 from sandbox.probe.untaken import HashKey, placeholder
 from tests import harmless_settings
 from tests.secrets_of_all_shapes import PLANTED, SECRETS, SEVERAL_LINES, WORDS, traces, values
 
+OF_FACTS = registry.fragments().names
 _KEY = HashKey("00112233445566778899aabbccddeeff")
 _WITH_KEY = Taking(key=_KEY)
 _LAST = "\nprobe_everything"
@@ -58,7 +60,7 @@ def _field(value: str) -> str:
 
 def _names(kind: str) -> list[str]:
     """One name for each way to read a value, and one that nobody knows."""
-    table = rules.rules()
+    table = rules.rules(OF_FACTS)
     by_rules: dict[tuple[object, ...], str] = {}
     for of_kind, name in (*table.exact, *table.words):
         if of_kind == kind:
@@ -75,7 +77,7 @@ def _texts(word: str) -> dict[str, tuple[str, dict[str, str]]]:
     found: dict[str, tuple[str, dict[str, str]]] = {}
 
     def known_names(kind: str) -> list[str]:
-        table = rules.rules()
+        table = rules.rules(OF_FACTS)
         return [
             name
             for name in _names(kind)
@@ -189,7 +191,9 @@ def test_every_awk_says_what_python_says(argv: tuple[str, ...]) -> None:
     asked += [("env", "SHINY_SERVER_VERSION", found) for found in ("1.5.20", "1234.5678.9012")]
     text = "".join("\t".join(one) + "\n" for one in asked)
     said = _awk(_ASK + awk_program(), text, argv, MODE="ask").split()
-    ours = ["1" if known(kind, name, value) else "0" for kind, name, value in asked]
+    ours = [
+        "1" if known(kind, name, value, of_facts=OF_FACTS) else "0" for kind, name, value in asked
+    ]
     differing = [one for one, a, b in zip(asked, said, ours, strict=True) if a != b]
     assert differing == []
 
@@ -423,7 +427,7 @@ def test_an_awk_that_ends_half_way_is_no_answer() -> None:
 @pytest.mark.parametrize("argv", _HERE.values(), ids=list(_HERE))
 def test_every_awk_reads_every_expression(argv: tuple[str, ...]) -> None:
     """An awk stops at one that it cannot read: mawk does at a hundred groups within each other."""
-    tables = rules.rules()
+    tables = rules.rules(OF_FACTS)
     check = (
         'END { for (g in G) { n++; "x" ~ G[g] } for (w in WORDS) { n++; "x" ~ WORDS[w] } print n }'
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.probe.collect import Taking, compose
+from sandbox.facts.collect import compose
+from sandbox.probe.script import Taking
 from sandbox.probe.untaken import HashKey
 from tests import harmless_settings
 from tests.conftest import cannot_run

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.probe.collect import Taking
-from sandbox.probe.parse_shiny import statements
+from sandbox.facts.subjects.shiny import statements
+from sandbox.probe.script import Taking
 from tests.integration.test_redaction import _KEY, _through
 
 _words = st.sampled_from(

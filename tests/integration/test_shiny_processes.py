@@ -15,7 +15,7 @@ import pytest
 from sandbox.checks.live import END_R
 from tests.conftest import ROOT, wait_until
 
-_PROBE = ROOT / "sandbox" / "probe" / "probe_r.sh"
+_PROBE = ROOT / "sandbox" / "facts" / "subjects"
 
 
 class Family:
@@ -70,7 +70,7 @@ def shell(script: str) -> list[str]:
 
 
 def found_worker() -> list[str]:
-    return shell(f". {_PROBE}; find_worker")
+    return shell(f". {_PROBE}/r.sh; . {_PROBE}/shiny.sh; find_worker")
 
 
 def test_all_that_is_under_the_server_ends_when_it_was_killed(family: Family) -> None:

@@ -1,4 +1,5 @@
-# The other half of take.awk: tables of the system, messages, what R says, and which mode reads what
+# The other half of take.awk: tables of the system, messages, what R says, and which mode reads what. Tables that are
+# one fact's are read by its own code (facts/subjects/*.awk), in a mode of its own
 
 # ---- tables of the system ----------------------------------------------------------------------------
 
@@ -17,116 +18,9 @@ function rows(line,    n, i, part, names, out) {
     return out
 }
 
-# A number of an account or a group
-function number_of(text) {
-    return text ~ /^[0-9]+$/ && length(text) <= 10 && (length(text) < 10 || text ~ /^[1-4]/) ? text : "not-taken"
-}
-
 # A field with colons around it cannot hold a placeholder
 function plain(name, value, instead) {
     return known("fact", name, value) ? value : instead
-}
-
-# passwd and group. What somebody wrote about the person stays here
-function passwd(line,    n, part, member, count, i, out) {
-    # `+` and `-`: what NIS adds, nobody's account
-    if (line ~ /^[+-]/) return
-    n = split(line, part, ":")
-    part[1] = plain("account", part[1], "not-taken")
-    if (n != (KIND == "passwd" ? 7 : 4) || part[1] == "" || number_of(part[3]) == "not-taken") { odd(); return }
-    if (KIND == "passwd") {
-        if (number_of(part[4]) == "not-taken") { odd(); return }
-        print part[1] ":x:" number_of(part[3]) ":" number_of(part[4]) "::" plain("path", part[6], "/not-taken") ":" plain("path", part[7], "/not-taken")
-        return
-    }
-    count = split(part[4], member, ",")
-    out = ""
-    for (i = 1; i <= count; i++) out = out (i == 1 ? "" : ",") plain("account", member[i], "not-taken")
-    print part[1] ":x:" number_of(part[3]) ":" out
-}
-
-# One unit after the other, an empty line between two: all that is said of it, or nothing
-function service(line,    at, name, value) {
-    if (line == "") { unit_block(); return }
-    at = index(line, "=")
-    name = substr(line, 1, at - 1)
-    value = substr(line, at + 1)
-    if (name !~ /^(Id|LoadState|ActiveState|SubState|UnitFileState|Restart|MainPID)$/) return
-    if (name == "Id") value = plain("unit", value, "not-taken.service")
-    else if (name == "MainPID") { if (value !~ /^[0-9]*$/ || length(value) > 7) value = "" }
-    else value = plain("unit_state", value, "")
-    BLOCK = BLOCK name "=" value "\n"
-    OF_UNIT[name] = value
-}
-
-function unit_block(    whole) {
-    if (BLOCK == "") return
-    whole = OF_UNIT["Id"] != "" && OF_UNIT["SubState"] ~ /^[A-Za-z][A-Za-z0-9_-]*$/ && OF_UNIT["MainPID"] != ""
-    whole = whole && OF_UNIT["LoadState"] ~ /^(loaded|not-found|bad-setting|error|masked|merged|stub)$/
-    whole = whole && OF_UNIT["ActiveState"] ~ /^(active|reloading|inactive|failed|activating|deactivating|maintenance|refreshing)$/
-    whole = whole && OF_UNIT["Restart"] ~ /^(no|on-success|on-failure|on-abnormal|on-watchdog|on-abort|always)$/
-    if (whole) print BLOCK
-    else odd()
-    BLOCK = ""
-    split("", OF_UNIT)
-}
-
-# State, name, version and priority of each package of dpkg's. What is not installed may have no version
-function dpkg(line,    n, part, has) {
-    n = split(line, part, "\t")
-    if (n != 4 || part[1] !~ /^[a-z][A-Za-z][A-Za-z ]?$/ || !is_package(part[2])) { odd(); return }
-    has = part[3] ~ /^[0-9A-Za-z][!-~]*$/ && length(part[3]) < 300
-    if (!has && part[1] ~ /^.[iWt]/) { odd(); return }
-    print part[1] "\t" part[2] "\t" (has ? part[3] : "") "\t" (part[4] ~ /^[a-z]+$/ && length(part[4]) < 40 ? part[4] : "unknown")
-}
-
-function rpm(line,    n, part) {
-    n = split(line, part, "\t")
-    if (n != 2 || !is_package(part[1]) || part[2] !~ /^[0-9A-Za-z][!-~]*$/ || length(part[2]) > 300) { odd(); return }
-    print line
-}
-
-function is_package(name) {
-    return name ~ /^[A-Za-z0-9][A-Za-z0-9+._~-]*$/ && length(name) < 300
-}
-
-# The names of processes stand in quotes, and may hold some: `users:(("sshd",pid=1,fd=3),("x",pid=2,fd=4))`
-function sockets(line,    at, out, name, n, part, held, count, pid) {
-    at = index(line, "users:((")
-    out = at ? substr(line, 1, at - 1) : line
-    # An interface is called as somebody likes
-    gsub(/%[^] \t:]*[^]A-Za-z0-9 \t:._-][^] \t:]*/, "%not-taken", out)
-    n = split(out, part, /[ \t]+/)
-    if (!is_socket(n, part) || out !~ /^([A-Za-z0-9 \t.,:*%_-]|\[|\])*$/ || length(out) > 1000) { odd(); return }
-    if (!at) { print out; return }
-    line = substr(line, at + 7)
-    # Newer ones, and those that were asked for more, have other words between the two
-    while (match(line, /",pid=[0-9]+,([a-z_]+=[^",()]*,)*fd=[0-9]+\)/)) {
-        name = substr(line, 1, RSTART - 1)
-        sub(/^[,(]*"/, "", name)
-        held = substr(line, RSTART, RLENGTH)
-        line = substr(line, RSTART + RLENGTH)
-        match(held, /^",pid=[0-9]+/)
-        pid = substr(held, 1, RLENGTH)
-        sub(/^.*,fd=/, ",fd=", held)
-        # Very many share the port of a service that forks: the first of them tell whose it is
-        if (++count > 50) break
-        out = out (out ~ /\)$/ ? "," : "users:(") "(\"" plain("process", name, "not-taken") pid held
-    }
-    print out (count ? ")" : "")
-}
-
-# Kind, state, two queues, address and port of this side and the other
-function is_socket(n, part,    address, port) {
-    if (n < 6 || part[1] !~ /^(tcp|udp)$/ || part[2] !~ /^[A-Za-z][A-Za-z0-9_-]*$/) return 0
-    address = part[5]
-    port = address
-    sub(/^.*:/, "", port)
-    sub(/:[^:]*$/, "", address)
-    gsub(/\[|\]/, "", address)
-    sub(/%.*/, "", address)
-    if (port != "*" && (port !~ /^[0-9]+$/ || length(port) > 5 || port + 0 > 65535)) return 0
-    return address == "*" || address ~ /^[0-9][0-9]?[0-9]?[.][0-9][0-9]?[0-9]?[.][0-9][0-9]?[0-9]?[.][0-9][0-9]?[0-9]?$/ || (address ~ /:.*:/ && address ~ /^[0-9a-fA-F:.]+$/)
 }
 
 # ---- messages --------------------------------------------------------------------------------------
@@ -222,7 +116,7 @@ function known_remote(text) {
     return known("fact", "remote", text)
 }
 
-# What the fields of a fact are; of the last one that is said, the rest too
+# What the fields of a fact are (FACTS, which the subjects say); of the last one that is said, the rest too
 function fact_name(kind, at,    n, part) {
     n = split(FACTS[kind], part, ",")
     return n ? part[at < n ? at : n] : "nothing"
@@ -276,20 +170,8 @@ function words_of(text, into,    n, i, part) {
 
 BEGIN {
     words_of("SSH_CLIENT SSH_CONNECTION SSH_TTY INVOCATION_ID JOURNAL_STREAM SYSTEMD_EXEC_PID XDG_SESSION_ID DBUS_SESSION_BUS_ADDRESS LS_COLORS MAIL SUDO_COMMAND SUDO_USER SUDO_UID SUDO_GID OLDPWD SHLVL _ MOTD_SHOWN MEMORY_PRESSURE_WATCH MEMORY_PRESSURE_WRITE LISTEN_FDNAMES NOTIFY_SOCKET MANAGERPID", SESSION)
-    FACTS["user"] = "account"; FACTS["working_dir"] = "path"; FACTS["home"] = "path"
-    FACTS["lib_path"] = "path"; FACTS["tempdir"] = "tempdir"; FACTS["la_library"] = "library"
-    FACTS["timezone"] = "zone"; FACTS["loading"] = "package"; FACTS["to_load"] = "package"
-    FACTS["program"] = "tool,path"; FACTS["locale"] = "category,locale"; FACTS["software"] = "name,software"
-    FACTS["version_string"] = "version_string"; FACTS["version"] = "version"
-    FACTS["l10n"] = "switch,switch,switch,charset"; FACTS["capability"] = "capability,switch"
-    FACTS["la_version"] = "version"; FACTS["rng_kind"] = "kind"; FACTS["umask"] = "umask"
-    FACTS["limit"] = "kernel_limit"; FACTS["tempdir_exec"] = "switch"; FACTS["sort_probe"] = "letters"
-    FACTS["graphics"] = "switch,switch,drawing"; FACTS["unresolved"] = "library,soname"
-    FACTS["linked"] = "library,owner"; FACTS["objects_checked"] = "number"; FACTS["loaded"] = "package,version"
     FACT_WORDS["failed"] = 1; FACT_WORDS["not_loaded"] = 1; FACT_WORDS["graphics_error"] = 1
     FACT_WORDS["code_failed"] = 1
-    WRITER["passwd"] = "the table of accounts"; WRITER["group"] = "the table of groups"; WRITER["ss"] = "ss (listening ports)"
-    WRITER["services"] = "systemctl show (services)"; WRITER["dpkg"] = "dpkg-query (packages)"; WRITER["rpm"] = "rpm (packages)"
     WRITER["locale"] = "locale -a"; WRITER["font"] = "the names of fonts"; WRITER["certificate"] = "the names of certificates"
     WRITER["account,package,version,path"] = "the packages in people's own libraries"
     NUMBER = 0; SECTION = ""; PRIVATE = 0; OPEN = ""; WITHIN = ""; MOST_LINES = 5000
@@ -297,16 +179,12 @@ BEGIN {
 
 {
     gsub(/[\001\002]/, "?")
-    if (MODE ~ /^(rows|pairs|passwd|services|ss|dpkg|rpm)$/) sub(/\r$/, "")
+    if (MODE ~ /^(rows|pairs)$/ || MODE in OWN_MODE) sub(/\r$/, "")
     if (MODE == "r") { r_line($0); next }
     if (MODE == "words") { print message($0); next }
     if (MODE == "rows") { if ($0 != "") print rows($0); next }
     if (MODE == "pairs") { at = index($0, "\t"); if (at) print substr($0, 1, at) seen("fact", substr($0, 1, at - 1), substr($0, at + 1)); next }
-    if (MODE == "passwd") { passwd($0); next }
-    if (MODE == "services") { service($0); next }
-    if (MODE == "ss") { sockets($0); next }
-    if (MODE == "dpkg") { dpkg($0); next }
-    if (MODE == "rpm") { rpm($0); next }
+    if (MODE in OWN_MODE) { take_own($0); next }
     # No configuration is longer, and to take words off the front of a long text takes long
     if (MODE == "shiny") {
         # What closes, and what hides that, stays of the rest of a line
@@ -335,7 +213,7 @@ BEGIN {
 
 END {
     if (MODE == "shiny") shiny(TEXT)
-    if (MODE == "services") unit_block()
+    end_own()
     if (CUT && KIND != "again") print "\n" B "\tsection\tnot-seen\nthe end of " PLACE "\tit is longer than any configuration"
     if (ODD) print "\n" B "\tsection\tnot-seen\n" ODD (ODD == 1 ? " line" : " lines") " of " writer() "\tnot as it should be written"
     if (NUMBER > MOST_LINES) print "lines behind line " MOST_LINES "\t<not taken: 4097+ characters>"

@@ -1,7 +1,7 @@
 """The awk program that holds values back on the machine itself: tables, take.awk, answers.awk."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -13,12 +13,23 @@ _NAME = re.compile(r"[A-Za-z_.][A-Za-z0-9_. -]{0,100}")
 _PATH = re.compile(r"/[A-Za-z0-9_./+@:~-]{1,400}")
 
 
-def awk_program(*, take_names: Sequence[str] = (), take_files: Sequence[str] = ()) -> str:
+def awk_program(
+    *,
+    take_names: Sequence[str] = (),
+    take_files: Sequence[str] = (),
+    of_facts: str = "",
+    modes: Sequence[str] = (),
+    r_fields: Mapping[str, str] | None = None,
+) -> str:
     """The program for `awk`, ASCII.
 
     Args:
         take_names: names whose values leave the machine whatever they look like.
         take_files: absolute paths of files of which all does.
+        of_facts: rules of names that are one fact's, as names.txt has them under [fact].
+        modes: code of whoever reads a table in a mode of its own: functions `take_MODE(line)` and,
+            where there is something to do at the end, `end_MODE()`.
+        r_fields: kind of a line of R's to what its fields are, with commas between them.
 
     Raises:
         UsageError: one of them cannot be such a name or path.
@@ -32,16 +43,34 @@ def awk_program(*, take_names: Sequence[str] = (), take_files: Sequence[str] = (
         if not _PATH.fullmatch(path):
             raise UsageError(f"`{path}` is not the absolute path of a file")
         lines.append(f"TAKE_FILE[{_text(path)}]")
-    asked_for = f"BEGIN {{ {'; '.join(lines)} }}\n" if lines else ""
-    return f"{asked_for}{_fixed()}"
+    lines += [
+        f"FACTS[{_text(kind)}] = {_text(fields)}" for kind, fields in (r_fields or {}).items()
+    ]
+    given = f"BEGIN {{ {'; '.join(lines)} }}\n" if lines else ""
+    return f"{given}{_fixed(of_facts, tuple(modes))}"
 
 
 @cache
-def _fixed() -> str:
+def _fixed(of_facts: str, modes: tuple[str, ...]) -> str:
     here = Path(__file__)
-    text = "".join(here.with_name(name).read_text(encoding="ascii") for name in _PARTS)
-    code = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    return "\n".join([*_tables(), *code]) + "\n"
+    texts = [here.with_name(name).read_text(encoding="ascii") for name in _PARTS]
+    lines = "".join((*modes, *texts)).splitlines()
+    code = [line for line in lines if not line.lstrip().startswith("#")]
+    return "\n".join([*_tables(of_facts), *_dispatch("".join(modes)), *code]) + "\n"
+
+
+def _dispatch(text: str) -> Iterator[str]:
+    """The functions that call what others have for a mode of their own."""
+    takers, enders = (
+        re.findall(rf"^function {verb}_(\w+)\(", text, re.M) for verb in ("take", "end")
+    )
+    yield "BEGIN { " + "".join(f'OWN_MODE["{mode}"] = 1; ' for mode in takers) + "}"
+    yield "function take_own(line) {"
+    yield from (f'if (MODE == "{mode}") take_{mode}(line)' for mode in takers)
+    yield "}"
+    yield "function end_own() {"
+    yield from (f'if (MODE == "{mode}") end_{mode}()' for mode in enders)
+    yield "}"
 
 
 def _text(text: str) -> str:
@@ -69,8 +98,8 @@ def _short(expression: str, *, below: int | None = None) -> str:
     return _text(expression)
 
 
-def _tables() -> Iterator[str]:
-    table = rules.rules()
+def _tables(of_facts: str) -> Iterator[str]:
+    table = rules.rules(of_facts)
     yield "BEGIN {"
     for number, fragment in enumerate(_fragments()):
         yield f"F{number} = {_short(fragment, below=number)}"

@@ -56,11 +56,16 @@ class Rules:
 
 
 @cache
-def rules() -> Rules:
-    """The rules, read once."""
+def rules(of_facts: str = "") -> Rules:
+    """The rules, read once.
+
+    Args:
+        of_facts: more lines under [fact], of those whose facts they are.
+    """
     found = Rules()
     kind = ""
-    for line in _lines():
+    text = Path(__file__).with_name("names.txt").read_text(encoding="ascii")
+    for line in _lines(f"{text}\n[fact]\n{of_facts}"):
         if line.startswith("["):
             kind = line[1:-1]
         elif kind == "words":
@@ -78,10 +83,10 @@ def rules() -> Rules:
     return found
 
 
-def _lines() -> Iterator[str]:
+def _lines(text: str) -> Iterator[str]:
     """Those that say something, each with the indented ones that go on with it."""
     whole = ""
-    for line in Path(__file__).with_name("names.txt").read_text(encoding="ascii").splitlines():
+    for line in text.splitlines():
         if line.startswith(" "):
             whole += f" {line.strip()}"
             continue
@@ -92,19 +97,19 @@ def _lines() -> Iterator[str]:
         yield whole
 
 
-def known(kind: Kind, name: str, value: str) -> bool:
-    """Whether `value` may be seen under `name`."""
+def known(kind: Kind, name: str, value: str, *, of_facts: str = "") -> bool:
+    """Whether `value` may be seen under `name`; `of_facts` as for `rules`."""
     if not value:
         return True
-    expression = _expression(kind, name)
+    expression = _expression(kind, name, of_facts)
     if len(value) > grammars.LONGEST or expression is None or not expression.fullmatch(value):
         return False
-    return _is_listed(kind, name, value) or not _RUN.search(value)
+    return _is_listed(kind, name, value, of_facts) or not _RUN.search(value)
 
 
-def _is_listed(kind: Kind, name: str, value: str) -> bool:
+def _is_listed(kind: Kind, name: str, value: str, of_facts: str) -> bool:
     """Whether `value` is one of our own words, letter by letter: such a word may be a long one."""
-    words = rules().words.get((kind, name))
+    words = rules(of_facts).words.get((kind, name))
     if words is None or _ANY_RANGE.search(words):
         return False
     return re.fullmatch(words, value) is not None
@@ -139,8 +144,8 @@ _ANY_RANGE = re.compile(grammars.ANY_RANGE)
 
 
 @cache
-def _expression(kind: str, name: str) -> re.Pattern[str] | None:
-    table = rules()
+def _expression(kind: str, name: str, of_facts: str = "") -> re.Pattern[str] | None:
+    table = rules(of_facts)
     found = list(table.exact.get((kind, name), ()))
     words = table.words.get((kind, name))
     if not found and words is None:

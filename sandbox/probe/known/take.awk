@@ -1,6 +1,6 @@
 # Which values may leave this machine. In front of it, written by program.py: the tables
 #   G[grammar], EX[kind, name], WORDS[kind, name], PK[i] PR[i] PG[i] (patterns for names), VOCABULARY[word],
-#   TAKE[name] and TAKE_FILE[path] (what a person asked for by name), NEVER, RUN, NAME_RUN, SHAPED, CALL, INTRODUCED
+#   FACTS[kind] (fields of what R says), TAKE[name] and TAKE_FILE[path] (what a person asked for by name), NEVER, RUN, NAME_RUN, SHAPED, CALL, INTRODUCED
 # and called with
 #   MODE    how the lines are to be read (the functions below)
 #   KIND, NAME, PLACE  whose names they are; one name for all lines; the file

@@ -10,19 +10,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.capture.choices import Room
-from sandbox.capture.places import box_locale
-from sandbox.capture.r_options import _NOT_TO_SET, _R_DEFAULTS
 from sandbox.capture.write_box import write_box
+from sandbox.facts import r_value
+from sandbox.facts.facts import Facts
+from sandbox.facts.making import Room
+from sandbox.facts.part import FactsModel, ValuePart
+from sandbox.facts.r_view import RView
+from sandbox.facts.shown import planned_code
+from sandbox.facts.subjects.locale import box_locale
+from sandbox.facts.subjects.options import _NOT_TO_SET, _R_DEFAULTS
+from sandbox.facts.subjects.r import RInstallations
 from sandbox.plan import resolve
-from sandbox.probe import r_value
-from sandbox.probe.facts import Facts, RView
-from sandbox.probe.facts_base import FactsModel
-from sandbox.probe.shown import planned_code
 from sandbox.probe.untaken import HashKey, placeholder, without_hash
 from sandbox.spec.bases import load_bases
 from sandbox.spec.load import load_box
 from sandbox.spec.models import Secret
+from tests.unit.changed_facts import with_named
 from tests.unit.checks.samples import good
 
 FACTS = good().facts
@@ -46,7 +49,7 @@ _SEEN = (
 _texts = st.sampled_from(_SEEN) | st.text(max_size=12)
 
 
-def _any(annotation: Any) -> st.SearchStrategy[Any]:
+def _any(annotation: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return st.sampled_from(inner)
@@ -54,6 +57,9 @@ def _any(annotation: Any) -> st.SearchStrategy[Any]:
         return st.one_of(*map(_any, inner))
     if origin is tuple:
         return st.lists(_any(inner[0]), max_size=3).map(tuple)
+    if isinstance(annotation, type) and issubclass(annotation, ValuePart):
+        value = _any(annotation.model_fields["root"].annotation)
+        return value.map(annotation.model_construct)
     if origin is dict:
         return st.dictionaries(_texts, _any(inner[1]), max_size=4)
     if isinstance(annotation, type) and issubclass(annotation, FactsModel):
@@ -68,11 +74,22 @@ def _any(annotation: Any) -> st.SearchStrategy[Any]:
 
 
 def _model(model: type[FactsModel]) -> st.SearchStrategy[Any]:
-    fields = {name: _any(field.annotation) for name, field in model.model_fields.items()}
+    own = {name: one for name, one in model.model_fields.items() if name != "parts"}
+    fields = {name: _any(field.annotation) for name, field in own.items()}
     return st.deferred(lambda: st.fixed_dictionaries(fields).map(lambda one: model(**one)))
 
 
-_PARTS = {name: _any(field.annotation) for name, field in Facts.model_fields.items()}
+_PARTS = {
+    **{
+        name: _any(field.annotation)
+        for name, field in Facts.model_fields.items()
+        if name != "parts"
+    },
+    **{
+        name: _any(model) if name in Facts.required_parts() else st.none() | _any(model)
+        for name, model in Facts.part_models().items()
+    },
+}
 
 
 @st.composite
@@ -80,8 +97,12 @@ def any_facts(draw: st.DrawFn) -> Facts:
     """A server that was seen, with some parts that are anything."""
     names = draw(st.sets(st.sampled_from(sorted(set(_PARTS) - {"r", "format"})), max_size=4))
     changed = {name: draw(_PARTS[name]) for name in names}
-    r = FACTS.r[0]
-    fields = draw(st.sets(st.sampled_from(sorted(RView.model_fields)), min_size=1, max_size=5))
+    r = FACTS[RInstallations][0]
+    fields = draw(
+        st.sets(
+            st.sampled_from(sorted(set(RView.model_fields) - {"parts"})), min_size=1, max_size=5
+        )
+    )
     views = [
         one.model_copy(
             update={name: draw(_any(RView.model_fields[name].annotation)) for name in fields}
@@ -90,7 +111,7 @@ def any_facts(draw: st.DrawFn) -> Facts:
     ]
     own = r.model_copy(update={"views": tuple(views)})
     installed = draw(st.sampled_from(((), (own,))) if draw(st.booleans()) else st.just((own,)))
-    return FACTS.model_copy(update={**changed, "r": installed})
+    return with_named(FACTS, **changed, r=installed)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -112,7 +133,7 @@ def test_what_capture_writes_up_takes(facts: Facts) -> None:
 
 @pytest.mark.parametrize("said", ["\x1f", "2026\n- x", "\ud800", "\u2028"])
 def test_a_day_that_is_none_harms_no_comment(said: str, tmp_path: Path) -> None:
-    facts = FACTS.model_copy(update={"probe": FACTS.probe.model_copy(update={"taken_at": said})})
+    facts = with_named(FACTS, probe=FACTS.probe.model_copy(update={"taken_at": said}))
     box = write_box(
         facts, source="prod", facts_file="x.facts.json", bases=load_bases(), room=Room(4, 8192)
     )
@@ -124,7 +145,11 @@ def test_a_day_that_is_none_harms_no_comment(said: str, tmp_path: Path) -> None:
 
 def _nothing_is_lost(facts: Facts, text: str, said: Mapping[str, Any]) -> None:
     """Every option that was set stands in the box, with its type, or in a comment."""
-    view = facts.r[0].views[0] if facts.r and facts.r[0].views else None
+    view = (
+        facts[RInstallations][0].views[0]
+        if facts[RInstallations] and facts[RInstallations][0].views
+        else None
+    )
     for name, code in (view.options if view is not None else {}).items():
         usual = _R_DEFAULTS.get(name) == r_value.as_r_keeps(name, code)
         if usual or _NOT_TO_SET.fullmatch(name) or not name.isprintable():

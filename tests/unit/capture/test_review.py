@@ -3,14 +3,17 @@ from typing import Any
 
 import pytest
 
-from sandbox.capture.choices import Room
 from sandbox.capture.review import NotTaken, not_taken
-from sandbox.probe.collect import Taking
-from sandbox.probe.facts import Facts
-from sandbox.probe.facts_setup import ConfigFile, UnitSettings
+from sandbox.facts.facts import Facts
+from sandbox.facts.making import Room
+from sandbox.facts.subjects.configs import ConfigFile
+from sandbox.facts.subjects.r import RInstallations
+from sandbox.facts.subjects.units import UnitSettings
 from sandbox.probe.keys import find_key
+from sandbox.probe.script import Taking
 from sandbox.probe.untaken import new_key, placeholder
 from sandbox.workflows import capture as workflow
+from tests.unit.changed_facts import with_named
 from tests.unit.checks.samples import good
 
 FACTS = good().facts
@@ -19,23 +22,22 @@ _HIDDEN = placeholder("geheim", _KEY)
 
 
 def _facts(**environment: str) -> Facts:
-    r = FACTS.r[0]
+    r = FACTS[RInstallations][0]
     views = tuple(
         one.model_copy(update={"environment": {**one.environment, **environment}})
         for one in r.views
     )
-    return FACTS.model_copy(update={"r": (r.model_copy(update={"views": views}),)})
+    return with_named(FACTS, r=(r.model_copy(update={"views": views}),))
 
 
 def test_each_value_is_named_once_with_its_place_and_why() -> None:
-    facts = _facts(SALES_DB=_HIDDEN, OMP_NUM_THREADS=_HIDDEN).model_copy(
-        update={
-            "configs": (
-                ConfigFile(path="/etc/odbc.ini", settings={"sales.PWD": _HIDDEN}),
-                ConfigFile(path="/usr/lib/R/etc/Rprofile.site", settings={"expression 1": _HIDDEN}),
-            ),
-            "units": (UnitSettings(name="x.service", settings={"Environment.A": _HIDDEN}),),
-        }
+    facts = with_named(
+        _facts(SALES_DB=_HIDDEN, OMP_NUM_THREADS=_HIDDEN),
+        configs=(
+            ConfigFile(path="/etc/odbc.ini", settings={"sales.PWD": _HIDDEN}),
+            ConfigFile(path="/usr/lib/R/etc/Rprofile.site", settings={"expression 1": _HIDDEN}),
+        ),
+        units=(UnitSettings(name="x.service", settings={"Environment.A": _HIDDEN}),),
     )
     assert set(not_taken(facts)) == {
         NotTaken("SALES_DB", "the environment of R", "1-8", "nothing is known of that name"),

@@ -4,17 +4,21 @@ from typing import Any
 
 import pytest
 
-from sandbox.capture.choices import Room
-from sandbox.capture.places import choose_locale, choose_timezone
-from sandbox.capture.r_options import option_yaml
-from sandbox.capture.variables import choose_variables
 from sandbox.capture.write_box import write_box
-from sandbox.probe.facts import Facts
-from sandbox.probe.facts_setup import ConfigFile, ShinyServer, UnitSettings
+from sandbox.facts.facts import Facts
+from sandbox.facts.making import Room
+from sandbox.facts.r_yaml import option_yaml
+from sandbox.facts.subjects.configs import ConfigFile
+from sandbox.facts.subjects.environment import choose_variables
+from sandbox.facts.subjects.locale import SystemLocale, choose_locale
+from sandbox.facts.subjects.r import RInstallations
+from sandbox.facts.subjects.shiny import SeenShinyServer, parse_shiny_server
+from sandbox.facts.subjects.timezone import choose_timezone
+from sandbox.facts.subjects.units import UnitSettings
 from sandbox.probe.frame import read_frame
-from sandbox.probe.parse_shiny import parse_shiny_server
 from sandbox.probe.untaken import new_key, placeholder
 from sandbox.spec.bases import load_bases
+from tests.unit.changed_facts import with_named
 from tests.unit.checks.samples import good
 
 FACTS = good().facts
@@ -22,12 +26,12 @@ HIDDEN = placeholder("x9Kq2Lm7", new_key())
 
 
 def view(facts: Facts = FACTS, *, only: int | None = None, **parts: Any) -> Facts:
-    r = facts.r[0]
+    r = facts[RInstallations][0]
     views = tuple(
         one.model_copy(update=parts) if only in (None, at) else one
         for at, one in enumerate(r.views)
     )
-    return facts.model_copy(update={"r": (r.model_copy(update={"views": views}),)})
+    return with_named(facts, r=(r.model_copy(update={"views": views}),))
 
 
 def notes(facts: Facts) -> str:
@@ -38,7 +42,7 @@ def notes(facts: Facts) -> str:
     return "\n".join(box.notes)
 
 
-def shiny(text: str) -> ShinyServer:
+def shiny(text: str) -> SeenShinyServer:
     head = "\nB\tsection\tshiny-server\t/etc/shiny-server/shiny-server.conf\n"
     found = parse_shiny_server(read_frame(f"{head}{text}\nB\tsection\tend\n", "B"))
     assert found is not None
@@ -64,7 +68,7 @@ server {{
 
 
 def test_each_statement_of_shiny_server_that_a_box_cannot_say() -> None:
-    said = notes(FACTS.model_copy(update={"shiny_server": shiny(CONF)}))
+    said = notes(with_named(FACTS, shiny_server=shiny(CONF)))
     for wanted in (
         "run_as apps",
         "app_init_timeout 120",
@@ -91,7 +95,7 @@ def test_the_usual_configuration_is_nothing_to_say() -> None:
         "run_as shiny; server { listen 3838; location / { site_dir /srv/shiny-server; "
         "log_dir /var/log/shiny-server; directory_index on; } }"
     )
-    assert "also says" not in notes(FACTS.model_copy(update={"shiny_server": shiny(usual)}))
+    assert "also says" not in notes(with_named(FACTS, shiny_server=shiny(usual)))
 
 
 def test_the_agent_that_decides_what_repositories_send() -> None:
@@ -112,7 +116,7 @@ def test_other_files_and_units_are_named_with_what_they_set() -> None:
         name="shiny-server.service",
         settings={"DropInPaths": "/etc/systemd/system/x.conf", "MemoryMax": "4294967296"},
     )
-    said = notes(FACTS.model_copy(update={"configs": files, "units": (unit,)}))
+    said = notes(with_named(FACTS, configs=files, units=(unit,)))
     assert "/etc/rstudio/rserver.conf sets www-port=80; x=<not taken: 1-8 characters>" in said
     assert "/etc/security/limits.conf sets * hard nproc=4096" in said
     assert "is changed by /etc/systemd/system/x.conf: MemoryMax=4294967296" in said
@@ -135,12 +139,12 @@ def test_files_say_where_a_variable_comes_from_and_r_what_it_is() -> None:
     )
     measured = {"A": "2", "STAGE": "production", "B": "4", "C": "1", "D": "5", "R_MAX_VSIZE": "9"}
     facts = view(
-        FACTS.model_copy(update={"configs": files}),
+        with_named(FACTS, configs=files),
         environment=measured,
         environment_files={"/home/ops/.Renviron": ("D",)},
     )
     facts = view(facts, only=1, environment={**measured, "B": "7"})
-    found = choose_variables(facts, facts.r[0].views[0])
+    found = choose_variables(facts, facts[RInstallations][0].views[0])
     said = {one.name: (one.value, one.where) for one in found.said}
     site = "/usr/lib/R/etc/Renviron.site"
     assert said == {
@@ -169,16 +173,16 @@ def test_files_say_where_a_variable_comes_from_and_r_what_it_is() -> None:
 def test_the_locale_is_the_one_that_r_runs_in(
     locale: dict[str, str], settings: dict[str, str], wanted: str | None
 ) -> None:
-    system = FACTS.locale.model_copy(update={"settings": settings})
-    facts = view(FACTS.model_copy(update={"locale": system}), locale=locale)
-    found, said = choose_locale(facts, facts.r[0].views[0])
+    system = FACTS[SystemLocale].model_copy(update={"settings": settings})
+    facts = view(with_named(FACTS, locale=system), locale=locale)
+    found, said = choose_locale(facts, facts[RInstallations][0].views[0])
     assert found == wanted
     assert bool(said) is (locale.get("LC_CTYPE") == "C")
 
 
 def test_the_time_zone_is_r_s_own_and_the_systems_is_said() -> None:
     facts = view(timezone="Asia/Tokyo")
-    found, said = choose_timezone(facts, facts.r[0].views[0])
+    found, said = choose_timezone(facts, facts[RInstallations][0].views[0])
     assert found == "Asia/Tokyo"
     assert said == ["the system's time zone is Europe/Vienna, and R's is Asia/Tokyo"]
 

@@ -6,13 +6,22 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox.capture.choices import Room
 from sandbox.capture.write_box import CapturedBox, default_name, write_box
-from sandbox.probe.facts import Facts, RInstallation, RPackage
-from sandbox.probe.facts_setup import ConfigFile, ShinyListen, SystemPackage, UserPackage
+from sandbox.facts.facts import Facts
+from sandbox.facts.making import Room
+from sandbox.facts.r_view import RPackage
+from sandbox.facts.subjects.configs import ConfigFile
+from sandbox.facts.subjects.identity import Identity
+from sandbox.facts.subjects.machine import MachineSize
+from sandbox.facts.subjects.os import Os
+from sandbox.facts.subjects.packages import SystemPackage
+from sandbox.facts.subjects.r import RInstallation, RInstallations
+from sandbox.facts.subjects.shiny import SeenShinyServer, ShinyListen
+from sandbox.facts.subjects.user_libraries import UserPackage
 from sandbox.probe.untaken import new_key, placeholder
 from sandbox.spec.bases import load_bases
 from sandbox.spec.load import load_box
+from tests.unit.changed_facts import with_named
 from tests.unit.checks.samples import good
 
 FACTS = good().facts
@@ -36,11 +45,11 @@ def content(box: CapturedBox, tmp_path: Path) -> dict[str, Any]:
 
 
 def facts(**parts: Any) -> Facts:
-    return FACTS.model_copy(update=parts)
+    return with_named(FACTS, **parts)
 
 
 def view(**parts: Any) -> Facts:
-    r = FACTS.r[0]
+    r = FACTS[RInstallations][0]
     views = tuple(one.model_copy(update=parts) for one in r.views)
     return facts(r=(r.model_copy(update={"views": views}),))
 
@@ -102,17 +111,17 @@ HOSTILE = "x\"; rm -rf / #\\ ${HOME} {{ 1 }} 'y: [z]"
 
 
 def test_hostile_values_stay_text(tmp_path: Path) -> None:
-    name = FACTS.identity.model_copy(update={"hostname": 'a"\nr: {evil: 1}'})
+    name = FACTS[Identity].model_copy(update={"hostname": 'a"\nr: {evil: 1}'})
     odd = ConfigFile(path="/etc/environment\nr: {evil: 2}", settings={"EVIL": HOSTILE})
     evil = view(environment={"EVIL": HOSTILE})
-    box = captured(evil.model_copy(update={"identity": name, "configs": (odd,)}))
+    box = captured(with_named(evil, identity=name, configs=(odd,)))
     said = content(box, tmp_path)
     assert said["system"]["environment"]["EVIL"] == HOSTILE
     assert "evil" not in said["r"]
 
 
 def test_hostile_names_are_left_out(tmp_path: Path) -> None:
-    r = FACTS.r[0]
+    r = FACTS[RInstallations][0]
     evil = (
         r.views[0].packages[0].model_copy(update={"name": "x]\nusers: [{name: evil}", "needs": ()})
     )
@@ -129,7 +138,7 @@ def test_hostile_names_are_left_out(tmp_path: Path) -> None:
 
 
 def test_comments_stay_short_whatever_is_installed() -> None:
-    r = FACTS.r[0]
+    r = FACTS[RInstallations][0]
     own = r.views[0].packages[0].model_copy(update={"priority": None, "library": "/opt/own"})
     many = tuple(own.model_copy(update={"name": f"own{number}"}) for number in range(300))
     said = captured(view(packages=many)).notes
@@ -138,7 +147,9 @@ def test_comments_stay_short_whatever_is_installed() -> None:
 
 
 def test_an_r_that_no_base_has() -> None:
-    r = FACTS.r[0].model_copy(update={"version": "4.4.1", "home": "/opt/R/4.4.1/lib/R"})
+    r = FACTS[RInstallations][0].model_copy(
+        update={"version": "4.4.1", "home": "/opt/R/4.4.1/lib/R"}
+    )
     box = captured(facts(r=(r,)))
     assert box.base.name == "debian-12"
     assert "version:" not in box.text.partition("\nr:")[2].partition("production")[0]
@@ -146,7 +157,7 @@ def test_an_r_that_no_base_has() -> None:
 
 
 def test_the_r_of_another_release_decides() -> None:
-    r = FACTS.r[0].model_copy(update={"version": "4.5.0"})
+    r = FACTS[RInstallations][0].model_copy(update={"version": "4.5.0"})
     box = captured(facts(r=(r,)))
     assert box.base.name == "debian-13"
     assert any("the nearest is debian-13" in note for note in box.notes)
@@ -154,8 +165,10 @@ def test_the_r_of_another_release_decides() -> None:
 
 @pytest.mark.parametrize(("os_id", "version"), [("rocky", "9.4"), ("ubuntu", "24.04"), ("", "")])
 def test_other_systems_get_the_base_whose_r_is_nearest(os_id: str, version: str) -> None:
-    os = FACTS.os.model_copy(update={"id": os_id, "version": version, "name": f"{os_id} {version}"})
-    r = FACTS.r[0].model_copy(update={"version": "4.4.1"})
+    os = FACTS[Os].model_copy(
+        update={"id": os_id, "version": version, "name": f"{os_id} {version}"}
+    )
+    r = FACTS[RInstallations][0].model_copy(update={"version": "4.4.1"})
     box = captured(facts(os=os, r=(r,)))
     assert box.base.name == "debian-13"
     assert any(note.startswith("production runs") for note in box.notes)
@@ -176,13 +189,15 @@ def test_an_r_that_does_not_start(tmp_path: Path) -> None:
 
 
 def test_a_size_that_was_not_seen_is_said_and_left_to_the_default(tmp_path: Path) -> None:
-    box = captured(facts(machine=FACTS.machine.model_copy(update={"memory_mb": None})))
+    box = captured(facts(machine=FACTS[MachineSize].model_copy(update={"memory_mb": None})))
     assert "memory_mb" not in content(box, tmp_path)["machine"]
     assert "memory_mb of production could not be seen: the sandbox has the default" in box.notes
 
 
 def test_a_server_larger_than_this_computer(tmp_path: Path) -> None:
-    large = FACTS.machine.model_copy(update={"cpus": 64, "memory_mb": 257000, "disk_mb": 2_000_000})
+    large = FACTS[MachineSize].model_copy(
+        update={"cpus": 64, "memory_mb": 257000, "disk_mb": 2_000_000}
+    )
     box = captured(facts(machine=large))
     assert content(box, tmp_path)["machine"] == {"cpus": 4, "memory_mb": 8192, "disk_gb": 40}
     assert any("cpus of production is 64" in note for note in box.notes)
@@ -190,10 +205,10 @@ def test_a_server_larger_than_this_computer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("port", [0, 22, 65536])
 def test_a_port_that_no_sandbox_can_have_is_said(port: int, tmp_path: Path) -> None:
-    assert FACTS.shiny_server is not None
     listens = (ShinyListen(port=port, address=None),)
-    shiny = FACTS.shiny_server.model_copy(update={"listens": listens})
-    box = captured(facts(shiny_server=shiny))
+    box = captured(
+        facts(shiny_server=FACTS[SeenShinyServer].model_copy(update={"listens": listens}))
+    )
     assert content(box, tmp_path)["services"] == {"shiny_server": {"port": 3838}}
     assert f"Shiny Server listens on port {port}, which no sandbox can" in box.notes
 
@@ -201,8 +216,8 @@ def test_a_port_that_no_sandbox_can_have_is_said(port: int, tmp_path: Path) -> N
 def test_no_hash_of_what_was_not_taken_stands_in_a_box() -> None:
     hidden = placeholder("srv-prod-7", new_key())
     assert "#" in hidden
-    named = FACTS.identity.model_copy(update={"hostname": hidden})
-    system = FACTS.os.model_copy(update={"name": hidden})
+    named = FACTS[Identity].model_copy(update={"hostname": hidden})
+    system = FACTS[Os].model_copy(update={"name": hidden})
     assert hidden not in captured(facts(identity=named, os=system)).text
 
 

@@ -13,31 +13,23 @@ from sandbox.checks.safe import fingerprint
 from sandbox.checks.shiny_page import ShinyPage
 from sandbox.checks.shiny_session import SessionOutcome
 from sandbox.checks.web import NoAnswer, Page
+from sandbox.facts.facts import Facts, ProbeRun
+from sandbox.facts.part import ListPart
+from sandbox.facts.r_view import Graphics, L10n, PackageLoad, RLimit, RLimits, RPackage, RView
+from sandbox.facts.subjects.accounts import Account
+from sandbox.facts.subjects.identity import Identity
+from sandbox.facts.subjects.locale import SystemLocale
+from sandbox.facts.subjects.machine import MachineSize
+from sandbox.facts.subjects.os import Os
+from sandbox.facts.subjects.ports import ListeningPort
+from sandbox.facts.subjects.r import RInstallation
+from sandbox.facts.subjects.services import SystemService
+from sandbox.facts.subjects.shiny import SeenShinyServer, ShinyListen
+from sandbox.facts.subjects.ssh import AuthorizedKey, SshDaemon
+from sandbox.facts.subjects.timezone import Timezone
 from sandbox.plan import Plan, PlannedApp
-from sandbox.probe.facts import (
-    Account,
-    AuthorizedKey,
-    Facts,
-    Graphics,
-    Identity,
-    L10n,
-    Limit,
-    Limits,
-    ListeningPort,
-    Machine,
-    Os,
-    PackageLoad,
-    ProbeRun,
-    RInstallation,
-    RPackage,
-    RView,
-    Service,
-    SshDaemon,
-    SystemLocale,
-    Timezone,
-)
-from sandbox.probe.facts_setup import ShinyListen, ShinyServer
 from sandbox.spec import models
+from tests.unit.changed_facts import with_named
 from tests.unit.factories import shiny_plan
 
 OWN_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4b0Vg6d7i3o0n0pXqv7yq1o2mM3f4c5d6e7f8g9h0i own"
@@ -104,9 +96,9 @@ def _view(seen_by: str, *, loads: bool) -> RView:
         lib_paths=("/usr/lib/R/site-library",),
         packages=packages,
         umask="0022",
-        limits=Limits(
-            nofile=Limit(soft=16384, hard=16384),
-            nproc=Limit(soft=4096, hard=4096),
+        limits=RLimits(
+            nofile=RLimit(soft=16384, hard=16384),
+            nproc=RLimit(soft=4096, hard=4096),
         ),
         tempdir="/tmp/RtmpX",
         tempdir_exec=True,
@@ -119,8 +111,9 @@ def _view(seen_by: str, *, loads: bool) -> RView:
 
 
 def _facts() -> Facts:
-    return Facts(
-        probe=ProbeRun(user="sandbox", privileged=True, taken_at="2026-01-01T00:00:00Z"),
+    probe = ProbeRun(user="sandbox", privileged=True, taken_at="2026-01-01T00:00:00Z")
+    return with_named(
+        Facts(probe=probe, parts=()),
         identity=Identity(hostname="shiny"),
         os=Os(
             id="debian", version="12", codename="bookworm", name="Debian", kernel="6", arch="x86_64"
@@ -132,7 +125,7 @@ def _facts() -> Facts:
             localtime_is_symlink=True,
             etc_timezone="Europe/Vienna",
         ),
-        machine=Machine(
+        machine=MachineSize(
             cpus=1, memory_mb=512, disk_mb=4096, disk_free_mb=2048, tmp_mount_options=("rw",)
         ),
         r=(
@@ -165,7 +158,7 @@ def _facts() -> Facts:
             kbd_interactive_authentication=False,
             ports=(22,),
         ),
-        shiny_server=ShinyServer(
+        shiny_server=SeenShinyServer(
             version="1.5.20",
             config_path="/etc/shiny-server/shiny-server.conf",
             config_target="/etc/shiny-server/default.config",
@@ -176,11 +169,13 @@ def _facts() -> Facts:
             log_dirs=("/var/log/shiny-server",),
         ),
         system_packages=(),
+        configs=(),
+        user_libraries=(),
     )
 
 
-def _service(name: str) -> Service:
-    return Service(
+def _service(name: str) -> SystemService:
+    return SystemService(
         name=f"{name}.service",
         load="loaded",
         active="active",
@@ -259,10 +254,14 @@ def doctored(seen: Seen, path: str, value: object) -> Seen:
     return changed
 
 
-def _changed(thing: Any, path: list[str], value: object) -> Any:
+def _changed(thing: Any, path: list[str], value: object) -> Any:  # noqa: PLR0911
     if not path:
         return value
     head, rest = path[0], path[1:]
+    if isinstance(thing, Facts):
+        return with_named(thing, **{head: _changed(getattr(thing, head), rest, value)})
+    if isinstance(thing, ListPart):
+        return _changed(thing.root, path, value)
     if isinstance(thing, tuple):
         at = int(head)
         return (*thing[:at], _changed(thing[at], rest, value), *thing[at + 1 :])

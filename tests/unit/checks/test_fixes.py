@@ -5,6 +5,7 @@ import re
 import pytest
 
 from sandbox.checks import fixes
+from sandbox.facts.subjects.ports import Ports
 from tests.unit.checks.samples import doctored, full_plan, good, stranger
 from tests.unit.checks.test_seen_checks import APP, FACTS, LOGIN, all_checks, every_check
 from tests.unit.factories import placed
@@ -12,7 +13,7 @@ from tests.unit.factories import placed
 PLACED = placed(full_plan())
 UP, RESET = fixes.up(PLACED), fixes.reset(PLACED)
 AS_ROOT = f"sandbox exec {PLACED.name} -- sudo "
-PORTS = FACTS.ports or ()
+PORTS = FACTS[Ports] or ()
 
 
 def fix_of(check_id: str, path: str, value: object) -> str:

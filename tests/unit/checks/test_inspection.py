@@ -7,7 +7,7 @@ import pytest
 from sandbox.checks import correct, snappy
 from sandbox.checks.check import NothingToLookAt
 from sandbox.checks.inspection import FileMode, Login, parse, planned_packages, script
-from sandbox.probe.facts import NotSeen
+from sandbox.facts.facts import NotSeen
 from tests.unit.checks.samples import doctored, full_plan, good
 from tests.unit.factories import placed, plain_plan
 

@@ -8,8 +8,10 @@ import pytest
 from sandbox.checks.check import CannotLook, Check
 from sandbox.checks.live import Seen
 from sandbox.checks.production import seen_checks
+from sandbox.facts.subjects.timezone import Timezone
 from sandbox.plan import Plan
 from sandbox.spec.models import Accepted
+from tests.unit.changed_facts import with_named
 from tests.unit.checks.samples import full_plan, good
 from tests.unit.factories import placed
 
@@ -23,8 +25,8 @@ def planned(*accept: Accepted) -> Plan:
 def there(timezone: str) -> Seen:
     """What was seen here, and a production in that timezone."""
     seen = good()
-    zone = seen.facts.timezone.model_copy(update={"name": timezone})
-    production = seen.facts.model_copy(update={"timezone": zone})
+    zone = seen.facts[Timezone].model_copy(update={"name": timezone})
+    production = with_named(seen.facts, timezone=zone)
     return dataclasses.replace(seen, production=production)
 
 

@@ -9,6 +9,9 @@ from sandbox.checks.check import CannotLook, Check
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
 from sandbox.checks.safe import fingerprint
+from sandbox.facts.subjects.accounts import Accounts
+from sandbox.facts.subjects.ports import Ports
+from sandbox.facts.subjects.r import RInstallations
 from sandbox.plan import Plan
 from tests.unit.checks.samples import ANNAS_KEY, doctored, full_plan, good, stranger
 from tests.unit.factories import placed, plain_plan, shiny_plan
@@ -33,8 +36,6 @@ def failing(seen: Seen) -> set[str]:
 
 
 FACTS = good().facts
-assert FACTS.ports is not None
-assert FACTS.authorized_keys is not None
 
 BREAKS: list[tuple[str, object, set[str]]] = [
     ("inspection.failed_units", ("cron.service",), {"up.system"}),
@@ -44,10 +45,10 @@ BREAKS: list[tuple[str, object, set[str]]] = [
     ("facts.services.1.load", "masked", {"up.service.shiny-server"}),
     ("facts.services.0.enabled", "disabled", {"up.enabled.ssh"}),
     ("facts.services.1.enabled", "masked", {"up.enabled.shiny-server"}),
-    ("facts.ports", (*FACTS.ports, stranger("0.0.0.0")), {"safe.ports"}),
-    ("facts.ports", (*FACTS.ports, stranger("fe80::1%eth0")), {"safe.ports"}),
-    ("facts.ports", (*FACTS.ports, stranger("127.0.0.1")), {"safe.ports.loopback"}),
-    ("facts.ports", FACTS.ports[1:], {"safe.port.22"}),
+    ("facts.ports", (*FACTS[Ports], stranger("0.0.0.0")), {"safe.ports"}),
+    ("facts.ports", (*FACTS[Ports], stranger("fe80::1%eth0")), {"safe.ports"}),
+    ("facts.ports", (*FACTS[Ports], stranger("127.0.0.1")), {"safe.ports.loopback"}),
+    ("facts.ports", FACTS[Ports][1:], {"safe.port.22"}),
     ("facts.ports.1.process", "nc", {"safe.port.3838"}),
     ("facts.ports.3.port", 6868, {"safe.ports"}),
     ("inspection.logins.0.password", "set", {"safe.passwords"}),
@@ -56,7 +57,7 @@ BREAKS: list[tuple[str, object, set[str]]] = [
     ("inspection.logins.1.uid", 0, {"safe.users"}),
     ("facts.users.2.sudo", True, {"safe.sudo", "safe.user.anna"}),
     ("facts.users.2.groups", ("anna",), {"safe.user.anna"}),
-    ("facts.users", FACTS.users[:2], {"safe.user.anna"}),
+    ("facts.users", FACTS[Accounts][:2], {"safe.user.anna"}),
     ("inspection.logins.3.shell", "/usr/sbin/nologin", {"safe.user.anna"}),
     ("facts.authorized_keys.0.vagrant_insecure", True, {"safe.keys.vagrant"}),
     ("facts.authorized_keys.1.fingerprint", "SHA256:other", {"safe.keys"}),
@@ -148,12 +149,14 @@ def test_each_break_is_caught_by_its_check_alone(
 
 
 def test_a_second_r_is_caught() -> None:
-    second = FACTS.r[0].model_copy(update={"home": "/opt/R/4.4.1", "views": ()})
-    assert failing(doctored(good(), "facts.r", (*FACTS.r, second))) == {"correct.r.one"}
+    second = FACTS[RInstallations][0].model_copy(update={"home": "/opt/R/4.4.1", "views": ()})
+    assert failing(doctored(good(), "facts.r", (*FACTS[RInstallations], second))) == {
+        "correct.r.one"
+    }
 
 
 def test_an_unresolved_shared_object_is_caught_and_named() -> None:
-    from sandbox.probe.facts import UnresolvedObject
+    from sandbox.facts.subjects.objects import UnresolvedObject
 
     broken = UnresolvedObject(path="/usr/lib/R/stringi.so", missing=("libicuuc.so.66",))
     seen = doctored(good(), "facts.unresolved_objects", (broken,))
@@ -201,7 +204,7 @@ def test_without_root_nothing_is_said_about_sudo() -> None:
 def test_r_inside_an_app_that_was_not_seen_is_an_error_not_a_pass() -> None:
     check = all_checks(full_plan())["correct.timezone.app"]
     with pytest.raises(CannotLook, match="did not see R in a shiny"):
-        check.look(doctored(good(), "facts.r.0.views", FACTS.r[0].views[:1]))
+        check.look(doctored(good(), "facts.r.0.views", FACTS[RInstallations][0].views[:1]))
 
 
 def test_a_package_nobody_tried_to_load_is_an_error() -> None:

@@ -1,8 +1,12 @@
 """The differences as text."""
 
 from sandbox.cli.diff_table import render_diff
-from sandbox.fidelity.diff import Diff, Selection, Side, compare
-from sandbox.probe.facts import Facts
+from sandbox.facts.diff import Diff, Selection, compare
+from sandbox.facts.facts import Facts
+from sandbox.facts.sides import Side
+from sandbox.facts.subjects.r import RInstallations
+from sandbox.facts.subjects.timezone import Timezone
+from tests.unit.changed_facts import with_named
 from tests.unit.checks.samples import good
 
 FACTS = good().facts
@@ -10,7 +14,7 @@ FACTS = good().facts
 
 def with_packages(count: int) -> Facts:
     """A login's R and an app's R with that many packages more."""
-    r = FACTS.r[0]
+    r = FACTS[RInstallations][0]
     views = tuple(
         view.model_copy(
             update={
@@ -25,7 +29,7 @@ def with_packages(count: int) -> Facts:
         )
         for view in r.views
     )
-    return FACTS.model_copy(update={"r": (r.model_copy(update={"views": views}),)})
+    return with_named(FACTS, r=(r.model_copy(update={"views": views}),))
 
 
 FEW = with_packages(1), FACTS
@@ -67,8 +71,6 @@ def test_long_names_are_not_cut() -> None:
 
 
 def test_what_a_machine_says_cannot_command_the_terminal() -> None:
-    evil = FACTS.model_copy(
-        update={"timezone": FACTS.timezone.model_copy(update={"name": "\x1b[2Jgone"})}
-    )
+    evil = with_named(FACTS, timezone=FACTS[Timezone].model_copy(update={"name": "\x1b[2Jgone"}))
     found = compare(Side(name="prod", facts=FACTS), Side(name="box", facts=evil))
     assert "\x1b" not in render_diff(found, colour=False)

@@ -1,8 +1,8 @@
 import pytest
 
+from sandbox.facts.answer import parse
 from sandbox.probe.frame import CutOffError, read_frame
-from sandbox.probe.parse import parse
-from tests.unit.probe.conftest import recorded
+from tests.unit.facts.conftest import recorded
 
 _B = "sandbox-probe-1234"
 

@@ -6,11 +6,13 @@ from typing import get_args
 
 import pytest
 
+from sandbox.facts import registry
+from sandbox.facts.collect import awk_program
 from sandbox.probe.known import Kind, grammars, harmless, known, known_words, rules
-from sandbox.probe.known.program import awk_program
 from tests import harmless_settings
 from tests.secrets_of_all_shapes import WORDS, traces, values
 
+OF_FACTS = registry.fragments().names
 _LONGEST_ARGUMENT = 128 * 1024
 """Of Linux, for one word of a command line (MAX_ARG_STRLEN)."""
 # Where a plain word may stand: of accounts, hosts, packages, and the names of things
@@ -19,14 +21,14 @@ _WORDY_FACTS = {"font", "soname", "owner"}
 
 
 def _grammars_of(kind: str, name: str) -> tuple[str, ...]:
-    table = rules.rules()
+    table = rules.rules(OF_FACTS)
     return (*table.exact.get((kind, name), ()), table.words.get((kind, name), ""))
 
 
 @cache
 def _one_of_each() -> tuple[tuple[Kind, str], ...]:
     """Kinds and names, one for each way to read a value."""
-    table = rules.rules()
+    table = rules.rules(OF_FACTS)
     found = {(kind, _grammars_of(kind, name)): name for kind, name in (*table.exact, *table.words)}
     kinds: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
     return tuple((kinds[kind], name) for (kind, _), name in found.items() if kind in kinds)
@@ -40,7 +42,7 @@ def test_no_secret_is_known_under_any_name(word: str) -> None:
         for kind, name in _one_of_each()
         if not (plain and (_WORDY & set(_grammars_of(kind, name)) or name in _WORDY_FACTS))
         for value in values(word).values()
-        if traces(value, word) and known(kind, name, value)
+        if traces(value, word) and known(kind, name, value, of_facts=OF_FACTS)
     ]
     assert leaks == []
 
@@ -109,7 +111,7 @@ def _harmless() -> list[tuple[Kind, str, str]]:
 
 @pytest.mark.parametrize(("kind", "name", "value"), _harmless())
 def test_what_is_harmless_is_known(kind: Kind, name: str, value: str) -> None:
-    assert known(kind, name, value)
+    assert known(kind, name, value, of_facts=OF_FACTS)
 
 
 @pytest.mark.parametrize(
@@ -122,8 +124,8 @@ def test_what_is_harmless_is_known(kind: Kind, name: str, value: str) -> None:
     ],
 )
 def test_a_long_word_that_is_listed_is_no_key(kind: Kind, name: str, value: str) -> None:
-    assert known(kind, name, value)
-    assert not known(kind, name, value + "ABCDEFGHIJKL")
+    assert known(kind, name, value, of_facts=OF_FACTS)
+    assert not known(kind, name, value + "ABCDEFGHIJKL", of_facts=OF_FACTS)
 
 
 @pytest.mark.parametrize("value", ["1." + "7" * 40, "1234.5678.9012"])
@@ -133,14 +135,14 @@ def test_where_any_digit_fits_a_long_run_may_be_a_key(value: str) -> None:
 
 
 def test_a_list_without_ranges_has_no_other_way_to_take_anything() -> None:
-    lists = [words for words in rules.rules().words.values() if not _RANGE.search(words)]
+    lists = [words for words in rules.rules(OF_FACTS).words.values() if not _RANGE.search(words)]
     assert lists
     assert [words for words in lists if re.search(r"\[\^|(?<!\\)[.][*+{]", words)] == []
 
 
 def test_every_grammar_that_a_name_has_is_there() -> None:
     """Where one is missing, an awk would find an empty expression, which fits everything."""
-    table = rules.rules()
+    table = rules.rules(OF_FACTS)
     asked_for = {grammar for found in table.exact.values() for grammar in found}
     asked_for |= {grammar for _, _, found in table.patterns for grammar in found.split()}
     assert asked_for <= set(grammars.grammar_names())
@@ -148,7 +150,7 @@ def test_every_grammar_that_a_name_has_is_there() -> None:
 
 def test_expressions_have_no_counted_groups() -> None:
     """mawk reads `(x){2}` as it stands, and would never find it."""
-    table = rules.rules()
+    table = rules.rules(OF_FACTS)
     written = [*map(grammars.for_awk, grammars.grammar_names()), *table.words.values()]
     written = [grammars.without_counts(one) for one in written]
     assert [one for one in written if re.search(r"[)]\{\d", one)] == []

@@ -2,8 +2,8 @@ import shlex
 
 import pytest
 
+from sandbox.facts.collect import compose
 from sandbox.probe import redact as patterns
-from sandbox.probe.collect import compose
 from sandbox.probe.redact import redact, redact_text
 from tests.secrets_of_all_shapes import PLANTED, SECRETS
 

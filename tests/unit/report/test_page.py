@@ -4,10 +4,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
-from sandbox.fidelity.diff import Diff, Selection, Side, compare
-from sandbox.probe.facts import Facts
+from sandbox.facts.diff import Diff, Selection, compare
+from sandbox.facts.facts import Facts
+from sandbox.facts.sides import Side
+from sandbox.facts.subjects.machine import MachineSize
+from sandbox.facts.subjects.os import Os
+from sandbox.facts.subjects.r import RInstallations
+from sandbox.facts.subjects.timezone import Timezone
 from sandbox.record import Record
 from sandbox.report.page import diff_page, sandbox_page
+from tests.unit.changed_facts import with_named
 from tests.unit.checks.samples import full_plan, good
 from tests.unit.factories import placed
 
@@ -32,9 +38,9 @@ class Elements(HTMLParser):
 
 
 def other() -> Facts:
-    machine = FACTS.machine.model_copy(update={"memory_mb": 100})
-    timezone = FACTS.timezone.model_copy(update={"name": EVIL})
-    return FACTS.model_copy(update={"machine": machine, "timezone": timezone})
+    machine = FACTS[MachineSize].model_copy(update={"memory_mb": 100})
+    timezone = FACTS[Timezone].model_copy(update={"name": EVIL})
+    return with_named(FACTS, machine=machine, timezone=timezone)
 
 
 def difference() -> Diff:
@@ -45,7 +51,7 @@ def difference() -> Diff:
 
 def many(count: int, accept: dict[str, str] | None = None) -> Diff:
     """Production has so many R packages more, the first of them in an app in another version."""
-    r = FACTS.r[0]
+    r = FACTS[RInstallations][0]
     views = []
     for view in r.views:
         first = view.packages[0]
@@ -54,7 +60,7 @@ def many(count: int, accept: dict[str, str] | None = None) -> Diff:
             more[0] = more[0].model_copy(update={"version": "9.9"})
         views.append(view.model_copy(update={"packages": (*view.packages, *more)}))
     r = r.model_copy(update={"views": tuple(views)})
-    with_more = FACTS.model_copy(update={"r": (r,)})
+    with_more = with_named(FACTS, r=(r,))
     sides = Side(name="prod", facts=with_more), Side(name="box", facts=other())
     return compare(*sides, Selection(accept=accept or {}))
 
@@ -128,9 +134,9 @@ def test_accepted_ones_of_a_kind_keep_their_own_reasons() -> None:
 
 
 def test_what_was_not_compared_says_each_reason_once() -> None:
-    r = FACTS.r[0]
+    r = FACTS[RInstallations][0]
     only_login = r.model_copy(update={"views": r.views[:1]})
-    blind = FACTS.model_copy(update={"r": (only_login,)})
+    blind = with_named(FACTS, r=(only_login,))
     found = compare(Side(name="prod", facts=FACTS), Side(name="box", facts=blind))
     silent = [one for one in found.facts if one.outcome not in ("equal", "differs")]
     reasons = {one.note for one in silent}
@@ -181,7 +187,7 @@ def test_a_sandbox_that_was_never_measured_is_not_said_to_have_no_production() -
 
 
 def test_ports_that_nobody_could_read_are_not_called_closed() -> None:
-    facts = FACTS.model_copy(update={"ports": None})
+    facts = with_named(FACTS, ports=None)
     text = sandbox_page(RECORD, facts, None, None, None, made_at="now")
     assert "Open portscould not be read" in " ".join(Elements(text).words.split())
 
@@ -202,9 +208,7 @@ def test_what_a_machine_says_does_not_turn_the_page_round_nor_hide_in_it() -> No
         id="up.system", goal=Goal.UP, title=hostile, outcome=Outcome.FAILED, actual=hostile
     )
     checks = report().model_copy(update={"results": (failed,)})
-    facts = FACTS.model_copy(
-        update={"os": FACTS.os.model_copy(update={"name": hostile, "kernel": hostile})}
-    )
+    facts = with_named(FACTS, os=FACTS[Os].model_copy(update={"name": hostile, "kernel": hostile}))
     text = sandbox_page(RECORD, facts, checks, None, None, made_at="now")
     assert "evil" in text
     assert not {char for char in set(text) if not char.isprintable() and char not in "\n\t"}

@@ -8,7 +8,7 @@ from sandbox.checks.results import last_report
 from sandbox.errors import UsageError
 from sandbox.guest import checking
 from sandbox.guest.guest import Guest
-from sandbox.probe.collect import UnreachableError
+from sandbox.probe.session import NoSshError
 from sandbox.probe.untaken import new_key
 from sandbox.record import Record
 from sandbox.state import Instance
@@ -52,13 +52,13 @@ def test_a_machine_that_does_not_let_us_in_is_mended_by_the_next_up(
     assert bench.up(shiny_plan()).unchanged
 
     def refused(*_: object, **__: object) -> None:
-        raise UnreachableError("ssh does not get in", details="Permission denied (publickey)")
+        raise NoSshError("ssh does not get in", details="Permission denied (publickey)")
 
     monkeypatch.setattr(checking, "probe", refused)
     monkeypatch.setattr(checking, "key_beside", lambda *_: new_key())
     with monkeypatch.context() as real:
         real.setattr(FakeGuest, "check", Guest.check)
-        with pytest.raises(UnreachableError) as caught:
+        with pytest.raises(NoSshError) as caught:
             check.check("shiny", context=bench.context)
     assert caught.value.hint == "sandbox up shiny"
     report = last_report(Instance("shiny").folder)

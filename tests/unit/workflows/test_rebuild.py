@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.events import Event, Notice
+from sandbox.facts.subjects.r import RInstallations
 from sandbox.guest.guest import Guest
 from sandbox.missing import missing_r_packages
 from sandbox.plan import Plan
@@ -12,6 +13,7 @@ from sandbox.spec.models import R, RPackages
 from sandbox.state import Instance
 from sandbox.workflows.choose_placement import without_known_missing
 from sandbox.workflows.rebuild import leave_out_missing, rebuild_notes
+from tests.unit.changed_facts import with_named
 from tests.unit.checks.samples import full_plan, good
 from tests.unit.factories import placed
 
@@ -20,10 +22,12 @@ AVAILABLE = frozenset({"r-base-core", "r-cran-shiny"})
 
 def test_what_cannot_be_had_is_said_before_anything_starts(tmp_path: Path) -> None:
     facts = good().facts
-    views = tuple(view.model_copy(update={"version": "4.4.1"}) for view in facts.r[0].views)
-    r = facts.r[0].model_copy(update={"views": views})
+    views = tuple(
+        view.model_copy(update={"version": "4.4.1"}) for view in facts[RInstallations][0].views
+    )
+    r = facts[RInstallations][0].model_copy(update={"views": views})
     path = tmp_path / "prod.facts.json"
-    path.write_text(facts.model_copy(update={"r": (r,)}).model_dump_json())
+    path.write_text(with_named(facts, r=(r,)).model_dump_json())
     notes = rebuild_notes(placed(full_plan().model_copy(update={"production": path})))
     assert "R 4.4.1 of production is not to be had here; the nearest is 4.2.2 (debian-12)" in notes
 

@@ -1,0 +1,53 @@
+"""Facts that share their explanation, so that it is said once, on a terminal and on a page."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+from sandbox.facts.diff import Diff, DiffOutcome, FactDiff
+
+_SILENT = (DiffOutcome.NOT_COMPARABLE, DiffOutcome.UNREADABLE)
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Differences of one kind, in their order."""
+
+    title: str
+    """What they have in common: `the version of an R package`."""
+    why: str
+    link: str
+    facts: tuple[FactDiff, ...]
+
+    @property
+    def id(self) -> str:
+        """`r.package`: what `--only` and `--ignore` take for all of them."""
+        return self.facts[0].id.partition("@")[0].removesuffix(f".{item_of(self.facts[0])}")
+
+
+def alike(facts: Iterable[FactDiff]) -> tuple[Alike, ...]:
+    """The facts by kind; those of one kind stand together already."""
+    return tuple(Alike(*kind, facts=tuple(found)) for kind, found in groupby(facts, key=_kind))
+
+
+def item_of(fact: FactDiff) -> str:
+    """`shiny` of the fact r.package.shiny; empty where a kind has one value."""
+    return fact.title.partition(": ")[2]
+
+
+def is_told_by_note(fact: FactDiff) -> bool:
+    """Of sets: what is missing and what is more says it all."""
+    return fact.how == "set" and bool(fact.note) and fact.a is not None and fact.b is not None
+
+
+def not_compared(diff: Diff) -> dict[tuple[str, DiffOutcome], list[str]]:
+    """Why nothing was compared, and whether it is `not comparable` or `unreadable`: which facts."""
+    found: dict[tuple[str, DiffOutcome], list[str]] = {}
+    for fact in diff.facts:
+        if fact.outcome in _SILENT:
+            found.setdefault((fact.note, fact.outcome), []).append(fact.id)
+    return found
+
+
+def _kind(fact: FactDiff) -> tuple[str, str, str]:
+    return fact.title.partition(": ")[0], fact.why, fact.link

@@ -1,0 +1,35 @@
+"""The sides of a comparison: a machine, or what a box states of one that need not exist."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sandbox.facts import registry
+from sandbox.facts.facts import Facts
+from sandbox.facts.kind import Reading
+from sandbox.plan import Plan
+from sandbox.probe.untaken import HashKey
+
+
+@dataclass(frozen=True)
+class Side:
+    """A machine's facts, or what a box states of a machine that need not exist."""
+
+    name: str
+    facts: Facts | None = None
+    stated: Mapping[str, Reading] | None = None
+    """Of a box: kind to what it says, for everybody who runs R; nothing else is compared."""
+
+
+def side_of_plan(plan: Plan, key: HashKey | None = None) -> Side:
+    """A box as one side of a comparison: only what it says is compared.
+
+    Args:
+        plan: of the box.
+        key: by which the other side's facts have hashes of what was not taken; without it such a
+            value of the box can be compared with nothing.
+    """
+    stated: dict[str, Reading] = {}
+    for subject in registry.subjects():
+        if subject.stated is not None:
+            stated |= subject.stated(plan, key)
+    return Side(name=plan.box_name, stated=stated)

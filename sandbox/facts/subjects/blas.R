@@ -1,0 +1,4 @@
+  attempt("LAPACK", {
+    say("la_library", La_library())
+    say("la_version", La_version())
+  })

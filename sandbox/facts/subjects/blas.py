@@ -1,0 +1,103 @@
+"""The libraries that do R's linear algebra: BLAS and LAPACK."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_r
+from sandbox.facts.making import Change, Made, Making, Unsaid
+from sandbox.facts.r_lines import Fields
+from sandbox.facts.r_view import RView
+from sandbox.facts.subject import Facts, RSaid, Stated, Subject
+from sandbox.plan import Plan
+from sandbox.probe.untaken import HashKey
+
+_BLAS = (
+    ("openblas", "openblas"),
+    ("flexiblas", "flexiblas"),
+    ("atlas", "atlas"),
+    ("mkl", "mkl"),
+    ("blis", "blis"),
+    ("librblas", "R's own"),
+    ("blas", "reference"),
+)
+
+
+def _fields(said: RSaid) -> Mapping[str, Any]:
+    return {"la_library": said.one("la_library"), "la_version": said.one("la_version")}
+
+
+def blas(view: RView, _: Facts) -> Reading:
+    """Which family of libraries does linear algebra."""
+    path = view.external_software.get("BLAS") or view.la_library
+    if not path:
+        raise CannotReadError("this R does not say which BLAS it uses")
+    return {"": blas_family(path)}
+
+
+def blas_family(path: str) -> str:
+    """`openblas`, `reference`, …, by the path of the library."""
+    lower = path.lower()
+    return next((family for word, family in _BLAS if word in lower), path)
+
+
+def lapack(view: RView, _: Facts) -> Reading:
+    """LAPACK's version."""
+    return {"": view.la_version} if view.la_version else {}
+
+
+def _stated(plan: Plan, _: HashKey | None) -> Stated:
+    return {"r.blas": {"": plan.r.blas}} if plan.r is not None else {}
+
+
+def _makes(_: Facts, making: Making) -> Iterator[Made]:
+    if making.view is None:
+        return
+    asked, family = _asked(making.view)
+    if asked == "openblas":
+        yield Change(("r", "blas"), asked)
+    elif asked is None:
+        yield Unsaid(f"the linear algebra library is {family}")
+
+
+def _asked(view: RView) -> tuple[str | None, str]:
+    """`openblas` or `reference`, or None and the name of what a box cannot ask for."""
+    family = blas_family(view.external_software.get("BLAS") or view.la_library)
+    if family in ("openblas", "reference"):
+        return family, family
+    return ("reference" if family == "R's own" else None), family
+
+
+BLAS = Subject(
+    name="blas",
+    rank=63,
+    r_lines={
+        "la_library": Fields(1, 1, takes="library"),
+        "la_version": Fields(1, 1, takes="version"),
+    },
+    r_fields=_fields,
+    kinds=(
+        kind_of_r(
+            "r.blas",
+            Consequence.ANSWERS,
+            110,
+            title="the linear algebra library (BLAS)",
+            how="exact",
+            why="sums are made in another order: last digits differ, and signs of "
+            "eigenvectors with them",
+            bug="haskell-numerics/hmatrix/issues/288",
+            read=blas,
+        ),
+        kind_of_r(
+            "r.lapack",
+            Consequence.ANSWERS,
+            120,
+            title="LAPACK's version",
+            how="version",
+            why="a decomposition that converged may not, or in another order",
+            bug="OpenMathLib/OpenBLAS/issues/4324",
+            read=lapack,
+        ),
+    ),
+    stated=_stated,
+    makes=_makes,
+)

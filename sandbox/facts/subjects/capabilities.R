@@ -1,0 +1,4 @@
+  attempt("capabilities", {
+    found <- capabilities()
+    say("capability", names(found), found)
+  })

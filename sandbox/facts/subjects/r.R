@@ -1,0 +1,5 @@
+  say("user", Sys.info()[["effective_user"]])
+  say("working_dir", getwd())
+  say("version_string", R.version.string)
+  say("version", paste(R.version$major, R.version$minor, sep = "."))
+  say("home", R.home())

@@ -1,0 +1,1 @@
+  attempt("random numbers", say("rng_kind", RNGkind()))

@@ -1,0 +1,4 @@
+  attempt("repos", {
+    repos <- unlist(getOption("repos"))
+    say("repo", names(repos), repos)
+  })

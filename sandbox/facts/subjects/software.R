@@ -1,0 +1,4 @@
+  attempt("external software", {
+    found <- extSoftVersion()
+    say("software", names(found), found)
+  })

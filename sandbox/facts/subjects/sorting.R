@@ -1,0 +1,1 @@
+  say("sort_probe", sort(c("b", "A", "a", "B")))

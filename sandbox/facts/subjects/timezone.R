@@ -1,0 +1,1 @@
+  attempt("timezone", say("timezone", Sys.timezone()))

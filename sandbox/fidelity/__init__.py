@@ -1,1 +1,0 @@
-"""Fidelity: one machine's facts against another's, and which bug each difference can cause."""

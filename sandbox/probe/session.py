@@ -1,0 +1,89 @@
+"""Run the probe's script, over one ssh session or on this machine, and hand on what it printed."""
+
+import secrets
+import shlex
+from collections.abc import Sequence
+
+from sandbox.errors import CommandError, HostError, SandboxError
+from sandbox.probe import redact
+from sandbox.probe.frame import CutOffError, Frame, read_frame
+from sandbox.run import Completed, run
+from sandbox.ssh import SshTarget
+
+_CONNECT_TIMEOUT_S = 15
+_SSH_FAILED = 255
+THIS_MACHINE = "this machine"
+
+# `ssh` may be set up to hand the caller's own locale on (SendEnv LANG LC_*): that is not what a
+# login over there has
+_LOCALE_VARIABLES = (
+    "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_TIME", "LC_NUMERIC", "LC_MONETARY",
+    "LC_MESSAGES", "LC_PAPER", "LC_NAME", "LC_ADDRESS", "LC_TELEPHONE", "LC_MEASUREMENT",
+    "LC_IDENTIFICATION",
+)  # fmt: skip
+
+
+class NoSshError(HostError):
+    """ssh did not get in; a hint for a server of the user's own, not for a sandbox."""
+
+
+def new_boundary() -> str:
+    """A word that no machine says by itself: every line of the probe's own begins with it."""
+    return f"sandbox-probe-{secrets.token_hex(16)}"
+
+
+def over_ssh(target: SshTarget, text: str, boundary: str, *, timeout_s: float) -> Frame:
+    """What the script prints on the machine behind `target`, whatever the login's shell is.
+
+    Raises:
+        NoSshError: ssh does not get in.
+        HostError: it took too long, or did not reach its end.
+    """
+    without_locale = [word for name in _LOCALE_VARIABLES for word in ("-u", name)]
+    options = ("-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_TIMEOUT_S}", "-T")
+    argv = ("env", *without_locale, *target.argv(*options), "sh -s")
+    return _printed(argv, text, boundary, where=target.host, timeout_s=timeout_s)
+
+
+def here(text: str, boundary: str, *, timeout_s: float) -> Frame:
+    """What the script prints on this machine.
+
+    Raises:
+        HostError: it took too long, or did not reach its end.
+    """
+    return _printed(("sh", "-s"), text, boundary, where=THIS_MACHINE, timeout_s=timeout_s)
+
+
+def _printed(
+    argv: Sequence[str], text: str, boundary: str, *, where: str, timeout_s: float
+) -> Frame:
+    try:
+        done = run(argv, stdin=text, timeout_s=timeout_s, check=False)
+    except CommandError as error:
+        raise HostError(
+            f"the probe of {where} did not end within {timeout_s:g} s"
+            if error.returncode is None
+            else f"cannot probe {where}: {error.message}",
+            details=redact.redact_text(error.stderr.strip()),
+        ) from error
+    try:
+        return read_frame(done.stdout, boundary)
+    except CutOffError as error:
+        raise _cut_off(done, where, error.place) from error
+
+
+def _cut_off(done: Completed, where: str, place: str) -> SandboxError:
+    words = redact.redact_text(done.stderr.strip())
+    if done.returncode == _SSH_FAILED:
+        return NoSshError(
+            f"ssh to {where} failed",
+            details=words,
+            hint=f"try `ssh {shlex.quote(where)} true`; the probe logs in the same way, "
+            "without asking for a password",
+        )
+    if done.returncode == 127:  # noqa: PLR2004  (the shell's word for "not found")
+        return HostError(f"{where} has no `sh`, and the probe needs one", details=words)
+    return HostError(
+        f"the probe of {where} was cut off (exit status {done.returncode})",
+        details=f"{place}\n{words}".strip(),
+    )
