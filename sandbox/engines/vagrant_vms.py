@@ -4,7 +4,6 @@ Vagrant creates, starts and stops. What it is slow at (listing), unsure about (w
 left) or cannot do (whose a machine is) is asked of the hypervisor's own program.
 """
 
-import fcntl
 import hashlib
 import json
 import re
@@ -20,9 +19,8 @@ from sandbox.engines.vagrant_files import HostFacts, VmFolder, VmProvider, VmRec
 from sandbox.engines.vm import Vm, read_note
 from sandbox.errors import HostError, ProviderError
 from sandbox.events import Listener
-from sandbox.files import private_folder
 from sandbox.image_tools import host_architecture
-from sandbox.paths import state_dir
+from sandbox.locks import hold, lock_path
 
 
 class Hypervisor(Protocol):
@@ -158,10 +156,7 @@ def require_same_key(record: VmRecord, spec: MachineSpec) -> None:
 @contextmanager
 def host_lock(name: str) -> Iterator[None]:
     """One at a time among all our commands; the lock goes with the process that holds it."""
-    path = state_dir() / "locks" / f"{name}.lock"
-    private_folder(path.parent, state_dir())
-    with path.open("w", encoding="utf-8") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with hold(lock_path(name)):
         yield
 
 

@@ -1,6 +1,5 @@
 """The folder that a base image is built in, its lock, and the end of builds that were killed."""
 
-import fcntl
 import os
 import re
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 from sandbox.errors import HostError
 from sandbox.events import Listener, Notice
 from sandbox.files import private_folder
+from sandbox.locks import hold
 from sandbox.paths import cache_dir
 from sandbox.run import run
 
@@ -37,15 +37,14 @@ def build_lock(
     """
     try:
         private_folder(folder, cache_dir())
-        handle = (folder / "lock").open("w", encoding="utf-8")
+        (folder / "lock").touch(mode=0o600)
     except OSError as error:
         raise HostError(f"cannot write to {folder}", details=str(error), hint="df -h") from error
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            listener(Notice(subject, f"another command makes this {what}: waiting for it"))
-            fcntl.flock(handle, fcntl.LOCK_EX)
+
+    def say() -> None:
+        listener(Notice(subject, f"another command makes this {what}: waiting for it"))
+
+    with hold(folder / "lock", on_wait=say):
         yield
 
 

@@ -4,7 +4,6 @@ A changed recipe is another image under another name; the one before it stays un
 here. Machines that were made from it do not need it.
 """
 
-import fcntl
 import re
 import shutil
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from sandbox.engines.incus_client import IncusClient, NotFoundError, api_path
 from sandbox.errors import SandboxError
 from sandbox.images.build import KEY_PROPERTY
 from sandbox.images.build_folder import sweep
+from sandbox.locks import HeldError, hold_now
 from sandbox.paths import cache_dir, vagrant_home
 
 _ALIAS = re.compile(r"base-(?P<base>.+)-(?P<key>[0-9a-f]{12})")
@@ -113,13 +113,13 @@ def no_build_in(folder: Path) -> Iterator[bool]:
     if not folder.is_dir():
         yield True
         return
-    with (folder / "lock").open("w", encoding="utf-8") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+    try:
+        lock = hold_now(folder / "lock")
+    except HeldError:
+        yield False
+        return
+    with lock:
+        yield True
 
 
 def is_held(folder: Path) -> bool:
