@@ -5,8 +5,6 @@ both.
 """
 
 import json
-import os
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,6 +26,7 @@ from sandbox.engines.base import (
 from sandbox.engines.refusals import has_already
 from sandbox.errors import CommandError, ProviderError
 from sandbox.events import Listener, Notice, StepOutput
+from sandbox.files import whole_file
 from sandbox.run import Completed
 
 _HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFake"
@@ -301,6 +300,5 @@ class FakeEngine:
 
     def _write(self, name: str, **machine: Any) -> None:  # noqa: ANN401  (JSON)
         self.folder.mkdir(parents=True, exist_ok=True)
-        fresh = self.folder / f".{name}.{os.getpid()}.{threading.get_ident()}"
-        fresh.write_text(json.dumps(machine), encoding="utf-8")
-        fresh.replace(self._file(name))
+        with whole_file(self._file(name)) as fresh:
+            fresh.write_text(json.dumps(machine), encoding="utf-8")
