@@ -5,11 +5,12 @@ import re
 import shutil
 import signal
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
+from sandbox.deadline import Deadline, wait_while
 from sandbox.errors import HostError
 from sandbox.events import Listener, Notice
 from sandbox.files import private_folder
@@ -82,19 +83,25 @@ def _end_orphans(work: Path) -> None:
     build that still runs, apt would take the host instead.
     """
     mark = f"{MARK}={work}".encode()
-    deadline = time.monotonic() + _GRACE_S
-    while orphans := [pid for pid in _processes() if mark in _environ(pid)]:
-        late = time.monotonic() > deadline
-        if time.monotonic() > deadline + _GRACE_S:
-            raise HostError(
-                f"a build that was killed still runs in {work}",
-                details="processes " + ", ".join(str(pid) for pid in orphans),
-                hint="end them, then try again",
-            )
-        for pid in orphans:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
-        time.sleep(_POLL_S)
+    orphans: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        send = partial(_send, number, mark)
+        if not (orphans := wait_while(send, Deadline(_GRACE_S), every_s=_POLL_S)):
+            return
+    raise HostError(
+        f"a build that was killed still runs in {work}",
+        details="processes " + ", ".join(str(pid) for pid in orphans),
+        hint="end them, then try again",
+    )
+
+
+def _send(number: signal.Signals, mark: bytes) -> list[int]:
+    """Send the signal to all processes with that mark, and return those."""
+    marked = [pid for pid in _processes() if mark in _environ(pid)]
+    for pid in marked:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+    return marked
 
 
 def _unmount(work: Path) -> None:

@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+from sandbox.deadline import Deadline, keep_trying, wait_until, wait_while
 from sandbox.engines.base import Engine, MachineStatus, Power, RootExec
 from sandbox.errors import CommandError, ProviderError, ProvisionError
 from sandbox.run import TAIL_LINES
@@ -114,20 +116,20 @@ def wait_for_ssh(target: SshTarget, *, timeout_s: float = SSH_TIMEOUT_S) -> None
     Raises:
         ProviderError: it does not within `timeout_s`; details are ssh's own words.
     """
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            target.run(("true",), timeout_s=max(_LOGIN_S, timeout_s / 2))
-        except CommandError as error:
-            if time.monotonic() > deadline:
-                raise ProviderError(
-                    f"{target.host} runs, but ssh does not get in",
-                    details=error.details or error.message,
-                    hint=f"sandbox destroy {target.host}, then sandbox up again",
-                ) from error
-            time.sleep(0.2)
-        else:
-            return
+    try:
+        keep_trying(
+            lambda: target.run(("true",), timeout_s=max(_LOGIN_S, timeout_s / 2)),
+            Deadline(timeout_s),
+            despite=CommandError,
+            every_s=0.2,
+            again=lambda _: True,
+        )
+    except CommandError as error:
+        raise ProviderError(
+            f"{target.host} runs, but ssh does not get in",
+            details=error.details or error.message,
+            hint=f"sandbox destroy {target.host}, then sandbox up again",
+        ) from error
 
 
 @contextmanager
@@ -196,11 +198,13 @@ def wait_for_port(base_url: str, *, timeout_s: float = READY_TIMEOUT_S) -> None:
         return
     place = urlsplit(base_url)
     address = (place.hostname or "", place.port or 80)
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
+
+    def listens() -> bool:
         with suppress(OSError), socket.create_connection(address, timeout=timeout_s):
-            return
-        time.sleep(0.02)
+            return True
+        return False
+
+    wait_until(listens, Deadline(timeout_s), every_s=0.02)
 
 
 @contextmanager
@@ -235,20 +239,24 @@ def wait_for_apps(
     Raises:
         ProvisionError: one does not, for a reason that `why` knows, or not within `timeout_s`.
     """
-    since = time.monotonic()
+    since, deadline, first_look = time.monotonic(), Deadline(timeout_s), Deadline(_LOOK_AFTER_S)
+    look = first_look
+
+    def ask(app: AppUrl) -> str:
+        nonlocal look
+        answer = page_status(app.url, timeout_s=timeout_s)
+        # Shiny Server says so when an app's R has ended; of all else it may be too early
+        if answer.startswith("HTTP 5") or (answer and look.is_over):
+            look = Deadline(_LOOK_EVERY_S)
+            if (error := why(app.app, answer, since=since)) is not None:
+                raise error
+        return answer
+
     for app in urls:
-        look = since + _LOOK_AFTER_S
-        while (answer := page_status(app.url, timeout_s=timeout_s)) != "":
-            now = time.monotonic()
-            # Shiny Server says so when an app's R has ended; of all else it may be too early
-            if answer.startswith("HTTP 5") or now > look:
-                look = now + _LOOK_EVERY_S
-                if (error := why(app.app, answer, since=since)) is not None:
-                    raise error
-            if now - since > timeout_s:
-                raise ProvisionError(
-                    f"the app {app.app} does not answer",
-                    details=f"{app.url}: {answer} (for {timeout_s:g} s)",
-                    hint=f"sandbox logs {name} shows what Shiny Server and the app say",
-                )
-            time.sleep(0.1)
+        look = first_look
+        if answer := wait_while(partial(ask, app), deadline, every_s=0.1):
+            raise ProvisionError(
+                f"the app {app.app} does not answer",
+                details=f"{app.url}: {answer} (for {timeout_s:g} s)",
+                hint=f"sandbox logs {name} shows what Shiny Server and the app say",
+            )
