@@ -20,6 +20,7 @@ from sandbox.events import Listener
 from sandbox.files import private_folder
 from sandbox.paths import cache_dir, data_dir
 from sandbox.plan import Plan
+from sandbox.reachable import reachable
 from sandbox.spec.models import Machine
 
 FORMAT = 1
@@ -29,7 +30,8 @@ LAYER_MAX_AGE = timedelta(hours=20)
 """A machine that is this young would not ask the mirror anew either (the bootstrap script does once
 a day): what is installed on top of it comes from the same lists as what it has."""
 
-_TURNS_INTO_FILES = ("render.py", "provision.py")
+_MAKER = "sandbox.provision"
+"""What is done to a machine begins here; all that it needs has its part in what comes of it."""
 
 
 class CacheUse(StrEnum):
@@ -87,14 +89,18 @@ def without_packages(plan: Plan) -> Plan:
     return plan.model_copy(update={"system": system, "r": r, "apt_packages": ()})
 
 
+def makers() -> dict[str, bytes]:
+    """The source of each module that has a part in making machines, by the module's name."""
+    return reachable(_MAKER, above=Path(__file__).resolve().parent.parent)
+
+
 @cache
 def recipe_digest() -> str:
     """Over what turns a plan into a machine: templates, playbooks, and the code around them."""
     digest = hashlib.sha256()
-    package = Path(__file__).parent
-    for name in _TURNS_INTO_FILES:
+    for name, source in sorted(makers().items()):
         digest.update(f"{name}\0".encode())
-        digest.update((package / name).read_bytes())
+        digest.update(source)
     for kind in ("templates", "playbooks"):
         root = data_dir(kind)
         for path in sorted(root.rglob("*")):
