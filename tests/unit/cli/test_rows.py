@@ -59,8 +59,8 @@ def test_a_path_is_broken_where_it_must_be_and_a_command_never() -> None:
     assert len(told) == 3
     assert "".join(one.strip() for one in told) == path
     command = "sandbox up " * 20
-    (told,) = field("fix", command, width=8, indent="", fold=False, on=False)
-    assert told == f"fix       {command}"
+    told = field("fix", command, width=8, indent="", fold=False, on=False)
+    assert told == [f"fix       {command}"]
 
 
 def test_each_line_of_a_text_is_one_and_an_empty_one_too() -> None:
