@@ -6,6 +6,7 @@ whether a machine may be made from it, and when it was last used.
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -103,8 +104,9 @@ def recipe_digest() -> str:
         digest.update(source)
     for kind in ("templates", "playbooks"):
         root = data_dir(kind)
-        for path in sorted(root.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
+        for folder, inside, files in os.walk(root):
+            inside[:] = sorted(name for name in inside if name != "__pycache__")
+            for path in (Path(folder, name) for name in sorted(files)):
                 digest.update(f"{kind}/{path.relative_to(root)}\0".encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()
