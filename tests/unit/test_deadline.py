@@ -4,9 +4,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from sandbox import deadline
 from sandbox.deadline import Deadline, keep_trying, wait_until, wait_while
 from sandbox.errors import ProviderError
 from sandbox.interrupts import Interrupted
@@ -180,3 +182,15 @@ def test_two_that_wait_at_once_do_not_disturb_each_other() -> None:
     is_there.set()
     threads[1].join(20)
     assert sorted(found) == [False, True]
+
+
+def test_nobody_else_reckons_a_deadline() -> None:
+    """Or it would be waited for in yet another way."""
+    package = Path(deadline.__file__).parent
+    sums = ("monotonic() +", "monotonic() <", "monotonic() >")
+    homes = {
+        path.name
+        for path in package.rglob("*.py")
+        if any(one in path.read_text("utf-8") for one in sums)
+    }
+    assert homes == {"deadline.py"}

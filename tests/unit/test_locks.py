@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import locks
 from sandbox.interrupts import Interrupted
 from sandbox.locks import HeldError, Lock, hold, hold_now, lock_path
 
@@ -160,3 +161,10 @@ def test_the_locks_of_the_state_folder_are_its_owners_alone(
             assert path.parent.stat().st_mode & 0o777 == 0o700
     finally:
         os.umask(old)
+
+
+def test_nobody_else_takes_a_lock() -> None:
+    """Or it would wait, sign and die in its own way."""
+    package = Path(locks.__file__).parent
+    homes = {path.name for path in package.rglob("*.py") if "flock(" in path.read_text("utf-8")}
+    assert homes == {"locks.py"}
