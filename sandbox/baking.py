@@ -6,6 +6,7 @@ decides whether a machine may be made from it, and when it was last used.
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from sandbox.paths import cache_dir, data_dir
 from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.providers.abilities import BakedImage, Baking
+from sandbox.reachable import reachable
 from sandbox.spec.models import Machine
 
 FORMAT = 1
@@ -30,7 +32,8 @@ LAYER_MAX_AGE = timedelta(hours=20)
 """A machine that is this young would not ask the mirror anew either (the bootstrap script does once
 a day): what is installed on top of it comes from the same lists as what it has."""
 
-_TURNS_INTO_FILES = ("render.py", "provision.py")
+_MAKER = "sandbox.provision"
+"""What is done to a machine begins here; all that it needs has its part in what comes of it."""
 
 
 class CacheUse(StrEnum):
@@ -89,18 +92,23 @@ def without_packages(plan: Plan) -> Plan:
     return plan.model_copy(update={"system": system, "r": r, "apt_packages": ()})
 
 
+def makers() -> dict[str, bytes]:
+    """The source of each module that has a part in making machines, by the module's name."""
+    return reachable(_MAKER, above=Path(__file__).resolve().parent.parent)
+
+
 @cache
 def recipe_digest() -> str:
     """Over what turns a plan into a machine: templates, playbooks, and the code around them."""
     digest = hashlib.sha256()
-    package = Path(__file__).parent
-    for name in _TURNS_INTO_FILES:
+    for name, source in sorted(makers().items()):
         digest.update(f"{name}\0".encode())
-        digest.update((package / name).read_bytes())
+        digest.update(source)
     for kind in ("templates", "playbooks"):
         root = data_dir(kind)
-        for path in sorted(root.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
+        for folder, inside, files in os.walk(root):
+            inside[:] = sorted(name for name in inside if name != "__pycache__")
+            for path in (Path(folder, name) for name in sorted(files)):
                 digest.update(f"{kind}/{path.relative_to(root)}\0".encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -7,7 +7,8 @@ import os
 import re
 import stat
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PRIVATE_FILE = 0o600
@@ -64,11 +65,24 @@ def private_folder(folder: Path, below: Path) -> Path:
     return folder
 
 
-def _replace(path: Path, text: str, *, mode: int, exactly: bool = True) -> None:
-    """Write a new file beside it and rename that; `mode` is subject to the umask unless exact."""
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Where to make the file that is to appear as `path`, in one moment, when the block ends.
+
+    When it ends with an error, what was there before is still there, and nothing else.
+    """
     fresh = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.new")
     fresh.unlink(missing_ok=True)
     try:
+        yield fresh
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _replace(path: Path, text: str, *, mode: int, exactly: bool = True) -> None:
+    """Write it whole, onto the disk; `mode` is subject to the umask unless exact."""
+    with whole_file(path) as fresh:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             if exactly:
@@ -76,9 +90,6 @@ def _replace(path: Path, text: str, *, mode: int, exactly: bool = True) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def _sweep(path: Path) -> None:

@@ -22,7 +22,7 @@ from typing import Protocol
 from sandbox.app_files import TooMuchError, UnreadableError, app_files
 from sandbox.errors import CommandError, ProvisionError, SandboxError
 from sandbox.events import Listener, Notice, StepOutput, step
-from sandbox.files import private_folder, write_whole
+from sandbox.files import private_folder, whole_file, write_whole
 from sandbox.paths import data_dir
 from sandbox.placement import Placement
 from sandbox.plan import PlannedApp
@@ -333,27 +333,25 @@ def pack(app: PlannedApp, archive: Path) -> None:
         ProvisionError: a file of it cannot be read.
     """
     private_folder(archive.parent, archive.parent)
-    fresh = archive.with_name(f"{archive.name}.new")
-    try:
-        found = app_files(app.path, include=app.include, max_mb=app.max_mb)
-        fresh.unlink(missing_ok=True)
-        fresh.touch(mode=0o600)
-        with tarfile.open(fresh, "w") as tar:
-            for path in found.taken:
-                tar.add(path, path.relative_to(app.path), recursive=False, filter=_readable)
-    except OSError as error:
-        raise ProvisionError(
-            f"the app {app.name} cannot be read: {error.strerror}",
-            details=str(error.filename or app.path),
-            hint="see who may read it: ls -l",
-        ) from error
-    except (TooMuchError, UnreadableError) as error:
-        raise ProvisionError(
-            f"the app {app.name} cannot be taken",
-            details=str(error),
-            hint="sandbox validate says more",
-        ) from error
-    fresh.rename(archive)
+    with whole_file(archive) as fresh:
+        try:
+            found = app_files(app.path, include=app.include, max_mb=app.max_mb)
+            fresh.touch(mode=0o600)
+            with tarfile.open(fresh, "w") as tar:
+                for path in found.taken:
+                    tar.add(path, path.relative_to(app.path), recursive=False, filter=_readable)
+        except OSError as error:
+            raise ProvisionError(
+                f"the app {app.name} cannot be read: {error.strerror}",
+                details=str(error.filename or app.path),
+                hint="see who may read it: ls -l",
+            ) from error
+        except (TooMuchError, UnreadableError) as error:
+            raise ProvisionError(
+                f"the app {app.name} cannot be taken",
+                details=str(error),
+                hint="sandbox validate says more",
+            ) from error
 
 
 def _readable(member: tarfile.TarInfo) -> tarfile.TarInfo | None:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from sandbox.deadline import Deadline, wait_until
 from sandbox.errors import CommandError
 from sandbox.interrupts import in_a_hurry
 from sandbox.streams import TAIL_LINES, Hide, Streams
@@ -106,7 +107,7 @@ def run(
     """
     words = tuple(str(word) for word in argv)
     data = stdin.encode() if isinstance(stdin, str) else stdin
-    started = time.monotonic()
+    started, deadline = time.monotonic(), Deadline(timeout_s)
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _appended(log) as log_file:
@@ -118,8 +119,8 @@ def run(
             log_file, on_line, _HIDE.get(), most_bytes=LARGEST_BYTES, is_logged=log is not None
         )
         try:
-            finished = streams.pump(process, data, started + timeout_s)
-            finished = finished and _has_ended(process, started + timeout_s)
+            finished = streams.pump(process, data, deadline)
+            finished = finished and _has_ended(process, deadline)
         except BaseException:
             _end_group(process, grace_s)
             raise
@@ -202,7 +203,7 @@ class Attached:
 
     def status(self, wait_s: float) -> int | None:
         """Its exit status, if it ends within so many seconds."""
-        _has_ended(self.process, time.monotonic() + wait_s)
+        _has_ended(self.process, Deadline(wait_s))
         return self.process.returncode
 
     def words(self) -> str:
@@ -307,9 +308,9 @@ def _short(words: tuple[str, ...]) -> str:
     return line if len(line) <= 120 else f"{line[:117]}..."  # noqa: PLR2004
 
 
-def _has_ended(process: subprocess.Popen[bytes], deadline: float) -> bool:
+def _has_ended(process: subprocess.Popen[bytes], deadline: Deadline) -> bool:
     with suppress(subprocess.TimeoutExpired):
-        process.wait(max(0.0, deadline - time.monotonic()))
+        process.wait(deadline.left_s)
     return process.returncode is not None
 
 
@@ -336,12 +337,13 @@ def _close_pipes(process: subprocess.Popen[bytes]) -> None:
 
 
 def _group_gone(process: subprocess.Popen[bytes], grace_s: float) -> bool:
-    deadline = time.monotonic() + grace_s
-    while time.monotonic() < deadline and not in_a_hurry():
+    def is_gone() -> bool:
         process.poll()
         try:
             os.killpg(process.pid, 0)
         except ProcessLookupError:
             return True
-        time.sleep(0.05)
-    return False
+        return False
+
+    wait_until(lambda: in_a_hurry() or is_gone(), Deadline(grace_s), every_s=0.05)
+    return is_gone()

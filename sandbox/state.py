@@ -5,7 +5,6 @@
 written whole or not at all.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 from sandbox.errors import BusyError, UsageError
 from sandbox.files import private_folder, write_whole
 from sandbox.interrupts import heard
+from sandbox.locks import HeldError, hold_now, lock_path
 from sandbox.paths import instances_dir, state_dir
 from sandbox.saved import BrokenFileError, read_json, read_saved
 from sandbox.summary import Summary
@@ -125,19 +125,15 @@ def locked(name: str) -> Iterator[Instance]:
     Raises:
         BusyError: another command is at work on it; says which, since when, and its process id.
     """
-    path = state_dir() / "locks" / f"{name}.lock"
-    private_folder(path.parent, state_dir())
-    descriptor = _lock_file(path, name)
+    try:
+        lock = hold_now(lock_path(name))
+    except HeldError as error:
+        raise _busy(name, error.words) from None
     instance = Instance(name)
     try:
-        os.truncate(descriptor, 0)
         since = datetime.now(UTC).isoformat(timespec="seconds")
         command = " ".join(sys.argv[1:2]) or "sandbox"
-        os.pwrite(
-            descriptor,
-            json.dumps({"pid": os.getpid(), "command": command, "since": since}).encode(),
-            0,
-        )
+        lock.sign(json.dumps({"pid": os.getpid(), "command": command, "since": since}))
         yield instance
     except BaseException:
         # Whatever a library has made of it
@@ -146,24 +142,8 @@ def locked(name: str) -> Iterator[Instance]:
         raise
     finally:
         if not instance.exists():
-            path.unlink(missing_ok=True)
-        os.close(descriptor)
-
-
-def _lock_file(path: Path, name: str) -> int:
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 500, 0).decode(errors="replace")
-            os.close(descriptor)
-            raise _busy(name, holder) from None
-        # `destroy` removes the file while it holds it: a lock on a removed file protects nothing
-        with suppress(FileNotFoundError):
-            if path.stat().st_ino == os.fstat(descriptor).st_ino:
-                return descriptor
-        os.close(descriptor)
+            lock.remove_file()
+        lock.release()
 
 
 def _busy(name: str, holder: str) -> BusyError:

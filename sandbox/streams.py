@@ -3,10 +3,11 @@
 import codecs
 import os
 import selectors
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import IO, Protocol
+
+from sandbox.deadline import Deadline
 
 TAIL_LINES = 40
 """How many of the last lines an error shows; the log has them all."""
@@ -62,7 +63,7 @@ class Streams:
         """The last lines of both, as they came."""
         return "\n".join(self._last)
 
-    def pump(self, process: Process, data: bytes | None, deadline: float) -> bool:
+    def pump(self, process: Process, data: bytes | None, deadline: Deadline) -> bool:
         """Move bytes until its pipes are closed or it has ended; False at the deadline."""
         assert process.stdout is not None  # noqa: S101  (for mypy: all three were asked for)
         assert process.stderr is not None  # noqa: S101
@@ -74,8 +75,8 @@ class Streams:
                 os.set_blocking(process.stdin.fileno(), False)
                 selector.register(process.stdin, selectors.EVENT_WRITE, "stdin")
             while selector.get_map():
-                left_s = deadline - time.monotonic()
-                if left_s <= 0:
+                left_s = deadline.left_s
+                if left_s == 0:
                     return False
                 for key, _ in selector.select(min(left_s, 1.0)):
                     if key.data == "stdin":

@@ -1,6 +1,5 @@
 """What this user has agreed to run on this host: `trusted.json` in the state folder."""
 
-import fcntl
 import json
 import os
 import shlex
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sandbox.errors import HostError, UsageError
 from sandbox.files import private_folder, write_whole
+from sandbox.locks import hold
 from sandbox.paths import homes, state_dir
 from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.trust import HostCode, read_code
@@ -111,13 +111,8 @@ class Store:
     @contextmanager
     def _changing(self) -> Iterator[Trusted]:
         """Two commands at once must not lose each other's."""
-        private_folder(self.path.parent, self.path.parent)
-        lock = os.open(self.path.parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with hold(private_folder(self.path.parent, self.path.parent)):
             yield self.read()
-        finally:
-            os.close(lock)
 
     def _write(self, known: Trusted) -> None:
         write_whole(self.path, json.dumps(known.model_dump(mode="json"), indent=1) + "\n")

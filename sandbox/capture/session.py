@@ -20,6 +20,7 @@ from sandbox.capture.host_keys import KnownKeys, known_keys
 from sandbox.capture.login_keys import Keys
 from sandbox.capture.proxy import proxied
 from sandbox.capture.ssh_settings import SshSettings, host_and_port, settings_of
+from sandbox.deadline import Deadline, wait_until
 from sandbox.errors import HostError
 
 # Its errors reach us as exceptions: without a handler it writes them, tracebacks too, on stderr
@@ -75,7 +76,7 @@ def ask(
         UsageError: the name is no host.
         HostError: it cannot be reached or logged in to, hangs, or says too much.
     """
-    deadline = time.monotonic() + timeout_s
+    deadline = Deadline(timeout_s)
     settings = settings_of(target, config)
     with connected(settings, deadline) as client:
         transport = client.get_transport()
@@ -94,7 +95,7 @@ def ask(
                 channel, script.encode(), f"\n{last_line}\n".encode(), deadline, target
             )
         except (paramiko.SSHException, EOFError, OSError) as error:
-            if time.monotonic() > deadline - _CLOSE_S:
+            if deadline.left_s < _CLOSE_S:
                 raise _hangs(target, Answer()) from error
             raise HostError(f"the session with {target} failed", details=_words(error)) from error
         finally:
@@ -102,12 +103,12 @@ def ask(
 
 
 def _converse(
-    channel: paramiko.Channel, rest: bytes, last: bytes, deadline: float, target: str
+    channel: paramiko.Channel, rest: bytes, last: bytes, deadline: Deadline, target: str
 ) -> Answer:
     answer = Answer()
     sent = memoryview(rest)
     while True:
-        if time.monotonic() > deadline:
+        if deadline.is_over:
             raise _hangs(target, answer)
         moved = False
         if sent and channel.send_ready() and not channel.closed:
@@ -135,9 +136,9 @@ def _converse(
 
 def _ended(channel: paramiko.Channel, answer: Answer) -> Answer:
     """What is left in the pipe, and how it ended."""
-    stop = time.monotonic() + 1.0
-    while time.monotonic() < stop and not channel.exit_status_ready() and not channel.closed:
-        time.sleep(_WAIT_S)
+    wait_until(
+        lambda: channel.exit_status_ready() or channel.closed, Deadline(1.0), every_s=_WAIT_S
+    )
     while channel.recv_ready():
         answer.out += channel.recv(65536)
     while channel.recv_stderr_ready():
@@ -168,7 +169,7 @@ def _tail(answer: Answer) -> str:
 
 @contextmanager
 def connected(
-    settings: SshSettings, deadline: float, *, depth: int = 0
+    settings: SshSettings, deadline: Deadline, *, depth: int = 0
 ) -> Iterator[paramiko.SSHClient]:
     """A client that is logged in, through all its jump hosts.
 
@@ -189,7 +190,7 @@ def connected(
 
 @contextmanager
 def _road(
-    settings: SshSettings, deadline: float, depth: int
+    settings: SshSettings, deadline: Deadline, depth: int
 ) -> Iterator["socket.socket | paramiko.Channel"]:
     """A connection to the host's ssh port: direct, through other hosts, or through a command."""
     where = (settings.hostname, settings.port)
@@ -222,7 +223,7 @@ def _jump(word: str, config: Path | None) -> SshSettings:
     return settings_of(target, config, port)
 
 
-def _dial(settings: SshSettings, deadline: float) -> socket.socket:
+def _dial(settings: SshSettings, deadline: Deadline) -> socket.socket:
     name, port = settings.hostname, settings.port
     timeout_s = min(settings.connect_timeout_s, _left(deadline, settings.alias))
     try:
@@ -243,7 +244,7 @@ def _log_in(
     client: paramiko.SSHClient,
     settings: SshSettings,
     sock: "socket.socket | paramiko.Channel",
-    deadline: float,
+    deadline: Deadline,
 ) -> None:
     alias = settings.alias
     # ssh looks an alias up by itself, and a host with its port
@@ -316,9 +317,9 @@ def _refused(settings: SshSettings, error: AuthFailure) -> HostError:
     )
 
 
-def _left(deadline: float, name: str) -> float:
-    left_s = deadline - time.monotonic()
-    if left_s <= 0:
+def _left(deadline: Deadline, name: str) -> float:
+    left_s = deadline.left_s
+    if left_s == 0:
         raise HostError(f"{name} did not answer in time", hint="--timeout SECONDS waits longer")
     return left_s
 

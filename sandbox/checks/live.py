@@ -1,6 +1,5 @@
 """The two kinds of evidence: what was seen (facts and inspection), and the live machine itself."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -11,6 +10,7 @@ from sandbox.checks.inspection import Inspection
 from sandbox.checks.shiny_page import ShinyPage
 from sandbox.checks.shiny_session import SessionOutcome, try_session
 from sandbox.checks.web import NoAnswer, Page, Refused, fetch
+from sandbox.deadline import Deadline, wait_until
 from sandbox.facts.facts import Facts
 from sandbox.facts.r_view import RView
 from sandbox.facts.subjects.os import Os
@@ -186,18 +186,20 @@ def wait_for_page(
     machine: Machine, path: str, accept: Callable[[Page], bool], *, timeout_s: float
 ) -> Waited:
     """Ask for `path` until an answer is accepted, or the time is over."""
-    deadline = time.monotonic() + patient(timeout_s, emulated=machine.emulated)
+    deadline = Deadline(patient(timeout_s, emulated=machine.emulated))
     last, is_first = "no answer", True
-    while time.monotonic() < deadline:
+
+    def ask() -> Page | None:
+        nonlocal last, is_first
         try:
-            page = machine.get(
-                path, timeout_s=min(timeout_s, max(0.5, deadline - time.monotonic()))
-            )
+            page = machine.get(path, timeout_s=min(timeout_s, max(0.5, deadline.left_s)))
         except NoAnswer as error:
             last, is_first = str(error), is_first and isinstance(error, Refused)
-        else:
-            if accept(page):
-                return Waited(page, last, is_first=is_first)
-            last, is_first = f"HTTP {page.status}", False
-        time.sleep(0.1)
-    return Waited(None, last, is_first=False)
+            return None
+        if accept(page):
+            return page
+        last, is_first = f"HTTP {page.status}", False
+        return None
+
+    page = wait_until(ask, deadline, every_s=0.1)
+    return Waited(page, last, is_first=page is not None and is_first)

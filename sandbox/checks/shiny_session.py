@@ -12,6 +12,7 @@ from typing import Any
 
 from sandbox.checks.shiny_page import ShinyPage
 from sandbox.checks.web import NoAnswer, Page, fetch
+from sandbox.deadline import Deadline
 
 _POLL_S = 10.0
 _SIZE_PX = {"width": 600, "height": 400}
@@ -37,7 +38,7 @@ class _Ended(Exception):  # noqa: N818
 def try_session(app_url: str, page: ShinyPage, *, timeout_s: float) -> SessionOutcome:
     """Open a session of the app at `app_url` (with a slash at the end), and wait for an output."""
     started = time.monotonic()
-    session = _Session(app_url, page, started + timeout_s)
+    session = _Session(app_url, page, Deadline(timeout_s))
     try:
         session.open()
         ok, summary = session.watch()
@@ -50,7 +51,7 @@ def try_session(app_url: str, page: ShinyPage, *, timeout_s: float) -> SessionOu
 
 
 class _Session:
-    def __init__(self, app_url: str, page: ShinyPage, deadline: float) -> None:
+    def __init__(self, app_url: str, page: ShinyPage, deadline: Deadline) -> None:
         self._app_url = app_url
         server = f"{secrets.randbelow(1000):03d}"
         self._url = f"{app_url}__sockjs__/{server}/{secrets.token_hex(4)}"
@@ -70,7 +71,7 @@ class _Session:
 
     def watch(self) -> tuple[bool, str]:
         """Read until an output is there, or something says that none will come."""
-        while time.monotonic() < self._deadline:
+        while not self._deadline.is_over:
             for message in self._receive():
                 self._take(message)
             if verdict := self._verdict():
@@ -154,7 +155,7 @@ class _Session:
             raise _Ended(f"the session refuses a message: HTTP {answer.status}")
 
     def _post(self, path: str, data: bytes = b"") -> Page:
-        left_s = max(0.1, min(_POLL_S, self._deadline - time.monotonic()))
+        left_s = max(0.1, min(_POLL_S, self._deadline.left_s))
         page = fetch(self._url + path, data=data, timeout_s=left_s)
         if page.status >= 400:  # noqa: PLR2004
             raise _Ended(f"the session does not open: HTTP {page.status}")

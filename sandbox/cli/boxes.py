@@ -7,6 +7,7 @@ import typer
 
 from sandbox.cli.complete import complete_box
 from sandbox.cli.console import say, show, show_json
+from sandbox.cli.rows import columns
 from sandbox.cli.settings import RootOption
 
 if TYPE_CHECKING:
@@ -144,16 +145,13 @@ def boxes(*, as_json: _Json = False) -> None:
     if as_json:
         show_json([_listing(entry) for entry in entries])
         return
-    rows = [("NAME", "BASE", "R", "DESCRIPTION", "FILE")]
+    rows = []
     for entry in entries:
         row = _listing(entry)
         words = row["description"] if entry.loaded else "(wrong: see `sandbox validate`)"
         place = "shipped" if entry.where == "shipped" else short(entry.path)
         rows.append((entry.name, row["base"] or "?", row["r"] or "-", printable(words), place))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row_words in rows:
-        cells = (word.ljust(width) for word, width in zip(row_words, widths, strict=True))
-        show("  ".join(cells).rstrip())
+    show(columns(rows, heads=("NAME", "BASE", "R", "DESCRIPTION", "FILE")))
 
 
 def _fine(entry: "Entry") -> str:

@@ -9,6 +9,7 @@ import typer
 
 from sandbox.cli.complete import complete_box
 from sandbox.cli.console import Progress, next_steps, say, show, show_json
+from sandbox.cli.rows import columns
 from sandbox.cli.settings import BaseSourceOption, ProviderOption, RootOption, TrustOption, context
 
 if TYPE_CHECKING:
@@ -151,8 +152,6 @@ def _show(found: "Sequence[KeptImage]", *, as_json: bool, nothing: str) -> None:
     if not found:
         say(nothing)
         return
-    from sandbox.cli.look import columns
-
     rows = [
         (
             one.image,
@@ -166,7 +165,7 @@ def _show(found: "Sequence[KeptImage]", *, as_json: bool, nothing: str) -> None:
         for one in found
     ]
     heads = ("IMAGE", "KIND", "PROVIDER", "BOX", "MADE", "SIZE", "IN USE BY")
-    show(columns(heads, rows))
+    show(columns(rows, heads=heads))
     total = size(sum(one.size_bytes or 0 for one in found))
     say(f"{len(found)} in all, {total}")
 

@@ -3,21 +3,30 @@
 Understandable without colour: every line says in a word how it ended.
 """
 
-import textwrap
-
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
-from sandbox.cli.console import Painted, colourful, line, lines, paint
+from sandbox.cli.console import (
+    BOLD,
+    DIM,
+    GREEN,
+    RED,
+    YELLOW,
+    Painted,
+    colourful,
+    line,
+    lines,
+    paint,
+)
+from sandbox.cli.rows import cell, field
 
-_RED, _GREEN, _YELLOW, _BOLD, _DIM = "31", "32", "33", "1", "2"
 _LOOKS = {
-    Outcome.PASSED: ("✓", "ok", _GREEN),
-    Outcome.FAILED: ("✗", "FAILED", _RED),
-    Outcome.ERROR: ("!", "ERROR", _RED),
-    Outcome.SKIPPED: ("-", "skipped", _YELLOW),
+    Outcome.PASSED: ("✓", "ok", GREEN),
+    Outcome.FAILED: ("✗", "FAILED", RED),
+    Outcome.ERROR: ("!", "ERROR", RED),
+    Outcome.SKIPPED: ("-", "skipped", YELLOW),
 }
 _WORD_WIDTH = max(len(word) for _, word, _ in _LOOKS.values())
 _INDENT = " " * (_WORD_WIDTH + 6)
-_WIDTH = 100
+_LABEL_WIDTH = 9
 _SLOW_S = 1.0
 
 
@@ -41,15 +50,15 @@ def render_report(report: CheckReport, *, colour: bool | None = None) -> Painted
 
 def _heading(goal: Goal, results: tuple[CheckResult, ...], *, on: bool) -> Painted:
     good = sum(result.outcome is Outcome.PASSED for result in results)
-    count = paint(f"{good} of {len(results)} ok", _DIM, on=on)
-    return line(paint(goal.value, _BOLD, on=on), f": {goal.promise}  (", count, ")")
+    count = paint(f"{good} of {len(results)} ok", DIM, on=on)
+    return line(paint(goal.value, BOLD, on=on), f": {goal.promise}  (", count, ")")
 
 
 def _rows(result: CheckResult, *, on: bool) -> list[str]:
     mark, word, code = _LOOKS[result.outcome]
-    label = paint(f"{mark} {word:<{_WORD_WIDTH}}", code, on=on)
+    label = cell(f"{mark} {word}", _WORD_WIDTH + 2, code, on=on)
     took = f"  {result.elapsed_s:.1f} s" if result.elapsed_s >= _SLOW_S else ""
-    rows: list[str] = [line("  ", label, f"  {result.title}", paint(took, _DIM, on=on))]
+    rows: list[str] = [line("  ", label, f"  {result.title}", paint(took, DIM, on=on))]
     match result.outcome:
         case Outcome.PASSED:
             return rows
@@ -65,21 +74,14 @@ def _rows(result: CheckResult, *, on: bool) -> list[str]:
     return rows
 
 
-def _field(label: str, text: str, *, on: bool) -> list[str]:
-    """The text under its label, long lines folded; nothing when there is no text."""
-    room = _WIDTH - len(_INDENT) - 10
-    folded = [
-        piece
-        for one in text.splitlines()
-        for piece in (textwrap.wrap(one, room, break_on_hyphens=False) or [""])
-    ]
-    if label == "fix":
-        # A command must be one line, to be copied
-        folded = text.splitlines()
-    heads = [paint(f"{label:<9}", _DIM, on=on), *[" " * 9] * len(folded)]
-    return [line(_INDENT, head, " ", one) for head, one in zip(heads, folded, strict=False)]
+def _field(label: str, text: str, *, on: bool) -> list[Painted]:
+    """The text beside its label; a command must be one line, to be copied."""
+    is_command = label == "fix"
+    return field(
+        label, text, width=_LABEL_WIDTH, indent=_INDENT, gap=" ", fold=not is_command, on=on
+    )
 
 
 def _summary(report: CheckReport, *, on: bool) -> Painted:
-    code = _GREEN if report.ok else _RED
+    code = GREEN if report.ok else RED
     return line(paint(report.summary, code, on=on), f"  ({report.sandbox}, box {report.box})")

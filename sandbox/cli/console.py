@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from rich.status import Status
     from rich.text import Text
 
-_RED, _GREEN, _YELLOW, _DIM, _BOLD, _OFF = "31", "32", "33", "2", "1", "0"
+RED, GREEN, YELLOW, DIM, BOLD = "31", "32", "33", "2", "1"
+"""What `paint` can do to a text."""
+_OFF = "0"
 _NOW_AND_THEN_S = 30.0
 _NOT_ASCII = re.compile(r"[^\x00-\x7e]")
 
@@ -163,12 +165,12 @@ def _put(stream: TextIO, text: str) -> None:
 def show_error(error: SandboxError, log: str = "") -> None:
     """What is wrong, the evidence, and the command that mends it."""
     on = colourful()
-    say(line(paint("error:", _RED, on=on), " ", paint(error.message, _BOLD, on=on)))
+    say(line(paint("error:", RED, on=on), " ", paint(error.message, BOLD, on=on)))
     for row in error.details.splitlines():
         say(f"  {row}")
     if error.hint:
         say()
-        say(line(paint("hint:", _GREEN, on=on), " ", error.hint))
+        say(line(paint("hint:", GREEN, on=on), " ", error.hint))
     if log:
         say(f"log: {log}")
 
@@ -218,7 +220,7 @@ class Progress:
                 self._end(event)
             case Notice(text=text):
                 self._hide()
-                say(line("  ", paint("note:", _YELLOW, on=self._on), " ", text))
+                say(line("  ", paint("note:", YELLOW, on=self._on), " ", text))
                 self._show()
 
     def _tell_now_and_then(self) -> None:
@@ -234,12 +236,10 @@ class Progress:
         self._line = ""
         self._hide()
         mark = (
-            paint("✓", _GREEN, on=self._on)
-            if event.error is None
-            else paint("✗", _RED, on=self._on)
+            paint("✓", GREEN, on=self._on) if event.error is None else paint("✗", RED, on=self._on)
         )
-        took = paint(f"{event.elapsed_s:.1f} s", _DIM, on=self._on)
-        note = ("  ", paint(event.note, _DIM, on=self._on)) if event.note else ()
+        took = paint(f"{event.elapsed_s:.1f} s", DIM, on=self._on)
+        note = ("  ", paint(event.note, DIM, on=self._on)) if event.note else ()
         word = "" if event.error is None else "  interrupted" if event.interrupted else "  failed"
         say(line("  ", mark, f" {event.title}  ", took, *note, word))
         self._show()

@@ -2,14 +2,13 @@
 
 import textwrap
 
-from sandbox.cli.console import Painted, colourful, line, lines, paint
+from sandbox.cli.console import BOLD, GREEN, RED, YELLOW, Painted, colourful, line, lines, paint
+from sandbox.cli.rows import WIDTH, field
 from sandbox.facts.by_kind import Alike, alike, is_told_by_note, item_of, not_compared
 from sandbox.facts.diff import Diff, FactDiff
 from sandbox.facts.kind import Consequence
 
-_RED, _GREEN, _YELLOW, _BOLD, _DIM = "31", "32", "33", "1", "2"
-_COLOURS = {Consequence.ANSWERS: _RED, Consequence.FAILS: _RED, Consequence.ACCESS: _RED}
-_WIDTH = 100
+_COLOURS = {Consequence.ANSWERS: RED, Consequence.FAILS: RED, Consequence.ACCESS: RED}
 _INDENT = " " * 6
 _MANY = 4
 """From so many on, the facts of one kind share their explanation."""
@@ -28,14 +27,14 @@ def render_diff(diff: Diff, *, colour: bool | None = None) -> Painted:
         if found := diff.of(consequence):
             word = "difference" if len(found) == 1 else "differences"
             heading = f"{consequence.words}  ({len(found)} {word})"
-            shown += ["", paint(heading, _BOLD, on=on)]
-            code = _COLOURS.get(consequence, _YELLOW)
+            shown += ["", paint(heading, BOLD, on=on)]
+            code = _COLOURS.get(consequence, YELLOW)
             for kind in alike(found):
                 rows = _rows if len(kind.facts) < _MANY else _rows_of_many
                 shown += rows(kind, diff, code=code, on=on)
     shown += _accepted(diff, on=on)
     shown += _not_compared(diff, on=on)
-    shown += ["", paint(diff.summary, _GREEN if not diff.differences else _RED, on=on)]
+    shown += ["", paint(diff.summary, GREEN if not diff.differences else RED, on=on)]
     return lines(shown[1:])
 
 
@@ -87,25 +86,14 @@ def _label_width(labels: list[str]) -> int:
     return min(24, max(map(len, labels)))
 
 
-def _field(label: str, text: str, width: int, *, on: bool) -> list[str]:
-    if len(label) > width:
-        # Too long for its column: a line of its own, for nothing of a path may be missing
-        return [line(_INDENT, paint(label, _DIM, on=on)), *_field("", text, width, on=on)]
-    head = label.ljust(width)
-    room = _WIDTH - len(_INDENT) - width - 2
-    folded = [
-        piece
-        for one in text.splitlines()
-        for piece in (textwrap.wrap(one, room, break_on_hyphens=False) or [""])
-    ]
-    heads = [paint(head, _DIM, on=on), *[" " * width] * len(folded)]
-    return [line(_INDENT, head, "  ", one) for head, one in zip(heads, folded, strict=False)]
+def _field(label: str, text: str, width: int, *, on: bool) -> list[Painted]:
+    return field(label, text, width=width, indent=_INDENT, on=on)
 
 
 def _accepted(diff: Diff, *, on: bool) -> list[str]:
     if not diff.accepted:
         return []
-    rows: list[str] = ["", paint(f"accepted  ({len(diff.accepted)})", _BOLD, on=on)]
+    rows: list[str] = ["", paint(f"accepted  ({len(diff.accepted)})", BOLD, on=on)]
     for fact in diff.accepted:
         values = f"{_text(fact.a)} / {_text(fact.b)}"
         short = values if len(values) <= 60 else f"{values[:59]}…"  # noqa: PLR2004  (a line)
@@ -117,11 +105,11 @@ def _not_compared(diff: Diff, *, on: bool) -> list[str]:
     found = not_compared(diff)
     if not found:
         return []
-    rows: list[str] = ["", paint("not compared", _BOLD, on=on)]
+    rows: list[str] = ["", paint("not compared", BOLD, on=on)]
     for (reason, outcome), ids in found.items():
         rows.append(f"  - {reason} ({outcome}): {len(ids)} facts")
         rows += textwrap.wrap(
-            ", ".join(ids), _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT,
+            ", ".join(ids), WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT,
             break_on_hyphens=False,
         )  # fmt: skip
     return rows

@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sandbox.cli.complete import complete_provider
-from sandbox.cli.console import Progress, agreed, colourful, line, paint, say, show, show_json
+from sandbox.cli.console import (
+    BOLD,
+    GREEN,
+    RED,
+    YELLOW,
+    Progress,
+    agreed,
+    colourful,
+    line,
+    paint,
+    say,
+    show,
+    show_json,
+)
+from sandbox.cli.rows import cell
 from sandbox.cli.settings import place
 from sandbox.providers import FALLBACK, PROVIDERS
 
@@ -20,7 +34,6 @@ if TYPE_CHECKING:
     from sandbox.providers.provider import HostSetup
     from sandbox.workflows.doctor import Diagnosis
 
-_RED, _GREEN, _YELLOW, _BOLD = "31", "32", "33", "1"
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 
@@ -294,9 +307,9 @@ def _print_diagnosis(diagnosis: "Diagnosis", shown: list[str]) -> None:
         if report.provider not in shown:
             continue
         verdict = "usable" if report.usable else "not usable"
-        colour = _GREEN if report.usable else _RED
+        colour = GREEN if report.usable else RED
         verdict_shown = paint(verdict, colour, on=on)
-        show(line(paint(report.provider, _BOLD, on=on), ": ", verdict_shown))
+        show(line(paint(report.provider, BOLD, on=on), ": ", verdict_shown))
         for finding in report.findings:
             _print_finding(finding, on=on)
         show()
@@ -305,10 +318,10 @@ def _print_diagnosis(diagnosis: "Diagnosis", shown: list[str]) -> None:
 
 
 def _print_finding(finding: "Finding", *, on: bool) -> None:
-    word, colour = ("ok", _GREEN) if finding.ok else ("no", _RED)
+    word, colour = ("ok", GREEN) if finding.ok else ("no", RED)
     if finding.warning and not finding.ok:
-        word, colour = "warn", _YELLOW
+        word, colour = "warn", YELLOW
     detail = f": {finding.detail}" if finding.detail else ""
-    show(line("  ", paint(f"{word:4}", colour, on=on), f" {finding.title}{detail}"))
+    show(line("  ", cell(word, 4, colour, on=on), f" {finding.title}{detail}"))
     if finding.fix and not finding.ok:
         show(f"         {finding.fix}")

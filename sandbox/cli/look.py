@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from sandbox.cli.complete import complete_app, complete_box, complete_name
 from sandbox.cli.console import Progress, say, show, show_json_text
+from sandbox.cli.rows import columns
 from sandbox.cli.settings import (
     NameArgument,
     ProviderOption,
@@ -53,7 +53,8 @@ def list_(*, as_json: JsonOption = False) -> None:
         )
         for info in infos
     ]
-    show(columns(("NAME", "STATE", "BOX", "BASE", "PROVIDER", "CHECKS", "URL"), rows))
+    heads = ("NAME", "STATE", "BOX", "BASE", "PROVIDER", "CHECKS", "URL")
+    show(columns(rows, heads=heads))
     for info in infos:
         if info.changed:
             say(f"{info.name}: {box_has_changed(info.name, info.changed)}")
@@ -68,15 +69,6 @@ def _json(listed: object) -> str:
         raise TypeError(f"no JSON for a {type(value).__name__}")
 
     return json.dumps(listed, indent=2, default=iso)
-
-
-def columns(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """Rows below their heads, each column as wide as it needs."""
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (head, *rows)
-    )
 
 
 def status(name: NameArgument, *, as_json: JsonOption = False) -> None:
@@ -104,13 +96,14 @@ def status(name: NameArgument, *, as_json: JsonOption = False) -> None:
         ("plan", info.plan_key),
         ("folder", info.folder),
     ]
-    lines = [f"{label:<8}  {value}" for label, value in rows]
-    lines += [
-        f"{'history' if entry is info.history[0] else '':<8}  "
-        f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}  {entry.what}  {entry.note}".rstrip()
+    rows += [
+        (
+            "history" if entry is info.history[0] else "",
+            f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}  {entry.what}  {entry.note}",
+        )
         for entry in info.history
     ]
-    show("\n".join(lines))
+    show(columns(rows, first_width=8))
 
 
 def ssh(

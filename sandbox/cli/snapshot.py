@@ -7,6 +7,7 @@ import typer
 
 from sandbox.cli.complete import complete_snapshot
 from sandbox.cli.console import Progress, agreed, say, show, show_json
+from sandbox.cli.rows import columns
 from sandbox.cli.settings import NameArgument, context
 from sandbox.errors import UsageError
 
@@ -81,12 +82,10 @@ def list_(
         rows = [{"name": one.name, "created_at": one.created_at.isoformat()} for one in found]
         show_json(rows)
         return
-    width = max((len(one.name) for one in found), default=0)
-    for one in found:
-        when = one.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        show(f"{one.name:<{width}}  {when}")
     if not found:
         say(f"{name} has no snapshot: sandbox snapshot save {name}")
+        return
+    show(columns((one.name, f"{one.created_at.astimezone():%Y-%m-%d %H:%M:%S}") for one in found))
 
 
 @group.command("delete")

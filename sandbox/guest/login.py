@@ -1,11 +1,11 @@
 """Getting into a running machine: its ssh_config, a root shell, and whether its sshd answers."""
 
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sandbox.deadline import Deadline, keep_trying
 from sandbox.errors import CommandError, ProviderError
 from sandbox.providers.abilities import RootExec
 from sandbox.providers.engine import Engine, MachineStatus, Power
@@ -80,20 +80,20 @@ def wait_for_ssh(target: SshTarget, *, timeout_s: float = SSH_TIMEOUT_S) -> None
     Raises:
         ProviderError: it does not within `timeout_s`; details are ssh's own words.
     """
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            target.run(("true",), timeout_s=max(_LOGIN_S, timeout_s / 2))
-        except CommandError as error:
-            if time.monotonic() > deadline:
-                raise ProviderError(
-                    f"{target.host} runs, but ssh does not get in",
-                    details=error.details or error.message,
-                    hint=f"sandbox destroy {target.host}, then sandbox up again",
-                ) from error
-            time.sleep(0.2)
-        else:
-            return
+    try:
+        keep_trying(
+            lambda: target.run(("true",), timeout_s=max(_LOGIN_S, timeout_s / 2)),
+            Deadline(timeout_s),
+            despite=CommandError,
+            every_s=0.2,
+            again=lambda _: True,
+        )
+    except CommandError as error:
+        raise ProviderError(
+            f"{target.host} runs, but ssh does not get in",
+            details=error.details or error.message,
+            hint=f"sandbox destroy {target.host}, then sandbox up again",
+        ) from error
 
 
 def hang_up(instance: Instance) -> None:

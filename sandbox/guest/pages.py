@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+from sandbox.deadline import Deadline, wait_until, wait_while
 from sandbox.endpoints import Endpoint, Proof
 from sandbox.errors import ProvisionError
 from sandbox.providers.engine import MachineStatus
@@ -131,14 +133,17 @@ def wait_for_ports(pages: Iterable[Page], *, timeout_s: float = READY_TIMEOUT_S)
         pages: of the machine.
         timeout_s: how long to wait for them all.
     """
-    deadline = time.monotonic() + timeout_s
-    for base_url in dict.fromkeys(page.base_url for page in pages):
+    deadline = Deadline(timeout_s)
+
+    def listens(base_url: str) -> bool:
         place = urlsplit(base_url)
         address = (place.hostname or "", place.port or 80)
-        while time.monotonic() < deadline:
-            with suppress(OSError), socket.create_connection(address, timeout=timeout_s):
-                break
-            time.sleep(0.02)
+        with suppress(OSError), socket.create_connection(address, timeout=timeout_s):
+            return True
+        return False
+
+    for base_url in dict.fromkeys(page.base_url for page in pages):
+        wait_until(partial(listens, base_url), deadline, every_s=0.02)
 
 
 @contextmanager
@@ -174,20 +179,24 @@ def wait_for_pages(
     Raises:
         ProvisionError: one does not, for a reason that `why` knows, or not within `timeout_s`.
     """
-    since = time.monotonic()
+    since, deadline, first_look = time.monotonic(), Deadline(timeout_s), Deadline(_LOOK_AFTER_S)
+    look = first_look
+
+    def ask(page: Page) -> str:
+        nonlocal look
+        answer = page_status(page.url, timeout_s=timeout_s)
+        # Shiny Server says so when an app's R has ended; of all else it may be too early
+        if answer.startswith("HTTP 5") or (answer and look.is_over):
+            look = Deadline(_LOOK_EVERY_S)
+            if (error := why(page.name, answer, since=since)) is not None:
+                raise error
+        return answer
+
     for page in proven_by_page(pages):
-        look = since + _LOOK_AFTER_S
-        while (answer := page_status(page.url, timeout_s=timeout_s)) != "":
-            now = time.monotonic()
-            # Shiny Server says so when an app's R has ended; of all else it may be too early
-            if answer.startswith("HTTP 5") or now > look:
-                look = now + _LOOK_EVERY_S
-                if (error := why(page.name, answer, since=since)) is not None:
-                    raise error
-            if now - since > timeout_s:
-                raise ProvisionError(
-                    f"{page.endpoint.title} does not answer",
-                    details=f"{page.url}: {answer} (for {timeout_s:g} s)",
-                    hint=f"sandbox logs {name} shows what Shiny Server and the app say",
-                )
-            time.sleep(0.1)
+        look = first_look
+        if answer := wait_while(partial(ask, page), deadline, every_s=0.1):
+            raise ProvisionError(
+                f"{page.endpoint.title} does not answer",
+                details=f"{page.url}: {answer} (for {timeout_s:g} s)",
+                hint=f"sandbox logs {name} shows what Shiny Server and the app say",
+            )

@@ -1,10 +1,10 @@
 """Installing and removing packages on a Debian-family host, whatever apt is in the middle of."""
 
 import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.deadline import Deadline, keep_trying
 from sandbox.errors import CommandError, HostError
 from sandbox.events import Listener, Notice, StepOutput
 from sandbox.host.actions import Action, HostCommand
@@ -147,28 +147,34 @@ def install_packages(
 
 def _patiently(argv: tuple[str, ...], listener: Listener, log: Path, *, check: bool = True) -> None:
     """Run apt or dpkg; wait while another one is at work (one may outlive a killed setup)."""
-    deadline = time.monotonic() + LOCK_WAIT_S
     told = False
-    while True:
-        try:
-            run(
+
+    def is_locked(error: CommandError) -> bool:
+        nonlocal told
+        # DPkg::Lock::Timeout covers neither dpkg itself nor the lock of apt's lists
+        if not _LOCKED.search(error.stderr):
+            return False
+        if not told:
+            listener(Notice("host", "another apt is at work; waiting for it to end"))
+            told = True
+        return True
+
+    try:
+        keep_trying(
+            lambda: run(
                 argv,
                 timeout_s=_INSTALL_TIMEOUT_S,
                 log=log,
                 on_line=lambda line: listener(StepOutput("host", line)),
-            )
-        except CommandError as error:
-            # DPkg::Lock::Timeout covers neither dpkg itself nor the lock of apt's lists
-            if not _LOCKED.search(error.stderr) or time.monotonic() > deadline:
-                if check:
-                    raise
-                return
-        else:
-            return
-        if not told:
-            listener(Notice("host", "another apt is at work; waiting for it to end"))
-            told = True
-        time.sleep(1)
+            ),
+            Deadline(LOCK_WAIT_S),
+            despite=CommandError,
+            every_s=1,
+            again=is_locked,
+        )
+    except CommandError:
+        if check:
+            raise
 
 
 def new_packages(simulation: str) -> tuple[str, ...]:

@@ -4,8 +4,6 @@ A run that was cut off anywhere leaves at most one entry that is not `done`; set
 there, and teardown takes back both kinds. The file is written whole or not at all.
 """
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -15,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sandbox.errors import BusyError, HostError
 from sandbox.files import private_folder, write_whole
+from sandbox.locks import HeldError, hold_now
 from sandbox.paths import state_dir
 from sandbox.saved import read_saved
 
@@ -150,17 +149,13 @@ def setup_lock() -> Iterator[None]:
     Raises:
         BusyError: another one is at work.
     """
-    folder = host_dir()
-    private_folder(folder, state_dir())
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    folder = private_folder(host_dir(), state_dir())
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BusyError(
-                "another `sandbox host` command is at work here",
-                hint="wait for it to end, then run the command again",
-            ) from error
+        lock = hold_now(folder / "lock")
+    except HeldError as error:
+        raise BusyError(
+            "another `sandbox host` command is at work here",
+            hint="wait for it to end, then run the command again",
+        ) from error
+    with lock:
         yield
-    finally:
-        os.close(handle)

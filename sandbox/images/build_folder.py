@@ -1,19 +1,20 @@
 """The folder that a base image is built in, its lock, and the end of builds that were killed."""
 
-import fcntl
 import os
 import re
 import shutil
 import signal
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
+from sandbox.deadline import Deadline, wait_while
 from sandbox.errors import HostError
 from sandbox.events import Listener, Notice
 from sandbox.files import private_folder
+from sandbox.locks import HeldError, hold, hold_now
 from sandbox.paths import cache_dir
 from sandbox.run import run
 
@@ -37,15 +38,14 @@ def build_lock(
     """
     try:
         private_folder(folder, cache_dir())
-        handle = (folder / "lock").open("w", encoding="utf-8")
+        (folder / "lock").touch(mode=0o600)
     except OSError as error:
         raise HostError(f"cannot write to {folder}", details=str(error), hint="df -h") from error
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            listener(Notice(subject, f"another command makes this {what}: waiting for it"))
-            fcntl.flock(handle, fcntl.LOCK_EX)
+
+    def say() -> None:
+        listener(Notice(subject, f"another command makes this {what}: waiting for it"))
+
+    with hold(folder / "lock", on_wait=say):
         yield
 
 
@@ -83,19 +83,25 @@ def _end_orphans(work: Path) -> None:
     build that still runs, apt would take the host instead.
     """
     mark = f"{MARK}={work}".encode()
-    deadline = time.monotonic() + _GRACE_S
-    while orphans := [pid for pid in _processes() if mark in _environ(pid)]:
-        late = time.monotonic() > deadline
-        if time.monotonic() > deadline + _GRACE_S:
-            raise HostError(
-                f"a build that was killed still runs in {work}",
-                details="processes " + ", ".join(str(pid) for pid in orphans),
-                hint="end them, then try again",
-            )
-        for pid in orphans:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
-        time.sleep(_POLL_S)
+    orphans: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        send = partial(_send, number, mark)
+        if not (orphans := wait_while(send, Deadline(_GRACE_S), every_s=_POLL_S)):
+            return
+    raise HostError(
+        f"a build that was killed still runs in {work}",
+        details="processes " + ", ".join(str(pid) for pid in orphans),
+        hint="end them, then try again",
+    )
+
+
+def _send(number: signal.Signals, mark: bytes) -> list[int]:
+    """Send the signal to all processes with that mark, and return those."""
+    marked = [pid for pid in _processes() if mark in _environ(pid)]
+    for pid in marked:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+    return marked
 
 
 def _unmount(work: Path) -> None:
@@ -168,13 +174,13 @@ def no_build_in(folder: Path) -> Iterator[bool]:
     if not folder.is_dir():
         yield True
         return
-    with (folder / "lock").open("w", encoding="utf-8") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+    try:
+        lock = hold_now(folder / "lock")
+    except HeldError:
+        yield False
+        return
+    with lock:
+        yield True
 
 
 def is_held(folder: Path) -> bool:

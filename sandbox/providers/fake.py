@@ -5,8 +5,6 @@ both.
 """
 
 import json
-import os
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.errors import CommandError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice, StepOutput
+from sandbox.files import whole_file
 from sandbox.providers.abilities import BakedImage, Snapshot
 from sandbox.providers.base_images import PreparedBase, StoredBase, WantedBase
 from sandbox.providers.engine import (
@@ -306,9 +305,8 @@ class FakeEngine:
 
     def _write(self, name: str, **machine: Any) -> None:  # noqa: ANN401  (JSON)
         self.folder.mkdir(parents=True, exist_ok=True)
-        fresh = self.folder / f".{name}.{os.getpid()}.{threading.get_ident()}"
-        fresh.write_text(json.dumps(machine), encoding="utf-8")
-        fresh.replace(self._file(name))
+        with whole_file(self._file(name)) as fresh:
+            fresh.write_text(json.dumps(machine), encoding="utf-8")
 
 
 @dataclass

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.baking import makers
 from sandbox.providers.engine import MachineSpec
 from sandbox.providers.vagrant.files import VmFolder, new_record
 from sandbox.record import Record
@@ -150,3 +151,19 @@ def test_listings_are_json_with_points_in_time(
     assert details["history"] == [
         {"at": made_at, "what": "planned", "plan_key": record.plan.key, "note": "a note"}
     ]
+
+
+def test_what_python_loads_to_make_a_machine_is_all_in_the_key_of_its_image() -> None:
+    """Read without importing, it must not be less than what an import loads."""
+    code = "import json, sys, sandbox.provision; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        (sys.executable, "-c", code),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    loaded = {name for name in json.loads(done.stdout) if name.partition(".")[0] == "sandbox"}
+    assert "sandbox.provision" in loaded
+    assert loaded <= set(makers())

@@ -2,14 +2,16 @@
 
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sandbox.files import hand_over, private_folder, write_whole
+from sandbox.files import hand_over, private_folder, whole_file, write_whole
 from sandbox.host.journal import ChangeKind, Journal, setup_lock
 from sandbox.images.build_folder import build_lock
+from sandbox.interrupts import Interrupted
 from sandbox.provision import _write
 from sandbox.record import Record
 from sandbox.state import locked
@@ -116,3 +118,49 @@ def test_what_a_killed_command_left_beside_it_goes(tmp_path: Path) -> None:
     hand_over(tmp_path / "page.html", "x")
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == [f".page.html.{os.getpid()}-1.new", "page.html"]
+
+
+def test_what_is_made_appears_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "app.tar"
+    path.write_text("old")
+    with whole_file(path) as fresh:
+        fresh.write_text("ne")
+        assert path.read_text() == "old"
+        fresh.write_text("new")
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), Interrupted(2)])
+def test_what_did_not_become_whole_is_gone(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "app.tar"
+    path.write_text("old")
+
+    def make() -> None:
+        with whole_file(path) as fresh:
+            fresh.write_text("half")
+            raise error
+
+    with pytest.raises(type(error)):
+        make()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_that_make_the_same_file_at_once_do_not_meet(tmp_path: Path) -> None:
+    path, meet, made = tmp_path / "app.tar", threading.Barrier(2, timeout=10), []
+
+    def make(content: str) -> None:
+        with whole_file(path) as fresh:
+            fresh.write_text(content)
+            meet.wait()
+            made.append(fresh.read_text())
+
+    threads = [threading.Thread(target=make, args=(name * 3,), daemon=True) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(made) == ["aaa", "bbb"]
+    assert path.read_text() in made
+    assert list(tmp_path.iterdir()) == [path]

@@ -2,10 +2,10 @@
 
 import os
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 
+from sandbox.deadline import Deadline, keep_trying, wait_while
 from sandbox.errors import CommandError, HostError, SandboxError
 from sandbox.host.actions import Action, HostCommand
 from sandbox.host.journal import ChangeKind, host_dir
@@ -93,24 +93,25 @@ def _incusd(path: Path) -> tuple[str, ...]:
 
 
 def _wait(answers: Callable[[], None], pid: int | None, log: Path, *, systemd: bool) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while True:
-        try:
-            answers()
-        except SandboxError as error:
-            last = error
-        else:
-            return
-        ended = pid is not None and not _alive(pid)
-        if ended or time.monotonic() > deadline:
-            why = "ended again at once" if ended else f"does not answer ({START_TIMEOUT_S:g} s)"
-            own = "" if systemd else _tail(log)
-            raise HostError(
-                f"the Incus daemon {why}",
-                details="\n".join(part for part in (last.message, last.details, own) if part),
-                hint="journalctl -u incus.service" if systemd else f"see {log}",
-            ) from last
-        time.sleep(0.2)
+    def has_ended() -> bool:
+        return pid is not None and not _alive(pid)
+
+    try:
+        keep_trying(
+            answers,
+            Deadline(START_TIMEOUT_S),
+            despite=SandboxError,
+            every_s=0.2,
+            again=lambda _: not has_ended(),
+        )
+    except SandboxError as last:
+        why = "ended again at once" if has_ended() else f"does not answer ({START_TIMEOUT_S:g} s)"
+        own = "" if systemd else _tail(log)
+        raise HostError(
+            f"the Incus daemon {why}",
+            details="\n".join(part for part in (last.message, last.details, own) if part),
+            hint="journalctl -u incus.service" if systemd else f"see {log}",
+        ) from last
 
 
 def stop(how: str, root: RootAccess) -> None:
@@ -127,11 +128,8 @@ def stop(how: str, root: RootAccess) -> None:
             run(root.argv("incus", "admin", "shutdown"), timeout_s=STOP_TIMEOUT_S)
     except CommandError as error:
         raise HostError("the Incus daemon does not stop", details=error.details) from error
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    while left := leftovers():
-        if time.monotonic() > deadline:
-            raise HostError("Incus left processes behind", details="\n".join(left))
-        time.sleep(0.2)
+    if left := wait_while(leftovers, Deadline(STOP_TIMEOUT_S), every_s=0.2):
+        raise HostError("Incus left processes behind", details="\n".join(left))
     for mount in mounts_of(_text_of("/proc/self/mounts"), INCUS_DIR):
         try:
             run(root.argv("umount", mount), timeout_s=30)

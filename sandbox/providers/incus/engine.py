@@ -2,12 +2,12 @@
 
 import ipaddress
 import re
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sandbox.deadline import keep_trying
 from sandbox.errors import CommandError, ProviderError
 from sandbox.events import Listener, Notice, StepOutput
 from sandbox.providers.engine import MachineSpec, MachineStatus, Power, SshEndpoint, require_size
@@ -361,14 +361,14 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
                 on_line=heard,
             )
 
-        try:
-            return ask()
-        except CommandError as error:
-            if error.returncode is None or error.stdout.strip():
-                raise
+        return keep_trying(
+            ask,
+            despite=CommandError,
+            every_s=_UNHEARD_S,
+            tries=2,
             # On a busy host, a machine that has only just begun may end the first one unheard
-            time.sleep(_UNHEARD_S)
-            return ask()
+            again=lambda error: error.returncode is not None and not error.stdout.strip(),
+        )
 
 
 def _refuse_foreign(name: str, instance: dict[str, Any]) -> None:

@@ -1,9 +1,9 @@
 """How Incus machines are switched: on, off, on again after a pause; and what Incus is still at."""
 
-import time
 from abc import ABC, abstractmethod
 from typing import Any
 
+from sandbox.deadline import Deadline, wait_while
 from sandbox.errors import ProviderError
 from sandbox.providers.incus import ready_script as inside
 from sandbox.providers.incus.client import IncusClient, api_path
@@ -74,14 +74,12 @@ class IncusPower(ABC):
         Raises:
             ProviderError: it is still at it after ten minutes.
         """
-        deadline = time.monotonic() + SETTLE_S
-        while busy := self._operation(name):
-            if time.monotonic() > deadline:
-                raise ProviderError(
-                    f"Incus is still busy with {name}: {busy}",
-                    hint=f"incus operation list --project {self.place.project}",
-                )
-            time.sleep(_POLL_S)
+        deadline = Deadline(SETTLE_S)
+        if busy := wait_while(lambda: self._operation(name), deadline, every_s=_POLL_S):
+            raise ProviderError(
+                f"Incus is still busy with {name}: {busy}",
+                hint=f"incus operation list --project {self.place.project}",
+            )
 
     def _operation(self, name: str) -> str:
         """What Incus is doing to it at the moment; empty when nothing."""

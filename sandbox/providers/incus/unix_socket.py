@@ -7,10 +7,11 @@ found, and what happens when it cannot be talked to, is as with the command.
 import json
 import os
 import socket
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+
+from sandbox.deadline import Deadline
 
 _CHUNK = 65536
 LARGEST_BYTES: Final = 64 * 1024 * 1024
@@ -73,7 +74,7 @@ def _exchange(
             raise NoSocketError(str(error)) from error
         try:
             connection.sendall(head.encode("ascii") + body)
-            received = _received(connection, time.monotonic() + timeout_s)
+            received = _received(connection, Deadline(timeout_s))
         except OSError as error:
             raise LateError(str(error) or type(error).__name__) from error
     try:
@@ -85,7 +86,7 @@ def _exchange(
     return answer
 
 
-def _received(connection: socket.socket, deadline: float) -> bytes:
+def _received(connection: socket.socket, deadline: Deadline) -> bytes:
     """All that comes, in time and within bounds."""
     chunks: list[bytes] = []
     size = 0
@@ -95,7 +96,7 @@ def _received(connection: socket.socket, deadline: float) -> bytes:
         if size > LARGEST_BYTES:
             raise EndlessError(f"more than {LARGEST_BYTES // 1024**2} MB came")
         # A byte now and then must not keep us for ever
-        connection.settimeout(max(0.001, deadline - time.monotonic()))
+        connection.settimeout(max(0.001, deadline.left_s))
     return b"".join(chunks)
 
 

@@ -1,8 +1,8 @@
 """libvirt's daemons: started through systemd where that runs, else by ourselves; and stopped."""
 
-import time
 from pathlib import Path
 
+from sandbox.deadline import Deadline, wait_until, wait_while
 from sandbox.errors import CommandError, HostError
 from sandbox.host.actions import Action, HostCommand
 from sandbox.host.facts import HostFacts, find_command
@@ -67,18 +67,18 @@ def start(host: HostFacts, daemon: str, root: RootAccess, log: Path) -> None:
 
 
 def _wait(root: RootAccess, log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while True:
-        done = run(root.argv(*virsh("version")), timeout_s=20, check=False)
-        if done.returncode == 0:
-            return
-        if time.monotonic() > deadline:
-            raise HostError(
-                f"libvirt does not answer ({START_TIMEOUT_S:g} s)",
-                details=done.stderr.strip(),
-                hint=f"see {log}",
-            )
-        time.sleep(0.2)
+    done = wait_until(
+        lambda: run(root.argv(*virsh("version")), timeout_s=20, check=False),
+        Deadline(START_TIMEOUT_S),
+        every_s=0.2,
+        enough=lambda done: done.returncode == 0,
+    )
+    if done.returncode != 0:
+        raise HostError(
+            f"libvirt does not answer ({START_TIMEOUT_S:g} s)",
+            details=done.stderr.strip(),
+            hint=f"see {log}",
+        )
 
 
 def stop(daemon: str, root: RootAccess, *, systemd: bool) -> None:
@@ -109,8 +109,9 @@ def _end(name: str, root: RootAccess) -> None:
     if Path(words[0].decode(errors="replace")).name != name:
         return
     run(root.argv("kill", str(pid)), timeout_s=10)
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    while Path(f"/proc/{pid}/cmdline").exists() and running(name):
-        if time.monotonic() > deadline:
-            raise HostError(f"{name} does not stop", hint=f"sudo kill {pid}")
-        time.sleep(0.1)
+    if wait_while(
+        lambda: Path(f"/proc/{pid}/cmdline").exists() and running(name),
+        Deadline(STOP_TIMEOUT_S),
+        every_s=0.1,
+    ):
+        raise HostError(f"{name} does not stop", hint=f"sudo kill {pid}")

@@ -3,11 +3,11 @@
 import re
 import secrets
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sandbox.deadline import Deadline, keep_trying
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
 from sandbox.run import Completed, run
 
@@ -55,16 +55,13 @@ class Virsh:
 
     def patient(self, *words: str, while_it_says: str, timeout_s: float = COPY_S) -> None:
         """Run it again and again while libvirt is busy with something else."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            try:
-                self(*words)
-            except ProviderError as error:
-                if not re.search(while_it_says, error.details) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
-            else:
-                return
+        keep_trying(
+            lambda: self(*words),
+            Deadline(timeout_s),
+            despite=ProviderError,
+            every_s=0.2,
+            again=lambda error: re.search(while_it_says, error.details) is not None,
+        )
 
     def define(self, xml: str) -> None:
         """Add a domain, or put it in place of the one of the same id."""

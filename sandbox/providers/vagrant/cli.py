@@ -7,12 +7,12 @@ an answer. Its three methods that do so are replaced here; the rest of its API i
 import logging
 import os
 import re
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sandbox.deadline import keep_trying
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
 from sandbox.events import Listener, StepOutput
 from sandbox.providers.vagrant.home import clean_vagrant_home
@@ -95,16 +95,14 @@ class VagrantCli(Vagrant):
             HostError, ProviderError: with Vagrant's own words.
         """
         self.up_timeout_s = timeout_s
-        for tries_left in reversed(range(_TRIES)):
-            try:
-                self._up()
-            except ProviderError as error:
-                # A Vagrant of a killed command may take a moment to end; a busy host drops an ssh
-                if not tries_left or _PASSING.search(error.details) is None:
-                    raise
-                time.sleep(_PAUSE_S)
-            else:
-                return
+        keep_trying(
+            self._up,
+            despite=ProviderError,
+            every_s=_PAUSE_S,
+            tries=_TRIES,
+            # A Vagrant of a killed command may take a moment to end; a busy host drops an ssh
+            again=lambda error: _PASSING.search(error.details) is not None,
+        )
 
     def _up(self) -> None:
         self._call_vagrant_command(

@@ -4,7 +4,6 @@ Vagrant creates, starts and stops. What it is slow at (listing), unsure about (w
 left) or cannot do (whose a machine is) is asked of the hypervisor's own program.
 """
 
-import fcntl
 import hashlib
 import json
 import re
@@ -16,9 +15,8 @@ from typing import Protocol
 
 from sandbox.errors import HostError, ProviderError
 from sandbox.events import Listener
-from sandbox.files import private_folder
 from sandbox.images.tools import host_architecture
-from sandbox.paths import state_dir
+from sandbox.locks import hold, lock_path
 from sandbox.providers.abilities import BaseCopy, Snapshot
 from sandbox.providers.engine import MachineSpec
 from sandbox.providers.findings import Finding
@@ -165,10 +163,7 @@ def require_same_key(record: VmRecord, spec: MachineSpec) -> None:
 @contextmanager
 def hypervisor_lock(name: str) -> Iterator[None]:
     """One at a time among all our commands; the lock goes with the process that holds it."""
-    path = state_dir() / "locks" / f"{name}.lock"
-    private_folder(path.parent, state_dir())
-    with path.open("w", encoding="utf-8") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with hold(lock_path(name)):
         yield
 
 

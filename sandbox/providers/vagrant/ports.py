@@ -5,7 +5,6 @@ start together get the same one and then log into each other's machine.
 """
 
 import errno
-import fcntl
 import socket
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,8 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.errors import HostError, ProviderError
-from sandbox.files import private_folder
-from sandbox.paths import state_dir
+from sandbox.locks import hold, lock_path
 from sandbox.providers.vagrant.files import SSH, VmFolder, VmRecord, port_fields
 
 FIRST: Final = 20200
@@ -27,10 +25,7 @@ COUNT: Final = 8000
 @contextmanager
 def port_lock() -> Iterator[None]:
     """Held from looking at what is taken until the choice is on disk."""
-    path = state_dir() / "locks" / "ports.lock"
-    private_folder(path.parent, state_dir())
-    with path.open("w", encoding="utf-8") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with hold(lock_path("ports")):
         yield
 
 

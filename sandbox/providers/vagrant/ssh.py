@@ -3,13 +3,13 @@
 import re
 import shlex
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from sandbox.deadline import Deadline, wait_until
 from sandbox.errors import CommandError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice
 from sandbox.paths import ssh_word
@@ -35,6 +35,7 @@ _TURNED_AWAY: Final = re.compile(
     re.MULTILINE,
 )
 _LAST_LINES: Final = 15
+_LEAST_S: Final = 0.01
 
 
 def wait_for_sshd(record: VmRecord, folder: VmFolder, *, timeout_s: float) -> bool:
@@ -42,13 +43,14 @@ def wait_for_sshd(record: VmRecord, folder: VmFolder, *, timeout_s: float) -> bo
     if not folder.host_keys():
         return False
     options = record.options
-    deadline = time.monotonic() + timeout_s
-    while (left_s := deadline - time.monotonic()) > 0:
+    deadline = Deadline(timeout_s)
+
+    def answers() -> bool:
         # Patiently: each try that is given up leaves a slow machine with one more sshd to start
-        if port_speaks_ssh(record.ssh_port, timeout_s=min(left_s, options.ssh_timeout_s)):
-            return True
-        time.sleep(0.2)
-    return False
+        left_s = max(_LEAST_S, deadline.left_s)
+        return port_speaks_ssh(record.ssh_port, timeout_s=min(left_s, options.ssh_timeout_s))
+
+    return wait_until(answers, deadline, every_s=0.2)
 
 
 def learn_host_keys(hypervisor: Hypervisor, record: VmRecord, folder: VmFolder) -> tuple[str, ...]:
@@ -57,18 +59,19 @@ def learn_host_keys(hypervisor: Hypervisor, record: VmRecord, folder: VmFolder) 
     Raises:
         ProviderError: it printed none.
     """
-    deadline = time.monotonic() + _CONSOLE_S
-    while True:
-        text = hypervisor.console(record, folder)
-        if keys := parse_console(text):
-            return keys
-        if time.monotonic() > deadline:
-            raise ProviderError(
-                f"{record.name} did not print its ssh host key to its serial console",
-                details="\n".join(text.splitlines()[-_LAST_LINES:]),
-                hint=f"sandbox destroy {record.name}, then sandbox up again",
-            )
-        time.sleep(0.2)
+    text = wait_until(
+        lambda: hypervisor.console(record, folder),
+        Deadline(_CONSOLE_S),
+        every_s=0.2,
+        enough=parse_console,
+    )
+    if keys := parse_console(text):
+        return keys
+    raise ProviderError(
+        f"{record.name} did not print its ssh host key to its serial console",
+        details="\n".join(text.splitlines()[-_LAST_LINES:]),
+        hint=f"sandbox destroy {record.name}, then sandbox up again",
+    )
 
 
 def add_last_words(
@@ -123,22 +126,26 @@ def run_over_ssh_as_root(
             *("-o", f"ConnectTimeout={max(_CONNECT_S, connect_timeout_s)}"),
             *("--", endpoint.host, command),
         )
-        logins = 0
-        while True:
-            logins += 1
+
+        def log_in() -> Completed | CommandError:
             try:
-                done = run(
+                return run(
                     words, timeout_s=timeout_s, stdin=stdin, log=log, on_line=on_line, check=check
                 )
             except CommandError as error:
-                if logins == _LOGINS or not never_began(error.returncode, error.stderr):
-                    raise ProviderError(
-                        f"`{argv[0]}` failed in the machine", details=error.details or error.message
-                    ) from error
-            else:
-                if logins == _LOGINS or not never_began(done.returncode, done.stderr):
-                    return done
-            time.sleep(_PAUSE_S)
+                return error
+
+        done = wait_until(
+            log_in,
+            every_s=_PAUSE_S,
+            tries=_LOGINS,
+            enough=lambda one: not never_began(one.returncode, one.stderr),
+        )
+        if isinstance(done, CommandError):
+            raise ProviderError(
+                f"`{argv[0]}` failed in the machine", details=done.details or done.message
+            ) from done
+        return done
 
 
 def never_began(returncode: int | None, stderr: str) -> bool:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from sandbox.deadline import Deadline, keep_trying, wait_while
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
 from sandbox.providers.virtualbox.disks import Disk, disks_in, read_disks
 from sandbox.run import Completed, run
@@ -44,14 +45,13 @@ class VBoxManage:
 
     def _ask(self, *words: str, passing: str = "") -> str:
         """What it says; asked again when it fails with `passing` among its words."""
-        for _ in range(_TRIES - 1):
-            try:
-                return self(*words).stdout
-            except ProviderError as error:
-                if passing not in error.details:
-                    raise
-            time.sleep(_PAUSE_S)
-        return self(*words).stdout
+        return keep_trying(
+            lambda: self(*words).stdout,
+            despite=ProviderError,
+            every_s=_PAUSE_S,
+            tries=_TRIES,
+            again=lambda error: passing in error.details,
+        )
 
     def list(self, *words: str) -> str:
         """A list of all there is, which fails when one of them is removed while it is read."""
@@ -90,20 +90,29 @@ class VBoxManage:
 
     def unregister(self, vm: str) -> None:
         """Remove a VM and its disks; one that is locked is freed first."""
-        deadline = time.monotonic() + _UNLOCK_S
-        while True:
-            try:
-                self("unregistervm", vm, "--delete", timeout_s=COPY_S)
-            except ProviderError as error:
-                if re.search(r"NOT_FOUND|Could not find a registered", error.details):
-                    return
-                locked = re.search(r"locked|INVALID_OBJECT_STATE", error.details)
-                if locked is None or time.monotonic() > deadline:
-                    raise
-                self("startvm", vm, "--type", "emergencystop", check=False)
-                time.sleep(1)
-            else:
-                return
+
+        def is_gone(error: ProviderError) -> bool:
+            found = re.search(r"NOT_FOUND|Could not find a registered", error.details)
+            return found is not None
+
+        def free(error: ProviderError) -> bool:
+            locked = re.search(r"locked|INVALID_OBJECT_STATE", error.details)
+            if locked is None or is_gone(error):
+                return False
+            self("startvm", vm, "--type", "emergencystop", check=False)
+            return True
+
+        try:
+            keep_trying(
+                lambda: self("unregistervm", vm, "--delete", timeout_s=COPY_S),
+                Deadline(_UNLOCK_S),
+                despite=ProviderError,
+                every_s=1,
+                again=free,
+            )
+        except ProviderError as error:
+            if not is_gone(error):
+                raise
 
     def wait_until_made(self, vm_name: str) -> None:
         """Return when VirtualBox makes no VM of that name (any more), whatever came of it.
@@ -112,11 +121,11 @@ class VBoxManage:
         it back, for a while. Whoever makes the same in that time has it taken away, or is refused.
         """
         folder = self.machine_folder() / vm_name
-        deadline = time.monotonic() + COPY_S
-        while time.monotonic() < deadline and _is_being_written(folder):
-            if self.info(vm_name) is not None:
-                return
-            time.sleep(_PAUSE_S)
+        wait_while(
+            lambda: _is_being_written(folder) and self.info(vm_name) is None,
+            Deadline(COPY_S),
+            every_s=_PAUSE_S,
+        )
 
     def clear_leftovers(self, vm_name: str) -> None:
         """Disks and files of a VM of that name that is no longer registered.
@@ -156,12 +165,9 @@ class VBoxManage:
 
     def _wait_unlocked(self, vm: str) -> None:
         """A VM that was switched off stays locked for a moment."""
-        deadline = time.monotonic() + _UNLOCK_S
-        while time.monotonic() < deadline:
-            info = self.info(vm)
-            if info is None or "SessionName=" not in info:
-                return
-            time.sleep(0.5)
+        wait_while(
+            lambda: "SessionName=" in (self.info(vm) or ""), Deadline(_UNLOCK_S), every_s=0.5
+        )
 
 
 def _is_being_written(folder: Path) -> bool:

@@ -1,7 +1,6 @@
 """Who waits for a page stops when the machine knows why none will come, and says what mends it."""
 
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,9 +24,8 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(
         pages, "page_status", lambda *_, **__: said.pop(0) if len(said) > 1 else said[0]
     )
-    time = SimpleNamespace(sleep=lambda _: None, monotonic=lambda: float(next(clock)))
-    for module in ("guest.pages", "guest.app_trouble"):
-        monkeypatch.setattr(f"sandbox.{module}.time", time)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr("time.monotonic", lambda: float(next(clock)))
     return said
 
 

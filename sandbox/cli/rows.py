@@ -1,0 +1,72 @@
+"""Rows for a terminal: columns as wide as they need, and long text folded beside its label."""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from sandbox.cli.console import DIM, Painted, line, lines, paint
+
+WIDTH = 100
+"""Of what is folded: a terminal's, or a page's where somebody keeps it."""
+_GAP = "  "
+
+
+def columns(
+    rows: Iterable[Sequence[str]], *, heads: Sequence[str] = (), first_width: int = 0
+) -> Painted:
+    """Rows below each other, each column as wide as its longest cell; the last one stays ragged.
+
+    Args:
+        rows: their cells, as many in each.
+        heads: what stands above each column.
+        first_width: the first column is at least so wide.
+    """
+    table = [*([heads] if heads else []), *rows]
+    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+    if widths:
+        widths[0] = max(widths[0], first_width)
+    return lines(
+        _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    )
+
+
+def cell(text: str, width: int, code: str, *, on: bool) -> Painted:
+    """`text` in a style, as wide as a column."""
+    return paint(text.ljust(width), code, on=on)
+
+
+def field(
+    label: str,
+    text: str,
+    *,
+    width: int,
+    indent: str,
+    gap: str = _GAP,
+    fold: bool = True,
+    on: bool,
+) -> list[Painted]:
+    """Text beside its label, its lines below each other; none where there is no text.
+
+    Args:
+        label: stands before the first line; one that is wider than its column has a line to itself.
+        text: what is told.
+        width: of the labels' column.
+        indent: what every line begins with.
+        gap: between label and text.
+        fold: break long lines. A command must stay one, to be copied.
+        on: whether in colour.
+    """
+    if len(label) > width:
+        # Nothing of a path may be missing
+        below = field("", text, width=width, indent=indent, gap=gap, fold=fold, on=on)
+        return [line(indent, paint(label, DIM, on=on)), *below]
+    room = WIDTH - len(indent) - width - len(gap)
+    told = text.splitlines()
+    if fold:
+        told = [
+            piece
+            for one in told
+            for piece in (textwrap.wrap(one, room, break_on_hyphens=False) or [""])
+        ]
+    heads = [cell(label, width, DIM, on=on), *[" " * width] * len(told)]
+    return [line(indent, head, gap, one) for head, one in zip(heads, told, strict=False)]

@@ -1,0 +1,127 @@
+"""Locks among our commands. The kernel keeps them: one ends with the process that holds it.
+
+A lock is on a file that is there for it, or on a folder. Who holds one may write into the file who
+that is. A file may be removed while it is held, and then the lock on it protects nothing any more:
+whoever waited for it takes a new one.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from sandbox.files import private_folder
+from sandbox.paths import state_dir
+
+_MOST_BYTES = 500
+"""Read of what the holder has written into a lock's file."""
+
+
+class HeldError(Exception):
+    """Another process holds the lock."""
+
+    def __init__(self, path: Path, words: str) -> None:
+        self.words = words
+        """What the holder has written into the lock's file, if anything."""
+        super().__init__(f"another process holds {path}")
+
+
+class Lock:
+    """A lock that this process holds, until it is released."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor: int | None = descriptor
+
+    def sign(self, words: str) -> None:
+        """Write into the file who holds it, for those who are refused."""
+        if self._descriptor is not None:
+            os.truncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, words.encode(), 0)
+
+    def remove_file(self) -> None:
+        """Remove the file while it is held, where nobody will need it again."""
+        self.path.unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Let the next one have it; done already, it does nothing."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def lock_path(name: str) -> Path:
+    """The file `locks/NAME.lock` of the state folder, which is made if need be.
+
+    Raises:
+        OSError: the folder cannot be made, or belongs to somebody else and is open.
+    """
+    return private_folder(state_dir() / "locks", state_dir()) / f"{name}.lock"
+
+
+def hold(path: Path, *, on_wait: Callable[[], None] | None = None) -> Lock:
+    """Hold the lock on `path`, as soon as nobody else does; leaving a `with` releases it.
+
+    Args:
+        path: a folder, or a file that is made where there is none.
+        on_wait: called when somebody else holds it, before the waiting begins.
+
+    Raises:
+        OSError: the file cannot be made or opened.
+    """
+    if on_wait is not None:
+        try:
+            return hold_now(path)
+        except HeldError:
+            on_wait()
+    while (lock := _take(path, fcntl.LOCK_EX)) is None:
+        pass
+    return lock
+
+
+def hold_now(path: Path) -> Lock:
+    """Hold the lock on `path` without waiting; leaving a `with` releases it.
+
+    Raises:
+        HeldError: somebody else holds it, and who.
+        OSError: the file cannot be made or opened.
+    """
+    while (lock := _take(path, fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
+        pass
+    return lock
+
+
+def _take(path: Path, how: int) -> Lock | None:
+    """The lock; None when its file was removed before it was had."""
+    # For writing: over NFS a lock like this needs that. A folder can only be opened for reading
+    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
+    lock = Lock(path, descriptor := os.open(path, flags | os.O_CLOEXEC, 0o600))
+    try:
+        fcntl.flock(descriptor, how)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                return lock
+    except BlockingIOError:
+        words = _words(descriptor)
+        lock.release()
+        raise HeldError(path, words) from None
+    except BaseException:
+        # Interrupted while it waited
+        lock.release()
+        raise
+    lock.release()
+    return None
+
+
+def _words(descriptor: int) -> str:
+    with suppress(IsADirectoryError):
+        return os.pread(descriptor, _MOST_BYTES, 0).decode(errors="replace")
+    return ""

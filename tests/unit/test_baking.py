@@ -1,0 +1,102 @@
+"""What a baked image's key hashes: all code that makes a machine, wherever it stands."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sandbox import baking
+from sandbox.placement import Placement
+from sandbox.provision import bootstrap, provision
+from sandbox.render import render_bootstrap
+from tests.unit.factories import shiny_sandbox
+
+PACKAGE = Path(baking.__file__).parent
+QUOTING = '\n\ndef quoted(value: str) -> str:\n    """As it was."""\n    return value\n'
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the program, whose keys are asked for."""
+    copy = tmp_path / "sandbox"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "suite"))
+    monkeypatch.setattr(baking, "__file__", str(copy / "baking.py"))
+    return copy
+
+
+def key(placement: Placement | None = None) -> str:
+    baking.recipe_digest.cache_clear()
+    try:
+        return baking.recipe_key(placement or shiny_sandbox())
+    finally:
+        baking.recipe_digest.cache_clear()
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+def test_a_module_that_was_split_counts_with_both_its_parts(package: Path) -> None:
+    render, part = package / "render.py", package / "quoting.py"
+    append(render, "\n\nfrom sandbox.quoting import quoted\n")
+    part.write_text('"""Quoting."""\n' + QUOTING, encoding="utf-8")
+    before = key()
+    append(part, "# Another thing is sent to the machine\n")
+    assert key() != before
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        "from sandbox.shapes import (\n    other,\n    quoting,\n)\n",
+        "from sandbox import shapes\n",
+        "import sandbox.shapes.quoting\n",
+        "def late() -> None:\n    from sandbox.shapes.quoting import quoted\n",
+    ],
+)
+def test_however_it_is_imported(package: Path, split: str) -> None:
+    """As a part of a package, by the package itself, plainly, or when a function is called."""
+    folder = package / "shapes"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("from sandbox.shapes import quoting\n", encoding="utf-8")
+    (folder / "quoting.py").write_text(QUOTING, encoding="utf-8")
+    append(package / "render.py", f"\n\n{split}")
+    before = key()
+    append(folder / "quoting.py", "# Another thing is sent to the machine\n")
+    assert key() != before
+
+
+@pytest.mark.parametrize(
+    "name", ["render.py", "provision.py", "plan.py", "waiting.py", "spec/certificate.py"]
+)
+def test_what_makes_a_machine_counts(package: Path, name: str) -> None:
+    before = key()
+    append(package / name, "# Changed\n")
+    assert key() != before
+
+
+@pytest.mark.parametrize("name", ["cli/look.py", "report/page.py", "checks/safe.py", "baking.py"])
+def test_what_only_looks_at_a_machine_does_not(package: Path, name: str) -> None:
+    """Or else every change of a page would have every machine made anew."""
+    before = key()
+    append(package / name, "# Changed\n")
+    assert key() == before
+
+
+def test_an_import_for_mypy_is_none(package: Path) -> None:
+    append(package / "render.py", "\n\nif TYPE_CHECKING:\n    from sandbox.cli import look\n\n")
+    before = key()
+    append(package / "cli" / "look.py", "# Changed\n")
+    assert key() == before
+
+
+def test_without_the_module_that_makes_machines_there_is_no_key(package: Path) -> None:
+    (package / "provision.py").rename(package / "provisioning.py")
+    with pytest.raises(ModuleNotFoundError, match=r"sandbox\.provision"):
+        key()
+
+
+@pytest.mark.parametrize("made_by", [bootstrap, provision, render_bootstrap])
+def test_all_that_is_sent_to_a_machine_is_among_it(made_by: Callable[..., object]) -> None:
+    assert made_by.__module__ in baking.makers()
