@@ -23,7 +23,7 @@ class TaskFailure(BaseModel):
     stdout: str = ""
 
 
-class Summary(BaseModel):
+class PlaybookSummary(BaseModel):
     """What the callback plugin `sandbox_events` wrote at the end, or at a failure."""
 
     model_config = ConfigDict(frozen=True)
@@ -109,15 +109,17 @@ _LAST_LINES = 25
 _URL_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 
 
-def read_summary(path: Path) -> Summary:
+def read_summary(path: Path) -> PlaybookSummary:
     """What the callback wrote; an empty summary when Ansible died before it could."""
     try:
-        return Summary.model_validate_json(path.read_bytes())
+        return PlaybookSummary.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
-        return Summary()
+        return PlaybookSummary()
 
 
-def explained(error: CommandError, summary: Summary, log: Path, *, name: str) -> ProvisionError:
+def explained(
+    error: CommandError, summary: PlaybookSummary, log: Path, *, name: str
+) -> ProvisionError:
     """The error of a failed playbook: which task, what its module said, and what to do."""
     if error.returncode is None:
         last = f" after `{summary.tasks[-1][0]}`" if summary.tasks else ""

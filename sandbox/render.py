@@ -87,7 +87,7 @@ def yaml(value: Json) -> str:
 
 
 @cache
-def environment() -> "Environment":
+def jinja_environment() -> "Environment":
     """The one Jinja environment: an undefined name is an error, and nothing is escaped for HTML."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -363,4 +363,4 @@ def _apt_proxy(proxy: str | None) -> str:
 
 
 def _render(template: str, values: Mapping[str, object]) -> str:
-    return environment().get_template(template).render(values)
+    return jinja_environment().get_template(template).render(values)

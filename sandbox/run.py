@@ -61,7 +61,7 @@ class Completed:
 
 
 @dataclass(frozen=True)
-class User:
+class HostUser:
     """Another user of this host, to run a command as; only root may."""
 
     uid: int
@@ -75,7 +75,7 @@ def run(
     stdin: str | bytes | None = None,
     env: Mapping[str, str] | None = None,
     only_env: bool = False,
-    user: User | None = None,
+    user: HostUser | None = None,
     cwd: Path | None = None,
     log: Path | None = None,
     on_line: Callable[[str], None] | None = None,
@@ -251,7 +251,7 @@ def _spawn(
     data: bytes | None,
     env: Mapping[str, str],
     cwd: Path | None,
-    user: User | None,
+    user: HostUser | None,
 ) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
     stdin = pipe if data is not None else subprocess.DEVNULL
@@ -266,7 +266,7 @@ def _start(
     stdout: int,
     stderr: int,
     cwd: Path | None = None,
-    user: User | None = None,
+    user: HostUser | None = None,
 ) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(

@@ -3,7 +3,7 @@
 Agreed to is a file at its place with just this content, or all that lies in a folder the user has
 named; what comes with us needs nobody's word. The bytes that were agreed to are handed on, and only
 they may be run: what stands at the path a moment later does not matter. Whatever a box can make
-this host run goes through `agreed`.
+this host run goes through `agreed_code`.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ class Consent:
     """By `--trust`: all that this run needs is agreed to, and remembered."""
 
 
-def agreed(
+def agreed_code(
     files: Sequence[Path], box: Path, purpose: str, consent: Consent
 ) -> tuple[HostCode, ...]:
     """The code in `files`, all of it agreed to. Asks where that is possible; remembers the answer.

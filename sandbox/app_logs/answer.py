@@ -63,7 +63,7 @@ class AppLogs(_Answer):
         return found
 
 
-def script(
+def logs_script(
     plan: Plan,
     apps: Iterable[str],
     *,
@@ -99,7 +99,7 @@ def script(
     return shlex.join(["/usr/bin/python3", "-I", "-c", program, json.dumps(asked)])
 
 
-def parse(text: str) -> AppLogs:
+def parse_logs(text: str) -> AppLogs:
     """Read the script's answer.
 
     Raises:

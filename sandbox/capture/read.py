@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sandbox.capture.session import Answer, ask
+from sandbox.capture.session import Answer, ask_over_ssh
 from sandbox.errors import HostError
 from sandbox.facts.answer import facts_of
 from sandbox.facts.collect import compose, with_key
@@ -39,7 +39,7 @@ def read_host(
     boundary = new_boundary()
     script = compose(boundary, taking=taking, use_sudo=use_sudo, timeout_s=timeout_s)
     end = f"{boundary}\tsection\tend"
-    answer = ask(target, script, last_line=end, timeout_s=timeout_s, config=config)
+    answer = ask_over_ssh(target, script, last_line=end, timeout_s=timeout_s, config=config)
     try:
         return with_key(facts_of(answer.stdout, boundary, where=target), taking.key)
     except CutOffError as error:

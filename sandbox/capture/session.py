@@ -55,7 +55,7 @@ class Answer:
         return self.err.decode("utf-8", "replace")
 
 
-def ask(
+def ask_over_ssh(
     target: str,
     script: str,
     *,

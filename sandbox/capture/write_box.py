@@ -33,7 +33,7 @@ class CapturedBox:
 
 
 @dataclass
-class _Draft:
+class _CapturedDraft:
     changes: Mapping[tuple[str, ...], Change]
     lines: list[str] = field(default_factory=list)
 
@@ -73,7 +73,7 @@ def write_box(
     """
     base, notes = choose_base(facts, bases)
     made = registry.made(facts, Making(base, room, main_view(facts)))
-    draft = _Draft({one.path: one for one in made if isinstance(one, Change)})
+    draft = _CapturedDraft({one.path: one for one in made if isinstance(one, Change)})
     notes = (*notes, *(one.text for one in made if isinstance(one, Unsaid)))
     day = _comment(facts.probe.taken_at[:10])
     system = facts[Os].name or facts[Os].id
@@ -111,7 +111,7 @@ def write_box(
     return CapturedBox("\n".join(draft.lines) + "\n", base, tuple(map(without_hash, notes)))
 
 
-def _system(draft: _Draft) -> list[str]:
+def _system(draft: _CapturedDraft) -> list[str]:
     lines = []
     for key in ("timezone", "locale"):
         text = draft.value("system", key)
@@ -127,7 +127,7 @@ def _system(draft: _Draft) -> list[str]:
     return lines
 
 
-def _r(draft: _Draft) -> list[str]:
+def _r(draft: _CapturedDraft) -> list[str]:
     lines = []
     version, blas = draft.value("r", "version"), draft.value("r", "blas")
     if isinstance(version, str):
@@ -148,7 +148,7 @@ def _r(draft: _Draft) -> list[str]:
     return lines
 
 
-def _services(draft: _Draft) -> list[str]:
+def _services(draft: _CapturedDraft) -> list[str]:
     shiny = draft.under("services", "shiny_server")
     return [f"shiny_server: {_inline(shiny)}"] if shiny else []
 

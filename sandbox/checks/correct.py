@@ -41,7 +41,9 @@ def _check(  # noqa: PLR0917  (one statement a call, read in this order)
     look: Callable[[Seen], Look],
     fix: str = "",
 ) -> Check[Seen]:
-    return Check(check_id, Goal.CORRECT, title, expected, why, look, fix or fixes.up(placement))
+    return Check(
+        check_id, Goal.CORRECT, title, expected, why, look, fix or fixes.up_command(placement)
+    )
 
 
 def _release(placement: Placement) -> Check[Seen]:
@@ -70,7 +72,7 @@ def _timezone(placement: Placement) -> Iterator[Check[Seen]]:
         if view.timezone is None:
             return Look(ok=False, actual="Sys.timezone() is NA")
         # A variable stands in a file that is not ours; the link is
-        fix = fixes.reset(placement) if view.tz_variable else ""
+        fix = fixes.reset_command(placement) if view.tz_variable else ""
         return Look(_same_zone(view.timezone, planned), view.timezone, fix)
 
     yield _check(
@@ -144,7 +146,7 @@ def _system_locale(placement: Placement, seen: Seen, planned: str) -> Look:
     found = none_of(wrong, nothing=f"LANG={settings.get('LANG')}")
     # The playbooks write LANG, and know nothing of what overrides it
     overridden = any(one.startswith("LC_") for one in wrong)
-    return replace(found, fix=fixes.reset(placement)) if overridden else found
+    return replace(found, fix=fixes.reset_command(placement)) if overridden else found
 
 
 def _r_locale(placement: Placement, view: RView, planned: str) -> Look:
@@ -157,7 +159,7 @@ def _r_locale(placement: Placement, view: RView, planned: str) -> Look:
         wrong.append("R does not take text for UTF-8")
     found = none_of(wrong, nothing=view.locale.get("LC_COLLATE", planned))
     overridden = any(name.startswith("LC_") for name in view.environment)
-    return replace(found, fix=fixes.reset(placement)) if overridden else found
+    return replace(found, fix=fixes.reset_command(placement)) if overridden else found
 
 
 def _charset(locale: str) -> str:

@@ -10,21 +10,21 @@ from collections.abc import Iterable
 from sandbox.placement import Placement
 
 
-def up(placement: Placement) -> str:
+def up_command(placement: Placement) -> str:
     """For what the playbooks put back."""
     return f"sandbox up {placement.name}"
 
 
-def reset(placement: Placement) -> str:
+def reset_command(placement: Placement) -> str:
     """For what was added or changed by hand beside what the playbooks write.
 
     What it goes back to may be older than the box is now: `up` brings it forward, and checks it.
     """
-    command = f"sandbox reset {placement.name} && {up(placement)}"
+    command = f"sandbox reset {placement.name} && {up_command(placement)}"
     return f"{command} (takes back all that was done in it since its checks last passed)"
 
 
-def restart(placement: Placement) -> str:
+def restart_command(placement: Placement) -> str:
     """For a machine that does not come up as it should."""
     return f"sandbox stop {placement.name} && sandbox start {placement.name}"
 

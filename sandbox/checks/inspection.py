@@ -110,7 +110,7 @@ class Inspection:
         return next((one for one in self.files if one.path == path), None)
 
 
-def script(plan: Plan) -> str:
+def inspection_script(plan: Plan) -> str:
     """The shell script to run as root; every word from the plan is quoted."""
     # Debian's package names cannot hold anything that a double-quoted shell string would read
     return _SCRIPT.replace("@FILES@", shlex.join(WATCHED_FILES)).replace(
@@ -123,7 +123,7 @@ def planned_packages(plan: Plan) -> tuple[str, ...]:
     return tuple(sorted({*plan.apt_packages, *plan.system.packages}))
 
 
-def parse(text: str) -> Inspection:
+def parse_inspection(text: str) -> Inspection:
     """Read the script's output.
 
     Raises:

@@ -9,7 +9,7 @@ from sandbox.checks.hashes import Hashes
 from sandbox.checks.inspection import Inspection
 from sandbox.checks.shiny_page import ShinyPage
 from sandbox.checks.shiny_session import SessionOutcome, try_session
-from sandbox.checks.web import NoAnswer, Page, Refused, fetch
+from sandbox.checks.web import NoAnswer, Refused, WebAnswer, fetch
 from sandbox.deadline import Deadline, wait_until
 from sandbox.facts.facts import Facts
 from sandbox.facts.r_view import RView
@@ -44,7 +44,7 @@ class Seen:
         return found
 
 
-class Machine(Protocol):
+class CheckedMachine(Protocol):
     """What live checks may do: talk to the machine's web server, and run commands as root."""
 
     @property
@@ -57,7 +57,7 @@ class Machine(Protocol):
         """Seconds that a path took as the first page of a Shiny Server started anew in this run."""
         ...
 
-    def get(self, path: str, *, timeout_s: float = 30.0) -> Page:
+    def get(self, path: str, *, timeout_s: float = 30.0) -> WebAnswer:
         """GET a path of the machine's Shiny Server.
 
         Raises:
@@ -78,7 +78,7 @@ class Machine(Protocol):
         ...
 
 
-class Command(Protocol):
+class CommandResult(Protocol):
     """The parts of testinfra's command result that are used here."""
 
     rc: int
@@ -131,7 +131,7 @@ class LiveMachine:
     def __init__(
         self,
         base_url: str,
-        run: Callable[..., Command],
+        run: Callable[..., CommandResult],
         *,
         emulated: bool = False,
         first_pages: dict[str, float] | None = None,
@@ -141,7 +141,7 @@ class LiveMachine:
         self.emulated = emulated
         self.first_pages = first_pages if first_pages is not None else {}
 
-    def get(self, path: str, *, timeout_s: float = 30.0) -> Page:
+    def get(self, path: str, *, timeout_s: float = 30.0) -> WebAnswer:
         """GET a path of the machine's Shiny Server."""
         return fetch(self._base_url + path, timeout_s=patient(timeout_s, emulated=self.emulated))
 
@@ -174,7 +174,7 @@ def is_emulated(facts: Facts) -> bool:
 class Waited:
     """What came of waiting for a page."""
 
-    page: Page | None
+    page: WebAnswer | None
     """The answer that was accepted; None at the deadline."""
     last: str
     """What came before it, in a few words."""
@@ -183,13 +183,13 @@ class Waited:
 
 
 def wait_for_page(
-    machine: Machine, path: str, accept: Callable[[Page], bool], *, timeout_s: float
+    machine: CheckedMachine, path: str, accept: Callable[[WebAnswer], bool], *, timeout_s: float
 ) -> Waited:
     """Ask for `path` until an answer is accepted, or the time is over."""
     deadline = Deadline(patient(timeout_s, emulated=machine.emulated))
     last, is_first = "no answer", True
 
-    def ask() -> Page | None:
+    def ask() -> WebAnswer | None:
         nonlocal last, is_first
         try:
             page = machine.get(path, timeout_s=min(timeout_s, max(0.5, deadline.left_s)))

@@ -17,7 +17,7 @@ from typing import Final
 from sandbox.checks.pytest_process import PytestProcess, clean_environment
 from sandbox.errors import CommandError
 from sandbox.paths import ssh_word, sudo_uid
-from sandbox.run import User, run
+from sandbox.run import HostUser, run
 from sandbox.ssh import SshTarget
 
 _TRY_S = 30.0
@@ -35,7 +35,7 @@ class UnfitError(Exception):
     """This user cannot run the checks; the message says why."""
 
 
-def candidates() -> tuple[User, ...]:
+def candidates() -> tuple[HostUser, ...]:
     """Who may run them instead of root; nobody at all when this is not root."""
     if os.geteuid() != 0:
         return ()
@@ -44,10 +44,10 @@ def candidates() -> tuple[User, ...]:
         found.append(uid)
     with suppress(KeyError):  # a system without that account
         found.append(pwd.getpwnam("nobody").pw_uid)
-    return tuple(User(uid, pwd.getpwuid(uid).pw_gid) for uid in found if uid is not None)
+    return tuple(HostUser(uid, pwd.getpwuid(uid).pw_gid) for uid in found if uid is not None)
 
 
-def fit(process: PytestProcess, user: User) -> AbstractContextManager[PytestProcess]:
+def fit(process: PytestProcess, user: HostUser) -> AbstractContextManager[PytestProcess]:
     """The same process as `user`, with a login and an environment of its own.
 
     Raises:

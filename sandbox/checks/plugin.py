@@ -12,7 +12,7 @@ from testinfra.backend.base import BaseBackend
 
 from sandbox.checks import inspection
 from sandbox.checks.check import Check, Verify, require
-from sandbox.checks.live import LiveMachine, Machine, Seen, is_emulated
+from sandbox.checks.live import CheckedMachine, LiveMachine, Seen, is_emulated
 from sandbox.checks.recorder import Recorder, note_actual
 from sandbox.checks.request import CheckRequest, ResultFolder
 from sandbox.facts.facts import Facts
@@ -88,18 +88,18 @@ def machine(
     url: str,
     facts: Facts,
     first_pages: dict[str, float],
-) -> Machine:
+) -> CheckedMachine:
     """The live machine, as the suite's own checks use it."""
     return LiveMachine(url, host.run, emulated=is_emulated(facts), first_pages=first_pages)
 
 
 @pytest.fixture(scope="module")
-def seen(request: pytest.FixtureRequest, facts: Facts, machine: Machine) -> Seen:
+def seen(request: pytest.FixtureRequest, facts: Facts, machine: CheckedMachine) -> Seen:
     """The facts and the inspection; the latter is asked for once a run."""
     stash = request.config.stash
     if _INSPECTION not in stash:
-        answer = machine.sudo(inspection.script(stash[_REQUEST].placement.plan))
-        stash[_INSPECTION] = inspection.parse(answer)
+        answer = machine.sudo(inspection.inspection_script(stash[_REQUEST].placement.plan))
+        stash[_INSPECTION] = inspection.parse_inspection(answer)
     asked = stash[_REQUEST]
     return Seen(facts, stash[_INSPECTION], asked.own_key, asked.production, asked.hashes)
 

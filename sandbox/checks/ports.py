@@ -41,7 +41,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
         "a forgotten port is a door that nobody watches",
         lambda seen: none_of(_strange_ports(placement.plan, seen), nothing="only what is planned"),
         # Whatever it is: what was not there when it was provisioned
-        fixes.reset(placement),
+        fixes.reset_command(placement),
     )
     yield Check(
         "safe.ports.loopback",
@@ -52,7 +52,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
         lambda seen: none_of(
             _strange_loopback(placement.plan, seen), nothing="only what is planned"
         ),
-        fixes.reset(placement),
+        fixes.reset_command(placement),
     )
     for one in _planned_ports(placement.plan):
         yield Check(
@@ -62,7 +62,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
             f"{one.name} listens on {one.port}/tcp",
             "another program on a service's port takes the users' requests, passwords included",
             _owner_of(placement, one),
-            fixes.up(placement),
+            fixes.up_command(placement),
         )
 
 
@@ -121,7 +121,7 @@ def _owner_of(placement: Placement, planned: _PlannedPort) -> Callable[[Seen], L
             return Look(ok=False, actual=f"nothing listens on {port}/tcp")
         strangers = [one for one in there if one.process is not None and one.process not in names]
         if strangers:
-            return replace(none_of(map(_named, strangers)), fix=fixes.reset(placement))
+            return replace(none_of(map(_named, strangers)), fix=fixes.reset_command(placement))
         return Look(ok=True, actual=", ".join(dict.fromkeys(_named(one) for one in there)))
 
     return look

@@ -10,7 +10,7 @@ import sandbox
 from sandbox.checks.request import CHECKING
 from sandbox.errors import CommandError
 from sandbox.events import Listener, StepOutput
-from sandbox.run import Completed, User, run
+from sandbox.run import Completed, HostUser, run
 from sandbox.ssh import SshTarget
 
 PREFIX: Final = "check-"
@@ -46,7 +46,7 @@ class PytestProcess:
     listener: Listener
     environment: dict[str, str] | None = None
     """All that it gets; None: what this process has."""
-    user: User | None = None
+    user: HostUser | None = None
 
     def run(self, files: tuple[Path, ...], *, limit_s: float) -> tuple[float, CommandError | None]:
         """Run the tests in `files`: the seconds it took, and what went wrong with pytest itself."""

@@ -52,8 +52,8 @@ def run_quick(
     machine = _machine(target, base_url)
     seen: Seen | CannotLook
     try:
-        answer = machine.sudo(inspection.script(placement.plan))
-        seen = Seen(facts, inspection.parse(answer), own_key(folder))
+        answer = machine.sudo(inspection.inspection_script(placement.plan))
+        seen = Seen(facts, inspection.parse_inspection(answer), own_key(folder))
     except (CannotLook, ValueError) as error:
         seen = CannotLook(str(error))
     results = tuple(_result(check, evidence) for check, evidence in _all(placement, seen, machine))

@@ -40,7 +40,7 @@ def _versions(placement: Placement, r: R) -> Iterator[Check[Seen]]:
         expected="one installation",
         why="with two, a cron job and an app can run different ones, and nobody sees it",
         look=_one_r,
-        fix=fixes.reset(placement),
+        fix=fixes.reset_command(placement),
     )
     yield from per_viewer(
         placement,
@@ -49,7 +49,7 @@ def _versions(placement: Placement, r: R) -> Iterator[Check[Seen]]:
         expected=planned,
         why="R 3.6 changed sample(), R 4.0 stringsAsFactors: the same script, other results",
         look=lambda view: Look(_is_version(view.version, planned), view.version),
-        fix=fixes.reset(placement),
+        fix=fixes.reset_command(placement),
     )
     yield from per_viewer(
         placement,
@@ -58,7 +58,7 @@ def _versions(placement: Placement, r: R) -> Iterator[Check[Seen]]:
         expected="no error and no message before the first command",
         why="an error in Rprofile.site stops every R on the machine, apps included",
         look=_startup,
-        fix=fixes.reset(placement),
+        fix=fixes.reset_command(placement),
     )
 
 
@@ -90,7 +90,7 @@ def _numbers(placement: Placement, r: R) -> Iterator[Check[Seen]]:
         expected=", ".join(_RNG),
         why="after RNGkind(sample.kind = 'Rounding') the same seed gives another sample",
         look=lambda view: equal(view.rng_kind, _RNG, shown=", ".join(view.rng_kind)),
-        fix=fixes.reset(placement),
+        fix=fixes.reset_command(placement),
     )
     yield from per_viewer(
         placement,
@@ -122,7 +122,7 @@ def _packages(placement: Placement, r: R) -> Iterator[Check[Seen]]:
             expected=f"loadNamespace('{name}') works, logins and apps find the same version",
             why="a package can be installed and yet not load, after an upgrade of what it links to",
             look=_package(name),
-            fix=fixes.up(placement),
+            fix=fixes.up_command(placement),
         )
     yield from per_viewer(
         placement,
@@ -131,7 +131,7 @@ def _packages(placement: Placement, r: R) -> Iterator[Check[Seen]]:
         expected="built under the same major version, and none under a later R",
         why="a library kept from another R loads until it crashes",
         look=_built,
-        fix=fixes.reset(placement),
+        fix=fixes.reset_command(placement),
     )
     yield Check(
         id="correct.r.shared-objects",
@@ -140,7 +140,7 @@ def _packages(placement: Placement, r: R) -> Iterator[Check[Seen]]:
         expected="none unresolved",
         why="stringi and its libicu after a system upgrade: half of the tidyverse stops loading",
         look=_objects,
-        fix=fixes.up(placement),
+        fix=fixes.up_command(placement),
     )
 
 
@@ -215,7 +215,7 @@ def _abilities(placement: Placement) -> Iterator[Check[Seen]]:
         expected="a script in tempdir() is executed",
         why="with /tmp mounted noexec, packages do not install and callr does not start",
         look=_tempdir,
-        fix=fixes.reset(placement),
+        fix=fixes.reset_command(placement),
     )
 
 

@@ -52,7 +52,9 @@ def _check(  # noqa: PLR0917  (one statement a call, read in this order)
     look: Callable[[Seen], Look],
     fix: str = "",
 ) -> Check[Seen]:
-    return Check(check_id, Goal.SAFE, title, expected, why, look, fix or fixes.up(placement))
+    return Check(
+        check_id, Goal.SAFE, title, expected, why, look, fix or fixes.up_command(placement)
+    )
 
 
 # Accounts
@@ -83,7 +85,7 @@ def _accounts(placement: Placement) -> Iterator[Check[Seen]]:
         f"sudo for {_sudo_names(placement.plan)}, and for the account that sandbox logs in with",
         "whoever is root can read everybody's data",
         lambda seen: none_of(_sudoers(placement.plan, seen), nothing="only those"),
-        fixes.reset(placement),
+        fixes.reset_command(placement),
     )
     for user in placement.plan.users:
         yield _check(
@@ -170,7 +172,11 @@ def _account_as_planned(
             problems.append(f"cannot log in ({account.shell})")
         found = none_of(problems, nothing=f"groups {', '.join(account.groups) or 'none'}")
         # Rights that the box does not give come from a file that is not ours
-        return replace(found, fix=fixes.reset(placement)) if account.sudo and not sudo else found
+        return (
+            replace(found, fix=fixes.reset_command(placement))
+            if account.sudo and not sudo
+            else found
+        )
 
     return look
 
@@ -188,7 +194,7 @@ def _keys(placement: Placement) -> Iterator[Check[Seen]]:
         lambda seen: none_of(
             (one.user for one in _authorized(seen) if one.vagrant_insecure), nothing="in none"
         ),
-        fixes.reset(placement),
+        fixes.reset_command(placement),
     )
     yield _check(
         placement,
@@ -197,7 +203,7 @@ def _keys(placement: Placement) -> Iterator[Check[Seen]]:
         "the keys of the box's users, and the instance's own",
         "one forgotten line in authorized_keys outlives every password change",
         lambda seen: none_of(_strange_keys(placement.plan, seen), nothing="only those"),
-        fixes.reset(placement),
+        fixes.reset_command(placement),
     )
 
 
@@ -243,7 +249,7 @@ def _sshd(placement: Placement) -> Iterator[Check[Seen]]:
         "PasswordAuthentication no, KbdInteractiveAuthentication no, PermitEmptyPasswords no",
         "every machine that takes passwords on port 22 is guessed at, around the clock",
         _sshd_passwords,
-        fixes.reset(placement),
+        fixes.reset_command(placement),
     )
     yield _check(
         placement,
@@ -252,7 +258,7 @@ def _sshd(placement: Placement) -> Iterator[Check[Seen]]:
         "PermitRootLogin no, prohibit-password or forced-commands-only",
         "root is the one account name that every guesser knows",
         _sshd_root,
-        fixes.reset(placement),
+        fixes.reset_command(placement),
     )
 
 

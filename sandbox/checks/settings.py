@@ -66,9 +66,9 @@ def repository_checks(placement: Placement, r: R) -> Iterator[Check[Seen]]:
 def _fix(placement: Placement, value: object) -> str:
     if isinstance(value, Secret):
         # Perhaps it is not even known any more which value the machine was given
-        return fixes.up(placement)
+        return fixes.up_command(placement)
     # The playbooks keep what others wrote into the same files, and that is what overrides the box
-    return fixes.reset(placement)
+    return fixes.reset_command(placement)
 
 
 def _variable(name: str, planned: str | Secret) -> Callable[[RView, Seen], Look]:

@@ -47,7 +47,7 @@ def title_of(html: str) -> str:
 
 def read_page(html: str) -> ShinyPage:
     """Find the inputs, with the values they start with, and the outputs."""
-    reader = _Reader()
+    reader = _PageReader()
     reader.feed(html)
     reader.close()
     return ShinyPage(reader.inputs, tuple(dict.fromkeys(reader.outputs)), reader.dynamic)
@@ -56,7 +56,7 @@ def read_page(html: str) -> ShinyPage:
 Attributes = dict[str, str]
 
 
-class _Reader(HTMLParser):
+class _PageReader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.inputs: dict[str, InputValue] = {}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.checks.shiny_page import ShinyPage
-from sandbox.checks.web import NoAnswer, Page, fetch
+from sandbox.checks.web import NoAnswer, WebAnswer, fetch
 from sandbox.deadline import Deadline
 
 _POLL_S = 10.0
@@ -154,7 +154,7 @@ class _Session:
         if answer.status not in {200, 204}:
             raise _Ended(f"the session refuses a message: HTTP {answer.status}")
 
-    def _post(self, path: str, data: bytes = b"") -> Page:
+    def _post(self, path: str, data: bytes = b"") -> WebAnswer:
         left_s = max(0.1, min(_POLL_S, self._deadline.left_s))
         page = fetch(self._url + path, data=data, timeout_s=left_s)
         if page.status >= 400:  # noqa: PLR2004

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sandbox.checks import fixes
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt, equal
-from sandbox.checks.live import END_R, Machine, Seen
+from sandbox.checks.live import END_R, CheckedMachine, Seen
 from sandbox.checks.results import Goal
 from sandbox.checks.up import describe, is_app_page
 from sandbox.checks.web import NoAnswer
@@ -50,11 +50,11 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
         expected=f"at most {DISK_USED_MOST_PERCENT} % used, {DISK_FREE_LEAST_MB} MB free",
         why="on a full disk R cannot write to its tempdir, and every session fails at once",
         look=_disk,
-        fix=fixes.reset(placement),
+        fix=fixes.reset_command(placement),
     )
 
 
-def live_checks(placement: Placement) -> Iterator[Check[Machine]]:
+def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
     """What only a stopwatch tells."""
     plan = placement.plan
     for app in plan.apps if SHINY.is_in(plan.services) else ():
@@ -86,10 +86,10 @@ def _disk(seen: Seen) -> Look:
     return Look(ok, f"{found.disk_used_percent} % used{of_inodes}, {found.disk_free_mb} MB free")
 
 
-def _warm(plan: Plan, app: str) -> Check[Machine]:
+def _warm(plan: Plan, app: str) -> Check[CheckedMachine]:
     budget_s = plan.budget.warm_page_s
 
-    def look(machine: Machine) -> Look:
+    def look(machine: CheckedMachine) -> Look:
         # The first answer may have started the worker: it is not counted
         times_s = [_timed(machine, app) for _ in range(_WARM_TRIES + 1)][1:]
         median_s = statistics.median(times_s)
@@ -144,10 +144,10 @@ echo "ended: $first"
 )
 
 
-def _first(plan: Plan, app: str) -> Check[Machine]:
+def _first(plan: Plan, app: str) -> Check[CheckedMachine]:
     budget_s = plan.budget.first_page_s
 
-    def look(machine: Machine) -> Look:
+    def look(machine: CheckedMachine) -> Look:
         known_s = machine.first_pages.get(f"/{app}/")
         if known_s is not None:
             actual = f"{known_s:.2f} s, just after Shiny Server was started anew"
@@ -173,7 +173,7 @@ def _first(plan: Plan, app: str) -> Check[Machine]:
     )
 
 
-def _within(elapsed_s: float, budget_s: float, actual: str, machine: Machine) -> Look:
+def _within(elapsed_s: float, budget_s: float, actual: str, machine: CheckedMachine) -> Look:
     if elapsed_s > budget_s and machine.emulated:
         raise NothingToLookAt(
             f"{actual}, on a processor that QEMU emulates: that says nothing about the app"
@@ -181,7 +181,7 @@ def _within(elapsed_s: float, budget_s: float, actual: str, machine: Machine) ->
     return Look(elapsed_s <= budget_s, actual)
 
 
-def _timed(machine: Machine, app: str) -> float:
+def _timed(machine: CheckedMachine, app: str) -> float:
     try:
         page = machine.get(f"/{app}/", timeout_s=60)
     except NoAnswer as error:

@@ -4,14 +4,14 @@ import shlex
 import time
 from collections.abc import Iterator
 
-from sandbox.app_logs.answer import parse, script
+from sandbox.app_logs.answer import logs_script, parse_logs
 from sandbox.app_logs.trouble import trouble_with_app
 from sandbox.checks import fixes
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt, equal
-from sandbox.checks.live import END_R, Machine, Seen, wait_for_page
+from sandbox.checks.live import END_R, CheckedMachine, Seen, wait_for_page
 from sandbox.checks.results import Goal
 from sandbox.checks.shiny_page import is_document, is_shiny, read_page, title_of
-from sandbox.checks.web import NoAnswer, Page
+from sandbox.checks.web import NoAnswer, WebAnswer
 from sandbox.facts.subjects.services import SystemServices
 from sandbox.placement import Placement
 from sandbox.plan import Plan
@@ -32,13 +32,13 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
         expected="running",
         why="a failed unit is an outage that has begun: what it should do is not done",
         look=lambda seen: _system_state(placement, seen),
-        fix=fixes.restart(placement),
+        fix=fixes.restart_command(placement),
     )
     for unit in services(placement.plan):
         yield from _service(placement, unit)
 
 
-def live_checks(placement: Placement) -> Iterator[Check[Machine]]:
+def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
     """What only asking the machine tells."""
     plan = placement.plan
     if not SHINY.is_in(plan.services):
@@ -54,7 +54,7 @@ def live_checks(placement: Placement) -> Iterator[Check[Machine]]:
             expected="HTTP 200 from /ping (the box has no app whose page could be asked for)",
             why="a service can be active in systemd and yet answer nobody",
             look=_ping,
-            fix=fixes.up(placement),
+            fix=fixes.up_command(placement),
         )
     yield Check(
         id="up.restart.shiny-server",
@@ -67,7 +67,7 @@ def live_checks(placement: Placement) -> Iterator[Check[Machine]]:
         ),
         look=_Restart(placement),
         # The playbooks set Restart= for the unit: what does not hold was overridden elsewhere
-        fix=fixes.reset(placement),
+        fix=fixes.reset_command(placement),
         order=1,
     )
 
@@ -77,13 +77,13 @@ def services(plan: Plan) -> tuple[str, ...]:
     return ("ssh", *(server.unit for server in plan.servers))
 
 
-def is_app_page(page: Page) -> bool:
+def is_app_page(page: WebAnswer) -> bool:
     """Whether this is an app's own page: not an error page, an index of a folder, or a greeting."""
     html = page.content_type.startswith("text/html")
     return page.status == _OK and html and (is_shiny(page.body) or is_document(page.body))
 
 
-def describe(page: Page) -> str:
+def describe(page: WebAnswer) -> str:
     """An answer in a few words."""
     title = title_of(page.body)
     return f"HTTP {page.status}, {f'“{title}”' if title else page.content_type or 'no content'}"
@@ -101,7 +101,11 @@ def _system_state(placement: Placement, seen: Seen) -> Look:
     units = shlex.join(failed)
     retry = f"systemctl restart {units}; sleep 2; systemctl reset-failed {units}"
     ours = {f"{unit}.service" for unit in services(placement.plan)}
-    fix = fixes.up(placement) if ours & set(failed) else fixes.as_root(placement, "sh", "-c", retry)
+    fix = (
+        fixes.up_command(placement)
+        if ours & set(failed)
+        else fixes.as_root(placement, "sh", "-c", retry)
+    )
     return Look(ok=False, actual=f"{state}: {', '.join(failed)}", fix=fix)
 
 
@@ -128,7 +132,7 @@ def _service(placement: Placement, unit: str) -> Iterator[Check[Seen]]:
         expected="loaded, active (running)",
         why="what does not run serves nobody",
         look=running,
-        fix=fixes.up(placement),
+        fix=fixes.up_command(placement),
     )
     yield Check(
         id=f"up.enabled.{unit}",
@@ -137,22 +141,22 @@ def _service(placement: Placement, unit: str) -> Iterator[Check[Seen]]:
         expected="enabled",
         why="a service started by hand is gone after the next reboot, often weeks later",
         look=enabled,
-        fix=fixes.up(placement),
+        fix=fixes.up_command(placement),
     )
 
 
-def _page(placement: Placement, app: str) -> Check[Machine]:
-    def look(machine: Machine) -> Look:
+def _page(placement: Placement, app: str) -> Check[CheckedMachine]:
+    def look(machine: CheckedMachine) -> Look:
         started = time.monotonic()
         try:
             page = machine.get(f"/{app}/")
         except NoAnswer as error:
-            fix = fixes.up(placement)
+            fix = fixes.up_command(placement)
             return _explained(placement, app, machine, f"no answer: {error}", started, fix=fix)
         if is_app_page(page):
             return Look(ok=True, actual=describe(page))
         # An app that is not there is put back
-        fix = fixes.up(placement) if page.status == _NOT_FOUND else ""
+        fix = fixes.up_command(placement) if page.status == _NOT_FOUND else ""
         return _explained(placement, app, machine, describe(page), started, fix=fix)
 
     return Check(
@@ -169,19 +173,19 @@ def _page(placement: Placement, app: str) -> Check[Machine]:
     )
 
 
-def _session(placement: Placement, app: str) -> Check[Machine]:
+def _session(placement: Placement, app: str) -> Check[CheckedMachine]:
     path = f"/{app}/"
 
-    def look(machine: Machine) -> Look:
+    def look(machine: CheckedMachine) -> Look:
         started = time.monotonic()
         try:
             page = machine.get(path)
         except NoAnswer as error:
-            return Look(ok=False, actual=f"no answer: {error}", fix=fixes.up(placement))
+            return Look(ok=False, actual=f"no answer: {error}", fix=fixes.up_command(placement))
         if page.status == _OK and is_document(page.body) and not is_shiny(page.body):
             raise NothingToLookAt(f"{path} is a document that needs no session")
         if not is_app_page(page):
-            fix = fixes.up(placement) if page.status == _NOT_FOUND else ""
+            fix = fixes.up_command(placement) if page.status == _NOT_FOUND else ""
             return Look(ok=False, actual=describe(page), fix=fix)
         outcome = machine.session(path, read_page(page.body))
         if outcome.ok:
@@ -203,7 +207,13 @@ def _session(placement: Placement, app: str) -> Check[Machine]:
 
 
 def _explained(
-    placement: Placement, app: str, machine: Machine, found: str, started: float, *, fix: str = ""
+    placement: Placement,
+    app: str,
+    machine: CheckedMachine,
+    found: str,
+    started: float,
+    *,
+    fix: str = "",
 ) -> Look:
     """What was found, and what the app's own log says to it: users get to see neither.
 
@@ -214,7 +224,7 @@ def _explained(
     # Of an app that is there already, the log may have nothing new since it was asked
     within_s = time.monotonic() - started + _SLACK_S
     try:
-        logs = parse(machine.sudo(script(placement.plan, (app,), within_s=within_s)))
+        logs = parse_logs(machine.sudo(logs_script(placement.plan, (app,), within_s=within_s)))
     except (CannotLook, ValueError):
         return Look(ok=False, actual=found, fix=fix)
     trouble = trouble_with_app(placement, app, logs, within_s=within_s)
@@ -225,7 +235,7 @@ def _explained(
     return Look(ok=False, actual=f"{found}; the app says:\n{trouble.told}", fix=advice)
 
 
-def _ping(machine: Machine) -> Look:
+def _ping(machine: CheckedMachine) -> Look:
     try:
         page = machine.get("/ping")
     except NoAnswer as error:
@@ -266,9 +276,9 @@ class _Restart:
 
     def __init__(self, placement: Placement) -> None:
         self._path = f"/{placement.plan.apps[0].name}/" if placement.plan.apps else "/ping"
-        self._up = fixes.up(placement)
+        self._up = fixes.up_command(placement)
 
-    def __call__(self, machine: Machine) -> Look:
+    def __call__(self, machine: CheckedMachine) -> Look:
         started = time.monotonic()
         before, after = machine.sudo(_KILL).split()
         if before == "0":
@@ -285,11 +295,11 @@ class _Restart:
             machine.first_pages[self._path] = waited.page.elapsed_s
         return Look(ok=True, actual=f"served again after {elapsed_s:.1f} s by process {after}")
 
-    def _dead(self, machine: Machine, what: str) -> Look:
+    def _dead(self, machine: CheckedMachine, what: str) -> Look:
         # Whatever was found, the machine must not be left dead by a check, nor for the next one
         machine.sudo("systemctl start shiny-server.service")
         wait_for_page(machine, self._path, self._accept, timeout_s=RESTART_TIMEOUT_S)
         return Look(ok=False, actual=f"{what} for {RESTART_TIMEOUT_S:g} s; started again by hand")
 
-    def _accept(self, page: Page) -> bool:
+    def _accept(self, page: WebAnswer) -> bool:
         return is_app_page(page) or (self._path == "/ping" and page.status == _OK)

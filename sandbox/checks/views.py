@@ -81,7 +81,7 @@ def per_viewer_and_seen(
             expected=expected,
             why=why,
             look=_through(viewer, look),
-            fix=fix or fixes.up(placement),
+            fix=fix or fixes.up_command(placement),
         )
 
 

@@ -16,7 +16,7 @@ class Refused(NoAnswer):
 
 
 @dataclass(frozen=True)
-class Page:
+class WebAnswer:
     """What a server answered."""
 
     url: str
@@ -27,7 +27,7 @@ class Page:
     """From the first byte sent to the last byte received."""
 
 
-def fetch(url: str, *, timeout_s: float, data: bytes | None = None) -> Page:
+def fetch(url: str, *, timeout_s: float, data: bytes | None = None) -> WebAnswer:
     """GET `url`, or POST `data` to it.
 
     Raises:
@@ -51,7 +51,7 @@ def fetch(url: str, *, timeout_s: float, data: bytes | None = None) -> Page:
         kind = Refused if isinstance(cause, ConnectionRefusedError) else NoAnswer
         raise kind(_reason(error)) from error
     elapsed_s = time.monotonic() - started
-    return Page(url, status, content_type, body.decode("utf-8", "replace"), elapsed_s)
+    return WebAnswer(url, status, content_type, body.decode("utf-8", "replace"), elapsed_s)
 
 
 def _reason(error: Exception) -> str:

@@ -45,7 +45,7 @@ def _install_completion(value: bool) -> None:  # noqa: FBT001
     if value:
         from sandbox.cli import completion
 
-        completion.install(completion.this_shell())
+        completion.install_completion(completion.this_shell())
         raise typer.Exit
 
 
@@ -53,7 +53,7 @@ def _show_completion(value: bool) -> None:  # noqa: FBT001
     if value:
         from sandbox.cli import completion
 
-        show(completion.script(completion.this_shell()), end="")
+        show(completion.completion_script(completion.this_shell()), end="")
         raise typer.Exit
 
 

@@ -52,16 +52,16 @@ def answer(shell: str, words: list[str]) -> None:
     if shell == "bash":
         cut, line = words
         typed = read_line(line)
-        for one in candidates([*typed.words[1:]], typed.last):
+        for one in completions([*typed.words[1:]], typed.last):
             show(_for_bash(one.value, typed, cut))
         return
     before, last = words[:-1], words[-1] if words else ""
     stem = f"{last.partition('=')[0]}=" if shell == "fish" and _is_joined(last) else ""
-    for one in candidates(before, last):
+    for one in completions(before, last):
         show(f"{stem}{one.value}" + (f"\t{one.help}" if one.help else ""))
 
 
-def candidates(before: list[str], last: str) -> list[Candidate]:
+def completions(before: list[str], last: str) -> list[Candidate]:
     """What can stand in place of `last`; never a word that would not be one line."""
     from sandbox.cli.app import GROUPS
 
@@ -148,7 +148,7 @@ def _for_bash(value: str, typed: Typed, cut: str) -> str:
     return quoted.replace("\\~/", "~/", 1) if quoted.startswith("\\~/") else quoted
 
 
-def script(shell: str) -> str:
+def completion_script(shell: str) -> str:
     """The script that makes a shell complete `sandbox`."""
     return (_SCRIPTS / f"sandbox.{shell}").read_text(encoding="utf-8")
 
@@ -174,7 +174,7 @@ def this_shell() -> str:
     return name
 
 
-def install(shell: str) -> None:
+def install_completion(shell: str) -> None:
     """Put the script where the shell looks for it, and say what was changed."""
     from sandbox.files import hand_over
 
@@ -195,7 +195,7 @@ def install(shell: str) -> None:
         "fish": (config / "fish" / "completions" / "sandbox.fish", None, ""),
     }[shell]
     path.parent.mkdir(parents=True, exist_ok=True)
-    hand_over(path, script(shell))
+    hand_over(path, completion_script(shell))
     say(f"wrote {path}")
     if start is not None:
         _add_line(start, line.format(path, path))

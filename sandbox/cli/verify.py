@@ -117,10 +117,10 @@ def _goals(words: list[str]) -> "tuple[Goal, ...]":
 
 
 def _write_junit(path: Path, report: "CheckReport") -> None:
-    from sandbox.report.junit import render
+    from sandbox.report.junit import junit_xml
 
     try:
-        hand_over(path, render(report))
+        hand_over(path, junit_xml(report))
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
     say(f"wrote {path}")

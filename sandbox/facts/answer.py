@@ -35,12 +35,12 @@ def believed(frame: Frame, *, where: str) -> Facts:
     try:
         require_whole(frame, registry.sections())
         require_views(frame, registry.r_lines())
-        return parse(frame)
+        return parse_answer(frame)
     except SectionError as error:
         raise SectionError(error.section, error.kind, where=where) from error
 
 
-def parse(frame: Frame) -> Facts:
+def parse_answer(frame: Frame) -> Facts:
     """Facts from a complete frame. What is absent in it is no part, or in `not_seen`.
 
     Raises:

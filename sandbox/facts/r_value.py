@@ -93,7 +93,7 @@ class _NotPlainError(Exception):
 def read(code: str) -> RValue | None:
     """The plain value that `code` makes; None when it is a function, a call or the like."""
     try:
-        reader = _Reader(list(_tokens(code)))
+        reader = _ValueReader(list(_tokens(code)))
         value = reader.value()
         return value if reader.at == len(reader.tokens) else None
     except (_NotPlainError, IndexError, ValueError, OverflowError, RecursionError):
@@ -252,7 +252,7 @@ def _tokens(code: str) -> Iterator[tuple[str, str]]:
         yield found.lastgroup, found[found.lastgroup]
 
 
-class _Reader:
+class _ValueReader:
     """Goes through the tokens of one value."""
 
     def __init__(self, tokens: list[tuple[str, str]]) -> None:

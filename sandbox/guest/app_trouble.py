@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from sandbox.app_logs.answer import AppLogs, parse, script
+from sandbox.app_logs.answer import AppLogs, logs_script, parse_logs
 from sandbox.app_logs.trouble import Trouble, trouble_with_app, trouble_with_port
 from sandbox.errors import CommandError, ProvisionError
 from sandbox.placement import Placement
@@ -41,9 +41,9 @@ def app_logs(
     plan: Plan, target: SshTarget, apps: tuple[str, ...], *, within_s: float
 ) -> AppLogs | None:
     """What the machine says of these apps; None when it does not answer, or not as it should."""
-    command = ("sudo", "-n", "sh", "-c", script(plan, apps, within_s=within_s))
+    command = ("sudo", "-n", "sh", "-c", logs_script(plan, apps, within_s=within_s))
     try:
-        return parse(target.run(command, timeout_s=LOOK_S).stdout)
+        return parse_logs(target.run(command, timeout_s=LOOK_S).stdout)
     except (CommandError, ValueError):
         # Whoever asks has an error already, and this is only to explain it
         return None

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from sandbox.app_files import MAX_MB, app_files
 from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.r_code.documents import Document, read_document
-from sandbox.r_code.r_parser import Parsed, parse_all
+from sandbox.r_code.r_parser import ParsedCode, parse_all
 from sandbox.r_code.uses import Need, Use, finds_packages_elsewhere, sourced_in, uses_in
 
 _MAX_BYTES: Final = 2_000_000
@@ -62,7 +62,7 @@ class AppCode:
         return tuple(sorted({one.package for one in self.uses}, key=str.lower))
 
 
-def kind_of(folder: Path) -> AppKind | None:
+def app_kind(folder: Path) -> AppKind | None:
     """What Shiny Server would make of a folder: an app, documents, or nothing."""
     try:
         names = {entry.name.lower() for entry in folder.iterdir()}
@@ -80,7 +80,7 @@ def read_app(folder: Path, *, include: Sequence[str] = (), max_mb: int = MAX_MB)
         TooMuchError: as of `app_files`.
         UnreadableError: the same.
     """
-    kind = kind_of(folder)
+    kind = app_kind(folder)
     if kind is None:
         return AppCode(None)
     taken = app_files(folder, include=include, max_mb=max_mb).taken
@@ -114,7 +114,7 @@ class _Source:
 @dataclass(frozen=True)
 class _Piece:
     source: _Source
-    parsed: Parsed
+    parsed: ParsedCode
 
     @property
     def path(self) -> Path:

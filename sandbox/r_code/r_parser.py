@@ -20,7 +20,7 @@ _ESCAPED: Final = re.compile(
 
 
 @dataclass(frozen=True)
-class Parsed:
+class ParsedCode:
     """One piece of code as words; and what keeps R from reading it."""
 
     tokens: tuple[Token, ...]
@@ -36,19 +36,19 @@ def rscript() -> str | None:
     return shutil.which("Rscript")
 
 
-def parse_all(texts: Sequence[str]) -> list[Parsed]:
+def parse_all(texts: Sequence[str]) -> list[ParsedCode]:
     """Cut pieces of R code into words, by R itself where it is there and answers."""
     program = rscript()
     if program is None or not texts:
-        return [Parsed(tuple(tokens_of(text))) for text in texts]
+        return [ParsedCode(tuple(tokens_of(text))) for text in texts]
     try:
         return list(_by_r(program, texts))
     except (CommandError, ValueError, IndexError):
         # An R that does not start, or says something else: ours reads as well, nearly
-        return [Parsed(tuple(tokens_of(text))) for text in texts]
+        return [ParsedCode(tuple(tokens_of(text))) for text in texts]
 
 
-def _by_r(program: str, texts: Sequence[str]) -> Iterator[Parsed]:
+def _by_r(program: str, texts: Sequence[str]) -> Iterator[ParsedCode]:
     # Most boxes have no app to be read, and `validate` starts nothing then
     from sandbox.run import run
 
@@ -75,9 +75,9 @@ def _by_r(program: str, texts: Sequence[str]) -> Iterator[Parsed]:
         head, number, *words = next(answer, "").split(" ", 2)
         if head == "error":
             ours = tuple(tokens_of(text))
-            yield Parsed(ours, words[0] if words else "it cannot be read", int(number), version)
+            yield ParsedCode(ours, words[0] if words else "it cannot be read", int(number), version)
         elif head == "piece":
-            yield Parsed(tuple(_token(next(answer)) for _ in range(int(number))))
+            yield ParsedCode(tuple(_token(next(answer)) for _ in range(int(number))))
         else:
             raise ValueError(head)
 

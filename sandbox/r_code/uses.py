@@ -55,7 +55,7 @@ class _Around:
 
 def uses_in(tokens: Sequence[Token]) -> list[Use]:
     """Every package that the code names, in the order of its lines."""
-    found = list(_Reader(tuple(tokens)).uses())
+    found = list(_UseReader(tuple(tokens)).uses())
     asked = {use.package for use in found if use.need is Need.MAY}
     # Whoever asks for it somewhere knows how to do without it
     return [replace(use, need=Need.MAY) if use.package in asked else use for use in found]
@@ -80,7 +80,7 @@ def finds_packages_elsewhere(tokens: Sequence[Token]) -> bool:
     return any(token.kind == "word" and token.text in words for token in tokens)
 
 
-class _Reader:
+class _UseReader:
     def __init__(self, tokens: tuple[Token, ...]) -> None:
         self._tokens = tokens
         self._around = _surroundings(tokens)

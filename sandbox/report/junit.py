@@ -11,7 +11,7 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
-def render(report: CheckReport) -> str:
+def junit_xml(report: CheckReport) -> str:
     """The report as one XML document, ending with a newline."""
     root = ET.Element("testsuites", _attributes(report.results, report.elapsed_s))
     root.set("name", _clean(f"sandbox check {report.sandbox}"))

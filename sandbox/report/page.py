@@ -91,7 +91,7 @@ class SandboxSection:
 
 
 @dataclass(frozen=True)
-class Page:
+class ReportPage:
     """What the template is given."""
 
     title: str
@@ -112,7 +112,7 @@ def diff_page(diff: Diff, *, made_at: str) -> str:
         made_at: when, for the foot of the page.
     """
     title = f"{diff.b_name} compared with {diff.a_name}"
-    return _render(Page(title=title, subtitle=diff.summary, made_at=made_at, diff=diff))
+    return _render(ReportPage(title=title, subtitle=diff.summary, made_at=made_at, diff=diff))
 
 
 def sandbox_page(
@@ -155,7 +155,7 @@ def sandbox_page(
     )
     words = [plan.description, f"box {plan.box_name}", f"{plan.base.name} on {placement.provider}"]
     subtitle = " · ".join(word for word in words if word)
-    page = Page(
+    page = ReportPage(
         title=f"The R machine {placement.name}", subtitle=subtitle, made_at=made_at, sandbox=section
     )
     return _render(page)
@@ -272,5 +272,5 @@ def _environment() -> Environment:
     return made
 
 
-def _render(page: Page) -> str:
+def _render(page: ReportPage) -> str:
     return _environment().get_template("report.html.j2").render(page=page)

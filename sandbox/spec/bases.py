@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from sandbox.paths import data_dir
 from sandbox.spec.base_models import Base
 from sandbox.spec.problem import box_error
-from sandbox.spec.source import read
-from sandbox.spec.translate import problems_of
+from sandbox.spec.source import read_source
+from sandbox.spec.translate import problems_by_place
 
 Bases = Mapping[str, Base]
 
@@ -48,13 +48,13 @@ def load_base(path: Path) -> Base:
     Raises:
         InvalidBoxError: it is wrong.
     """
-    parsed = read(path)
+    parsed = read_source(path)
     if parsed.problems or parsed.top is None:
         raise box_error(parsed.problems, path)
     try:
         return Base.model_validate_json(json.dumps(parsed.top.plain()))
     except ValidationError as error:
-        found = problems_of(error, parsed.top, Base)
+        found = problems_by_place(error, parsed.top, Base)
         raise box_error(list(found.values()), path) from None
 
 

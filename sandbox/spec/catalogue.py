@@ -12,7 +12,7 @@ from sandbox.spec.bases import Bases, load_bases
 from sandbox.spec.load import SUFFIXES, LoadedBox, load_box
 from sandbox.spec.problem import InvalidBoxError, Problem, near, short
 from sandbox.spec.root import Root
-from sandbox.spec.source import read
+from sandbox.spec.source import read_source
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _yaml_files(folder: Path, *, may_be_absent: bool) -> list[Path]:
 def _may_be_meant(path: Path) -> bool:
     if path.is_symlink() and not Root.of(path).holds(path):
         return True  # what it leads to is not looked at here; loading it says why
-    parsed = read(path)
+    parsed = read_source(path)
     top = parsed.top
     return top is None or parsed.is_box or bool(top.get("base") or top.get("extends"))
 
@@ -159,7 +159,7 @@ def _boxes_of(folder: Path) -> list[Path]:
     sure, unreadable = [], []
     for path in files:
         # A link in somebody's folder could lead to any file of this computer
-        top = None if path.is_symlink() and not Root.of(path).holds(path) else read(path).top
+        top = None if path.is_symlink() and not Root.of(path).holds(path) else read_source(path).top
         if top is None:
             unreadable.append(path)
         elif top.get("base") or top.get("extends"):

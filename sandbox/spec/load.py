@@ -16,8 +16,8 @@ from sandbox.spec.choices import ProviderName
 from sandbox.spec.models import Box
 from sandbox.spec.problem import Problem, box_error, code, near, short
 from sandbox.spec.root import Root, real
-from sandbox.spec.source import Value, read
-from sandbox.spec.translate import FieldPlace, problems_of
+from sandbox.spec.source import Value, read_source
+from sandbox.spec.translate import FieldPlace, problems_by_place
 
 SUFFIXES = (".yml", ".yaml")
 MAX_CHAIN = 16
@@ -126,7 +126,7 @@ def _shown(gathered: _Gathered) -> list[Problem]:
 
 
 def _gather(path: Path, chain: tuple[Path, ...], root: Root) -> _Gathered:
-    parsed = read(path)
+    parsed = read_source(path)
     top = parsed.top
     problems = tuple(parsed.problems)
     strangers = frozenset[Path]() if parsed.is_box else frozenset({path})
@@ -195,7 +195,7 @@ def _validate(gathered: _Gathered, bases: Bases, root: Root) -> tuple[Box | None
         try:
             box = Box.model_validate_json(json.dumps(top.plain()))
         except ValidationError as error:
-            found = problems_of(error, top, Box)
+            found = problems_by_place(error, top, Box)
             if round_number == 0:  # later ones come of what was left out
                 problems += [
                     problem
@@ -204,7 +204,7 @@ def _validate(gathered: _Gathered, bases: Bases, root: Root) -> tuple[Box | None
                 ]
             top = _without(top, found)
         else:
-            context = semantics.Context(
+            context = semantics.BoxContext(
                 box, top, said, bases, complete=gathered.complete, root=root
             )
             return box, [*problems, *semantics.problems_of(context)]

@@ -25,7 +25,7 @@ _APP_FILES = frozenset({"app.r", "server.r", "ui.r"})
 
 
 @dataclass(frozen=True)
-class Context:
+class BoxContext:
     """A box to look at. What was wrong by the models is in `said`, but no longer in `box`."""
 
     box: Box
@@ -54,12 +54,12 @@ class Context:
         return self.complete and (value is None or value.content is None)
 
 
-def problems_of(context: Context) -> list[Problem]:
+def problems_of(context: BoxContext) -> list[Problem]:
     """Everything that does not fit, in no particular order."""
     return [problem for look in _LOOKS for problem in look(context)]
 
 
-def _base(context: Context) -> Iterator[Problem]:
+def _base(context: BoxContext) -> Iterator[Problem]:
     name = context.box.base
     known = list(context.bases)
     if name is None:
@@ -71,7 +71,7 @@ def _base(context: Context) -> Iterator[Problem]:
         yield context.at("base").problem(f"there is no base {code(name)}", suggestion)
 
 
-def _r_version(context: Context) -> Iterator[Problem]:
+def _r_version(context: BoxContext) -> Iterator[Problem]:
     base = context.base
     wanted = context.box.r.version if context.box.r else None
     if base is None or wanted is None or gives_r(base, wanted):
@@ -86,7 +86,7 @@ def _r_version(context: Context) -> Iterator[Problem]:
     yield context.at("r", "version").problem(message, suggestion)
 
 
-def _r_packages(context: Context) -> Iterator[Problem]:
+def _r_packages(context: BoxContext) -> Iterator[Problem]:
     """Packages that the base's Debian does not have; quiet where that cannot be known."""
     base, r = context.base, context.box.r
     if base is None or r is None or r.packages.if_missing == "skip":
@@ -118,7 +118,7 @@ def _elsewhere(name: str, index: RPackageIndex, base: Base, bases: Bases) -> str
     return "Leave it out, or say `if_missing: skip` beside `names`: packages come from Debian only"
 
 
-def _services(context: Context) -> Iterator[Problem]:
+def _services(context: BoxContext) -> Iterator[Problem]:
     shiny = context.box.services.shiny_server
     if shiny is None:
         if (
@@ -142,7 +142,7 @@ def _services(context: Context) -> Iterator[Problem]:
         yield at.problem(f"port {SSH_PORT} is taken: ssh listens there", "The usual one is 3838")
 
 
-def _apps(context: Context) -> Iterator[Problem]:
+def _apps(context: BoxContext) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for index, app in enumerate(context.box.apps):
         name = context.at("apps", index, "name")
@@ -194,7 +194,7 @@ def _holds_too_much(folder: Path) -> str | None:
     return "the state of all sandboxes" if real(state_dir()).is_relative_to(folder) else None
 
 
-def _app_folder(context: Context, value: Value) -> Iterator[Problem]:
+def _app_folder(context: BoxContext, value: Value) -> Iterator[Problem]:
     folder = value.as_path()
     wrong = not_a_file(folder)
     if wrong is None:
@@ -216,7 +216,7 @@ def _app_folder(context: Context, value: Value) -> Iterator[Problem]:
         yield value.problem(message, "Add it to `r.packages.names`")
 
 
-def _files(context: Context) -> Iterator[Problem]:
+def _files(context: BoxContext) -> Iterator[Problem]:
     for index, _ in enumerate(context.box.checks.files):
         value = context.at("checks", "files", index)
         if (refusal := context.root.refusal(value)) is not None:
@@ -237,7 +237,7 @@ def _files(context: Context) -> Iterator[Problem]:
             yield value.problem(f"no certificate at {code(value.raw)}: {wrong}")
 
 
-def _production(context: Context) -> Iterator[Problem]:
+def _production(context: BoxContext) -> Iterator[Problem]:
     if context.box.production is not None:
         value = context.at("production")
         if (refusal := context.root.refusal(value)) is not None:
@@ -262,7 +262,7 @@ def _not_a_certificate(path: Path) -> str | None:
     return None
 
 
-def _system(context: Context) -> Iterator[Problem]:
+def _system(context: BoxContext) -> Iterator[Problem]:
     zone = context.box.system.timezone
     value = context.at("system", "timezone")
     if (suggestion := words.unknown_timezone(zone)) is not None:
@@ -273,7 +273,7 @@ def _system(context: Context) -> Iterator[Problem]:
         yield value.problem(f"{code(locale)} is not a locale", suggestion)
 
 
-def _options(context: Context) -> Iterator[Problem]:
+def _options(context: BoxContext) -> Iterator[Problem]:
     options = context.box.r.options if context.box.r else {}
     for name, value in options.items():
         if not isinstance(value, tuple):
@@ -288,7 +288,7 @@ def _options(context: Context) -> Iterator[Problem]:
             yield at.problem(message, "A list of R that mixes them is {r: 'list(1, \"a\")'}")
 
 
-def _users(context: Context) -> Iterator[Problem]:
+def _users(context: BoxContext) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for index, user in enumerate(context.box.users):
         name = context.at("users", index, "name")
@@ -306,7 +306,7 @@ def _users(context: Context) -> Iterator[Problem]:
                 yield value.problem(f"this is not an ssh public key: {wrong}")
 
 
-def _providers(context: Context) -> Iterator[Problem]:
+def _providers(context: BoxContext) -> Iterator[Problem]:
     providers = context.box.providers
     for index, line in enumerate(providers.virtualbox.customize):
         if (wrong := why_not(line)) is not None:
@@ -322,7 +322,7 @@ def _providers(context: Context) -> Iterator[Problem]:
             yield value.problem(message, "Add `base_image_version`: else it changes under you")
 
 
-_LOOKS: Final[tuple[Callable[[Context], Iterator[Problem]], ...]] = (
+_LOOKS: Final[tuple[Callable[[BoxContext], Iterator[Problem]], ...]] = (
     _base,
     _r_version,
     _r_packages,

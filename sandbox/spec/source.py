@@ -119,7 +119,7 @@ class Value:
 
 
 @dataclass
-class Parsed:
+class ParsedFile:
     """What came of a file: its top map, and what was wrong on the way there."""
 
     top: Value | None = None
@@ -128,28 +128,28 @@ class Parsed:
     """Whether it is clearly meant to be a box: only then may its text be shown."""
 
 
-def read(path: Path) -> Parsed:
+def read_source(path: Path) -> ParsedFile:
     """Read and parse one file. Never raises for what the file holds; problems say it."""
     whole = SourceFile(path, "")
     try:
         data = read_plain(path, max_bytes=MAX_BYTES)
     except NotPlainError as error:
         more = ", which no box file needs to be" if isinstance(error, TooLargeError) else ""
-        return Parsed(problems=[replace(whole.problem(0, "", f"{error}{more}"), reveals=False)])
+        return ParsedFile(problems=[replace(whole.problem(0, "", f"{error}{more}"), reveals=False)])
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         message = f"byte 0x{data[error.start]:02x} is not UTF-8"
         found = [whole.problem(line, "", message, "Save the file as UTF-8")]
-        return Parsed(problems=found, is_box=_reads_like_a_box(data.decode(errors="replace")))
-    return parse(path, text)
+        return ParsedFile(problems=found, is_box=_reads_like_a_box(data.decode(errors="replace")))
+    return parse_source(path, text)
 
 
-def parse(path: Path, text: str) -> Parsed:
+def parse_source(path: Path, text: str) -> ParsedFile:
     """Parse the text of one file; `path` is only for the messages."""
     source = SourceFile.from_text(path, text)
-    parsed = Parsed(is_box=_reads_like_a_box(text))
+    parsed = ParsedFile(is_box=_reads_like_a_box(text))
     try:
         node = _compose(source, parsed.problems)
     except yaml.reader.ReaderError as error:
@@ -165,7 +165,7 @@ def parse(path: Path, text: str) -> Parsed:
     return parsed
 
 
-def _build_top(source: SourceFile, node: yaml.Node | None, parsed: Parsed) -> None:
+def _build_top(source: SourceFile, node: yaml.Node | None, parsed: ParsedFile) -> None:
     if node is None or (isinstance(node, yaml.ScalarNode) and node.value in _NULLS):
         message = "it is empty; a box says at least `version: 1` and `base: debian-12`"
         parsed.problems.append(replace(source.problem(0, "", message), reveals=False))

@@ -49,7 +49,7 @@ class FieldPlace:
     """The last step of `loc` should be there, and is not."""
 
 
-def problems_of(
+def problems_by_place(
     error: ValidationError, top: Value, model: type[BaseModel]
 ) -> dict[FieldPlace, Problem]:
     """Each problem once, by the place that it is about."""

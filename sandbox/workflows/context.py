@@ -12,7 +12,7 @@ from sandbox.providers.engine import Engine, MachineStatus
 from sandbox.providers.place import Place
 from sandbox.spec.choices import BaseSource, ProviderName
 from sandbox.state import Instance
-from sandbox.trust import Consent, HostCode, agreed
+from sandbox.trust import Consent, HostCode, agreed_code
 
 if TYPE_CHECKING:
     from sandbox.placement import Placement
@@ -76,7 +76,7 @@ class Context:
             UsageError: nobody has.
         """
         purpose = f"the own checks of the box {plan.box_name}"
-        return agreed(plan.check_files, plan.box_path, purpose, self.consent)
+        return agreed_code(plan.check_files, plan.box_path, purpose, self.consent)
 
 
 def parse_base_source(word: str) -> BaseSource:

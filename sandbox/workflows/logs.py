@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.app_logs.answer import LOG_BYTES, AppLogs, parse, script
+from sandbox.app_logs.answer import LOG_BYTES, AppLogs, logs_script, parse_logs
 from sandbox.errors import CommandError, ProviderError, UsageError
 from sandbox.interrupts import Interrupted
 from sandbox.placement import Placement
@@ -54,7 +54,7 @@ def machine_logs(name: str, *, context: Context, lines: int, app: str | None = N
         UsageError: no such sandbox, it does not run, or it has no such app.
         ProviderError: they cannot be read.
     """
-    reader = _Reader.of(name, app, context)
+    reader = _LogReader.of(name, app, context)
     answer = reader.ask(most_bytes=min(_MOST_BYTES, max(LOG_BYTES, lines * _LINE_BYTES)))
     parts = []
     for one in reader.apps:
@@ -77,7 +77,7 @@ def follow(name: str, *, context: Context, lines: int, app: str | None = None) -
         UsageError: no such sandbox, it does not run, or it has no such app.
         ProviderError: the machine does not answer any more.
     """
-    reader = _Reader.of(name, app, context)
+    reader = _LogReader.of(name, app, context)
     ends: dict[str, int] = {}
     shown = ""
     try:
@@ -115,7 +115,7 @@ def own_logs(name: str, *, lines: int) -> list[tuple[Path, str]]:
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _LogReader:
     """Asks one machine for the logs of some apps."""
 
     placement: Placement
@@ -123,7 +123,7 @@ class _Reader:
     apps: tuple[str, ...]
 
     @classmethod
-    def of(cls, name: str, app: str | None, context: Context) -> "_Reader":
+    def of(cls, name: str, app: str | None, context: Context) -> "_LogReader":
         guest = context.guest_named(name)
         known = tuple(one.name for one in guest.plan.apps)
         if app is not None and app not in known:
@@ -138,11 +138,11 @@ class _Reader:
     def ask(
         self, *, most_bytes: int = LOG_BYTES, after: Mapping[str, int] | None = None
     ) -> AppLogs:
-        words = script(
+        words = logs_script(
             self.placement.plan, self.apps, explain=False, most_bytes=most_bytes, after=after
         )
         try:
-            return parse(self.run(("sh", "-c", words)))
+            return parse_logs(self.run(("sh", "-c", words)))
         except ValueError as error:
             raise ProviderError(
                 f"cannot read the logs of {self.placement.name}", details=str(error)

@@ -15,7 +15,7 @@ from sandbox.app_files import TooMuchError, UnreadableError
 from sandbox.errors import UsageError
 from sandbox.files import hand_over
 from sandbox.paths import data_dir, homes
-from sandbox.r_code.app import AppCode, kind_of, read_app
+from sandbox.r_code.app import AppCode, app_kind, read_app
 from sandbox.r_code.documents import read_document
 from sandbox.r_code.lock_file import LockFile, read_lock_file
 from sandbox.r_code.uses import Need
@@ -91,7 +91,7 @@ def write_new_box(app_dir: Path, output: Path | None, *, cwd: Path, force: bool 
     )
     base = _base(lock_file, load_bases())
     index = index_of(base.name)
-    box = _Draft(path, apps, lock_file, base, index)
+    box = _NewBoxDraft(path, apps, lock_file, base, index)
     try:
         hand_over(path, box.text())
     except OSError as error:
@@ -126,7 +126,7 @@ def _app_folders(folder: Path) -> Iterator[Path]:
     if _is_app(folder):
         yield folder
         return
-    if kind_of(folder) == "documents" and not any(_below(folder)):
+    if app_kind(folder) == "documents" and not any(_below(folder)):
         yield folder
         return
     yield from _below(folder)
@@ -151,7 +151,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _is_app(folder: Path) -> bool:
-    kind = kind_of(folder)
+    kind = app_kind(folder)
     return kind == "shiny" or (kind == "documents" and any(map(_is_shiny, folder.iterdir())))
 
 
@@ -194,7 +194,7 @@ def _base(lock_file: LockFile | None, bases: Bases) -> Base:
     return (with_r or [bases[_DEFAULT_BASE]])[0]
 
 
-class _Draft:
+class _NewBoxDraft:
     def __init__(
         self,
         path: Path,

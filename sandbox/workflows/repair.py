@@ -36,6 +36,6 @@ def after_repair(placement: Placement, report: CheckReport) -> CheckReport:
 
 def _not_again(placement: Placement, result: CheckResult) -> CheckResult:
     bad = result.outcome in {Outcome.FAILED, Outcome.ERROR}
-    if bad and result.fix.startswith(fixes.up(placement)):
-        return result.model_copy(update={"fix": fixes.reset(placement)})
+    if bad and result.fix.startswith(fixes.up_command(placement)):
+        return result.model_copy(update={"fix": fixes.reset_command(placement)})
     return result

@@ -20,7 +20,7 @@ from sandbox.checks.results import CheckReport, Goal, Outcome
 from sandbox.checks.runner import run_checks
 from sandbox.errors import CommandError
 from sandbox.events import Event, Notice, ignore
-from sandbox.run import User, run
+from sandbox.run import HostUser, run
 from sandbox.ssh import SshTarget
 from sandbox.trust import read_code
 from tests.conftest import ROOT, cannot_run
@@ -91,8 +91,8 @@ def _linked(source: str, copy: str) -> None:
         shutil.copy2(source, copy)
 
 
-def _nobody() -> User:
-    return User(NOBODY.pw_uid, NOBODY.pw_gid)
+def _nobody() -> HostUser:
+    return HostUser(NOBODY.pw_uid, NOBODY.pw_gid)
 
 
 def checked(folder: Path, text: str, events: list[Event] | None = None) -> CheckReport:

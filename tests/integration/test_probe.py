@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import HostError
-from sandbox.facts.answer import parse
+from sandbox.facts.answer import parse_answer
 from sandbox.facts.collect import compose, probe, probe_local
 from sandbox.facts.facts import Facts
 from sandbox.facts.subjects.accounts import Accounts
@@ -80,7 +80,7 @@ def _memory_as_in(
     script = compose("BOUNDARY", use_sudo=False, with_r=False)
     script = script.replace("/sys/fs/cgroup", str(groups))
     done = _run(["sh", "-s"], script, PATH=f"{programs}:{os.environ['PATH']}")
-    return parse(read_frame(done.stdout, "BOUNDARY"))
+    return parse_answer(read_frame(done.stdout, "BOUNDARY"))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_nothing_is_asked_twice(sudo: bool) -> None:
 @pytest.mark.parametrize("shell", _SHELLS)
 def test_every_posix_shell(shell: str) -> None:
     done = _run([*shell.split(), "-s"], compose("BOUNDARY", use_sudo=False))
-    facts = parse(read_frame(done.stdout, "BOUNDARY"))
+    facts = parse_answer(read_frame(done.stdout, "BOUNDARY"))
     assert facts[Identity].hostname == os.uname().nodename
     assert done.stderr == ""
 
@@ -145,7 +145,7 @@ def test_a_machine_without_r_says_so(tmp_path: Path) -> None:
     script = script.replace("command -v R", "command -v there-is-no-R")
     assert count
     done = _run(["sh", "-s"], script, PATH=str(tmp_path))
-    facts = parse(read_frame(done.stdout, "BOUNDARY"))
+    facts = parse_answer(read_frame(done.stdout, "BOUNDARY"))
     assert facts[RInstallations] == ()
     assert r_view(facts, "login") is None
     # No ss either: the kernel's own tables are read instead
@@ -287,7 +287,7 @@ def test_sudo_without_a_shell_is_no_root(tmp_path: Path, allowed: str, why: str)
         (programs / name).chmod(0o755)
     script = compose("BOUNDARY", use_sudo=True, with_r=False)
     done = _run(["sh", "-s"], script, PATH=f"{programs}:{os.environ['PATH']}")
-    facts = parse(read_frame(done.stdout, "BOUNDARY"))
+    facts = parse_answer(read_frame(done.stdout, "BOUNDARY"))
     reasons = {one.what: one.why for one in facts.not_seen}
     assert reasons["passwords, sudo rights"] == f"needs root: {why}"
     assert not facts.probe.privileged
@@ -317,7 +317,7 @@ def test_a_byte_that_is_not_utf8_does_not_lose_r(
 def test_a_subject_that_was_added_is_asked_like_the_others(tmp_path: Path) -> None:
     with moon(tmp_path):
         done = _run(["sh", "-s"], compose("BOUNDARY", use_sudo=False, with_r=False))
-        facts = parse(read_frame(done.stdout, "BOUNDARY"))
+        facts = parse_answer(read_frame(done.stdout, "BOUNDARY"))
         assert facts.model_dump()["moon"] == {"phase": "waning"}
         # What it does not say may leave the machine stays there
         script = compose("BOUNDARY", use_sudo=False, with_r=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.app_logs.answer import AppLogs, parse, script
+from sandbox.app_logs.answer import AppLogs, logs_script, parse_logs
 from sandbox.app_logs.r_errors import last_error
 from sandbox.app_logs.r_words import ENGLISH, NO_FILE, NO_FUNCTION, NO_PACKAGE, RWords
 from sandbox.app_logs.trouble import Trouble, trouble_with_app, trouble_with_port
@@ -133,13 +133,13 @@ def test_what_is_long_is_cut() -> None:
 def test_escapes_do_not_get_in() -> None:
     log = {"path": "/x", "age_s": 0, "end": 9, "text": "\x1b[2Jx", "earlier": False}
     answer = json.dumps({"apps": {"a": [log]}})
-    assert "\x1b" not in parse(answer).apps["a"][0].text
+    assert "\x1b" not in parse_logs(answer).apps["a"][0].text
 
 
 def test_an_answer_of_another_shape_is_refused_whole() -> None:
     for text in ("", "[]", '{"apps": {"a": "x"}}', '{"more": 1}', '{"apps": {}, "x": {}}'):
         with pytest.raises(ValueError, match=r"."):
-            parse(text)
+            parse_logs(text)
 
 
 @pytest.mark.parametrize(
@@ -409,7 +409,7 @@ def test_rs_own_catalogues_are_read(tmp_path: Path) -> None:
 
 
 def test_the_machine_is_told_which_values_are_secret_and_none_of_them() -> None:
-    words = script(secret_plan(), ["faithful"])
+    words = logs_script(secret_plan(), ["faithful"])
     assert '"secrets": ["CRAN", "SALES_DB", "sales.password"]' in words
     assert '"port": 3838' in words
-    assert '"port": 0' in script(plain_plan(), [])
+    assert '"port": 0' in logs_script(plain_plan(), [])

@@ -12,7 +12,7 @@ from sandbox.errors import CommandError, ConnectionLostError, ExitCode
 from sandbox.plan import PlannedApp
 from sandbox.provision import _CONFIGURATION, pack
 from sandbox.provision_errors import (
-    Summary,
+    PlaybookSummary,
     TaskFailure,
     explained,
     explained_bootstrap,
@@ -22,8 +22,8 @@ from sandbox.provision_errors import (
 LOG = Path("/state/shiny/logs/provision.log")
 
 
-def failed(**words: str) -> Summary:
-    return Summary(
+def failed(**words: str) -> PlaybookSummary:
+    return PlaybookSummary(
         failures=(TaskFailure(task="system : Install packages", kind="failed", **words),)
     )
 
@@ -63,7 +63,7 @@ def test_an_unknown_failure_keeps_the_modules_own_words_once() -> None:
 
 def test_a_lost_connection_is_not_taken_for_a_missing_mirror() -> None:
     lost = TaskFailure(task="r : Ask R", kind="unreachable", msg="ssh: Connection refused")
-    told = explained(error(4), Summary(failures=(lost,)), LOG, name="shiny")
+    told = explained(error(4), PlaybookSummary(failures=(lost,)), LOG, name="shiny")
     assert told.message == "the connection to the machine was lost in `r : Ask R`"
     assert isinstance(told, ConnectionLostError)
     assert "sandbox status" in told.hint
@@ -71,7 +71,10 @@ def test_a_lost_connection_is_not_taken_for_a_missing_mirror() -> None:
 
 def test_a_timeout_names_the_last_task() -> None:
     told = explained(
-        error(None), Summary(tasks=(("system : Install packages", 900.0),)), LOG, name="shiny"
+        error(None),
+        PlaybookSummary(tasks=(("system : Install packages", 900.0),)),
+        LOG,
+        name="shiny",
     )
     assert told.message == "provisioning did not end in time after `system : Install packages`"
 
@@ -94,7 +97,7 @@ def test_sudo_may_be_late(tmp_path: Path) -> None:
 def test_half_a_summary_is_no_summary(tmp_path: Path) -> None:
     path = tmp_path / "summary.json"
     path.write_text(json.dumps({"ok": 3})[:-2])
-    assert read_summary(path) == Summary()
+    assert read_summary(path) == PlaybookSummary()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from sandbox.errors import BoxError
 from sandbox.plan import Plan
 from sandbox.render import (
     Certificate,
-    environment,
+    jinja_environment,
     not_templates,
     provision_vars,
     render_bootstrap,
@@ -66,7 +66,7 @@ def test_vars_are_as_they_were_last_reviewed() -> None:
 
 def test_an_undefined_name_in_a_template_is_an_error() -> None:
     with pytest.raises(UndefinedError):
-        environment().from_string("{{ nothing_of_that_name }}").render()
+        jinja_environment().from_string("{{ nothing_of_that_name }}").render()
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.errors import ExitCode, HostError, UsageError
 from sandbox.paths import data_dir
-from sandbox.trust import MAX_CODE_BYTES, Consent, HostCode, agreed
+from sandbox.trust import MAX_CODE_BYTES, Consent, HostCode, agreed_code
 from sandbox.trust_store import Store
 
 CODE = "def test_it(): pass\n"
@@ -37,7 +37,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ask(file: Path, consent: Consent) -> tuple[HostCode, ...]:
-    return agreed([file], file.with_name("box.yml"), "checks", consent)
+    return agreed_code([file], file.with_name("box.yml"), "checks", consent)
 
 
 def test_nobody_to_ask_is_a_refusal_that_says_how_to_go_on(file: Path) -> None:
@@ -102,9 +102,9 @@ def test_shipped_code_needs_nobodys_word_but_only_for_a_shipped_box(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sandbox.trust.data_dir", lambda _: file.parent)
-    assert agreed([file], file.with_name("box.yml"), "checks", NOBODY)
+    assert agreed_code([file], file.with_name("box.yml"), "checks", NOBODY)
     with pytest.raises(UsageError):
-        agreed([file], tmp_path / "box.yml", "checks", NOBODY)
+        agreed_code([file], tmp_path / "box.yml", "checks", NOBODY)
     assert data_dir("boxes").is_dir()
 
 

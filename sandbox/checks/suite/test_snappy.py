@@ -4,7 +4,7 @@ import pytest
 
 from sandbox.checks import snappy
 from sandbox.checks.check import Check, Verify
-from sandbox.checks.live import Machine, Seen
+from sandbox.checks.live import CheckedMachine, Seen
 
 
 @pytest.mark.made_from_plan.with_args(snappy.seen_checks)
@@ -13,5 +13,5 @@ def test_seen(check: Check[Seen], seen: Seen, verify: Verify) -> None:
 
 
 @pytest.mark.made_from_plan.with_args(snappy.live_checks)
-def test_live(check: Check[Machine], machine: Machine, verify: Verify) -> None:
+def test_live(check: Check[CheckedMachine], machine: CheckedMachine, verify: Verify) -> None:
     verify(check, machine)

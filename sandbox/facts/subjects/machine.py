@@ -64,13 +64,13 @@ def _parse(answer: ProbeAnswer) -> MachineSize:
     # The last mount on a place is the one that shows
     mounts = {row[1]: row[2] for row in rows if row[0] == "mount"}
     options = mounts.get("/tmp", mounts.get("/"))  # noqa: S108  (a name in a table)
-    memory_kb = number(next(iter(found.get("memory-kb", [])), None))
+    memory_kb = whole_number(next(iter(found.get("memory-kb", [])), None))
     if memory_kb is None:
-        memory_kb = number(answer.values("hidden-memory").get("memory-kb"))
-    disk_kb = [number(text) for text in found.get("disk-kb", [])]
+        memory_kb = whole_number(answer.values("hidden-memory").get("memory-kb"))
+    disk_kb = [whole_number(text) for text in found.get("disk-kb", [])]
     size_kb, free_kb = disk_kb if len(disk_kb) == 2 else (None, None)  # noqa: PLR2004
     return MachineSize(
-        cpus=number(next(iter(found.get("cpus", [])), None)),
+        cpus=whole_number(next(iter(found.get("cpus", [])), None)),
         memory_mb=memory_kb // 1024 if memory_kb is not None else None,
         disk_mb=size_kb // 1024 if size_kb is not None else None,
         disk_free_mb=free_kb // 1024 if free_kb is not None else None,
@@ -78,7 +78,7 @@ def _parse(answer: ProbeAnswer) -> MachineSize:
     )
 
 
-def number(text: str | None) -> int | None:
+def whole_number(text: str | None) -> int | None:
     """A whole number, or None for anything else."""
     return int(text) if text and text.isdecimal() else None
 

@@ -159,7 +159,7 @@ def system_versions(frame: Frame) -> dict[str, str]:
     return found | {name: version for name, _, version in rpm}
 
 
-def servers(facts: Facts) -> Reading:
+def server_packages(facts: Facts) -> Reading:
     """R's servers and their versions."""
     found: dict[str, Value] = {}
     shiny = facts.get(SeenShinyServer)
@@ -249,7 +249,7 @@ PACKAGES = Subject(
             how="version",
             why="settings and protections come and go between versions",
             bug="rstudio/shiny-server/issues/329",
-            read=servers,
+            read=server_packages,
         ),
         kind_of_machine(
             "package",

@@ -6,7 +6,7 @@ from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_ma
 from sandbox.facts.part import FactsModel, ListPart
 from sandbox.facts.shapes import WORDS, Shape
 from sandbox.facts.subject import Facts, ProbeAnswer, Subject
-from sandbox.facts.subjects.machine import number
+from sandbox.facts.subjects.machine import whole_number
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import IDS, MalformedError, name, plain, whole, word
 
@@ -86,7 +86,7 @@ def _parse(answer: ProbeAnswer) -> SystemServices | None:
         name = values.get("Id", "")
         if not name or values.get("LoadState") == "not-found":
             continue
-        pid = number(values.get("MainPID"))
+        pid = whole_number(values.get("MainPID"))
         found[name] = SystemService(
             name=name,
             load=values.get("LoadState", ""),

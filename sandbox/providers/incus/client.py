@@ -145,10 +145,15 @@ class IncusClient:
         socket = incus_socket() if self.place.is_local else None
         if socket is None:
             return None
-        from sandbox.providers.incus.unix_socket import EndlessError, LateError, NoSocketError, ask
+        from sandbox.providers.incus.unix_socket import (
+            EndlessError,
+            LateError,
+            NoSocketError,
+            ask_socket,
+        )
 
         try:
-            return ask(socket, method, target, data, timeout_s=timeout_s)
+            return ask_socket(socket, method, target, data, timeout_s=timeout_s)
         except NoSocketError:
             return None
         except EndlessError as error:

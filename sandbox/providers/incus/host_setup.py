@@ -26,7 +26,7 @@ from sandbox.providers.incus.host_facts import (
 from sandbox.providers.incus.objects import create_pool, plan_objects
 from sandbox.providers.incus.packages import install_words, plan_packages
 from sandbox.providers.incus.place import IncusPlace
-from sandbox.providers.incus.server import HostClient, ServerFacts, ask
+from sandbox.providers.incus.server import HostClient, ServerFacts, ask_server
 from sandbox.run import run
 
 
@@ -55,7 +55,7 @@ def look_at_incus(place: IncusPlace, root: RootAccess | None = None) -> IncusSit
     host = gather_incus_host()
     docker = docker_rules(host, root) if place.is_local else None
     try:
-        server = ask(place, root)
+        server = ask_server(place, root)
     except SandboxError as error:
         return IncusSituation(host, None, error, docker, pool_seen=_has_folder(place))
     lacking = place.is_local and not host.systemd and daemon.lacks_templates(server.server_pid)
@@ -249,7 +249,7 @@ class _IncusSetup:
         self.journal.done(action.kind)
 
     def _drop_half_made_pool(self) -> None:
-        server = ask(self.place, self.root)
+        server = ask_server(self.place, self.root)
         if server.pool(self.place.pool) is not None:
             client = HostClient(replace(self.place, project="default"), self.root)
             client.run("storage", "delete", client.ref(self.place.pool))

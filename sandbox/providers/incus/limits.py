@@ -4,7 +4,7 @@ from sandbox.errors import SandboxError
 from sandbox.plan import HostLimits
 from sandbox.providers.incus.host_facts import gather_incus_host
 from sandbox.providers.incus.place import IncusPlace
-from sandbox.providers.incus.server import ask
+from sandbox.providers.incus.server import ask_server
 
 
 def incus_limits(place: IncusPlace) -> HostLimits | None:
@@ -20,7 +20,7 @@ def incus_limits(place: IncusPlace) -> HostLimits | None:
     host = gather_incus_host()
     free = host.free_disk_gb
     try:
-        in_pool = ask(place).pool_free_gb
+        in_pool = ask_server(place).pool_free_gb
     except SandboxError:
         # Not set up yet: what the disk has is all that can be said
         in_pool = None

@@ -84,7 +84,7 @@ class HostClient(IncusClient):
         return super()._call(words, **options)
 
 
-def ask(place: IncusPlace, root: RootAccess | None = None) -> ServerFacts:
+def ask_server(place: IncusPlace, root: RootAccess | None = None) -> ServerFacts:
     """Ask the daemon what it has.
 
     Raises:

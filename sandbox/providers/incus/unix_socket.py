@@ -30,7 +30,7 @@ class EndlessError(Exception):
     """The answer is larger than any of Incus's."""
 
 
-def ask(
+def ask_socket(
     path: Path, method: str, target: str, data: Mapping[str, Any] | None, *, timeout_s: float
 ) -> dict[str, Any]:
     """The answer to one request; of an operation that it starts, how that ended.

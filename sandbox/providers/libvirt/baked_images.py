@@ -24,7 +24,7 @@ from sandbox.providers.libvirt.virsh import COPY_S, Virsh
 from sandbox.providers.sealing import IMAGE_PREFIX
 from sandbox.providers.vagrant.baked_note import Draft, Note, can_go, key_in, require_whole
 from sandbox.providers.vagrant.vm import Vm
-from sandbox.render import environment
+from sandbox.render import jinja_environment
 from sandbox.run import run
 
 _COPY_NAME: Final = "bake.qcow2"
@@ -154,7 +154,7 @@ class LibvirtImages:
             self.virsh.delete_volume(name)
         made_at = datetime.now(UTC)
         record = (
-            environment()
+            jinja_environment()
             .get_template("libvirt-image.xml.j2")
             .render(
                 name=self._domain(image),

@@ -19,7 +19,7 @@ from sandbox.files import private_folder, write_whole
 from sandbox.providers.engine import MachineSpec
 from sandbox.providers.sealing import RENEW, is_baked_name
 from sandbox.providers.vagrant.vm import MADE_BY
-from sandbox.render import LOGIN_USER, environment
+from sandbox.render import LOGIN_USER, jinja_environment
 from sandbox.saved import BrokenFileError, read_saved, read_text
 from sandbox.spec.models import LibvirtOptions, VagrantOptions, VirtualBoxOptions
 
@@ -237,7 +237,7 @@ def render_vagrantfile(record: VmRecord, facts: VagrantfileHost, *, logged_in: b
     box_name, _, box_version = record.image.partition("@")
     options = record.options
     return (
-        environment()
+        jinja_environment()
         .get_template("Vagrantfile.j2")
         .render(
             machine=record,
@@ -275,7 +275,7 @@ def netdev(record: VmRecord) -> str:
 def render_domain(record: VmRecord, facts: VagrantfileHost, disk_path: Path) -> str:
     """The same machine in libvirt's words: it exists before Vagrant starts it."""
     return (
-        environment()
+        jinja_environment()
         .get_template("libvirt-domain.xml.j2")
         .render(
             machine=record,
@@ -292,7 +292,7 @@ def render_domain(record: VmRecord, facts: VagrantfileHost, disk_path: Path) -> 
 def render_login_script() -> str:
     """The script that Vagrant runs in the machine at each start."""
     return (
-        environment()
+        jinja_environment()
         .get_template("vagrant-login.sh.j2")
         .render(
             login_user=LOGIN_USER,

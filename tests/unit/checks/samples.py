@@ -12,7 +12,7 @@ from sandbox.checks.live import Seen
 from sandbox.checks.safe import fingerprint
 from sandbox.checks.shiny_page import ShinyPage
 from sandbox.checks.shiny_session import SessionOutcome
-from sandbox.checks.web import NoAnswer, Page
+from sandbox.checks.web import NoAnswer, WebAnswer
 from sandbox.facts.facts import Facts, ProbeRun
 from sandbox.facts.part import ListPart
 from sandbox.facts.r_view import Graphics, L10n, PackageLoad, RLimit, RLimits, RPackage, RView
@@ -280,9 +280,9 @@ SHINY_HTML = """<html><head><title>Old Faithful</title>
 <div class="shiny-plot-output html-fill-item" id="plot"></div></body></html>"""
 
 
-def page(body: str = SHINY_HTML, *, status: int = 200, elapsed_s: float = 0.1) -> Page:
+def page(body: str = SHINY_HTML, *, status: int = 200, elapsed_s: float = 0.1) -> WebAnswer:
     """An answer of the web server."""
-    return Page("http://machine/", status, "text/html; charset=utf-8", body, elapsed_s)
+    return WebAnswer("http://machine/", status, "text/html; charset=utf-8", body, elapsed_s)
 
 
 COMPUTED = SessionOutcome(ok=True, summary="computed plot", elapsed_s=0.1)
@@ -292,7 +292,7 @@ COMPUTED = SessionOutcome(ok=True, summary="computed plot", elapsed_s=0.1)
 class FakeMachine:
     """Answers as it is told, and takes down what it was asked."""
 
-    answers: list[Page | NoAnswer] = dataclasses.field(default_factory=lambda: [page()])
+    answers: list[WebAnswer | NoAnswer] = dataclasses.field(default_factory=lambda: [page()])
     """One after the other; the last stays."""
     outcome: SessionOutcome = COMPUTED
     output: list[str] = dataclasses.field(default_factory=list)
@@ -301,7 +301,7 @@ class FakeMachine:
     emulated: bool = False
     first_pages: dict[str, float] = dataclasses.field(default_factory=dict)
 
-    def get(self, path: str, *, timeout_s: float = 30.0) -> Page:
+    def get(self, path: str, *, timeout_s: float = 30.0) -> WebAnswer:
         self.asked.append(path)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, NoAnswer):

@@ -11,7 +11,7 @@ from tests.unit.checks.test_seen_checks import APP, FACTS, LOGIN, all_checks, ev
 from tests.unit.factories import placed
 
 PLACED = placed(full_plan())
-UP, RESET = fixes.up(PLACED), fixes.reset(PLACED)
+UP, RESET = fixes.up_command(PLACED), fixes.reset_command(PLACED)
 AS_ROOT = f"sandbox exec {PLACED.name} -- sudo "
 PORTS = FACTS[Ports] or ()
 

@@ -6,7 +6,13 @@ import pytest
 
 from sandbox.checks import correct, snappy
 from sandbox.checks.check import NothingToLookAt
-from sandbox.checks.inspection import FileMode, Login, parse, planned_packages, script
+from sandbox.checks.inspection import (
+    FileMode,
+    Login,
+    inspection_script,
+    parse_inspection,
+    planned_packages,
+)
 from sandbox.facts.facts import NotSeen
 from tests.unit.checks.samples import doctored, full_plan, good
 from tests.unit.factories import placed, plain_plan
@@ -37,7 +43,7 @@ guest:1002::empty
 
 
 def test_the_answer_is_read() -> None:
-    found = parse(ANSWER)
+    found = parse_inspection(ANSWER)
     assert (found.system_state, found.failed_units) == ("degraded", ("cron.service",))
     assert found.file("/etc/shadow") == FileMode("/etc/shadow", 0o640, "root", "regular file")
     assert found.file("/etc/sudoers") is None
@@ -57,31 +63,31 @@ def test_the_answer_is_read() -> None:
 @pytest.mark.parametrize("at", [0, len(ANSWER) // 2, len(ANSWER) - 6])
 def test_an_answer_that_was_cut_off_is_not_believed(at: int) -> None:
     with pytest.raises(ValueError, match="cut off"):
-        parse(ANSWER[:at])
+        parse_inspection(ANSWER[:at])
 
 
 @pytest.mark.parametrize("line", ["/dev/loop0 40960", ""])
 def test_a_df_that_says_something_else_is_not_believed(line: str) -> None:
     with pytest.raises(ValueError, match="df answered"):
-        parse(ANSWER.replace("/dev/loop0 40960 4537 34737 12% /", line))
+        parse_inspection(ANSWER.replace("/dev/loop0 40960 4537 34737 12% /", line))
 
 
 def test_packages_are_asked_for_by_name() -> None:
-    text = script(full_plan())
+    text = inspection_script(full_plan())
     assert "-- pandoc r-base-core r-cran-shiny shiny-server 2>" in text
     assert "@" not in text.replace("@state", "").split("@failed")[0]
 
 
 def test_without_packages_none_is_asked_for() -> None:
     assert planned_packages(plain_plan()) == ()
-    assert 'if [ -n "" ]' in script(plain_plan())
+    assert 'if [ -n "" ]' in inspection_script(plain_plan())
 
 
 def test_a_hostile_package_name_stays_a_word() -> None:
     evil = "x$(touch /tmp/pwned)`id`'\""
     plan = full_plan().model_copy(update={"apt_packages": (evil,)})
-    assert shlex.quote(evil) in script(plan)
-    assert f'"{evil}' not in script(plan)
+    assert shlex.quote(evil) in inspection_script(plan)
+    assert f'"{evil}' not in inspection_script(plan)
 
 
 def test_memory_that_was_not_seen_is_skipped_and_never_passed() -> None:

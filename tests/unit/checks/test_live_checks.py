@@ -6,9 +6,9 @@ import pytest
 
 from sandbox.checks import snappy, up
 from sandbox.checks.check import CannotLook, Check, NothingToLookAt
-from sandbox.checks.live import Machine
+from sandbox.checks.live import CheckedMachine
 from sandbox.checks.shiny_session import SessionOutcome
-from sandbox.checks.web import NoAnswer, Page, Refused
+from sandbox.checks.web import NoAnswer, Refused, WebAnswer
 from tests.unit.checks.samples import FakeMachine, full_plan, page
 from tests.unit.factories import placed, shiny_plan
 
@@ -18,7 +18,7 @@ DOCUMENT = (
 )
 
 
-def check(check_id: str, *, apps: bool = True) -> Check[Machine]:
+def check(check_id: str, *, apps: bool = True) -> Check[CheckedMachine]:
     plan = placed(shiny_plan()) if apps else placed(shiny_plan(), apps=())
     made = {one.id: one for one in (*up.live_checks(plan), *snappy.live_checks(plan))}
     return made[check_id]
@@ -62,7 +62,9 @@ def test_each_app_has_its_checks_and_what_disturbs_says_so() -> None:
         (NoAnswer("connection refused"), False, "no answer: connection refused"),
     ],
 )
-def test_only_the_apps_own_page_will_do(answer: Page | NoAnswer, ok: bool, actual: str) -> None:
+def test_only_the_apps_own_page_will_do(
+    answer: WebAnswer | NoAnswer, ok: bool, actual: str
+) -> None:
     look = check("up.page.faithful").look(FakeMachine([answer]))
     assert (look.ok, look.actual) == (ok, actual)
 
@@ -81,7 +83,7 @@ def test_a_server_function_that_fails_is_caught_though_the_page_is_fine() -> Non
 
 
 @pytest.mark.parametrize("answer", [page(status=500), page(INDEX), NoAnswer("refused")])
-def test_without_a_page_there_is_no_session(answer: Page | NoAnswer) -> None:
+def test_without_a_page_there_is_no_session(answer: WebAnswer | NoAnswer) -> None:
     assert not check("up.session.faithful").look(FakeMachine([answer])).ok
 
 
@@ -93,7 +95,7 @@ def test_a_document_needs_no_session() -> None:
 @pytest.mark.parametrize(
     ("answer", "ok"), [(page("OK"), True), (page("no"), False), (NoAnswer("refused"), False)]
 )
-def test_without_apps_the_server_itself_is_asked(answer: Page | NoAnswer, ok: bool) -> None:
+def test_without_apps_the_server_itself_is_asked(answer: WebAnswer | NoAnswer, ok: bool) -> None:
     assert check("up.ping", apps=False).look(FakeMachine([answer])).ok is ok
 
 
@@ -121,7 +123,7 @@ def test_the_page_of_a_server_that_came_back_is_the_first_page() -> None:
 
 
 @pytest.mark.parametrize("before", [page(status=502), NoAnswer("no answer in time")])
-def test_a_page_after_another_answer_may_be_a_warm_one(before: Page | NoAnswer) -> None:
+def test_a_page_after_another_answer_may_be_a_warm_one(before: WebAnswer | NoAnswer) -> None:
     # That request may have started R: what comes then says nothing of a first page
     machine = FakeMachine(
         [Refused("connection refused"), before, page(elapsed_s=0.1), page(), page(elapsed_s=7)],
@@ -209,6 +211,6 @@ def test_a_first_page_is_not_claimed_when_no_worker_was_ended() -> None:
 
 
 @pytest.mark.parametrize("answer", [page(status=500), NoAnswer("refused")])
-def test_what_does_not_come_is_not_timed(answer: Page | NoAnswer) -> None:
+def test_what_does_not_come_is_not_timed(answer: WebAnswer | NoAnswer) -> None:
     with pytest.raises(CannotLook):
         check("snappy.warm-page.faithful").look(FakeMachine([answer]))

@@ -38,7 +38,7 @@ class Down:
 @pytest.fixture
 def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     """The inspection is what `good` has."""
-    monkeypatch.setattr("sandbox.checks.inspection.parse", lambda _: good().inspection)
+    monkeypatch.setattr("sandbox.checks.inspection.parse_inspection", lambda _: good().inspection)
     monkeypatch.setattr(quick, "own_key", lambda _: good().own_key)
     monkeypatch.setattr("sandbox.checks.up.live_checks", lambda _: iter(()))
 
@@ -100,7 +100,7 @@ def test_a_check_that_breaks_does_not_hide_the_others(monkeypatch: pytest.Monkey
 
 def test_what_ends_processes_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quick, "LiveMachine", Down)
-    monkeypatch.setattr("sandbox.checks.inspection.parse", lambda _: good().inspection)
+    monkeypatch.setattr("sandbox.checks.inspection.parse_inspection", lambda _: good().inspection)
     found = report()
     assert result(found, "up.restart.shiny-server").outcome is Outcome.SKIPPED
     # The web server of this one is not even there

@@ -8,7 +8,7 @@ import pytest
 from sandbox.checks import shiny_session
 from sandbox.checks.shiny_page import ShinyPage, is_document, is_shiny, read_page, title_of
 from sandbox.checks.shiny_session import SessionOutcome, try_session
-from sandbox.checks.web import NoAnswer, Page
+from sandbox.checks.web import NoAnswer, WebAnswer
 from tests.unit.checks.samples import SHINY_HTML
 
 CONFIG: dict[str, Any] = {"config": {"workerId": "", "sessionId": "736b", "user": None}}
@@ -36,14 +36,14 @@ class Server:
         self.frames = ["o", *frames]
         self.sent: list[str] = []
 
-    def fetch(self, url: str, *, timeout_s: float, data: bytes | None = None) -> Page:
+    def fetch(self, url: str, *, timeout_s: float, data: bytes | None = None) -> WebAnswer:
         assert url.startswith("http://machine/app/__sockjs__/")
         if url.endswith("/xhr_send"):
             self.sent += json.loads(data or b"[]")
-            return Page(url, 204, "", "", 0.0)
+            return WebAnswer(url, 204, "", "", 0.0)
         if not self.frames:
             raise NoAnswer("no answer in time")
-        return Page(url, 200, "", self.frames.pop(0) + "\n", 0.0)
+        return WebAnswer(url, 200, "", self.frames.pop(0) + "\n", 0.0)
 
 
 def session(

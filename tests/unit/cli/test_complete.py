@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.cli import app, complete, completion
-from sandbox.cli.completion import Candidate, candidates, read_line
+from sandbox.cli.completion import Candidate, completions, read_line
 from sandbox.errors import ProviderError, UsageError
 from sandbox.events import ignore
 from sandbox.providers.engine import MachineSpec
@@ -27,7 +27,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def words(*typed: str) -> list[str]:
-    return [one.value for one in candidates([*typed[:-1]], typed[-1])]
+    return [one.value for one in completions([*typed[:-1]], typed[-1])]
 
 
 def test_commands_are_those_of_the_table() -> None:
@@ -145,7 +145,7 @@ def test_a_failure_is_silence(
     def fail(*_: object) -> list[Candidate]:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(completion, "candidates", fail)
+    monkeypatch.setattr(completion, "completions", fail)
     monkeypatch.setattr("sys.argv", ["sandbox", *argv[1:]])
     monkeypatch.setenv("_SANDBOX_COMPLETE", argv[0])
     with pytest.raises(SystemExit) as caught:

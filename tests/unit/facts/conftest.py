@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.facts.answer import parse
+from sandbox.facts.answer import parse_answer
 from sandbox.facts.facts import Facts
 from sandbox.probe.frame import read_frame
 
@@ -20,4 +20,4 @@ def recorded(name: str) -> str:
 @pytest.fixture
 def facts_of() -> Callable[[str], Facts]:
     """The facts of a recorded answer."""
-    return lambda name: parse(read_frame(recorded(name), "BOUNDARY"))
+    return lambda name: parse_answer(read_frame(recorded(name), "BOUNDARY"))

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sandbox.facts.answer import parse
+from sandbox.facts.answer import parse_answer
 from sandbox.facts.facts import Facts, NotSeen
 from sandbox.facts.r_view import RLimit
 from sandbox.facts.subjects.accounts import Account, Accounts
@@ -195,12 +195,12 @@ def test_system_packages(facts_of: Recorded) -> None:
     ],
 )
 def test_timezone(text: str, name: str | None, symlink: bool) -> None:
-    facts = parse(_frame(_section("localtime", text)))
+    facts = parse_answer(_frame(_section("localtime", text)))
     assert (facts[Timezone].name, facts[Timezone].localtime_is_symlink) == (name, symlink)
 
 
 def test_an_empty_answer_claims_nothing() -> None:
-    facts = parse(_frame(_section("not-seen", "services\tsystemd does not run here")))
+    facts = parse_answer(_frame(_section("not-seen", "services\tsystemd does not run here")))
     assert facts[RInstallations] == ()
     assert facts.not_seen == (NotSeen(what="services", why="systemd does not run here"),)
     for part in ("services", "ports", "authorized_keys", "sshd", "shiny_server"):

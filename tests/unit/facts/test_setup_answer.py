@@ -1,6 +1,6 @@
 import pytest
 
-from sandbox.facts.answer import parse
+from sandbox.facts.answer import parse_answer
 from sandbox.facts.facts import Facts
 from sandbox.facts.subjects.certificates import CaBundle
 from sandbox.facts.subjects.configs import Configs
@@ -21,7 +21,7 @@ def facts(*lines: str) -> Facts:
         "\nB\tsection\t" + line[1:].replace("|", "\t") if line.startswith("@") else line
         for line in (*lines, "@end")
     )
-    return parse(read_frame(text, "B"))
+    return parse_answer(read_frame(text, "B"))
 
 
 def test_nothing_said_is_nothing_known() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.facts import registry
-from sandbox.facts.answer import parse
+from sandbox.facts.answer import parse_answer
 from sandbox.facts.collect import compose
 from sandbox.facts.diff import DiffOutcome, Selection, compare
 from sandbox.facts.facts import OLDER, Facts, NotSeen
@@ -33,7 +33,7 @@ def test_a_file_of_format_4_is_read_and_written_as_it_was(name: str) -> None:
     path = _FORMAT_4 / f"{name}.json"
     facts = load_facts(path)
     assert facts.model_dump_json() == path.read_text()
-    assert facts == parse(read_frame(recorded(name), "BOUNDARY"))
+    assert facts == parse_answer(read_frame(recorded(name), "BOUNDARY"))
 
 
 def test_what_a_file_does_not_know_was_not_seen() -> None:
@@ -127,7 +127,7 @@ def test_a_new_subject_is_one_file_and_its_fragments(tmp_path: Path) -> None:
         answer = answer.replace(
             "BOUNDARY\tfact\tumask", "BOUNDARY\tfact\tmoon\twaning\nBOUNDARY\tfact\tumask"
         )
-        facts = parse(read_frame(answer, "BOUNDARY"))
+        facts = parse_answer(read_frame(answer, "BOUNDARY"))
         written = json.loads(facts.model_dump_json())
         assert written["moon"] == {"phase": "waning"}
         assert written["r"][0]["views"][0]["moon"] == {"phase": "waning"}

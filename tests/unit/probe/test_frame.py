@@ -1,6 +1,6 @@
 import pytest
 
-from sandbox.facts.answer import parse
+from sandbox.facts.answer import parse_answer
 from sandbox.probe.frame import CutOffError, read_frame
 from tests.unit.facts.conftest import recorded
 
@@ -47,4 +47,6 @@ def test_an_answer_without_its_end_is_cut_off(share: float) -> None:
 def test_banner_and_log_out_noise_leave_the_facts_as_they_are() -> None:
     plain = recorded("worker")
     noisy = f"*** Authorised use only ***\nmotd without newline{plain}\nsee you\n"
-    assert parse(read_frame(noisy, "BOUNDARY")) == parse(read_frame(plain, "BOUNDARY"))
+    assert parse_answer(read_frame(noisy, "BOUNDARY")) == parse_answer(
+        read_frame(plain, "BOUNDARY")
+    )

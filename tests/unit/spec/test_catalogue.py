@@ -9,7 +9,7 @@ from sandbox.errors import UsageError
 from sandbox.paths import data_dir
 from sandbox.spec import catalogue
 from sandbox.spec.catalogue import find_box, list_boxes
-from sandbox.spec.source import Parsed, read
+from sandbox.spec.source import ParsedFile, read_source
 from tests.unit.spec.conftest import HEAD, Write
 
 
@@ -107,11 +107,11 @@ def test_a_link_that_leads_out_is_not_looked_into(
     (inside / "link.yml").symlink_to(outside)
     looked: list[Path] = []
 
-    def look(path: Path) -> Parsed:
+    def look(path: Path) -> ParsedFile:
         looked.append(path)
-        return read(path)
+        return read_source(path)
 
-    monkeypatch.setattr(catalogue, "read", look)
+    monkeypatch.setattr(catalogue, "read_source", look)
     assert find_box(None, cwd=inside) == inside / "good.yml"
     assert looked == [inside / "good.yml"]
     entry = next(one for one in list_boxes(inside) if one.name == "good")

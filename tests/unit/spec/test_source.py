@@ -4,24 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.spec.source import MAX_BYTES, parse, read
+from sandbox.spec.source import MAX_BYTES, parse_source, read_source
 
 HERE = Path("box.yml")
 
 
 def messages(text: str) -> list[tuple[int, str]]:
-    return [(problem.line, problem.message) for problem in parse(HERE, text).problems]
+    return [(problem.line, problem.message) for problem in parse_source(HERE, text).problems]
 
 
 def plain(text: str) -> object:
-    parsed = parse(HERE, text)
+    parsed = parse_source(HERE, text)
     assert parsed.problems == []
     assert parsed.top is not None
     return parsed.top.plain()
 
 
 def test_every_value_knows_its_line_and_key() -> None:
-    top = parse(HERE, "a:\n  b: [1,\n      2]\n  c:\n    - d: x\n").top
+    top = parse_source(HERE, "a:\n  b: [1,\n      2]\n  c:\n    - d: x\n").top
     assert top is not None
     places = [(("a", "b", 1), 3, "a.b[1]"), (("a", "c", 0, "d"), 5, "a.c[0].d")]
     for loc, line, key in places:
@@ -38,7 +38,7 @@ def test_scalars_follow_yaml_1_2() -> None:
 
 
 def test_an_alias_is_its_value_with_its_own_place() -> None:
-    top = parse(HERE, "a: &x [1, 2]\nb: *x\n").top
+    top = parse_source(HERE, "a: &x [1, 2]\nb: *x\n").top
     assert top is not None
     assert top.plain() == {"a": [1, 2], "b": [1, 2]}
     second = top.get("b")
@@ -117,23 +117,27 @@ def test_deep_nesting_is_stopped() -> None:
 def test_bytes_that_are_no_text(tmp_path: Path, data: bytes, line: int, message: str) -> None:
     path = tmp_path / "box.yml"
     path.write_bytes(data)
-    assert [(one.line, one.message) for one in read(path).problems] == [(line, message)]
+    assert [(one.line, one.message) for one in read_source(path).problems] == [(line, message)]
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_fine(tmp_path: Path) -> None:
     path = tmp_path / "box.yml"
     path.write_bytes("\ufeffa: 1\r\nb: 2\r\n".encode())
-    top = read(path).top
+    top = read_source(path).top
     assert top is not None
     assert top.plain() == {"a": 1, "b": 2}
 
 
 def test_what_is_not_a_file(tmp_path: Path) -> None:
-    assert [one.message for one in read(tmp_path).problems] == ["it is a folder, not a file"]
-    assert [one.message for one in read(tmp_path / "no").problems] == ["there is no such file"]
-    assert [one.message for one in read(Path("a\0b")).problems] != []
+    assert [one.message for one in read_source(tmp_path).problems] == ["it is a folder, not a file"]
+    assert [one.message for one in read_source(tmp_path / "no").problems] == [
+        "there is no such file"
+    ]
+    assert [one.message for one in read_source(Path("a\0b")).problems] != []
     long = tmp_path / ("x" * 300)
-    assert [one.message for one in read(long).problems] == ["it cannot be read: File name too long"]
+    assert [one.message for one in read_source(long).problems] == [
+        "it cannot be read: File name too long"
+    ]
 
 
 def test_a_private_key_is_never_shown() -> None:
@@ -142,11 +146,11 @@ def test_a_private_key_is_never_shown() -> None:
         "    -----BEGIN OPENSSH PRIVATE KEY-----\n    c2VjcmV0: [\n"
         "    -----END OPENSSH PRIVATE KEY-----\n"
     )
-    problems = parse(HERE, text).problems
+    problems = parse_source(HERE, text).problems
     assert problems
     assert "c2VjcmV0" not in "\n".join(str(problem) for problem in problems)
 
 
 def test_control_characters_do_not_reach_the_terminal() -> None:
-    (problem,) = parse(HERE, 'a: !x "\\e[2J"\n"\\e[2J": 1\n"\\e[2J": 2\n').problems[1:]
+    (problem,) = parse_source(HERE, 'a: !x "\\e[2J"\n"\\e[2J": 1\n"\\e[2J": 2\n').problems[1:]
     assert "\x1b" not in str(problem)

@@ -127,7 +127,7 @@ def test_what_up_could_not_mend_is_not_to_be_mended_by_up(bench: Bench) -> None:
     assert [one.fix for one in first.problems] == ["sandbox up shiny"]
     second = bench.up(shiny_plan()).report
     assert second is not None
-    assert [one.fix for one in second.problems] == [fixes.reset(shiny_sandbox())]
+    assert [one.fix for one in second.problems] == [fixes.reset_command(shiny_sandbox())]
     assert last_report(Instance("shiny").folder) == second
 
 

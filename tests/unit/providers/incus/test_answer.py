@@ -106,7 +106,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return {"type": "sync", "metadata": found}
 
     monkeypatch.setattr("sandbox.providers.incus.client.incus_socket", lambda: "/s")
-    monkeypatch.setattr("sandbox.providers.incus.unix_socket.ask", ask)
+    monkeypatch.setattr("sandbox.providers.incus.unix_socket.ask_socket", ask)
     # The client of the host's set-up asks through the command; here it is the same daemon
     monkeypatch.setattr(
         IncusClient, "_ask_command", lambda _, method, target, *__: ask(_, method, target)
@@ -124,7 +124,7 @@ def _everything() -> Iterator[Callable[[], object]]:
     yield lambda: daemon_findings(engine.client)
     yield lambda: base_images(engine.client)
     yield lambda: contents_of(PLACE, None)
-    yield lambda: server.ask(PLACE)
+    yield lambda: server.ask_server(PLACE)
     yield lambda: environment_of(engine.client.query("GET", "/1.0"))["architectures"][0]
     yield lambda: engine.client.query("GET", "/1.0/resources")["memory"]["total"]
 
@@ -211,7 +211,7 @@ def test_an_error_of_another_shape_is_an_error(
 ) -> None:
     answer = {"type": "error", "error": None, "error_code": code}
     monkeypatch.setattr("sandbox.providers.incus.client.incus_socket", lambda: "/s")
-    monkeypatch.setattr("sandbox.providers.incus.unix_socket.ask", lambda *_, **__: answer)
+    monkeypatch.setattr("sandbox.providers.incus.unix_socket.ask_socket", lambda *_, **__: answer)
     with pytest.raises(SandboxError) as caught:
         IncusClient(PLACE).query("GET", "/1.0")
     assert caught.value.exit_code is ExitCode.PROVIDER

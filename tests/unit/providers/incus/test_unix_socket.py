@@ -11,7 +11,7 @@ from sandbox.errors import ProviderError
 from sandbox.providers.incus import unix_socket as incus_socket
 from sandbox.providers.incus.client import IncusClient, NotFoundError
 from sandbox.providers.incus.place import IncusPlace
-from sandbox.providers.incus.unix_socket import LateError, NoSocketError, ask
+from sandbox.providers.incus.unix_socket import LateError, NoSocketError, ask_socket
 
 
 class Daemon:
@@ -65,7 +65,7 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> Daemon:
 
 def test_a_question_and_its_answer(daemon: Daemon) -> None:
     daemon.answers = [http({"type": "sync", "metadata": {"a": "ü"}})]
-    answer = ask(Path("/s"), "PATCH", "/1.0/x?project=p", {"b": 1}, timeout_s=1)
+    answer = ask_socket(Path("/s"), "PATCH", "/1.0/x?project=p", {"b": 1}, timeout_s=1)
     assert answer["metadata"] == {"a": "ü"}
     head, _, body = daemon.heard[0].partition(b"\r\n\r\n")
     assert head.startswith(b"PATCH /1.0/x?project=p HTTP/1.0\r\n")
@@ -75,21 +75,21 @@ def test_a_question_and_its_answer(daemon: Daemon) -> None:
 def test_an_operation_is_waited_for(daemon: Daemon) -> None:
     done = {"type": "sync", "metadata": {"class": "task", "status": "Success", "err": ""}}
     daemon.answers = [http({"type": "async", "operation": "/1.0/operations/7"}), http(done)]
-    assert ask(Path("/s"), "POST", "/1.0/x", {}, timeout_s=1) == done
+    assert ask_socket(Path("/s"), "POST", "/1.0/x", {}, timeout_s=1) == done
     assert daemon.heard[1].startswith(b"GET /1.0/operations/7/wait HTTP/1.0\r\n")
 
 
 def test_nobody_there(daemon: Daemon) -> None:
     daemon.refuses = True
     with pytest.raises(NoSocketError):
-        ask(Path("/s"), "GET", "/1.0", None, timeout_s=1)
+        ask_socket(Path("/s"), "GET", "/1.0", None, timeout_s=1)
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.0 200 OK\r\n\r\n", b'HTTP/1.0 200 OK\r\n\r\n{"a'])
 def test_an_answer_that_was_cut_off(daemon: Daemon, answer: bytes) -> None:
     daemon.answers = [answer]
     with pytest.raises(LateError):
-        ask(Path("/s"), "GET", "/1.0", None, timeout_s=1)
+        ask_socket(Path("/s"), "GET", "/1.0", None, timeout_s=1)
 
 
 def client(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any] | Exception) -> IncusClient:
@@ -100,7 +100,7 @@ def client(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any] | Exception) 
             raise answer
         return answer
 
-    monkeypatch.setattr(incus_socket, "ask", ask)
+    monkeypatch.setattr(incus_socket, "ask_socket", ask)
     return IncusClient(IncusPlace.from_prefix("test"))
 
 
