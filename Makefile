@@ -1,6 +1,6 @@
 # `make up` and `make test` do all set-up by themselves; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help up test lint unit contract integration e2e soak test-libvirt test-others test-virtualbox bench bench-libvirt lock schema clean
+.PHONY: help up test lint unit contract integration e2e soak test-libvirt test-incus test-here test-virtualbox bench bench-libvirt lock schema clean
 SHELL := /bin/sh
 bin := .venv/bin
 
@@ -11,9 +11,10 @@ up: $(bin)/.run ## A running, checked R sandbox from boxes/shiny.yml; sets up th
 	$(bin)/sandbox host setup --yes
 	$(bin)/sandbox up boxes/shiny.yml
 
-# An emulated virtual machine keeps one processor busy for minutes and needs no other: side by side
+# An emulated virtual machine keeps one processor busy for minutes and needs no other: side by side;
+# and what needs no machine follows whichever of the two ends first
 test: lint ## All tests, on real machines; sets up this host for them and takes it back
-	$(MAKE) --no-print-directory -j 2 test-libvirt test-others
+	$(MAKE) --no-print-directory -k -j 2 test-libvirt test-incus test-here
 
 lint: $(bin)/.dev ## Style, types, import contracts, playbooks, scripts
 	$(bin)/ruff check .
@@ -41,8 +42,11 @@ soak: $(bin)/.dev ## A thousand random kills and signals over all commands: an h
 test-libvirt: $(bin)/.dev ## What `make test` does on real libvirt, alone
 	$(bin)/python -m pytest --durations=15 -m libvirt
 
-test-others: $(bin)/.dev ## All other tests
-	$(bin)/python -m pytest --durations=25 -m "not libvirt"
+test-incus: $(bin)/.dev ## The tests on real machines of Incus
+	$(bin)/python -m pytest --durations=25 -m "not libvirt" tests/contract tests/e2e
+
+test-here: $(bin)/.dev ## The tests that need no machine
+	$(bin)/python -m pytest --durations=15 -m "not libvirt" tests/unit tests/integration
 
 test-virtualbox: $(bin)/.dev ## The life of a VM on real VirtualBox: any VBoxManage on PATH
 	SANDBOX_TEST_VIRTUALBOX=1 $(bin)/python -m pytest -v -s tests/virtualbox

@@ -55,6 +55,11 @@ class Breakage:
         return tuple(goal for goal in Goal if any(one.startswith(goal) for one in self.caught_by))
 
     @property
+    def restarts(self) -> bool:
+        """Whether Shiny Server must start again for it to be there."""
+        return _RESTART in self.breaks
+
+    @property
     def quick(self) -> bool:
         """Whether the checks that end processes can be left out."""
         return not any(one.startswith(("up.restart.", "snappy.first")) for one in self.caught_by)

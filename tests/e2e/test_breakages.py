@@ -95,8 +95,14 @@ def advised(wanted: "object") -> list[Breakage]:
 
 
 def break_all(shiny: Shiny, breakages: Iterable[Breakage]) -> None:
-    """All at once; services last, as some of the others start them anew."""
-    shiny.as_root("\n".join(f"( {one.breaks} ) || exit 1" for one in reversed([*breakages])))
+    """All at once: first those that start Shiny Server again, which needs a machine that is whole.
+
+    Services come last: some of the others start them.
+    """
+    backwards = [*reversed([*breakages])]
+    in_order = [one for one in backwards if one.restarts]
+    in_order += [one for one in backwards if not one.restarts]
+    shiny.as_root("\n".join(f"( {one.breaks} ) || exit 1" for one in in_order))
 
 
 def do(shiny: Shiny, command: str) -> str:
