@@ -7,7 +7,8 @@ from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
 from sandbox.facts import registry
-from sandbox.facts.diff import DiffOutcome, Selection, compare
+from sandbox.facts.diff import compare
+from sandbox.facts.differences import DiffOutcome, Selection
 from sandbox.facts.kind import FactKind
 from sandbox.facts.sides import Side
 from sandbox.placement import Placement

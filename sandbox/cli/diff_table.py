@@ -5,7 +5,7 @@ import textwrap
 from sandbox.cli.console import BOLD, GREEN, RED, YELLOW, Painted, colourful, line, lines, paint
 from sandbox.cli.rows import WIDTH, field
 from sandbox.facts.by_kind import Alike, alike, is_told_by_note, item_of, not_compared
-from sandbox.facts.diff import Diff, FactDiff
+from sandbox.facts.differences import Diff, FactDiff
 from sandbox.facts.kind import Consequence
 
 _COLOURS = {Consequence.ANSWERS: RED, Consequence.FAILS: RED, Consequence.ACCESS: RED}

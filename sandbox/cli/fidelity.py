@@ -18,7 +18,7 @@ from sandbox.files import hand_over
 
 if TYPE_CHECKING:
     from sandbox.capture.review import NotTaken
-    from sandbox.facts.diff import Diff, Selection
+    from sandbox.facts.differences import Diff, Selection
     from sandbox.facts.facts import Facts
     from sandbox.facts.making import Room
     from sandbox.workflows.capture import Captured
@@ -199,7 +199,7 @@ def diff(
 
     sandbox diff admin@r.example.org shiny --only answers --ignore r.package.testthat
     """
-    from sandbox.facts.diff import Selection
+    from sandbox.facts.differences import Selection
     from sandbox.workflows.compare import SshOptions
 
     selection = Selection(only=tuple(only or ()), ignore=tuple(ignore or ()))
@@ -232,7 +232,7 @@ def _show_diff(found: "Diff", *, as_json: bool) -> None:
     if not as_json:
         show(render_diff(found))
         return
-    from sandbox.facts.diff import DiffOutcome
+    from sandbox.facts.differences import DiffOutcome
 
     counts = {str(outcome): found.count(outcome) for outcome in DiffOutcome}
     content = found.model_dump(mode="json")

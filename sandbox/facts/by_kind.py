@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from sandbox.facts.diff import Diff, DiffOutcome, FactDiff
+from sandbox.facts.differences import Diff, DiffOutcome, FactDiff
 
 _SILENT = (DiffOutcome.NOT_COMPARABLE, DiffOutcome.UNREADABLE)
 

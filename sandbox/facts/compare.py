@@ -1,10 +1,10 @@
 """When two values are the same: exactly, as versions, as sets, or as numbers within a tolerance."""
 
-import re
 from math import isinf
 from typing import Literal
 
 from sandbox.facts import r_value
+from sandbox.facts.versions import Scheme, compare_versions
 from sandbox.probe import untaken
 from sandbox.probe.untaken import Verdict
 
@@ -15,14 +15,17 @@ Value = str | float | frozenset[str]
 """What a fact of a machine is."""
 
 
-def same(a: Value, b: Value, how: Comparison, *, tolerance: float = 0.0) -> bool:
+def same(
+    a: Value, b: Value, how: Comparison, *, tolerance: float = 0.0, scheme: Scheme = "plain"
+) -> bool:
     """Whether two values are equal.
 
     Args:
         a: a value.
         b: another of the same kind.
-        how: `version`: 1.10 is 1.10.0, and R's 1.7-4 is 1.7.4; `r`: R code, types included.
+        how: `version`: by the rules of `scheme`; `r`: R code, types included.
         tolerance: of numbers, as a share of the larger one.
+        scheme: of versions, the program that wrote them down.
     """
     match how:
         case "number" if isinstance(a, int | float) and isinstance(b, int | float):
@@ -30,7 +33,7 @@ def same(a: Value, b: Value, how: Comparison, *, tolerance: float = 0.0) -> bool
                 return a == b
             return abs(a - b) <= tolerance * max(abs(a), abs(b))
         case "version" if isinstance(a, str) and isinstance(b, str):
-            return _parts(a) == _parts(b)
+            return compare_versions(a, b, scheme) == 0
         case "r" if isinstance(a, str) and isinstance(b, str):
             return r_value.compare(a, b) == "equal"
         case _:
@@ -38,7 +41,13 @@ def same(a: Value, b: Value, how: Comparison, *, tolerance: float = 0.0) -> bool
 
 
 def verdict(
-    a: Value, b: Value, how: Comparison, *, tolerance: float = 0.0, same_key: bool = True
+    a: Value,
+    b: Value,
+    how: Comparison,
+    *,
+    tolerance: float = 0.0,
+    scheme: Scheme = "plain",
+    same_key: bool = True,
 ) -> Verdict:
     """Whether two values are equal, where the one or the other may not have been taken.
 
@@ -47,6 +56,7 @@ def verdict(
         b: another of the same kind.
         how: as for `same`.
         tolerance: as for `same`.
+        scheme: as for `same`.
         same_key: the hashes in both were made with the same key.
     """
     if how == "r" and isinstance(a, str) and isinstance(b, str):
@@ -55,7 +65,7 @@ def verdict(
         return untaken.compare(a, b, same_key=same_key)
     if isinstance(a, frozenset) and isinstance(b, frozenset) and (is_untaken(a) or is_untaken(b)):
         return _verdict_of_sets(a, b, same_key=same_key)
-    return "equal" if same(a, b, how, tolerance=tolerance) else "differs"
+    return "equal" if same(a, b, how, tolerance=tolerance, scheme=scheme) else "differs"
 
 
 def is_untaken(value: Value | None) -> bool:
@@ -75,18 +85,15 @@ def _verdict_of_sets(a: frozenset[str], b: frozenset[str], *, same_key: bool) ->
     return "differs" if certain else "unknown"
 
 
-def remark(a: Value, b: Value, how: Comparison) -> str:
+def remark(a: Value, b: Value, how: Comparison, scheme: Scheme = "plain") -> str:
     """What can be said of a difference in a few words, from b's side; may be empty."""
     if isinstance(a, frozenset) and isinstance(b, frozenset):
         only_a, only_b = ([untaken.without_hash(one) for one in sorted(x)] for x in (a - b, b - a))
         words = [f"missing: {', '.join(only_a)}"] if only_a else []
         return "; ".join(words + ([f"more: {', '.join(only_b)}"] if only_b else []))
     if how == "version" and isinstance(a, str) and isinstance(b, str):
-        first, second = _parts(a), _parts(b)
-        try:
-            return "older" if second < first else "newer"
-        except TypeError:
-            return ""
+        found = compare_versions(b, a, scheme)
+        return "" if not found else "older" if found < 0 else "newer"
     if how == "r" and isinstance(a, str) and isinstance(b, str):
         kinds = (r_value.kind_of(a), r_value.kind_of(b))
         return f"{kinds[1]} instead of {kinds[0]}" if kinds[0] != kinds[1] else ""
@@ -104,14 +111,3 @@ def shown(value: Value) -> str:
     if isinstance(value, float):
         return f"{value:g}" if value < 1e6 else f"{value:.0f}"  # noqa: PLR2004  (no exponents)
     return untaken.without_hash(value) if value else "(empty)"
-
-
-def _parts(version: str) -> tuple[tuple[int, int | str], ...]:
-    """Comparable: numbers by their size, words after numbers; zeros at the end do not count."""
-    words = re.findall(r"\d+|[A-Za-z~+]+", version)
-    parts: list[tuple[int, int | str]] = [
-        (0, int(word)) if word.isdecimal() else (1, word) for word in words
-    ]
-    while parts and parts[-1] == (0, 0):
-        parts.pop()
-    return tuple(parts)

@@ -1,14 +1,11 @@
 """Two machines, fact by fact: what is equal, what differs, and what could not be compared."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
-from fnmatch import fnmatchcase
-
-from pydantic import BaseModel, ConfigDict
 
 from sandbox.facts import registry
 from sandbox.facts.compare import Comparison, Value, is_untaken, remark, shown, verdict
+from sandbox.facts.differences import ALL, Diff, DiffOutcome, FactDiff, Selection
 from sandbox.facts.facts import OLDER, Facts
 from sandbox.facts.kind import (
     VIEWERS,
@@ -22,134 +19,18 @@ from sandbox.facts.kind import (
 )
 from sandbox.facts.r_view import Viewer
 from sandbox.facts.sides import Side
+from sandbox.facts.subjects.packages import PackageManager
 from sandbox.facts.subjects.r import no_view, r_view
 from sandbox.facts.subjects.shiny import SeenShinyServer
+from sandbox.facts.versions import Scheme
 
 _LONGEST = 600
-
-
-class DiffOutcome(StrEnum):
-    """What came of comparing one fact."""
-
-    EQUAL = "equal"
-    DIFFERS = "differs"
-    NOT_COMPARABLE = "not comparable"
-    """One side has no such thing at all, or says nothing of it."""
-    UNREADABLE = "unreadable"
-    """It could not be read on one side: nothing is known."""
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FactDiff(_Frozen):
-    """One fact of two machines."""
-
-    id: str
-    """`r.package.shiny`; with `@app` at its end when it is so only there."""
-    consequence: Consequence
-    title: str
-    """`the version of an R package: shiny`"""
-    outcome: DiffOutcome
-    how: Comparison
-    a: str | None = None
-    """On the first machine; None where it has none."""
-    b: str | None = None
-    note: str = ""
-    """`older`, `missing: …`; of what was not compared, why."""
-    seen_by: tuple[str, ...] = ()
-    """Of R's facts: in a login, an app, a session."""
-    why: str = ""
-    """The bug that the difference can cause."""
-    link: str = ""
-    """A bug of that kind that somebody had."""
-    accepted: str = ""
-    """Why this difference is known and left, as the box says."""
-
-
-class Diff(_Frozen):
-    """All of it."""
-
-    format: int = 1
-    a_name: str
-    b_name: str
-    facts: tuple[FactDiff, ...]
-
-    def count(self, outcome: DiffOutcome) -> int:
-        """How many facts ended so."""
-        # The page's template has plain words for the outcomes
-        return sum(1 for one in self.facts if one.outcome == outcome)
-
-    @property
-    def compared(self) -> int:
-        """How many facts were really compared."""
-        return self.count(DiffOutcome.EQUAL) + self.count(DiffOutcome.DIFFERS)
-
-    @property
-    def differences(self) -> tuple[FactDiff, ...]:
-        """What differs, the most dangerous first; what is accepted left out."""
-        return tuple(
-            one for one in self.facts if one.outcome is DiffOutcome.DIFFERS and not one.accepted
-        )
-
-    @property
-    def accepted(self) -> tuple[FactDiff, ...]:
-        """What differs and is known to."""
-        return tuple(
-            one for one in self.facts if one.outcome is DiffOutcome.DIFFERS and one.accepted
-        )
-
-    def of(self, consequence: Consequence) -> tuple[FactDiff, ...]:
-        """The differences of one group."""
-        return tuple(one for one in self.differences if one.consequence is consequence)
-
-    @property
-    def summary(self) -> str:
-        """`412 facts compared: 398 equal, 14 differ; 3 not comparable, 5 unreadable`."""
-        accepted = f" ({len(self.accepted)} accepted)" if self.accepted else ""
-        return (
-            f"{self.compared} facts compared: {self.count(DiffOutcome.EQUAL)} equal, "
-            f"{self.count(DiffOutcome.DIFFERS)} differ{accepted}; "
-            f"{self.count(DiffOutcome.NOT_COMPARABLE)} not comparable, "
-            f"{self.count(DiffOutcome.UNREADABLE)} unreadable"
-        )
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which facts count: glob patterns over ids, kinds, or names of groups."""
-
-    only: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    accept: Mapping[str, str] | None = None
-    """Pattern to why the difference is left."""
-
-    def wanted(self, fact: FactDiff) -> bool:
-        """Whether it is to be shown at all."""
-        if self.only and not any(matches(fact, pattern) for pattern in self.only):
-            return False
-        return not any(matches(fact, pattern) for pattern in self.ignore)
-
-    def reason(self, fact: FactDiff) -> str:
-        """Why it is accepted; empty when it is not."""
-        found = (self.accept or {}).items()
-        return next((why for pattern, why in found if matches(fact, pattern)), "")
-
-
-def matches(fact: FactDiff, pattern: str) -> bool:
-    """Whether a pattern means this fact: its id, its kind, or its group."""
-    names = {fact.id, fact.id.partition("@")[0], str(fact.consequence)}
-    if any(fnmatchcase(name, pattern) for name in names):
-        return True
-    # `r.package` means all of them
-    return fact.id.startswith((f"{pattern}.", f"{pattern}@"))
 
 
 def compare(
     a: Side,
     b: Side,
-    selection: Selection = Selection(),
+    selection: Selection = ALL,
     *,
     kinds: Iterable[FactKind] | None = None,
 ) -> Diff:
@@ -172,8 +53,7 @@ def _of_kind(kind: FactKind, a: Side, b: Side) -> Iterator[FactDiff]:
     if kind.of_machine is not None:
         of_machine = _reader_of_machine(kind)
         of_a, of_b = _read(kind, a, of_machine), _read(kind, b, of_machine)
-        only, same_key = _stated(a, b, of_a, of_b), _same_key(a, b)
-        yield from _compared(kind, of_a, of_b, only=only, same_key=same_key)
+        yield from _compared(kind, of_a, of_b, _how(kind, a, b, of_a, of_b))
         return
     by_viewer = []
     for viewer in _viewers(a, b):
@@ -192,12 +72,38 @@ def _of_kind(kind: FactKind, a: Side, b: Side) -> Iterator[FactDiff]:
             kind,
             of_a,
             of_b,
-            only=_stated(a, b, of_a, of_b),
-            same_key=_same_key(a, b),
+            _how(kind, a, b, of_a, of_b),
             seen_by=VIEWERS[viewer],
         )
     )
     yield from _merged(facts, asked)
+
+
+@dataclass(frozen=True)
+class _How:
+    """In which way the readings of two sides are compared."""
+
+    only: frozenset[str] | None
+    """The items that count; None: all of them."""
+    same_key: bool
+    """The hashes of both sides were made with one key."""
+    scheme: Scheme
+    """Of versions, the program that wrote them down."""
+
+
+def _how(
+    kind: FactKind, a: Side, b: Side, of_a: "Reading | _Silent", of_b: "Reading | _Silent"
+) -> _How:
+    return _How(_stated(a, b, of_a, of_b), _same_key(a, b), _scheme(kind, a, b))
+
+
+def _scheme(kind: FactKind, a: Side, b: Side) -> Scheme:
+    if kind.versions != "system":
+        return kind.versions
+    # A box states no package's version, and would be of Debian
+    seen = [side.facts.get(PackageManager) for side in (a, b) if side.facts is not None]
+    managers: set[Scheme] = {one.root if one is not None else "plain" for one in seen} or {"dpkg"}
+    return managers.pop() if len(managers) == 1 else "plain"
 
 
 def _stated(
@@ -282,9 +188,8 @@ def _compared(
     kind: FactKind,
     a: Reading | _Silent,
     b: Reading | _Silent,
+    how: _How,
     *,
-    only: frozenset[str] | None,
-    same_key: bool,
     seen_by: str | None = None,
 ) -> Iterator[FactDiff]:
     viewers = (seen_by,) if seen_by is not None else ()
@@ -305,8 +210,8 @@ def _compared(
         )
         return
     for item in sorted({*a, *b}):
-        if only is None or item in only:
-            yield _one(kind, item, a.get(item), b.get(item), viewers=viewers, same_key=same_key)
+        if how.only is None or item in how.only:
+            yield _one(kind, item, a.get(item), b.get(item), how, viewers=viewers)
 
 
 def _one(
@@ -314,9 +219,9 @@ def _one(
     item: str,
     a: Value | None,
     b: Value | None,
+    how: _How,
     *,
     viewers: tuple[str, ...],
-    same_key: bool,
 ) -> FactDiff:
     found = FactDiff(
         id=f"{kind.id}.{item}" if item else kind.id,
@@ -327,12 +232,19 @@ def _one(
         seen_by=viewers,
     )
     if a is not None and b is not None:
-        answer = verdict(a, b, kind.how, tolerance=kind.tolerance, same_key=same_key)
+        answer = verdict(
+            a,
+            b,
+            kind.how,
+            tolerance=kind.tolerance,
+            scheme=how.scheme,
+            same_key=how.same_key,
+        )
         if answer == "unknown":
             return found.model_copy(
                 update={
                     "outcome": DiffOutcome.NOT_COMPARABLE,
-                    "note": _not_taken(same_key=same_key),
+                    "note": _not_taken(same_key=how.same_key),
                 }
             )
         if answer == "equal":
@@ -342,7 +254,7 @@ def _one(
         update={
             "a": _short(a),
             "b": _short(b),
-            "note": _note(a, b, kind.how)[:_LONGEST],
+            "note": _note(a, b, kind.how, how.scheme)[:_LONGEST],
             "why": kind.why,
             "link": kind.link,
         }
@@ -355,12 +267,12 @@ def _not_taken(*, same_key: bool) -> str:
     return "the values were not taken, and not hashed with one key: capture both anew, here"
 
 
-def _note(a: Value | None, b: Value | None, how: Comparison) -> str:
+def _note(a: Value | None, b: Value | None, how: Comparison, scheme: Scheme) -> str:
     if a is None or b is None:
         return ""
     if is_untaken(a) and is_untaken(b) and not isinstance(a, frozenset):
         return "differs, values not taken"
-    return remark(a, b, how)
+    return remark(a, b, how, scheme)
 
 
 def _short(value: Value | None) -> str | None:

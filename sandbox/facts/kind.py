@@ -3,14 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from sandbox.facts.compare import Comparison, Value
 from sandbox.facts.facts import OLDER, Facts
 from sandbox.facts.part import NotSeenError
 from sandbox.facts.r_view import RView, Viewer
+from sandbox.facts.versions import Scheme
 
 Reading = Mapping[str, Value]
 """Item to value: a package's name to its version. A kind with one value has the item ``."""
+Versions = Scheme | Literal["system"]
+"""The program that wrote a version down; `system` is what installs packages on the machine."""
 VIEWERS: Mapping[Viewer, str] = {"login": "login", "shiny": "app", "rstudio": "session"}
 """As the facts call them, and as they are shown."""
 
@@ -70,6 +74,8 @@ class FactKind:
     """Read for everyone who runs R: a login, an app, a session."""
     tolerance: float = 0.0
     """Of numbers, as a share of the larger one."""
+    versions: Versions = "plain"
+    """Of versions: the program that wrote them down."""
 
 
 _GITHUB = "https://github.com/"
@@ -86,11 +92,21 @@ def kind_of_machine(
     bug: str,
     read: Callable[[Facts], Reading],
     tolerance: float = 0.0,
+    versions: Versions = "plain",
 ) -> FactKind:
     """A kind of the machine's; `bug` is the place of one on GitHub."""
     link = f"{_GITHUB}{bug}"
     return FactKind(
-        id_, consequence, rank, title, how, why, link, of_machine=read, tolerance=tolerance
+        id_,
+        consequence,
+        rank,
+        title,
+        how,
+        why,
+        link,
+        of_machine=read,
+        tolerance=tolerance,
+        versions=versions,
     )
 
 
@@ -105,11 +121,21 @@ def kind_of_r(
     bug: str,
     read: Callable[[RView, Facts], Reading],
     tolerance: float = 0.0,
+    versions: Versions = "plain",
 ) -> FactKind:
     """A kind of R's, as each who runs it sees it; `bug` is the place of one on GitHub."""
     link = f"{_GITHUB}{bug}"
     return FactKind(
-        id_, consequence, rank, title, how, why, link, of_view=read, tolerance=tolerance
+        id_,
+        consequence,
+        rank,
+        title,
+        how,
+        why,
+        link,
+        of_view=read,
+        tolerance=tolerance,
+        versions=versions,
     )
 
 

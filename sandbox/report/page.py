@@ -14,7 +14,7 @@ from sandbox import __version__
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
 from sandbox.clean import clean
 from sandbox.facts.by_kind import alike, is_told_by_note, item_of, not_compared
-from sandbox.facts.diff import Diff
+from sandbox.facts.differences import Diff
 from sandbox.facts.facts import Facts
 from sandbox.facts.kind import Consequence
 from sandbox.facts.r_view import RView

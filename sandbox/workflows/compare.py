@@ -6,7 +6,8 @@ from pathlib import Path
 from sandbox.capture.read import read_host
 from sandbox.errors import UsageError
 from sandbox.events import step
-from sandbox.facts.diff import Diff, Selection, compare
+from sandbox.facts.diff import compare
+from sandbox.facts.differences import Diff, Selection
 from sandbox.facts.facts import Facts
 from sandbox.facts.files import load_facts
 from sandbox.facts.sides import Side, side_of_plan

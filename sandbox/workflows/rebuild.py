@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from sandbox.events import Listener, Notice
-from sandbox.facts.diff import Selection, compare
+from sandbox.facts.diff import compare
+from sandbox.facts.differences import Selection
 from sandbox.facts.files import load_facts
 from sandbox.facts.sides import Side, side_of_plan
 from sandbox.guest.guest import Guest

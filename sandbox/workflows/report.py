@@ -1,7 +1,8 @@
 """`sandbox report`: what is known of a sandbox, by its folder; the machine is not asked."""
 
 from sandbox.checks.results import last_report
-from sandbox.facts.diff import Selection, compare
+from sandbox.facts.diff import compare
+from sandbox.facts.differences import Selection
 from sandbox.facts.facts import Facts
 from sandbox.facts.files import load_facts
 from sandbox.facts.sides import Side

@@ -149,6 +149,7 @@ LINKED = Subject(
             140,
             title="a system library that R packages are linked to",
             how="version",
+            versions="system",
             why="another version may miss a symbol that a package was built with, or "
             "behave otherwise",
             bug="gagolews/stringi/issues/209",

@@ -15,7 +15,7 @@ packages_beside_r() {
         fi
     elif have rpm; then
         section rpm
-        rpm -qa --qf '%{NAME}\t%{VERSION}-%{RELEASE}\n' 2>/dev/null | take rpm
+        rpm -qa --qf '%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\n' 2>/dev/null | take rpm
     else
         unseen "system packages" "there is no dpkg-query and no rpm"
     fi

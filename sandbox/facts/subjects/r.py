@@ -296,6 +296,7 @@ R = Subject(
             10,
             title="R's version",
             how="version",
+            versions="r",
             why="defaults change between versions: since R 4.0, read.csv() makes no "
             "factors any more",
             bug="ModelOriented/ingredients/issues/107",

@@ -197,6 +197,7 @@ R_PACKAGES = Subject(
             70,
             title="the version of an R package",
             how="version",
+            versions="r",
             why="functions change their defaults, their results and their names between versions",
             bug="rstudio/shiny/issues/2313",
             read=packages,

@@ -1,7 +1,8 @@
 """The differences as text."""
 
 from sandbox.cli.diff_table import render_diff
-from sandbox.facts.diff import Diff, Selection, compare
+from sandbox.facts.diff import compare
+from sandbox.facts.differences import Diff, Selection
 from sandbox.facts.facts import Facts
 from sandbox.facts.sides import Side
 from sandbox.facts.subjects.r import RInstallations

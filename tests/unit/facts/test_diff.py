@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from sandbox.facts import registry
-from sandbox.facts.diff import Diff, DiffOutcome, FactDiff, Selection, compare
+from sandbox.facts.diff import compare
+from sandbox.facts.differences import Diff, DiffOutcome, FactDiff, Selection
 from sandbox.facts.facts import Facts, NotSeen
 from sandbox.facts.kind import Consequence
 from sandbox.facts.r_view import RPackage, RView

@@ -9,7 +9,8 @@ import pytest
 from sandbox.facts import registry
 from sandbox.facts.answer import parse_answer
 from sandbox.facts.collect import compose
-from sandbox.facts.diff import DiffOutcome, Selection, compare
+from sandbox.facts.diff import compare
+from sandbox.facts.differences import DiffOutcome, Selection
 from sandbox.facts.facts import OLDER, Facts, NotSeen
 from sandbox.facts.files import load_facts
 from sandbox.facts.part import NotSeenError

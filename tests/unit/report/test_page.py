@@ -4,7 +4,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
-from sandbox.facts.diff import Diff, Selection, compare
+from sandbox.facts.diff import compare
+from sandbox.facts.differences import Diff, Selection
 from sandbox.facts.facts import Facts
 from sandbox.facts.sides import Side
 from sandbox.facts.subjects.machine import MachineSize
