@@ -8,13 +8,13 @@ from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
 from sandbox.checks.views import per_viewer
 from sandbox.facts.r_view import RView
+from sandbox.facts.subjects.blas import blas_family, blas_library
 from sandbox.facts.subjects.objects import UnresolvedObjects
 from sandbox.facts.subjects.r import RInstallations
 from sandbox.placement import Placement
 from sandbox.spec.models import R
 
 _RNG = ("Mersenne-Twister", "Inversion", "Rejection")
-_OTHER_BLAS = ("openblas", "atlas", "mkl", "blis", "flexiblas")
 _SHOWN = 5
 
 
@@ -103,11 +103,10 @@ def _numbers(placement: Placement, r: R) -> Iterator[Check[Seen]]:
 
 
 def _blas(view: RView, planned: str) -> Look:
-    blas = view.external_software.get("BLAS") or view.la_library
-    if not blas:
+    library = blas_library(view)
+    if not library:
         raise CannotLook("R does not say which BLAS it uses")
-    found = next((name for name in _OTHER_BLAS if name in blas.lower()), "reference")
-    return Look(found == planned, blas)
+    return Look(blas_family(library) == planned, library)
 
 
 # Packages

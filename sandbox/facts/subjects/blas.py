@@ -11,13 +11,13 @@ from sandbox.facts.subject import Facts, RSaid, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.untaken import HashKey
 
-_BLAS = (
+_FAMILIES = (
     ("openblas", "openblas"),
     ("flexiblas", "flexiblas"),
     ("atlas", "atlas"),
     ("mkl", "mkl"),
     ("blis", "blis"),
-    ("librblas", "R's own"),
+    # The one that R brings itself (libRblas.so) is the reference BLAS, too
     ("blas", "reference"),
 )
 
@@ -28,16 +28,21 @@ def _fields(said: RSaid) -> Mapping[str, Any]:
 
 def blas(view: RView, _: Facts) -> Reading:
     """Which family of libraries does linear algebra."""
-    path = view.external_software.get("BLAS") or view.la_library
+    path = blas_library(view)
     if not path:
         raise CannotReadError("this R does not say which BLAS it uses")
     return {"": blas_family(path)}
 
 
+def blas_library(view: RView) -> str:
+    """The path of the library; empty where this R does not say it."""
+    return view.external_software.get("BLAS") or view.la_library
+
+
 def blas_family(path: str) -> str:
     """`openblas`, `reference`, …, by the path of the library."""
     lower = path.lower()
-    return next((family for word, family in _BLAS if word in lower), path)
+    return next((family for word, family in _FAMILIES if word in lower), path)
 
 
 def lapack(view: RView, _: Facts) -> Reading:
@@ -61,10 +66,8 @@ def _makes(_: Facts, making: Making) -> Iterator[Made]:
 
 def _asked(view: RView) -> tuple[str | None, str]:
     """`openblas` or `reference`, or None and the name of what a box cannot ask for."""
-    family = blas_family(view.external_software.get("BLAS") or view.la_library)
-    if family in ("openblas", "reference"):
-        return family, family
-    return ("reference" if family == "R's own" else None), family
+    family = blas_family(blas_library(view))
+    return (family if family in ("openblas", "reference") else None), family
 
 
 BLAS = Subject(

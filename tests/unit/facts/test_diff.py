@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.checks import r_setup
 from sandbox.facts import registry
 from sandbox.facts.diff import compare
 from sandbox.facts.differences import Diff, DiffOutcome, FactDiff, Selection
@@ -12,6 +13,7 @@ from sandbox.facts.facts import Facts, NotSeen
 from sandbox.facts.kind import Consequence
 from sandbox.facts.r_view import RPackage, RView
 from sandbox.facts.sides import Side, side_of_plan
+from sandbox.facts.subjects.blas import blas
 from sandbox.facts.subjects.machine import MachineSize
 from sandbox.facts.subjects.os import Os
 from sandbox.facts.subjects.packages import SystemPackage
@@ -286,6 +288,37 @@ def test_a_program_of_another_version() -> None:
     newer = pandoc.model_copy(update={"version": "3.1"})
     one = the_one(diff(changed(tools=(newer,)), a=changed(tools=(pandoc,))))
     assert (one.id, one.a, one.b, one.note) == ("tool.pandoc", "2.17", "3.1", "newer")
+
+
+@pytest.mark.parametrize(
+    ("manager", "a", "b", "outcome", "note"),
+    [
+        ("dpkg", "1:2.3-1", "1.2.3-1", DiffOutcome.DIFFERS, "older"),
+        ("dpkg", "1.0~rc1", "1.0", DiffOutcome.DIFFERS, "newer"),
+        ("dpkg", "0:1.0-1", "1.0-1", DiffOutcome.EQUAL, ""),
+        ("rpm", "1:1.0-1.el9", "2.0-1.el9", DiffOutcome.DIFFERS, "older"),
+        ("rpm", "2_0-1", "2.0-1", DiffOutcome.EQUAL, ""),
+    ],
+)
+def test_the_version_of_a_package_is_compared_as_its_system_compares_it(
+    manager: str, a: str, b: str, outcome: DiffOutcome, note: str
+) -> None:
+    sides = [
+        changed(package_manager=manager, system_packages=(SystemPackage(name="git", version=one),))
+        for one in (a, b)
+    ]
+    (found,) = diff(sides[1], Selection(only=("package.git",)), a=sides[0]).facts
+    assert (found.outcome, found.note) == (outcome, note)
+
+
+@pytest.mark.parametrize("library", ["/usr/lib/R/lib/libRblas.so", "/usr/lib/blas/libblas.so.3"])
+def test_a_blas_has_one_family_name_everywhere(library: str) -> None:
+    """In a check and in a diff: R's own library is the reference BLAS."""
+    view = FACTS[RInstallations][0].views[0]
+    software = {**view.external_software, "BLAS": library}
+    asked = view.model_copy(update={"external_software": software})
+    assert blas(asked, FACTS) == {"": "reference"}
+    assert r_setup._blas(asked, "reference").ok
 
 
 def test_a_box_is_compared_in_what_it_says() -> None:
