@@ -1,0 +1,58 @@
+"""Parts of the probe by themselves, in every awk that is here: what they make of a file."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sandbox.facts import subjects
+
+FOLDER = Path(subjects.__file__).parent
+AWKS = [name for name in ("mawk", "gawk", "original-awk", "busybox") if shutil.which(name)]
+
+
+def run(fragment: str, call: str, path: Path, awk: str, tmp_path: Path) -> list[str]:
+    """What a function of a fragment prints of a file."""
+    folder = tmp_path / awk
+    folder.mkdir()
+    program = shutil.which(awk)
+    assert program is not None
+    words = f"{program} awk" if awk == "busybox" else program
+    script = folder / "awk"
+    script.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    shell = f'PATH={folder}:$PATH; . {FOLDER / fragment}; {call} "$1"'
+    done = subprocess.run(
+        ["sh", "-c", shell, "sh", path], check=True, capture_output=True, text=True, timeout=30
+    )
+    return done.stdout.splitlines()
+
+
+PREFERENCES = """\
+# ours
+Explanation: R stays as it is
+Package: r-base-core r-recommended
+Pin: version 4.2.*
+Pin-Priority: 1001
+
+Package: *
+Pin: release n=bookworm-backports
+Pin-Priority: 500\r
+
+package: nodejs
+pin: origin deb.example.org
+pin-priority: -1
+"""
+
+
+@pytest.mark.parametrize("awk", AWKS)
+def test_pins(awk: str, tmp_path: Path) -> None:
+    path = tmp_path / "preferences"
+    path.write_text(PREFERENCES, encoding="utf-8")
+    assert run("held.sh", "pins_of", path, awk, tmp_path) == [
+        "r-base-core\tversion 4.2.* priority 1001",
+        "r-recommended\tversion 4.2.* priority 1001",
+        "all-packages\trelease n=bookworm-backports priority 500",
+        "nodejs\torigin deb.example.org priority -1",
+    ]
