@@ -1,0 +1,3 @@
+  attempt("address space", {
+    say("address_space", grep("^Max address space", readLines("/proc/self/limits"), value = TRUE))
+  })
