@@ -99,6 +99,11 @@ def _parse(answer: ProbeAnswer) -> SystemServices | None:
     return SystemServices(tuple(found[name] for name in sorted(found)))
 
 
+def matters(unit: str) -> bool:
+    """Whether a service matters to R's people."""
+    return _SERVICES.fullmatch(unit) is not None
+
+
 def _read(facts: Facts) -> Reading:
     """Services that matter to R's people: whether they run, start with the machine, and restart."""
     found = facts.get(SystemServices)
@@ -108,7 +113,7 @@ def _read(facts: Facts) -> Reading:
         one.name.removesuffix(".service"): f"{one.active}, {one.enabled or 'no unit file'}, "
         f"restart {one.restart or 'no'}"
         for one in found
-        if _SERVICES.fullmatch(one.name)
+        if matters(one.name)
     }
 
 
