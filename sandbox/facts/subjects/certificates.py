@@ -5,7 +5,7 @@ import re
 from sandbox.facts.compare import Value
 from sandbox.facts.kind import Consequence, Reading, kind_of_machine
 from sandbox.facts.part import FactsPart
-from sandbox.facts.shapes import Shape
+from sandbox.facts.shapes import Shape, rows
 from sandbox.facts.subject import Facts, Subject
 from sandbox.probe.frame import Frame, Section
 from sandbox.probe.readers import MalformedError, path, plain, whole
@@ -21,6 +21,8 @@ class CaBundle(FactsPart):
     certificates: int | None
     local: tuple[str, ...]
     """File names of certificates that were added here, such as a company's own."""
+    subjects: tuple[str, ...] | None = None
+    """Whom these certificates name; None where it was not seen, as there is no openssl."""
 
 
 def _check(section: Section) -> None:
@@ -34,6 +36,10 @@ def _check(section: Section) -> None:
         plain(line, "a certificate's file name")
 
 
+def _check_subject(line: str) -> None:
+    plain(line, "whom a certificate names")
+
+
 def _parse(frame: Frame) -> CaBundle | None:
     """The certificates that the machine trusts."""
     section = frame.first("certificates")
@@ -45,7 +51,12 @@ def _parse(frame: Frame) -> CaBundle | None:
         sha256=digest or None,
         certificates=int(count) if count.isdecimal() else None,
         local=tuple(sorted(line for line in section.lines if line)),
+        subjects=_subjects(frame.first("certificate-subjects")),
     )
+
+
+def _subjects(section: Section | None) -> tuple[str, ...] | None:
+    return None if section is None else tuple(sorted(line for line in section.lines if line))
 
 
 def _read(facts: Facts) -> Reading:
@@ -54,6 +65,8 @@ def _read(facts: Facts) -> Reading:
     if bundle is None:
         return {"trusted": "none"}
     found: dict[str, Value] = {"added here": frozenset(bundle.local)}
+    if bundle.subjects is not None:
+        found["names of those added here"] = frozenset(bundle.subjects)
     if bundle.sha256:
         found["trusted"] = f"{bundle.certificates} ({bundle.sha256[:12]})"
     return found
@@ -63,7 +76,10 @@ CERTIFICATES = Subject(
     name="ca_bundle",
     rank=180,
     part=CaBundle,
-    sections={"certificates": Shape(_check, (1, 3))},
+    sections={
+        "certificates": Shape(_check, (1, 3)),
+        "certificate-subjects": Shape(rows(_check_subject)),
+    },
     parse=_parse,
     kinds=(
         kind_of_machine(

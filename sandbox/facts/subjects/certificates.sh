@@ -8,11 +8,22 @@ certificates_beside_r() {
         if [ -r "$probe_file" ]; then
             section certificates "$probe_file" "$(sha256sum "$probe_file" 2>/dev/null | cut -d ' ' -f 1)" \
                 "$(grep -c 'BEGIN CERTIFICATE' "$probe_file")"
-            for probe_path in /usr/local/share/ca-certificates/* /usr/local/share/ca-certificates/*/* \
-                /etc/pki/ca-trust/source/anchors/* /etc/pki/trust/anchors/*; do
-                [ -f "$probe_path" ] && printf '%s\n' "${probe_path##*/}"
-            done | take rows '' certificate
+            added_certificates | sed 's,.*/,,' | take rows '' certificate
+            have openssl || return
+            section certificate-subjects
+            # A file may hold several
+            added_certificates | while IFS= read -r probe_path; do
+                openssl crl2pkcs7 -nocrl -certfile "$probe_path" 2>/dev/null |
+                    openssl pkcs7 -print_certs -noout 2>/dev/null
+            done | sed -n 's/^subject= *//p' | sed 's/ = /=/g' | sort -u | take rows '' certificate_subject
             return
         fi
+    done
+}
+
+added_certificates() {
+    for probe_path in /usr/local/share/ca-certificates/* /usr/local/share/ca-certificates/*/* \
+        /etc/pki/ca-trust/source/anchors/* /etc/pki/trust/anchors/*; do
+        [ -f "$probe_path" ] && printf '%s\n' "$probe_path"
     done
 }
