@@ -61,7 +61,7 @@ bench-libvirt: $(bin)/.dev ## Measure `up` on libvirt against a Vagrantfile writ
 schema: $(bin)/.dev ## Write boxes/box.schema.json from the models
 	$(bin)/sandbox schema > boxes/box.schema.json
 
-lock: $(bin)/.dev ## Resolve the dependencies anew into the lock files
+lock: $(bin)/.dev ## Resolve the dependencies again into the lock files
 	$(bin)/python -m pip install -q 'uv==0.13.9'
 	$(bin)/uv pip compile -q --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	  pyproject.toml -o requirements.lock

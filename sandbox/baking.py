@@ -29,8 +29,8 @@ FORMAT = 1
 """Raised when the seal or the way of baking changes: what was baked before is not used any more."""
 
 LAYER_MAX_AGE = timedelta(hours=20)
-"""A machine that is this young would not ask the mirror anew either (the bootstrap script does once
-a day): what is installed on top of it comes from the same lists as what it has."""
+"""A machine that is this young would not ask the mirror again (the bootstrap script does so once a
+day): what is installed on top of it comes from the same lists as what it has."""
 
 _MAKER = "sandbox.provision"
 """What is done to a machine begins here; all that it needs has its part in what comes of it."""

@@ -30,7 +30,7 @@ class StepOutput:
 
 @dataclass(frozen=True)
 class StepEnded:
-    """A step is over. `error` is None when it went well; `note` says what came of it."""
+    """A step is over. `error` is None when it went well; `note` is its result in a few words."""
 
     sandbox: str
     title: str
@@ -60,7 +60,7 @@ def ignore(event: Event) -> None:
 
 @dataclass
 class StepNote:
-    """Lets the body of a step say what came of it."""
+    """Lets the body of a step say its result."""
 
     text: str = ""
 

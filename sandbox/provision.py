@@ -252,7 +252,7 @@ def play(
     summary = read_summary(summary_path)
     if not summary.finished:
         raise ProvisionError(
-            "Ansible ended without saying what came of it",
+            "Ansible ended without a result",
             details=done.stderr or done.stdout,
             hint=f"the full log: {log}",
         )

@@ -52,11 +52,11 @@ _UNREACHABLE_HINT = (
 )
 _NAMES_HINT = (
     "see its /etc/resolv.conf; `sandbox stop {name}` and `sandbox start {name}` have it written "
-    "anew. Where only a proxy looks up names, set `system.proxy` in the box"
+    "again. Where only a proxy looks up names, set `system.proxy` in the box"
 )
 _LOCKED_HINT = "wait until the other apt has ended, then `sandbox up {name}` again"
 _FULL_HINT = (
-    "give the machine more: `machine: {{disk_gb: …}}` in the box or --disk-gb, and make it anew: "
+    "give the machine more: `machine: {{disk_gb: …}}` in the box or --disk-gb, and make it again: "
     "sandbox destroy {name}, then sandbox up again"
 )
 _LOST_HINT = "see whether it still runs: `sandbox status {name}`; then `sandbox up {name}` again"

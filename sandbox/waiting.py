@@ -62,8 +62,8 @@ _REASONS: Final = {
     ),
     "names": _Reason(
         "names cannot be resolved inside the machine: {}",
-        "see its /etc/resolv.conf; `sandbox stop NAME` and `sandbox start NAME` have it written "
-        "anew; then `sandbox up` again",
+        "see its /etc/resolv.conf; `sandbox stop NAME`, `sandbox start NAME` write a new one; "
+        "then `sandbox up` again",
     ),
     "mirror": _Reason(
         "the package mirror takes connections and does not answer: {}",

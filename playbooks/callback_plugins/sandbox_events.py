@@ -1,4 +1,4 @@
-"""Tells in plain lines what a playbook does, and writes what came of it to a file.
+"""Tells in plain lines what a playbook does, and writes its results to a file.
 
 Never shows a module's arguments or a file's content: they may hold what a box keeps secret.
 """

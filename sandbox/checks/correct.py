@@ -57,7 +57,7 @@ def _release(placement: Placement) -> Check[Seen]:
         lambda seen: equal(
             f"{seen.facts[Os].id} {seen.facts[Os].codename}", f"{base.distribution} {base.suite}"
         ),
-        fixes.anew(placement),
+        fixes.make_again(placement),
     )
 
 

@@ -16,7 +16,7 @@ def up_command(placement: Placement) -> str:
 
 
 def reset_command(placement: Placement) -> str:
-    """For what was added or changed by hand beside what the playbooks write.
+    """For what was added or changed by hand, next to what the playbooks write.
 
     What it goes back to may be older than the box is now: `up` brings it forward, and checks it.
     """
@@ -29,7 +29,7 @@ def restart_command(placement: Placement) -> str:
     return f"sandbox stop {placement.name} && sandbox start {placement.name}"
 
 
-def anew(placement: Placement) -> str:
+def make_again(placement: Placement) -> str:
     """For what a machine is made with: its system, its size."""
     size = placement.plan.machine
     box = shlex.quote(str(placement.plan.box_path))

@@ -24,7 +24,7 @@ WATCHED_FILES = (
     "/etc/sudoers",
     "/etc/shadow",
 )
-"""Files whose owner and mode decide who can read a secret or change what others run."""
+"""Files with an owner and a mode that decide who can read a secret or change what others run."""
 
 _INSTALLED = ("installed", "triggers-awaited", "triggers-pending")
 """dpkg's third word for a package that is all there, whatever is wanted of it (hold)."""

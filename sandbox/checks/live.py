@@ -54,7 +54,7 @@ class CheckedMachine(Protocol):
 
     @property
     def first_pages(self) -> dict[str, float]:
-        """Seconds that a path took as the first page of a Shiny Server started anew in this run."""
+        """Seconds that a path took as the first page after Shiny Server started in this run."""
         ...
 
     def get(self, path: str, *, timeout_s: float = 30.0) -> WebAnswer:

@@ -1,4 +1,4 @@
-"""Goal safe, continued: which sockets may listen, where, and whose they are."""
+"""Goal safe, continued: which sockets may listen, where, and of which program."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ _SYSTEM_LOOPBACK = ("systemd-resolve", "chronyd", "systemd-timesyn", "sshd", "ss
 
 @dataclass(frozen=True)
 class _PlannedPort:
-    """A port that the box wants open, and whose it is."""
+    """A port that the box wants open, and the program that opens it."""
 
     name: str
     port: int

@@ -35,7 +35,7 @@ _SETTINGS: Final = {
 
 @dataclass(frozen=True)
 class PytestProcess:
-    """Where one runs, and as whom."""
+    """Where one runs, and as which account."""
 
     place: Path
     """A folder for this run alone, with a request in it."""

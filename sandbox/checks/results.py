@@ -130,18 +130,18 @@ class CheckReport(BaseModel):
 
 
 def with_found(known: CheckReport | None, found: CheckReport) -> CheckReport | None:
-    """What is known of a sandbox once a part of its checks ran anew; None: as much as before.
+    """What is known of a sandbox once a part of its checks ran again; None: as much as before.
 
     Of each check the last result counts. Where nothing was known, failures are: `up` must hear of
     them, and of what passed nothing follows.
     """
     if known is None or known.plan_key != found.plan_key:
         return None if found.ok else found
-    anew = {one.id: one for one in found.results if one.outcome is not Outcome.SKIPPED}
+    newer = {one.id: one for one in found.results if one.outcome is not Outcome.SKIPPED}
     old = {one.id for one in known.results}
     results = (
-        *(anew.get(one.id, one) for one in known.results),
-        *(one for one in anew.values() if one.id not in old),
+        *(newer.get(one.id, one) for one in known.results),
+        *(one for one in newer.values() if one.id not in old),
     )
     return known.model_copy(update={"results": results})
 
@@ -151,5 +151,5 @@ def last_report(folder: Path) -> CheckReport | None:
     try:
         return read_saved(folder / "checks.json", CheckReport)
     except BrokenFileError:
-        # As if none had run: the next run writes it anew
+        # As if none had run: the next run writes it again
         return None

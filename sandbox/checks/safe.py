@@ -75,7 +75,7 @@ def _accounts(placement: Placement) -> Iterator[Check[Seen]]:
         "nobody unplanned can log in",
         f"a shell only for root, {_names(placement.plan)}, "
         "and the account that sandbox logs in with",
-        "an account that nobody remembers is one whose owner may have left",
+        "an account that nobody remembers: its owner may have left",
         lambda seen: _no_strangers(placement, seen),
     )
     yield _check(
@@ -94,7 +94,7 @@ def _accounts(placement: Placement) -> Iterator[Check[Seen]]:
             f"the account {user.name} is as planned",
             f"groups {', '.join(user.groups) or 'as they come'};"
             f" {'with' if user.sudo else 'without'} sudo",
-            "group membership decides whose data an analyst can read",
+            "group membership decides which data an analyst can read",
             _account_as_planned(placement, user.name, user.groups, sudo=user.sudo),
         )
 

@@ -32,7 +32,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
         expected=str(plan.machine.cpus),
         why="R counts cpus to choose its number of workers: another number is another speed",
         look=lambda seen: equal(seen.inspection.cpus, plan.machine.cpus),
-        fix=fixes.anew(placement),
+        fix=fixes.make_again(placement),
     )
     yield Check(
         id="snappy.memory",
@@ -41,7 +41,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
         expected=f"{MEMORY_LEAST * plan.machine.memory_mb:.0f} to {plan.machine.memory_mb} MB",
         why="an app that fits here and not in production is killed there, at the busiest hour",
         look=lambda seen: _memory(seen, plan.machine.memory_mb),
-        fix=fixes.anew(placement),
+        fix=fixes.make_again(placement),
     )
     yield Check(
         id="snappy.disk",
@@ -150,7 +150,7 @@ def _first(plan: Plan, app: str) -> Check[CheckedMachine]:
     def look(machine: CheckedMachine) -> Look:
         known_s = machine.first_pages.get(f"/{app}/")
         if known_s is not None:
-            actual = f"{known_s:.2f} s, just after Shiny Server was started anew"
+            actual = f"{known_s:.2f} s, just after Shiny Server was started again"
             return _within(known_s, budget_s, actual, machine)
         _timed(machine, app)
         ended = machine.sudo(_END_WORKERS).removeprefix("ended:").split()

@@ -51,7 +51,7 @@ def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
             id="up.ping",
             goal=Goal.UP,
             title="Shiny Server answers",
-            expected="HTTP 200 from /ping (the box has no app whose page could be asked for)",
+            expected="HTTP 200 from /ping (the box has no app with a page of its own)",
             why="a service can be active in systemd and yet answer nobody",
             look=_ping,
             fix=fixes.up_command(placement),
@@ -198,8 +198,8 @@ def _session(placement: Placement, app: str) -> Check[CheckedMachine]:
         title=f"the app {app} starts a session and computes an output",
         expected="a session over SockJS in which an output gets its value",
         why=(
-            "the page comes from the app's ui alone: an app whose server function fails serves its"
-            " page with 200 and greys out in front of every user"
+            "the page comes from the app's ui alone: an app with a server function that fails "
+            "serves its page with 200 and greys out in front of every user"
         ),
         look=look,
         fix=f"sandbox logs {placement.name} {app}",

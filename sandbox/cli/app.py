@@ -28,7 +28,7 @@ GROUPS: Final = {
     "trust": ("trust",),
     "host": ("doctor", "host"),
 }
-"""The modules beside this one and their commands, in the order of `--help`."""
+"""The modules of this folder and their commands, in the order of `--help`."""
 
 
 _LEAVE_NOTHING: Final = (*GROUPS["look"], "validate", "schema", "boxes", "doctor", "probe")

@@ -72,7 +72,7 @@ def bake(
         return
     show(baked.image)
     if baked.already_there:
-        say(f"{placement.plan.box_name} is baked already; --fresh makes it anew")
+        say(f"{placement.plan.box_name} is baked already; --fresh makes it again")
     next_steps(f"sandbox up {shlex.quote(box)}" if box else "sandbox up", "sandbox cache list")
 
 

@@ -75,7 +75,7 @@ def _rows(result: CheckResult, *, on: bool) -> list[str]:
 
 
 def _field(label: str, text: str, *, on: bool) -> list[Painted]:
-    """The text beside its label; a command must be one line, to be copied."""
+    """The text next to its label; a command must be one line, to be copied."""
     is_command = label == "fix"
     return field(
         label, text, width=_LABEL_WIDTH, indent=_INDENT, gap=" ", fold=not is_command, on=on

@@ -137,7 +137,7 @@ def _for_bash(value: str, typed: Typed, cut: str) -> str:
     if _is_joined(known):
         known = known.partition("=")[2]
     elif cut.strip("'\"") and known.endswith(cut):
-        # bash begins a word anew behind `:` and others
+        # bash begins a word again behind `:` and others
         stem = known.removesuffix(cut)
     rest = value.removeprefix(stem) if value.startswith(stem) else value
     if typed.quote == "'":

@@ -270,7 +270,7 @@ class Progress:
 
 
 class _LiveLine:
-    """Rendered anew at each refresh, so that the seconds run by themselves."""
+    """Rendered again at each refresh, so that the seconds run by themselves."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

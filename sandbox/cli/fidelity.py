@@ -259,7 +259,7 @@ def report(
     """Write a page about a sandbox to hand on: what it is, its checks, and how close to production.
 
     One file that needs nothing else, for a screen, a phone or paper. It tells what was measured
-    last: `sandbox check NAME` measures anew.
+    last: `sandbox check NAME` measures again.
 
     sandbox report prod --html prod.html
     """

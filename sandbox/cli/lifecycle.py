@@ -53,7 +53,7 @@ def up(
         bool, typer.Option("--no-cache", help="Neither use a baked image nor keep one.")
     ] = False,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Make it from nothing, and bake that anew.")
+        bool, typer.Option("--fresh", help="Make it from nothing, and bake that again.")
     ] = False,
     secrets: Annotated[
         Path | None,

@@ -1,4 +1,4 @@
-"""Rows for a terminal: columns as wide as they need, and long text folded beside its label."""
+"""Rows for a terminal: columns as wide as they need, and long text folded next to its label."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -45,7 +45,7 @@ def field(
     fold: bool = True,
     on: bool,
 ) -> list[Painted]:
-    """Text beside its label, its lines below each other; none where there is no text.
+    """Text next to its label, its lines below each other; none where there is no text.
 
     Args:
         label: stands before the first line; one that is wider than its column has a line to itself.

@@ -264,7 +264,7 @@ def _one(
 def _not_taken(*, same_key: bool) -> str:
     if same_key:
         return "the value was not taken, and its machine has no openssl to make a hash of it"
-    return "the values were not taken, and not hashed with one key: capture both anew, here"
+    return "the values were not taken, and not hashed with one key: capture both again, here"
 
 
 def _note(a: Value | None, b: Value | None, how: Comparison, scheme: Scheme) -> str:

@@ -266,7 +266,7 @@ class Guest:
             return self.play(target, secrets, mend=mend)
         except ConnectionLostError as error:
             # A laptop that slept, a host that stood still: what is done already takes no time again
-            self.tell(f"{error.message}: reaching it anew")
+            self.tell(f"{error.message}: reaching it again")
             self.end_session(target)
             self.wait_for_answer(_SILENT_S)
             return self.play(target, secrets, mend=mend)
@@ -321,7 +321,7 @@ class Guest:
             own: the box's own checks that somebody has agreed to.
             goals: only these; all when empty.
             quick: end no process on it.
-            production: read anew, and not the box's own.
+            production: read again, and not the box's own.
         """
         from sandbox.guest.checking import check_all
 

@@ -56,7 +56,7 @@ def remember_given(instance: Instance, plan: Plan, values: SecretValues) -> None
     instance.write_text(SECRETS_FILE, json.dumps(content, indent=1) + "\n")
 
 
-def given_anew(
+def given_again(
     instance: Instance, needed: Iterable[NeededSecret], values: SecretValues
 ) -> tuple[str, ...]:
     """The names of those at hand whose value is not the one that the machine was given."""

@@ -178,7 +178,7 @@ def _patiently(argv: tuple[str, ...], listener: Listener, log: Path, *, check: b
 
 
 def new_packages(simulation: str) -> tuple[str, ...]:
-    """What `apt-get install --simulate` would install anew; an upgrade (`[old version]`) is not."""
+    """What `apt-get install --simulate` would add; an upgrade (`[old version]`) is not told."""
     return tuple(name for name, upgrade in _INSTALLED.findall(simulation) if not upgrade)
 
 

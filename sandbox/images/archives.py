@@ -5,7 +5,7 @@ the root's apt cache before it downloads, and hands out what it had to download,
 its manual names for that; the image itself is the same with and without.
 
 apt compares a package in its cache by name and size; hashes it looks at only when it downloads. So
-each is kept under its SHA-256, which is computed anew before a build gets it; and what a build got
+each is kept under its SHA-256, which is computed again before a build gets it; and what a build got
 is compared afterwards with the package lists, whose signature apt has verified. Onto a shelf comes
 only a whole file, by a rename: a build that is killed leaves nothing there, and two at once do not
 meet.

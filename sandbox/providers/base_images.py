@@ -30,7 +30,7 @@ class PreparedBase:
     image: str
     """What `MachineSpec.image` takes."""
     identity: str
-    """Which build of it: a base image that was made anew is another one."""
+    """Which build of it: a base image that was made again is another one."""
     packages: frozenset[str] | None
     """The names of all packages that its archive has; None when nobody listed them."""
 
@@ -56,4 +56,4 @@ class StoredBase:
     title: str
     """What it is called in a message."""
     remove: Callable[[], bool] = field(repr=False, compare=False)
-    """Removes it and what was kept of its build; False when somebody makes it anew just now."""
+    """Removes it and what was kept of its build; False when somebody makes it again just now."""

@@ -1,7 +1,7 @@
 """What is taken out of a machine before others are made from it: all that two must not share.
 
 One script for every provider, run as root in a machine in which nothing else runs. What it removes
-is made anew at the first start of each machine: host keys and machine id by the base image's own
+is made again at the first start of each machine: host keys and machine id by the base image's own
 units, the rest by `RENEW`. It can be run any number of times.
 """
 
@@ -78,7 +78,7 @@ if [ -x /usr/sbin/make-ssl-cert ] && [ ! -e /etc/ssl/private/ssl-cert-snakeoil.k
   make-ssl-cert generate-default-snakeoil --force-overwrite
 fi
 """
-"""Makes what no unit of the base image makes anew; run as root in a machine that has started."""
+"""Makes what no unit of the base image makes again; run as root in a machine that has started."""
 
 STAND_STILL = r"""
 # All but what this very command needs: none can write a new secret after the old one is gone

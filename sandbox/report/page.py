@@ -38,7 +38,7 @@ _TIME = "%Y-%m-%d %H:%M UTC"
 
 @dataclass(frozen=True)
 class GoalSection:
-    """One of the four goals, with what came of its checks."""
+    """One of the four goals, with the results of its checks."""
 
     name: str
     promise: str

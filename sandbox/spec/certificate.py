@@ -17,7 +17,7 @@ _BLOCK = re.compile(
 
 
 def certificates_in(data: bytes) -> tuple[str, ...]:
-    """Each certificate of a file as PEM, written anew: keys and all other text are dropped."""
+    """Each certificate of a file as PEM, written again: keys and all other text are dropped."""
     found = []
     for block in _BLOCK.finditer(data.decode("ascii", "replace")):
         try:

@@ -12,8 +12,8 @@ def prepare_base(
     """Find, build or fetch it.
 
     Args:
-        placement: whose.
-        context: whom to tell, and where.
+        placement: of the machine that the image is for.
+        context: the listener, the providers and the place.
         archives: what this host's apt said, where it was asked ahead.
 
     Raises:

@@ -74,7 +74,7 @@ class BoxChanges:
             files = [text_of(one["path"]) for one in noted["files"] if self._differs(_file, one)]
             apps = [text_of(one["name"]) for one in noted["apps"] if self._differs(_app, one)]
         except (BrokenFileError, KeyError, TypeError, ValueError, OSError):
-            # Written by another version, or damaged: the next `up` writes it anew
+            # Written by another version, or damaged: the next `up` writes it again
             return ()
         return (*files, *(f"the app {name}" for name in apps))
 

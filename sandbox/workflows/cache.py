@@ -65,7 +65,7 @@ def bake(placement: Placement, *, context: Context, fresh: bool = False) -> Bake
     try:
         _clear_cut_off(name, placement.provider, keys.whole, engine, context)
     except BusyError:
-        # Somebody bakes it anew, and what there is will do until then
+        # Somebody bakes it again, and what there is will do until then
         if found is None:
             raise
     if found is not None:

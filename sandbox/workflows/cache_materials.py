@@ -1,4 +1,4 @@
-"""What is kept beside baked images: base images, hypervisors' copies of them, packages, builds.
+"""What is kept next to baked images: base images, hypervisors' copies of them, packages, builds.
 
 All of it can be made or fetched again. `sandbox.workflows.cache` has the baked images.
 """
@@ -123,7 +123,7 @@ def _remove_base(base: StoredBase, listener: Listener) -> bool:
 
 
 def _prune_builds(context: Context, *, dry_run: bool) -> Iterator[KeptImage]:
-    """Folders of builds whose image is gone everywhere."""
+    """Folders of builds of images that are gone everywhere."""
     needed: set[str] = set()
     for provider in context.providers.values():
         try:

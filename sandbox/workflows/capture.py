@@ -60,7 +60,7 @@ def capture(
         overwrite: replace files that are there.
         timeout_s: for all that happens on the host.
         ssh_config: instead of the user's own.
-        take_names: of variables, options and keys whose values are taken, whatever they are.
+        take_names: of variables, options and keys: their values are taken, whatever they are.
         take_files: paths of files there of which all is taken.
         review: asked before anything is written, when something was not taken.
 
@@ -115,7 +115,7 @@ def _refuse_paths(paths: tuple[Path, ...], *, overwrite: bool) -> None:
             raise UsageError(f"a box is a .yml file, and {path} is none")
         if path.exists() and not overwrite:
             raise UsageError(
-                f"{path} is there already", hint="-o OTHER.yml, or --force to write it anew"
+                f"{path} is there already", hint="-o OTHER.yml, or --force to write it again"
             )
 
 

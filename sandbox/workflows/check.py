@@ -40,10 +40,10 @@ def check(
 
     Args:
         name: of the sandbox.
-        context: whom to tell, and where.
+        context: the listener, the providers and the place.
         goals: only these; all when empty.
         quick: end no process on it.
-        against: production, read anew.
+        against: production, read again.
 
     Raises:
         UsageError: no such sandbox, its `up` never came to its end, or it does not run.

@@ -72,7 +72,7 @@ def _provider_of(name: str) -> ProviderName | None:
 
 
 def _kept(overrides: Overrides, saved: Placement) -> Overrides:
-    """What was said for the sandbox before and holds on, unless it is said anew."""
+    """What was said for the sandbox before and holds on, unless it is said again."""
     return replace(overrides, name=saved.name, root=overrides.root or saved.plan.box_root)
 
 

@@ -1,4 +1,4 @@
-"""What every workflow is given: whom to tell, which engine to use, and where."""
+"""What every workflow is given: the listener, the providers, and the place where machines run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from sandbox.record import HistoryEntry
 
 ELSEWHERE = "another user's"
-"""The state of a machine whose record is in another folder than ours."""
+"""The state of a machine with its record in another folder than ours."""
 BROKEN = "broken"
-"""The state of a sandbox whose record cannot be read; `destroy` removes it."""
+"""The state of a sandbox with a record that cannot be read; `destroy` removes it."""
 
 
 @dataclass(frozen=True, kw_only=True)

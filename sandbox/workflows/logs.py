@@ -63,8 +63,8 @@ def machine_logs(name: str, *, context: Context, lines: int, app: str | None = N
             parts.append(f"==> {one} <==\n{_no_log(one)}")
         else:
             last = "\n".join(log.text.splitlines()[-lines:])
-            whose = ", by a release before" if log.earlier else ""
-            parts.append(f"==> {log.path} (written {log.age_s:.0f} s ago{whose}) <==\n{last}")
+            release = ", by a release before" if log.earlier else ""
+            parts.append(f"==> {log.path} (written {log.age_s:.0f} s ago{release}) <==\n{last}")
     if app is None:
         parts.append(reader.run(("sh", "-s", "--", str(lines)), stdin=_SYSTEM))
     return "\n".join(part.rstrip("\n") for part in parts)

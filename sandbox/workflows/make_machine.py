@@ -169,7 +169,7 @@ def _created(guest: Guest, context: Context, oven: Oven) -> tuple[Record, BakeKe
 
 
 def _set_isolation(guest: Guest) -> None:
-    """Where the box says otherwise by now: the machine is started anew, with another card."""
+    """Where the box says otherwise by now: the machine is started again, with another card."""
     engine, name = guest.engine, guest.name
     if not isinstance(engine, Isolation):
         return
@@ -270,7 +270,7 @@ def _provisioned(
     result = guest.provision(target, secrets, mend=again)
     if again:
         tell_put_back(guest, result)
-    # Limits and environment are given to a login when it begins: what follows must begin anew
+    # Limits and environment are given to a login when it begins: what follows must begin again
     guest.end_session(target)
     note = f"{result.changed} changed"
     record = record.advanced("provisioned", phase=Phase.PROVISIONED, recipe_key=wanted, note=note)
@@ -287,7 +287,7 @@ def _provisioned(
 
 
 def _proven_again(guest: Guest, record: Record, report: CheckReport | None) -> CheckReport | None:
-    """What `reset` goes back to is taken anew when nothing is wrong: it must never be broken."""
+    """What `reset` goes back to is taken again when nothing is wrong: it must never be broken."""
     if report is None or report.ok:
         # Checked or not, the record may have changed since it was handed over
         guest.write(keep_provisioned(guest, guest.read() or record))

@@ -69,7 +69,7 @@ def destroy(name: str, *, context: Context) -> None:
             _destroy_everywhere(instance, context)
             return
         engine = context.engine(provider or FALLBACK)
-        # A folder whose machine was never asked for needs no provider to go away
+        # Without a machine, a folder needs no provider to go away
         if known and _only_planned(instance) and not engine.check_host().possible:
             instance.remove()
             return
@@ -85,7 +85,7 @@ def destroy(name: str, *, context: Context) -> None:
 
 
 def _destroy_everywhere(instance: Instance, context: Context) -> None:
-    """Of one whose files do not say any more who runs it: every provider is asked."""
+    """When the files do not say any more who runs the machine: every provider is asked."""
     engines = [context.engine(provider) for provider in context.providers]
     usable = [engine for engine in engines if engine.check_host().possible]
     hang_up(instance)

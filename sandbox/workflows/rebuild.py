@@ -44,7 +44,7 @@ def rebuild_notes(placement: Placement) -> list[str]:
     for one in found.differences:
         if one.id.partition("@")[0] == "r.version":
             notes.append(
-                f"R {one.a} of production is not to be had here; the nearest is {one.b} "
+                f"R {one.a} of production is not available here; the nearest is {one.b} "
                 f"({plan.base.name})"
             )
         else:

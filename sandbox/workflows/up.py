@@ -50,7 +50,7 @@ def up(
 
     Args:
         placement: what it must be.
-        context: whom to tell, and where.
+        context: the listener, the providers and the place.
         checks: probe and check it at the end.
         provision_again: run the playbooks even when nothing has changed since they last ran.
         cache: what to do with baked images, when a machine is to be made.
@@ -88,12 +88,12 @@ def _has_new_secrets(guest: Guest, context: Context) -> bool:
     record = guest.read() if needed else None
     if record is None or record.phase is not Phase.PROVISIONED:
         return False
-    from sandbox.guest.hashes import given_anew
+    from sandbox.guest.hashes import given_again
 
-    anew = given_anew(guest.instance, needed, context.secrets.at_hand(needed))
-    if anew:
-        guest.tell(f"not what the machine was given before: {', '.join(anew)}")
-    return bool(anew)
+    changed = given_again(guest.instance, needed, context.secrets.at_hand(needed))
+    if changed:
+        guest.tell(f"not what the machine was given before: {', '.join(changed)}")
+    return bool(changed)
 
 
 def _is_to_mend(guest: Guest) -> bool:

@@ -295,7 +295,7 @@ def test_a_paused_machine_goes_on_and_stops(
             "systemctl mask --now ssh",
             "sshd was inactive: it was started, and starts with the machine again (it was masked)",
         ),
-        ("pkill -STOP -o -x sshd", "sshd did not answer: it was started anew"),
+        ("pkill -STOP -o -x sshd", "sshd did not answer: it was started again"),
         (
             "rm /etc/ssh/ssh_host_*; systemctl stop ssh",
             "sshd had lost its host keys: new ones were made",

@@ -171,7 +171,7 @@ def test_every_awk_says_what_python_says(argv: tuple[str, ...]) -> None:
         if not re.search("[\n\t\x01\x02]", value)
     ]
     if argv != _AWKS["mawk"]:
-        # An expression is made anew for each: all of them, with a few values each
+        # An expression is made again for each: all of them, with a few values each
         asked = asked[::37]
     asked += [("option", name.strip(), value) for name, value in harmless_settings.OPTIONS.items()]
     asked += [("repo", "CRAN", url) for url in harmless_settings.REPOSITORIES]

@@ -78,7 +78,7 @@ def test_what_makes_a_machine_counts(package: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["cli/look.py", "report/page.py", "checks/safe.py", "baking.py"])
 def test_what_only_looks_at_a_machine_does_not(package: Path, name: str) -> None:
-    """Or else every change of a page would have every machine made anew."""
+    """Or else every change of a page would have every machine made again."""
     before = key()
     append(package / name, "# Changed\n")
     assert key() == before

@@ -10,7 +10,7 @@
 
 # ---- known or not ----------------------------------------------------------------------------------
 
-# Judged once: most awks make an expression anew each time that another one was used in between
+# Judged once: most awks make an expression again each time that another one was used in between
 function known(kind, name, value,    key) {
     if (value == "") return 1
     # Asked for or not: no setting is that long

@@ -54,7 +54,7 @@ def ensure_base(
     refresh: bool = False,
     archives: ArchivesAnswer | None = None,
 ) -> BaseImage:
-    """Find, build or fetch the image of `base`; with `refresh`, anew even if there is one.
+    """Find, build or fetch the image of `base`; with `refresh`, again even if there is one.
 
     Raises:
         BoxError: the base names something that cannot be.

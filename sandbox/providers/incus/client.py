@@ -268,8 +268,8 @@ _MEANINGS = (
         r"needed permissions to talk to the incus daemon|permission denied.*unix\.socket",
         NotPermittedError,
         "you may not talk to the Incus daemon",
-        "sudo adduser $USER incus-admin, then log in anew (its members are as good as root on this "
-        "host; the group incus gives a restricted project of one's own, and does not do here)",
+        "sudo adduser $USER incus-admin, then log in again (its members are as good as root on "
+        "this host; the group incus gives a restricted project of one's own, and does not do here)",
     ),
     _Meaning(
         r"The remote \".*\" doesn't exist",

@@ -29,7 +29,7 @@ class IncusHost(HostFacts):
     in_group: bool
     """The person who is to use Incus is a member of its group."""
     in_group_now: bool
-    """This very process has the group too (it may have to log in anew for that)."""
+    """This very process has the group too (it may have to log in again for that)."""
     incusd: Path | None
     kernel_btrfs: bool
     loop_devices: bool

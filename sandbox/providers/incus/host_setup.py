@@ -231,7 +231,7 @@ class _IncusSetup:
         def answers() -> None:
             client.run("info", timeout_s=20)
 
-        # Asked anew: incusd may have been installed since the plan was made
+        # Asked again: incusd may have been installed since the plan was made
         daemon.start(gather_incus_host(), self.root, answers)
         self.journal.done(ChangeKind.DAEMON)
 

@@ -93,7 +93,7 @@ mend_sshd() {
       ;;
   esac
   case $was in
-    active) what="did not answer: it was started anew" ;;
+    active) what="did not answer: it was started again" ;;
     *) what="was $was: it was started" ;;
   esac
   systemctl reset-failed "$unit" 2>/dev/null

@@ -1,4 +1,4 @@
-"""Snapshots of Incus machines: of the disk alone, so a machine that ran starts anew."""
+"""Snapshots of Incus machines: of the disk alone, so a machine that ran starts again."""
 
 from abc import ABC, abstractmethod
 from datetime import datetime

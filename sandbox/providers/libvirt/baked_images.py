@@ -112,7 +112,7 @@ class LibvirtImages:
         """A copy of a volume that is in use, with the snapshots in it.
 
         What the machine wrote meanwhile may be torn, and is of no use to anybody. A snapshot in it
-        is not written to any more, but the book of what space is taken has to be made anew.
+        is not written to any more, but the book of what space is taken has to be made again.
         """
         try:
             words = ("vol-download", "--pool", self.virsh.pool, source, str(scratch))

@@ -130,7 +130,7 @@ def _daemon(facts: LibvirtFacts) -> Finding:
         found = re.search(r"^Running hypervisor: (.+)$", facts.answer, re.MULTILINE)
         return Finding(ok=True, title=title, detail=found[1] if found else URI)
     if facts.in_group and "Permission denied" in facts.problem:
-        fix = f"newgrp {GROUP}, or log in anew: you are in the group since your last login"
+        fix = f"newgrp {GROUP}, or log in again: you are in the group since your last login"
         return Finding(ok=False, title=title, detail=facts.problem, fix=fix)
     return Finding(ok=False, title=title, detail=facts.problem or "it is not there", fix=SETUP)
 

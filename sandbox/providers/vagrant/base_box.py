@@ -66,7 +66,7 @@ def ensure_vagrant_box(
     refresh: bool = False,
     archives: ArchivesAnswer | None = None,
 ) -> VagrantBox:
-    """Find, build or fetch the box of `base`; with `refresh`, anew even if there is one.
+    """Find, build or fetch the box of `base`; with `refresh`, again even if there is one.
 
     Raises:
         BoxError: the base names something that cannot be.

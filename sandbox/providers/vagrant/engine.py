@@ -376,7 +376,7 @@ class VagrantEngine:
         folder.write(record.model_copy(update={"settled": True}))
 
     def _point_vagrant(self, folder: VmFolder, record: VmRecord) -> None:
-        """Vagrant's own notes are made anew from what there is: a stale `.vagrant` cannot harm."""
+        """Vagrant's own notes are made again from what there is: a stale `.vagrant` cannot harm."""
         vm = self._vm(record.name)
         if vm is None:
             shutil.rmtree(folder.path / ".vagrant", ignore_errors=True)

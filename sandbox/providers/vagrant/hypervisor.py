@@ -177,7 +177,7 @@ class StoredBox:
 
     @property
     def key(self) -> str:
-        """12 hex digits: another image, or the same name added anew, has another key."""
+        """12 hex digits: another image, or the same name added again, has another key."""
         stamps = [
             f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}"
             for path in sorted(self.folder.iterdir())

@@ -40,7 +40,7 @@ def choose_ports(name: str, guests: Sequence[int], taken: Iterable[int]) -> dict
     used = set(taken)
     chosen: dict[int, int] = {}
     for guest in guests:
-        # From the name, so that bookmarks outlive a machine that is made anew
+        # From the name, so that bookmarks outlive a machine that is made again
         start = zlib.crc32(f"{name}:{guest}".encode()) % COUNT
         for step in range(COUNT):
             port = FIRST + (start + step) % COUNT

@@ -106,7 +106,7 @@ def users_of_boxes() -> dict[str, tuple[str, ...]]:
 
 
 def remove_box(box: OurBox) -> bool:
-    """Remove a box and what was kept of its build; False when somebody makes it anew just now.
+    """Remove a box and what was kept of its build; False when somebody makes it again just now.
 
     Raises:
         OSError: it is not ours to remove.

@@ -78,7 +78,7 @@ class VirtualBox:
         write_whole(path, record.uuid)
 
     def adjust(self, record: VmRecord) -> None:
-        """Vagrant itself sets ports, memory and processors anew at each start."""
+        """Vagrant itself sets ports, memory and processors again at each start."""
         del record
 
     def power_off(self, vm: Vm) -> None:

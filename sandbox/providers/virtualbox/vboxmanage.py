@@ -115,7 +115,7 @@ class VBoxManage:
                 raise
 
     def wait_until_made(self, vm_name: str) -> None:
-        """Return when VirtualBox makes no VM of that name (any more), whatever came of it.
+        """Return when VirtualBox makes no VM of that name (any more), whether it exists or not.
 
         When whoever asked for an import or a clone is killed, VirtualBox goes on with it, or takes
         it back, for a while. Whoever makes the same in that time has it taken away, or is refused.

@@ -96,7 +96,7 @@ def test_no_advice_has_a_word_that_stands_for_another() -> None:
 def test_a_machine_made_anew_is_the_same_one() -> None:
     plan = PLACED.plan
     size = plan.machine
-    assert fixes.anew(PLACED) == (
+    assert fixes.make_again(PLACED) == (
         f"sandbox destroy {PLACED.name} && sandbox up {plan.box_path} --name {PLACED.name}"
         f" --cpus {size.cpus} --memory-mb {size.memory_mb} --disk-gb {size.disk_gb}"
     )

@@ -118,7 +118,7 @@ def test_the_page_of_a_server_that_came_back_is_the_first_page() -> None:
     assert check(RESTART).look(machine).ok
     asked = list(machine.asked)
     look = check("snappy.first-page.faithful").look(machine)
-    assert (look.ok, look.actual) == (True, "3.00 s, just after Shiny Server was started anew")
+    assert (look.ok, look.actual) == (True, "3.00 s, just after Shiny Server was started again")
     assert machine.asked == asked
 
 

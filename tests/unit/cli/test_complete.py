@@ -132,7 +132,7 @@ def test_a_line_is_read_as_bash_reads_it(
 def test_bash_gets_the_rest_of_a_word_that_it_cuts_in_two(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It begins words anew behind a colon."""
+    """It begins words again behind a colon."""
     (here / "a:b c.yml").touch()
     completion.answer("bash", ["b", "sandbox up a:b"])
     assert capsys.readouterr().out == "b\\ c.yml\n"

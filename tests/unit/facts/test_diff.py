@@ -218,8 +218,18 @@ _KEY, _OTHER = new_key(), new_key()
     [
         (("x", _KEY, _KEY), ("x", _KEY, _KEY), DiffOutcome.EQUAL, ""),
         (("x", _KEY, _KEY), ("y", _KEY, _KEY), DiffOutcome.DIFFERS, "differs, values not taken"),
-        (("x", _KEY, _KEY), ("x", _OTHER, _OTHER), DiffOutcome.NOT_COMPARABLE, "capture both anew"),
-        (("x", _KEY, _KEY), ("y", _OTHER, _OTHER), DiffOutcome.NOT_COMPARABLE, "capture both anew"),
+        (
+            ("x", _KEY, _KEY),
+            ("x", _OTHER, _OTHER),
+            DiffOutcome.NOT_COMPARABLE,
+            "both again",
+        ),
+        (
+            ("x", _KEY, _KEY),
+            ("y", _OTHER, _OTHER),
+            DiffOutcome.NOT_COMPARABLE,
+            "both again",
+        ),
         (("x", None, _KEY), ("x", None, _KEY), DiffOutcome.NOT_COMPARABLE, "no openssl"),
         (("x", None, None), ("longer than x", None, None), DiffOutcome.DIFFERS, "values not taken"),
     ],

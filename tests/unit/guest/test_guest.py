@@ -116,7 +116,7 @@ def test_a_machine_that_falls_silent_is_reached_once_more(
     assert reached.provision(TARGET, values, mend=False).changed == 1
     assert reached.done == ("end", "login")
     assert waited == [120.0]
-    assert "reaching it anew" in str(heard[-1])
+    assert "reaching it again" in str(heard[-1])
     monkeypatch.setattr("sandbox.provision.provision", lossy(2))
     with pytest.raises(ConnectionLostError):
         reached.provision(TARGET, values, mend=False)

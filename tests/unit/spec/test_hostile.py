@@ -50,7 +50,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def load_any(path: Path, data: bytes) -> LoadedBox | InvalidBoxError:
-    """What came of it; anything but a box or a BoxError fails the test."""
+    """The result; anything but a box or a BoxError fails the test."""
     path.write_bytes(data)
     try:
         return load_box(path, bases=BASES)

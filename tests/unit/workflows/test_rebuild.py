@@ -29,7 +29,7 @@ def test_what_cannot_be_had_is_said_before_anything_starts(tmp_path: Path) -> No
     path = tmp_path / "prod.facts.json"
     path.write_text(with_named(facts, r=(r,)).model_dump_json())
     notes = rebuild_notes(placed(full_plan().model_copy(update={"production": path})))
-    assert "R 4.4.1 of production is not to be had here; the nearest is 4.2.2 (debian-12)" in notes
+    assert "R 4.4.1 of production is not available here; the nearest is 4.2.2 (debian-12)" in notes
 
 
 def test_nothing_is_said_of_a_box_without_production() -> None:

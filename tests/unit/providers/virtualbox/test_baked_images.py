@@ -157,7 +157,7 @@ def test_the_copy_is_told_apart_first_and_then_cut_off(say: Say, tmp_path: Path)
     assert note == ("setextradata", image, "sandbox/note", DRAFT.note())
     deleted = [one[-1] for one in changes if "delete" in one]
     assert deleted == ["port-3838", "ssh"]
-    # The console's file is the running machine's: it must not be opened anew
+    # The console's file is the running machine's: it must not be opened again
     assert changes[-1] == (
         *("modifyvm", image, "--natpf1", "bake,tcp,127.0.0.1,20999,,22"),
         *("--natbindip1", "127.0.0.1", "--uartmode1", "disconnected"),
