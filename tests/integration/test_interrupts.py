@@ -62,6 +62,7 @@ def start(
 
 
 def is_gone(tmp_path: Path) -> bool:
+    """Whether the child is gone; whoever inherits it may take a moment to see that it has ended."""
     pid = int((tmp_path / "pid").read_text())
     try:
         os.kill(pid, 0)
@@ -86,7 +87,7 @@ def test_each_ends_cleanly_with_a_word(tmp_path: Path, number: signal.Signals, w
     go_on = "to go on: sandbox up 'my box.yml'"
     assert said == f"{word}; {go_on}; to remove what is there: sandbox destroy shiny\n"
     assert (tmp_path / "mark").read_text() == "cleaned up"
-    assert is_gone(tmp_path)
+    wait_until("the child is gone", lambda: is_gone(tmp_path), timeout_s=5)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_the_second_makes_haste_and_breaks_no_cleaning_up(tmp_path: Path) -> Non
     assert process.returncode == 130, said
     assert "Traceback" not in said
     assert (tmp_path / "mark").read_text() == "cleaned up"
-    assert is_gone(tmp_path)
+    wait_until("the child is gone", lambda: is_gone(tmp_path), timeout_s=5)
 
 
 def test_one_more_at_the_very_end_changes_nothing(tmp_path: Path) -> None:
