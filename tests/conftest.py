@@ -142,6 +142,15 @@ def wait_until(
         time.sleep(interval_s)
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process runs. A zombie has ended: whoever inherited it has not looked yet."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rsplit(")", 1)[1].split()[0] != "Z"
+
+
 def leftovers(host: Host) -> list[str]:
     """Everything of the tests' own that is still on this machine."""
     found = [str(path) for path in Path("/var/lib/incus/disks").glob(f"{host.prefix}*")]

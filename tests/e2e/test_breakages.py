@@ -99,9 +99,8 @@ def break_all(shiny: Shiny, breakages: Iterable[Breakage]) -> None:
 
     Services come last: some of the others start them.
     """
-    backwards = [*reversed([*breakages])]
-    in_order = [one for one in backwards if one.restarts]
-    in_order += [one for one in backwards if not one.restarts]
+    in_order = [*breakages][::-1]
+    in_order.sort(key=lambda one: not one.restarts)
     shiny.as_root("\n".join(f"( {one.breaks} ) || exit 1" for one in in_order))
 
 

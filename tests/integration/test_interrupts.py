@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import wait_until
+from tests.conftest import is_alive, wait_until
 
 PROGRAM = """
 import sys
@@ -61,13 +61,8 @@ def start(
     return process
 
 
-def is_gone(tmp_path: Path) -> bool:
-    pid = int((tmp_path / "pid").read_text())
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
+def child_of(tmp_path: Path) -> int:
+    return int((tmp_path / "pid").read_text())
 
 
 @pytest.mark.parametrize(
@@ -86,7 +81,7 @@ def test_each_ends_cleanly_with_a_word(tmp_path: Path, number: signal.Signals, w
     go_on = "to go on: sandbox up 'my box.yml'"
     assert said == f"{word}; {go_on}; to remove what is there: sandbox destroy shiny\n"
     assert (tmp_path / "mark").read_text() == "cleaned up"
-    assert is_gone(tmp_path)
+    assert not is_alive(child_of(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +134,7 @@ def test_the_second_makes_haste_and_breaks_no_cleaning_up(tmp_path: Path) -> Non
     assert process.returncode == 130, said
     assert "Traceback" not in said
     assert (tmp_path / "mark").read_text() == "cleaned up"
-    assert is_gone(tmp_path)
+    assert not is_alive(child_of(tmp_path))
 
 
 def test_one_more_at_the_very_end_changes_nothing(tmp_path: Path) -> None:

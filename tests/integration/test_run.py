@@ -12,6 +12,7 @@ import pytest
 
 from sandbox.errors import CommandError
 from sandbox.run import TAIL_LINES, run, spawn_daemon
+from tests.conftest import is_alive
 
 
 @pytest.fixture(autouse=True)
@@ -19,18 +20,9 @@ def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sandbox.run._GRACE_S", 0.5)
 
 
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # A zombie is as good as gone
-    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] != "Z"
-
-
 def wait_until_gone(pid: int, *, timeout_s: float = 5) -> None:
     deadline = time.monotonic() + timeout_s
-    while alive(pid):
+    while is_alive(pid):
         assert time.monotonic() < deadline, f"process {pid} still runs"
         time.sleep(0.02)
 
