@@ -17,16 +17,22 @@ from sandbox.facts.facts import Facts, ProbeRun
 from sandbox.facts.part import ListPart
 from sandbox.facts.r_view import Graphics, L10n, PackageLoad, RLimit, RLimits, RPackage, RView
 from sandbox.facts.subjects.accounts import Account
+from sandbox.facts.subjects.address_space import AddressSpace
+from sandbox.facts.subjects.cleaning import Cleaner, Cleaners
 from sandbox.facts.subjects.identity import Identity
 from sandbox.facts.subjects.locale import SystemLocale
 from sandbox.facts.subjects.machine import MachineSize
+from sandbox.facts.subjects.name_lookup import HostName, HostNames, Resolver
 from sandbox.facts.subjects.os import Os
 from sandbox.facts.subjects.ports import ListeningPort
 from sandbox.facts.subjects.r import RInstallation
+from sandbox.facts.subjects.service_accounts import ServiceAccount, ServiceAccounts
 from sandbox.facts.subjects.services import SystemService
 from sandbox.facts.subjects.shiny import SeenShinyServer, ShinyListen
 from sandbox.facts.subjects.ssh import AuthorizedKey, SshDaemon
 from sandbox.facts.subjects.timezone import Timezone
+from sandbox.facts.subjects.tmp_folder import TmpFolder
+from sandbox.facts.subjects.zoneinfo import RZones, Zoneinfo
 from sandbox.plan import Plan, PlannedApp
 from sandbox.spec import models
 from tests.unit.changed_facts import with_named
@@ -63,7 +69,7 @@ def _view(seen_by: str, *, loads: bool) -> RView:
         RPackage(name=name, version="1.7.4", library="/usr/lib/R/site-library", built="4.2.1")
         for name in ("shiny", "plumber")
     )
-    return RView(
+    view = RView(
         seen_by="shiny" if seen_by == "shiny" else "login",
         how="worker" if seen_by == "shiny" else "login",
         user="shiny" if seen_by == "shiny" else "sandbox",
@@ -108,12 +114,13 @@ def _view(seen_by: str, *, loads: bool) -> RView:
         if loads
         else (),
     )
+    return view.with_parts(RZones(tzdir="", known=True), AddressSpace(soft_bytes=None))
 
 
 def _facts() -> Facts:
     probe = ProbeRun(user="sandbox", privileged=True, taken_at="2026-01-01T00:00:00Z")
     return with_named(
-        Facts(probe=probe, parts=()),
+        Facts(probe=probe, parts=()).with_parts(*_surroundings()),
         identity=Identity(hostname="shiny"),
         os=Os(
             id="debian", version="12", codename="bookworm", name="Debian", kernel="6", arch="x86_64"
@@ -171,6 +178,17 @@ def _facts() -> Facts:
         system_packages=(),
         configs=(),
         user_libraries=(),
+    )
+
+
+def _surroundings() -> tuple[BaseModel, ...]:
+    return (
+        Zoneinfo(place="/usr/share/zoneinfo", known=True),
+        TmpFolder(mode="1777", owner="root"),
+        Cleaners((Cleaner(name="tmpfiles /tmp", when="10d"),)),
+        HostNames((HostName(name="localhost", address="127.0.0.1"),)),
+        Resolver(lookup="files dns", nameservers=("127.0.0.53",), search=(), options=()),
+        ServiceAccounts((ServiceAccount(unit="ssh.service", user="root", umask="0022"),)),
     )
 
 
