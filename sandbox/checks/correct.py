@@ -4,20 +4,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from sandbox.checks import fixes, r_setup, settings
-from sandbox.checks.check import Check, Look, equal, none_of
+from sandbox.checks.as_planned import comparison, is_as_planned
+from sandbox.checks.check import Check, Look, none_of
 from sandbox.checks.inspection import Inspection, planned_packages
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
-from sandbox.checks.views import per_viewer
+from sandbox.checks.views import per_viewer_and_seen
+from sandbox.facts.differences import DiffOutcome
 from sandbox.facts.r_view import RView
-from sandbox.facts.subjects.locale import SystemLocale
+from sandbox.facts.subjects.locale import FROM_LANG, SystemLocale, normal_locale
 from sandbox.facts.subjects.os import Os
 from sandbox.facts.subjects.timezone import Timezone
 from sandbox.placement import Placement
-
-_UTC = frozenset({"UTC", "UCT", "Universal", "Zulu"})
-_FROM_LANG = ("LC_CTYPE", "LC_COLLATE", "LC_TIME", "LC_MONETARY", "LC_MESSAGES")
-"""What R sets from LANG; it keeps LC_NUMERIC at C by itself."""
+from sandbox.plan import Plan
 
 
 def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
@@ -54,8 +53,9 @@ def _release(placement: Placement) -> Check[Seen]:
         f"the system is {base.distribution} {base.suite}",
         f"{base.distribution} {base.suite}",
         "another release has another R, another libc and other libraries under every package",
-        lambda seen: equal(
-            f"{seen.facts[Os].id} {seen.facts[Os].codename}", f"{base.distribution} {base.suite}"
+        lambda seen: Look(
+            is_as_planned(seen, placement.plan, "system.release"),
+            f"{seen.facts[Os].id} {seen.facts[Os].codename}",
         ),
         fixes.make_again(placement),
     )
@@ -68,12 +68,11 @@ def _timezone(placement: Placement) -> Iterator[Check[Seen]]:
     planned = placement.plan.system.timezone
     why = "the same time stamp read in another timezone is another day's data"
 
-    def in_r(view: RView) -> Look:
-        if view.timezone is None:
-            return Look(ok=False, actual="Sys.timezone() is NA")
+    def in_r(view: RView, seen: Seen) -> Look:
         # A variable stands in a file that is not ours; the link is
-        fix = fixes.reset_command(placement) if view.tz_variable else ""
-        return Look(_same_zone(view.timezone, planned), view.timezone, fix)
+        fix = fixes.reset_command(placement) if view.timezone and view.tz_variable else ""
+        ok = is_as_planned(seen, placement.plan, "r.timezone", view=view)
+        return Look(ok, view.timezone or "Sys.timezone() is NA", fix)
 
     yield _check(
         placement,
@@ -82,12 +81,12 @@ def _timezone(placement: Placement) -> Iterator[Check[Seen]]:
         f"/etc/localtime leads to {planned}",
         why,
         lambda seen: Look(
-            _same_zone(seen.facts[Timezone].name or "", planned) and _is_link(seen),
+            is_as_planned(seen, placement.plan, "system.timezone"),
             f"{seen.facts[Timezone].name or 'not set'}"
             f"{'' if _is_link(seen) else '; /etc/localtime is no symbolic link, so R cannot tell'}",
         ),
     )
-    yield from per_viewer(
+    yield from per_viewer_and_seen(
         placement,
         id="timezone",
         title=f"Sys.timezone() is {planned}",
@@ -99,11 +98,6 @@ def _timezone(placement: Placement) -> Iterator[Check[Seen]]:
 
 def _is_link(seen: Seen) -> bool:
     return seen.facts[Timezone].localtime_is_symlink
-
-
-def _same_zone(actual: str, planned: str) -> bool:
-    actual, planned = actual.removeprefix("Etc/"), planned.removeprefix("Etc/")
-    return actual == planned or {actual, planned} <= _UTC
 
 
 # Locale
@@ -119,29 +113,24 @@ def _locale(placement: Placement) -> Iterator[Check[Seen]]:
         "the same sort() gives another order: without LANG, apps run in C and read no UTF-8",
         lambda seen: _system_locale(placement, seen, planned),
     )
-    yield from per_viewer(
+    yield from per_viewer_and_seen(
         placement,
         id="locale",
         title=f"R runs in {planned}",
-        expected=f"{planned} in {', '.join(_FROM_LANG)}",
+        expected=f"{planned} in {', '.join(FROM_LANG)}",
         why="the same code sorts, prints and parses differently: in C, B comes before a",
-        look=lambda view: _r_locale(placement, view, planned),
+        look=lambda view, seen: _r_locale(placement, view, seen),
     )
 
 
 def _system_locale(placement: Placement, seen: Seen, planned: str) -> Look:
     settings = seen.facts[SystemLocale].settings
     wrong = [
-        f"{name}={value}"
-        for name, value in sorted(settings.items())
-        if name.startswith(("LANG", "LC_"))
-        and name != "LANGUAGE"
-        and _charset(value) != _charset(planned)
+        f"{name}={settings[name]}" if name in settings else f"{name} is not set"
+        for name in _differing(seen, placement.plan, "system.locale")
     ]
-    if "LANG" not in settings:
-        wrong.append("LANG is not set")
     available = seen.facts[SystemLocale].available
-    if available is not None and _charset(planned) not in {_charset(one) for one in available}:
+    if available is not None and normal_locale(planned) not in map(normal_locale, available):
         wrong.append(f"{planned} is not among the machine's locales")
     found = none_of(wrong, nothing=f"LANG={settings.get('LANG')}")
     # The playbooks write LANG, and know nothing of what overrides it
@@ -149,23 +138,22 @@ def _system_locale(placement: Placement, seen: Seen, planned: str) -> Look:
     return replace(found, fix=fixes.reset_command(placement)) if overridden else found
 
 
-def _r_locale(placement: Placement, view: RView, planned: str) -> Look:
+def _r_locale(placement: Placement, view: RView, seen: Seen) -> Look:
+    plan = placement.plan
     wrong = [
-        f"{name}={view.locale[name]}"
-        for name in _FROM_LANG
-        if name in view.locale and _charset(view.locale[name]) != _charset(planned)
+        f"{name}={view.locale.get(name, 'not set')}"
+        for name in _differing(seen, plan, "r.locale", view)
     ]
-    if _charset(planned).endswith(".utf8") and not view.l10n.utf8:
+    if _differing(seen, plan, "r.encoding", view):
         wrong.append("R does not take text for UTF-8")
-    found = none_of(wrong, nothing=view.locale.get("LC_COLLATE", planned))
+    found = none_of(wrong, nothing=view.locale.get("LC_COLLATE", plan.system.locale))
     overridden = any(name.startswith("LC_") for name in view.environment)
     return replace(found, fix=fixes.reset_command(placement)) if overridden else found
 
 
-def _charset(locale: str) -> str:
-    """The same for `en_US.UTF-8` and `en_US.utf8`, which are the same locale."""
-    name, dot, charset = locale.partition(".")
-    return f"{name}{dot}{charset.lower().replace('-', '')}"
+def _differing(seen: Seen, plan: Plan, kind: str, view: RView | None = None) -> list[str]:
+    found = comparison(seen, plan, kind, view=view)
+    return [item for item, fact in found.items() if fact.outcome is DiffOutcome.DIFFERS]
 
 
 # Limits
@@ -173,27 +161,30 @@ def _charset(locale: str) -> str:
 
 def _limits(placement: Placement) -> Iterator[Check[Seen]]:
     limits = placement.plan.system.limits
-    kinds = (("nofile", "open files", limits.nofile), ("nproc", "processes", limits.nproc))
-    for name, words, planned in kinds:
+    for name, words, planned, kind, item in (
+        ("nofile", "open files", limits.nofile, "r.limit", "nofile"),
+        ("nproc", "processes", limits.nproc, "r.processes", ""),
+    ):
         if planned is not None:
-            yield from per_viewer(
+            yield from per_viewer_and_seen(
                 placement,
                 id=f"limit.{name}",
                 title=f"at most {planned} {words}",
                 expected=f"ulimit for {words}: {planned}",
                 why="an app that opens a connection a user fails at the limit, in the busiest hour",
-                look=_limit(name, planned),
+                look=_limit(placement.plan, name, kind, item),
             )
 
 
-def _limit(name: str, planned: int) -> Callable[[RView], Look]:
-    def look(view: RView) -> Look:
+def _limit(plan: Plan, name: str, kind: str, item: str) -> Callable[[RView, Seen], Look]:
+    def look(view: RView, seen: Seen) -> Look:
         limit = view.limits.nofile if name == "nofile" else view.limits.nproc
         if limit is None:
             return Look(ok=False, actual="not seen")
         soft = "unlimited" if limit.soft is None else str(limit.soft)
         hard = "unlimited" if limit.hard is None else str(limit.hard)
-        return Look(limit.soft == planned, soft if soft == hard else f"{soft} (at most {hard})")
+        ok = is_as_planned(seen, plan, kind, item, view=view)
+        return Look(ok, soft if soft == hard else f"{soft} (at most {hard})")
 
     return look
 

@@ -46,7 +46,6 @@ echo "@accounts"; awk -F : '
   { print $1 ":" $3 ":" $7 ":" ($2 == "" ? "empty" : ($1 in password ? password[$1] : "set")) }
 ' /etc/shadow /etc/passwd
 # OMP_NUM_THREADS changes what nproc says
-echo "@cpus"; env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc
 echo "@disk"; df -Pm / | tail -n 1
 echo "@inodes"; df -Pi / | tail -n 1
 echo "@end"
@@ -98,7 +97,6 @@ class Inspection:
     """Of these the ones that an installation which broke off has left, with dpkg's word for it."""
     logins: tuple[Login, ...]
     """Every account of the machine."""
-    cpus: int
     """That a program may use."""
     disk_used_percent: int
     disk_free_mb: int
@@ -141,7 +139,6 @@ def parse_inspection(text: str) -> Inspection:
         packages=dict(_packages(parts["packages"])),
         half_installed=dict(_half_installed(parts["packages"])),
         logins=tuple(_logins(parts["accounts"])),
-        cpus=int(parts["cpus"][0]),
         disk_used_percent=used or 0,
         disk_free_mb=free_mb,
         inodes_used_percent=inodes_used,

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sandbox.checks.check import CannotLook
-from sandbox.checks.hashes import Hashes
 from sandbox.checks.inspection import Inspection
 from sandbox.checks.shiny_page import ShinyPage
 from sandbox.checks.shiny_session import SessionOutcome, try_session
 from sandbox.checks.web import NoAnswer, Refused, WebAnswer, fetch
 from sandbox.deadline import Deadline, wait_until
 from sandbox.facts.facts import Facts
+from sandbox.facts.hashes import Hashes
 from sandbox.facts.r_view import RView
 from sandbox.facts.subjects.os import Os
 from sandbox.facts.subjects.r import r_view

@@ -1,35 +1,36 @@
 """Whether an option of R is what the box says, its type included."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from sandbox.checks.check import CannotLook, Look
-from sandbox.checks.hashes import Hashes
+from sandbox.checks.as_planned import is_as_planned
+from sandbox.checks.check import Look
 from sandbox.checks.live import Seen
 from sandbox.facts import r_value
-from sandbox.facts.r_value import RValue
 from sandbox.facts.r_view import RView
 from sandbox.facts.shown import planned_code, shown_code
-from sandbox.probe.untaken import Verdict, is_untaken
+from sandbox.plan import Plan
+from sandbox.probe.untaken import is_untaken
 from sandbox.spec.models import OptionValue, Secret
 
 _NOT_SET = Look(ok=False, actual="not set")
 
 
-def option_look(name: str, planned: OptionValue | Secret) -> Callable[[RView, Seen], Look]:
+def option_look(
+    plan: Plan, name: str, planned: OptionValue | Secret
+) -> Callable[[RView, Seen], Look]:
     """Looks at one option as R has it."""
-    code = "" if isinstance(planned, Secret) else r_value.as_r_keeps(name, planned_code(planned))
-    wanted = r_value.read(code) if code else None
+    code = "" if isinstance(planned, Secret) else planned_code(planned)
+    is_for_r_alone = bool(code) and r_value.read(code) is None
 
     def look(view: RView, seen: Seen) -> Look:
         actual = view.options.get(name)
-        if actual is None:
-            # R knows no option that is NULL
-            return Look(ok=True, actual="not set") if code == "NULL" else _NOT_SET
-        if isinstance(planned, Secret):
-            return _judged_secret(actual, planned, seen.hashes)
-        if wanted is None:
+        if actual is not None and is_for_r_alone:
             return Look(ok=True, actual=f"set: {r_value.kind_of(actual)}")
-        return _judged(name, r_value.as_r_keeps(name, actual), wanted, seen.hashes)
+        if actual is None and code != "NULL":
+            return _NOT_SET
+        unknown = seen.hashes.why_unknown(planned)
+        ok = is_as_planned(seen, plan, "r.option", name, view=view, unknown=unknown)
+        return Look(ok, _words(name, actual, planned, ok=ok))
 
     return look
 
@@ -42,47 +43,19 @@ def expected_option(name: str, planned: OptionValue | Secret, shown: str) -> str
     return f"set to what the box's R code for {name} makes"
 
 
-def _judged_secret(actual: str, planned: Secret, hashes: Hashes) -> Look:
+def _words(name: str, actual: str | None, planned: OptionValue | Secret, *, ok: bool) -> str:
+    if actual is None:
+        return _NOT_SET.actual
     value = r_value.read(actual)
-    if value is None or value.type != "character" or len(value.values) != 1:
-        return Look(ok=False, actual=f"{r_value.kind_of(actual)}, and it was given text")
-    verdict = hashes.judge(value.values[0] or "", planned)
-    if verdict == "unknown":
-        raise CannotLook(hashes.why_unknown(planned))
-    ok = verdict == "equal"
-    words = "the value that it was given" if ok else "another value than it was given"
-    return Look(ok, f"{words} (compared by hash)")
-
-
-def _judged(name: str, actual: str, wanted: RValue, hashes: Hashes) -> Look:
-    found = r_value.read(actual)
-    shown = shown_code(name, actual)
-    if found is None:
-        return Look(ok=False, actual=f"{r_value.kind_of(actual)}: {shown}")
-    verdicts = set(_verdicts(found, wanted, hashes))
-    if "differs" not in verdicts and "unknown" in verdicts:
-        raise CannotLook(hashes.why_unknown(""))
-    ok = "differs" not in verdicts
-    if is_untaken(actual):
-        return Look(ok, f"{shown}, {'the planned' if ok else 'another'} value (compared by hash)")
-    return Look(ok, shown)
-
-
-def _verdicts(found: RValue, wanted: RValue, hashes: Hashes) -> Iterator[Verdict]:
-    if _shape(found) != _shape(wanted):
-        yield "differs"
-    else:
-        for part, planned in zip(found.values, wanted.values, strict=True):
-            yield _verdict(part, planned, hashes)
-        for item, planned_item in zip(found.items, wanted.items, strict=True):
-            yield from _verdicts(item, planned_item, hashes)
-
-
-def _shape(value: RValue) -> tuple[object, ...]:
-    return value.type, value.names, len(value.values), len(value.items)
-
-
-def _verdict(part: str | None, planned: str | None, hashes: Hashes) -> Verdict:
-    if part is None or planned is None:
-        return "equal" if part is planned else "differs"
-    return hashes.judge(part, planned)
+    if isinstance(planned, Secret):
+        if value is None or value.type != "character" or len(value.values) != 1:
+            return f"{r_value.kind_of(actual)}, and it was given text"
+        words = "the value that it was given" if ok else "another value than it was given"
+        return f"{words} (compared by hash)"
+    kept = r_value.as_r_keeps(name, actual)
+    shown = shown_code(name, kept)
+    if value is None:
+        return f"{r_value.kind_of(kept)}: {shown}"
+    if is_untaken(kept):
+        return f"{shown}, {'the planned' if ok else 'another'} value (compared by hash)"
+    return shown

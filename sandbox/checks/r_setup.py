@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 
 from sandbox.checks import fixes, settings
+from sandbox.checks.as_planned import is_as_planned
 from sandbox.checks.check import CannotLook, Check, Look, equal, none_of
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
-from sandbox.checks.views import per_viewer
+from sandbox.checks.views import per_viewer, per_viewer_and_seen
 from sandbox.facts.r_view import RView
-from sandbox.facts.subjects.blas import blas_family, blas_library
+from sandbox.facts.subjects.blas import blas_library
 from sandbox.facts.subjects.objects import UnresolvedObjects
 from sandbox.facts.subjects.r import RInstallations
 from sandbox.placement import Placement
@@ -42,13 +43,15 @@ def _versions(placement: Placement, r: R) -> Iterator[Check[Seen]]:
         look=_one_r,
         fix=fixes.reset_command(placement),
     )
-    yield from per_viewer(
+    yield from per_viewer_and_seen(
         placement,
         id="r.version",
         title=f"R is {planned}",
         expected=planned,
         why="R 3.6 changed sample(), R 4.0 stringsAsFactors: the same script, other results",
-        look=lambda view: Look(_is_version(view.version, planned), view.version),
+        look=lambda view, seen: Look(
+            is_as_planned(seen, placement.plan, "r.version", view=view), view.version
+        ),
         fix=fixes.reset_command(placement),
     )
     yield from per_viewer(
@@ -65,10 +68,6 @@ def _versions(placement: Placement, r: R) -> Iterator[Check[Seen]]:
 def _one_r(seen: Seen) -> Look:
     homes = [f"{one.version or 'broken'} in {one.home}" for one in seen.facts[RInstallations]]
     return Look(len(homes) == 1, "; ".join(homes) or "no R")
-
-
-def _is_version(actual: str, planned: str) -> bool:
-    return actual == planned or actual.startswith(f"{planned}.")
 
 
 def _startup(view: RView) -> Look:
@@ -92,21 +91,23 @@ def _numbers(placement: Placement, r: R) -> Iterator[Check[Seen]]:
         look=lambda view: equal(view.rng_kind, _RNG, shown=", ".join(view.rng_kind)),
         fix=fixes.reset_command(placement),
     )
-    yield from per_viewer(
+    yield from per_viewer_and_seen(
         placement,
         id="r.blas",
         title=f"linear algebra is done by {r.blas}",
         expected="OpenBLAS" if r.blas == "openblas" else "the reference BLAS",
         why="another BLAS changes the last digits of a PCA and the time it takes tenfold",
-        look=lambda view: _blas(view, r.blas),
+        look=lambda view, seen: Look(
+            is_as_planned(
+                seen,
+                placement.plan,
+                "r.blas",
+                view=view,
+                unknown="R does not say which BLAS it uses",
+            ),
+            blas_library(view),
+        ),
     )
-
-
-def _blas(view: RView, planned: str) -> Look:
-    library = blas_library(view)
-    if not library:
-        raise CannotLook("R does not say which BLAS it uses")
-    return Look(blas_family(library) == planned, library)
 
 
 # Packages

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from sandbox.checks.hashes import Hashes
 from sandbox.checks.results import CheckResult, Goal
 from sandbox.checks.safe import fingerprint
 from sandbox.facts.facts import Facts
+from sandbox.facts.hashes import Hashes
 from sandbox.files import write_whole
 from sandbox.placement import Placement
 from sandbox.plain_file import NotPlainError, read_plain

@@ -7,14 +7,16 @@ results are printed, kept, and handed on as pages.
 from collections.abc import Callable, Iterator
 
 from sandbox.checks import fixes
-from sandbox.checks.check import CannotLook, Check, Look
-from sandbox.checks.hashes import Hashes
+from sandbox.checks.as_planned import is_as_planned
+from sandbox.checks.check import Check, Look
 from sandbox.checks.live import Seen
 from sandbox.checks.options import expected_option, option_look
 from sandbox.checks.views import per_viewer_and_seen
 from sandbox.facts.r_view import RView
 from sandbox.facts.shown import shown_option, shown_value
+from sandbox.facts.subjects.environment import kind_of_variable
 from sandbox.placement import Placement
+from sandbox.plan import Plan
 from sandbox.probe.untaken import is_untaken
 from sandbox.spec.models import R, Secret
 
@@ -30,7 +32,7 @@ def environment_checks(placement: Placement) -> Iterator[Check[Seen]]:
             title=f"{name} is set",
             expected=f"{name}={shown_value(name, value)}",
             why="Shiny Server hands nothing of its unit's environment to apps: they start without",
-            look=_variable(name, value),
+            look=_variable(placement.plan, name, value),
             fix=_fix(placement, value),
         )
 
@@ -44,7 +46,7 @@ def option_checks(placement: Placement, r: R) -> Iterator[Check[Seen]]:
             title=f"options({name}) is as planned",
             expected=expected_option(name, value, shown_option(name, value)),
             why="a default that differs (digits, scipen, OutDec) differs in every report",
-            look=option_look(name, value),
+            look=option_look(placement.plan, name, value),
             fix=_fix(placement, value),
         )
 
@@ -58,7 +60,7 @@ def repository_checks(placement: Placement, r: R) -> Iterator[Check[Seen]]:
             title=f"the repository {name} is as planned",
             expected=shown_value(name, url),
             why="the same install.packages() from another repository brings another version",
-            look=_repository(name, url),
+            look=_repository(placement.plan, name, url),
             fix=_fix(placement, url),
         )
 
@@ -71,38 +73,34 @@ def _fix(placement: Placement, value: object) -> str:
     return fixes.reset_command(placement)
 
 
-def _variable(name: str, planned: str | Secret) -> Callable[[RView, Seen], Look]:
+def _variable(plan: Plan, name: str, planned: str | Secret) -> Callable[[RView, Seen], Look]:
+    kind = kind_of_variable(name)
+
     def look(view: RView, seen: Seen) -> Look:
         actual = view.environment.get(name)
-        return _NOT_SET if actual is None else _judged(name, actual, planned, seen.hashes, "=")
+        if actual is None:
+            return _NOT_SET
+        unknown = seen.hashes.why_unknown(planned)
+        ok = is_as_planned(seen, plan, kind, name, view=view, unknown=unknown)
+        return _judged(name, actual, planned, ok=ok, sign="=")
 
     return look
 
 
-def _repository(name: str, planned: str | Secret) -> Callable[[RView, Seen], Look]:
+def _repository(plan: Plan, name: str, planned: str | Secret) -> Callable[[RView, Seen], Look]:
     def look(view: RView, seen: Seen) -> Look:
         actual = view.repos.get(name)
         if actual is None:
             return _NOT_SET
-        if isinstance(planned, Secret):
-            return _judged(name, actual, planned, seen.hashes)
-        # A slash at the end changes nothing
-        bare = planned.rstrip("/")
-        looks = [
-            _judged(name, actual, url, seen.hashes)
-            for url in dict.fromkeys((planned, bare, f"{bare}/"))
-        ]
-        return next((one for one in looks if one.ok), looks[0])
+        unknown = seen.hashes.why_unknown(planned)
+        ok = is_as_planned(seen, plan, "r.repo", name, view=view, unknown=unknown)
+        return _judged(name, actual, planned, ok=ok)
 
     return look
 
 
-def _judged(name: str, actual: str, planned: str | Secret, hashes: Hashes, sign: str = "") -> Look:
+def _judged(name: str, actual: str, planned: str | Secret, *, ok: bool, sign: str = "") -> Look:
     """Whether the value is as planned, in words that may be handed on."""
-    verdict = hashes.judge(actual, planned)
-    if verdict == "unknown":
-        raise CannotLook(hashes.why_unknown(planned))
-    ok = verdict == "equal"
     if isinstance(planned, Secret):
         words = "the value that it was given" if ok else "another value than it was given"
         return Look(ok, f"{words} (compared by hash)")

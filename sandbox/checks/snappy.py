@@ -4,19 +4,17 @@ import statistics
 from collections.abc import Iterator
 
 from sandbox.checks import fixes
-from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt, equal
+from sandbox.checks.as_planned import is_as_planned
+from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt
 from sandbox.checks.live import END_R, CheckedMachine, Seen
 from sandbox.checks.results import Goal
 from sandbox.checks.up import describe, is_app_page
 from sandbox.checks.web import NoAnswer
-from sandbox.facts.subjects.machine import MachineSize
+from sandbox.facts.subjects.machine import MEMORY_LEAST, MachineSize
 from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.servers.shiny import SERVER as SHINY
 
-MEMORY_LEAST = 0.85
-"""A VM's kernel keeps some of its memory to itself."""
-MEMORY_MOST = 1.02
 DISK_USED_MOST_PERCENT = 90
 DISK_FREE_LEAST_MB = 512
 _WARM_TRIES = 3
@@ -31,7 +29,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
         title=f"the machine has {plan.machine.cpus} cpus",
         expected=str(plan.machine.cpus),
         why="R counts cpus to choose its number of workers: another number is another speed",
-        look=lambda seen: equal(seen.inspection.cpus, plan.machine.cpus),
+        look=lambda seen: _cpus(seen, plan),
         fix=fixes.make_again(placement),
     )
     yield Check(
@@ -40,7 +38,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
         title=f"the machine has {plan.machine.memory_mb} MB of memory",
         expected=f"{MEMORY_LEAST * plan.machine.memory_mb:.0f} to {plan.machine.memory_mb} MB",
         why="an app that fits here and not in production is killed there, at the busiest hour",
-        look=lambda seen: _memory(seen, plan.machine.memory_mb),
+        look=lambda seen: _memory(seen, plan),
         fix=fixes.make_again(placement),
     )
     yield Check(
@@ -62,12 +60,16 @@ def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
         yield _first(plan, app.name)
 
 
-def _memory(seen: Seen, planned_mb: int) -> Look:
+def _cpus(seen: Seen, plan: Plan) -> Look:
+    ok = is_as_planned(seen, plan, "machine.cpus")
+    return Look(ok, str(seen.facts[MachineSize].cpus))
+
+
+def _memory(seen: Seen, plan: Plan) -> Look:
     actual_mb = seen.facts[MachineSize].memory_mb
     if actual_mb is None:
         raise NothingToLookAt(f"the machine's memory {_unseen_memory(seen)}")
-    fits = MEMORY_LEAST * planned_mb <= actual_mb <= MEMORY_MOST * planned_mb
-    return Look(fits, f"{actual_mb} MB")
+    return Look(is_as_planned(seen, plan, "machine.memory"), f"{actual_mb} MB")
 
 
 def _unseen_memory(seen: Seen) -> str:

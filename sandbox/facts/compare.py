@@ -1,5 +1,6 @@
 """When two values are the same: exactly, as versions, as sets, or as numbers within a tolerance."""
 
+from abc import ABC, abstractmethod
 from math import isinf
 from typing import Literal
 
@@ -13,6 +14,14 @@ Comparison = Literal["exact", "version", "set", "number", "r"]
 
 Value = str | float | frozenset[str]
 """What a fact of a machine is."""
+
+
+class JudgesByItself(ABC):
+    """A value that a box states, and that itself knows which of a machine's values is the same."""
+
+    @abstractmethod
+    def judge(self, actual: Value | None) -> Verdict:
+        """Whether a machine's value is the stated one; None where the machine has none."""
 
 
 def same(
@@ -41,8 +50,8 @@ def same(
 
 
 def verdict(
-    a: Value,
-    b: Value,
+    a: Value | None,
+    b: Value | None,
     how: Comparison,
     *,
     tolerance: float = 0.0,
@@ -52,13 +61,25 @@ def verdict(
     """Whether two values are equal, where the one or the other may not have been taken.
 
     Args:
-        a: a value.
+        a: a value; None where that side has none.
         b: another of the same kind.
         how: as for `same`.
         tolerance: as for `same`.
         scheme: as for `same`.
         same_key: the hashes in both were made with the same key.
     """
+    if isinstance(a, JudgesByItself):
+        return a.judge(b)
+    if isinstance(b, JudgesByItself):
+        return b.judge(a)
+    if a is None or b is None:
+        return "equal" if a is b else "differs"
+    return _verdict(a, b, how, tolerance=tolerance, scheme=scheme, same_key=same_key)
+
+
+def _verdict(
+    a: Value, b: Value, how: Comparison, *, tolerance: float, scheme: Scheme, same_key: bool
+) -> Verdict:
     if how == "r" and isinstance(a, str) and isinstance(b, str):
         return r_value.compare(a, b, same_key=same_key)
     if isinstance(a, str) and isinstance(b, str) and (is_untaken(a) or is_untaken(b)):
@@ -110,4 +131,4 @@ def shown(value: Value) -> str:
         return "unlimited"
     if isinstance(value, float):
         return f"{value:g}" if value < 1e6 else f"{value:.0f}"  # noqa: PLR2004  (no exponents)
-    return untaken.without_hash(value) if value else "(empty)"
+    return untaken.without_hash(str(value)) if value else "(empty)"

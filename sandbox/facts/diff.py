@@ -17,6 +17,7 @@ from sandbox.facts.kind import (
     read_machine,
     read_view,
 )
+from sandbox.facts.planned import PlannedForAll
 from sandbox.facts.r_view import Viewer
 from sandbox.facts.sides import Side
 from sandbox.facts.subjects.packages import PackageManager
@@ -49,34 +50,63 @@ def compare(
     return Diff(a_name=a.name, b_name=b.name, facts=tuple(facts))
 
 
+def compare_with_box(
+    kind: FactKind, box: Side, machine: Side, seen_by: Viewer | None = None
+) -> dict[str, FactDiff]:
+    """Compare what a box says of one kind with a machine.
+
+    Args:
+        kind: what is compared.
+        box: a side that states.
+        machine: a side that has facts.
+        seen_by: whose view counts, where the kind is of R.
+
+    Returns:
+        Item to its fact; under the empty item alone where nothing could be read.
+    """
+    viewer = VIEWERS[seen_by] if seen_by is not None else None
+    of_box, of_machine, how = _readings(kind, box, machine, seen_by)
+    found = _compared(kind, of_box, of_machine, how, seen_by=viewer)
+    return {fact.id.removeprefix(kind.id).removeprefix("."): fact for fact in found}
+
+
 def _of_kind(kind: FactKind, a: Side, b: Side) -> Iterator[FactDiff]:
     if kind.of_machine is not None:
-        of_machine = _reader_of_machine(kind)
-        of_a, of_b = _read(kind, a, of_machine), _read(kind, b, of_machine)
-        yield from _compared(kind, of_a, of_b, _how(kind, a, b, of_a, of_b))
+        yield from _compared(kind, *_readings(kind, a, b, None))
         return
-    by_viewer = []
-    for viewer in _viewers(a, b):
-        yes = _reader(kind, viewer)
-        by_viewer.append((viewer, _read(kind, a, yes), _read(kind, b, yes)))
+    by_viewer = [(viewer, *_readings(kind, a, b, viewer)) for viewer in _viewers(a, b)]
     # Whoever could be asked on both sides and does not mention a thing does not see it
     asked = frozenset(
         VIEWERS[viewer]
-        for viewer, of_a, of_b in by_viewer
+        for viewer, of_a, of_b, _ in by_viewer
         if not isinstance(of_a, _Silent) and not isinstance(of_b, _Silent)
     )
     facts = (
         fact
-        for viewer, of_a, of_b in by_viewer
-        for fact in _compared(
-            kind,
-            of_a,
-            of_b,
-            _how(kind, a, b, of_a, of_b),
-            seen_by=VIEWERS[viewer],
-        )
+        for viewer, of_a, of_b, how in by_viewer
+        for fact in _compared(kind, of_a, of_b, how, seen_by=VIEWERS[viewer])
     )
     yield from _merged(facts, asked)
+
+
+def _readings(
+    kind: FactKind, a: Side, b: Side, viewer: Viewer | None
+) -> "tuple[Reading | _Silent, Reading | _Silent, _How]":
+    """What both sides have, and how to compare that; without a viewer, of the machine itself."""
+    if viewer is None:
+        read = _reader_of_machine(kind)
+    else:
+        read = _reader(kind, viewer, for_box=a.facts is None or b.facts is None)
+    of_a, of_b = _read(kind, a, read), _read(kind, b, read)
+    of_a, of_b = _for_all(of_a, of_b), _for_all(of_b, of_a)
+    return of_a, of_b, _how(kind, a, b, of_a, of_b)
+
+
+def _for_all(of_box: "Reading | _Silent", of_other: "Reading | _Silent") -> "Reading | _Silent":
+    """What a box states of all items, said of each that the other side has."""
+    if not isinstance(of_box, PlannedForAll) or isinstance(of_other, _Silent):
+        return of_box
+    return dict.fromkeys(of_other, of_box.rest) | of_box
 
 
 @dataclass(frozen=True)
@@ -119,8 +149,7 @@ def _stated(
 
 
 def _same_key(a: Side, b: Side) -> bool:
-    keys = [side.facts.hash_key for side in (a, b) if side.facts is not None]
-    return len(keys) == 2 and keys[0] is not None and keys[0] == keys[1]  # noqa: PLR2004
+    return a.hash_key is not None and a.hash_key == b.hash_key
 
 
 def _reader_of_machine(kind: FactKind) -> Callable[[Facts], Reading]:
@@ -134,12 +163,12 @@ def _reader_of_machine(kind: FactKind) -> Callable[[Facts], Reading]:
     return read
 
 
-def _reader(kind: FactKind, viewer: Viewer) -> Callable[[Facts], Reading]:
+def _reader(kind: FactKind, viewer: Viewer, *, for_box: bool) -> Callable[[Facts], Reading]:
     def read(facts: Facts) -> Reading:
         view = r_view(facts, viewer)
         if view is None:
             raise no_view(facts, viewer)
-        return read_view(kind, facts, view)
+        return read_view(kind, facts, view, for_box=for_box)
 
     return read
 
@@ -231,25 +260,15 @@ def _one(
         how=kind.how,
         seen_by=viewers,
     )
-    if a is not None and b is not None:
-        answer = verdict(
-            a,
-            b,
-            kind.how,
-            tolerance=kind.tolerance,
-            scheme=how.scheme,
-            same_key=how.same_key,
-        )
-        if answer == "unknown":
-            return found.model_copy(
-                update={
-                    "outcome": DiffOutcome.NOT_COMPARABLE,
-                    "note": _not_taken(same_key=how.same_key),
-                }
-            )
-        if answer == "equal":
-            update = {"outcome": DiffOutcome.EQUAL, "a": _short(a), "b": _short(b)}
-            return found.model_copy(update=update)
+    answer = verdict(
+        a, b, kind.how, tolerance=kind.tolerance, scheme=how.scheme, same_key=how.same_key
+    )
+    if answer == "unknown":
+        note = _not_taken(same_key=how.same_key)
+        return found.model_copy(update={"outcome": DiffOutcome.NOT_COMPARABLE, "note": note})
+    if answer == "equal":
+        update = {"outcome": DiffOutcome.EQUAL, "a": _short(a), "b": _short(b)}
+        return found.model_copy(update=update)
     return found.model_copy(
         update={
             "a": _short(a),

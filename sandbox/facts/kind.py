@@ -72,6 +72,9 @@ class FactKind:
     of_machine: Callable[[Facts], Reading] | None = None
     of_view: Callable[[RView, Facts], Reading] | None = None
     """Read for everyone who runs R: a login, an app, a session."""
+    of_view_for_box: Callable[[RView, Facts], Reading] | None = None
+    """Read so where a box says what there should be: with all that two machines are not compared
+    in, and as it stands. None: as between two machines."""
     tolerance: float = 0.0
     """Of numbers, as a share of the larger one."""
     versions: Versions = "plain"
@@ -120,6 +123,7 @@ def kind_of_r(
     why: str,
     bug: str,
     read: Callable[[RView, Facts], Reading],
+    read_for_box: Callable[[RView, Facts], Reading] | None = None,
     tolerance: float = 0.0,
     versions: Versions = "plain",
 ) -> FactKind:
@@ -134,6 +138,7 @@ def kind_of_r(
         why,
         link,
         of_view=read,
+        of_view_for_box=read_for_box,
         tolerance=tolerance,
         versions=versions,
     )
@@ -153,16 +158,23 @@ def read_machine(kind: FactKind, facts: Facts) -> Reading:
         raise CannotReadError(error.why) from error
 
 
-def read_view(kind: FactKind, facts: Facts, view: RView) -> Reading:
+def read_view(kind: FactKind, facts: Facts, view: RView, *, for_box: bool = False) -> Reading:
     """The values of a kind of R's, as `view` has them.
+
+    Args:
+        kind: of R's.
+        facts: of the machine.
+        view: one of its.
+        for_box: they are compared with what a box says.
 
     Raises:
         CannotReadError: they could not be read.
         NotThereError: there is no such thing.
     """
-    assert kind.of_view is not None  # noqa: S101
+    read = kind.of_view_for_box if for_box and kind.of_view_for_box else kind.of_view
+    assert read is not None  # noqa: S101
     try:
-        return kind.of_view(view, facts)
+        return read(view, facts)
     except NotSeenError as error:
         # A part of R's: what a newer R tells, and what it could not tell has a name
         raise CannotReadError(facts.why(f"R's {error.key}") or OLDER) from error

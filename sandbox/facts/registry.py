@@ -40,6 +40,18 @@ def kinds() -> tuple[FactKind, ...]:
     return tuple(sorted(found, key=lambda one: (order.index(one.consequence), one.rank, one.id)))
 
 
+def kind(id_: str) -> FactKind:
+    """The kind of that id.
+
+    Raises:
+        LookupError: there is none.
+    """
+    for one in kinds():
+        if one.id == id_:
+            return one
+    raise LookupError(f"there is no kind of facts `{id_}`")
+
+
 def made(facts: Facts, making: Making) -> tuple[Made, ...]:
     """What each subject says of a box that makes a machine like this one."""
     say = (one.makes for one in subjects() if one.makes is not None)

@@ -1,7 +1,6 @@
 """How a value is shown on a terminal, in a page and in what is kept."""
 
 import re
-from collections.abc import Mapping
 
 from sandbox.facts import r_value
 from sandbox.facts.r_value import RValue
@@ -43,15 +42,6 @@ def shown_code(name: str, code: str, *, ours: bool = False) -> str:
     if value is None:
         return placeholder(code) if ours else without_hash(code)
     return _QUOTED_PLACEHOLDER.sub(r"\1", without_hash(r_value.write(hidden(name, value))))
-
-
-def shown_or_hidden(values: Mapping[str, str | Secret], key: HashKey | None) -> dict[str, str]:
-    """What may be shown of a box's values; of a secret it says nothing that could be compared."""
-    return {
-        name: one if harmless(name, one) else placeholder(one, key)
-        for name, one in values.items()
-        if not isinstance(one, Secret)
-    }
 
 
 def hidden(name: str, value: RValue, key: HashKey | None = None) -> RValue:

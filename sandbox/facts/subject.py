@@ -11,13 +11,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from sandbox.facts.facts import Facts, NotSeen
+from sandbox.facts.hashes import Hashes
 from sandbox.facts.kind import FactKind, Reading
 from sandbox.facts.making import Made, Making
 from sandbox.facts.r_lines import Fields
 from sandbox.facts.r_said import ProbeAnswer, RSaid
 from sandbox.facts.shapes import Shape
 from sandbox.plan import Plan
-from sandbox.probe.untaken import HashKey
 
 Stated = Mapping[str, Reading]
 """Id of a kind to what a plan says of it."""
@@ -55,11 +55,11 @@ class Subject:
     """Fields of `RView` itself, which is older than parts of it."""
     kinds: tuple[FactKind, ...] = ()
     """How it is compared, and which bug a difference can cause."""
-    stated: Callable[[Plan, HashKey | None], Stated] | None = None
-    """What a plan says of its kinds. The key is the one that the other side's hashes were made
-    with; without it a value that may not be shown can be compared with nothing."""
+    stated: Callable[[Plan, Hashes], Stated] | None = None
+    """What a plan says of its kinds. By the hashes it judges values that a machine keeps to itself;
+    without them such a value can be compared with nothing."""
     makes: Callable[[Facts, Making], Iterable[Made]] | None = None
     """What in a box makes a machine so, as data; what no box can say."""
 
 
-__all__ = ["Facts", "ProbeAnswer", "RSaid", "Stated", "Subject"]
+__all__ = ["Facts", "Hashes", "ProbeAnswer", "RSaid", "Stated", "Subject"]

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 
-from sandbox.checks.hashes import Hashes
 from sandbox.facts.facts import Facts
 from sandbox.facts.files import load_facts
+from sandbox.facts.hashes import Hashes
 from sandbox.plan import Plan
 from sandbox.probe.keys import find_key
 from sandbox.probe.untaken import HashKey, new_key, token

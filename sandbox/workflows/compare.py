@@ -10,6 +10,7 @@ from sandbox.facts.diff import compare
 from sandbox.facts.differences import Diff, Selection
 from sandbox.facts.facts import Facts
 from sandbox.facts.files import load_facts
+from sandbox.facts.hashes import NO_HASHES, Hashes
 from sandbox.facts.sides import Side, side_of_plan
 from sandbox.plan import Plan, resolve
 from sandbox.probe.keys import find_key
@@ -66,14 +67,14 @@ def diff(
     return compare(sides[0], sides[1], selection)
 
 
-def _key_for(words: tuple[str, str], *, cwd: Path) -> HashKey:
-    """The key of the facts in a file, so that what is read now can be compared with them."""
-    for word in words:
-        if word.endswith(".json"):
-            found = find_key(load_facts(cwd / word).hash_key)
-            if found is not None:
-                return found
-    return new_key()
+def _key_for(words: tuple[str, str], *, cwd: Path) -> HashKey | None:
+    """The key of the facts in a file, so that the other side can be compared with them.
+
+    None for a file of which this host does not have the key.
+    """
+    files = [word for word in words if word.endswith(".json")]
+    found = [find_key(load_facts(cwd / word).hash_key) for word in files]
+    return next((one for one in found if one is not None), None) if files else new_key()
 
 
 def side_of(
@@ -91,17 +92,18 @@ def side_of(
         UsageError: it is no file, no sandbox, no box, and cannot be a host.
     """
     path = cwd / word
+    hashes = Hashes(key=key.digits) if key is not None else NO_HASHES
     key = key if key is not None else new_key()
     if word.endswith(".json"):
         return Side(name=word, facts=load_facts(path))
     if word.endswith(SUFFIXES):
-        return side_of_plan(_plan_of(path, root))
+        return side_of_plan(_plan_of(path, root), hashes)
     if "@" not in word and "/" not in word and Instance(word).read() is not None:
         return Side(name=word, facts=context.guest_named(word).probe(key))
     if "@" not in word:
         for entry in list_boxes(cwd):
             if entry.name == word:
-                return side_of_plan(_plan_of(entry.path, root))
+                return side_of_plan(_plan_of(entry.path, root), hashes)
     if "/" in word or path.exists():
         raise UsageError(
             f"`{word}` is neither a sandbox, a file of facts (.json), a box (.yml), nor a host"

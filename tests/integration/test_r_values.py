@@ -20,14 +20,15 @@ from sandbox.facts.facts import Facts
 from sandbox.facts.making import Room
 from sandbox.facts.r_view import RView
 from sandbox.facts.shown import planned_code
-from sandbox.facts.subjects.r import main_view
+from sandbox.facts.subjects.r import RInstallations, main_view
+from sandbox.plan import Plan
 from sandbox.probe.script import Taking
 from sandbox.probe.untaken import HashKey
 from sandbox.spec.bases import load_bases
 from sandbox.spec.load import load_box
 from sandbox.spec.models import OptionValue, Secret
 from tests.conftest import cannot_run
-from tests.unit.checks.samples import good
+from tests.unit.checks.samples import doctored, full_plan, good
 from tests.unit.test_role_filters import ROLES, load
 
 _KEY = HashKey("00112233445566778899aabbccddeeff")
@@ -123,6 +124,12 @@ def _box(folder: Path, options: str) -> dict[str, OptionValue | Secret]:
     return dict(r.options)
 
 
+def _plan_with(options: dict[str, OptionValue | Secret]) -> Plan:
+    plan = full_plan()
+    assert plan.r is not None
+    return plan.model_copy(update={"r": plan.r.model_copy(update={"options": options})})
+
+
 def _plain(options: dict[str, OptionValue | Secret]) -> dict[str, object]:
     return {
         name: value.model_dump() if hasattr(value, "model_dump") else value
@@ -136,6 +143,7 @@ def test_from_a_box_to_r_and_back_each_option_is_the_same(tmp_path: Path) -> Non
     assert view.startup_error is None
     assert view.startup_output == ""
     assert view.repos == {"CRAN": "https://cran.example.org"}
+    plan, seen = _plan_with(planned), doctored(good(), "facts.r", facts[RInstallations].root)
     for name, value in planned.items():
         assert not isinstance(value, Secret)
         code = planned_code(value)
@@ -143,7 +151,7 @@ def test_from_a_box_to_r_and_back_each_option_is_the_same(tmp_path: Path) -> Non
             assert name not in view.options
         elif r_value.read(code) is not None:
             assert r_value.compare(view.options[name], code) == "equal", name
-        assert option_look(name, value)(view, good()).ok, name
+        assert option_look(plan, name, value)(view, seen).ok, name
     said = _captured(facts, tmp_path)
     for name, value in planned.items():
         if name != "gone":

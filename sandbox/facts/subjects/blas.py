@@ -7,9 +7,8 @@ from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_r
 from sandbox.facts.making import Change, Made, Making, Unsaid
 from sandbox.facts.r_lines import Fields
 from sandbox.facts.r_view import RView
-from sandbox.facts.subject import Facts, RSaid, Stated, Subject
+from sandbox.facts.subject import Facts, Hashes, RSaid, Stated, Subject
 from sandbox.plan import Plan
-from sandbox.probe.untaken import HashKey
 
 _FAMILIES = (
     ("openblas", "openblas"),
@@ -50,7 +49,7 @@ def lapack(view: RView, _: Facts) -> Reading:
     return {"": view.la_version} if view.la_version else {}
 
 
-def _stated(plan: Plan, _: HashKey | None) -> Stated:
+def _stated(plan: Plan, _: Hashes) -> Stated:
     return {"r.blas": {"": plan.r.blas}} if plan.r is not None else {}
 
 

@@ -5,18 +5,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sandbox.facts.compare import Value
 from sandbox.facts.kind import Consequence, Reading, kind_of_r
 from sandbox.facts.making import AskedFor, Change, Made, Making, few
+from sandbox.facts.planned import planned_texts
 from sandbox.facts.r_lines import Fields, a_path
 from sandbox.facts.r_view import RView
-from sandbox.facts.shown import shown_or_hidden
-from sandbox.facts.subject import Facts, RSaid, Stated, Subject
+from sandbox.facts.subject import Facts, Hashes, RSaid, Stated, Subject
 from sandbox.facts.subjects.configs import Configs
 from sandbox.facts.subjects.r import RInstallations, r_view
 from sandbox.facts.subjects.units import Units
 from sandbox.plan import Plan
 from sandbox.probe import untaken
-from sandbox.probe.untaken import HashKey, is_untaken, without_hash
+from sandbox.probe.untaken import is_untaken, without_hash
 from sandbox.spec.fits import fits
 from sandbox.spec.models import EnvName, Text
 
@@ -57,6 +58,11 @@ def environment(view: RView, _: Facts) -> Reading:
     }
 
 
+def all_variables(view: RView, _: Facts) -> Reading:
+    """Every variable, just as R has it."""
+    return dict(view.environment)
+
+
 def _plain_path(value: str) -> str:
     """Without what root's path has and a person's has not, or the other way round."""
     return ":".join(
@@ -83,13 +89,19 @@ def threads(view: RView, _: Facts) -> Reading:
     return {name: value for name, value in view.environment.items() if _THREADS.fullmatch(name)}
 
 
-def _stated(plan: Plan, key: HashKey | None) -> Stated:
+def kind_of_variable(name: str) -> str:
+    """The kind that tells whether a variable of a box is as the box says."""
+    return "r.threads" if name.endswith("_THREADS") else "r.environment"
+
+
+def _stated(plan: Plan, hashes: Hashes) -> Stated:
     if plan.r is None:
         return {}
-    stated = shown_or_hidden(plan.system.environment, key)
-    of_threads = {name: value for name, value in stated.items() if name.endswith("_THREADS")}
-    others = {name: value for name, value in stated.items() if name not in of_threads}
-    return {"r.threads": dict(of_threads), "r.environment": dict(others)}
+    stated = planned_texts(plan.system.environment, hashes)
+    found: dict[str, dict[str, Value]] = {"r.threads": {}, "r.environment": {}}
+    for name, value in stated.items():
+        found[kind_of_variable(name)][name] = value
+    return found
 
 
 # What a box says of them: the variables that R has, by R's own word; files only say where they
@@ -279,6 +291,7 @@ ENVIRONMENT = Subject(
             "goes on without",
             bug="rstudio/shiny-server/issues/480",
             read=environment,
+            read_for_box=all_variables,
         ),
         kind_of_r(
             "r.proxy",

@@ -7,14 +7,14 @@ from typing import Any
 from sandbox.facts.compare import Value
 from sandbox.facts.kind import Consequence, NotThereError, Reading, kind_of_r
 from sandbox.facts.making import Change, Made, Making
+from sandbox.facts.planned import PlannedNumber
 from sandbox.facts.r_lines import VIEWERS, Fields
 from sandbox.facts.r_view import RLimit, RLimits, RView
 from sandbox.facts.shapes import Shape
-from sandbox.facts.subject import Facts, RSaid, Stated, Subject
+from sandbox.facts.subject import Facts, Hashes, RSaid, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import MalformedError, name, word
-from sandbox.probe.untaken import HashKey
 
 _UMASK_OF_ROOT = "0022"
 
@@ -95,11 +95,14 @@ def _soft(limit: RLimit) -> float:
     return float("inf") if limit.soft is None else float(limit.soft)
 
 
-def _stated(plan: Plan, _: HashKey | None) -> Stated:
-    nofile = plan.system.limits.nofile
-    if plan.r is None or nofile is None:
-        return {}
-    return {"r.limit": {"nofile": float(nofile)}}
+def _stated(plan: Plan, _: Hashes) -> Stated:
+    limits = plan.system.limits
+    stated: dict[str, Reading] = {}
+    if plan.r is not None and limits.nofile is not None:
+        stated["r.limit"] = {"nofile": PlannedNumber(limits.nofile)}
+    if plan.r is not None and limits.nproc is not None:
+        stated["r.processes"] = {"": PlannedNumber(limits.nproc)}
+    return stated
 
 
 def _makes(_: Facts, making: Making) -> Iterator[Made]:

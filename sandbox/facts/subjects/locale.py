@@ -5,26 +5,27 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 from sandbox.facts.kind import Consequence, Reading, kind_of_machine, kind_of_r
 from sandbox.facts.making import Change, Made, Making, Unsaid
 from sandbox.facts.part import FactsPart
+from sandbox.facts.planned import PlannedForAll
 from sandbox.facts.r_lines import Fields, flags, named
 from sandbox.facts.r_view import L10n, RView
 from sandbox.facts.shapes import MOST_LINES, Shape, check_name, check_settings, rows
-from sandbox.facts.subject import Facts, ProbeAnswer, RSaid, Stated, Subject
+from sandbox.facts.subject import Facts, Hashes, ProbeAnswer, RSaid, Stated, Subject
 from sandbox.facts.subjects.r import r_view
 from sandbox.plan import Plan
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import path, plain
-from sandbox.probe.untaken import HashKey, without_hash
+from sandbox.probe.untaken import without_hash
 from sandbox.spec import models, words
 from sandbox.spec.fits import fits
 
-_SHOWN_CATEGORIES = ("LC_COLLATE", "LC_CTYPE", "LC_TIME", "LC_NUMERIC", "LC_MONETARY")
-
-_FROM_LANG = ("LC_COLLATE", "LC_CTYPE", "LC_TIME")
+FROM_LANG = ("LC_CTYPE", "LC_COLLATE", "LC_TIME", "LC_MONETARY", "LC_MESSAGES")
+"""What R sets from LANG; it keeps LC_NUMERIC at C by itself."""
+_COMPARED = (*FROM_LANG, "LC_NUMERIC")
 
 
 class SystemLocale(FactsPart):
@@ -99,9 +100,7 @@ def of_system(facts: Facts) -> Reading:
 
 def of_r(view: RView, _: Facts) -> Reading:
     """The categories that change results."""
-    return {
-        name: normal_locale(view.locale[name]) for name in _SHOWN_CATEGORIES if name in view.locale
-    }
+    return {name: normal_locale(view.locale[name]) for name in _COMPARED if name in view.locale}
 
 
 def normal_locale(name: str) -> str:
@@ -114,16 +113,18 @@ def encoding(view: RView, _: Facts) -> Reading:
     return {"": "UTF-8" if view.l10n.utf8 else "Latin-1" if view.l10n.latin1 else "not UTF-8"}
 
 
-def _stated(plan: Plan, _: HashKey | None) -> Stated:
+def _stated(plan: Plan, _: Hashes) -> Stated:
     locale = normal_locale(plan.system.locale)
-    stated: dict[str, Reading] = {"system.locale": {"LANG": locale}}
+    # Whatever else is set there overrides LANG
+    stated: dict[str, Reading] = {"system.locale": PlannedForAll({"LANG": locale}, rest=locale)}
     if plan.r is not None:
-        stated["r.locale"] = dict.fromkeys(_FROM_LANG, locale)
+        stated["r.locale"] = dict.fromkeys(FROM_LANG, locale)
+        if locale.endswith(".UTF-8"):
+            stated["r.encoding"] = {"": "UTF-8"}
     return stated
 
 
 _TAKES = "=category: LC_(CTYPE|COLLATE|TIME|NUMERIC|MONETARY|MESSAGES|PAPER|MEASUREMENT)\n"
-_DECIDING: Final = ("LC_CTYPE", "LC_COLLATE", "LC_TIME", "LC_MONETARY", "LC_MESSAGES")
 _LOCALE = re.compile(r"(C|POSIX|[A-Za-z]{2,3}_[A-Za-z]{2})(?:\.([A-Za-z0-9_-]+))?(@[a-z]+)?")
 _ISO = re.compile(r"iso-?8859-?([0-9]{1,2})", re.IGNORECASE)
 
@@ -156,7 +157,7 @@ def choose_locale(facts: Facts, view: RView | None) -> Found:
 
 def _seen(view: RView) -> dict[str, str]:
     # LC_NUMERIC is C in every R
-    found = {name: view.locale.get(name, "") for name in _DECIDING}
+    found = {name: view.locale.get(name, "") for name in FROM_LANG}
     return {name: normal_locale(one) for name, one in found.items() if one not in ("", "NA")}
 
 

@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_machine
 from sandbox.facts.making import Change, Made, Making, Unsaid
 from sandbox.facts.part import FactsPart
+from sandbox.facts.planned import PlannedNumber
 from sandbox.facts.shapes import Shape, check_pairs
-from sandbox.facts.subject import Facts, ProbeAnswer, Stated, Subject
+from sandbox.facts.subject import Facts, Hashes, ProbeAnswer, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import MalformedError, name, path, whole
-from sandbox.probe.untaken import HashKey
 
+MEMORY_LEAST = 0.85
+"""A VM's kernel keeps some of its memory to itself."""
+MEMORY_MOST = 1.02
 _MOUNT_OPTIONS = ("noexec", "nosuid", "nodev", "ro")
 
 
@@ -115,10 +118,14 @@ def _measured(value: int | None) -> Reading:
     return {"": float(value)}
 
 
-def _stated(plan: Plan, _: HashKey | None) -> Stated:
+def _stated(plan: Plan, _: Hashes) -> Stated:
     return {
         "machine.cpus": {"": float(plan.machine.cpus)},
-        "machine.memory": {"": float(plan.machine.memory_mb)},
+        "machine.memory": {
+            "": PlannedNumber(
+                plan.machine.memory_mb, least_share=MEMORY_LEAST, most_share=MEMORY_MOST
+            )
+        },
         "machine.disk": {"": float(plan.machine.disk_gb * 1024)},
     }
 

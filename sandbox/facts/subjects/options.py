@@ -8,16 +8,16 @@ from typing import Any, Final
 from sandbox.facts import r_value
 from sandbox.facts.kind import Consequence, Reading, kind_of_r
 from sandbox.facts.making import AskedFor, Change, Made, Making, RCodeOf, few
+from sandbox.facts.planned import planned_options
 from sandbox.facts.r_lines import Fields, named
 from sandbox.facts.r_value import RValue
 from sandbox.facts.r_view import RView
 from sandbox.facts.r_yaml import option_yaml
-from sandbox.facts.shown import hidden, planned_code, shown_code
-from sandbox.facts.subject import Facts, RSaid, Stated, Subject
+from sandbox.facts.shown import shown_code
+from sandbox.facts.subject import Facts, Hashes, RSaid, Stated, Subject
 from sandbox.facts.subjects.configs import Configs
 from sandbox.plan import Plan
-from sandbox.probe.untaken import HashKey, is_placeholder
-from sandbox.spec.models import OptionValue, Secret
+from sandbox.probe.untaken import is_placeholder
 
 # How R shows things to a person, and where its helpers are: no result depends on them
 COSMETIC_OPTIONS = re.compile(
@@ -40,18 +40,13 @@ def options(view: RView, _: Facts) -> Reading:
     }
 
 
-def _stated(plan: Plan, key: HashKey | None) -> Stated:
-    return {"r.option": _planned(plan.r.options, key)} if plan.r is not None else {}
+def all_options(view: RView, _: Facts) -> Reading:
+    """Every option."""
+    return {name: r_value.as_r_keeps(name, code) for name, code in view.options.items()}
 
 
-def _planned(values: Mapping[str, OptionValue | Secret], key: HashKey | None) -> dict[str, str]:
-    """The same of options, as R code. What a function or a call makes, R alone can tell."""
-    found = {}
-    for name, value in values.items():
-        plain = None if isinstance(value, Secret) else r_value.read(planned_code(value))
-        if plain is not None and plain.type != "NULL":
-            found[name] = r_value.as_r_keeps(name, r_value.write(hidden(name, plain, key)))
-    return found
+def _stated(plan: Plan, hashes: Hashes) -> Stated:
+    return {"r.option": planned_options(plan.r.options, hashes)} if plan.r is not None else {}
 
 
 # Options as R has them without any profile; what differs, somebody has set
@@ -173,6 +168,7 @@ OPTIONS = Subject(
             "unseen in the code",
             bug="HenrikBengtsson/startup/issues/60",
             read=options,
+            read_for_box=all_options,
         ),
     ),
     stated=_stated,

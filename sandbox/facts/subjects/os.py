@@ -5,12 +5,11 @@ import re
 from sandbox.facts.kind import Consequence, Reading, kind_of_machine
 from sandbox.facts.part import FactsPart
 from sandbox.facts.shapes import MOST_LINES, WORDS, Shape
-from sandbox.facts.subject import Facts, ProbeAnswer, Stated, Subject
+from sandbox.facts.subject import Facts, Hashes, ProbeAnswer, Stated, Subject
 from sandbox.facts.subjects.locale import assignments
 from sandbox.plan import Plan
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import MalformedError, name, word
-from sandbox.probe.untaken import HashKey
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
 
@@ -82,8 +81,10 @@ def _parse(answer: ProbeAnswer) -> Os:
 
 
 def release(facts: Facts) -> Reading:
-    """The distribution and its release."""
-    return {"": f"{facts[Os].id} {facts[Os].version}".strip()}
+    """The distribution and its release: `debian 12 (bookworm)`."""
+    found = facts[Os]
+    name = f"{found.id} {found.version}".strip()
+    return {"": f"{name} ({found.codename})" if found.codename else name}
 
 
 def arch(facts: Facts) -> Reading:
@@ -113,8 +114,9 @@ def selinux(facts: Facts) -> Reading:
     return {"": (facts[Os].selinux or "off").lower().replace("disabled", "off")}
 
 
-def _stated(plan: Plan, _: HashKey | None) -> Stated:
-    return {"system.release": {"": plan.base.name.replace("-", " ", 1)}}
+def _stated(plan: Plan, _: Hashes) -> Stated:
+    name = plan.base.name.replace("-", " ", 1)
+    return {"system.release": {"": f"{name} ({plan.base.suite})"}}
 
 
 OS = Subject(

@@ -15,6 +15,7 @@ from sandbox.facts.kind import (
 )
 from sandbox.facts.making import Change, Made, Making, Unsaid
 from sandbox.facts.part import FactsModel, ListPart
+from sandbox.facts.planned import PlannedVersion
 from sandbox.facts.r_lines import (
     R_VERSION,
     Fields,
@@ -27,12 +28,11 @@ from sandbox.facts.r_lines import (
 from sandbox.facts.r_said import own_words, unseen_in_r
 from sandbox.facts.r_view import RView, Viewer
 from sandbox.facts.shapes import Shape, anything
-from sandbox.facts.subject import Facts, ProbeAnswer, RSaid, Stated, Subject
+from sandbox.facts.subject import Facts, Hashes, ProbeAnswer, RSaid, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.frame import Frame, Section
 from sandbox.probe.readers import SectionError, name, path, row
 from sandbox.probe.redact import redact_text
-from sandbox.probe.untaken import HashKey
 
 
 class RInstallation(FactsModel):
@@ -223,8 +223,11 @@ def startup(view: RView, _: Facts) -> Reading:
     return {"": "fails" if view.startup_error else "starts"}
 
 
-def _stated(plan: Plan, _: HashKey | None) -> Stated:
-    return {"r.version": {"": plan.base.r_version}} if plan.r is not None else {}
+def _stated(plan: Plan, _: Hashes) -> Stated:
+    if plan.r is None:
+        return {}
+    there = plan.base.r_version
+    return {"r.version": {"": PlannedVersion(there, series=plan.r.version or there)}}
 
 
 def main_r(facts: Facts) -> RInstallation | None:

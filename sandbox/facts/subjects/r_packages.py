@@ -8,11 +8,10 @@ from sandbox.facts.kind import Consequence, Reading, kind_of_r
 from sandbox.facts.making import Change, Made, Making, Unsaid, few, some
 from sandbox.facts.r_lines import R_VERSION, Fields, a_path
 from sandbox.facts.r_view import RPackage, RView
-from sandbox.facts.subject import Facts, RSaid, Stated, Subject
+from sandbox.facts.subject import Facts, Hashes, RSaid, Stated, Subject
 from sandbox.facts.subjects.packages import SystemPackages
 from sandbox.plan import Plan
 from sandbox.probe.readers import name, path
-from sandbox.probe.untaken import HashKey
 from sandbox.spec.fits import fits
 from sandbox.spec.models import RPackage as PackageName
 
@@ -120,7 +119,7 @@ def libraries(view: RView, _: Facts) -> Reading:
     return {"": ":".join(paths)}
 
 
-def _stated(plan: Plan, _: HashKey | None) -> Stated:
+def _stated(plan: Plan, _: Hashes) -> Stated:
     if plan.r is None:
         return {}
     return {"r.installed": dict.fromkeys(plan.r.packages.names, "installed")}

@@ -5,12 +5,12 @@ from typing import Any
 
 from sandbox.facts.kind import Consequence, Reading, kind_of_r
 from sandbox.facts.making import AskedFor, Change, Made, Making, Unsaid
+from sandbox.facts.planned import PlannedUrl, planned_texts
 from sandbox.facts.r_lines import Fields
 from sandbox.facts.r_view import RView
-from sandbox.facts.shown import shown_or_hidden
-from sandbox.facts.subject import Facts, RSaid, Stated, Subject
+from sandbox.facts.subject import Facts, Hashes, RSaid, Stated, Subject
 from sandbox.plan import Plan
-from sandbox.probe.untaken import HashKey, is_untaken, without_hash
+from sandbox.probe.untaken import is_untaken, without_hash
 from sandbox.spec.fits import fits
 from sandbox.spec.models import RepoName, RepoUrl
 
@@ -24,11 +24,10 @@ def repos(view: RView, _: Facts) -> Reading:
     return {name: url.rstrip("/") for name, url in view.repos.items()}
 
 
-def _stated(plan: Plan, key: HashKey | None) -> Stated:
+def _stated(plan: Plan, hashes: Hashes) -> Stated:
     if plan.r is None:
         return {}
-    stated = shown_or_hidden(plan.r.repos, key)
-    return {"r.repo": {name: url.rstrip("/") for name, url in stated.items()}}
+    return {"r.repo": planned_texts(plan.r.repos, hashes, PlannedUrl)}
 
 
 _USUAL = ("@CRAN@", "cloud.r-project.org")

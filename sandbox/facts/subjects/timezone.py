@@ -9,11 +9,11 @@ from sandbox.facts.part import FactsPart
 from sandbox.facts.r_lines import Fields
 from sandbox.facts.r_view import RView
 from sandbox.facts.shapes import MOST_LINES, Shape, check_pairs
-from sandbox.facts.subject import Facts, ProbeAnswer, RSaid, Stated, Subject
+from sandbox.facts.subject import Facts, Hashes, ProbeAnswer, RSaid, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import plain
-from sandbox.probe.untaken import HashKey, without_hash
+from sandbox.probe.untaken import without_hash
 from sandbox.spec import models, words
 from sandbox.spec.fits import fits
 
@@ -80,11 +80,12 @@ def of_r(view: RView, _: Facts) -> Reading:
 
 
 def normal_zone(name: str) -> str:
-    """UTC has many names."""
-    return "UTC" if name.removeprefix("Etc/") in ("UTC", "UCT", "Universal", "Zulu") else name
+    """UTC has many names; `Etc/GMT` and `GMT` are one zone, too."""
+    bare = name.removeprefix("Etc/")
+    return "UTC" if bare in ("UTC", "UCT", "Universal", "Zulu") else bare
 
 
-def _stated(plan: Plan, _: HashKey | None) -> Stated:
+def _stated(plan: Plan, _: Hashes) -> Stated:
     zone = normal_zone(plan.system.timezone)
     stated: dict[str, Reading] = {"system.timezone": {"": zone}}
     if plan.r is not None:

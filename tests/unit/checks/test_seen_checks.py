@@ -126,7 +126,7 @@ BREAKS: list[tuple[str, object, set[str]]] = [
     (f"{APP}.graphics.png_written", False, {"correct.r.plot.app"}),
     (f"{LOGIN}.tempdir_exec", False, {"correct.r.tempdir.login"}),
     (f"{APP}.tempdir_exec", False, {"correct.r.tempdir.app"}),
-    ("inspection.cpus", 2, {"snappy.cpus"}),
+    ("facts.machine.cpus", 2, {"snappy.cpus"}),
     ("facts.machine.memory_mb", 24105, {"snappy.memory"}),
     ("facts.machine.memory_mb", 256, {"snappy.memory"}),
     ("inspection.disk_used_percent", 97, {"snappy.disk"}),

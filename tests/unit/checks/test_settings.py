@@ -6,9 +6,9 @@ import pytest
 
 from sandbox.checks import correct
 from sandbox.checks.check import CannotLook, Check
-from sandbox.checks.hashes import Hashes
 from sandbox.checks.live import Seen
 from sandbox.checks.results import CheckResult, Goal, Outcome
+from sandbox.facts.hashes import Hashes
 from sandbox.plan import Plan
 from sandbox.probe.untaken import new_key, placeholder, token
 from sandbox.spec.models import OptionValue, RCode

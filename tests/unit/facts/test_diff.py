@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.checks import r_setup
+from sandbox.checks.as_planned import is_as_planned
 from sandbox.facts import registry
 from sandbox.facts.diff import compare
 from sandbox.facts.differences import Diff, DiffOutcome, FactDiff, Selection
@@ -22,7 +22,8 @@ from sandbox.facts.subjects.tools import Program
 from sandbox.facts.subjects.user_libraries import UserPackage
 from sandbox.probe.untaken import HashKey, new_key, placeholder
 from tests.unit.changed_facts import with_named
-from tests.unit.checks.samples import full_plan, good
+from tests.unit.checks.samples import doctored, full_plan, good
+from tests.unit.factories import shiny_plan
 
 FACTS = good().facts
 SIZE = FACTS[MachineSize]
@@ -328,7 +329,9 @@ def test_a_blas_has_one_family_name_everywhere(library: str) -> None:
     software = {**view.external_software, "BLAS": library}
     asked = view.model_copy(update={"external_software": software})
     assert blas(asked, FACTS) == {"": "reference"}
-    assert r_setup._blas(asked, "reference").ok
+    place = "facts.r.0.views.0.external_software.BLAS"
+    seen = doctored(good(), place, library)
+    assert is_as_planned(seen, shiny_plan(), "r.blas", view=asked)
 
 
 def test_a_box_is_compared_in_what_it_says() -> None:

@@ -1,5 +1,6 @@
 """What a box states of a machine: no password of it, and nothing of a secret."""
 
+from sandbox.facts.hashes import Hashes
 from sandbox.facts.sides import side_of_plan
 from sandbox.plan import Plan
 from sandbox.probe.untaken import compare, new_key, placeholder
@@ -33,7 +34,7 @@ def test_passwords_of_a_box_are_not_stated_and_its_secrets_not_at_all() -> None:
 
 def test_with_the_other_sides_key_they_can_be_compared() -> None:
     key = new_key()
-    stated = side_of_plan(plan_with_password(), key).stated
+    stated = side_of_plan(plan_with_password(), Hashes(key=key.digits)).stated
     assert stated is not None
     ours = stated["r.environment"]["DB"]
     assert isinstance(ours, str)

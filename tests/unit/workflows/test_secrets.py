@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.baking import CacheUse
-from sandbox.checks.hashes import Hashes
 from sandbox.errors import ProvisionError, UsageError
+from sandbox.facts.hashes import Hashes
 from sandbox.guest.hashes import hash_key, hashes_of
 from sandbox.probe.untaken import HashKey, token
 from sandbox.secret_values import (

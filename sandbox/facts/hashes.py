@@ -17,6 +17,15 @@ class Hashes(BaseModel):
     secrets: dict[str, str] = Field(default_factory=dict, repr=False)
     """The hashes of the values that the machine was given for secrets, by name."""
 
+    @property
+    def hash_key(self) -> HashKey | None:
+        """The key, if there is one."""
+        return HashKey(self.key) if self.key else None
+
+    def can_tell(self, planned: object) -> bool:
+        """Whether anything could be compared with it: not with a secret that nobody remembers."""
+        return not isinstance(planned, Secret) or bool(self.key and planned.secret in self.secrets)
+
     def judge(self, actual: str, planned: str | Secret) -> Verdict:
         """Whether what the facts say of a value is the planned one."""
         if REDACTED in actual:
@@ -29,7 +38,7 @@ class Hashes(BaseModel):
             return "unknown"
         return "equal" if actual == planned else "differs"
 
-    def why_unknown(self, planned: str | Secret) -> str:
+    def why_unknown(self, planned: object) -> str:
         """What to say of a value that could not be judged."""
         if isinstance(planned, Secret) and planned.secret not in self.secrets:
             return (
@@ -48,3 +57,7 @@ class Hashes(BaseModel):
         else:
             found = token(actual, HashKey(self.key))
         return "equal" if found == given else "differs"
+
+
+NO_HASHES = Hashes()
+"""Nothing is known: a value that was not taken can be compared with nothing."""
