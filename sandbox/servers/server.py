@@ -28,6 +28,8 @@ class Server:
     """The names of the processes that may listen on its port; a name has 15 characters."""
     packages: tuple[str, ...]
     """The Debian packages that it comes in."""
+    log_file: str = ""
+    """What it writes of itself, on the machine; empty where that is in the journal alone."""
     serves_apps: bool = False
     """It is what serves the box's `apps:`."""
     workers: frozenset[str] = frozenset()

@@ -51,6 +51,7 @@ SERVER: Final = Server(
     # As Debian ships it, it may show as node
     processes=frozenset({"shiny-server", "node"}),
     packages=("shiny-server",),
+    log_file="/var/log/shiny-server.log",
     serves_apps=True,
     # Each R process of an app has a port of its own
     workers=frozenset({"R"}),

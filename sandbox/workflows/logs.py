@@ -1,4 +1,4 @@
-"""What a sandbox has logged: each app's last start, Shiny Server, the system; and what we did."""
+"""What a sandbox has logged: each app's last start, its servers, the system; and what we did."""
 
 import signal
 import time
@@ -10,6 +10,7 @@ from sandbox.app_logs.answer import LOG_BYTES, AppLogs, logs_script, parse_logs
 from sandbox.errors import CommandError, ProviderError, UsageError
 from sandbox.interrupts import Interrupted
 from sandbox.placement import Placement
+from sandbox.servers import wanted
 from sandbox.ssh import SshTarget
 from sandbox.state import Instance, instance_names
 from sandbox.workflows.context import Context
@@ -18,12 +19,16 @@ _TIMEOUT_S = 30.0
 _EVERY_S = 1.0
 _LINE_BYTES = 400
 _MOST_BYTES = 2 * 1024 * 1024
-# Shell on the machine's side, with the number of lines as $1
+# Shell on the machine's side: the number of lines, and then the files of the servers
 _SYSTEM = """
-printf '==> /var/log/shiny-server.log <==\\n'
-tail -n "$1" -- /var/log/shiny-server.log 2>/dev/null
+lines=$1
+shift
+for file do
+  printf '==> %s <==\\n' "$file"
+  tail -n "$lines" -- "$file" 2>/dev/null
+done
 printf '==> journal: warnings and worse <==\\n'
-journalctl --no-pager --quiet --boot --priority=warning --lines="$1"
+journalctl --no-pager --quiet --boot --priority=warning --lines="$lines"
 """
 
 
@@ -48,7 +53,7 @@ def the_only(name: str | None) -> str:
 
 
 def machine_logs(name: str, *, context: Context, lines: int, app: str | None = None) -> str:
-    """The last lines of an app's last start; without `app` of each, of Shiny Server and the system.
+    """The last lines of an app's last start; without `app` of each, of the servers and the system.
 
     Raises:
         UsageError: no such sandbox, it does not run, or it has no such app.
@@ -66,7 +71,8 @@ def machine_logs(name: str, *, context: Context, lines: int, app: str | None = N
             release = ", by a release before" if log.earlier else ""
             parts.append(f"==> {log.path} (written {log.age_s:.0f} s ago{release}) <==\n{last}")
     if app is None:
-        parts.append(reader.run(("sh", "-s", "--", str(lines)), stdin=_SYSTEM))
+        files = [one.log_file for one in wanted(reader.placement.plan.services) if one.log_file]
+        parts.append(reader.run(("sh", "-s", "--", str(lines), *files), stdin=_SYSTEM))
     return "\n".join(part.rstrip("\n") for part in parts)
 
 
