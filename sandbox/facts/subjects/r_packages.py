@@ -10,6 +10,7 @@ from sandbox.facts.r_lines import R_VERSION, Fields, a_path
 from sandbox.facts.r_view import RPackage, RView
 from sandbox.facts.subject import Facts, Hashes, RSaid, Stated, Subject
 from sandbox.facts.subjects.packages import SystemPackages
+from sandbox.facts.subjects.r import series
 from sandbox.plan import Plan
 from sandbox.probe.readers import name, path
 from sandbox.spec.fits import fits
@@ -87,15 +88,11 @@ def remotes(view: RView, _: Facts) -> Reading:
 
 def built(view: RView, _: Facts) -> Reading:
     """Packages that were built for another R than this one (by its first two numbers)."""
-    ours = _series(view.version)
+    ours = series(view.version)
     wrong = {
-        f"{n} ({p.built})" for n, p in loaded_packages(view).items() if _series(p.built) != ours
+        f"{n} ({p.built})" for n, p in loaded_packages(view).items() if series(p.built) != ours
     }
     return {"": frozenset(wrong)}
-
-
-def _series(number: str) -> str:
-    return ".".join(number.split(".")[:2])
 
 
 def personal(view: RView, _: Facts) -> Reading:
