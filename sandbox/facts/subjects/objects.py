@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from sandbox.facts.kind import Consequence, Reading, kind_of_machine
 from sandbox.facts.making import Made, Making, few
+from sandbox.facts.package_list import is_told_elsewhere, system_versions
 from sandbox.facts.part import FactsModel, ListPart
 from sandbox.facts.r_lines import Fields, a_count, named
 from sandbox.facts.subject import Facts, ProbeAnswer, Subject
-from sandbox.facts.subjects.packages import of_other_kinds, system_versions
 from sandbox.facts.subjects.r import without_r
 from sandbox.probe.readers import path
 
@@ -86,7 +86,7 @@ def linked(facts: Facts) -> Reading:
     return {
         one.package: one.version or ""
         for one in found
-        if one.package and not of_other_kinds(one.package)
+        if one.package and not is_told_elsewhere(one.package)
     }
 
 

@@ -8,9 +8,11 @@ from sandbox.facts.compare import Value
 from sandbox.facts.facts import NotSeen
 from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_machine
 from sandbox.facts.making import Change, Made, Making, Unsaid
+from sandbox.facts.package_list import is_installed, is_told_elsewhere
 from sandbox.facts.part import FactsModel, ListPart, ValuePart
 from sandbox.facts.shapes import Shape, check_name, rows
 from sandbox.facts.subject import Facts, ProbeAnswer, Subject
+from sandbox.facts.subjects.objects import LinkedLibraries
 from sandbox.facts.subjects.os import Os
 from sandbox.facts.subjects.shiny import SeenShinyServer
 from sandbox.probe.frame import Frame, Section
@@ -41,9 +43,6 @@ _BOOTING = re.compile(
     r"|intel-microcode|amd64-microcode|firmware-.*|ifupdown.*|isc-dhcp-.*|dhcpcd.*|klibc.*|busybox|zstd"
     r"|acpid|irqbalance|network-manager|netplan.*|cloud-guest-utils|fdisk|gdisk|locales-all"
 )
-
-# Told by kinds of their own, or of no effect on R
-_ELSEWHERE = re.compile(r"r-(cran|bioc|omegahat|other)-.*|fonts-.+|libgcc-s1|gcc-\d+-base")
 
 
 class SystemPackage(FactsModel):
@@ -131,14 +130,6 @@ def _from_dpkg(frame: Frame, section: Section, wanted: set[str]) -> Iterator[Sys
             yield SystemPackage(name=name, version=version, manual=manual)
 
 
-def is_installed(state: str) -> bool:
-    """Whether dpkg's two letters say so: the first is what is wanted (held, removed), not what is.
-
-    One that waits for a trigger is all there.
-    """
-    return state[1:2] in ("i", "W", "t")
-
-
 def half_installed(frame: Frame) -> tuple[NotSeen, ...]:
     """Packages of which some is there and which dpkg does not count as installed."""
     rows = [(*line.split("\t"), "")[:2] for line in frame.lines("dpkg")]
@@ -149,14 +140,6 @@ def half_installed(frame: Frame) -> tuple[NotSeen, ...]:
     shown = [*halves[:_MOST_HALVES], *([f"{more} more"] if more > 0 else [])]
     why = f"{', '.join(shown)}: `sudo dpkg --configure -a` ends what was begun"
     return (NotSeen(what="packages that are not wholly installed", why=why),)
-
-
-def system_versions(frame: Frame) -> dict[str, str]:
-    """Every system package with its version."""
-    rows = [(*line.split("\t"), "", "") for line in frame.lines("dpkg")]
-    found = {name: version for state, name, version, *_ in rows if is_installed(state)}
-    rpm = (line.partition("\t") for line in frame.lines("rpm"))
-    return found | {name: version for name, _, version in rpm}
 
 
 def server_packages(facts: Facts) -> Reading:
@@ -183,8 +166,6 @@ def booting(facts: Facts) -> Reading:
 
 
 def _packages(facts: Facts, wanted: Callable[[str], bool]) -> Reading:
-    from sandbox.facts.subjects.objects import LinkedLibraries
-
     packages = facts.get(SystemPackages)
     if packages is None:
         raise CannotReadError(facts.why("system packages") or "they were not listed")
@@ -192,13 +173,8 @@ def _packages(facts: Facts, wanted: Callable[[str], bool]) -> Reading:
     return {
         one.name: one.version
         for one in packages
-        if wanted(one.name) and one.name not in told and not of_other_kinds(one.name)
+        if wanted(one.name) and one.name not in told and not is_told_elsewhere(one.name)
     }
-
-
-def of_other_kinds(package: str) -> bool:
-    """Whether other kinds of facts tell of it, or R does not notice it."""
-    return _ELSEWHERE.fullmatch(package) is not None
 
 
 _FOR_R = re.compile(
