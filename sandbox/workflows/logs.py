@@ -1,4 +1,4 @@
-"""What a sandbox has logged: each app's last start, Shiny Server, the system; and what we did."""
+"""A sandbox's logs: each app's last start, Shiny Server, the system; and our own."""
 
 import signal
 import time
@@ -18,7 +18,7 @@ _TIMEOUT_S = 30.0
 _EVERY_S = 1.0
 _LINE_BYTES = 400
 _MOST_BYTES = 2 * 1024 * 1024
-# Shell on the machine's side, with the number of lines as $1
+# Shell code for the machine, with the number of lines as $1
 _SYSTEM = """
 printf '==> /var/log/shiny-server.log <==\\n'
 tail -n "$1" -- /var/log/shiny-server.log 2>/dev/null
@@ -31,7 +31,7 @@ def the_only(name: str | None) -> str:
     """The name that was given, or that of the only sandbox.
 
     Raises:
-        UsageError: there is none, or there are several.
+        UsageError: there is no sandbox, or more than one.
     """
     if name is not None:
         return name
@@ -48,7 +48,7 @@ def the_only(name: str | None) -> str:
 
 
 def machine_logs(name: str, *, context: Context, lines: int, app: str | None = None) -> str:
-    """The last lines of an app's last start; without `app` of each, of Shiny Server and the system.
+    """The last lines of an app's last start; without `app`: of all apps, Shiny Server, the system.
 
     Raises:
         UsageError: no such sandbox, it does not run, or it has no such app.
@@ -71,7 +71,7 @@ def machine_logs(name: str, *, context: Context, lines: int, app: str | None = N
 
 
 def follow(name: str, *, context: Context, lines: int, app: str | None = None) -> Iterator[str]:
-    """What is written to the logs of an app, or of all, as it comes; until Ctrl-C.
+    """New lines in the logs of an app, or of all, as they come; until Ctrl-C.
 
     Raises:
         UsageError: no such sandbox, it does not run, or it has no such app.
@@ -100,7 +100,7 @@ def follow(name: str, *, context: Context, lines: int, app: str | None = None) -
 
 
 def own_logs(name: str, *, lines: int) -> list[tuple[Path, str]]:
-    """The last lines of what sandbox logged about this sandbox, the newest file last.
+    """The last lines of our own logs about this sandbox, the newest file last.
 
     Raises:
         UsageError: no such sandbox.
