@@ -29,7 +29,7 @@ def names(words: str, more: str = "") -> str:
         (
             "polished",
             "debian-12 does not have the R package `polished`. "
-            "Leave it out, or say `if_missing: skip` beside `names`: "
+            "Leave it out, or add `if_missing: skip` next to `names`: "
             "packages come from Debian only",
         ),
         (
