@@ -62,7 +62,7 @@ class Completed:
 
 @dataclass(frozen=True)
 class HostUser:
-    """Another user of this host, as whom a command runs; only root may do that."""
+    """Another user of this host, to run a command as; only root may do that."""
 
     uid: int
     gid: int

@@ -59,5 +59,5 @@ def trouble_with_port(placement: Placement, logs: AppLogs) -> Trouble | None:
         f"port {shiny.port} is not Shiny Server's: {who} listens on it",
         (f"Shiny Server cannot start as long as {who} has its port",),
         f"give one of them another port (services.shiny_server.port in the box); "
-        f"sandbox exec {placement.name} -- sudo ss -ltnp sport = :{shiny.port} shows whose it is",
+        f"sandbox exec {placement.name} -- sudo ss -ltnp sport = :{shiny.port} shows which process",
     )

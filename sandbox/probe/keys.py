@@ -1,7 +1,7 @@
 """The keys of captures: apart from the facts, only in this user's state.
 
-Facts only say which key made their hashes. A person with the facts but without the key can neither
-find a value by trying, nor tell whether two values are equal.
+Facts only say which key made their hashes. A person with the facts but without the key cannot
+find a value by trying, and cannot tell whether two values are equal.
 """
 
 import re

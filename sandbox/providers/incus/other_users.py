@@ -28,7 +28,7 @@ def require_unused(place: IncusPlace, server: ServerFacts) -> None:
         raise HostError(
             "what sandbox made on this host is in use by others: nothing was removed",
             details="\n".join(users),
-            hint="move or remove these first (`incus list --all-projects` shows whose they are), "
+            hint="move or remove these first (`incus list --all-projects` shows their projects), "
             "then run the same command again",
         )
 

@@ -1,4 +1,4 @@
-"""Baked images of VirtualBox: VMs that nobody starts, for linked clones to hang on.
+"""Baked images of VirtualBox: VMs that nobody starts, from which linked clones are made.
 
 An image is a VM `PREFIX-Baked-KEY-WORD`, a name that no sandbox can have, with a copy of the disk
 and one snapshot. The VM has a note; changing the note to `complete` is the last step of a bake.

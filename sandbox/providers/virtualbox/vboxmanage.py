@@ -58,7 +58,7 @@ class VBoxManage:
         return self._ask("list", *words)
 
     def names(self, prefix: str) -> tuple[str, ...]:
-        """The VMs whose names begin with `prefix`."""
+        """The VMs with names that begin with `prefix`."""
         pattern = rf'^"({re.escape(prefix)}[^"]*)" '
         return tuple(re.findall(pattern, self.list("vms"), re.MULTILINE))
 
