@@ -33,7 +33,7 @@ def not_a_file(path: Path) -> str | None:
             return NO_SUCH_FILE
         return f"it cannot be read: {getattr(error, 'strerror', error)}"
     if is_made_up:
-        return "it is no file of a disk: the kernel makes it up"
+        return "it is not a file on a disk: the kernel makes it up"
     return _kind(mode)
 
 

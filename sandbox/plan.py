@@ -215,7 +215,7 @@ def _planned_apps(loaded: "LoadedBox") -> Iterator[PlannedApp]:
             found = app_files(folder, include=app.include, max_mb=app.max_mb)
         except (TooMuchError, UnreadableError) as error:
             raise BoxError(
-                f"{place}: the app {app.name} cannot be taken",
+                f"{place}: the app {app.name} cannot be copied to a machine",
                 details=printable(str(error)),
                 hint="sandbox validate says more",
             ) from error

@@ -348,7 +348,7 @@ def pack(app: PlannedApp, archive: Path) -> None:
             ) from error
         except (TooMuchError, UnreadableError) as error:
             raise ProvisionError(
-                f"the app {app.name} cannot be taken",
+                f"the app {app.name} cannot be copied to the machine",
                 details=str(error),
                 hint="sandbox validate says more",
             ) from error

@@ -61,7 +61,7 @@ def read_bytes(path: Path) -> bytes | None:
         raise BrokenFileError(path, error.strerror or str(error)) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise BrokenFileError(path, "it is no file")
+        raise BrokenFileError(path, "it is not a file")
     with os.fdopen(descriptor, "rb") as file:
         try:
             content = file.read(LARGEST_BYTES + 1)

@@ -140,7 +140,9 @@ def duration(text: str) -> "timedelta":
 
     found = re.fullmatch(r"([0-9]{1,5})([hdw])", text)
     if found is None:
-        raise UsageError(f"`{text}` is no time", hint="a number and h, d or w: 12h, 30d, 4w")
+        raise UsageError(
+            f"`{text}` is not a length of time", hint="a number and h, d or w: 12h, 30d, 4w"
+        )
     unit = {"h": "hours", "d": "days", "w": "weeks"}[found[2]]
     return timedelta(**{unit: int(found[1])})
 

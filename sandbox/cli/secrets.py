@@ -23,5 +23,5 @@ def given_secrets(file: Path | None) -> "GivenSecrets":
 def _ask(needed: "NeededSecret", trouble: str) -> str:
     """Ask for the value, without an echo."""
     if trouble:
-        say(f"that cannot be: {trouble}")
+        say(f"this value does not fit: {trouble}")
     return secret_answer_to(f"{needed.name} (for {', '.join(needed.places)})")

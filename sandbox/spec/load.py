@@ -22,7 +22,7 @@ from sandbox.spec.translate import FieldPlace, problems_by_place
 SUFFIXES = (".yml", ".yaml")
 MAX_CHAIN = 16
 """How many boxes may extend each other, one the next."""
-_NO_BOX = "this does not look like a box, so nothing that stands in it is shown"
+_NO_BOX = "this does not look like a box, so its text is not shown"
 _WHAT_A_BOX_SAYS = "A box says `version: 1` and `base: debian-12`, or `extends: BOX`"
 _ROUNDS = 10
 """How often wrong values are taken out until the rest is valid."""

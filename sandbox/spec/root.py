@@ -38,7 +38,7 @@ class Root:
         """The root of a box file; `named` is the folder from `--root`.
 
         Raises:
-            UsageError: what the user named is no folder, or not one that holds the box.
+            UsageError: the named path is not a folder, or does not hold the box.
         """
         own = real(box.parent)
         if named is not None:
@@ -118,7 +118,9 @@ def _is_everybodys(folder: Path) -> bool:
 
 def _checked(folder: Path, named: Path, box: Path) -> Path:
     if not folder.is_dir():
-        raise UsageError(f"--root {short(named)} is no folder", hint="name one that holds the box")
+        raise UsageError(
+            f"--root {short(named)} is not a folder", hint="name one that holds the box"
+        )
     if not real(box).is_relative_to(folder) and not real(box).is_relative_to(shipped()):
         raise UsageError(
             f"the box {short(box)} does not lie in --root {short(named)}",

@@ -226,7 +226,7 @@ def _files(context: BoxContext) -> Iterator[Problem]:
         if wrong is not None:
             yield value.problem(f"no checks at {code(value.raw)}: {wrong}")
         elif not value.raw.endswith(".py"):
-            yield value.problem(f"checks are Python files, and {code(value.raw)} is none")
+            yield value.problem(f"checks are Python files, and {code(value.raw)} is not")
     for index, _ in enumerate(context.box.system.ca_certificates):
         value = context.at("system", "ca_certificates", index)
         if (refusal := context.root.refusal(value)) is not None:

@@ -101,7 +101,7 @@ def _refusal(loc: Loc, kind: str, value: Value) -> Refusal | None:
     """A request that a box cannot make, where saying so helps more than naming wrong letters."""
     if loc[:3] == ("r", "packages", "names"):
         if isinstance(value.content, dict):
-            words = f"{code('names')} takes names alone, and this is a map of keys and values"
+            words = f"{code('names')} takes only names, and this is a map of keys and values"
             return Refusal(words, "Versions and sources of packages cannot be asked for yet")
         is_list = len(loc) == len(("r", "packages", "names"))
         return (

@@ -112,7 +112,7 @@ def _refuse_paths(paths: tuple[Path, ...], *, overwrite: bool) -> None:
         if not path.absolute().parent.is_dir():
             raise UsageError(f"the folder of {path} is not there")
         if path.suffix not in (".yml", ".yaml", ".json"):
-            raise UsageError(f"a box is a .yml file, and {path} is none")
+            raise UsageError(f"a box is a .yml file, and {path} is not")
         if path.exists() and not overwrite:
             raise UsageError(
                 f"{path} is there already", hint="-o OTHER.yml, or --force to write it again"

@@ -116,8 +116,8 @@ def _apps(folder: Path) -> Iterator[FoundApp]:
             yield FoundApp(name, place, read_app(place))
         except (TooMuchError, UnreadableError) as error:
             raise UsageError(
-                f"the app in {short(place)} cannot be taken: {printable(str(error))}",
-                hint="what need not go into the machine can stay out: .sandboxignore",
+                f"the app in {short(place)} cannot be copied: {printable(str(error))}",
+                hint="list files that the machine does not need in .sandboxignore",
             ) from error
 
 

@@ -77,7 +77,7 @@ class GivenSecrets:
                 continue
             if (trouble := one.trouble_with(value)) is not None:
                 raise UsageError(
-                    f"the secret {one.name} cannot be {' and '.join(one.places)}: {trouble}",
+                    f"the secret {one.name} does not fit {' and '.join(one.places)}: {trouble}",
                     details=f"its value comes from {where}",
                     hint="correct it there, and try again",
                 )

@@ -45,7 +45,7 @@ def can_go(image: str, images: Callable[[], tuple[BakedImage, ...]]) -> bool:
     found = next((one for one in images() if one.image == image), None)
     if found is not None and found.machines:
         raise ProviderError(
-            f"{image} is what machines are made of",
+            f"{image} is still needed by machines",
             details=", ".join(found.machines),
             hint="sandbox destroy them first",
         )
