@@ -37,7 +37,7 @@ _MAKER = "sandbox.provision"
 
 
 class CacheUse(StrEnum):
-    """What `up` does with baked images."""
+    """How `up` uses baked images."""
 
     USE = "use"
     """Make the machine from a baked image, if there is one; else keep the new machine as one."""

@@ -28,7 +28,7 @@ class Placement(PlanModel):
     name: SandboxName
     provider: ProviderName | Literal["fake"]
     plan: Plan
-    """What the machine is; its size is the size that it gets here."""
+    """The plan of the machine, with the size that it gets here."""
 
     @property
     def options(self) -> VagrantOptions | None:

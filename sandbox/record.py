@@ -52,7 +52,7 @@ class Record(BaseModel):
 
     @property
     def plan(self) -> Plan:
-        """What the machine is."""
+        """The plan of the machine."""
         return self.placement.plan
 
     @computed_field  # type: ignore[prop-decorator]  # mypy does not know it on a property

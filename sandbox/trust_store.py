@@ -27,13 +27,13 @@ class Trusted(BaseModel):
 
     format: int = 1
     files: dict[str, tuple[str, ...]] = {}
-    """By absolute path: the sha256 of each content that was agreed to, the newest last."""
+    """The sha256 of each content that was agreed to, by absolute path; the newest last."""
     folders: tuple[str, ...] = ()
     """Absolute paths: everything in these folders is agreed to."""
 
 
 class Store:
-    """What this user has agreed to: `trusted.json` in the state folder."""
+    """The user's agreements: `trusted.json` in the state folder."""
 
     def __init__(self) -> None:
         self.path = state_dir() / "trusted.json"

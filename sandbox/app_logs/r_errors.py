@@ -18,7 +18,7 @@ _PLACE = re.compile(r"\[(?P<file>[^\[\]]+)#(?P<line>[0-9]+)\]")
 
 @dataclass(frozen=True)
 class LastError:
-    """What went wrong with an app, in R's own words."""
+    """The error of an app, in R's own words."""
 
     title: str
     """The error in one line; empty when R said nothing."""

@@ -12,7 +12,7 @@ from sandbox.servers.shiny import SERVER
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is wrong with an app, in R's or the machine's own words."""
+    """An app's trouble, in R's or the machine's own words."""
 
     message: str
     """The trouble in one line."""

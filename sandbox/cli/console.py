@@ -117,7 +117,7 @@ def say(text: str = "") -> None:
 
 
 def next_steps(*commands: str) -> None:
-    """What to type next, on stderr: commands that work as they stand, from this folder."""
+    """Print the next commands, on stderr: ready to copy, for this folder."""
     for number, command in enumerate(commands):
         say(f"{'next:' if number == 0 else '     '} {command}")
 

@@ -27,7 +27,7 @@ class Action:
     title: str
     commands: tuple[HostCommand, ...] = ()
     names: tuple[str, ...] = ()
-    """What the journal keeps, so that teardown can find it."""
+    """The names that the journal keeps, so that teardown can find the things."""
 
     content: str = ""
     """The file's content, when the action writes a file: the first of `names`."""

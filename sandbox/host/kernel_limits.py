@@ -30,7 +30,7 @@ class KernelLimits:
     """The present limits."""
 
     values: tuple[tuple[str, int], ...] = ()
-    """By sysctl's names; a limit that this kernel does not have is left out."""
+    """Values by sysctl's names; a limit that this kernel does not have is left out."""
     changeable: bool = True
     """False in a container: the limits are the host's, and root in here may not change them."""
 

@@ -21,7 +21,7 @@ class Document:
     """The parts of a document that R would run."""
 
     code: str
-    """As many lines as the document; lines without code are empty."""
+    """The code, with as many lines as the document; lines without code are empty."""
     formats: tuple[tuple[str, str], ...]
     """Packages in the header, each with its words: flexdashboard::flex_dashboard."""
     is_shiny: bool

@@ -30,11 +30,11 @@ class RPackageIndex:
     """The R packages of one release."""
 
     names: Mapping[str, tuple[str, ...]]
-    """By Debian package: R's names of the packages in it; empty for one that only needs some."""
+    """R's names of the packages, by Debian package; empty for one that only needs some."""
     needs: Mapping[str, tuple[str, ...]]
-    """By Debian package: the packages of the list that it depends on."""
+    """The packages of the list that it depends on, by Debian package."""
     homes: Mapping[str, str] = field(default_factory=dict)
-    """By R's name: the Debian package."""
+    """The Debian package, by R's name."""
 
     @classmethod
     def of(cls, text: str) -> "RPackageIndex":

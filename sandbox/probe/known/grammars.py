@@ -40,7 +40,7 @@ _LETTERS = (
 _DAY = "(19|20)[0-9][0-9][01][0-9][0-3][0-9]"
 _CAMEL = f"{_LETTERS}|[a-z][a-z]+([A-Z][a-z][a-z]+)+|[A-Z][A-Z]+[a-z][a-z]+"
 NAME_RUN: Final = "|".join(("[A-Za-z0-9]" * 32, "[a-z]" * 21, "[A-Z]" * 16))
-"""The same for names, which are words."""
+"""The same limit for names, which are words."""
 WORD: Final = f"(({_LETTERS})[0-9]{{0,4}}([+][+])?|[0-9]{{1,4}}[a-z]{{0,3}}|{_DAY})"
 """`openblas`, `lib64`, `JAVA17`, `19c`, `20240501`; not `x9Kq2Lm`."""
 
@@ -293,7 +293,7 @@ def pattern(name: str) -> str:
 
 
 def for_awk(name: str) -> str:
-    """The same for any awk."""
+    """The grammar as an expression for any awk."""
     return without_counts(pattern(name))
 
 

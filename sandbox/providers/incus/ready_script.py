@@ -165,7 +165,7 @@ class Ready:
     has_sshd: bool
     failed_units: tuple[str, ...]
     host_keys: tuple[str, ...] = ()
-    """As `parse_host_keys` gives them."""
+    """The host keys, in the form of `parse_host_keys`."""
     mended: tuple[str, ...] = ()
     """The repairs that were made so that sshd answers."""
 

@@ -55,7 +55,7 @@ _INSECURE_KEYS: Final = (
 
 
 class VmRecord(BaseModel):
-    """What a VM was asked to be. Frozen; written again when its ports or its key change."""
+    """The wanted form of a VM. Frozen; written again when its ports or its key change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
