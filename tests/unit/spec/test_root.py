@@ -199,7 +199,7 @@ def test_a_root_that_does_not_hold_the_box_is_a_mistake(write: Write, outside: P
     path = write(HEAD)
     with pytest.raises(UsageError, match="does not lie in --root"):
         load_box(path, root=outside)
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         load_box(path, root=outside / "nowhere")
 
 
