@@ -1,13 +1,13 @@
-"""Which files of an app go into the machine: all but what holds secrets or is nobody's business.
+"""Decide which files of an app go into the machine: all but secrets and files nobody needs there.
 
-The fingerprint of an app, its archive, and what `up` tells of it all come from here. Links stay
-links and are never followed. Left out, unless the box asks for it by name (`include:`), are version
-control, keys, credentials and R's own leftovers (`LEFT_OUT`), and what `.sandboxignore` says.
+The fingerprint of an app, its archive, and what `up` says about the app all use this list. Links
+stay links and are never followed. These stay out, unless the box names them (`include:`): version
+control, keys, credentials, R's own leftovers (`LEFT_OUT`), and what `.sandboxignore` lists.
 
-Patterns, there and in `include:`, are those of .gitignore in these points: one a line, `#` begins
-a comment, `*` and `?` and `[a-z]` stand within a name, `**` for any folders; a pattern with a slash
-in it begins at the app's folder, any other is a name at any depth; with a slash at its end it means
-a folder; `!` takes back what a line before left out. The last line that fits wins.
+The patterns, in `.sandboxignore` and in `include:`, follow .gitignore: one pattern a line; `#`
+begins a comment; `*`, `?` and `[a-z]` match within a name; `**` matches any folders. A pattern with
+a slash in it starts at the app's folder; any other matches a name at any depth. A slash at the end
+means a folder. `!` takes back what an earlier line left out. The last matching line decides.
 """
 
 import os
@@ -24,7 +24,7 @@ from sandbox.plain_file import NotPlainError, not_a_file, read_plain
 
 IGNORE_FILE: Final = ".sandboxignore"
 MAX_MB: Final = 1024
-"""What an app may hold when the box does not say otherwise: it is copied, hashed and archived."""
+"""How many MB an app may hold when its box does not say: it is copied, hashed and archived."""
 MAX_FILES: Final = 50_000
 
 LEFT_OUT: Final = (
@@ -49,34 +49,34 @@ _MAX_DEPTH = 100
 
 
 class TooMuchError(Exception):
-    """The app is larger than it may be; the message says by what."""
+    """The app is larger than the limit; the message says which limit."""
 
 
 class UnreadableError(Exception):
-    """A file or folder of the app cannot be looked at."""
+    """A file or folder of the app cannot be read."""
 
 
 @dataclass(frozen=True)
 class AppFiles:
-    """What of an app's folder goes, sorted by name; and what stays here."""
+    """The files of an app's folder that go to the machine, sorted by name, and those that stay."""
 
     taken: tuple[Path, ...]
-    """Files, folders and links."""
+    """The files, folders and links that go."""
     left_out: tuple[str, ...]
-    """Relative to the folder; a folder with a slash at its end, for all that is in it."""
+    """The paths that stay, relative to the folder; a slash at the end means a whole folder."""
 
 
 def app_files(folder: Path, *, include: Sequence[str] = (), max_mb: int = MAX_MB) -> AppFiles:
-    """Look through an app's folder. Opens none of its files but `.sandboxignore`.
+    """List the files of an app's folder. Only `.sandboxignore` is opened.
 
     Args:
-        folder: of the app, links resolved.
-        include: what goes although it would be left out: names or patterns.
-        max_mb: how much it may hold; a sparse file counts with the size that it says.
+        folder: the app's folder, links resolved.
+        include: names or patterns of files that go although they would be left out.
+        max_mb: the most it may hold; a sparse file counts with its stated size.
 
     Raises:
         TooMuchError: it holds more than `max_mb`, or more than `MAX_FILES` files.
-        UnreadableError: a part of it cannot be looked at.
+        UnreadableError: a part of it cannot be read.
     """
     rules = _Rules(
         tuple(_Pattern.of(word) for word in LEFT_OUT),
@@ -110,7 +110,7 @@ class _Pattern:
 
 
 def _fit(steps: tuple[str, ...], parts: tuple[str, ...]) -> bool:
-    """Step by step, every end that is possible at once: no pattern can make this take long."""
+    """Match step by step, trying every possible end at once: no pattern can make this take long."""
     ends = {0}
     for step in steps:
         if step == "**":
@@ -131,7 +131,7 @@ def _name(step: str) -> re.Pattern[str]:
 class _Rules:
     ours: tuple[_Pattern, ...]
     theirs: tuple[tuple[_Pattern, bool], ...]
-    """Of `.sandboxignore`, each with whether it leaves out (or takes back)."""
+    """The patterns of `.sandboxignore`, each with whether it leaves a file out or takes it back."""
     include: tuple[_Pattern, ...]
 
     def leaves_out(self, parts: tuple[str, ...], *, is_folder: bool) -> bool:
@@ -144,7 +144,7 @@ class _Rules:
         return any(one.fits(parts, is_folder=is_folder) for one in self.include)
 
     def may_ask_below(self, parts: tuple[str, ...]) -> bool:
-        """Whether the box asks by its path for something in a folder that is left out."""
+        """Tell whether the box asks, by path, for something in a folder that is left out."""
         return any(
             len(one.steps) > len(parts) and _fit(one.steps[: len(parts)], parts)
             for one in self.include
@@ -153,9 +153,9 @@ class _Rules:
 
 
 def _ignored(folder: Path) -> tuple[tuple[_Pattern, bool], ...]:
-    """The lines of `.sandboxignore`; none without one."""
+    """The lines of `.sandboxignore`; empty when there is no such file."""
     path = folder / IGNORE_FILE
-    # A link could lead to somebody's file outside
+    # A link could lead to a file of another person
     if path.is_symlink() or not_a_file(path) is not None:
         return ()
     try:
@@ -192,7 +192,7 @@ class _Walk:
                 elif entry.name != IGNORE_FILE:
                     self.left_out.append("/".join(parts) + ("/" if is_folder else ""))
                 continue
-            # A folder that would stay out and is asked for by name comes whole
+            # A folder that would stay out, but is asked for by name, goes whole
             self._take(entry, parts, asked=asked or is_out)
 
     def _take(self, entry: os.DirEntry[str], parts: tuple[str, ...], *, asked: bool) -> None:
@@ -211,7 +211,7 @@ class _Walk:
             self.left_out.append("/".join(parts))
 
     def _search(self, folder: Path, above: tuple[str, ...]) -> None:
-        """A folder that stays out, of which something is asked for by its path."""
+        """A folder that stays out, but holds something that the box asks for by its path."""
         before = len(self.taken)
         for entry in _entries(folder):
             self._count()
@@ -246,7 +246,7 @@ class _Walk:
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            # Of a folder without end, only as much as tells that it is too much
+            # Of an endless folder, list only as much as shows that it is too large
             some = islice(entries, MAX_FILES + 1)
             yield from sorted(some, key=lambda entry: entry.name)
     except OSError as error:

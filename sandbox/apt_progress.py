@@ -1,7 +1,7 @@
-"""How far apt has come inside a machine, asked from outside while a step waits for it.
+"""How far apt has come inside a machine, read from outside while a step waits for apt.
 
-An Ansible task says nothing until it is over, and for a new machine that takes minutes. dpkg's own
-log, apt's history and what lies in its cache tell the rest; nothing is written in the machine.
+An Ansible task prints nothing until it has ended, and for a new machine that takes minutes. So we
+read dpkg's log, apt's history and the files in its cache. Nothing is written in the machine.
 """
 
 import re
@@ -20,17 +20,17 @@ _NUMBERS: Final = re.compile(r"[0-9]+( [0-9]+)*")
 
 @dataclass
 class AptProgress:
-    """Asks one machine, of one run."""
+    """Follows apt in one machine, during one run."""
 
     run: str
     ask: Callable[[str], str]
-    """Runs a script as root in the machine and returns what it said."""
+    """Runs a script as root in the machine and returns its output."""
     at: str = ""
     """The last answer, such as `setting up r-cran-xml2 (150 of 214 packages, 85 %)`."""
     _known: str = ""
 
     def moved(self) -> bool:
-        """Ask; whether apt is at work there, and somewhere else than when it was asked before."""
+        """Ask the machine; return whether apt is at work and has moved on since the last time."""
         script = (data_dir("templates") / "apt-progress.sh").read_text(encoding="utf-8")
         said = ""
         with suppress(SandboxError):
@@ -39,7 +39,7 @@ class AptProgress:
         for line in said.splitlines():
             if line.startswith(_AT):
                 self.at = line.removeprefix(_AT)
-            # It goes into the next script
+            # The answer goes into the next script
             elif _NUMBERS.fullmatch(known := line.removeprefix(_KNOWN)):
                 self._known = known
         return self.at not in {"", before}

@@ -1,7 +1,7 @@
-"""What a baked image is called: one key over all that went into it, and who makes it.
+"""The keys of baked images: hashes over all that went into an image, and over who makes it.
 
-The image itself is in the provider's store (`providers.abilities.Baking`). Here is only what
-decides whether a machine may be made from it, and when it was last used.
+The image itself is in the provider's store (`providers.abilities.Baking`). This module only decides
+whether a machine may be made from an image, and remembers when the image was last used.
 """
 
 import hashlib
@@ -26,42 +26,42 @@ from sandbox.reachable import reachable
 from sandbox.spec.models import Machine
 
 FORMAT = 1
-"""Raised when the seal or the way of baking changes: what was baked before is not used any more."""
+"""Raise this number when the seal or the way of baking changes: older images are then not used."""
 
 LAYER_MAX_AGE = timedelta(hours=20)
-"""A machine that is this young would not ask the mirror again (the bootstrap script does so once a
-day): what is installed on top of it comes from the same lists as what it has."""
+"""A machine younger than this would not ask the mirror again (the bootstrap script asks once a
+day): packages installed on top of it come from the same lists as those it has."""
 
 _MAKER = "sandbox.provision"
-"""What is done to a machine begins here; all that it needs has its part in what comes of it."""
+"""The module in which making a machine begins; every module it imports can change the result."""
 
 
 class CacheUse(StrEnum):
-    """What `up` does with baked images."""
+    """How `up` uses baked images."""
 
     USE = "use"
-    """Make the machine from one where there is one; keep it as one where there is none."""
+    """Make the machine from a baked image, if there is one; else keep the new machine as one."""
     FRESH = "fresh"
-    """Make the machine from nothing, and keep it in place of what is there."""
+    """Make the machine without an image, and keep it in place of the image that is there."""
     OFF = "off"
-    """Neither use nor keep any."""
+    """Neither use nor keep an image."""
 
 
 @dataclass(frozen=True)
 class BakeKeys:
-    """By what images are found."""
+    """The two keys by which images are found."""
 
     whole: str
-    """Of everything, its checks too: a machine made from such an image needs no provisioning."""
+    """Key over everything, checks too: a machine made from such an image needs no provisioning."""
     layer: str
-    """Of everything but which packages are wanted."""
+    """Key over everything except the list of wanted packages."""
 
 
 def bake_keys(placement: Placement, base_image: str, engine: Baking) -> BakeKeys:
-    """The keys of the plan on top of the base image of that fingerprint.
+    """Compute the keys of a plan on top of the base image with that fingerprint.
 
-    Left out is what only one machine has: its name, its size, its folder on this host. The size of
-    its disk counts where the engine cannot make a clone's smaller.
+    Left out is what belongs to one machine only: its name, its size, its folder on this host. The
+    disk's size counts where the engine cannot make a clone's disk smaller.
     """
     plan = placement.plan
     same_size = plan.model_copy(update={"machine": Machine()})
@@ -76,7 +76,7 @@ def bake_keys(placement: Placement, base_image: str, engine: Baking) -> BakeKeys
 
 
 def _digest(path: Path) -> str:
-    """Of a box's own checks: a machine that passed others has not been proven by these."""
+    """Hash of the box's own checks: a machine that passed other checks has not passed these."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
@@ -84,7 +84,7 @@ def _digest(path: Path) -> str:
 
 
 def without_packages(plan: Plan) -> Plan:
-    """The plan of a machine that is alike but for the packages that it has."""
+    """The plan of a machine that differs only in its packages."""
     system = plan.system.model_copy(update={"packages": ()})
     r = plan.r
     if r is not None:
@@ -93,13 +93,13 @@ def without_packages(plan: Plan) -> Plan:
 
 
 def makers() -> dict[str, bytes]:
-    """The source of each module that has a part in making machines, by the module's name."""
+    """The source of each module that takes part in making machines, by the module's name."""
     return reachable(_MAKER, above=Path(__file__).resolve().parent.parent)
 
 
 @cache
 def recipe_digest() -> str:
-    """Over what turns a plan into a machine: templates, playbooks, and the code around them."""
+    """Hash over all that turns a plan into a machine: templates, playbooks, and their code."""
     digest = hashlib.sha256()
     for name, source in sorted(makers().items()):
         digest.update(f"{name}\0".encode())
@@ -115,18 +115,18 @@ def recipe_digest() -> str:
 
 
 def recipe_key(placement: Placement) -> str:
-    """12 hex digits over the plan and all that turns a base into it."""
+    """12 hex digits over the plan and all that turns a base into that machine."""
     return _key([recipe_digest()], placement.key)
 
 
 def find_whole(engine: Baking, keys: BakeKeys) -> BakedImage | None:
-    """The newest complete image of that key."""
+    """The newest complete image with that key."""
     images = engine.baked_images()
     return next((one for one in images if one.complete and one.key == keys.whole), None)
 
 
 def find_layer(engine: Baking, keys: BakeKeys, plan: Plan) -> BakedImage | None:
-    """A young image that only lacks packages which the plan adds: the one that lacks the fewest."""
+    """The young image that lacks the fewest packages, and lacks nothing else."""
     wanted = set(plan.apt_packages)
     oldest = datetime.now(UTC) - LAYER_MAX_AGE
     best: tuple[int, BakedImage] | None = None
@@ -141,7 +141,7 @@ def find_layer(engine: Baking, keys: BakeKeys, plan: Plan) -> BakedImage | None:
 
 
 def labels_of(placement: Placement, keys: BakeKeys) -> tuple[tuple[str, str], ...]:
-    """What is kept with an image, so that `find_layer` and `sandbox cache list` know it."""
+    """The notes kept with an image, read by `find_layer` and `sandbox cache list`."""
     plan = placement.plan
     return (
         ("base", plan.base.name),
@@ -154,7 +154,7 @@ def labels_of(placement: Placement, keys: BakeKeys) -> tuple[tuple[str, str], ..
 
 @contextmanager
 def baking_lock(provider: str, key: str, name: str, listener: Listener) -> Iterator[None]:
-    """One bake of a key at a time on this host; the lock goes with the process that holds it.
+    """Let only one process on this host bake a key; the lock ends with the process that holds it.
 
     Raises:
         HostError: the cache folder cannot be written to.
@@ -167,14 +167,14 @@ def baking_lock(provider: str, key: str, name: str, listener: Listener) -> Itera
 
 
 def note_use(image: str) -> None:
-    """Remember that a machine was made from it just now."""
+    """Note that a machine was made from this image just now."""
     mark = _mark(image)
     private_folder(mark.parent, cache_dir())
     mark.touch()
 
 
 def last_used(image: BakedImage) -> datetime:
-    """When a machine was last made from it on this host, or else when it was baked."""
+    """When a machine was last made from this image on this host, or else when it was baked."""
     try:
         used = datetime.fromtimestamp(_mark(image.image).stat().st_mtime, UTC)
     except FileNotFoundError:
@@ -183,7 +183,7 @@ def last_used(image: BakedImage) -> datetime:
 
 
 def forget_use(image: str) -> None:
-    """The image is gone."""
+    """Forget the image: it is gone."""
     _mark(image).unlink(missing_ok=True)
 
 

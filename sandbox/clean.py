@@ -1,4 +1,4 @@
-"""Text of strangers without what a terminal or a browser obeys and nobody sees."""
+"""Text from strangers, without hidden characters that a terminal or a browser would obey."""
 
 import unicodedata
 from typing import Final
@@ -7,9 +7,9 @@ REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 def clean(text: str) -> str:
-    """`text` without escapes, overprinting, other directions, half characters, what has no width.
+    """`text` without escapes, overprinting, changes of direction, broken or invisible characters.
 
-    Line ends and tabs stay; each other such character is replaced, so that it is seen that
+    Line ends and tabs stay. Each other such character is replaced, so the reader sees that
     something stood there.
     """
     text = text.replace("\r\n", "\n")
@@ -19,5 +19,5 @@ def clean(text: str) -> str:
 
 
 def _is_shown(char: str) -> bool:
-    # Blanks of other widths count as not printable, and are what French and tables are set with
+    # Blanks of other widths count as not printable, but French texts and tables use them
     return char.isprintable() or char in "\n\t" or unicodedata.category(char) == "Zs"

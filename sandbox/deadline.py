@@ -1,7 +1,7 @@
-"""Waiting until something is so, or until the time for it is over.
+"""Waiting until something is true, or until the time for it is over.
 
-What is asked runs between the pauses, in the thread of whoever waits, so that Ctrl-C ends both. The
-last answer, or the last error, is what is returned or raised: it says why it was not so in time.
+The question is asked between pauses, in the thread of the caller, so that Ctrl-C ends both. The
+last answer is returned, or the last error raised: it says what was still wrong.
 """
 
 import math
@@ -15,16 +15,16 @@ E = TypeVar("E", bound=Exception)
 
 
 class Deadline:
-    """The moment by which something has to be done."""
+    """The moment by which something must be done."""
 
     def __init__(self, timeout_s: float) -> None:
         self.timeout_s = timeout_s
-        """From when it was made."""
+        """Seconds from the moment the deadline was made."""
         self._at = time.monotonic() + timeout_s
 
     @property
     def left_s(self) -> float:
-        """How much time is left; zero when it is over."""
+        """How much time is left; zero when the time is over."""
         return max(0.0, self._at - time.monotonic())
 
     @property
@@ -41,11 +41,11 @@ def wait_until(
     tries: float = math.inf,
     enough: Callable[[T], object] = bool,
 ) -> T:
-    """Ask again and again, until an answer is enough; at least once, however late it is.
+    """Ask again and again, until an answer is enough; at least once, even when the time is over.
 
     Args:
-        ask: returns how it is now.
-        deadline: once it is over nothing is asked any more; an answer that comes late still counts.
+        ask: returns the present state.
+        deadline: once it is over, nothing more is asked; an answer that comes late still counts.
         every_s: the pause after an answer.
         tries: how often to ask at the most.
         enough: whether an answer ends the waiting.
@@ -61,10 +61,10 @@ def wait_until(
 
 
 def wait_while(ask: Callable[[], T], deadline: Deadline, *, every_s: float) -> T:
-    """Ask again and again what stands in the way, until nothing does; as `wait_until`.
+    """Ask again and again for the obstacle, until there is none; works like `wait_until`.
 
     Returns:
-        The last answer: what still stood in the way when the time was over.
+        The last answer: the obstacle that was left when the time was over.
     """
     return wait_until(ask, deadline, every_s=every_s, enough=operator.not_)
 
@@ -78,21 +78,21 @@ def keep_trying(
     again: Callable[[E], bool],
     tries: float = math.inf,
 ) -> T:
-    """Do it, and do it again as long as it fails with an error that passes.
+    """Do it, and do it again as long as it fails with an error that may pass.
 
     Args:
-        do: what may fail.
+        do: the action that may fail.
         deadline: once it is over, a failure is the last one.
         despite: the errors that may pass; all others are raised at once.
         every_s: the pause after a failure.
-        again: whether this error is one that passes; may remove its cause before it says so.
+        again: whether to try again after this error; may remove the cause of the error first.
         tries: how often to do it at the most.
 
     Returns:
         What `do` returns when it does not fail.
 
     Raises:
-        E: the last failure, or the first one that does not pass.
+        E: the last failure, or the first one that will not pass.
     """
     tried = 1
     while True:

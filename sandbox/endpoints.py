@@ -1,4 +1,4 @@
-"""Where a machine's services answer: the one list that forwarding, waiting and listings go by."""
+"""Where a machine's services answer: the one list used for forwarding, waiting and listings."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,41 +8,41 @@ from sandbox.saved import text_of
 
 
 class Proof(StrEnum):
-    """How it is proven that an endpoint is ready."""
+    """How we test that an endpoint is ready."""
 
     PAGE = "page"
-    """Its page is answered with status 200."""
+    """Its page answers with status 200."""
     PORT = "port"
-    """Somebody listens on its port."""
+    """Something listens on its port."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """One thing of a machine that a browser can open."""
+    """One page of a machine that a browser can open."""
 
     name: str
-    """As users are shown it: an app's name, or its server's title."""
+    """The name shown to users: an app's name, or its server's title."""
     service: str
-    """The server behind it, by its key in `services:` of a box."""
+    """The server behind it, by its key under `services:` of a box."""
     port: int
-    """On the machine."""
+    """The port on the machine."""
     path: str
-    """With a slash at its beginning."""
+    """The path, with a slash at its beginning."""
     proof: Proof
     is_app: bool = False
-    """An app of the box, not a server's own page."""
+    """Whether it is an app of the box, and not a server's own page."""
 
     @property
     def title(self) -> str:
-        """As it stands in a sentence."""
+        """The name as it stands in a sentence."""
         return f"the app {self.name}" if self.is_app else self.name
 
     @classmethod
     def from_saved(cls, saved: dict[str, Any]) -> Self:
-        """Read what a record's summary says.
+        """Read one endpoint from a record's summary.
 
         Raises:
-            KeyError, TypeError, ValueError: it says something else.
+            KeyError, TypeError, ValueError: the summary is not in this form.
         """
         port, is_app = saved["port"], saved["is_app"]
         if not isinstance(port, int) or not isinstance(is_app, bool):

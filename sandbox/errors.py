@@ -1,14 +1,14 @@
-"""Every error a user can meet, one family, each with its exit code.
+"""Every error a user can meet: one family of classes, each with its exit code.
 
 Message: what is wrong, no final period. Details: the evidence (a tool's own last lines, or the
-offending text). Hint: the command or edit that mends it. Only `sandbox.cli.app` prints and exits.
+wrong text). Hint: the command or edit that mends it. Only `sandbox.cli.app` prints and exits.
 """
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process returns; promised in docs and tested."""
+    """The exit status of the process; promised in the docs and tested."""
 
     OK = 0
     FAILED_CHECKS = 1
@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
 
 
 class SandboxError(Exception):
-    """Something a user can understand and act on."""
+    """An error that a user can understand and act on."""
 
     exit_code: ExitCode = ExitCode.BUG
 
@@ -34,7 +34,7 @@ class SandboxError(Exception):
 
 
 class UsageError(SandboxError):
-    """The command line asks for something that cannot be."""
+    """The command line asks for something that is not possible."""
 
     exit_code = ExitCode.USAGE
 
@@ -52,11 +52,11 @@ class HostError(SandboxError):
 
 
 class BusyError(HostError):
-    """Another `sandbox` command is at work on the same thing."""
+    """Another `sandbox` command is at work on the same sandbox or host."""
 
 
 class ProviderError(SandboxError):
-    """The provider (Incus, VirtualBox, libvirt) failed; `details` has its own words."""
+    """The provider (Incus, VirtualBox, libvirt) failed; `details` has the provider's own words."""
 
     exit_code = ExitCode.PROVIDER
 
@@ -68,11 +68,11 @@ class ProvisionError(SandboxError):
 
 
 class ConnectionLostError(ProvisionError):
-    """The machine was within reach, and then did not answer any more."""
+    """The machine answered before, and then did not answer any more."""
 
 
 class CommandError(SandboxError):
-    """A command failed or timed out. Callers turn it into the family that fits."""
+    """A command failed or timed out. Callers turn this error into the family that fits."""
 
     exit_code = ExitCode.BUG
 
@@ -88,6 +88,6 @@ class CommandError(SandboxError):
     ) -> None:
         super().__init__(message, details=details, hint=hint)
         self.returncode = returncode
-        """None when it was ended by us after a timeout."""
+        """None when we ended the command after a timeout."""
         self.stdout = stdout
         self.stderr = stderr

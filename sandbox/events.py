@@ -1,7 +1,7 @@
-"""What the steps of a workflow tell about themselves; the CLI decides how it looks.
+"""What the steps of a workflow report; the CLI decides how to show it.
 
 A step never prints. It calls `listener(event)`; a listener is any callable. `step(...)` is the
-usual way: it reports start, end and failure with the time between.
+usual way: it reports the start, the end or the failure, and the time between.
 """
 
 import time
@@ -30,7 +30,7 @@ class StepOutput:
 
 @dataclass(frozen=True)
 class StepEnded:
-    """A step is over. `error` is None when it went well; `note` is its result in a few words."""
+    """A step has ended. `error` is None when it went well; `note` is its result in a few words."""
 
     sandbox: str
     title: str
@@ -38,12 +38,12 @@ class StepEnded:
     error: str | None = None
     note: str = ""
     interrupted: bool = False
-    """Somebody has ended it: nothing is wrong with it."""
+    """Whether somebody ended the step: then nothing is wrong with it."""
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Something worth a line: a warning, a choice made for the user."""
+    """A line that the user should see: a warning, or a choice made for the user."""
 
     sandbox: str
     text: str
@@ -60,7 +60,7 @@ def ignore(event: Event) -> None:
 
 @dataclass
 class StepNote:
-    """Lets the body of a step say its result."""
+    """Lets the body of a step state its result."""
 
     text: str = ""
 

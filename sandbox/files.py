@@ -1,6 +1,6 @@
-"""Files that are there whole or not at all, and folders that are their owner's alone.
+"""Write files that are whole or not there at all, and make folders only their owner can use.
 
-Whatever the umask: it can be 0, and then everything that is made is everybody's.
+This holds for every umask: with a umask of 0, everybody could use every new file.
 """
 
 import os
@@ -16,21 +16,21 @@ _PRIVATE_FOLDER = 0o700
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file of ours, readable by its owner alone; who reads sees the old one or the new one.
+    """Write a file of ours, readable by its owner alone; a reader sees the old one or the new one.
 
     Raises:
-        OSError: there is no room, no permission; what was there before is still there.
+        OSError: there is no room, or no permission; the old file is still there.
     """
     _replace(path, text, mode=_PRIVATE_FILE)
 
 
 def hand_over(path: Path, text: str) -> None:
-    """Write a file that the user has named, with the permissions of one there, or as usual.
+    """Write a file that the user has named, with the old file's permissions or the usual ones.
 
-    What is no file (`/dev/stdout`, a pipe) is written to; a link stays one.
+    Something that is not a file (`/dev/stdout`, a pipe) is written to; a link stays a link.
 
     Raises:
-        OSError: there is no room, no permission; what was there before is still there.
+        OSError: there is no room, or no permission; the old file is still there.
     """
     try:
         mode = path.stat().st_mode
@@ -48,12 +48,12 @@ def hand_over(path: Path, text: str) -> None:
 
 
 def private_folder(folder: Path, below: Path) -> Path:
-    """Make `folder`, and what is missing between it and `below`, for their owner alone.
+    """Make `folder`, and the missing folders between it and `below`, for their owner alone.
 
-    What is there already and open to others is closed to them.
+    A folder that is there already and open to others is closed to them.
 
     Raises:
-        OSError: it cannot be made, or belongs to somebody else and is open.
+        OSError: a folder cannot be made, or belongs to somebody else and is open.
     """
     below.parent.mkdir(parents=True, exist_ok=True)
     between = [one for one in folder.parents if one.is_relative_to(below)]
@@ -67,9 +67,9 @@ def private_folder(folder: Path, below: Path) -> Path:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Where to make the file that is to appear as `path`, in one moment, when the block ends.
+    """Yield the name of a new file that becomes `path`, in one moment, when the block ends.
 
-    When it ends with an error, what was there before is still there, and nothing else.
+    When the block ends with an error, the old file is still there, and nothing else.
     """
     fresh = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.new")
     fresh.unlink(missing_ok=True)
@@ -81,7 +81,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def _replace(path: Path, text: str, *, mode: int, exactly: bool = True) -> None:
-    """Write it whole, onto the disk; `mode` is subject to the umask unless exact."""
+    """Write the whole file onto the disk; `mode` is subject to the umask unless exact."""
     with whole_file(path) as fresh:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -93,7 +93,7 @@ def _replace(path: Path, text: str, *, mode: int, exactly: bool = True) -> None:
 
 
 def _sweep(path: Path) -> None:
-    """Remove what commands that were killed have left beside a user's file."""
+    """Remove temporary files that killed commands have left next to a user's file."""
     wanted = re.compile(rf"\.{re.escape(path.name)}\.([0-9]+)-[0-9]+\.new")
     for one in path.parent.iterdir():
         found = wanted.fullmatch(one.name)

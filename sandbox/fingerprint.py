@@ -1,4 +1,4 @@
-"""What files hold, as one word: names below a folder, whether they can be run, contents."""
+"""One hash over files: their names below a folder, whether they can be run, their contents."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def digest_of(files: Iterable[Path], folder: Path) -> str:
-    """Over the files' names (below the folder), whether they can be run, and contents.
+    """Hash the files' names (below the folder), whether they can be run, and their contents.
 
     Raises:
         OSError: one of them cannot be read.
@@ -21,16 +21,16 @@ def digest_of(files: Iterable[Path], folder: Path) -> str:
 
 
 def stamp_of(files: Iterable[Path], folder: Path) -> str:
-    """The same without opening one: sizes and times of change stand for contents.
+    """Make the same hash without opening a file: from sizes and times of change.
 
     Raises:
-        OSError: one of them cannot be looked at.
+        OSError: one of them cannot be read.
     """
     digest = hashlib.sha256()
     for path in files:
         found = path.lstat()
         name = path.relative_to(folder).as_posix()
-        # A folder's own size and time change with what is left out of it, too
+        # A folder's own size and time also change with files in it that are left out
         content = [found.st_size, found.st_mtime_ns] if not path.is_dir() else []
         digest.update(json.dumps([name, found.st_mode, *content]).encode())
     return digest.hexdigest()

@@ -1,8 +1,8 @@
-"""Ctrl-C, and the signals that mean the same: SIGTERM, and SIGHUP of a terminal that went away.
+"""Handling of Ctrl-C, and of SIGTERM and of SIGHUP (the terminal went away), which mean the same.
 
-The first one is raised as `Interrupted` where the program stands, and whatever has to be cleaned up
-is cleaned up. The second makes haste: what was asked to end is ended. Only the third breaks into
-the cleaning up itself.
+The first signal raises `Interrupted` where the program is, and everything is cleaned up. The second
+shortens the clean-up: a command that was asked to end is killed. Only the third one ends the
+clean-up itself.
 """
 
 import signal
@@ -14,7 +14,7 @@ WORDS: Final = {
     signal.SIGTERM: "terminated",
     signal.SIGHUP: "the terminal went away",
 }
-"""What is heeded, and how it is told."""
+"""The signals that are handled, and the words for each."""
 
 _PATIENCE: Final = 2
 
@@ -22,7 +22,7 @@ _PATIENCE: Final = 2
 class Interrupted(BaseException):
     """Somebody wants the program to end.
 
-    Not a KeyboardInterrupt: the library of the command line takes those for itself.
+    Not a KeyboardInterrupt: the command line's library catches those itself.
     """
 
     def __init__(self, number: int) -> None:
@@ -33,32 +33,32 @@ class Interrupted(BaseException):
 
 
 class _Heard:
-    """How often, and which came first."""
+    """How many signals came, and which came first."""
 
     times = 0
     first: Interrupted | None = None
 
 
 def listen() -> None:
-    """Turn the signals into `Interrupted`; one that is ignored (`nohup`) stays so."""
+    """Turn the signals into `Interrupted`; a signal that is ignored (`nohup`) stays ignored."""
     for number in WORDS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _hear)
 
 
 def stop_listening() -> None:
-    """All is done but for going: Python itself would now end by a signal, not by our exit code."""
+    """Stop handling signals, just before the exit: the exit status must be ours, not a signal's."""
     for number in WORDS:
         signal.signal(number, signal.SIG_IGN)
 
 
 def heard() -> Interrupted | None:
-    """The first one: a library in the middle of its work may have made another error of it."""
+    """The first interrupt: a library may have turned it into another error."""
     return _Heard.first
 
 
 def in_a_hurry() -> bool:
-    """Whether somebody has asked twice: then nothing is given time to end by itself."""
+    """Whether somebody has asked twice: then no command is given time to end by itself."""
     return _Heard.times >= _PATIENCE
 
 

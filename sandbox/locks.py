@@ -1,8 +1,8 @@
-"""Locks among our commands. The kernel keeps them: one ends with the process that holds it.
+"""Locks among our commands. The kernel keeps them: a lock ends with the process that holds it.
 
-A lock is on a file that is there for it, or on a folder. Who holds one may write into the file who
-that is. A file may be removed while it is held, and then the lock on it protects nothing any more:
-whoever waited for it takes a new one.
+A lock is on a file made for it, or on a folder. The holder may write into the file who holds it. A
+file may be removed while its lock is held; from then on that lock protects nothing, and a process
+that waited for the lock makes a new file.
 """
 
 import fcntl
@@ -16,7 +16,7 @@ from sandbox.files import private_folder
 from sandbox.paths import state_dir
 
 _MOST_BYTES = 500
-"""Read of what the holder has written into a lock's file."""
+"""The most bytes that are read of what the holder has written into a lock's file."""
 
 
 class HeldError(Exception):
@@ -29,24 +29,24 @@ class HeldError(Exception):
 
 
 class Lock:
-    """A lock that this process holds, until it is released."""
+    """A lock that this process holds, until the lock is released."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self._descriptor: int | None = descriptor
 
     def sign(self, words: str) -> None:
-        """Write into the file who holds it, for those who are refused."""
+        """Write into the file who holds the lock, for those who are refused."""
         if self._descriptor is not None:
             os.truncate(self._descriptor, 0)
             os.pwrite(self._descriptor, words.encode(), 0)
 
     def remove_file(self) -> None:
-        """Remove the file while it is held, where nobody will need it again."""
+        """Remove the file while the lock is held, when nobody will need it again."""
         self.path.unlink(missing_ok=True)
 
     def release(self) -> None:
-        """Let the next one have it; done already, it does nothing."""
+        """Let the next process have the lock; a second call does nothing."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -59,7 +59,7 @@ class Lock:
 
 
 def lock_path(name: str) -> Path:
-    """The file `locks/NAME.lock` of the state folder, which is made if need be.
+    """The file `locks/NAME.lock` of the state folder; makes the folder if it is missing.
 
     Raises:
         OSError: the folder cannot be made, or belongs to somebody else and is open.
@@ -68,11 +68,11 @@ def lock_path(name: str) -> Path:
 
 
 def hold(path: Path, *, on_wait: Callable[[], None] | None = None) -> Lock:
-    """Hold the lock on `path`, as soon as nobody else does; leaving a `with` releases it.
+    """Hold the lock on `path`, as soon as nobody else does; leaving a `with` releases the lock.
 
     Args:
         path: a folder, or a file that is made where there is none.
-        on_wait: called when somebody else holds it, before the waiting begins.
+        on_wait: called before the waiting begins, when somebody else holds the lock.
 
     Raises:
         OSError: the file cannot be made or opened.
@@ -88,10 +88,10 @@ def hold(path: Path, *, on_wait: Callable[[], None] | None = None) -> Lock:
 
 
 def hold_now(path: Path) -> Lock:
-    """Hold the lock on `path` without waiting; leaving a `with` releases it.
+    """Hold the lock on `path` without waiting; leaving a `with` releases the lock.
 
     Raises:
-        HeldError: somebody else holds it, and who.
+        HeldError: somebody else holds it; the error says who.
         OSError: the file cannot be made or opened.
     """
     while (lock := _take(path, fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
@@ -100,8 +100,8 @@ def hold_now(path: Path) -> Lock:
 
 
 def _take(path: Path, how: int) -> Lock | None:
-    """The lock; None when its file was removed before it was had."""
-    # For writing: over NFS a lock like this needs that. A folder can only be opened for reading
+    """The lock; None when its file was removed before we got the lock."""
+    # For writing: over NFS such a lock needs that. A folder can only be opened for reading
     flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
     lock = Lock(path, descriptor := os.open(path, flags | os.O_CLOEXEC, 0o600))
     try:

@@ -1,4 +1,4 @@
-"""What a plan asks for and the base's Debian does not have: named, with the nearest that it has."""
+"""Packages that a plan asks for and the base's Debian does not have, with the nearest names."""
 
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
@@ -12,7 +12,7 @@ from sandbox.spec.r_packages import R_ITSELF
 
 
 def missing_r_packages(plan: Plan, available: Iterable[str]) -> tuple[str, ...]:
-    """The R packages that may be missing, and are: `available` as in `missing_packages`."""
+    """The R packages that are missing and may be; `available` as in `missing_packages`."""
     if plan.r is None or plan.r.packages.if_missing != "skip":
         return ()
     names = available if isinstance(available, frozenset | set) else frozenset(available)
@@ -24,7 +24,7 @@ def missing_r_packages(plan: Plan, available: Iterable[str]) -> tuple[str, ...]:
 
 
 def missing_packages(plan: Plan, available: Iterable[str]) -> BoxError | None:
-    """All that the box asks for and the base's Debian does not have; None when it has everything.
+    """The error for packages that the base's Debian does not have; None when it has them all.
 
     `available` holds the names of all binary packages of that release.
     """
@@ -62,7 +62,7 @@ def _missing_lines(
 
 
 def _places(plan: Plan) -> dict[tuple[str, str], str]:
-    """Where the box says each package; nothing when the file is no longer there or has changed."""
+    """Where the box names each package; empty when the file is gone or has changed."""
     try:
         loaded = load_box(plan.box_path, root=plan.box_root)
     except BoxError:

@@ -11,7 +11,7 @@ from typing import Final
 from sandbox.errors import HostError
 
 _UNUSABLE: Final = re.compile('[\x00-\x1f\x7f\udc80-\udcff"\\\\]|\\$\\{')
-"""What apt, a line of an ssh_config, or a text in UTF-8 cannot have in it."""
+"""Characters that may not be in our paths: apt, ssh_config or UTF-8 text cannot hold them."""
 _PLAIN: Final = re.compile(r"[\w/.,:@+-]+", re.ASCII)
 
 
@@ -56,28 +56,28 @@ def state_dir() -> Path:
 
 
 def instances_dir() -> Path:
-    """One folder an instance."""
+    """The folder with one folder for each instance."""
     return state_dir() / "instances"
 
 
 def cache_dir() -> Path:
-    """`$XDG_CACHE_HOME/sandbox`: what can be made again."""
+    """`$XDG_CACHE_HOME/sandbox`: files that can be made again."""
     return _xdg("XDG_CACHE_HOME", ".cache")
 
 
 def sudo_uid() -> int | None:
-    """Who became root by sudo; None when nobody did."""
+    """The user who became root by sudo; None when nobody did."""
     word = os.environ.get("SUDO_UID", "")
     return int(word) if os.getuid() == 0 and word.isascii() and word.isdigit() else None
 
 
 def homes() -> tuple[Path, ...]:
-    """The home folders of this user, and of whoever became root by sudo; links resolved."""
+    """The home folders of this user, and of the user who became root by sudo; links resolved."""
     found = {Path.home()}
     for uid in {os.getuid(), sudo_uid() or os.getuid()}:
         with suppress(KeyError):  # a user of a container that has no entry
             found.add(Path(pwd.getpwuid(uid).pw_dir))
-    # A service account's home may be / or not there at all: those say nothing
+    # A service account's home may be `/`, or may not exist: neither says anything
     kept = (one.resolve() for one in found if one.is_absolute() and one != Path("/"))
     return tuple(sorted(kept))
 
@@ -104,7 +104,7 @@ def runtime_dir() -> Path:
 def ssh_word(path: Path, *, tokens: str = "") -> str:
     """A file's name in ssh_config's own grammar, which gives a meaning to blanks and `%`.
 
-    `tokens` is put behind it as it is, such as `/%C`.
+    `tokens` is added after the name as it is, such as `/%C`.
     """
     text = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{text}{tokens}"'

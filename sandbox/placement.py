@@ -1,6 +1,6 @@
-"""A placement: a plan, the name that its machine has, and who runs it.
+"""A placement: a plan, the name of its machine, and the provider that runs the machine.
 
-One plan can be placed many times; every word of a message or command that names a sandbox comes
+One plan can be placed many times. Every word of a message or command that names a sandbox comes
 from here.
 """
 
@@ -23,21 +23,21 @@ SandboxName = Annotated[
 
 
 class Placement(PlanModel):
-    """One machine of a plan: under which name, and where, it runs."""
+    """One machine of a plan: its name, and where it runs."""
 
     name: SandboxName
     provider: ProviderName | Literal["fake"]
     plan: Plan
-    """What the machine is; its size is the one that it gets here."""
+    """The plan of the machine, with the size that it gets here."""
 
     @property
     def options(self) -> VagrantOptions | None:
-        """What the box says for this provider alone; None where there is nothing to say."""
+        """The box's settings for this provider; None where there are none."""
         return self.plan.providers.options(self.provider)
 
     @property
     def key(self) -> str:
-        """The plan's key; another one where the box names a base image for this provider."""
+        """The plan's key; another key where the box names a base image for this provider."""
         options = self.options
         if options is None or options.base_image is None:
             return self.plan.key
@@ -48,7 +48,7 @@ class Placement(PlanModel):
         return self.model_copy(update={"plan": plan})
 
     def without_packages(self, names: Iterable[str]) -> "Placement":
-        """The same on a base that does not have these R packages."""
+        """The same placement on a base that does not have these R packages."""
         return self.with_plan(self.plan.without_packages(names))
 
     def renamed(self, name: str) -> "Placement":
@@ -68,7 +68,7 @@ def place(
     """Give a plan its place: by default under the box's own name, and as large as the box says.
 
     Raises:
-        UsageError: the name or a size from the command line cannot be.
+        UsageError: the name or a size from the command line is not possible.
     """
     chosen = sandbox_name(name, plan.box_name)
     machine = _resized(plan.machine, cpus=cpus, memory_mb=memory_mb, disk_gb=disk_gb)
@@ -78,7 +78,7 @@ def place(
 
 
 def valid_name(name: str) -> str:
-    """The name, if a sandbox can have it.
+    """The name, if a sandbox can have that name.
 
     Raises:
         UsageError: it cannot.
@@ -94,7 +94,7 @@ def valid_name(name: str) -> str:
 
 
 def sandbox_name(given: str | None, stem: str) -> str:
-    """The name that was given, or else that of the box file, as a sandbox can have it.
+    """The name that was given, or else the box file's name in a form that a sandbox can have.
 
     Raises:
         UsageError: it cannot.

@@ -1,7 +1,7 @@
-"""Reading a file that somebody else has named: only a regular file, and only so much of it.
+"""Reading a file that somebody else has named: only a regular file, and only up to a limit.
 
 A name out of a box may lead to a fifo that nobody writes to, to a device without an end, or to
-what the kernel makes up about this very process. None of these is ever opened for reading.
+a file that the kernel makes up about this very process. None of these is ever opened for reading.
 """
 
 import os
@@ -12,19 +12,19 @@ from typing import Final
 NO_SUCH_FILE: Final = "there is no such file"
 
 _OF_THE_KERNEL: Final = tuple(Path(name) for name in ("/proc", "/sys", "/dev"))
-"""What looks like a file there is none: /proc/self/environ holds this process's secrets."""
+"""Folders with files that the kernel makes up: /proc/self/environ holds our secrets."""
 
 
 class NotPlainError(Exception):
-    """It is no file that may be read; the message says why, and quotes nothing of it."""
+    """The path is not a file that may be read; the message says why, and quotes none of it."""
 
 
 class TooLargeError(NotPlainError):
-    """It is a file, and larger than it may be."""
+    """The path is a file, but larger than the limit."""
 
 
 def not_a_file(path: Path) -> str | None:
-    """What keeps `path` from being a file that can be read, in words; None when it is one."""
+    """The reason why `path` is not a file that can be read, in words; None when it is one."""
     try:
         mode = path.stat().st_mode
         is_made_up = is_of_the_kernel(path)
@@ -33,21 +33,21 @@ def not_a_file(path: Path) -> str | None:
             return NO_SUCH_FILE
         return f"it cannot be read: {getattr(error, 'strerror', error)}"
     if is_made_up:
-        return "it is no file of a disk: the kernel makes it up"
+        return "it is not a file on a disk: the kernel makes it up"
     return _kind(mode)
 
 
 def is_of_the_kernel(path: Path) -> bool:
-    """Whether `path` leads into a file system that the kernel makes up, links followed."""
+    """Tell whether `path` leads into a file system that the kernel makes up; follows links."""
     real = Path(os.path.realpath(path))
     return any(real.is_relative_to(folder) for folder in _OF_THE_KERNEL)
 
 
 def read_plain(path: Path, *, max_bytes: int, follow: bool = True) -> bytes:
-    """All of a regular file; without `follow`, a link is none.
+    """All bytes of a regular file; without `follow`, a link is refused.
 
     Raises:
-        NotPlainError: it is none, cannot be read, or is larger than `max_bytes`.
+        NotPlainError: it is not a regular file, cannot be read, or is larger than `max_bytes`.
     """
     if (wrong := not_a_file(path)) is not None:
         raise NotPlainError(wrong)

@@ -1,6 +1,6 @@
-"""A plan: a box with every default and version resolved. Frozen, saved with the instance.
+"""A plan: a box with every default and version resolved. Frozen, and saved with the instance.
 
-Nothing below this module sees a dict or reads the environment.
+No module below this one sees a dict or reads the environment.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ from sandbox.spec.problem import printable, short
 from sandbox.spec.r_packages import R_ITSELF
 
 if TYPE_CHECKING:
-    # Who only reads a saved plan needs no YAML
+    # A reader of a saved plan needs no YAML
     from sandbox.spec.load import LoadedBox
 
 
@@ -45,21 +45,21 @@ class PlanModel(BaseModel):
 
 
 class PlannedApp(PlanModel):
-    """An app, its folder found and fingerprinted."""
+    """An app, with its folder found and fingerprinted."""
 
     name: str
     path: Path
-    """Absolute, on the host."""
+    """The app's folder on the host, absolute."""
     sha256: str
-    """Of the folder's files, names and contents: a changed app is a changed plan."""
+    """Hash over the folder's files, names and contents: a changed app is a changed plan."""
     include: tuple[str, ...] = ()
-    """What goes although it would be left out; see sandbox.app_files."""
+    """Files that go although they would be left out; see sandbox.app_files."""
     max_mb: int = MAX_MB
-    """How much the folder may hold."""
+    """How many MB the folder may hold."""
 
     @property
     def release(self) -> str:
-        """The name of its files as they are now, among its releases on the machine."""
+        """The name of these files among the app's releases on the machine."""
         return self.sha256[:12]
 
 
@@ -71,9 +71,9 @@ class Plan(PlanModel):
     """The box file's stem, `shiny`."""
     box_path: Path
     box_files: tuple[Path, ...] = ()
-    """Absolute: the box file, and all that it extends."""
+    """Absolute: the box file, and all files that it extends."""
     box_root: Path | None = None
-    """What the box may read, where the user named it (`--root`); else its place decides."""
+    """The folder the box may read, as named by `--root`; None: the box's place decides."""
     description: str = ""
     base: Base
     providers: Providers = Providers()
@@ -89,7 +89,7 @@ class Plan(PlanModel):
     ca_certificates: tuple[Path, ...] = ()
     """Absolute."""
     ca_sha256: tuple[str, ...] = ()
-    """Of the certificates' contents, in the same order."""
+    """Hash over the certificates' contents, in the same order."""
     apt_packages: tuple[str, ...] = ()
     """Every Debian package the machine needs, sorted: installed in one transaction."""
     production: Path | None = None
@@ -97,22 +97,22 @@ class Plan(PlanModel):
     accept: tuple[Accepted, ...] = ()
     """Differences from production that may stay."""
     left_out: tuple[str, ...] = ()
-    """R packages that the box wants and its base does not have, and that may be missing."""
+    """R packages that the box wants, that its base does not have, and that may be missing."""
 
     @property
     def key(self) -> str:
         """12 hex digits over all that decides what the machine is.
 
-        Left out: its labels, where things lie on this host, and what is only looked at.
+        Left out: labels, places on this host, and what is only read.
         """
         return self.key_on("")
 
     def key_on(self, base_image: str) -> str:
-        """The same, of a machine that is made from a base image which the box itself names."""
+        """The key of a machine made from a base image that the box itself names."""
         content = self.model_dump(mode="json", exclude=_NOT_THE_MACHINE)
         del content["system"]["ca_certificates"]
         for app in content["apps"]:
-            # What of its files goes is in the fingerprint
+            # The fingerprint covers which of its files go
             del app["path"], app["include"], app["max_mb"]
         if base_image:
             content["base_image"] = base_image
@@ -137,17 +137,17 @@ class Plan(PlanModel):
 
     @property
     def servers(self) -> tuple[Server, ...]:
-        """What the machine runs for its users."""
+        """The servers that the machine runs for its users."""
         return wanted(self.services)
 
     @property
     def app_server(self) -> Server | None:
-        """The server that serves the apps; None without one."""
+        """The server that serves the apps; None when there is none."""
         return next((server for server in self.servers if server.serves_apps), None)
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """Where its servers answer, in the order that users are shown them."""
+        """Where the servers answer, in the order shown to users."""
         apps = [app.name for app in self.apps]
         return tuple(
             one for server in self.servers for one in server.endpoints(self.services, apps)
@@ -155,7 +155,7 @@ class Plan(PlanModel):
 
     @property
     def forwarded_ports(self) -> tuple[int, ...]:
-        """The machine's ports that this host's people use; forwarded where there is no route."""
+        """The machine's ports that people on this host use; forwarded where there is no route."""
         return tuple(dict.fromkeys(endpoint.port for endpoint in self.endpoints))
 
 
@@ -168,7 +168,7 @@ _NOT_THE_MACHINE: Final = (
 
 
 def resolve(loaded: "LoadedBox") -> Plan:
-    """Freeze a box into a plan. Reads the app folders (for their fingerprints), nothing else.
+    """Freeze a box into a plan. Reads only app folders (for fingerprints) and certificates.
 
     Raises:
         BoxError: an app's folder or a certificate cannot be read.
@@ -215,7 +215,7 @@ def _planned_apps(loaded: "LoadedBox") -> Iterator[PlannedApp]:
             found = app_files(folder, include=app.include, max_mb=app.max_mb)
         except (TooMuchError, UnreadableError) as error:
             raise BoxError(
-                f"{place}: the app {app.name} cannot be taken",
+                f"{place}: the app {app.name} cannot be copied to a machine",
                 details=printable(str(error)),
                 hint="sandbox validate says more",
             ) from error
@@ -229,10 +229,10 @@ def _planned_apps(loaded: "LoadedBox") -> Iterator[PlannedApp]:
 
 
 def _digest(files: Iterable[Path], folder: Path, place: str) -> str:
-    """What the files hold, as one word.
+    """Hash over what the files hold.
 
     Raises:
-        BoxError: one cannot be read; `place` is where the box names it.
+        BoxError: a file cannot be read; `place` is where the box names it.
     """
     try:
         return digest_of(files, folder)
@@ -244,7 +244,7 @@ def _digest(files: Iterable[Path], folder: Path, place: str) -> str:
 
 
 def _apt_packages(box: Box) -> set[str]:
-    """Every Debian package that the box needs, in the releases we have as bases."""
+    """Every Debian package that the box needs, by its name in the releases of our bases."""
     # Nothing is left to what a base image happens to have, or to Recommends: those stay out
     packages = {"ca-certificates", "tzdata", *box.system.packages}
     if box.system.locale not in {"C", "POSIX", "C.UTF-8"}:
@@ -256,7 +256,7 @@ def _apt_packages(box: Box) -> set[str]:
         # Without a font, cairo draws every glyph of a plot as the same empty box
         packages |= {"r-base-core", "fonts-dejavu-core"}
         packages |= {f"r-cran-{name.lower()}" for name in r.packages.names if name not in R_ITSELF}
-        # Named in both cases: a machine that had the other one gets what it is to go (back) to
+        # Named in both cases: a machine with the other one is changed (back) to this one
         blas = {"openblas": ("libopenblas0-pthread",), "reference": ("libblas3", "liblapack3")}
         packages.update(blas[r.blas])
         if "rmarkdown" in r.packages.names:
@@ -266,16 +266,16 @@ def _apt_packages(box: Box) -> set[str]:
 
 @dataclass(frozen=True)
 class HostLimits:
-    """The most that one sandbox can be given on a host; `sandbox.host` measures it."""
+    """The most that a host can give one sandbox; `sandbox.host` measures it."""
 
     cpus: int
     memory_mb: int
     free_disk_gb: float
-    """Where the machine's disk will lie."""
+    """The folder where the machine's disk will lie."""
 
 
 def exceeds_host(plan: Plan, host: HostLimits) -> list[str]:
-    """Why the machine cannot run on this host; empty when it can."""
+    """The reasons why the machine cannot run on this host; empty when it can."""
     wanted = plan.machine
     problems = []
     if wanted.memory_mb > host.memory_mb:

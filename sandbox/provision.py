@@ -1,11 +1,11 @@
-"""Turn a bare machine into what its plan says: the bootstrap script, then Ansible.
+"""Turn a bare machine into what its plan says: run the bootstrap script, then Ansible.
 
-Ansible runs as the program that stands beside this Python, with a configuration, home and inventory
-in the instance's folder: nothing of the user's own Ansible is read or written.
+Ansible is the program next to this Python, with its configuration, home and inventory in the
+instance's folder: nothing of the user's own Ansible is read or written.
 
 The values of a box's secrets go to Ansible in the environment of its process, and from there to
-the machine through pipes. Files in the instance's folder, command lines and logs have their names,
-and a run that is killed leaves no more than that.
+the machine through pipes. Files in the instance's folder, command lines and logs hold only the
+names of the secrets, even when a run is killed.
 """
 
 import json
@@ -45,7 +45,7 @@ PROVISION_TIMEOUT_S = 3600.0
 _ANSWER_S = 30
 _NOTE = "note: "
 _PLAYBOOKS = "playbooks"
-"""A link to our playbooks, in Ansible's own folder."""
+"""The name of a link to our playbooks, in Ansible's own folder."""
 
 _CONFIGURATION = f"""\
 # Written by sandbox for its own runs of Ansible
@@ -60,7 +60,7 @@ remote_tmp = /tmp
 interpreter_python = /usr/bin/python3
 gathering = explicit
 retry_files_enabled = False
-# Not only to connect: so long it waits for sudo too, and a host under load is late
+# Not only to connect: Ansible waits as long for sudo, and a host under load is slow
 timeout = {_ANSWER_S}
 # Modules would write what they were told to the machine's journal, where many may read it
 no_target_syslog = True
@@ -76,7 +76,7 @@ retries = 2
 
 @dataclass(frozen=True)
 class ProvisionResult:
-    """What a playbook run came to."""
+    """The result of a playbook run."""
 
     changed: int
     ok: int
@@ -95,12 +95,12 @@ class RootShell(Protocol):
     def __call__(
         self, script: str, *, timeout_s: float, log: Path, on_line: Callable[[str], None]
     ) -> object:
-        """Run it to its end."""
+        """Run the script to its end."""
         ...
 
 
 def root_over_ssh(target: SshTarget) -> RootShell:
-    """The root shell of a machine whose login may `sudo` without a password."""
+    """The root shell of a machine, for a login that may `sudo` without a password."""
 
     def shell(
         script: str, *, timeout_s: float, log: Path, on_line: Callable[[str], None]
@@ -120,15 +120,15 @@ def bootstrap(
     secrets: SecretValues = NO_VALUES,
     timeout_s: float = BOOTSTRAP_TIMEOUT_S,
 ) -> None:
-    """Bring the machine to where Ansible can work; quick when it is there already.
+    """Bring the machine to where Ansible can work; quick when that was done before.
 
     Args:
         placement: what the machine is to be.
-        root_shell: the way in. A public image may have neither sshd nor sudo yet.
+        root_shell: how to run commands as root. A public image may have no sshd or sudo yet.
         folder: the instance's folder.
-        listener: told of the step and of each line.
-        secrets: the values of what the plan only names.
-        timeout_s: after so long it is given up.
+        listener: gets the step and each line.
+        secrets: the values that the plan only names.
+        timeout_s: after so many seconds the script is ended.
 
     Raises:
         BoxError: a certificate of the plan cannot be read.
@@ -169,15 +169,15 @@ def provision(
 
     Args:
         placement: what the machine is to be.
-        target: the way in.
+        target: the way into the machine.
         folder: the instance's folder.
-        listener: told of the step and of each line.
-        secrets: the values of what the plan only names.
-        mend: also look for what is gone or changed of what was installed, and put it back.
-        timeout_s: after so long it is given up.
+        listener: gets the step and each line.
+        secrets: the values that the plan only names.
+        mend: also look for installed files that are gone or changed, and put them back.
+        timeout_s: after so many seconds Ansible is ended.
 
     Raises:
-        ProvisionError: a task failed; names the task, with its own words and a hint.
+        ProvisionError: a task failed; the error names the task, with its own words and a hint.
     """
     _require_all(placement, secrets)
     for app in placement.plan.apps:
@@ -224,17 +224,17 @@ def play(
     """Run a playbook of ours on `target`; Ansible's own files go to `home`.
 
     Args:
-        playbook: which.
-        target: the way in.
+        playbook: the path of the playbook.
+        target: the way into the machine.
         home: the folder for Ansible's own files.
         extra: more words for `ansible-playbook`.
         secrets: the values that the variables only name.
-        log: where all that is said goes.
-        on_line: told each line.
+        log: the file that gets all output.
+        on_line: called with each line.
         timeout_s: after so long it is given up.
 
     Raises:
-        ProvisionError: it failed, or did not end within `timeout_s`.
+        ProvisionError: Ansible failed, or did not end within `timeout_s`.
     """
     summary_path = home / "summary.json"
     summary_path.unlink(missing_ok=True)
@@ -265,7 +265,7 @@ def play(
 
 
 def _require_all(placement: Placement, secrets: SecretValues) -> None:
-    """Never write a placeholder to a machine: whoever calls has asked for all values."""
+    """Refuse missing values: a machine must never get a placeholder in place of a secret."""
     if missing := secrets.lacks(needed_secrets(placement.plan)):
         names = ", ".join(one.name for one in missing)
         raise SandboxError(f"{placement.name} cannot be provisioned without the secrets {names}")
@@ -277,12 +277,12 @@ def _program() -> Path:
 
 
 def _clean_environment(home: Path, summary: Path) -> tuple[str, ...]:
-    """`env` and its arguments: settings of the user's own would win over our configuration.
+    """The words `env …` that start Ansible: the user's own settings would win over ours.
 
-    Files are named from Ansible's own folder, in which it runs: in a path it reads `$` as a
-    variable, `:` and `,` as the end of a name, and what stands in braces as a template.
+    Files are named from Ansible's own folder, in which it runs: in a path Ansible reads `$` as a
+    variable, `:` and `,` as the end of a name, and text in braces as a template.
     """
-    # It also looks for variables in the path of its folder: there must be none of such a name
+    # It also looks for variables in the path of its folder: no such variable may exist
     within = set(re.findall(r"\$(\w+)", str(home)))
     names = (name for name in os.environ if name.startswith("ANSIBLE_") or name in within)
     forget = [word for name in names for word in ("-u", name)]
@@ -315,7 +315,7 @@ def _relay(name: str, watch: Watch) -> Callable[[str], None]:
 
 
 def _write(path: Path, content: str) -> None:
-    """Write a file that only the user may read: variables may hold what a box keeps secret."""
+    """Write a file that only the user may read: variables may hold a box's secrets."""
     private_folder(path.parent, path.parent)
     write_whole(path, content)
 
@@ -327,10 +327,10 @@ def _link(link: Path, target: Path) -> None:
 
 
 def pack(app: PlannedApp, archive: Path) -> None:
-    """Put what goes of the app's files into a tar file; links stay links, and are not followed.
+    """Put the app's files into a tar file; links stay links and are not followed.
 
     Raises:
-        ProvisionError: a file of it cannot be read.
+        ProvisionError: one of the files cannot be read.
     """
     private_folder(archive.parent, archive.parent)
     with whole_file(archive) as fresh:
@@ -348,14 +348,14 @@ def pack(app: PlannedApp, archive: Path) -> None:
             ) from error
         except (TooMuchError, UnreadableError) as error:
             raise ProvisionError(
-                f"the app {app.name} cannot be taken",
+                f"the app {app.name} cannot be copied to the machine",
                 details=str(error),
                 hint="sandbox validate says more",
             ) from error
 
 
 def _readable(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Owned by root and readable for the account that apps run as; sockets and devices stay out."""
+    """Make root the owner, and let the apps' account read; leave out sockets and devices."""
     if not (member.isfile() or member.isdir() or member.issym()):
         return None
     member.uid = member.gid = 0

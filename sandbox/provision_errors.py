@@ -24,7 +24,7 @@ class TaskFailure(BaseModel):
 
 
 class PlaybookSummary(BaseModel):
-    """What the callback plugin `sandbox_events` wrote at the end, or at a failure."""
+    """The file that the callback plugin `sandbox_events` wrote at the end, or at a failure."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,17 +33,17 @@ class PlaybookSummary(BaseModel):
     failures: tuple[TaskFailure, ...] = ()
     finished: bool = False
     tasks: tuple[tuple[str, float], ...] = ()
-    """Each task that ran, and its seconds."""
+    """Each task that ran, and how many seconds it took."""
 
 
 @dataclass(frozen=True)
 class _Known:
-    """A failure that has a name and a remedy."""
+    """A failure that we know by name, and its remedy."""
 
     pattern: str
     message: str
     hint: str
-    """With `{name}` for the sandbox's."""
+    """The hint, with `{name}` for the sandbox's name."""
 
 
 _UNREACHABLE_HINT = (
@@ -110,7 +110,7 @@ _URL_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def read_summary(path: Path) -> PlaybookSummary:
-    """What the callback wrote; an empty summary when Ansible died before it could."""
+    """Read the callback's file; empty when Ansible died before it could write the file."""
     try:
         return PlaybookSummary.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
@@ -120,7 +120,7 @@ def read_summary(path: Path) -> PlaybookSummary:
 def explained(
     error: CommandError, summary: PlaybookSummary, log: Path, *, name: str
 ) -> ProvisionError:
-    """The error of a failed playbook: which task, what its module said, and what to do."""
+    """The error of a failed playbook: which task, its module's words, and what to do."""
     if error.returncode is None:
         last = f" after `{summary.tasks[-1][0]}`" if summary.tasks else ""
         return ProvisionError(
@@ -130,7 +130,7 @@ def explained(
         )
     if not summary.failures:
         return _recognised("Ansible failed before its first task", error.details, log, name)
-    # The first is the cause; others fell with it
+    # The first failure is the cause; the others followed from it
     failure = summary.failures[0]
     where = f" ({failure.item})" if failure.item else ""
     words, task = _words(failure), f"`{failure.task}`{where}"
@@ -148,13 +148,13 @@ def explained_bootstrap(error: CommandError, log: Path, *, name: str) -> Provisi
         return _with_log("bootstrap did not end in time", error.details, "", log)
     message, hint = _BOOTSTRAP.get(error.returncode, ("bootstrap failed", ""))
     if said:
-        # The script's own last word says which URL, which package
+        # The script's own last line says which URL, or which package
         message = f"{message}: {said[-1].removeprefix('bootstrap: ')}"
     return _with_log(_URL_LOGIN.sub("", message), error.details, hint.format(name=name), log)
 
 
 def _words(failure: TaskFailure) -> str:
-    """What the module said, each thing once."""
+    """The module's messages, each once."""
     parts: list[str] = []
     for text in (failure.msg, failure.stderr, failure.stdout):
         lines = [line for line in text.strip().splitlines() if line.strip()]

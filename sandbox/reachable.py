@@ -1,6 +1,6 @@
-"""Which modules of this program another one needs: by reading their imports, without importing.
+"""Find the modules of this program that another module needs: read the imports, import nothing.
 
-To import what makes machines takes half a second, and a command that has nothing to do must not.
+To import the code that makes machines takes half a second; a command with nothing to do must not.
 """
 
 import os
@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _US = __name__.partition(".")[0]
-# Each begins with letters as they are: those `re` finds many times faster
+# Each begins with plain letters: `re` finds such patterns many times faster
 _FROM = re.compile(rf"from ({_US}[\w.]*) import (\([^)]*\)|[^\n]*)".encode())
 _PLAIN = re.compile(rf"import ({_US}[\w.]*)".encode())
 _FOR_TYPES = re.compile(rb"\nif TYPE_CHECKING:\n(?:[ \t]+.*\n|\n)+")
-"""What only mypy reads."""
+"""Imports that only mypy reads."""
 _LATE = re.compile(rb"\n[ \t]+from [^\n]*")
-"""What is imported when a function is called, and not with its module."""
+"""Imports that run when a function is called, and not with their module."""
 _WORD = re.compile(rb"\w+")
 
 
@@ -23,11 +23,11 @@ def reachable(start: str, above: Path) -> dict[str, bytes]:
     """The source of a module, and of all modules of this program that it reaches by imports.
 
     Args:
-        start: `sandbox.provision`
-        above: the folder that the program's package lies in.
+        start: the module, such as `sandbox.provision`.
+        above: the folder that holds the program's package.
 
     Returns:
-        What is in each module's file, by the module's name.
+        The text of each module's file, by the module's name.
 
     Raises:
         ModuleNotFoundError: there is no module `start`.
@@ -36,13 +36,13 @@ def reachable(start: str, above: Path) -> dict[str, bytes]:
     reached.follow([start])
     if start not in reached.sources:
         raise ModuleNotFoundError(f"there is no module {start}", name=start)
-    # Python runs the packages around a module first. What only their functions import is not needed
+    # Python runs the packages around a module first. Imports in their functions are not needed
     reached.follow([around for name in reached.sources for around in _around(name)], late=False)
     return reached.sources
 
 
 class _Reached:
-    """What was found so far."""
+    """The modules found so far."""
 
     def __init__(self, root: Path) -> None:
         self.root = str(root)
@@ -50,7 +50,7 @@ class _Reached:
         self._listed: dict[str, frozenset[str]] = {}
 
     def follow(self, names: Iterable[str], *, late: bool = True) -> None:
-        """Add these modules and what they import; `late`: also what their functions import."""
+        """Add these modules and their imports; with `late`, also the imports in their functions."""
         todo = list(names)
         while todo:
             name = todo.pop()
@@ -61,7 +61,7 @@ class _Reached:
             todo += _imported(text if late else _LATE.sub(b"", text))
 
     def _file(self, name: str) -> Path | None:
-        """Where a module is; None for what is no module, such as a function of one."""
+        """The file of a module; None for something else, such as a function of a module."""
         package, _, stem = name.rpartition(".")
         folder = f"{self.root}/{package.replace('.', '/')}"
         if f"{stem}.py" in self._names_in(folder):
@@ -71,7 +71,7 @@ class _Reached:
         return None
 
     def _names_in(self, folder: str) -> frozenset[str]:
-        # To look for one file after the other takes longer than to read those that are there
+        # Looking for one file after the other takes longer than reading the list of files
         if folder not in self._listed:
             try:
                 self._listed[folder] = frozenset(entry.name for entry in os.scandir(folder))
@@ -81,7 +81,7 @@ class _Reached:
 
 
 def _imported(text: bytes) -> Iterator[str]:
-    """The names of what may be modules."""
+    """The names of everything that may be a module."""
     for module, names in _FROM.findall(text):
         yield module.decode()
         yield from (f"{module.decode()}.{name.decode()}" for name in _WORD.findall(names))

@@ -1,4 +1,4 @@
-"""The record of an instance: its placement, how far it got, and what was done to it."""
+"""The record of an instance: its placement, how far `up` got, and what was done to it."""
 
 import json
 from dataclasses import dataclass
@@ -33,10 +33,10 @@ class Record(BaseModel):
     placement: Placement
     phase: Phase = Phase.PLANNED
     recipe_key: str = ""
-    """Plan and playbooks of the last provisioning that went well; empty before it."""
+    """Key of plan and playbooks at the last provisioning that went well; empty before that."""
     made_whole: str = ""
-    """The recipe key of the baked image that the machine was made from: it needs no provisioning
-    while that is what is wanted. Empty for a machine made from a base image or a layer."""
+    """The recipe key of the baked image that the machine was made from; the machine needs no
+    provisioning while that key is wanted. Empty for a machine made from a base image or a layer."""
     kept_recipe: str = ""
     """The recipe key of the snapshot that `reset` goes back to; empty when there is none."""
     history: tuple[HistoryEntry, ...] = ()
@@ -47,18 +47,18 @@ class Record(BaseModel):
         json_data: str | bytes | bytearray,
         **options: Any,  # noqa: ANN401
     ) -> Self:
-        """Read a record of this version or of the one before."""
+        """Read a record of this format or of the one before."""
         return super().model_validate_json(_in_format_2(json_data), **options)
 
     @property
     def plan(self) -> Plan:
-        """What the machine is."""
+        """The plan of the machine."""
         return self.placement.plan
 
     @computed_field  # type: ignore[prop-decorator]  # mypy does not know it on a property
     @property
     def summary(self) -> Summary:
-        """What a listing shows; in the file too, so that it needs nothing else of it."""
+        """The part shown by a listing; saved in the file too, so a listing reads only that."""
         plan = self.plan
         return Summary(
             name=self.placement.name,
@@ -73,7 +73,7 @@ class Record(BaseModel):
         )
 
     def wanting(self, placement: Placement) -> "Record":
-        """The record of the same sandbox, of which something else is wanted from now on."""
+        """The record of the same sandbox with another placement from now on."""
         return self.model_copy(update={"placement": placement})
 
     def advanced(
@@ -98,9 +98,9 @@ class Record(BaseModel):
 
 
 def _in_format_2(saved: str | bytes | bytearray) -> str | bytes | bytearray:
-    """Records of format 1 have a plan that knows its name and provider.
+    """Move a plan's name and provider out of it: in records of format 1 the plan has both.
 
-    Anything else stays as it is, and so does what is damaged: who reads it says so.
+    Anything else stays unchanged, also damaged data: the reader of the record reports that.
     """
     try:
         record = json.loads(saved)

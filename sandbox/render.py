@@ -1,7 +1,7 @@
-"""A plan becomes files: the one Jinja environment, its quoting filters, and Ansible's variables.
+"""Turn a plan into files: the one Jinja environment, its quoting filters, and Ansible's variables.
 
-Text of a box passes a filter for the language it is put into, and is never pasted as it is. What
-Ansible is given is data: every string is marked so that it is not taken for a template.
+Text of a box passes a filter for the language of the file, and is never pasted as it is. What
+Ansible gets is data: every string is marked so that Ansible does not take it for a template.
 """
 
 import json
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 LOGIN_USER = "sandbox"
-"""The account that ssh and Ansible come in with."""
+"""The account by which ssh and Ansible log in."""
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
-# YAML takes some of these for line breaks and forbids the others outside of escapes
+# YAML takes some of these for line breaks, and forbids the others unless they are escaped
 _YAML_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 _RUBY_PLAIN = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
 
 
 def sh(value: str) -> str:
-    """One word of a POSIX shell, whatever is in it.
+    """One word of a POSIX shell, whatever characters are in it.
 
     Raises:
-        BoxError: it holds a NUL, which no shell word can.
+        BoxError: the value holds a NUL, which no shell word can.
     """
     if "\0" in value:
         raise BoxError(f"a NUL byte cannot be passed to a shell: {value!r}")
@@ -50,7 +50,7 @@ def sh(value: str) -> str:
 
 
 def ruby(value: Json) -> str:
-    """A Ruby literal that nothing is interpolated into."""
+    """A Ruby literal in which Ruby interpolates nothing."""
     match value:
         case None:
             literal = "nil"
@@ -105,10 +105,10 @@ def jinja_environment() -> "Environment":
 
 @dataclass(frozen=True)
 class RenderedFile:
-    """A file as it would be written into an instance's folder."""
+    """A file, ready to be written into an instance's folder."""
 
     path: Path
-    """Relative to that folder."""
+    """The path relative to that folder."""
     content: str
 
 
@@ -122,7 +122,7 @@ class Certificate:
 
 
 class AppVars(BaseModel):
-    """One app, as the role `apps` wants it."""
+    """One app, in the form that the role `apps` wants."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -134,7 +134,7 @@ class AppVars(BaseModel):
 
 
 class UserVars(BaseModel):
-    """One account, as the role `users` wants it."""
+    """One account, in the form that the role `users` wants."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -149,13 +149,13 @@ class SecretPlace:
     """An item of one of Ansible's variables that is a secret."""
 
     variable: str
-    """`r_options`"""
+    """The variable, such as `r_options`."""
     item: str
     secret: str
 
 
 class ProvisionVars(BaseModel):
-    """What `playbooks/site.yml` is told; each name is documented in its role's defaults."""
+    """The variables of `playbooks/site.yml`; each is documented in its role's defaults."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -174,13 +174,13 @@ class ProvisionVars(BaseModel):
     r_packages_names: tuple[str, ...]
     secrets_are_given: bool
     servers: dict[str, bool | int | str | None]
-    """Of each server that a machine can have; they stand among the others, by their own names."""
+    """The settings of each server that a machine can have, by the server's own variable names."""
     apps_list: tuple[AppVars, ...]
     users_list: tuple[UserVars, ...]
     users_login: str
 
     secret_places: tuple[SecretPlace, ...] = Field(default=(), exclude=True)
-    """Where a secret's value is to be, in place of its name."""
+    """Where a secret's value goes, in place of its name."""
 
     def _content(self) -> dict[str, Json]:
         found: dict[str, Json] = {}
@@ -195,8 +195,8 @@ class ProvisionVars(BaseModel):
     def for_ansible(self) -> str:
         """JSON for `-e @FILE` in which every string is marked as text that is no template.
 
-        But for secrets: these Ansible reads from its environment, and what it finds there is no
-        template either.
+        Secrets are the exception: Ansible reads them from its environment, and does not take
+        them for templates there either.
         """
         found = not_templates(self._content())
         for place in self.secret_places:
@@ -206,14 +206,14 @@ class ProvisionVars(BaseModel):
 
 
 def secret_variable(name: str) -> str:
-    """The variable of Ansible's environment that has a secret's value."""
+    """The variable of Ansible's environment that holds a secret's value."""
     return f"SANDBOX_SECRET_{name}"
 
 
 def not_templates(value: Json) -> Json:
-    """`value` with each string as Ansible's JSON says "never a template".
+    """`value` with each string marked "never a template" in Ansible's JSON.
 
-    Ansible takes strings of extra vars for Jinja otherwise, and runs their lookups on this host.
+    Otherwise Ansible takes strings of extra vars for Jinja, and runs their lookups on this host.
     """
     match value:
         case str():
@@ -227,12 +227,12 @@ def not_templates(value: Json) -> Json:
 
 
 def archive_path(folder: Path, app: str) -> Path:
-    """Where the tar file of an app is, in an instance's folder."""
+    """The path of an app's tar file, in an instance's folder."""
     return folder / "apps" / f"{app}.tar"
 
 
 def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
-    """What Ansible is told of `plan`; app archives are named under `folder`."""
+    """Ansible's variables for `plan`; app archives are named under `folder`."""
     system, r = plan.system, plan.r
     options, repos = (r.options, r.repos) if r is not None else ({}, {})
     environment = _shown(system.environment)
@@ -255,7 +255,7 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         r_blas=r.blas if r else "reference",
         r_options=_shown(options),
         r_repos=_shown(repos),
-        # A service or cron job starts R without what a login has
+        # A service or cron job starts R without the variables of a login
         r_environment={"LANG": system.locale, **session},
         r_packages_names=r.packages.names if r else (),
         secrets_are_given=bool(places),
@@ -321,7 +321,7 @@ def render_bootstrap(
 ) -> str:
     """The script that brings the plan's bare base to where Ansible can work.
 
-    Without `secrets` it is for reading: `<secret NAME>` stands where a value will be.
+    Without `secrets` the script is for reading: `<secret NAME>` stands in place of each value.
 
     Raises:
         BoxError: a certificate of the plan cannot be read.

@@ -1,10 +1,10 @@
-"""The one door to other programs: argv lists, a timeout, a log, and no orphan left behind.
+"""The one way to run other programs: argv lists, a timeout, a log, and no process left behind.
 
 Each command runs in a process group of its own. On a timeout or an interrupt the whole group is
-asked to stop (SIGINT, then SIGTERM) and then killed, also when its leader has already gone.
+asked to stop (SIGINT, then SIGTERM) and then killed, even when its leader has already gone.
 
-Who gives a command something that must not be seen says so by `concealing`: then no log, error or
-listener gets to see it, whatever the command says.
+A caller that gives a command a secret wraps the call in `concealing`: then no log, error or
+listener gets to see the secret, even when the command prints it.
 """
 
 import ctypes
@@ -31,7 +31,7 @@ from sandbox.streams import TAIL_LINES, Hide, Streams
 __all__ = ["TAIL_LINES", "Hide"]
 
 LARGEST_BYTES = 64 * 1024 * 1024
-"""Of what one command may say: the largest answers that are read (dpkg's, Incus's) have 10 MB."""
+"""The most output of one command: the largest answers (of dpkg or Incus) have 10 MB."""
 
 _GRACE_S = 5.0
 _LAST_BYTES = 16 * 1024
@@ -41,7 +41,7 @@ _HIDE: ContextVar[Hide | None] = ContextVar("hide", default=None)
 
 @contextmanager
 def concealing(hide: Hide) -> Iterator[None]:
-    """Within it, whatever a command says passes `hide` before anybody gets it."""
+    """Inside the block, all output of commands passes `hide` before anybody gets it."""
     before = _HIDE.set(hide)
     try:
         yield
@@ -62,7 +62,7 @@ class Completed:
 
 @dataclass(frozen=True)
 class HostUser:
-    """Another user of this host, to run a command as; only root may."""
+    """Another user of this host, to run a command as; only root may do that."""
 
     uid: int
     gid: int
@@ -82,12 +82,12 @@ def run(
     check: bool = True,
     grace_s: float = _GRACE_S,
 ) -> Completed:
-    """Run `argv` and return what it said.
+    """Run `argv` and return its output.
 
     Args:
         argv: the program and its arguments; never a shell line.
         timeout_s: after so many seconds the process group is ended and CommandError raised.
-        stdin: what to feed it; nothing (an empty stream) when None.
+        stdin: the input; nothing (an empty stream) when None.
         env: variables set on top of this process's own.
         only_env: give it `env` and nothing of this process's own.
         user: run it as this user, in its one group.
@@ -97,8 +97,8 @@ def run(
         check: raise CommandError when the exit status is not 0.
         grace_s: how long it may clean up after SIGINT, at a timeout or an interrupt.
 
-    What a command says is kept up to a limit. Of one with a `log`, which has it all, and of stderr
-    the newest part is kept; of an answer that somebody reads half would be wrong, so the command is
+    Output is kept up to a limit. With a `log` (which has all of it), and of stderr, the newest part
+    is kept. An answer that somebody reads must be whole, so a command with a longer answer is
     ended.
 
     Raises:
@@ -162,7 +162,7 @@ def run(
 
 def interactive(argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> int:
     """Hand the terminal to `argv` (ssh, a pager) and return its exit status."""
-    # The child shares our terminal and process group: Ctrl-C reaches it and is its business
+    # The child shares our terminal and process group: Ctrl-C reaches the child, which handles it
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         return subprocess.call(
@@ -177,7 +177,7 @@ def interactive(argv: Sequence[str | Path], *, env: Mapping[str, str] | None = N
 
 
 def spawn_daemon(argv: Sequence[str | Path], *, log: Path) -> int:
-    """Start `argv` in a session of its own, output to `log`, and return its process id."""
+    """Start `argv` in a session of its own, with output to `log`; return its process id."""
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _appended(log) as sink:
         process = subprocess.Popen(
@@ -188,7 +188,7 @@ def spawn_daemon(argv: Sequence[str | Path], *, log: Path) -> int:
             env=daemon_environment(),
             start_new_session=True,
         )
-    # Not ours to wait for; without this, CPython warns when the object is collected
+    # We do not wait for it; without this line, CPython warns when the object is collected
     process.returncode = 0
     return process.pid
 
@@ -202,12 +202,12 @@ class Attached:
     errors: IO[bytes]
 
     def status(self, wait_s: float) -> int | None:
-        """Its exit status, if it ends within so many seconds."""
+        """The command's exit status; None if it does not end within so many seconds."""
         _has_ended(self.process, Deadline(wait_s))
         return self.process.returncode
 
     def words(self) -> str:
-        """The last lines that it said on stderr."""
+        """The last lines of its stderr."""
         size = self.errors.seek(0, os.SEEK_END)
         self.errors.seek(max(0, size - _LAST_BYTES))
         lines = self.errors.read().decode("utf-8", "replace").splitlines()
@@ -222,7 +222,7 @@ def attached(argv: Sequence[str | Path]) -> Iterator[Attached]:
         CommandError: not found.
     """
     ours, theirs = socket.socketpair()
-    # A file, for nobody reads a pipe while it works, and a full one would stop it
+    # A file, not a pipe: nobody reads while the command works, and a full pipe would stop it
     with ours, tempfile.TemporaryFile() as errors:
         with theirs:
             words, end = tuple(str(word) for word in argv), theirs.fileno()
@@ -234,12 +234,12 @@ def attached(argv: Sequence[str | Path]) -> Iterator[Attached]:
 
 
 def daemon_environment() -> dict[str, str]:
-    """The variables of a daemon, which outlives the one who starts it, and serves others too."""
+    """The variables for a daemon, which outlives the user who starts it and serves others too."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
 
 
 def _appended(log: Path | None) -> IO[bytes]:
-    """A log is for its owner alone: tools say more than their user may want to hand on."""
+    """Make a log for its owner alone: tools print more than the user may want to hand on."""
     if log is None:
         return open(os.devnull, "ab")  # noqa: PTH123
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -298,7 +298,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    """Runs in the child: when we are killed with -9, the command must not go on unattended."""
+    """Runs in the child: when we are killed with -9, the command must not go on by itself."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -315,7 +315,7 @@ def _has_ended(process: subprocess.Popen[bytes], deadline: Deadline) -> bool:
 
 
 def _end_group(process: subprocess.Popen[bytes], grace_s: float) -> None:
-    """Ask the group to stop, then make it: background jobs of a shell ignore SIGINT."""
+    """Ask the group to stop, then kill it: background jobs of a shell ignore SIGINT."""
     for number, wait_s in ((signal.SIGINT, grace_s), (signal.SIGTERM, _GRACE_S)):
         try:
             os.killpg(process.pid, number)

@@ -1,7 +1,7 @@
-"""Files that we saved ourselves, read back: as bytes, with a limit, and by this one reader.
+"""The one reader for files that we saved ourselves: as bytes, and with a limit.
 
-A disk that was full, an editor or a copy from another machine may have made anything of them. One
-that is broken is named, with what mends it, and stands in the way of nothing else.
+A full disk, an editor or a copy from another machine may have damaged them. The error names a
+broken file and how to mend it, and no other command is blocked by that file.
 """
 
 import errno
@@ -14,14 +14,14 @@ from typing import Any, Final, Protocol, Self, TypeVar
 from sandbox.errors import HostError
 
 LARGEST_BYTES: Final = 64 * 1024 * 1024
-"""Facts of a server with thirty libraries have about 5 MB; more than this nobody saved."""
+"""The most bytes of such a file: facts of a server with thirty libraries have about 5 MB."""
 
 _DEEPEST: Final = 100
-"""Levels in such a file; what Python itself bears depends on who calls."""
+"""Levels of nesting in such a file; Python's own limit depends on the caller."""
 
 
 class BrokenFileError(HostError):
-    """A file of ours that holds something else than what we wrote."""
+    """A file of ours that does not hold what we wrote."""
 
     def __init__(self, path: Path, reason: str, *, message: str = "", hint: str = "") -> None:
         super().__init__(
@@ -34,24 +34,24 @@ class BrokenFileError(HostError):
 
 
 class Readable(Protocol):
-    """A model of pydantic's; named so that a reader of plain JSON need not load that library."""
+    """A pydantic model; named here so that a reader of plain JSON need not load that library."""
 
     @classmethod
     def model_validate_json(cls, json_data: bytes) -> Self:
-        """Make one of JSON, or raise a ValueError."""
+        """Make a model from JSON, or raise a ValueError."""
 
 
 Model = TypeVar("Model", bound=Readable)
 
 
 def read_bytes(path: Path) -> bytes | None:
-    """What a plain file holds; None when there is none.
+    """The bytes of a plain file; None when there is no file.
 
     Raises:
-        BrokenFileError: it is no file, may not be read, or is larger than any of ours.
+        BrokenFileError: it is not a file, may not be read, or is larger than any of ours.
     """
     try:
-        # Without waiting: in the place of a file there may be a pipe
+        # Without waiting: a pipe may be in the place of the file
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
@@ -61,7 +61,7 @@ def read_bytes(path: Path) -> bytes | None:
         raise BrokenFileError(path, error.strerror or str(error)) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise BrokenFileError(path, "it is no file")
+        raise BrokenFileError(path, "it is not a file")
     with os.fdopen(descriptor, "rb") as file:
         try:
             content = file.read(LARGEST_BYTES + 1)
@@ -73,10 +73,10 @@ def read_bytes(path: Path) -> bytes | None:
 
 
 def read_text(path: Path) -> str | None:
-    """The text of a file of ours; None when there is none.
+    """The text of a file of ours; None when there is no file.
 
     Raises:
-        BrokenFileError: as `read_bytes`, or it is not UTF-8.
+        BrokenFileError: as in `read_bytes`, or the file is not UTF-8.
     """
     content = read_bytes(path)
     try:
@@ -86,10 +86,10 @@ def read_text(path: Path) -> str | None:
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401  (whatever JSON the file has)
-    """The JSON in a file; None when there is none.
+    """The JSON in a file; None when there is no file.
 
     Raises:
-        BrokenFileError: as `read_bytes`, or it is not JSON, or nested without end.
+        BrokenFileError: as in `read_bytes`, or the file is not JSON, or is nested too deeply.
     """
     text = read_text(path)
     if text is None:
@@ -109,16 +109,16 @@ def read_json(path: Path) -> Any:  # noqa: ANN401  (whatever JSON the file has)
 def read_saved(
     path: Path, model: type[Model], *, message: str = "", hint: str = ""
 ) -> Model | None:
-    """The `model` that was saved in a file; None when there is none.
+    """The `model` that was saved in a file; None when there is no file.
 
     Args:
-        path: of the file.
-        model: what it must hold.
-        message: what that means to a person, instead of "PATH is broken".
+        path: the path of the file.
+        model: the class that the file must hold.
+        message: the meaning of the damage for a person, instead of "PATH is broken".
         hint: the command that mends it, instead of moving the file away.
 
     Raises:
-        BrokenFileError: it holds something else, or cannot be read; `details` says why.
+        BrokenFileError: the file holds something else, or cannot be read; `details` says why.
     """
     try:
         content = read_bytes(path)
@@ -130,21 +130,21 @@ def read_saved(
 
 
 def text_of(value: object) -> str:
-    """Text, as it can be printed.
+    """Check that a value is text that can be printed.
 
     Raises:
-        TypeError, ValueError: it is something else.
+        TypeError, ValueError: it is not.
     """
     if not isinstance(value, str):
         raise TypeError(type(value).__name__)
-    # Half a character, as JSON can write it: nothing could print it
+    # Half a character, as JSON can hold it: nothing can print that
     value.encode("utf-8")
     return value
 
 
 def _reason(error: ValueError) -> str:
-    """Where, and what is wrong there; not what stands there."""
-    # pydantic's, which is not imported for this: a listing of sandboxes does without it
+    """Where the mistake is and its kind; the text itself is not shown."""
+    # pydantic's error; not imported for this: a listing of sandboxes works without pydantic
     listed = getattr(error, "errors", None)
     if listed is None:
         return "it holds something else"

@@ -1,7 +1,7 @@
-"""Values that a box names and does not hold (`{secret: NAME}`): which a plan needs, and the values.
+"""Secrets, which a box names without a value (`{secret: NAME}`): the names and the values.
 
-They are in memory alone, from when `up` was given them to when the machine has them. The plan, its
-record, rendered files, logs and images have the names.
+The values are only in memory, from the moment `up` gets them until the machine has them. The plan,
+its record, rendered files, logs and images hold the names.
 """
 
 import json
@@ -17,7 +17,7 @@ from sandbox.spec.models import PATTERN_WORDS, HttpUrl, RepoUrl, Secret, Text
 
 _LAZY = ConfigDict(defer_build=True)
 Kind = Literal["text", "repository", "proxy"]
-"""What a value must be, where the box puts it."""
+"""The rule for a value, at the place where the box uses it."""
 
 _TYPES: Final[dict[Kind, TypeAdapter[str]]] = {
     "text": TypeAdapter(Text, config=_LAZY),
@@ -25,7 +25,7 @@ _TYPES: Final[dict[Kind, TypeAdapter[str]]] = {
     "proxy": TypeAdapter(HttpUrl, config=_LAZY),
 }
 _SHORTEST_HIDDEN = 4
-"""Shorter ones stand in any text by chance; taking them out would only make it unreadable."""
+"""Shorter values stand in any text by chance; hiding them would only make it unreadable."""
 Plain = TypeVar("Plain")
 
 
@@ -39,7 +39,7 @@ class NeededSecret:
     kinds: frozenset[Kind]
 
     def trouble_with(self, value: str) -> str | None:
-        """Why a value cannot stand there, in words that do not show it; None when it can."""
+        """Why a value cannot stand there, in words that do not show the value; None when it can."""
         if not value:
             return "it is empty"
         for kind in sorted(self.kinds):
@@ -55,7 +55,7 @@ class NeededSecret:
 
 
 def needed_secrets(plan: Plan) -> tuple[NeededSecret, ...]:
-    """What the plan names and does not hold, in the order of the names."""
+    """The secrets that the plan names, in the order of their names."""
     found: dict[str, list[tuple[str, Kind]]] = {}
     for place, kind, secret in _named(plan):
         found.setdefault(secret.secret, []).append((place, kind))
@@ -90,7 +90,7 @@ def secret_targets(plan: Plan) -> frozenset[str]:
 
 
 def without_secrets(plan: Plan) -> Plan:
-    """The plan of a machine that is alike but for what only the secrets' values make."""
+    """The plan of a machine that differs only in what the secrets' values change."""
 
     def plain(values: Mapping[str, Plain | Secret]) -> dict[str, Plain]:
         return {name: one for name, one in values.items() if not isinstance(one, Secret)}
@@ -104,7 +104,7 @@ def without_secrets(plan: Plan) -> Plan:
 
 
 class SecretValues:
-    """Names to values. Nothing that shows or saves an object shows or saves these."""
+    """The secrets' values by name. Nothing that shows or saves an object shows or saves a value."""
 
     __slots__ = ("_values",)
 
@@ -112,7 +112,7 @@ class SecretValues:
         self._values = dict(values or {})
 
     def __repr__(self) -> str:
-        """Without the values: it could end in a log."""
+        """Leave out the values: the text could end in a log."""
         return f"SecretValues({', '.join(sorted(self._values))})"
 
     def __reduce__(self) -> NoReturn:
@@ -126,17 +126,17 @@ class SecretValues:
         return bool(self._values)
 
     def lacks(self, needed: Iterable[NeededSecret]) -> tuple[NeededSecret, ...]:
-        """Those of which there is no value."""
+        """The names that have no value."""
         return tuple(one for one in needed if one.name not in self._values)
 
     def of(self, planned: Plain | Secret) -> Plain | str:
-        """What a machine gets for a planned value; a placeholder where there is no value."""
+        """The text a machine gets for a planned value; a placeholder where there is no value."""
         if not isinstance(planned, Secret):
             return planned
         return self._values.get(planned.secret, str(planned))
 
     def hide(self, text: str) -> str:
-        """`text` with names in place of the values, also as shells, JSON and R write them."""
+        """`text` with names in place of the values, also as shells, JSON and R write the values."""
         for name, value in sorted(self._values.items(), key=lambda one: -len(one[1])):
             if len(value) < _SHORTEST_HIDDEN:
                 continue
@@ -148,4 +148,4 @@ class SecretValues:
 
 
 NO_VALUES: Final = SecretValues()
-"""In place of each value its name is shown."""
+"""The text that is shown in place of a value: its name."""

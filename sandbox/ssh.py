@@ -1,7 +1,7 @@
-"""One road into every machine: an ssh_config with a known host key and a shared connection.
+"""The one way into every machine: an ssh_config with a known host key and a shared connection.
 
 Ansible, testinfra, the probe and the user's own ssh all use the same file. A production host is
-reached the same way, through the user's own configuration.
+reached by ssh too, through the user's own configuration.
 """
 
 import base64
@@ -22,12 +22,12 @@ from sandbox.run import Completed, interactive, run
 from sandbox.saved import BrokenFileError, read_text
 
 REFUSED: Final = "Permission denied"
-"""ssh's words for a key that the machine does not take."""
+"""ssh's words when the machine does not accept a key."""
 
 
 @dataclass(frozen=True)
 class SshTarget:
-    """Something that `ssh` can reach by one word."""
+    """A machine that `ssh` can reach by one word."""
 
     host: str
     """The alias in `config`, or `[USER@]HOST` of the user's own ssh configuration."""
@@ -65,14 +65,14 @@ class SshTarget:
         )
 
     def interactive(self, command: tuple[str, ...] = (), *, terminal: bool) -> int:
-        """Hand our terminal or pipes to ssh and return the exit status of what ran there."""
+        """Hand our terminal or pipes to ssh and return the exit status of the command there."""
         options = ("-t",) if terminal and command and sys.stdin.isatty() else ()
         words = (shlex.join(command),) if command else ()
         return interactive((*self.argv(*options), *words))
 
 
 def write_config(folder: Path, name: str, endpoint: SshEndpoint) -> SshTarget:
-    """Write `ssh_config` and `known_hosts` into the instance's folder, beside its key."""
+    """Write `ssh_config` and `known_hosts` into the instance's folder, next to its key."""
     known_hosts = folder / "known_hosts"
     write_whole(known_hosts, "".join(f"{name} {key}\n" for key in endpoint.host_keys))
     lines = [
@@ -90,7 +90,7 @@ def write_config(folder: Path, name: str, endpoint: SshEndpoint) -> SshTarget:
         "  ForwardAgent no",
         "  LogLevel ERROR",
         "  ConnectTimeout 10",
-        # A reloading sshd refuses for a moment
+        # An sshd that reloads refuses logins for a moment
         "  ConnectionAttempts 5",
         "  ServerAliveInterval 15",
         "  ControlMaster auto",
@@ -110,16 +110,16 @@ def write_config(folder: Path, name: str, endpoint: SshEndpoint) -> SshTarget:
 def disconnect(target: SshTarget) -> None:
     """End the shared connection, if any: before a machine is stopped, destroyed or restored.
 
-    One that hangs is no reason to leave the machine as it is: ssh gives it up by itself.
+    A connection that hangs does not stop us: ssh gives it up by itself.
     """
     with suppress(CommandError):
         run(target.argv("-O", "exit"), timeout_s=10, check=False)
 
 
 def has_whole_key(folder: Path) -> bool:
-    """Whether the instance's login key is there, both halves belong together, and ssh takes it.
+    """Tell whether the login key is there, both halves belong together, and ssh accepts it.
 
-    OpenSSH's private keys hold the public half in plain: nothing is run to see it.
+    OpenSSH's private keys hold the public half in plain: no program is run to read it.
     """
     private, public = folder / "id_ed25519", folder / "id_ed25519.pub"
     try:
@@ -141,7 +141,7 @@ def make_key(folder: Path) -> str:
     """
     private, public = folder / "id_ed25519", folder / "id_ed25519.pub"
     if not has_whole_key(folder):
-        # A half-written pair of an interrupted run must not be used, nor one of two halves
+        # Do not use a half-written pair of an interrupted run, or two halves that do not match
         private.unlink(missing_ok=True)
         fresh = folder / "id_ed25519.new"
         fresh.unlink(missing_ok=True)
@@ -168,7 +168,7 @@ def make_key(folder: Path) -> str:
 def forwarded(target: SshTarget, remote_port: int) -> Iterator[int]:
     """A free port on 127.0.0.1 that leads to `remote_port` on the machine's own 127.0.0.1.
 
-    It uses the shared connection, and is taken back when the block ends.
+    It uses the shared connection, and is closed when the block ends.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""The instance's folder: saved plan, progress, results, and a lock that dies with its process.
+"""The instance's folder: saved plan, progress, results, and a lock that ends with its process.
 
 `$XDG_STATE_HOME/sandbox/instances/NAME/` holds `record.json` (the plan and how far it got),
 `ssh_config`, `known_hosts`, the login key, `facts.json`, `checks.json` and `logs/`. A record is
@@ -24,7 +24,7 @@ from sandbox.saved import BrokenFileError, read_json, read_saved
 from sandbox.summary import Summary
 
 if TYPE_CHECKING:
-    # Who only lists sandboxes needs no models: see sandbox.summary
+    # A listing of sandboxes needs no models: see sandbox.summary
     from sandbox.record import Record
 
 
@@ -41,14 +41,14 @@ class Instance:
         return self.folder / "logs"
 
     def exists(self) -> bool:
-        """Whether anything of it is on disk."""
+        """Whether anything of the instance is on disk."""
         return self.folder.is_dir()
 
     def read(self) -> "Record | None":
         """The record; None when there is none yet.
 
         Raises:
-            BrokenFileError: it is damaged or of another version; says how to go on.
+            BrokenFileError: it is damaged or of another version; the hint says how to go on.
         """
         from sandbox.record import Record
 
@@ -60,10 +60,10 @@ class Instance:
         )
 
     def summary(self) -> Summary | None:
-        """What a listing shows of it; None when there is no record yet.
+        """What a listing shows of the instance; None when there is no record yet.
 
         Raises:
-            BrokenFileError: it is damaged or of another version; says how to go on.
+            BrokenFileError: it is damaged or of another version; the hint says how to go on.
         """
         try:
             saved = read_json(self.folder / "record.json")
@@ -94,11 +94,11 @@ class Instance:
         self.write_text("record.json", record.model_dump_json(indent=1))
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a file of the folder whole or not at all, readable by its owner alone."""
+        """Write a file of the folder, whole or not at all, readable by its owner alone."""
         write_whole(private_folder(self.folder, state_dir()) / name, text)
 
     def remove(self) -> None:
-        """Remove the folder and all in it."""
+        """Remove the folder and everything in it."""
         with suppress(FileNotFoundError):
             shutil.rmtree(self.folder)
 
@@ -108,7 +108,7 @@ def instance_names() -> list[str]:
     folder = instances_dir()
     if not folder.is_dir():
         return []
-    # A name that is not UTF-8 is none of ours, and nothing could print it
+    # A name that is not UTF-8 is not ours, and nothing could print it
     return sorted(
         entry.name for entry in folder.iterdir() if entry.is_dir() and _is_text(entry.name)
     )
@@ -120,10 +120,10 @@ def _is_text(name: str) -> bool:
 
 @contextmanager
 def locked(name: str) -> Iterator[Instance]:
-    """Hold the instance for writing. The lock is the kernel's: it ends with this process.
+    """Hold the instance for writing. The kernel keeps the lock: it ends with this process.
 
     Raises:
-        BusyError: another command is at work on it; says which, since when, and its process id.
+        BusyError: another command is at work on it; the error names its process id and start.
     """
     try:
         lock = hold_now(lock_path(name))
@@ -136,7 +136,7 @@ def locked(name: str) -> Iterator[Instance]:
         lock.sign(json.dumps({"pid": os.getpid(), "command": command, "since": since}))
         yield instance
     except BaseException:
-        # Whatever a library has made of it
+        # Whatever error a library has made of it
         if (stopped := heard()) is not None:
             stopped.at_work_on = name
         raise

@@ -1,4 +1,4 @@
-"""What a command says while it runs: kept up to a limit, logged, and handed on line by line."""
+"""The output of a running command: kept up to a limit, logged, and handed on line by line."""
 
 import codecs
 import os
@@ -18,7 +18,7 @@ Hide = Callable[[str], str]
 
 
 class Process(Protocol):
-    """What is needed of a process that was started with pipes."""
+    """What we need of a process that was started with pipes."""
 
     stdin: IO[bytes] | None
     stdout: IO[bytes] | None
@@ -45,7 +45,7 @@ class Streams:
         self._most_bytes = most_bytes
         self._is_logged = is_logged
         self.overflowed = False
-        """More came than is kept of an answer."""
+        """More output came than is kept of an answer."""
         self._chunks: dict[str, deque[bytes]] = {"stdout": deque(), "stderr": deque()}
         self._sizes = {"stdout": 0, "stderr": 0}
         self._hide = hide
@@ -55,16 +55,16 @@ class Streams:
         self._last: deque[str] = deque(maxlen=TAIL_LINES)
 
     def text(self, name: str) -> str:
-        """All that was kept of `stdout` or `stderr`."""
+        """The kept part of `stdout` or `stderr`."""
         text = b"".join(self._chunks[name]).decode("utf-8", "replace")
         return self._hide(text) if self._hide is not None else text
 
     def tail(self) -> str:
-        """The last lines of both, as they came."""
+        """The last lines of both, in the order they came."""
         return "\n".join(self._last)
 
     def pump(self, process: Process, data: bytes | None, deadline: Deadline) -> bool:
-        """Move bytes until its pipes are closed or it has ended; False at the deadline."""
+        """Read until the pipes are closed or the process has ended; False at the deadline."""
         assert process.stdout is not None  # noqa: S101  (for mypy: all three were asked for)
         assert process.stderr is not None  # noqa: S101
         rest = memoryview(data or b"")
@@ -104,7 +104,7 @@ class Streams:
         for line in lines:
             self._line(line)
         if len(self._partial[name]) > _LONGEST_LINE:
-            # Not a line of anybody's; to go on collecting it would take ever longer
+            # Too long for a line of text; to go on collecting it would take ever longer
             self._finish(name)
 
     def _keep(self, name: str, chunk: bytes) -> None:
@@ -122,11 +122,11 @@ class Streams:
 
     def _line(self, line: str) -> None:
         if self._hide is not None:
-            # A value may come in two chunks: only of a whole line can be said that it is not in it
+            # A secret may come in two chunks: only a whole line can be searched for it
             line = self._hide(line)
             self._log.write(f"{line}\n".encode())
             self._log.flush()
-        # A progress bar rewrites its line with \r: only what it ends as is of use
+        # A progress bar rewrites its line with \r: only the last version is of use
         line = line.rsplit("\r", 1)[-1].rstrip()
         self._last.append(line)
         if self._on_line is not None:

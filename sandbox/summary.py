@@ -1,7 +1,7 @@
-"""What `sandbox list` shows of a record, saved with it.
+"""The part of a record that `sandbox list` shows, saved with the record.
 
-A listing makes no model of fifty plans, and starts without the library that would: that takes
-longer than all the rest of it.
+A listing builds no model of fifty plans, and does not load the library for that: loading it takes
+longer than all the rest of the listing.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from sandbox.saved import text_of
 
 
 class Phase(StrEnum):
-    """How far `up` has come; each step starts from the last one that was finished."""
+    """How far `up` has come; each step starts from the last step that was finished."""
 
     PLANNED = "planned"
     CREATED = "created"
@@ -34,15 +34,15 @@ class Summary:
     """When its first `up` began."""
     plan_key: str
     endpoints: tuple[Endpoint, ...]
-    """Where its services answer."""
+    """Where the sandbox's services answer."""
     apps: tuple[str, ...]
 
     @classmethod
     def from_saved(cls, saved: dict[str, Any]) -> Self:
-        """Read what a record's file says under `summary`.
+        """Read the part `summary` of a record's file.
 
         Raises:
-            KeyError, TypeError, ValueError: it says something else.
+            KeyError, TypeError, ValueError: the part is not in this form.
         """
         return cls(
             name=text_of(saved["name"]),

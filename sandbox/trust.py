@@ -1,9 +1,9 @@
-"""Code that a box would run on this host: it runs when somebody has agreed to it, and not before.
+"""Code of a box that would run on this host: it runs only after somebody has agreed to it.
 
-Agreed to is a file at its place with just this content, or all that lies in a folder the user has
-named; what comes with us needs nobody's word. The bytes that were agreed to are handed on, and only
-they may be run: what stands at the path a moment later does not matter. Whatever a box can make
-this host run goes through `agreed_code`.
+A user agrees to a file at its place with exactly this content, or to everything in a folder. Our
+own files need no agreement. The bytes that the user agreed to are handed on, and only these bytes
+may be run, even if the file changes a moment later. All code that a box can make this host run
+goes through `agreed_code`.
 """
 
 import hashlib
@@ -21,12 +21,12 @@ from sandbox.paths import data_dir
 from sandbox.plain_file import NotPlainError, read_plain
 
 MAX_CODE_BYTES: Final = 256 * 1024
-"""More than that nobody reads before agreeing."""
+"""The largest file: nobody reads more than that before agreeing."""
 
 
 @dataclass(frozen=True)
 class HostCode:
-    """A file of a box, read once: what is shown, hashed, agreed to and run is the same."""
+    """A file of a box, read once: the same bytes are shown, hashed, agreed to and run."""
 
     path: Path
     """Absolute, links resolved."""
@@ -34,43 +34,43 @@ class HostCode:
 
     @property
     def sha256(self) -> str:
-        """Of the content, in hex."""
+        """The hash of the content, in hex."""
         return hashlib.sha256(self.content).hexdigest()
 
     @property
     def text(self) -> str:
-        """The content, to be shown; it may hold what moves a terminal's cursor."""
+        """The content, to be shown; it may hold characters that move a terminal's cursor."""
         return self.content.decode("utf-8-sig")
 
 
 Ask = Callable[[HostCode, str], bool]
-"""Shows the code and what it is wanted for, and returns whether the person agrees."""
+"""Shows the code and its purpose, and returns whether the person agrees."""
 
 
 @dataclass(frozen=True)
 class Consent:
-    """How this run may get somebody to agree."""
+    """How this run may get somebody's agreement."""
 
     ask: Ask | None = None
-    """None where there is nobody to ask."""
+    """Asks the person; None where there is nobody to ask."""
     is_given: bool = False
-    """By `--trust`: all that this run needs is agreed to, and remembered."""
+    """Set by `--trust`: all that this run needs is agreed to, and remembered."""
 
 
 def agreed_code(
     files: Sequence[Path], box: Path, purpose: str, consent: Consent
 ) -> tuple[HostCode, ...]:
-    """The code in `files`, all of it agreed to. Asks where that is possible; remembers the answer.
+    """The code in `files`, all agreed to. Asks the person if possible; remembers the answer.
 
     Args:
-        files: Python files, absolute; one that is not there is passed over.
+        files: Python files, absolute; a file that is not there is passed over.
         box: the box file that names them.
-        purpose: what they are run for: "checks of the box".
-        consent: how to get it.
+        purpose: why they are run, such as "checks of the box".
+        consent: how to get agreement.
 
     Raises:
-        UsageError: one is not agreed to; nothing of them may be run.
-        HostError: what was agreed to before cannot be read.
+        UsageError: one is not agreed to; none of them may be run.
+        HostError: the earlier agreements cannot be read.
     """
     found = tuple(read_code(path) for path in files if path.exists())
     if not found:
@@ -91,7 +91,7 @@ def read_code(path: Path) -> HostCode:
     """A Python file that a person can read before it runs.
 
     Raises:
-        UsageError: it cannot be read, or Python would read something else in it than is shown.
+        UsageError: it cannot be read, or Python would read it in another way than it is shown.
     """
     try:
         content = read_plain(path, max_bytes=MAX_CODE_BYTES)

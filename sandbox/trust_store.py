@@ -21,25 +21,25 @@ _KEPT_HASHES = 20
 
 
 class Trusted(BaseModel):
-    """What the store's file holds."""
+    """The content of the store's file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: int = 1
     files: dict[str, tuple[str, ...]] = {}
-    """By absolute path: the sha256 of each content that was agreed to, the newest last."""
+    """The sha256 of each content that was agreed to, by absolute path; the newest last."""
     folders: tuple[str, ...] = ()
-    """Absolute: all that lies in them is agreed to."""
+    """Absolute paths: everything in these folders is agreed to."""
 
 
 class Store:
-    """What this user has agreed to: `trusted.json` in the state folder."""
+    """The user's agreements: `trusted.json` in the state folder."""
 
     def __init__(self) -> None:
         self.path = state_dir() / "trusted.json"
 
     def read(self) -> Trusted:
-        """All of it.
+        """All agreements.
 
         Raises:
             HostError: the file is damaged, or others than its owner can write it.
@@ -60,7 +60,7 @@ class Store:
             ) from error
 
     def knows(self, code: HostCode) -> bool:
-        """Whether it is agreed to: this content at this place, or all of a folder it is in."""
+        """Tell whether this content is agreed to at this place, or by a folder around it."""
         known = self.read()
         if code.sha256 in known.files.get(str(code.path), ()):
             return True
@@ -74,13 +74,13 @@ class Store:
             self._write(known.model_copy(update={"files": {**known.files, str(code.path): hashes}}))
 
     def add(self, path: Path) -> Path:
-        """Agree to a file as it is now, or to all that is and will be in a folder.
+        """Agree to a file with its present content, or to everything in a folder, now and later.
 
         Returns:
             The path that is remembered, links resolved.
 
         Raises:
-            UsageError: there is no such thing, or it is so wide that it means everything.
+            UsageError: the path does not exist, or the folder holds too much.
         """
         real = Path(os.path.realpath(path))
         if not real.is_dir():
@@ -97,7 +97,7 @@ class Store:
         return real
 
     def remove(self, path: Path) -> bool:
-        """Take back what was agreed to; whether there was anything."""
+        """Take back an agreement; return whether there was one."""
         names = {str(path.absolute()), os.path.realpath(path)}
         with self._changing() as known:
             files = {name: hashes for name, hashes in known.files.items() if name not in names}
@@ -110,7 +110,7 @@ class Store:
 
     @contextmanager
     def _changing(self) -> Iterator[Trusted]:
-        """Two commands at once must not lose each other's."""
+        """Let one command write at a time: two must not lose each other's agreements."""
         with hold(private_folder(self.path.parent, self.path.parent)):
             yield self.read()
 

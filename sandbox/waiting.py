@@ -1,9 +1,9 @@
-"""What a machine waits for while nothing is heard from it, in words; and an end to waiting in vain.
+"""Why a silent machine waits, in words; and an end to waiting in vain.
 
-While a script or a playbook runs and says nothing, the machine itself is asked: does somebody hold
-the package manager's lock, can it look up names, does its mirror answer? After ten seconds it is
-said. Where nothing comes of it for three minutes, what waits is ended, and the reason is the error.
-As long as apt gets on with its work, that is what is told instead.
+While a script or a playbook runs and prints nothing, we ask the machine: does somebody hold the
+package manager's lock, can it look up names, does its mirror answer? After ten seconds the user is
+told. If that lasts for three minutes, the waiting command is ended, with that reason as the error.
+While apt gets on with its work, the user is told apt's progress instead.
 """
 
 import re
@@ -22,19 +22,19 @@ from sandbox.events import Event, Listener, Notice, StepOutput
 from sandbox.paths import data_dir
 
 RUN: Final = secrets.token_hex(6)
-"""Marks all that this process starts in a machine, as `SANDBOX_RUN`, for the next run to know."""
+"""Marks all processes that we start in a machine, as `SANDBOX_RUN`, so the next run finds them."""
 
 SAID_AFTER_S = 10.0
 GIVEN_UP_AFTER_S = 180.0
 _ASKED_AFTER_S = 5.0
 _PROGRESS_AFTER_S = 1.5
 _REST = 5
-"""How much longer than an answer takes nothing is asked."""
+"""The pause before the next question, in times of how long an answer took."""
 _ASK_S = 60.0
 _POLL_S = 0.5
 
 _URL_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
-# Its own fetching is ended, and nothing else: what was installed by then stays whole
+# Only apt's fetching is ended: packages installed by then stay whole
 _END = f"""
 for file in $(grep -lzsx 'SANDBOX_RUN={RUN}' /proc/[0-9]*/environ); do
   pid=${{file#/proc/}} pid=${{pid%/environ}}
@@ -43,10 +43,10 @@ done
 """
 
 ROOT_SHELL: Final = ("env", f"SANDBOX_RUN={RUN}", "sh", "-s")
-"""The command that a script is fed to, as root."""
+"""The command, run as root, that reads a script from its input."""
 
 Ask = Callable[[str], str]
-"""Runs a script as root in the machine and returns what it said; any SandboxError: no answer."""
+"""Runs a script as root in the machine, returns its output; any SandboxError: no answer."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ _REASONS: Final = {
 
 @dataclass
 class Watch:
-    """Looks after one step of one machine."""
+    """Watches one step of one machine."""
 
     name: str
     listener: Listener
@@ -89,11 +89,11 @@ class Watch:
     _over: threading.Event = field(default_factory=threading.Event)
 
     def heard(self) -> None:
-        """Something was said: it goes on."""
+        """Note output: the step goes on."""
         self._silent_since = time.monotonic()
 
     def tell(self, event: Event) -> None:
-        """Pass it on: a listener is told one thing at a time."""
+        """Pass an event on: a listener gets one event at a time."""
         with self._telling:
             self.listener(event)
 
@@ -102,7 +102,7 @@ class Watch:
         """Watch while the block runs.
 
         Raises:
-            ProvisionError: the block failed because what it waited for was given up.
+            ProvisionError: the block failed because we ended what it waited for.
         """
         self.heard()
         thread = threading.Thread(target=self._look, daemon=True)
@@ -124,14 +124,14 @@ class Watch:
                 self._stuck_since = None
                 continue
             if apt.moved() and not self._over.is_set():
-                # It is at work, and tells it in its own way
+                # Apt is at work, and reports its own progress
                 self.heard()
                 self.tell(StepOutput(self.name, apt.at))
             elif began - self._silent_since >= _ASKED_AFTER_S and began >= next_at:
                 self._judge(self._answer())
                 # An answer may take some seconds by itself
                 next_at = began + _ASKED_AFTER_S
-            # A machine whose processor is emulated has better things to do than to answer
+            # A machine with an emulated processor has too little time to answer
             self._over.wait(min(_ASKED_AFTER_S, _REST * (time.monotonic() - began)))
 
     def _answer(self) -> str:
@@ -166,7 +166,7 @@ class Watch:
 
 
 def asked_by(shell: Callable[..., object], folder: Path) -> Ask:
-    """The way to ask, through a root shell into the machine (see `provision.RootShell`)."""
+    """Make the function that asks, through a root shell of the machine (`provision.RootShell`)."""
 
     def ask(script: str) -> str:
         said: list[str] = []

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Says how far the apt of a run has come, in one line; nothing when none is at work.
+# Prints in one line how far the apt of a run has come; prints nothing when none is at work.
 # Run as root: sh -s RUN KNOWN < apt-progress.sh. Reads only.
-#   KNOWN  what an earlier answer said behind `known: `, so that it is worked out once; or nothing
+#   KNOWN  the text after `known: ` in an earlier answer, so that it is computed once; or nothing
 set -u
 export LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -10,12 +10,12 @@ known=${2:-}
 archives=/var/cache/apt/archives
 
 here=$(readlink /proc/self/ns/pid)
-# What is at work of this run; or of an earlier one, which was cut off and is waited for
+# The processes of this run; or of an earlier one, which was cut off and must end first
 apt='' dpkg='' fetching='' earlier=''
 # shellcheck disable=SC2013  # one word each
 for file in $(grep -lzs '^SANDBOX_RUN=' /proc/[0-9]*/environ); do
     pid=${file#/proc/} pid=${pid%/environ}
-    # What runs in a container of this machine is another machine's
+    # Processes in a container of this machine belong to another machine
     [ "$(readlink "/proc/$pid/ns/pid")" = "$here" ] || continue
     case $(cat "/proc/$pid/comm" 2>/dev/null) in
     apt-get) apt=${apt:-$pid} ;;
@@ -35,11 +35,11 @@ counted() {
 }
 
 if [ -n "$dpkg" ]; then
-    # apt says before it begins what will be installed; dpkg, what it does
+    # Before apt begins, it prints what will be installed; dpkg prints what it does
     begun=$(awk '/^Start-Date:/ { start = $2 " " $3; all = 0 }
         /^(Install|Upgrade|Reinstall|Downgrade): / { all += gsub(/\(/, "") }
         END { print all + 0, start }' /var/log/apt/history.log 2>/dev/null)
-    # What is configured by hand is no transaction of apt's
+    # Configuring packages by hand is not a transaction of apt's
     [ -n "$apt" ] || begun=0
     # shellcheck disable=SC2046  # word, name and three numbers
     counted $(tail -n 20000 /var/log/dpkg.log 2>/dev/null | awk -v start="${begun#* }" -v all="${begun%% *}" '
@@ -66,14 +66,14 @@ if tr '\0' '\n' <"/proc/$apt/cmdline" 2>/dev/null | grep -qx update; then
     exit
 fi
 
-# sum: number and bytes of what comes as `NAME BYTES`, each name once
+# sum: number and bytes of the lines `NAME BYTES`, each name once
 sum() { awk '!($1 in seen) { seen[$1]; n++; s += $2 } END { print n + 0, s + 0 }'; }
-# there DEPTH: the packages that have come; to a depth of 2 also those that have come in part
+# there DEPTH: the packages that have come; with a depth of 2 also those that have come in part
 there() { find "$archives" -maxdepth "${1:-1}" -name '*.deb' -printf '%f %s\n' 2>/dev/null; }
 case $known in
 "$apt "*) ;;
 *)
-    # What it has still to fetch, it says when it is asked as it was called; some may come meanwhile
+    # The same apt command prints what it has still to fetch; some may come meanwhile
     # shellcheck disable=SC2016  # for the other shell
     all=$({
         timeout 30 xargs -0 sh -c '"$@" -qq --print-uris' sh <"/proc/$apt/cmdline" 2>/dev/null \

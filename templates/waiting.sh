@@ -1,5 +1,5 @@
 #!/bin/sh
-# Says what the run that is at work in this machine waits for, in one line; nothing when all is well.
+# Prints in one line what the run in this machine waits for; prints nothing when all is well.
 # Run as root: sh -s RUN < waiting.sh. Reads only, and asks the mirror for one small file.
 set -u
 export LC_ALL=C
@@ -14,7 +14,7 @@ name_of() { cat "/proc/$1/comm" 2>/dev/null || echo 'a program that has just end
 ours() {
     # shellcheck disable=SC2013  # one word each
     for file in $(grep -lzsx "SANDBOX_RUN=$run" /proc/[0-9]*/environ); do
-        # What runs in a container of this machine is another machine's
+        # Processes in a container of this machine belong to another machine
         [ "$(readlink "${file%/environ}/ns/pid")" = "$here" ] || continue
         name=$(name_of "$(basename "${file%/environ}")")
         case " $* " in *" $name "*) return 0 ;; esac
@@ -22,7 +22,7 @@ ours() {
     return 1
 }
 
-# Somebody else has one of apt's locks, and what is ours may want it: Ansible's apt waits in Python,
+# Another program has one of apt's locks, and our program may want it: Ansible's apt waits in Python,
 # and the bootstrap script between two tries
 for file in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock \
     /var/cache/apt/archives/lock; do
@@ -42,7 +42,7 @@ pgrep -x 'https?' >/dev/null 2>&1 || exit 0
 amount() { du -sb /var/lib/apt/lists/partial /var/cache/apt/archives/partial 2>/dev/null | cut -f1; }
 before=$(amount)
 
-# A proxy looks up the mirror's name, and we only that of the proxy
+# A proxy looks up the mirror's name, and we only look up the proxy's name
 proxy=
 eval "$(apt-config shell proxy Acquire::http::Proxy)"
 place=$(mktemp -d) || exit 0
@@ -57,7 +57,7 @@ for uri in $(apt-get update --print-uris 2>/dev/null \
         echo "names: $host (${servers% })"
         exit
     fi
-    # The answer itself is of no interest, only that there is one
+    # Any answer will do: it only matters that one comes
     status=0
     timeout "$answer_s" /usr/lib/apt/apt-helper -o Acquire::Retries=0 \
         download-file "${uri%/}/README" "$place/file" >/dev/null 2>&1 || status=$?

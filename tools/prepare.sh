@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs what the Makefile needs before the project's own environment can exist, and nothing that is
-# there already: a Python of 3.11 or newer with venv, and for the tests shellcheck, an ssh client, fdisk,
+# Installs what the Makefile needs before the project's own environment exists, unless it is there already:
+# a Python of 3.11 or newer with venv, and for the tests shellcheck, an ssh client, fdisk,
 # four login shells, R, three awks, Chromium, and Node.js with npm.
-# Root makes the environment for everybody who may enter the checkout: then a Python in root's own home,
+# Root makes the environment for everybody who may enter the checkout: so a Python in root's own home,
 # which nobody else can run, is taken only when there is no other.
 #   tools/prepare.sh [--test]     prints the Python to use on stdout, all else on stderr
 set -eu
@@ -32,20 +32,20 @@ if [ "${1:-}" = --test ]; then
   # They read the disks of virtual machines
   PATH="$PATH:/usr/sbin:/sbin" command -v sfdisk >/dev/null || install fdisk
   PATH="$PATH:/usr/sbin:/sbin" command -v debugfs >/dev/null || install e2fsprogs
-  # Login shells that are not POSIX, to capture from; a browser, to look at reports with
+  # Login shells that are not POSIX, for tests of capture; a browser, to look at reports with
   for shell in fish tcsh zsh busybox; do
     command -v "$shell" >/dev/null || install "$shell"
   done
-  # R's own parser and start-up, for what may leave a server; every awk that a server may have
+  # R's own parser and start-up, for tests of what may leave a server; every awk that a server may have
   command -v R >/dev/null || install r-base-core
   command -v gawk >/dev/null || install gawk
   command -v original-awk >/dev/null || install original-awk
   command -v chromium >/dev/null || command -v google-chrome >/dev/null || install chromium
-  # The YAML support of editors, to try the schema of boxes with
+  # The YAML support of editors, to test the schema of boxes
   command -v npm >/dev/null || install nodejs npm
 fi
 
-# all_may_enter FOLDER: it, and all above it
+# all_may_enter FOLDER: whether everybody may enter it, and all folders above it
 all_may_enter() {
   folder=$1
   while [ "$folder" != / ]; do
@@ -61,7 +61,7 @@ for_all() {
     all_may_enter "$("$1" -c 'import os, sys; print(os.path.realpath(sys.base_prefix))')"
 }
 
-# The first that can be used, of those that all can use if there are any
+# The first one that works; first those that everybody can use
 choose() {
   own=
   for python in python3 python3.13 python3.12 python3.11 /usr/bin/python3 /usr/local/bin/python3; do
@@ -78,7 +78,7 @@ choose() {
 
 choose && exit
 [ -z "$own" ] || echo "nobody but root can run $own: looking for a Python for all" >&2
-# In a process of its own: without one there may still be another way
+# In a process of its own: if it fails there may still be another way
 (install python3 python3-venv) || [ -n "$own" ] || exit 4
 choose && exit
 if [ -n "$own" ]; then

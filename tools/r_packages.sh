@@ -1,8 +1,8 @@
 #!/bin/sh
-# Writes boxes/_base/BASE.r-packages.txt: which R packages a base's Debian has, and what each brings
-# with it. A stable release does not change in that; run it when a base is added.
+# Writes boxes/_base/BASE.r-packages.txt: which R packages a base's Debian has, and which others each one
+# brings. A stable release does not change its packages; run this script when a base is added.
 #   tools/r_packages.sh SUITE BASE [MIRROR]     tools/r_packages.sh bookworm debian-12
-# A line: Debian's package, R's own names of what is in it (with commas), what else of the list it needs.
+# A line: Debian's package, R's names of the packages in it (with commas), the listed packages it needs.
 set -eu
 
 suite=$1 base=$2 mirror=${3:-http://deb.debian.org/debian}
@@ -29,22 +29,22 @@ Acquire::IndexTargets::deb::Contents-deb {
   DefaultEnabled "true";
 };
 EOF
-# Read as root, fetched as root: the folder is ours alone
+# Read and fetched as root: the folder is for root alone
 export APT_CONFIG="$work/apt.conf"
-# The lists of files are large and change often: a mirror may just be at it
+# The lists of files are large and change often: a mirror may be updating them just now
 without=Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false
 if ! apt-get -qq update >&2 || [ -z "$(apt-cache dumpavail)" ]; then
   apt-get -qq -o "$without" update >&2
 fi
 apt-cache dumpavail >"$work/avail"
-[ -s "$work/avail" ] || { echo "error: $suite's packages cannot be had from $mirror" >&2; exit 4; }
+[ -s "$work/avail" ] || { echo "error: $suite's packages cannot be read from $mirror" >&2; exit 4; }
 # shellcheck disable=SC2016
 apt-get indextargets --format '$(FILENAME)' 'Created-By: Contents-deb' | while read -r file; do
-  # A file of each R package, where R looks for what is installed
+  # A file of each R package, where R looks for installed packages
   /usr/lib/apt/apt-helper cat-file "$file" | grep -E '^usr/(lib|share)/R/(site-)?library/[^/]+/DESCRIPTION[[:space:]]' || true
 done >"$work/contents"
 if ! [ -s "$work/contents" ]; then
-  echo "note: $suite's lists of files cannot be had: R's names are those of other bases and of CRAN's pages" >&2
+  echo "note: $suite's lists of files cannot be read: R's names come from other bases and from CRAN's pages" >&2
   # The newest base last: its names are the best guess
   cat "${place%/*}"/*.r-packages.txt | awk '
     FNR == NR { if ($2 != "-") { known[$1] = $2 }; next }
@@ -63,7 +63,7 @@ if ! [ -s "$work/contents" ]; then
 fi
 
 awk '
-  # First the names in R, by package; then what dpkg says each needs
+  # First the names in R, by package; then the packages that dpkg says each needs
   FNR == NR {
     split($1, step, "/"); count = split($2, owner, ",")
     for (one = 1; one <= count; one++) {
@@ -81,7 +81,7 @@ awk '
       count = split(needs[package], need, /, */)
       for (one = 1; one <= count; one++) {
         name = need[one]
-        # Of several that would do, apt takes the first
+        # Where several would do, apt takes the first
         sub(/[ (|:].*/, "", name)
         if (name in holds && name != "r-base-core") { all = all " " name; wanted = 1 }
       }

@@ -1,4 +1,4 @@
-"""Tells in plain lines what a playbook does, and writes its results to a file.
+"""Print in plain lines what a playbook does, and write its results to a file.
 
 Never shows a module's arguments or a file's content: they may hold what a box keeps secret.
 """
@@ -18,7 +18,7 @@ description:
 options: {}
 """
 
-# Results longer than this go on in the log of the machine itself
+# The log of the machine itself has results longer than this
 _LONGEST = 20000
 _SECRET = "SANDBOX_SECRET_"
 
@@ -28,7 +28,7 @@ def _private(path, flags):
 
 
 class CallbackModule(CallbackBase):
-    """The one callback of `sandbox`; the summary goes to the file that SANDBOX_SUMMARY names."""
+    """The only callback of `sandbox`; the summary goes to the file named by SANDBOX_SUMMARY."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
@@ -41,7 +41,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_task_start(self, task, is_conditional):
         self._started = time.monotonic()
-        # What takes minutes is told while it does
+        # A task that takes minutes is reported while it runs
         self._display.display(f"{task.get_name()} ...")
 
     def v2_playbook_on_handler_task_start(self, task):
@@ -93,7 +93,7 @@ def _name(result):
 
 
 def _words(found):
-    """What a person wants to read of a failed result."""
+    """The part of a failed result that a person wants to read."""
     words = {"item": str(found.get("_ansible_item_label") or "")}
     for key in ("msg", "stderr", "stdout"):
         text = _without_secrets(str(found.get(key) or found.get(f"module_{key}") or ""))
@@ -104,10 +104,10 @@ def _words(found):
 
 
 def _without_secrets(text):
-    """Names in place of the values, which are in this process's environment."""
+    """Put names in place of the secrets' values, which are in this process's environment."""
     for variable, value in os.environ.items():
         name = variable.removeprefix(_SECRET)
-        # A shorter one stands in any text by chance
+        # A shorter value stands in any text by chance
         if name != variable and len(value) >= 4:
             text = text.replace(value, f"<secret {name}>")
     return text

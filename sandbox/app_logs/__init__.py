@@ -1,1 +1,1 @@
-"""What apps say when they fail: their logs, R's own last error in them, and what mends it."""
+"""Logs of failing apps: R's own last error in them, and the advice that mends it."""

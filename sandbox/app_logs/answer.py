@@ -1,4 +1,4 @@
-"""What the machine is asked about its apps, and its answer: looked at here, as it comes in."""
+"""The question to the machine about its apps, and the answer, which is checked here."""
 
 import json
 import shlex
@@ -14,7 +14,7 @@ from sandbox.plan import Plan
 from sandbox.secret_values import secret_targets
 
 LOG_BYTES = 16 * 1024
-"""Of the end of a log: a traceback of R has two or three thousand."""
+"""Bytes read from the end of a log: a traceback of R has two or three thousand."""
 _PROGRAM = Path(__file__).with_name("on_machine")
 _ANSWER_BYTES = 4 * 1024 * 1024
 _TIMEOUT_S = 30.0
@@ -32,31 +32,31 @@ class AppLog(_Answer):
 
     path: Word
     age_s: float = Field(ge=0)
-    """Since something was last written to it."""
+    """Seconds since something was last written to the log."""
     end: int = Field(ge=0)
-    """How many bytes of it have been read or passed over."""
+    """How many bytes of the log have been read or passed over."""
     text: Said
-    """Its end."""
+    """The end of the log."""
     earlier: bool
-    """It ended before the app's files of now were released."""
+    """Whether the log ended before the app's present files were released."""
 
 
 class AppLogs(_Answer):
-    """What the machine says of its apps."""
+    """The machine's answer about its apps."""
 
     apps: dict[str, tuple[AppLog, ...]] = {}
-    """The last starts of each, the newest first. One that ended well has no log any more."""
+    """The last starts of each app, newest first. A start that ended well has no log any more."""
     served: dict[str, Word] = {}
-    """The release of each that is served; empty when it was changed by hand on the machine."""
+    """The served release of each app; empty when somebody changed it by hand on the machine."""
     listeners: tuple[Word, ...] = ()
     """Names of the processes that listen on Shiny Server's port."""
     out_of_memory: bool = False
     """Whether the kernel has just ended a process of Shiny Server."""
     messages: dict[str, tuple[Word, ...]] = {}
-    """R's own messages, by the English one, in all languages that it has there."""
+    """R's own messages: the English one to all its translations on the machine."""
 
     def newest(self, app: str, *, within_s: float | None = None) -> AppLog | None:
-        """The log of the app's last start, if it was written to within that time."""
+        """The log of the app's last start, if something was written to it within that time."""
         found = next(iter(self.apps.get(app, ())), None)
         if found is None or (within_s is not None and found.age_s > within_s):
             return None
@@ -72,15 +72,15 @@ def logs_script(
     most_bytes: int = LOG_BYTES,
     after: Mapping[str, int] | None = None,
 ) -> str:
-    """The shell script, for root on the machine, that answers.
+    """The shell script that collects the answer; root runs it on the machine.
 
     Args:
-        plan: of the machine.
-        apps: whose logs are wanted.
-        within_s: how far back to look for what the kernel has ended.
-        explain: ask also for what explains an error: who listens, what was ended, R's languages.
-        most_bytes: of each log.
-        after: of these logs only whole lines after so many bytes.
+        plan: the plan of the machine.
+        apps: the names of the apps to read the logs of.
+        within_s: how far back to look for processes that the kernel has ended.
+        explain: also ask what explains an error: who listens, what was ended, R's languages.
+        most_bytes: the most bytes to read of each log.
+        after: bytes already read, by log: of these logs read only the whole lines after that.
     """
     shiny = plan.services.shiny_server
     asked = {
@@ -103,7 +103,7 @@ def parse_logs(text: str) -> AppLogs:
     """Read the script's answer.
 
     Raises:
-        ValueError: it is something else (pydantic's ValidationError is one).
+        ValueError: the answer has another form (pydantic's ValidationError is a ValueError).
     """
     if len(text) > _ANSWER_BYTES:
         raise ValueError("the machine said too much of its apps")

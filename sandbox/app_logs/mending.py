@@ -1,4 +1,4 @@
-"""What mends an app that fails: the line for its box, where a box can mend it."""
+"""Advice for an app that fails: the line to add to its box, where that helps."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _LIBRARY = re.compile(r"(?P<file>lib[A-Za-z0-9_.+-]+?\.so(?:\.[0-9]+)*): cannot 
 _SONAME = re.compile(r"(?P<stem>lib.+?)\.so\.(?P<version>[0-9]+)")
 _R_NAME = re.compile(r"[A-Za-z][A-Za-z0-9.]*")
 _VERSIONS = re.compile(
-    # R's names of what does not fit, which it says in these words in every language but one or two
+    # R's words for packages and versions that do not fit; almost every language has the same words
     r"is being loaded, but >=? ?\S+ is required|was (?:built|installed) before R|needs R >=|"
     r"was built for |This is R [0-9.]+, package|is required by|under a different (?:version|R)"
 )
@@ -28,25 +28,25 @@ _KILLED = re.compile(r"\bKilled\b")
 
 @dataclass(frozen=True)
 class Failure:
-    """An app that failed, with all that is known of it."""
+    """An app that failed, with all that is known about the failure."""
 
     placement: Placement
     app: PlannedApp
     text: str
-    """The whole end of its log: a package that `require()` did not find stands far above."""
+    """The whole end of the log: a package that `require()` did not find stands far above."""
     error: LastError
     words: RWords
     out_of_memory: bool
     by_hand: bool = False
-    """What is served is not the box's app: somebody has changed it on the machine."""
+    """Whether somebody has changed the app on the machine: it is not the box's app any more."""
 
     @property
     def plan(self) -> Plan:
-        """Of the sandbox that it ran in."""
+        """The plan of the app's sandbox."""
         return self.placement.plan
 
     def place(self, *loc: str | int) -> str:
-        """`shiny.yml:31`, where the box says it; the file alone where it cannot be read by now."""
+        """`shiny.yml:31`, where the box says it; only the file when it cannot be read any more."""
         try:
             loaded = load_box(self.plan.box_path, root=self.plan.box_root)
             return loaded.place_of(*loc)
@@ -55,7 +55,7 @@ class Failure:
 
 
 def mend(failure: Failure) -> str:
-    """What to do, in a line or two, with names and commands as they are; empty when not known."""
+    """The advice, in a line or two, with names and commands unchanged; empty when not known."""
     for kind in _KINDS:
         if advice := kind(failure):
             return advice
@@ -124,7 +124,7 @@ def _library(failure: Failure) -> str:
     if soname is None:
         return f"add the Debian package that has {found['file']} to system.packages in {place}"
     stem = soname["stem"].lower().replace("_", "-")
-    # As Debian calls the packages of shared libraries
+    # Debian's rule for the names of packages of shared libraries
     package = f"{stem}{'-' if stem[-1].isdigit() else ''}{soname['version']}"
     return (
         f"add the Debian package that has {found['file']}, by its name {package}, to "

@@ -1,4 +1,4 @@
-"""R's own last error in an app's log: the words, without what nobody needs to read it."""
+"""R's own last error in an app's log, without the lines that nobody needs."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from sandbox.app_logs.r_words import RWords
 _MOST_LINES = 10
 _MOST_LETTERS = 300
 _MOST_BEFORE = 12
-# su's, on every start; a blank line says nothing
+# su prints this on every start; a blank line says nothing
 _NOISE = re.compile(r"su: ignoring --preserve-environment.*|\s*")
 _LISTENING = re.compile(r"Listening on http")
 _TRACE = re.compile(r"\s+[0-9]+: (?P<what>.*)")
@@ -18,22 +18,22 @@ _PLACE = re.compile(r"\[(?P<file>[^\[\]]+)#(?P<line>[0-9]+)\]")
 
 @dataclass(frozen=True)
 class LastError:
-    """What went wrong with an app, in R's own words."""
+    """The error of an app, in R's own words."""
 
     title: str
-    """In one line; empty when R said nothing."""
+    """The error in one line; empty when R said nothing."""
     lines: tuple[str, ...]
-    """The error, after the warnings that led to it where there are some."""
+    """The error, after the warnings that led to it, if there are any."""
     serves: bool
-    """It had started before: then the error is one of a session or of an output."""
+    """Whether the app had started before: then the error is one of a session or of an output."""
     known: bool
-    """Recognised as an error; else these are the last words before the end."""
+    """Whether this is a known error; if not, these are the last lines before the end."""
 
 
 def last_error(text: str, words: RWords) -> LastError | None:
     """The last error in the log of one start; None when there is none, and the app runs.
 
-    Of a log without any known error, whose app never came to serve, the last lines are taken.
+    When the log has no known error, and the app never started to serve, the last lines are taken.
     """
     lines = [line.rstrip() for line in text.splitlines() if not _NOISE.fullmatch(line)]
     serves = any(_LISTENING.match(line) for line in lines)
@@ -49,10 +49,10 @@ def last_error(text: str, words: RWords) -> LastError | None:
 
 
 def _cause(lines: list[str], errors: list[int], words: RWords, *, serves: bool) -> int:
-    """Where the errors and warnings right before the last error begin: they led to it."""
+    """The line where the errors and warnings right before the last error begin."""
     last = errors[-1]
     if serves:
-        # Each of Shiny's is one by itself; R's own, with which it ends, says the one before again
+        # Each error of Shiny's stands alone; R's own last error repeats the one before
         ends = not _SHINY_ERROR.match(lines[last]) and len(errors) > 1
         return errors[-2] if ends else last
     near = range(max(0, last - _MOST_BEFORE), last)
@@ -61,7 +61,7 @@ def _cause(lines: list[str], errors: list[int], words: RWords, *, serves: bool) 
 
 
 def _title(lines: list[str]) -> str:
-    """The first line of an error, and the next where that has its text."""
+    """The first line of an error, with the next line where the error's text is there."""
     whole = lines[:2] if lines[0].rstrip().endswith((":", "\N{FULLWIDTH COLON}")) else lines[:1]
     return " ".join(" ".join(whole).split())[:_MOST_LETTERS]
 
@@ -73,7 +73,7 @@ def _shown(lines: list[str], words: RWords) -> tuple[str, ...]:
         if words.is_end(line) or words.is_calls(line):
             continue
         if trace := _TRACE.fullmatch(line):
-            # Of the calls only where in the app's own files it was
+            # Of the calls, keep only those in the app's own files
             at = _PLACE.search(trace["what"])
             place = place or (f"at {at['file']}, line {at['line']}" if at else "")
             continue

@@ -1,6 +1,6 @@
-"""R's messages, which may come in any language that R has: recognised by R's own translations.
+"""R's messages in any language that R has: recognised by R's own translations.
 
-Those are on the machine, where the log is read as well. Without them English is known.
+The translations are on the machine, where the log is read as well. Without them, English is known.
 """
 
 import re
@@ -30,7 +30,7 @@ MESSAGES: Final = (
     NO_FILE,
     *NO_MEMORY,
 )
-"""As R's source has them: by these its catalogues are searched."""
+"""The messages as in R's source: by these texts its catalogues are searched."""
 
 _PLACE = re.compile(r"%(?:[0-9]\$)?[-0-9.]*[a-z]")
 # Straight ones, and those of all locales: 6 and 9, single and double, low, guillemets, corners
@@ -42,7 +42,7 @@ _MIN_LETTERS = 2
 
 @dataclass(frozen=True)
 class RWords:
-    """Each message in the languages that the machine's R has; English is always among them."""
+    """Each message in the languages of the machine's R; English is always among them."""
 
     translations: Mapping[str, tuple[str, ...]]
 
@@ -55,15 +55,15 @@ class RWords:
         return not self.begins_error(line) and self._warning.match(line) is not None
 
     def is_end(self, line: str) -> bool:
-        """Whether R says here that it stops."""
+        """Whether R says in this line that it stops."""
         return line.strip() in self._ends
 
     def is_calls(self, line: str) -> bool:
-        """Whether R says here which functions had called each other."""
+        """Whether R lists in this line which functions called each other."""
         return self._calls.match(line) is not None
 
     def names_in(self, message: str, text: str) -> tuple[str, ...]:
-        """What stands in place of the first `%s` of a message, each time the text has it."""
+        """The text in place of the first `%s` of a message, each time the message occurs."""
         found = []
         for pattern in self._patterns(message):
             found += [one[1].strip(_QUOTES) for one in pattern.finditer(text)]
@@ -91,7 +91,7 @@ class RWords:
         return (message, *self.translations.get(message, ()))
 
     def _beginnings(self, messages: Iterable[str]) -> list[str]:
-        """Patterns of what stands before the first place, or after it where it comes first."""
+        """Patterns for the text before the first `%s`, or after a `%s` that comes first."""
         found = set()
         for form in (form for one in messages for form in self._forms(one)):
             head, _, tail = (part.strip() for part in _halves(form))
@@ -105,12 +105,12 @@ class RWords:
         made = []
         for form in dict.fromkeys(self._forms(message)):
             head, place, tail = _halves(form)
-            # The quotes around a name are R's, or the locale's
+            # The quotes around a name are R's, or those of the locale
             before, after = _loose(head.strip(_QUOTES)), _loose(tail.strip(_QUOTES))
             if not place or not before + after:
                 continue
             name = rf"[{_QUOTES}]*([^{_QUOTES}\n][^{_QUOTES.replace(' ', '')}\n]*?)[{_QUOTES}]*"
-            # One that ends the message ends with its quote, or its line
+            # A place at the end of the message ends with its quote, or its line
             made.append(re.compile(before + name + (after or r"(?=\s|[,;:]|$)"), re.MULTILINE))
         return made
 
@@ -121,7 +121,7 @@ def _loose(text: str) -> str:
 
 
 def _halves(form: str) -> tuple[str, str, str]:
-    """Before the first place, the place, and what follows it up to the next."""
+    """The text before the first `%s`, the `%s`, and the text up to the next one."""
     place = _PLACE.search(form)
     if place is None:
         return form, "", ""

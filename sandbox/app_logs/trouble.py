@@ -1,4 +1,4 @@
-"""From what the machine says of its apps to what is wrong with one of them, and what mends it."""
+"""Find out from the machine's answer what is wrong with an app, and what mends it."""
 
 from dataclasses import dataclass
 
@@ -12,27 +12,27 @@ from sandbox.servers.shiny import SERVER
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is wrong, in the words of who said it."""
+    """An app's trouble, in R's or the machine's own words."""
 
     message: str
-    """In one line."""
+    """The trouble in one line."""
     words: tuple[str, ...]
-    """The evidence: R's own lines, clean and not many."""
+    """The evidence: a few of R's own lines, cleaned."""
     advice: str
-    """What mends it; empty when that is not known."""
+    """The advice; empty when none is known."""
     known: bool = True
-    """Whether somebody has said so; else it is only what was left over."""
+    """Whether the log names the error; if not, these are only the last lines."""
 
     @property
     def told(self) -> str:
-        """All of it but the advice, for a check's result."""
+        """The evidence, or else the message, for a check's result: all but the advice."""
         return "\n".join(self.words or (self.message,))
 
 
 def trouble_with_app(
     placement: Placement, name: str, logs: AppLogs, *, within_s: float
 ) -> Trouble | None:
-    """What the app's last start says went wrong; None when it says nothing of that time."""
+    """The error of the app's last start; None when its log says nothing of that time."""
     app = next((one for one in placement.plan.apps if one.name == name), None)
     log = logs.newest(name, within_s=within_s)
     if app is None or log is None:
@@ -49,7 +49,7 @@ def trouble_with_app(
 
 
 def trouble_with_port(placement: Placement, logs: AppLogs) -> Trouble | None:
-    """Who else has Shiny Server's port; None when it is Shiny Server's own, or nobody's."""
+    """Tell who else has Shiny Server's port; None when Shiny Server itself has it, or nobody."""
     shiny = placement.plan.services.shiny_server
     others = sorted(set(logs.listeners) - SERVER.processes)
     if shiny is None or not others or SERVER.processes.intersection(logs.listeners):
@@ -59,5 +59,5 @@ def trouble_with_port(placement: Placement, logs: AppLogs) -> Trouble | None:
         f"port {shiny.port} is not Shiny Server's: {who} listens on it",
         (f"Shiny Server cannot start as long as {who} has its port",),
         f"give one of them another port (services.shiny_server.port in the box); "
-        f"sandbox exec {placement.name} -- sudo ss -ltnp sport = :{shiny.port} shows whose it is",
+        f"sandbox exec {placement.name} -- sudo ss -ltnp sport = :{shiny.port} shows which process",
     )

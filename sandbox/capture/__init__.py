@@ -1,1 +1,1 @@
-"""Capture: a production server read over ssh, and a box written from what it is."""
+"""Capture: read a production server over ssh, and write a box from its facts."""

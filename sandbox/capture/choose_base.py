@@ -1,4 +1,4 @@
-"""Pick the base that a production server comes nearest to."""
+"""Pick the base closest to a production server."""
 
 import re
 
@@ -10,10 +10,10 @@ from sandbox.spec.bases import Bases
 
 
 def choose_base(facts: Facts, bases: Bases) -> tuple[Base, tuple[str, ...]]:
-    """The base that comes nearest, and in what it does not.
+    """Pick the closest base and list how it differs from production.
 
-    The release counts most where it brings production's R; else R's version does, for it decides
-    what code gives.
+    A base with production's release counts most if it also has production's R. If not, R's version
+    counts most, because results of code depend on it.
     """
     r = main_r(facts)
     wanted = r.version if r is not None else None
@@ -46,7 +46,7 @@ def _is_release(base: Base, facts: Facts) -> bool:
 
 
 def _distance(version: str, wanted: str | None) -> int:
-    """In minor versions, the way R counts them; without an R, the newest base is the nearest."""
+    """Count the minor versions between two R versions; without an R, the newest base is closest."""
 
     def number(text: str) -> int:
         major, minor, *_ = (*re.findall(r"\d+", text), "0", "0")

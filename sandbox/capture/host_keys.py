@@ -1,6 +1,6 @@
-"""Which host keys the user's known_hosts files name for a host: exact, hashed, or by a pattern.
+"""Find the host keys that the user's known_hosts files name for a host: plain, hashed or a pattern.
 
-paramiko reads such a file too, but stumbles over lines with a marker, and knows no patterns.
+paramiko reads such a file too, but fails at lines with a marker, and knows no patterns.
 """
 
 import hmac
@@ -18,17 +18,17 @@ _LEAST_WORDS = 3
 
 @dataclass(frozen=True)
 class KnownKeys:
-    """What the files say of one host."""
+    """The keys that the files name for one host."""
 
     good: tuple[paramiko.PKey, ...] = ()
     revoked: frozenset[bytes] = frozenset()
-    """Keys that are not to be trusted, whoever shows them."""
+    """Keys that must not be trusted, whoever shows them."""
     by_authority: bool = False
     """A certificate authority vouches for the host, which paramiko cannot check."""
 
 
 def known_keys(files: Iterable[Path], name: str) -> KnownKeys:
-    """The keys of `name`: as ssh writes it, `HOST` or `[HOST]:PORT`. Broken lines say nothing."""
+    """The keys of `name`: `HOST` or `[HOST]:PORT`, as in ssh. Broken lines are passed over."""
     good: list[paramiko.PKey] = []
     revoked: set[bytes] = set()
     by_authority = False
@@ -60,7 +60,7 @@ def _entries(files: Iterable[Path]) -> Iterator[tuple[str, list[str], paramiko.P
 
 
 def _is_for(names: list[str], wanted: str) -> bool:
-    """As sshd(8) says it: a `!` before a name that fits takes the host out of the line."""
+    """Match a name as sshd(8) says: a `!` before a matching name excludes the host."""
     found = False
     for name in names:
         if name.startswith("|1|"):
@@ -75,5 +75,5 @@ def _is_for(names: list[str], wanted: str) -> bool:
 
 
 def _pattern(name: str) -> str:
-    # `[HOST]:PORT` is no character class: only * and ? have a meaning in these files
+    # `[HOST]:PORT` is not a character class: only * and ? have a meaning in these files
     return name.lower().replace("[", "[[]")

@@ -1,4 +1,4 @@
-"""The keys and certificates that ssh would try, in its order."""
+"""The keys and certificates that ssh would try, in ssh's order."""
 
 import base64
 import binascii
@@ -21,18 +21,18 @@ _KINDS: tuple[type[paramiko.PKey], ...] = (
 
 
 class Keys(AuthStrategy):
-    """Certificates first, then keys: of files, as far as they open, and of the agent."""
+    """Certificates first, then keys: those of the agent, and of files that can be opened."""
 
     def __init__(self, settings: SshSettings) -> None:
         super().__init__(ssh_config=paramiko.SSHConfig())
         self._settings = settings
         self.locked: list[Path] = []
-        """Files with a passphrase whose key no agent has."""
+        """Files with a passphrase, when no agent has the key."""
         self.unread: list[str] = []
-        """Files that are no key that we can use, each with the reason."""
+        """Files that are not a key that we can use, each with the reason."""
 
     def get_sources(self) -> Iterator[AuthSource]:
-        """Each key by itself, and with each certificate that is for it."""
+        """Each key alone, and with each certificate that belongs to it."""
         keys = tuple(self._keys())
         for certificate in self._certificates():
             for key in keys:
@@ -54,7 +54,7 @@ class Keys(AuthStrategy):
                 in_agent.pop(key.asbytes(), None)
                 yield key
         for key in in_agent.values():
-            # A certificate that the agent has is of one of the named keys, or of none
+            # A certificate in the agent belongs to one of the named keys, or to none
             if not self._settings.identities_only:
                 yield key
 
@@ -89,7 +89,7 @@ class Keys(AuthStrategy):
 
 
 def _is_for(certificate: PublicBlob, key: paramiko.PKey) -> bool:
-    """Whether it holds the public half of this key: after its own type, and a nonce."""
+    """Whether a certificate holds the public half of this key: after its type and a nonce."""
     inner = paramiko.Message(certificate.key_blob)
     inner.get_string()
     inner.get_string()
@@ -119,7 +119,7 @@ def _agent_keys(settings: SshSettings) -> tuple[paramiko.PKey, ...]:
 
 @contextmanager
 def _agent_socket(path: str | None) -> Iterator[None]:
-    """For paramiko, which asks the agent that the environment names, and no other."""
+    """The agent for paramiko: only the one that the user's settings name."""
     before = os.environ.get("SSH_AUTH_SOCK")
     if path is not None:
         os.environ["SSH_AUTH_SOCK"] = path
@@ -133,7 +133,7 @@ def _agent_socket(path: str | None) -> Iterator[None]:
 
 
 def _public_blob(path: Path) -> bytes:
-    """The public half that lies beside a private key, or is named itself; empty for none."""
+    """The public half next to a private key, or the named file itself; empty when there is none."""
     for public in (path.with_name(f"{path.name}.pub"), path):
         with suppress(OSError, IndexError, binascii.Error, UnicodeDecodeError):
             return base64.b64decode(public.read_text(encoding="utf-8").split()[1], validate=True)

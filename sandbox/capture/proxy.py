@@ -1,4 +1,4 @@
-"""The way to a host through a ProxyCommand, as ssh goes it: the user's shell runs the command."""
+"""Reach a host through a ProxyCommand, as ssh does: the user's shell runs the command."""
 
 import os
 import socket
@@ -10,15 +10,15 @@ from sandbox.errors import CommandError, HostError
 from sandbox.run import Attached, attached
 
 _END_S = 1.0
-"""So long we wait for the end of a command whose connection has ended."""
+"""Seconds to wait for the end of a command after its connection has ended."""
 
 
 @contextmanager
 def proxied(settings: SshSettings, timeout_s: float) -> Iterator[socket.socket]:
-    """A connection to the host for as long as the block runs.
+    """Yield a connection to the host for as long as the block runs.
 
     Raises:
-        HostError: the command failed, or the block did because of it; details are its own words.
+        HostError: the command failed, or the block failed because of it; details are its own words.
     """
     alias, command = settings.alias, settings.proxy_command or ""
     shell = os.environ.get("SHELL") or "/bin/sh"

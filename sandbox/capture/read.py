@@ -1,4 +1,4 @@
-"""The facts of a production host: read-only, over one ssh session, without root unless asked."""
+"""Read the facts of a production host: over one ssh session, without root unless asked."""
 
 from pathlib import Path
 
@@ -23,18 +23,18 @@ def read_host(
     timeout_s: float = 60,
     config: Path | None = None,
 ) -> Facts:
-    """What the host is.
+    """Read the facts of the host; nothing is changed there.
 
     Args:
-        target: `[USER@]HOST`, as the user's ssh knows it.
-        taking: what may leave it, and the key of the hashes of what does not.
-        use_sudo: become root by `sudo -n` where that is allowed: sees into Shiny apps.
+        target: `[USER@]HOST`, as the user's ssh knows the host.
+        taking: what may leave the host, and the key for hashes of values that stay there.
+        use_sudo: become root by `sudo -n` where that is allowed; root sees into Shiny apps.
         timeout_s: for everything together.
         config: an ssh_config instead of the user's own.
 
     Raises:
-        UsageError: the name is no host.
-        HostError: it cannot be reached, hangs, or its answer is not complete or makes no sense.
+        UsageError: the name is not a host.
+        HostError: the host cannot be reached, hangs, or gives an answer that is not complete.
     """
     boundary = new_boundary()
     script = compose(boundary, taking=taking, use_sudo=use_sudo, timeout_s=timeout_s)
@@ -47,7 +47,7 @@ def read_host(
 
 
 def _incomplete(target: str, answer: Answer, boundary: str, place: str) -> HostError:
-    """Half an answer is no answer. What else was said is shown as far as its words are known."""
+    """Make the error for an incomplete answer. Only lines of known words are shown."""
     own = [line for line in answer.stdout.splitlines() if not line.startswith(boundary)]
     begun = len(own) < len(answer.stdout.splitlines())
     said = answer.stderr.strip() or ("" if begun else "\n".join(own[-5:]).strip())
@@ -68,7 +68,7 @@ def _incomplete(target: str, answer: Answer, boundary: str, place: str) -> HostE
 
 
 def _known(text: str) -> str:
-    """A login's banner and profile may say anything: only lines of known words are shown."""
+    """Lines that may be shown: a login's banner and profile may print anything."""
     lines = text.splitlines()
     shown = [line for line in lines if known_words(line)]
     hidden = len(lines) - len(shown)

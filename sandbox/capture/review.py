@@ -1,4 +1,4 @@
-"""What was not taken from a server: each value's name, place, length, and why."""
+"""The values that were not taken from a server: each one's name, place, length, and the reason."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ class NotTaken:
     """A value that stayed on the server."""
 
     name: str
-    """What `capture --take` calls it."""
+    """The name that `capture --take` uses."""
     place: str
     """`the environment`, `R's options`, `/etc/rstudio/rserver.conf`"""
     length: str
-    """`9-16`: in characters."""
+    """`9-16`: the length in characters."""
     why: str
 
 
 def not_taken(facts: Facts) -> tuple[NotTaken, ...]:
-    """Each once, in the order in which a person looks for them."""
+    """Each value once, in the order in which a person looks for them."""
     found = {(one.name, one.place): one for one in _all(facts)}
     return tuple(found.values())
 
@@ -64,7 +64,7 @@ def _of(values: Mapping[str, str], kind: Kind, place: str) -> Iterator[NotTaken]
 
 
 def _is_of_no_use(kind: Kind, name: str) -> bool:
-    """Nobody misses what is of one session, or only about how R shows things."""
+    """Whether nobody misses this name: it belongs to one session, or to how R shows things."""
     if kind == "env":
         return SESSION_VARIABLES.fullmatch(name) is not None
     return kind == "option" and COSMETIC_OPTIONS.fullmatch(name) is not None

@@ -1,6 +1,6 @@
-"""One ssh session with a production host: log in as the user's ssh would, send a script, listen.
+"""One ssh session with a production host: log in as the user's ssh would, send a script, read.
 
-Nothing is asked of a person, nothing is trusted on first use, nothing is written over there.
+The user is asked nothing, no new host is trusted, and nothing is written on the host.
 """
 
 import logging
@@ -23,35 +23,35 @@ from sandbox.capture.ssh_settings import SshSettings, host_and_port, settings_of
 from sandbox.deadline import Deadline, wait_until
 from sandbox.errors import HostError
 
-# Its errors reach us as exceptions: without a handler it writes them, tracebacks too, on stderr
+# Its errors reach us as exceptions: without a handler paramiko prints them on stderr
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _MOST_BYTES = 64 * 1024 * 1024
 _MOST_JUMPS = 5
 _WAIT_S = 0.01
 _CLOSE_S = 0.5
-"""An error so near to the deadline is the deadline's."""
+"""An error so close to the deadline counts as the deadline's."""
 _NO_SSH = ("banner", "protocol version")
-"""In paramiko's words for a server that speaks something else."""
+"""paramiko's words for a server that does not speak ssh."""
 
 
 class Answer:
-    """What came back."""
+    """The output of the script."""
 
     def __init__(self) -> None:
         self.out = bytearray()
         self.err = bytearray()
         self.status: int | None = None
-        """The exit status; None when the connection ended first, or we had heard enough."""
+        """The exit status; None when the connection ended first, or we stopped reading."""
 
     @property
     def stdout(self) -> str:
-        """As text; bytes that are no UTF-8 are replaced."""
+        """The output as text; bytes that are not UTF-8 are replaced."""
         return self.out.decode("utf-8", "replace")
 
     @property
     def stderr(self) -> str:
-        """As text."""
+        """The errors as text."""
         return self.err.decode("utf-8", "replace")
 
 
@@ -63,18 +63,18 @@ def ask_over_ssh(
     timeout_s: float,
     config: Path | None = None,
 ) -> Answer:
-    """Run `script` by `sh -s` on `[USER@]HOST` and return all it says, over one session.
+    """Run `script` by `sh -s` on `[USER@]HOST` and return its output, over one session.
 
     Args:
-        target: as the user's ssh knows it; jump hosts, keys, agent and known hosts are its.
+        target: as the user's ssh knows it, with ssh's jump hosts, keys, agent and known hosts.
         script: POSIX sh.
-        last_line: when this line has come, there is nothing more to wait for.
+        last_line: stop waiting when this line has come.
         timeout_s: for everything, from the first packet on.
         config: an ssh_config instead of the user's own.
 
     Raises:
-        UsageError: the name is no host.
-        HostError: it cannot be reached or logged in to, hangs, or says too much.
+        UsageError: the name is not a host.
+        HostError: it cannot be reached or logged in to, hangs, or prints too much.
     """
     deadline = Deadline(timeout_s)
     settings = settings_of(target, config)
@@ -83,7 +83,7 @@ def ask_over_ssh(
         if transport is None:
             raise HostError(f"the connection to {target} was lost")
         transport.set_keepalive(10)
-        # To wait for the answer to `exec` has no limit of its own
+        # Waiting for the answer to `exec` has no time limit of its own
         watchdog = threading.Timer(_left(deadline, target), transport.close)
         watchdog.daemon = True
         watchdog.start()
@@ -112,7 +112,7 @@ def _converse(
             raise _hangs(target, answer)
         moved = False
         if sent and channel.send_ready() and not channel.closed:
-            # Somebody who does not read us any more has still something to say
+            # The host may stop reading our script and still have output for us
             with suppress(OSError):
                 sent = sent[channel.send(sent[:32768].tobytes()) :]
                 moved = True
@@ -135,7 +135,7 @@ def _converse(
 
 
 def _ended(channel: paramiko.Channel, answer: Answer) -> Answer:
-    """What is left in the pipe, and how it ended."""
+    """Read the rest of the output and the exit status."""
     wait_until(
         lambda: channel.exit_status_ready() or channel.closed, Deadline(1.0), every_s=_WAIT_S
     )
@@ -145,7 +145,7 @@ def _ended(channel: paramiko.Channel, answer: Answer) -> Answer:
         answer.err += channel.recv_stderr(65536)
     if channel.exit_status_ready():
         status = channel.recv_exit_status()
-        # -1 is paramiko's word for a connection that ended without one
+        # -1 is paramiko's value for a connection that ended without an exit status
         answer.status = status if status >= 0 else None
     return answer
 
@@ -164,17 +164,17 @@ def _tail(answer: Answer) -> str:
     return "\n".join(lines[-5:])[-500:]
 
 
-# Getting there
+# Connecting
 
 
 @contextmanager
 def connected(
     settings: SshSettings, deadline: Deadline, *, depth: int = 0
 ) -> Iterator[paramiko.SSHClient]:
-    """A client that is logged in, through all its jump hosts.
+    """Yield a client that is logged in, through all its jump hosts.
 
     Raises:
-        HostError: one of them cannot be reached or logged in to; says which and why.
+        HostError: one of them cannot be reached or logged in to; the error says which, and why.
     """
     if depth > _MOST_JUMPS:
         raise HostError(f"more than {_MOST_JUMPS} jump hosts on the way to {settings.alias}")
@@ -247,7 +247,7 @@ def _log_in(
     deadline: Deadline,
 ) -> None:
     alias = settings.alias
-    # ssh looks an alias up by itself, and a host with its port
+    # ssh looks up an alias as it is, and a host name together with its port
     key_name = settings.host_key_alias or settings.hostname
     port = 22 if settings.host_key_alias else settings.port
     shown_name = key_name if port == paramiko.config.SSH_PORT else f"[{key_name}]:{port}"

@@ -1,8 +1,8 @@
-"""What the user's ssh configuration says of a host, as ssh itself reads it.
+"""The user's ssh configuration for a host, as ssh itself reads it.
 
-`ssh -G` has settled which lines count (Include, Match exec), and has put in what stands for
-something else in most values, which are taken as they are. It leaves that to the login in those of
-keys, certificates and the ProxyCommand: these are put in here, once, by ssh's own rules.
+`ssh -G` has decided which lines count (Include, Match exec), and has replaced variables and tokens
+in most values; these are used unchanged. It leaves them in the names of keys and certificates and
+in the ProxyCommand: these are replaced here, once, by ssh's own rules.
 """
 
 import getpass
@@ -32,40 +32,40 @@ class SshSettings:
     """How to reach one host."""
 
     alias: str
-    """As the user typed it, without the user."""
+    """The host as the user typed it, without the user name."""
     hostname: str
     port: int
     user: str
     identity_files: tuple[Path, ...]
     certificate_files: tuple[Path, ...] = ()
-    """Those that are named; one beside its key needs no naming."""
+    """The certificates that are named; a certificate next to its key needs no naming."""
     identities_only: bool = False
     agent: str | None = None
-    """The agent's socket when it is not that of SSH_AUTH_SOCK; `none` for none."""
+    """The agent's socket when it is not SSH_AUTH_SOCK; `none` for no agent."""
     jumps: tuple[str, ...] = ()
-    """`[user@]host[:port]`, the nearest first."""
+    """`[user@]host[:port]` of each jump host, the nearest first."""
     proxy_command: str | None = None
-    """For the user's shell, with ssh's own tokens put in."""
+    """The command for the user's shell, with ssh's own tokens replaced."""
     passes_socket: bool = False
-    """The ProxyCommand hands us a connection that it made, and is done."""
+    """Whether the ProxyCommand only opens a connection, hands it to us, and ends."""
     known_hosts: tuple[Path, ...] = ()
     host_key_alias: str | None = None
     connect_timeout_s: float = 15.0
     config: Path | None = None
-    """The ssh_config that said so; jump hosts are in it too. None: the user's own."""
+    """The ssh_config that was read; jump hosts are read from it too. None: the user's own."""
 
 
 def settings_of(target: str, config: Path | None = None, port: int | None = None) -> SshSettings:
-    """The settings for `[USER@]HOST`, from `ssh -G` where there is ssh, else from ~/.ssh/config.
+    """The settings for `[USER@]HOST`, from `ssh -G` if ssh is there, else from ~/.ssh/config.
 
     Args:
         target: `[USER@]HOST`, or `ssh://[USER@]HOST[:PORT]`.
         config: the ssh_config to read instead of the user's own.
-        port: as `ssh -p`: it wins over the configuration.
+        port: like `ssh -p`: it wins over the configuration.
 
     Raises:
         UsageError: ssh does not understand the name, or the configuration is wrong.
-        HostError: ssh did not come to an end with it.
+        HostError: ssh took too long to read its configuration.
     """
     if not target or target.startswith("-") or any(char.isspace() for char in target):
         raise UsageError(f"`{target}` is not a host", hint="[USER@]HOST, as ssh takes it")
@@ -109,7 +109,7 @@ def parse_settings(
     config: Path | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> SshSettings:
-    """The settings from what `ssh -G` prints: `keyword value`, one a line.
+    """Read the output of `ssh -G`: one `keyword value` a line.
 
     Raises:
         UsageError: a value names a variable that is not set.
@@ -166,7 +166,7 @@ def _agent(said: str, environment: Mapping[str, str]) -> str | None:
 
 
 def _with_home(text: str) -> str:
-    """`~` and `~USER` as ssh reads them: by the list of users, whatever HOME says."""
+    """Expand `~` and `~USER` like ssh: by the list of users, not by HOME."""
     found = re.match(r"~([^/]*)", text)
     if found is None:
         return text
@@ -177,10 +177,10 @@ def _with_home(text: str) -> str:
 
 
 def _files(names: str) -> Iterator[Path]:
-    """The files of a list in which ssh puts blanks between names, and leaves those within them."""
+    """Split a list of files in which ssh puts blanks between names but does not quote them."""
     words = names.split(" ")
     while words:
-        # The longest name that is there, else the first word
+        # The longest name of a file that exists, else the first word
         for count in range(len(words), 0, -1):
             path = Path(_with_home(" ".join(words[:count])))
             if count == 1 or path.is_file():
@@ -191,7 +191,7 @@ def _files(names: str) -> Iterator[Path]:
 
 
 class _RawConfig(paramiko.SSHConfig):
-    """With values as they are written: what stands for something else is put in as for `ssh -G`."""
+    """The settings with values as the user wrote them; then replaced as for `ssh -G`."""
 
     TOKENS_BY_CONFIG_KEY = {  # noqa: RUF012  (so it is declared there)
         key: paramiko.SSHConfig.TOKENS_BY_CONFIG_KEY[key] for key in ("hostname", "match-exec")
@@ -199,7 +199,7 @@ class _RawConfig(paramiko.SSHConfig):
 
 
 def _from_file(target: str, chosen: Path | None, port: int | None) -> SshSettings:
-    """By paramiko's own reading of ~/.ssh/config, which knows no Include."""
+    """Read ~/.ssh/config with paramiko's own reader, which knows no Include."""
     user, _, alias = target.rpartition("@")
     path = chosen if chosen is not None else Path(_with_home("~/.ssh/config"))
     said: Mapping[str, object] = {}
@@ -209,7 +209,7 @@ def _from_file(target: str, chosen: Path | None, port: int | None) -> SshSetting
             said = _RawConfig.from_text(text).lookup(alias)
         except (paramiko.SSHException, OSError) as error:
             raise UsageError(f"{path} is wrong: {error}") from error
-    # As with ssh's own: what was typed comes first, and the first one counts
+    # As in ssh: the command line comes first, and the first value counts
     lines = [f"user {user}"] if user else []
     lines += [f"port {port}"] if port is not None else []
     for key, value in said.items():
@@ -224,7 +224,7 @@ def _from_file(target: str, chosen: Path | None, port: int | None) -> SshSetting
 
 @dataclass(frozen=True)
 class _Filling:
-    """What stands for something else in a value of ssh's, by ssh_config(5), TOKENS."""
+    """The tokens in ssh's values, by ssh_config(5), TOKENS."""
 
     alias: str
     hostname: str
@@ -235,10 +235,10 @@ class _Filling:
     environment: Mapping[str, str]
 
     def path(self, text: str) -> str:
-        """A file's name: `~`, `%` and `${NAME}`, each once, and nothing in what was put in.
+        """Expand a file's name: `~`, `%` and `${NAME}`, each once, and nothing in the replacements.
 
         Raises:
-            UsageError: a variable is not set, as ssh refuses it.
+            UsageError: a variable is not set; ssh refuses that too.
         """
         known = self._tokens()
 
@@ -256,7 +256,7 @@ class _Filling:
         return _VARIABLE_OR_TOKEN.sub(put_in, _with_home(text))
 
     def tokens(self, text: str) -> str:
-        """A command: `%` only, for the shell will see to the rest."""
+        """Expand a command: `%` only, because the shell does the rest."""
         known = self._tokens()
         return re.sub("%(.)", lambda found: known.get(found[1], found[0]), text)
 

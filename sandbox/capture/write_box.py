@@ -1,4 +1,4 @@
-"""A box as a person would have written it, from the facts of a production server."""
+"""Write a box as a person would write it, from the facts of a production server."""
 
 import json
 import re
@@ -25,7 +25,7 @@ _YAML_WORDS = {"yes", "no", "true", "false", "on", "off", "null", "y", "n"}
 
 @dataclass(frozen=True)
 class CapturedBox:
-    """The text of a box file, and what it could not say."""
+    """The text of a box file, and notes on what a box cannot say."""
 
     text: str
     base: Base
@@ -45,12 +45,12 @@ class _CapturedDraft:
             self.lines += [heading, *(_indented(line) for line in lines)]
 
     def value(self, *path: str) -> BoxValue | None:
-        """What is to stand at that place."""
+        """Add a value at that place of the box."""
         found = self.changes.get(path)
         return found.value if found is not None else None
 
     def under(self, *path: str) -> dict[str, Change]:
-        """What is to stand below a place, by the key."""
+        """Add values below a place of the box, by key."""
         size = len(path)
         return {
             place[size]: one
@@ -62,14 +62,14 @@ class _CapturedDraft:
 def write_box(
     facts: Facts, *, source: str, facts_file: str, bases: Bases, room: Room
 ) -> CapturedBox:
-    """The box.
+    """Write the box.
 
     Args:
-        facts: of the production server.
-        source: how it was reached, for the first comment.
-        facts_file: the name of the file that holds the facts, beside the box.
-        bases: what boxes can start from.
-        room: what the sandbox may take.
+        facts: the facts of the production server.
+        source: how the server was reached, for the first comment.
+        facts_file: the name of the file with the facts, in the box's folder.
+        bases: the bases that boxes can start from.
+        room: the most that the sandbox may use.
     """
     base, notes = choose_base(facts, bases)
     made = registry.made(facts, Making(base, room, main_view(facts)))
@@ -154,12 +154,12 @@ def _services(draft: _CapturedDraft) -> list[str]:
 
 
 def _hidden(values: Mapping[str, Change]) -> list[str]:
-    """Names of what was not taken."""
+    """Names of values that were not taken."""
     return [name for name, one in values.items() if isinstance(one.value, AskedFor)]
 
 
 def _named(heading: str, values: Mapping[str, Change], asked_as: Mapping[str, str]) -> list[str]:
-    """Values by name; behind them those that `sandbox up` asks for."""
+    """Values by name, followed by those that `sandbox up` asks for."""
     if not values:
         return []
     lines = [f"{heading}:"]
@@ -188,7 +188,7 @@ def _inline(values: Mapping[str, Change]) -> str:
 
 
 def _secret_names(names: Sequence[str]) -> dict[str, str]:
-    """`SALES_API_TOKEN` for sales.api_token: a variable's name, another one for each."""
+    """Make `SALES_API_TOKEN` from sales.api_token: a variable's name, different for each."""
     found: dict[str, str] = {}
     for name in names:
         plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").upper()
@@ -229,7 +229,7 @@ def _list(key: str, items: tuple[str, ...]) -> str:
 
 
 def _comment(text: str) -> str:
-    """What may stand in a box for anyone to read: no control character, no hash."""
+    """Remove what may not stand in a comment: control characters and hashes."""
     return "".join(char if char.isprintable() else " " for char in without_hash(text))
 
 
@@ -245,7 +245,7 @@ def _folded(note: str) -> list[str]:
 
 
 def default_name(target: str) -> str:
-    """`prod` for `admin@prod.example.org`: what a file and a sandbox can be called."""
+    """`prod` for `admin@prod.example.org`: a name for a file and a sandbox."""
     host = target.rpartition("@")[2].partition(":")[0]
     name = host if re.fullmatch(r"[\d.]+", host) else host.partition(".")[0]
     return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-") or "production"

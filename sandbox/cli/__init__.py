@@ -2,5 +2,5 @@
 
 import os
 
-# Looking for pydantic plugins among all that is installed takes longer than most commands
+# Looking for pydantic plugins among all installed packages takes longer than most commands
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")

@@ -1,4 +1,4 @@
-"""The command line's entry: registers the commands, catches every error, and alone exits."""
+"""The command line's entry: registers the commands and catches every error; only it exits."""
 
 import os
 import shlex
@@ -32,7 +32,7 @@ GROUPS: Final = {
 
 
 _LEAVE_NOTHING: Final = (*GROUPS["look"], "validate", "schema", "boxes", "doctor", "probe")
-"""Commands that only look: there is nothing to go on with."""
+"""Commands that only read: after an interrupt nothing is left to finish or remove."""
 
 
 def _version(value: bool) -> None:  # noqa: FBT001  (typer calls it so)
@@ -68,7 +68,7 @@ def sandbox(
             "--install-completion",
             callback=_install_completion,
             is_eager=True,
-            help="Let the Tab key complete, in the shell that this is typed in.",
+            help="Let the Tab key complete, in the shell in which you type this.",
         ),
     ] = False,
     show_completion: Annotated[
@@ -77,7 +77,7 @@ def sandbox(
             "--show-completion",
             callback=_show_completion,
             is_eager=True,
-            help="Print what that would install.",
+            help="Print the script that would be installed.",
         ),
     ] = False,
 ) -> None:
@@ -87,13 +87,13 @@ def sandbox(
 def program(words: Sequence[str]) -> typer.Typer:
     """The program with the commands that the command line `words` can mean.
 
-    A command needs its own module only: importing all of them takes longer than most commands do.
+    A command only needs its own module: importing all of them takes longer than most commands do.
     """
     app = typer.Typer(
         name="sandbox",
         no_args_is_help=True,
         rich_markup_mode=None,
-        # Ours is faster, and quotes: see sandbox.cli.completion
+        # Ours is faster, and quotes words: see sandbox.cli.completion
         add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
@@ -101,7 +101,7 @@ def program(words: Sequence[str]) -> typer.Typer:
     epilog = "Start here:  sandbox host setup,  then  sandbox up shiny"
     app.callback(epilog=epilog)(sandbox)
     wanted = [group for group, commands in GROUPS.items() if words and words[0] in commands]
-    # Help, completion, and the suggestion after a typing error need them all
+    # Help, completion, and the suggestion after a typing error need all of them
     for group in wanted or GROUPS:
         import_module(f"sandbox.cli.{group}").register(app)
     return app
@@ -119,7 +119,7 @@ def main() -> NoReturn:
 
 
 def _complete(shell: str) -> NoReturn:
-    """Answer the shell's completion; when that fails, there is nothing to offer."""
+    """Answer the shell's completion; when that fails, offer nothing."""
     from sandbox.cli.completion import answer
 
     try:
@@ -158,7 +158,7 @@ def _interrupted(error: BaseException) -> int:
         words += f"; to go on: {shlex.join(['sandbox', *sys.argv[1:]])}"
     if name and command == "up":
         words += f"; to remove what is there: sandbox destroy {name}"
-    # The terminal may be what went away
+    # The terminal itself may have gone away
     with suppress(OSError):
         say(words)
     return int(ExitCode.INTERRUPTED)
@@ -171,7 +171,7 @@ def _status(code: str | int | None) -> int:
 
 
 def _unexpected(error: Exception) -> int:
-    """A full disk or a permission is the host's doing; anything else is a bug of ours."""
+    """Turn an exception into an error: of the host (full disk, no permission), or a bug of ours."""
     import errno
 
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
@@ -213,7 +213,7 @@ def _write_bug_report(error: Exception) -> str:
         private_folder(path.parent, state_dir())
         write_whole(path, head + trace)
     except OSError:
-        # No place for a log: then the terminal is the log
+        # Without a place for a log, the terminal is the log
         say(head + trace)
         return ""
     return str(path)

@@ -41,7 +41,7 @@ def validate(
 ) -> None:
     """Check box files without starting anything; shows all problems at once.
 
-    Reads the code of their apps, too (and runs none of it): an R package that an app needs and the
+    Also reads the code of their apps (and runs none of it): an R package that an app needs and the
     box does not name is a problem.
 
     sandbox validate shiny
@@ -70,10 +70,10 @@ def validate(
 
 
 def _named(targets: "Sequence[str]") -> list[Path]:
-    """The box files that are meant: a name, a file, all of a folder; without a word, of this one.
+    """The box files to check: by name, by file, or all of a folder; without a word, this folder.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no box file.
     """
     from sandbox.errors import UsageError
     from sandbox.spec import catalogue
@@ -102,7 +102,7 @@ def _named(targets: "Sequence[str]") -> list[Path]:
 def _with_their_apps(
     entries: "Sequence[Entry]",
 ) -> "tuple[list[Entry], dict[Path, list[Problem]]]":
-    """What the code of the boxes' apps shows, as part of each; and what is only worth a look."""
+    """Add what the code of the boxes' apps shows: problems to each box, and hints by file."""
     from dataclasses import replace
 
     from sandbox.r_code.lacking import findings_about

@@ -1,4 +1,4 @@
-"""Commands for what is kept: bake, cache list, cache prune."""
+"""Commands for baked images and other kept files: bake, cache list, cache prune."""
 
 import re
 import shlex
@@ -22,7 +22,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 group = typer.Typer(
     no_args_is_help=True,
-    help="What is kept so that the next sandbox is up in seconds: list, prune.",
+    help="Images and packages, kept so that the next sandbox is up in seconds: list, prune.",
 )
 
 
@@ -46,8 +46,8 @@ def bake(
 ) -> None:
     """Make a box's machine, check it, and keep it to make others from; no sandbox stays.
 
-    `sandbox up` does the same by the way. Machines made from it are its clones: they share what is
-    equal, and make their own keys, ids and names.
+    `sandbox up` does the same on its way. Machines made from the image are its clones: they share
+    common files, and make their own keys, ids and names.
 
     sandbox bake shiny
 
@@ -78,11 +78,11 @@ def bake(
 
 @group.command("list")
 def list_(*, as_json: JsonOption = False) -> None:
-    """Show all that is kept, with what it takes by itself: baked, base, copy, packages.
+    """Show all that is kept, with its own size on the disk: baked, base, copy, packages.
 
-    Baked images, base images, a hypervisor's copies of those, and the Debian packages that base
-    images were built from. What an image shares with the machines made from it is counted where it
-    was made first.
+    Baked images, base images, a hypervisor's copies of base images, and the Debian packages from
+    which base images were built. Data that an image shares with machines made from it counts where
+    it was made first.
 
     sandbox cache list
 
@@ -99,21 +99,21 @@ def list_(*, as_json: JsonOption = False) -> None:
 def prune(
     *,
     older_than: Annotated[
-        str, typer.Option(help="Only what was not used for so long: 12h, 30d, 4w.")
+        str, typer.Option(help="Only images not used for this time: 12h, 30d, 4w.")
     ] = "0d",
     keep_last: Annotated[
         int,
-        typer.Option(min=0, help="Keep so many of the newest images of each box and base."),
+        typer.Option(min=0, help="Keep this many of the newest images of each box and base."),
     ] = 0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove baked images that no sandbox was made from, base images that were overtaken, packages.
+    """Remove unused baked images, outdated base images, and kept packages.
 
-    What is in use stays, and so does what is being made, and the newest image of each base. What
-    was cut off in the making always goes, and so do a hypervisor's copies that no disk hangs on.
+    Everything in use or being made stays, and so does the newest image of each base. Unfinished
+    images and unused copies of a hypervisor are always removed.
 
     sandbox cache prune --older-than 30d --keep-last 1
 
@@ -129,10 +129,10 @@ def prune(
 
 
 def duration(text: str) -> "timedelta":
-    """The time that `30d` stands for.
+    """The length of time that `30d` stands for.
 
     Raises:
-        UsageError: it stands for none.
+        UsageError: the text is not a length of time.
     """
     from datetime import timedelta
 
@@ -140,7 +140,9 @@ def duration(text: str) -> "timedelta":
 
     found = re.fullmatch(r"([0-9]{1,5})([hdw])", text)
     if found is None:
-        raise UsageError(f"`{text}` is no time", hint="a number and h, d or w: 12h, 30d, 4w")
+        raise UsageError(
+            f"`{text}` is not a length of time", hint="a number and h, d or w: 12h, 30d, 4w"
+        )
     unit = {"h": "hours", "d": "days", "w": "weeks"}[found[2]]
     return timedelta(**{unit: int(found[1])})
 

@@ -1,6 +1,6 @@
 """The table of checks: one line each, the failed ones unfolded, and the count at the end.
 
-Understandable without colour: every line says in a word how it ended.
+Readable without colour: every line says in a word how its check ended.
 """
 
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
@@ -34,7 +34,7 @@ def render_report(report: CheckReport, *, colour: bool | None = None) -> Painted
     """The whole table as text.
 
     Args:
-        report: what came of the checks.
+        report: the results of the checks.
         colour: use ANSI colours; decided by the terminal and NO_COLOR when None.
     """
     on = colourful(stdout=True) if colour is None else colour
@@ -75,7 +75,7 @@ def _rows(result: CheckResult, *, on: bool) -> list[str]:
 
 
 def _field(label: str, text: str, *, on: bool) -> list[Painted]:
-    """The text next to its label; a command must be one line, to be copied."""
+    """Text next to its label; a command must be one line, to be copied."""
     is_command = label == "fix"
     return field(
         label, text, width=_LABEL_WIDTH, indent=_INDENT, gap=" ", fold=not is_command, on=on

@@ -1,7 +1,7 @@
-"""What can stand where the cursor is: names, boxes, providers, snapshots, sides of a diff.
+"""Words that can stand at the cursor: names, boxes, providers, snapshots, sides of a diff.
 
-For the shell's completion, at each press of a key: nothing here reads YAML or makes a model, and
-what cannot be found out is left out.
+The shell asks at each press of a key. So nothing here reads YAML or makes a model, and words that
+cannot be found out are left out.
 """
 
 import os
@@ -31,23 +31,23 @@ def complete_name(incomplete: str) -> list[str]:
 
 
 def complete_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The same, without those that were typed before."""
+    """Names of sandboxes, without those that were typed before."""
     typed = ctx.params.get("names") or ()
     return [name for name in complete_name(incomplete) if name not in typed]
 
 
 def complete_box(incomplete: str) -> list[str]:
-    """Box files of the folder that is being typed, and names of the boxes that come with us."""
+    """Box files of the folder in the typed path, and names of our own boxes."""
     return [*_shipped(incomplete), *_files(incomplete, _is_box)]
 
 
 def complete_box_or_name(incomplete: str) -> list[str]:
-    """The same, and names of sandboxes."""
+    """Names of sandboxes, box files, and names of our own boxes."""
     return list(dict.fromkeys([*complete_name(incomplete), *complete_box(incomplete)]))
 
 
 def complete_side(incomplete: str) -> list[str]:
-    """What `diff` compares: a sandbox, a file of facts, a box."""
+    """The things that `diff` compares: sandboxes, files of facts, boxes."""
     files = _files(incomplete, lambda name: _is_box(name) or name.endswith(_FACTS))
     found = [*complete_name(incomplete), *_shipped(incomplete), *files]
     return list(dict.fromkeys(found))
@@ -59,17 +59,17 @@ def complete_facts(incomplete: str) -> list[str]:
 
 
 def complete_provider(incomplete: str) -> list[str]:
-    """What runs machines."""
+    """The providers."""
     return _fitting(PROVIDERS, incomplete)
 
 
 def complete_goal(incomplete: str) -> list[str]:
-    """What checks are for."""
+    """The goals of checks."""
     return [goal for goal in _GOALS if goal.startswith(incomplete)]
 
 
 def complete_base_source(incomplete: str) -> list[str]:
-    """Where a base image comes from."""
+    """The sources of base images."""
     return [source for source in _BASE_SOURCES if source.startswith(incomplete)]
 
 
@@ -115,7 +115,7 @@ def _is_box(name: str) -> bool:
 
 
 def _files(incomplete: str, wanted: Callable[[str], bool]) -> list[str]:
-    """Wanted files in the folder that is being typed; and its folders, which end with a slash."""
+    """Wanted files in the folder of the typed path; and its folders, which end with a slash."""
     above, _, start = incomplete.rpartition("/")
     typed = f"{above}/" if "/" in incomplete else ""
     folder = Path(typed or ".").expanduser()

@@ -1,8 +1,8 @@
-"""The shell's completion: answers it at a press of a key, and installs it.
+"""The shell's completion: answers at a press of a key, and installs itself.
 
-The scripts in `shells/` call `sandbox` with `_SANDBOX_COMPLETE` set to the name of the shell and
-what was typed as arguments. The answer is a line each: the word, and for zsh and fish its meaning.
-Whatever goes wrong is silence: an error in the middle of a line that is being typed helps nobody.
+The scripts in `shells/` call `sandbox` with `_SANDBOX_COMPLETE` set to the name of the shell, and
+with the typed words as arguments. The answer is one word a line; for zsh and fish with its meaning.
+On any error the answer is empty: an error in the middle of a typed line helps nobody.
 """
 
 import os
@@ -23,14 +23,14 @@ _IN_DOUBLE_QUOTES: Final = frozenset('"\\$`')
 
 @dataclass(frozen=True)
 class Typed:
-    """A line as far as the cursor, as a shell of the Bourne family reads it."""
+    """A line up to the cursor, as a shell of the Bourne family reads it."""
 
     words: tuple[str, ...]
-    """All but the last, without quotes."""
+    """All words but the last, without quotes."""
     last: str
-    """What is to be completed; empty behind a space."""
+    """The word to complete; empty after a space."""
     quote: str = ""
-    """The quote that it stands in: `'`, `"` or none."""
+    """The open quote around it: `'`, `"` or none."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Candidate:
 
 
 def answer(shell: str, words: list[str]) -> None:
-    """Print what can stand where the cursor is.
+    """Print the words that can stand at the cursor.
 
     Args:
-        shell: who asks.
-        words: of bash, the word at the cursor as bash cuts it and the line up to there; of others,
-            what was typed behind `sandbox`, the last word incomplete.
+        shell: the shell that asks.
+        words: from bash, the word at the cursor as bash cuts it, and the line up to there; from
+            others, the words after `sandbox`, the last one incomplete.
     """
     if shell == "bash":
         cut, line = words
@@ -62,12 +62,12 @@ def answer(shell: str, words: list[str]) -> None:
 
 
 def completions(before: list[str], last: str) -> list[Candidate]:
-    """What can stand in place of `last`; never a word that would not be one line."""
+    """Words that can stand in place of `last`; only those that fit in one line."""
     from sandbox.cli.app import GROUPS
 
     names = [name for commands in GROUPS.values() for name in commands]
     if not before and not last.startswith("-"):
-        # The names of commands need no command
+        # The names of commands need no command's module
         return [Candidate(name) for name in sorted(names) if name.startswith(last)]
     if before and before[0] not in names:
         return []
@@ -82,7 +82,7 @@ def _of_command(before: list[str], last: str) -> list[Candidate]:
     from sandbox.cli.app import program
 
     class Words(ShellComplete):
-        """What typer's own completion finds, without its scripts."""
+        """Candidates from typer's own completion, without its scripts."""
 
         name = "words"
         source_template = ""
@@ -110,7 +110,7 @@ def _line(text: str) -> str:
 
 
 def read_line(line: str) -> Typed:
-    """Take a line apart as bash does; a quote may still be open at its end."""
+    """Split a line as bash does; a quote may still be open at its end."""
     words, word, quote = list[str](), "", ""
     started = escaped = False
     for char in line:
@@ -132,19 +132,19 @@ def read_line(line: str) -> Typed:
 
 
 def _for_bash(value: str, typed: Typed, cut: str) -> str:
-    """The part of a value that bash puts in the place of what it takes for the word, quoted."""
+    """The quoted part of a value that bash puts in place of the word at the cursor."""
     stem, known = "", typed.last
     if _is_joined(known):
         known = known.partition("=")[2]
     elif cut.strip("'\"") and known.endswith(cut):
-        # bash begins a word again behind `:` and others
+        # For bash a new word begins after `:` and some others
         stem = known.removesuffix(cut)
     rest = value.removeprefix(stem) if value.startswith(stem) else value
     if typed.quote == "'":
         return rest.replace("'", "'\\''")
     special = _IN_DOUBLE_QUOTES if typed.quote else _NEEDS_QUOTING
     quoted = "".join(f"\\{char}" if char in special else char for char in rest)
-    # What stands for the home folder must not be quoted
+    # `~` for the home folder must not be quoted
     return quoted.replace("\\~/", "~/", 1) if quoted.startswith("\\~/") else quoted
 
 
@@ -154,10 +154,10 @@ def completion_script(shell: str) -> str:
 
 
 def this_shell() -> str:
-    """The shell that the user types in.
+    """The shell in which the user types.
 
     Raises:
-        UsageError: it is none that we know.
+        UsageError: we have no completion for it.
     """
     import shellingham
 
@@ -175,7 +175,7 @@ def this_shell() -> str:
 
 
 def install_completion(shell: str) -> None:
-    """Put the script where the shell looks for it, and say what was changed."""
+    """Put the script where the shell looks for it, and report what was changed."""
     from sandbox.files import hand_over
 
     home = Path.home()
@@ -199,7 +199,7 @@ def install_completion(shell: str) -> None:
     say(f"wrote {path}")
     if start is not None:
         _add_line(start, line.format(path, path))
-    say(f"from the next {shell} on, the Tab key completes what belongs to `sandbox`")
+    say(f"from the next {shell} on, the Tab key completes words after `sandbox`")
 
 
 def _add_line(start: Path, line: str) -> None:

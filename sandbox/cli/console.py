@@ -1,10 +1,10 @@
-"""What the user sees: data on stdout, everything else on stderr, colour only where it helps.
+"""All output to the user: data on stdout, everything else on stderr, colour only where it helps.
 
-The one place that prints, and so the one that cleans: what a server, a machine, a box or a tool
-said must not steer the terminal. `show` and `say` take text from anywhere; what may pass as it is
-(our own colours) has the type `Painted`, which is made here alone and of clean parts. Two roads
-go past it, as they are asked for: `sandbox ssh` and `sandbox exec` give the terminal itself to a
-program over there (workflows/enter.py), and a file that is written with -o holds what it holds.
+Only this module prints, and so it cleans every text: text of a server, a machine, a box or a tool
+must not steer the terminal. `show` and `say` take text from anywhere; only text of the type
+`Painted` (our own colours, made here from clean parts) passes unchanged. There are two exceptions,
+when the user asks: `sandbox ssh` and `sandbox exec` give the terminal itself to a program over
+there (workflows/enter.py), and a file that is written with -o is written unchanged.
 
 Progress is live on a terminal (what is happening, for how long, the tool's last line) and plain
 lines elsewhere. `NO_COLOR` and `TERM=dumb` are respected.
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 RED, GREEN, YELLOW, DIM, BOLD = "31", "32", "33", "2", "1"
-"""What `paint` can do to a text."""
+"""The styles for `paint`."""
 _OFF = "0"
 _NOW_AND_THEN_S = 30.0
 _NOT_ASCII = re.compile(r"[^\x00-\x7e]")
 
 
 def speak_utf8() -> None:
-    """Make file names and children's text UTF-8; what the terminal cannot show is replaced.
+    """Make file names and text of other programs UTF-8; replace what the terminal cannot show.
 
-    With a locale such as de_DE.ISO-8859-1, Python takes the bytes of a path for other letters than
-    the ones that we write into files for ssh and Ansible. Then it is started again, as UTF-8, and
-    goes on to speak with the terminal in the terminal's own encoding.
+    With a locale such as de_DE.ISO-8859-1, Python reads the bytes of a path as other letters than
+    those that we write into files for ssh and Ansible. Then Python is started again, in UTF-8, but
+    still writes to the terminal in the terminal's own encoding.
     """
     if sys.getfilesystemencoding().lower() not in ("utf-8", "utf8"):
         terminal = sys.stdout.encoding if sys.stdout is not None else "ascii"
@@ -50,7 +50,7 @@ def speak_utf8() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    # Children speak with us, not with the terminal
+    # Other programs write for us, not for the terminal
     os.environ.pop("PYTHONIOENCODING", None)
     os.environ["PYTHONUTF8"] = "1"
 
@@ -62,7 +62,7 @@ def colourful(*, stdout: bool = False) -> bool:
 
 
 class Painted(str):
-    """Text for a terminal as it is: clean, with nothing but our own colours in it."""
+    """Text that may go to a terminal unchanged: clean, with only our own colours."""
 
     __slots__ = ()
 
@@ -74,19 +74,19 @@ def paint(text: str, code: str, *, on: bool) -> Painted:
 
 
 def line(*parts: str) -> Painted:
-    """Parts in a row; those that are not painted are cleaned."""
+    """Parts in a row; parts that are not painted are cleaned."""
     return Painted("".join(plain(part) for part in parts))
 
 
 def lines(rows: Iterable[str]) -> Painted:
-    """Rows below each other; those that are not painted are cleaned."""
+    """Rows below each other; rows that are not painted are cleaned."""
     return Painted("\n".join(plain(row) for row in rows))
 
 
 def plain(text: str) -> str:
-    """`text` without what a terminal obeys: escapes, overprinting, other directions, nothing seen.
+    """`text` without characters that steer a terminal: escapes, overprinting, hidden ones.
 
-    Line ends and tabs stay; what is `Painted` is clean already.
+    Line ends and tabs stay; `Painted` text is clean already.
     """
     return text if isinstance(text, Painted) else clean(text)
 
@@ -102,8 +102,8 @@ def show_json(value: object) -> None:
 
 
 def show_json_text(text: str) -> None:
-    """What is JSON already, such as a model's; in ASCII, with everything else escaped."""
-    # Outside of its strings JSON is ASCII by itself
+    """Text that is JSON already, such as a model's; in ASCII, with everything else escaped."""
+    # Outside of its strings, JSON is always ASCII
     _put(sys.stdout, f"{_NOT_ASCII.sub(_escaped, text)}\n")
 
 
@@ -117,7 +117,7 @@ def say(text: str = "") -> None:
 
 
 def next_steps(*commands: str) -> None:
-    """What to type next, on stderr: commands that work as they stand, from this folder."""
+    """Print the next commands, on stderr: ready to copy, for this folder."""
     for number, command in enumerate(commands):
         say(f"{'next:' if number == 0 else '     '} {command}")
 
@@ -132,14 +132,14 @@ def agreed(question: str, *, default: bool = False) -> bool:
 
 
 def answer_to(question: str) -> str | None:
-    """What a person types after a question on stderr; None at the end of the input."""
+    """The line that a person types after a question on stderr; None at the end of the input."""
     _put(sys.stderr, f"{plain(question)} ")
     typed = sys.stdin.readline()
     return typed.removesuffix("\n") if typed else None
 
 
 def secret_answer_to(question: str) -> str:
-    """The same, typed without an echo.
+    """The line that a person types, without an echo.
 
     Raises:
         KeyboardInterrupt: Ctrl-C, or the end of the input.
@@ -156,14 +156,14 @@ def _put(stream: TextIO, text: str) -> None:
     try:
         stream.write(text)
     except UnicodeEncodeError:
-        # A terminal of another encoding; its own word for what it cannot show
+        # A terminal of another encoding: replace what it cannot show
         encoding = stream.encoding or "ascii"
         stream.write(text.encode(encoding, "replace").decode(encoding))
     stream.flush()
 
 
 def show_error(error: SandboxError, log: str = "") -> None:
-    """What is wrong, the evidence, and the command that mends it."""
+    """Show the error: what is wrong, the evidence, and the command that mends it."""
     on = colourful()
     say(line(paint("error:", RED, on=on), " ", paint(error.message, BOLD, on=on)))
     for row in error.details.splitlines():
@@ -224,7 +224,7 @@ class Progress:
                 self._show()
 
     def _tell_now_and_then(self) -> None:
-        """Where nothing is live, a line each half a minute says that a long step gets on."""
+        """Without a live display, print a line each half minute: a long step still goes on."""
         now = time.monotonic()
         if not self._live and self._titles and now - self._told_at >= _NOW_AND_THEN_S:
             self._told_at = now
@@ -270,7 +270,7 @@ class Progress:
 
 
 class _LiveLine:
-    """Rendered again at each refresh, so that the seconds run by themselves."""
+    """Rendered again at each refresh, so that the seconds count by themselves."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

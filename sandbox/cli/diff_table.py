@@ -11,14 +11,14 @@ from sandbox.facts.kind import Consequence
 _COLOURS = {Consequence.ANSWERS: RED, Consequence.FAILS: RED, Consequence.ACCESS: RED}
 _INDENT = " " * 6
 _MANY = 4
-"""From so many on, the facts of one kind share their explanation."""
+"""From this number on, the facts of one kind share their explanation."""
 
 
 def render_diff(diff: Diff, *, colour: bool | None = None) -> Painted:
     """The whole table as text.
 
     Args:
-        diff: what was compared.
+        diff: the comparison.
         colour: use ANSI colours; decided by the terminal and NO_COLOR when None.
     """
     on = colourful(stdout=True) if colour is None else colour
@@ -55,7 +55,7 @@ def _rows(kind: Alike, diff: Diff, *, code: str, on: bool) -> list[str]:
 
 
 def _rows_of_many(kind: Alike, diff: Diff, *, code: str, on: bool) -> list[str]:
-    """One kind of fact with many items: what it can mean once, then a line an item."""
+    """One kind of fact with many items: its possible effect once, then one line for each item."""
     items = [f"{item_of(fact)}{_seen(fact)}" for fact in kind.facts]
     width = _label_width([*items, "can mean"])
     head = line("  ", paint("≠", code, on=on), f" {kind.title}: {len(kind.facts)} differ")

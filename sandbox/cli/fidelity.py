@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from sandbox.workflows.compare import SshOptions
 
 _MOST_NAMED = 12
-"""Of what was not taken, on the terminal; the facts have every name."""
+"""How many of the values that were not taken the terminal shows; the facts have every name."""
 
 TimeoutOption = Annotated[
-    float, typer.Option(min=1, metavar="SECONDS", help="Give up on an ssh host after so long.")
+    float, typer.Option(min=1, metavar="SECONDS", help="Give up on an ssh host after this time.")
 ]
 _OnlyOption = Annotated[
     list[str] | None,
@@ -109,13 +109,13 @@ def _is_terminal() -> bool:
 
 
 def _review(left: "Sequence[NotTaken]") -> list[str]:
-    """Show on the terminal what was not taken, and ask what to take all the same."""
+    """Show on the terminal the values that were not taken, and ask which to take all the same."""
     say(f"{len(left)} values were not taken:")
     for one in left:
         say(f"  - {one.name}  ({one.place}; {one.length} characters): {one.why}")
     known = {one.name for one in left} | {one.place for one in left if one.place.startswith("/")}
     while True:
-        words = answer_to("Take which of them? Names, or the path of a whole file; Enter for none")
+        words = answer_to("Which to take? Names, or the path of a whole file; Enter for none")
         names = (words or "").replace(",", " ").split()
         wrong = [name for name in names if name not in known]
         if not wrong:
@@ -156,7 +156,7 @@ def _show_unseen(facts: "Facts", host: str, *, sudo: bool) -> None:
 
 
 def _room() -> "Room":
-    """What this computer can give a sandbox: all processors, half of the memory."""
+    """The most this computer can give a sandbox: all processors, half of the memory."""
     from sandbox.facts.making import Room
 
     cpus = os.cpu_count() or 2

@@ -188,10 +188,10 @@ def register(app: typer.Typer) -> None:
 
 
 def _setting_up(name: str, message: str, hint: str) -> "HostSetup":
-    """The provider's set-up.
+    """The provider's setup.
 
     Raises:
-        UsageError: no such provider, or one that has none: `message` and `hint` say so.
+        UsageError: no such provider, or it has no setup: `message` and `hint` say so.
     """
     from sandbox.errors import UsageError
     from sandbox.providers import load_provider
@@ -206,10 +206,10 @@ def _setting_up(name: str, message: str, hint: str) -> "HostSetup":
 
 
 def _refuse_unheeded(name: str, setting_up: "HostSetup", wishes: "SetupWishes") -> None:
-    """Refuse what the provider's set-up would not go by.
+    """Refuse options that the provider's setup does not use.
 
     Raises:
-        UsageError: says who goes by it.
+        UsageError: the error says which providers use them.
     """
     from sandbox.errors import UsageError
     from sandbox.providers import Registry

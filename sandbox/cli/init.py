@@ -21,9 +21,9 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
-    """Write a box for apps of your own: finds them, and the R packages that their code asks for.
+    """Write a box for your own apps: finds them, and the R packages that their code asks for.
 
-    Nothing of the apps is run. What an renv.lock names is put into comments.
+    The apps' code is not run. Packages in an renv.lock are put into comments.
 
     sandbox init apps/sales
 

@@ -37,9 +37,9 @@ def up(
         str | None, typer.Option(help="The sandbox's name; default: the box's.")
     ] = None,
     provider: ProviderOption = None,
-    cpus: Annotated[int | None, typer.Option(help="Instead of what the box says.")] = None,
-    memory_mb: Annotated[int | None, typer.Option(help="Instead of what the box says.")] = None,
-    disk_gb: Annotated[int | None, typer.Option(help="Instead of what the box says.")] = None,
+    cpus: Annotated[int | None, typer.Option(help="Instead of the number in the box.")] = None,
+    memory_mb: Annotated[int | None, typer.Option(help="Instead of the number in the box.")] = None,
+    disk_gb: Annotated[int | None, typer.Option(help="Instead of the number in the box.")] = None,
     base_source: BaseSourceOption = "auto",
     root: RootOption = None,
     trust: TrustOption = False,
@@ -53,7 +53,7 @@ def up(
         bool, typer.Option("--no-cache", help="Neither use a baked image nor keep one.")
     ] = False,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Make it from nothing, and bake that again.")
+        bool, typer.Option("--fresh", help="Make it without a baked image, and bake it again.")
     ] = False,
     secrets: Annotated[
         Path | None,
@@ -144,7 +144,7 @@ def _show_up(result: "UpResult", *, as_json: bool) -> None:
 
 
 def _show_released(result: "UpResult") -> None:
-    """Which apps are new, what was looked at just now, and what not."""
+    """Print which apps are new, what was checked just now, and what was not."""
     from sandbox.cli.check_table import render_report
 
     if result.fresh is not None:
@@ -210,10 +210,10 @@ def destroy(
 
 
 def _each(names: list[str], do: Callable[[str], None]) -> int | None:
-    """Do it to each, whatever becomes of the others; the exit code of the first that failed.
+    """Do it to each, even when some fail; return the exit code of the first that failed.
 
     Raises:
-        SandboxError: of the only one.
+        SandboxError: the error of the only one.
     """
     failures: dict[str, SandboxError] = {}
     names = list(dict.fromkeys(names))

@@ -61,7 +61,7 @@ def list_(*, as_json: JsonOption = False) -> None:
 
 
 def _json(listed: object) -> str:
-    """JSON, with points in time as ISO 8601 has them."""
+    """JSON, with points in time in ISO 8601."""
 
     def iso(value: object) -> str:
         if isinstance(value, datetime):
@@ -120,7 +120,7 @@ def ssh(
     """
     with Progress(quiet=True) as progress:
         target = context(progress).guest_named(name).require_login()
-    # Not cleaned: whoever asks for a shell wants its programs to draw on the terminal
+    # Not cleaned: a shell's programs must be able to draw on the terminal
     raise typer.Exit(target.interactive(tuple(command or ()), terminal=True))
 
 
@@ -136,7 +136,7 @@ def exec_(
     """
     with Progress(quiet=True) as progress:
         target = context(progress).guest_named(name).require_login()
-    # Not cleaned: byte for byte what the command says, for a pipe or a file
+    # Not cleaned: a pipe or a file gets the command's output byte for byte
     raise typer.Exit(target.interactive(tuple(command), terminal=False))
 
 
@@ -182,11 +182,11 @@ def logs(
         bool, typer.Option("--own", help="What sandbox itself logged (provisioning, checks).")
     ] = False,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with what apps say, until Ctrl-C.")
+        bool, typer.Option("--follow", "-f", help="Go on with new lines of the apps, until Ctrl-C.")
     ] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines each.")] = 50,
 ) -> None:
-    """Show what an app's last start said; without an app also Shiny Server and the system.
+    """Show the log of an app's last start; without an app also Shiny Server and the system.
 
     sandbox logs shiny faithful
 

@@ -1,4 +1,4 @@
-"""`sandbox probe`: what a machine is, as JSON."""
+"""`sandbox probe`: the facts of a machine, as JSON."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,7 +36,7 @@ def probe(
         bool, typer.Option(help="Become root by `sudo -n` where that is allowed.")
     ] = True,
     timeout: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", help="Give up after so long.")
+        float, typer.Option(min=1, metavar="SECONDS", help="Give up after this time.")
     ] = 60,
 ) -> None:
     """Print what a machine is: its system, its R, its services, as JSON.

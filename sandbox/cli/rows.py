@@ -1,4 +1,4 @@
-"""Rows for a terminal: columns as wide as they need, and long text folded next to its label."""
+"""Rows for a terminal: columns as wide as needed, and long text folded next to its label."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -6,19 +6,19 @@ from collections.abc import Iterable, Sequence
 from sandbox.cli.console import DIM, Painted, line, lines, paint
 
 WIDTH = 100
-"""Of what is folded: a terminal's, or a page's where somebody keeps it."""
+"""The width for folded text: of a terminal, or of a page that somebody keeps."""
 _GAP = "  "
 
 
 def columns(
     rows: Iterable[Sequence[str]], *, heads: Sequence[str] = (), first_width: int = 0
 ) -> Painted:
-    """Rows below each other, each column as wide as its longest cell; the last one stays ragged.
+    """Rows below each other, each column as wide as its longest cell; the last one is not padded.
 
     Args:
-        rows: their cells, as many in each.
-        heads: what stands above each column.
-        first_width: the first column is at least so wide.
+        rows: their cells, the same number in each.
+        heads: the heading of each column.
+        first_width: the least width of the first column.
     """
     table = [*([heads] if heads else []), *rows]
     widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
@@ -45,19 +45,19 @@ def field(
     fold: bool = True,
     on: bool,
 ) -> list[Painted]:
-    """Text next to its label, its lines below each other; none where there is no text.
+    """Text next to its label, its lines below each other; nothing where there is no text.
 
     Args:
-        label: stands before the first line; one that is wider than its column has a line to itself.
-        text: what is told.
-        width: of the labels' column.
-        indent: what every line begins with.
+        label: stands before the first line; a label wider than its column has its own line.
+        text: the text.
+        width: the width of the labels' column.
+        indent: the beginning of every line.
         gap: between label and text.
         fold: break long lines. A command must stay one, to be copied.
         on: whether in colour.
     """
     if len(label) > width:
-        # Nothing of a path may be missing
+        # No part of a path may be missing
         below = field("", text, width=width, indent=indent, gap=gap, fold=fold, on=on)
         return [line(indent, paint(label, DIM, on=on)), *below]
     room = WIDTH - len(indent) - width - len(gap)

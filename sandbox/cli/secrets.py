@@ -1,4 +1,4 @@
-"""Where the values of secrets come from on a command line; asking for them on a terminal."""
+"""The sources of secrets' values on a command line; asks for values on a terminal."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ def given_secrets(file: Path | None) -> "GivenSecrets":
 
 
 def _ask(needed: "NeededSecret", trouble: str) -> str:
-    """The value, typed without an echo."""
+    """Ask for the value, without an echo."""
     if trouble:
-        say(f"that cannot be: {trouble}")
+        say(f"this value does not fit: {trouble}")
     return secret_answer_to(f"{needed.name} (for {', '.join(needed.places)})")

@@ -1,4 +1,4 @@
-"""What the environment sets (read here and nowhere else), and the context of every workflow."""
+"""Settings from the environment (read only here), and the context of every workflow."""
 
 import os
 from pathlib import Path
@@ -65,7 +65,7 @@ SshConfigOption = Annotated[
 
 
 def place() -> "Place":
-    """Where our things are: SANDBOX_INCUS_PREFIX on SANDBOX_INCUS_REMOTE."""
+    """The place of our things: SANDBOX_INCUS_PREFIX on SANDBOX_INCUS_REMOTE."""
     from sandbox.providers.place import Place
 
     return Place.from_prefix(
@@ -82,7 +82,7 @@ def context(
     trust: bool = False,
     secrets: "SecretSource | None" = None,
 ) -> "Context":
-    """What the workflows need, from the command line and the environment.
+    """Make the context of the workflows, from the command line and the environment.
 
     Raises:
         UsageError: an unknown base source.

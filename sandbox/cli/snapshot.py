@@ -1,4 +1,4 @@
-"""Commands that take a sandbox back to how it was: snapshot save|restore|list|delete, and reset."""
+"""Commands for earlier states of a sandbox: snapshot save|restore|list|delete, and reset."""
 
 import sys
 from typing import Annotated
@@ -51,7 +51,7 @@ def restore(
         ),
     ] = None,
 ) -> None:
-    """Take a sandbox back to a snapshot: what was written since is gone.
+    """Take a sandbox back to a snapshot: everything written since then is lost.
 
     A sandbox that runs is running again at the end. The snapshot is kept.
 
@@ -112,7 +112,7 @@ def delete(
 
 
 def _ask_about_provisioned(name: str) -> None:
-    """Go on only when somebody wants to do without `reset`.
+    """Go on only when the user agrees to lose `reset`.
 
     Raises:
         UsageError: there is nobody to ask.

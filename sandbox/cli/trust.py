@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def consent(*, trust: bool) -> "Consent":
-    """How this run gets somebody to agree: by `--trust`, or by a question on a terminal."""
+    """How this run gets agreement: by `--trust`, or by a question on a terminal."""
     from sandbox.trust import Consent
 
     is_terminal = sys.stdin.isatty() and sys.stderr.isatty()
@@ -29,7 +29,7 @@ def _ask(code: "HostCode", purpose: str) -> bool:
     say(f"This file is code of the box, and would run on this host ({purpose}):")
     say(f"  {code.path}")
     say(f"  sha256 {code.sha256}")
-    return agreed("Run it, now and whenever it is just this?")
+    return agreed("Run it now, and again whenever its content is the same?")
 
 
 def trust(
@@ -46,8 +46,8 @@ def trust(
 ) -> None:
     """Agree that a box's own checks run on this host: Python, with all that you may do here.
 
-    A file is agreed to as it is: when it changes, you are asked again. In a folder that you trust
-    nothing is asked about. What comes with sandbox needs nobody's word.
+    You agree to a file with its present content: when the file changes, you are asked again. For
+    files in a folder that you trust, nothing is asked. Files that come with sandbox need no trust.
 
     sandbox trust checks/test_sales.py
 
@@ -83,7 +83,7 @@ def _show(store: "Store", *, as_json: bool) -> None:
         show_json(known.model_dump(mode="json", exclude={"format"}))
         return
     for folder in known.folders:
-        show(f"{folder}/  all that is in it")
+        show(f"{folder}/  everything in this folder")
     for name, hashes in sorted(known.files.items()):
         for sha256 in hashes:
             show(f"{name}  sha256 {sha256}")

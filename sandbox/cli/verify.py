@@ -92,7 +92,7 @@ def check(
 
 
 def _against(word: str | None, *, sudo: bool, ssh_config: Path | None) -> "Against | None":
-    """How production is read; None when nobody asks for it."""
+    """How to read production; None when nobody asks for it."""
     if word is None:
         return None
     from sandbox.facts.files import load_facts

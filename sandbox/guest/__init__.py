@@ -1,1 +1,1 @@
-"""One machine that can be reached: its login, its pages, and what is done in it."""
+"""One machine that can be reached: its login, its pages, and the work done in it."""

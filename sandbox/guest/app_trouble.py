@@ -1,4 +1,4 @@
-"""Why an app does not answer: asked of the machine while somebody waits for its page."""
+"""Ask the machine why an app does not answer, while somebody waits for the app's page."""
 
 import time
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from sandbox.ssh import SshTarget
 
 LOOK_S = 20.0
 _SLACK_S = 3.0
-"""A start can have begun a moment before we asked for the page."""
+"""An app's start may begin a moment before we ask for its page."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class AskTheMachine:
     target: SshTarget
 
     def __call__(self, app: str, answer: str, *, since: float) -> ProvisionError | None:
-        """As `pages.Why`."""
+        """The reason; see `pages.Why`."""
         within_s = time.monotonic() - since + _SLACK_S
         logs = app_logs(self.placement.plan, self.target, (app,), within_s=within_s)
         if logs is None:
@@ -40,17 +40,17 @@ class AskTheMachine:
 def app_logs(
     plan: Plan, target: SshTarget, apps: tuple[str, ...], *, within_s: float
 ) -> AppLogs | None:
-    """What the machine says of these apps; None when it does not answer, or not as it should."""
+    """The machine's answer about these apps; None when it gives none, or a wrong one."""
     command = ("sudo", "-n", "sh", "-c", logs_script(plan, apps, within_s=within_s))
     try:
         return parse_logs(target.run(command, timeout_s=LOOK_S).stdout)
     except (CommandError, ValueError):
-        # Whoever asks has an error already, and this is only to explain it
+        # The caller has an error already; this is only to explain it
         return None
 
 
 def error_of(trouble: Trouble, more: str = "") -> ProvisionError:
-    """The trouble as the end of `up` or `start`."""
+    """Turn the trouble into the error that ends `up` or `start`."""
     return ProvisionError(
         trouble.message,
         details="\n".join(trouble.words),

@@ -1,4 +1,4 @@
-"""Probe a machine, run its checks, keep what was found; the caller holds the instance's lock."""
+"""Probe a machine, run its checks, keep the results; the caller holds the instance's lock."""
 
 from collections.abc import Sequence
 
@@ -38,8 +38,8 @@ def check_all(
 ) -> CheckReport:
     """Probe, check, and keep both results; the caller knows that the machine runs.
 
-    Of a part of them each result counts until the same check runs again; how the machine compares
-    with `production`, which is not the box's own, is not kept.
+    After a run of some checks, each of these results counts until the same check runs again. A
+    comparison with a `production` that is not the box's own is not kept.
     """
     plan, instance = guest.plan, guest.instance
     live = production is not None
@@ -51,15 +51,15 @@ def check_all(
     status = guest.status()
     with guest.reached_pages(status, target) as pages:
         for page in proven_by_page(pages):
-            # Starts the app's worker, so that the probe sees the inside of a real one; what the
-            # page answers is judged by the checks
+            # This starts the app's worker, so that the probe sees a real one; the checks
+            # judge the page's answer
             guest.page_status(page, timeout_s=status.patient(_WORKER_S))
         with step(guest.listener, guest.name, "probe") as note:
             key = key_beside(production, instance)
             try:
                 facts = probe_guest(guest, target, status, key)
             except NoSshError as error:
-                # `up` must hear of it: from outside such a machine looks well
+                # `up` must report this: from outside such a machine looks well
                 _keep_part(guest, _shut_out(guest, error), live=False)
                 raise
             note.text = f"{len(facts.not_seen)} not seen" if facts.not_seen else ""
@@ -86,10 +86,10 @@ def check_all(
 
 
 def check_clone(guest: Guest) -> CheckReport:
-    """Wait for the apps of a clone, and check what it could lack: services, security, size.
+    """Wait for the apps of a clone, and check what a clone could lack: services, security, size.
 
-    All else is the image's, byte by byte, and was checked before that was baked. R is not asked by
-    itself: an app's session is. The probe looks while R starts.
+    All else is the image's, byte by byte, and was checked before the image was baked. Only R in
+    an app's session is asked, not R by itself. The probe reads the rest while R starts.
     """
     target = guest.login()
     status = guest.status()
@@ -108,10 +108,10 @@ def check_clone(guest: Guest) -> CheckReport:
 
 
 def probe_guest(guest: Guest, target: SshTarget, status: MachineStatus, key: HashKey) -> Facts:
-    """The facts of a machine that runs, with hashes of `key` for what is not taken.
+    """The facts of a running machine, with hashes made by `key` for values that are not taken.
 
     Raises:
-        NoSshError: it does not let us in.
+        NoSshError: the machine refuses our login.
     """
     plan = guest.plan
     packages = plan.r.packages.names if plan.r is not None else ()
@@ -123,7 +123,7 @@ def probe_guest(guest: Guest, target: SshTarget, status: MachineStatus, key: Has
             timeout_s=status.patient(PROBE_TIMEOUT_S),
         )
     except NoSshError as error:
-        # Its ssh_config is ours, which the user's own ssh does not read
+        # Its ssh_config is ours, and the user's own ssh does not read ours
         hint = f"sandbox up {guest.name}"
         raise NoSshError(error.message, details=error.details, hint=hint) from error
     return conceal(facts, secret_targets(plan), key)
@@ -135,7 +135,7 @@ def _keep(guest: Guest, report: CheckReport) -> None:
 
 
 def _shut_out(guest: Guest, error: SandboxError) -> CheckReport:
-    """The one check that could be made of a machine that does not let us in."""
+    """The report on a machine that refuses our login: one failed check."""
     found = CheckResult(
         id="up.ssh",
         goal=Goal.UP,

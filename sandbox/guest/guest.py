@@ -1,6 +1,6 @@
-"""One sandbox's machine, and what is done with it from here: the way in, its pages, its checks.
+"""One sandbox's machine, and what we do with it: log in, wait for its pages, check it.
 
-Light to import: a listing needs none of what provisions or checks a machine.
+Quick to import: a listing needs none of the code that provisions or checks a machine.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,7 +33,7 @@ _SILENT_S = 120.0
 
 
 def status_of(engine: Engine, name: str) -> MachineStatus:
-    """One machine's status; absent when the engine does not list it."""
+    """One machine's status; absent when the engine does not list the machine."""
     return engine.status([name]).get(name) or MachineStatus(name=name, power=Power.ABSENT)
 
 
@@ -50,43 +50,43 @@ class Guest:
 
     @property
     def name(self) -> str:
-        """Of the sandbox."""
+        """The name of the sandbox."""
         return self.placement.name
 
     @property
     def plan(self) -> "Plan":
-        """What the machine is to be."""
+        """The plan of the machine."""
         return self.placement.plan
 
     @property
     def folder(self) -> Path:
-        """The instance's, on this host."""
+        """The instance's folder on this host."""
         return self.instance.folder
 
     def read(self) -> "Record | None":
-        """What was written down of it; None before anything was."""
+        """The saved record of the machine; None before the first one."""
         return self.instance.read()
 
     def write(self, record: "Record") -> None:
-        """Save its record; what that wants is wanted from now on."""
+        """Save the record; its placement is the wanted one from now on."""
         self.placement = record.placement
         self.instance.write(record)
 
     def tell(self, text: str) -> None:
-        """Say something of it that is no step."""
+        """Report something about the machine that is not a step."""
         self.listener(Notice(self.name, text))
 
-    # Its power
+    # Power
 
     def status(self) -> MachineStatus:
-        """As its provider sees it now."""
+        """The machine's status, as its provider sees it now."""
         return status_of(self.engine, self.name)
 
     def require_running(self) -> MachineStatus:
-        """The status of a machine that runs; says how to go on when it does not.
+        """The status of a running machine; when it does not run, the error says how to go on.
 
         Raises:
-            UsageError: it is stopped, gone, or broken.
+            UsageError: the machine is stopped, gone, or broken.
         """
         status = self.status()
         if status.power is Power.RUNNING:
@@ -100,33 +100,33 @@ class Guest:
         )
 
     def is_awake(self, status: MachineStatus) -> bool:
-        """Whether it runs, lets us in, and goes on running."""
+        """Whether the machine runs, accepts our login, and stays running."""
         if status.power is not Power.RUNNING or self.sshd_is_dead(status):
             return False
-        # The provider may still be at what a killed command began, such as a stop
+        # The provider may still be finishing work of a killed command, such as a stop
         return not (isinstance(self.engine, Settling) and self.engine.is_busy(self.name))
 
     def start(self) -> None:
-        """Start it, or let it go on; of one that runs, bring back sshd where that can be done."""
+        """Start or resume the machine; if it runs already, bring back its sshd where possible."""
         with step(self.listener, self.name, "start"):
             self.engine.start(self.name, self.listener)
 
-    # The way in
+    # Login
 
     def has_whole_key(self) -> bool:
-        """Whether our login key is here, and whole."""
+        """Whether our login key is here, with both halves."""
         return has_whole_key(self.folder)
 
     def make_key(self) -> str:
-        """Our login key's public half; made when there is none."""
+        """Our login key's public half; makes the key when there is none."""
         return make_key(self.folder)
 
     def sshd_is_dead(self, status: MachineStatus) -> bool:
-        """Whether it refuses ssh on a way that this host has."""
+        """Whether the machine refuses ssh, although this host has a route to it."""
         return login.sshd_is_dead(status)
 
     def lacks_sshd(self) -> bool:
-        """Whether the program itself is gone, where the provider can tell."""
+        """Whether the machine's sshd program is gone, where the provider can tell."""
         if not isinstance(self.engine, RootExec):
             return False
         words = ("test", "-x", "/usr/sbin/sshd")
@@ -134,14 +134,14 @@ class Guest:
         return done.returncode != 0
 
     def login(self) -> SshTarget:
-        """Write its ssh_config: address and host key as the provider has them now."""
+        """Write the machine's ssh_config: address and host key as the provider has them now."""
         return login.connect(self.instance, self.engine)
 
     def reach(self, status: MachineStatus) -> SshTarget:
-        """The way in, once a login works.
+        """The target for ssh, once a login works.
 
         Raises:
-            ProviderError: none does.
+            ProviderError: no login works.
         """
         target = self.login()
         with step(self.listener, self.name, "ssh"):
@@ -149,16 +149,16 @@ class Guest:
         return target
 
     def require_login(self) -> SshTarget:
-        """The way into a machine that runs.
+        """The target for ssh of a running machine.
 
         Raises:
-            UsageError: it does not run.
+            UsageError: the machine does not run.
         """
         self.require_running()
         return self.login()
 
     def restore_login(self) -> None:
-        """Let our key in again, where a running machine refuses it or the key is damaged.
+        """Add our key again, where a running machine refuses it or the key is damaged.
 
         Raises:
             ProviderError: the machine's account cannot be prepared.
@@ -168,32 +168,32 @@ class Guest:
         restore_login(self)
 
     def end_session(self, target: SshTarget) -> None:
-        """End the shared connection: environment and limits are those of when it began."""
+        """End the shared connection: its environment and limits are those of its beginning."""
         disconnect(target)
 
     def hang_up(self) -> None:
-        """End the shared connection, if there may be one: its other end is about to vanish."""
+        """End the shared connection, if any: its other end is about to go away."""
         login.hang_up(self.instance)
 
-    # Its pages
+    # Pages
 
     def direct_pages(self, status: MachineStatus) -> tuple[Page, ...]:
-        """Its pages that this host's people can open without us."""
+        """The machine's pages that people on this host can open without our help."""
         return pages.proven_by_page(pages.direct_pages(self.plan.endpoints, status))
 
     def reached_pages(
         self, status: MachineStatus, target: SshTarget
     ) -> AbstractContextManager[tuple[Page, ...]]:
-        """All its endpoints, for as long as the block runs; through ssh where nothing else is."""
+        """All endpoints, for as long as the block runs; through ssh where there is no other way."""
         return pages.reached_pages(self.plan.endpoints, status, target)
 
     def page_status(self, page: Page, *, timeout_s: float) -> str:
-        """Empty when the page answers 200, else what came instead, in a few words."""
+        """Empty when the page answers 200, else the wrong answer in a few words."""
         return pages.page_status(page.url, timeout_s=timeout_s)
 
     @contextmanager
     def knocking(self, status: MachineStatus) -> Iterator[None]:
-        """Ask for its pages on the side, so that R starts; what they answer is not kept."""
+        """Ask for the pages in the background, so that R starts; the answers are not kept."""
         timeout_s = status.patient(READY_TIMEOUT_S)
         with pages.knocking(self.direct_pages(status), timeout_s=timeout_s):
             yield
@@ -201,10 +201,10 @@ class Guest:
     def wait_for_pages(
         self, found: Iterable[Page], status: MachineStatus, target: SshTarget
     ) -> None:
-        """Return once each is there; where one does not come, the machine is asked why.
+        """Return once each page answers; if one does not, ask the machine why.
 
         Raises:
-            ProvisionError: one does not come.
+            ProvisionError: a page does not answer.
         """
         from sandbox.guest.app_trouble import AskTheMachine
 
@@ -215,10 +215,10 @@ class Guest:
     def first_page(
         self, found: Iterable[Page], status: MachineStatus, target: SshTarget
     ) -> tuple[Page, ...]:
-        """Wait for those that have to answer a request, as a step of its own; and say which.
+        """Wait for pages that have to answer a request, as a step of its own; report which.
 
         Raises:
-            ProvisionError: one does not come.
+            ProvisionError: a page does not answer.
         """
         wanted = pages.proven_by_page(found)
         if wanted:
@@ -227,18 +227,18 @@ class Guest:
         return wanted
 
     def no_page_before_mending(self, status: MachineStatus, target: SshTarget) -> str:
-        """Why no page can come before the playbooks have run; empty when it may."""
+        """Why no page can come before the playbooks have run; empty when one may."""
         from sandbox.guest.health import found_broken
 
         return found_broken(self.plan, status, target)
 
-    # Made what the plan says
+    # Provisioning
 
     def bootstrap(self, secrets: "SecretValues") -> tuple[SshTarget, MachineStatus]:
-        """Bring it to where Ansible can work, by the first way in that there is.
+        """Bring the machine to where Ansible can work, by the first way that exists.
 
         Raises:
-            BoxError, ProvisionError: as `sandbox.provision.bootstrap`.
+            BoxError, ProvisionError: as in `sandbox.provision.bootstrap`.
         """
         from sandbox.provision import bootstrap, root_over_ssh
 
@@ -257,7 +257,7 @@ class Guest:
     def provision(
         self, target: SshTarget, secrets: "SecretValues", *, mend: bool
     ) -> "ProvisionResult":
-        """Run the playbook; where the machine falls silent on the way, once more.
+        """Run the playbook; when the connection is lost, run it once more.
 
         Raises:
             ProvisionError: a task failed.
@@ -265,7 +265,7 @@ class Guest:
         try:
             return self.play(target, secrets, mend=mend)
         except ConnectionLostError as error:
-            # A laptop that slept, a host that stood still: what is done already takes no time again
+            # After a sleep of the laptop or the host: tasks that are done take no time again
             self.tell(f"{error.message}: reaching it again")
             self.end_session(target)
             self.wait_for_answer(_SILENT_S)
@@ -276,7 +276,7 @@ class Guest:
 
         Raises:
             ProvisionError: a task failed.
-            ConnectionLostError: the machine fell silent.
+            ConnectionLostError: the machine stopped answering.
         """
         from sandbox.provision import provision
 
@@ -285,7 +285,7 @@ class Guest:
         )
 
     def wait_for_answer(self, timeout_s: float) -> None:
-        """Reach a machine that has fallen silent.
+        """Reach a machine again that has stopped answering.
 
         Raises:
             ProviderError: no login works within `timeout_s`.
@@ -293,14 +293,14 @@ class Guest:
         target, status = self.login(), self.status()
         login.wait_for_ssh(target, timeout_s=status.patient(timeout_s))
 
-    # Looked at
+    # Facts and checks
 
     def probe(self, key: "HashKey") -> "Facts":
-        """What it is; with hashes of `key` for what is not taken.
+        """The machine's facts; with hashes made by `key` for values that are not taken.
 
         Raises:
-            UsageError: it does not run.
-            NoSshError: it does not let us in.
+            UsageError: the machine does not run.
+            NoSshError: the machine refuses our login.
         """
         from sandbox.guest.checking import probe_guest
 
@@ -318,23 +318,23 @@ class Guest:
         """Probe, check, and keep both results.
 
         Args:
-            own: the box's own checks that somebody has agreed to.
-            goals: only these; all when empty.
-            quick: end no process on it.
-            production: read again, and not the box's own.
+            own: the box's own checks, after somebody has agreed to them.
+            goals: only these goals; all when empty.
+            quick: end no process on the machine.
+            production: facts to compare with, read just now, instead of the box's own.
         """
         from sandbox.guest.checking import check_all
 
         return check_all(self, own, goals, quick=quick, production=production)
 
     def check_clone(self) -> "CheckReport":
-        """Wait for the pages of a clone, and check what it could lack."""
+        """Wait for the pages of a clone, and check what a clone could lack."""
         from sandbox.guest.checking import check_clone
 
         return check_clone(self)
 
     def check_some(self, ids: Sequence[str], target: SshTarget, url: str) -> "CheckReport":
-        """Only these checks of the live machine; they end no process there, and are not kept."""
+        """Run only these checks; they end no process on the machine, and are not kept."""
         from sandbox.checks.quick import run_live
 
         return run_live(self.placement, ids, target, url)

@@ -1,8 +1,8 @@
-"""The hash key of a sandbox, and the hashes of what its machine was given for the box's secrets.
+"""A sandbox's hash key, and hashes of the values that its machine got for the box's secrets.
 
-Both are files of mode 0600 in the sandbox's folder: `probe.key`, by which the probe makes hashes of
-the values that it keeps to itself, and `secrets.json`. A hash tells nothing without the key, and
-the value itself is in neither.
+Both are files of mode 0600 in the sandbox's folder: `probe.key`, with which the probe makes hashes
+of values that it does not show, and `secrets.json`. A hash tells nothing without the key. Neither
+file holds a value.
 """
 
 import json
@@ -24,7 +24,7 @@ SECRETS_FILE = "secrets.json"
 
 
 def hash_key(instance: Instance) -> HashKey:
-    """The sandbox's key; made when it has none yet, or what is there is no key."""
+    """The sandbox's key; makes one when there is no key, or the file holds something else."""
     with suppress(FileNotFoundError, UnicodeDecodeError):
         digits = (instance.folder / KEY_FILE).read_text(encoding="ascii").strip()
         if re.fullmatch(r"[0-9a-f]{32}", digits):
@@ -35,20 +35,20 @@ def hash_key(instance: Instance) -> HashKey:
 
 
 def hashes_of(instance: Instance, key: HashKey) -> Hashes:
-    """All that checks need to compare values which the probe, with this key, keeps to itself."""
+    """Everything that checks need to compare values that the probe shows only as hashes."""
     return Hashes(key=key.digits, secrets=_given(instance, key))
 
 
 def key_beside(production: Facts | None, instance: Instance) -> HashKey:
-    """The key of production's facts, where it is here, so that both can be compared; or our own."""
+    """The key of production's facts, if it is here, so that both can be compared; or our own."""
     found = find_key(production.hash_key) if production is not None else None
     return found or hash_key(instance)
 
 
 def remember_given(instance: Instance, plan: Plan, values: SecretValues) -> None:
-    """Keep the hashes of the values that the machine is about to be given.
+    """Keep the hashes of the values that the machine is about to get.
 
-    By the sandbox's own key, and by that of the production it is compared with.
+    They are made with the sandbox's own key, and with the key of the production to compare with.
     """
     production = load_facts(plan.production) if plan.production is not None else None
     keys = {hash_key(instance), key_beside(production, instance)}
@@ -59,7 +59,7 @@ def remember_given(instance: Instance, plan: Plan, values: SecretValues) -> None
 def given_again(
     instance: Instance, needed: Iterable[NeededSecret], values: SecretValues
 ) -> tuple[str, ...]:
-    """The names of those at hand whose value is not the one that the machine was given."""
+    """The names of secrets for which the given value is not the one that the machine got."""
     key = hash_key(instance)
     given, at_hand = _given(instance, key), dict(values)
     return tuple(
@@ -70,7 +70,7 @@ def given_again(
 
 
 def _given(instance: Instance, key: HashKey) -> dict[str, str]:
-    """Name to hash; nothing where that was never kept, is damaged, or made by another key."""
+    """Hash by name; empty when the hashes were never kept, are damaged, or have another key."""
     with suppress(FileNotFoundError, UnicodeDecodeError, ValueError):
         saved = json.loads((instance.folder / SECRETS_FILE).read_text(encoding="ascii"))
         hashes = saved.get(key.id) if isinstance(saved, dict) else None

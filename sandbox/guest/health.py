@@ -1,4 +1,4 @@
-"""What stands in the way of a page before anybody waits for it: services that do not run."""
+"""Find services that do not run, before anybody waits for a page that cannot come."""
 
 from sandbox.checks.up import services
 from sandbox.errors import CommandError
@@ -12,9 +12,9 @@ _NOT_FOUND = "HTTP 404"
 
 
 def found_broken(plan: Plan, status: MachineStatus, target: SshTarget) -> str:
-    """Why no page can come before the playbooks have run, in a few words; empty when it may.
+    """Why no page can come before the playbooks have run, in a few words; empty when one may.
 
-    What a server that runs and an app that is there have to say about a page is not judged here.
+    A page's error is not judged here when its server runs and its app is in place.
     """
     if not plan.servers:
         return ""

@@ -1,4 +1,4 @@
-"""Getting into a running machine: its ssh_config, a root shell, and whether its sshd answers."""
+"""Log in to a running machine: its ssh_config, a root shell, and whether its sshd answers."""
 
 import socket
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def connect(instance: Instance, engine: Engine) -> SshTarget:
 
 
 def root_inside(engine: RootExec, name: str) -> "RootShell":
-    """The root shell that the engine itself has into a machine, with or without sshd in it."""
+    """The root shell that the engine itself has in a machine, with or without sshd there."""
 
     def shell(
         script: str, *, timeout_s: float, log: Path, on_line: Callable[[str], None]
@@ -57,15 +57,15 @@ def root_inside(engine: RootExec, name: str) -> "RootShell":
 
 
 def sshd_is_dead(status: MachineStatus) -> bool:
-    """Whether a machine that this host has a route to refuses ssh, or does not greet.
+    """Whether a machine refuses ssh, or sends no greeting, although this host has a route to it.
 
-    A firewall in between says nothing of sshd: then there is another road.
+    A firewall in between says nothing about sshd: then there may be another way.
     """
     if status.power is not Power.RUNNING or status.address is None:
         return False
     try:
         with socket.create_connection((status.address, 22), timeout=_GREETING_S) as connection:
-            # Who goes without a word is an error in the machine's log
+            # A client that leaves without a word is an error in the machine's log
             connection.sendall(b"SSH-2.0-sandbox\r\n")
             return not connection.recv(_LONGEST_GREETING).startswith(b"SSH-")
     except ConnectionError:
@@ -78,7 +78,7 @@ def wait_for_ssh(target: SshTarget, *, timeout_s: float = SSH_TIMEOUT_S) -> None
     """Return once a login works.
 
     Raises:
-        ProviderError: it does not within `timeout_s`; details are ssh's own words.
+        ProviderError: no login works within `timeout_s`; details are ssh's own words.
     """
     try:
         keep_trying(
@@ -97,7 +97,7 @@ def wait_for_ssh(target: SshTarget, *, timeout_s: float = SSH_TIMEOUT_S) -> None
 
 
 def hang_up(instance: Instance) -> None:
-    """End the shared connection, if there may be one: its other end is about to vanish."""
+    """End the shared connection, if any: its other end is about to go away."""
     config = instance.folder / "ssh_config"
     if config.exists():
         disconnect(SshTarget(host=instance.name, config=config))

@@ -1,4 +1,4 @@
-"""Our login key, and the machine that lets it in, or no longer does."""
+"""Our login key, put back into a machine that does not accept it any more."""
 
 from sandbox.errors import CommandError
 from sandbox.events import step
@@ -10,9 +10,9 @@ _LOGIN_S = 30.0
 
 
 def restore_login(guest: Guest) -> None:
-    """Let our key in again, where a running machine refuses it or the key is damaged.
+    """Add our key again, where a running machine refuses it or the key is damaged.
 
-    Where the provider offers no other way than ssh, nothing is done: the wait for ssh says so.
+    Where the provider offers only ssh, nothing is done: the wait for ssh reports the trouble.
 
     Raises:
         ProviderError: the machine's account cannot be prepared.

@@ -1,4 +1,4 @@
-"""The pages of a running machine: under which URLs they answer, and waiting until they do."""
+"""The pages of a running machine: their URLs, and waiting until they answer."""
 
 import socket
 import threading
@@ -34,12 +34,12 @@ class Page:
 
     @property
     def name(self) -> str:
-        """As users are shown it."""
+        """The name shown to users."""
         return self.endpoint.name
 
     @property
     def url(self) -> str:
-        """All of it."""
+        """The whole URL."""
         return f"{self.base_url}{self.endpoint.path}"
 
 
@@ -47,23 +47,23 @@ class Why(Protocol):
     """Tells why an app does not answer."""
 
     def __call__(self, app: str, answer: str, *, since: float) -> ProvisionError | None:
-        """The reason, where one is to be found; None: it may still come.
+        """The reason, if one is known; None: the page may still come.
 
         Args:
-            app: its name.
-            answer: what came instead of its page.
+            app: the app's name.
+            answer: the wrong answer that came instead of the page.
             since: when waiting began, by time.monotonic().
         """
         ...
 
 
 def nobody_knows(app: str, answer: str, *, since: float) -> None:
-    """For who waits and does not want to know why."""
+    """Gives no reason: for callers that only wait."""
     del app, answer, since
 
 
 def direct_pages(endpoints: Iterable[Endpoint], status: MachineStatus) -> tuple[Page, ...]:
-    """Those that answer without us: there is a route to the machine, or a port that leads there."""
+    """The pages that answer without us: over a route to the machine, or a forwarded port."""
     return tuple(
         Page(endpoint, base_url)
         for endpoint in endpoints
@@ -75,9 +75,9 @@ def direct_pages(endpoints: Iterable[Endpoint], status: MachineStatus) -> tuple[
 def reached_pages(
     endpoints: Iterable[Endpoint], status: MachineStatus, target: SshTarget
 ) -> Iterator[tuple[Page, ...]]:
-    """All of them, for as long as the block runs.
+    """All pages, for as long as the block runs.
 
-    Where there is no direct way, through ssh, from a port on 127.0.0.1.
+    Where there is no direct way, they are reached through ssh, from a port on 127.0.0.1.
     """
     wanted = tuple(endpoints)
     with ExitStack() as stack:
@@ -91,7 +91,7 @@ def reached_pages(
 
 
 def proven_by_page(pages: Iterable[Page]) -> tuple[Page, ...]:
-    """Those that have to answer a request; of the others it is enough that somebody listens."""
+    """The pages that must answer a request; for the others an open port is enough."""
     return tuple(page for page in pages if page.endpoint.proof is Proof.PAGE)
 
 
@@ -110,7 +110,7 @@ def _direct_url(port: int, status: MachineStatus) -> str:
 
 
 def page_status(url: str, *, timeout_s: float) -> str:
-    """`` when the page answers 200, else what came instead, in a few words."""
+    """`` when the page answers 200, else the wrong answer in a few words."""
     import urllib.error
     import urllib.request
 
@@ -127,10 +127,10 @@ def page_status(url: str, *, timeout_s: float) -> str:
 
 
 def wait_for_ports(pages: Iterable[Page], *, timeout_s: float = READY_TIMEOUT_S) -> None:
-    """Return once somebody listens for each, or after `timeout_s`: what is wrong is judged later.
+    """Return once each port is open, or after `timeout_s`: errors are judged later.
 
     Args:
-        pages: of the machine.
+        pages: the pages of the machine.
         timeout_s: how long to wait for them all.
     """
     deadline = Deadline(timeout_s)
@@ -148,7 +148,7 @@ def wait_for_ports(pages: Iterable[Page], *, timeout_s: float = READY_TIMEOUT_S)
 
 @contextmanager
 def knocking(pages: Iterable[Page], *, timeout_s: float = READY_TIMEOUT_S) -> Iterator[None]:
-    """Ask for every page on the side, so that its R starts; what it answers is not kept."""
+    """Ask for every page in the background, so that its R starts; the answers are not kept."""
     wanted = tuple(pages)
 
     def knock() -> None:
@@ -158,7 +158,7 @@ def knocking(pages: Iterable[Page], *, timeout_s: float = READY_TIMEOUT_S) -> It
     thread = threading.Thread(target=knock, daemon=True)
     thread.start()
     yield
-    # Whoever waited for the pages in the block has waited for this too
+    # The code in the block has waited for the pages, and so for these requests
 
 
 def wait_for_pages(
@@ -168,16 +168,16 @@ def wait_for_pages(
     timeout_s: float = READY_TIMEOUT_S,
     why: Why = nobody_knows,
 ) -> None:
-    """Return once every page is there.
+    """Return once every page answers.
 
     Args:
-        pages: of the machine; those whose port is enough are not asked.
-        name: of the sandbox.
+        pages: the pages of the machine; those for which an open port is enough are not asked.
+        name: the name of the sandbox.
         timeout_s: how long to wait for them all.
-        why: asked now and then, why an app does not answer: what it knows ends the waiting.
+        why: asked now and then why an app does not answer; a reason ends the waiting.
 
     Raises:
-        ProvisionError: one does not, for a reason that `why` knows, or not within `timeout_s`.
+        ProvisionError: a page does not answer, for a reason from `why`, or within `timeout_s`.
     """
     since, deadline, first_look = time.monotonic(), Deadline(timeout_s), Deadline(_LOOK_AFTER_S)
     look = first_look
@@ -185,7 +185,7 @@ def wait_for_pages(
     def ask(page: Page) -> str:
         nonlocal look
         answer = page_status(page.url, timeout_s=timeout_s)
-        # Shiny Server says so when an app's R has ended; of all else it may be too early
+        # Shiny Server gives this answer when an app's R has ended; other answers may change soon
         if answer.startswith("HTTP 5") or (answer and look.is_over):
             look = Deadline(_LOOK_EVERY_S)
             if (error := why(page.name, answer, since=since)) is not None:

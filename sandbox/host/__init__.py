@@ -1,1 +1,1 @@
-"""This host: what setting up and tearing down a provider have in common on each."""
+"""This host: the parts of setup and teardown that all providers share."""

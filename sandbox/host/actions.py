@@ -1,4 +1,4 @@
-"""A change to the host as data: what it is called, and the commands that make it."""
+"""A change to the host as data: its title, and the commands that make it."""
 
 import shlex
 from dataclasses import dataclass
@@ -21,19 +21,19 @@ class HostCommand:
 
 @dataclass(frozen=True)
 class Action:
-    """One change, as it is shown to the user and then made."""
+    """One change, shown to the user first and then made."""
 
     kind: ChangeKind
     title: str
     commands: tuple[HostCommand, ...] = ()
     names: tuple[str, ...] = ()
-    """What the journal keeps, so that teardown can find it."""
+    """The names that the journal keeps, so that teardown can find the things."""
 
     content: str = ""
-    """What is written, when the action writes a file: the first of `names`."""
+    """The file's content, when the action writes a file: the first of `names`."""
 
     def lines(self, *, is_root: bool) -> list[str]:
-        """How it is shown: the title, and below it the exact commands or what is written."""
+        """The text shown to the user: the title, and below it the exact commands or the content."""
         commands = [
             f"    {'' if is_root or not command.needs_root else 'sudo '}{command}"
             for command in self.commands
@@ -43,7 +43,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Removal:
-    """One thing to take back, and how the user is told."""
+    """One thing to take back, and the text for the user."""
 
     kind: ChangeKind
     title: str
@@ -51,7 +51,7 @@ class Removal:
 
     @property
     def lines(self) -> list[str]:
-        """How it is shown: the title, and for packages which ones."""
+        """The text shown to the user: the title, and for packages their names."""
         if self.kind is not ChangeKind.PACKAGES:
             return [self.title]
         return [self.title, f"    {' '.join(self.names)}"]

@@ -1,4 +1,4 @@
-"""Installing and removing packages on a Debian-family host, whatever apt is in the middle of."""
+"""Install and remove packages on a Debian-family host, even after apt was interrupted."""
 
 import re
 from dataclasses import dataclass
@@ -24,18 +24,18 @@ _REMOVED = re.compile(r"^(?:Remv|Purg) (\S+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class AptFacts:
-    """What apt and dpkg say of themselves."""
+    """The state of apt and dpkg, as they report it."""
 
     interrupted: bool
     """dpkg was cut off in the middle."""
     archive_uri: str
-    """Where this host gets its own release from; empty when that cannot be told."""
+    """The archive that this host's release comes from; empty when that cannot be told."""
     backports: bool
     """A backports source of this release is configured."""
 
 
 def parse_targets(text: str, codename: str) -> tuple[str, bool]:
-    """The archive's URI and whether backports are configured, of `apt-get indextargets`' lines."""
+    """The archive's URI and whether backports are configured, from `apt-get indextargets`."""
     archive, backports = "", False
     for line in text.splitlines():
         columns = line.split("|")
@@ -46,7 +46,7 @@ def parse_targets(text: str, codename: str) -> tuple[str, bool]:
             continue
         if f"{codename}-backports" in (release, code):
             backports = True
-        # Before the first `apt-get update` apt knows neither code name nor label
+        # Before the first `apt-get update`, apt knows neither the code name nor the label
         elif codename in (release, code) and label in ("Debian", "", "$(LABEL)"):
             archive = archive or uri.rstrip("/")
     return archive, backports
@@ -72,7 +72,7 @@ def ask_apt(codename: str) -> AptFacts:
 
 
 def plan_install(missing: tuple[str, ...], words: tuple[str, ...], facts: AptFacts) -> list[Action]:
-    """Install `missing`, told to apt as `words`; mend an interrupted dpkg before."""
+    """Install `missing` by the words `words` for apt; first repair an interrupted dpkg."""
     installation = Action(
         ChangeKind.PACKAGES,
         f"install {', '.join(missing)} and what they need",
@@ -116,7 +116,7 @@ def repair_dpkg(root: RootAccess, listener: Listener, log: Path) -> None:
     """Finish an interrupted dpkg, once no other apt is at work.
 
     Raises:
-        HostError: dpkg cannot be brought in order.
+        HostError: dpkg cannot be repaired.
     """
     configure, fix = (root.argv(*command.argv, env=APT_ENV) for command in _repair().commands)
     try:
@@ -130,7 +130,7 @@ def repair_dpkg(root: RootAccess, listener: Listener, log: Path) -> None:
 def install_packages(
     words: tuple[str, ...], root: RootAccess, journal: Journal, listener: Listener, log: Path
 ) -> None:
-    """Install the packages, and keep the names of all that are new.
+    """Install the packages, and return the names of all new ones.
 
     Raises:
         HostError: apt failed.
@@ -178,17 +178,17 @@ def _patiently(argv: tuple[str, ...], listener: Listener, log: Path, *, check: b
 
 
 def new_packages(simulation: str) -> tuple[str, ...]:
-    """What `apt-get install --simulate` would add; an upgrade (`[old version]`) is not told."""
+    """The packages that `apt-get install --simulate` adds, without upgrades (`[old version]`)."""
     return tuple(name for name, upgrade in _INSTALLED.findall(simulation) if not upgrade)
 
 
 def remove_packages(
     names: tuple[str, ...], root: RootAccess, listener: Listener, log: Path
 ) -> tuple[str, ...]:
-    """Purge `names`, unless that would take along what somebody else installed since.
+    """Purge `names`, unless apt would also remove packages that somebody else installed since.
 
     Returns:
-        The packages that would have been taken along; nothing was removed then.
+        The packages that would have been removed too; then nothing was removed.
 
     Raises:
         HostError: apt failed.
@@ -210,7 +210,7 @@ def remove_packages(
 
 
 def remove_source(path: str, root: RootAccess) -> None:
-    """Remove the source that we added.
+    """Remove the source that setup added.
 
     Raises:
         HostError: it cannot be removed.

@@ -1,4 +1,4 @@
-"""What this host is, read in one go and without changing anything; others decide by it."""
+"""The state of this host, read in one go without changing anything; others decide by it."""
 
 import os
 import shutil
@@ -24,15 +24,15 @@ _MIN_PARTS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class HostFacts:
-    """This host, as far as every provider that is set up here has to know it."""
+    """This host: the facts that every provider's setup needs."""
 
     distribution: Distribution
     is_root: bool
     user: str | None
-    """The person to be given the right to use a provider; None when that is root."""
+    """The person who shall get the right to use a provider; None when that is root."""
     systemd: bool
     commands: frozenset[str]
-    """Those of the programs that were asked for which are there."""
+    """The programs that were looked for and are there."""
     debian_keyring: bool
     cpus: int
     memory_mb: int
@@ -40,7 +40,7 @@ class HostFacts:
 
 
 def gather_host(*commands: str) -> HostFacts:
-    """Look at this host, and for these programs besides those that every provider needs.
+    """Look at this host, and for these programs in addition to those that every provider needs.
 
     Raises:
         HostError: this is not Linux, or /proc is missing.
@@ -68,7 +68,7 @@ def gather_host(*commands: str) -> HostFacts:
 
 
 def find_command(name: str) -> str | None:
-    """Where `name` is, also in the folders that only root has in its PATH."""
+    """Where the program `name` is, also in folders that only root has in its PATH."""
     return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:{_SBIN}")
 
 

@@ -21,7 +21,7 @@ def has_group_now(group: str) -> bool:
 
 
 def login_advice(user: str | None, group: str, *, member: bool, now: bool) -> tuple[str, ...]:
-    """What a person does who became a member and has not logged in since; nothing for others."""
+    """The instruction for a person who became a member and has not logged in since."""
     if user is None or not member or now:
         return ()
     return (

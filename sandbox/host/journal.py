@@ -1,6 +1,6 @@
-"""What `host setup` made here, written down before each change and after it.
+"""The journal of `host setup`: each change is written down before and after it is made.
 
-A run that was cut off anywhere leaves at most one entry that is not `done`; setup goes on from
+A run that was cut off anywhere leaves at most one entry that is not `done`. Setup goes on from
 there, and teardown takes back both kinds. The file is written whole or not at all.
 """
 
@@ -36,18 +36,18 @@ class ChangeKind(StrEnum):
 
 
 class Made(BaseModel):
-    """One change: meant (`done` is False) or made."""
+    """One change: begun (`done` is False) or made."""
 
     model_config = ConfigDict(frozen=True)
 
     kind: ChangeKind
     names: tuple[str, ...] = ()
-    """What was made: package names, a file, a user, the name of a provider's object."""
+    """The names of what was made: packages, a file, a user, a provider's object."""
     done: bool = False
 
 
 class JournalFile(BaseModel):
-    """The journal's content."""
+    """The content of the journal's file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -57,7 +57,7 @@ class JournalFile(BaseModel):
 
 
 def host_dir() -> Path:
-    """Where the host's journals, logs and lock are."""
+    """The folder of the host's journals, logs and lock."""
     return state_dir() / "host"
 
 
@@ -69,7 +69,7 @@ class Journal:
         self.path = host_dir() / f"{prefix}.json"
 
     def entries(self) -> tuple[Made, ...]:
-        """What was made, in the order it was made.
+        """The changes that were made, in order.
 
         Raises:
             HostError: the file is there and cannot be read.
@@ -85,28 +85,28 @@ class Journal:
         return any(entry.kind is kind for entry in self.entries())
 
     def unfinished(self, kind: ChangeKind) -> bool:
-        """Whether a change of this kind was begun, and never seen to its end."""
+        """Whether a change of this kind was begun, but not finished."""
         return any(entry.kind is kind and not entry.done for entry in self.entries())
 
     def intend(self, kind: ChangeKind, names: tuple[str, ...]) -> None:
-        """Write down what is about to be made. Names of an earlier, unfinished try are kept."""
+        """Write down the next change. Names of an earlier, unfinished try are kept."""
         kept = self.names(kind)
         merged = (*kept, *(name for name in names if name not in kept))
         self._put(Made(kind=kind, names=merged))
 
     def done(self, kind: ChangeKind) -> None:
-        """Write down that it was made."""
+        """Write down that the change was made."""
         self._put(Made(kind=kind, names=self.names(kind), done=True))
 
     def settle(self) -> None:
-        """Write down that all that was begun is in place, as the host itself shows."""
+        """Mark all begun changes as made, because the host shows that they are in place."""
         record = self._read()
         if any(not entry.done for entry in record.made):
             settled = tuple(entry.model_copy(update={"done": True}) for entry in record.made)
             self._write(record.model_copy(update={"made": settled}))
 
     def forget(self, kind: ChangeKind) -> None:
-        """Write down that it has been taken back."""
+        """Write down that the change was taken back."""
         record = self._read()
         left = tuple(entry for entry in record.made if entry.kind is not kind)
         if left:
@@ -136,7 +136,7 @@ class Journal:
     def _write(self, record: JournalFile) -> None:
         try:
             private_folder(self.path.parent, state_dir())
-            # Before the change itself begins, the intent must be on the disk
+            # The entry must be on the disk before the change itself begins
             write_whole(self.path, record.model_dump_json(indent=2) + "\n")
         except OSError as error:
             raise HostError(f"cannot write {self.path}", details=str(error)) from error
@@ -144,7 +144,7 @@ class Journal:
 
 @contextmanager
 def setup_lock() -> Iterator[None]:
-    """Only one setup or teardown of this user at a time; the lock dies with its process.
+    """Allow only one setup or teardown of this user at a time; the lock ends with its process.
 
     Raises:
         BusyError: another one is at work.

@@ -1,8 +1,8 @@
 """Limits of the kernel that all containers of a host share: enough for two, not for a class.
 
 Every systemd, cron, udev and Shiny Server watches files (a Shiny sandbox holds 15 watchers), and
-all containers of one Incus count as one user. With Linux's 128 the ninth sandbox starts, and has
-services that do not. Incus's documentation names larger values for hosts of many containers.
+all containers of one Incus count as one user. With Linux's limit of 128, the ninth sandbox starts,
+but some of its services do not. Incus's documentation names larger values for such hosts.
 """
 
 import os
@@ -16,9 +16,9 @@ from sandbox.host.privilege import RootAccess, run_as_root
 
 WATCHERS = "fs.inotify.max_user_instances"
 WATCHERS_OF_ONE = 15
-"""What a Shiny sandbox of Debian 12 holds: `find /proc/*/fd -lname anon_inode:inotify | wc -l`."""
+"""Watchers of a Shiny sandbox on Debian 12: `find /proc/*/fd -lname anon_inode:inotify | wc -l`."""
 WANTED = {WATCHERS: 8192, "kernel.keys.maxkeys": 20_000, "kernel.keys.maxbytes": 2_000_000}
-"""systemd makes a key ring for every service: without one, a service starts all the same."""
+"""systemd makes a key ring for every service; a service also starts without one."""
 
 _PROC = Path("/proc/sys")
 _UID_MAP = Path("/proc/self/uid_map")
@@ -27,31 +27,31 @@ _ALL_USERS = ["0", "0", "4294967295"]
 
 @dataclass(frozen=True)
 class KernelLimits:
-    """The limits as they are."""
+    """The present limits."""
 
     values: tuple[tuple[str, int], ...] = ()
-    """By sysctl's names; what this kernel does not have is left out."""
+    """Values by sysctl's names; a limit that this kernel does not have is left out."""
     changeable: bool = True
-    """False in a container: they are the host's, and root in here may not change them."""
+    """False in a container: the limits are the host's, and root in here may not change them."""
 
     @property
     def low(self) -> tuple[tuple[str, int], ...]:
-        """Those that are below what we want, with what they are."""
+        """Limits that are lower than we want, with their present values."""
         return tuple((key, value) for key, value in self.values if value < WANTED[key])
 
     def value(self, key: str) -> int | None:
-        """One of them."""
+        """The value of one limit."""
         return dict(self.values).get(key)
 
 
 def gather_limits() -> KernelLimits:
-    """Read them."""
+    """Read the limits."""
     values: list[tuple[str, int]] = []
     for key in WANTED:
         try:
             values.append((key, int(_file(key).read_text(encoding="utf-8"))))
         except (OSError, ValueError):
-            # A kernel without key rings, or a /proc that hides it: nothing to raise then
+            # A kernel without key rings, or a /proc that hides them: then there is nothing to raise
             continue
     return KernelLimits(tuple(values), _changeable())
 
@@ -74,12 +74,12 @@ def _file(key: str) -> Path:
 
 
 def settings_file(prefix: str) -> str:
-    """Where they stand, to be set at every boot."""
+    """The file that sets the limits at every boot."""
     return f"/etc/sysctl.d/60-{prefix}.conf"
 
 
 def plan_limits(prefix: str, limits: KernelLimits) -> list[Action]:
-    """Raise those that are too low, now and at every boot; nothing is ever lowered."""
+    """Raise limits that are too low, now and at every boot; none is ever lowered."""
     if not limits.low or not limits.changeable:
         return []
     path = settings_file(prefix)
@@ -96,7 +96,7 @@ def plan_limits(prefix: str, limits: KernelLimits) -> list[Action]:
 
 
 def raise_limits(action: Action, root: RootAccess, journal: Journal) -> None:
-    """Write the file, then the limits of the kernel that runs.
+    """Write the file, then set the limits of the running kernel.
 
     Raises:
         HostError: they cannot be written.
@@ -109,10 +109,10 @@ def raise_limits(action: Action, root: RootAccess, journal: Journal) -> None:
 
 
 def lower_limits(names: Sequence[str], root: RootAccess) -> None:
-    """Take back what `raise_limits` did; a limit that somebody changed since then stays.
+    """Undo `raise_limits`; a limit that somebody changed since then stays.
 
     Args:
-        names: what the journal has: the file, then each limit and what it was.
+        names: from the journal: the file, then each limit with its old value.
         root: how to become root.
 
     Raises:
@@ -126,7 +126,7 @@ def lower_limits(names: Sequence[str], root: RootAccess) -> None:
 
 
 def _earlier(names: Sequence[str]) -> list[tuple[str, int]]:
-    """What each limit was before the first try: a second try is merged behind it."""
+    """The value of each limit before the first try: a second try is added after it."""
     found: dict[str, int] = {}
     for name in names[1:]:
         key, _, value = name.partition("=")

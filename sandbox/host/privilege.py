@@ -1,4 +1,4 @@
-"""Root where it is needed and only there: directly, or through sudo."""
+"""Root rights, only where they are needed: directly, or through sudo."""
 
 import os
 import pwd
@@ -12,7 +12,7 @@ from sandbox.run import interactive, run
 
 @dataclass(frozen=True)
 class RootAccess:
-    """How a command is run as root: as it is, or with sudo before it."""
+    """How a command is run as root: unchanged, or with sudo before it."""
 
     sudo: tuple[str, ...] = ()
 
@@ -23,7 +23,7 @@ class RootAccess:
 
 
 def passwordless_root() -> RootAccess | None:
-    """Root without asking anybody; None when that cannot be had."""
+    """Root rights without asking anybody; None when that is not possible."""
     if os.geteuid() == 0:
         return RootAccess()
     try:
@@ -34,10 +34,10 @@ def passwordless_root() -> RootAccess | None:
 
 
 def acquire_root() -> RootAccess:
-    """Root; on a terminal sudo may ask for the password.
+    """Root rights; on a terminal sudo may ask for the password.
 
     Raises:
-        HostError: it cannot be had.
+        HostError: this user cannot become root.
     """
     root = passwordless_root()
     if root is not None:
@@ -60,7 +60,7 @@ def run_as_root(root: RootAccess, words: tuple[str, ...], stdin: str | None = No
     """Run a command that takes a moment at most.
 
     Raises:
-        HostError: it failed; with its own words.
+        HostError: it failed; details are its own words.
     """
     try:
         run(root.argv(*words), timeout_s=30, stdin=stdin)
@@ -69,7 +69,7 @@ def run_as_root(root: RootAccess, words: tuple[str, ...], stdin: str | None = No
 
 
 def invoking_user() -> str | None:
-    """The person behind this process, unless that is root: the one who needs a provider's group."""
+    """The person behind this process, unless that is root: this person needs a provider's group."""
     if os.geteuid() != 0:
         return pwd.getpwuid(os.geteuid()).pw_name
     name = os.environ.get("SUDO_USER", "root")

@@ -1,4 +1,4 @@
-"""Which processes run on this host, and who started a daemon."""
+"""The processes on this host, and who started a daemon."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def command_lines() -> tuple[str, ...]:
         try:
             raw = (folder / "cmdline").read_bytes()
         except OSError:
-            # It ended while we looked
+            # The process ended while we looked
             continue
         lines.append(raw.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace"))
     return tuple(lines)

@@ -1,4 +1,4 @@
-"""What a user may ask of `host setup` and `host teardown`, and how they end."""
+"""A user's options for `host setup` and `host teardown`, and their results."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,7 +23,7 @@ class Keep:
 
 @dataclass(frozen=True)
 class SetupWishes:
-    """What the user may choose about the place that setup makes; None: it chooses by itself."""
+    """A user's choices for the place that setup makes; None: setup chooses."""
 
     pool_gb: int | None = None
     subnet: IPv4Network | None = None

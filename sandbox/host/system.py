@@ -9,7 +9,7 @@ OLDEST_UBUNTU = (24, 4)
 
 @dataclass(frozen=True)
 class Distribution:
-    """What /etc/os-release says, as far as it matters here."""
+    """The part of /etc/os-release that we need."""
 
     id: str
     version: str

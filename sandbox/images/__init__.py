@@ -1,1 +1,1 @@
-"""What base images are made of, whatever boots them: Debian roots, disks, kept packages."""
+"""The parts of base images, for every provider: Debian roots, disks, kept packages."""

@@ -1,14 +1,14 @@
-"""Debian packages of earlier builds, so that the next base image need not fetch them again.
+"""Debian packages kept from earlier builds, so that the next base image need not fetch them again.
 
 They lie on shelves, one for each suite, architecture and set of sources. mmdebstrap takes them into
-the root's apt cache before it downloads, and hands out what it had to download, by the hooks that
-its manual names for that; the image itself is the same with and without.
+the root's apt cache before it downloads, and hands out the packages that it had to download, by the
+hooks that its manual names for that. The image itself is the same with and without them.
 
-apt compares a package in its cache by name and size; hashes it looks at only when it downloads. So
-each is kept under its SHA-256, which is computed again before a build gets it; and what a build got
-is compared afterwards with the package lists, whose signature apt has verified. Onto a shelf comes
-only a whole file, by a rename: a build that is killed leaves nothing there, and two at once do not
-meet.
+apt compares a package in its cache by name and size, and checks hashes only when it downloads. So
+each package is kept under its SHA-256, which is computed again before a build gets the package.
+Afterwards the build's packages are compared with the package lists, which apt has verified. A
+package is put on a shelf whole, by a rename: a killed build leaves nothing there, and two builds at
+once do not disturb each other.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from sandbox.images.recipe import DEBIAN_ARCHITECTURES, Recipe
 from sandbox.paths import cache_dir
 
 MAX_BYTES: Final = 2_000_000_000
-"""Of all shelves together; a base image of a virtual machine takes 150 MB of packages."""
+"""The limit for all shelves together; a virtual machine's base image takes 150 MB of packages."""
 
 _KEPT: Final = re.compile(r"(?P<sha256>[0-9a-f]{64})_(?P<name>.+\.deb)")
 _SUM: Final = re.compile(r"(?P<sha256>[0-9a-f]{64})  (?P<name>[^/\s]+\.deb)")
@@ -37,12 +37,12 @@ _LENT_FOLDER: Final = "lent"
 _FETCHED_FOLDER: Final = "fetched"
 _SUMS_FILE: Final = "sums"
 
-# In the root, until the build ends
+# These files are in the root until the build ends
 _LENT: Final = "/sandbox-lent"
 _SUMS: Final = "/sandbox-sums"
 _APT_CACHE: Final = "/var/cache/apt/archives"
 
-# As if apt had made that folder and downloaded them: whoever builds may be any user
+# As if apt had made the folder and downloaded the files: any user may build
 _AFTER_LENDING: Final = f"""\
 set -eu
 cd "$1{_APT_CACHE}"
@@ -56,8 +56,8 @@ for deb in *.deb; do
 done > "$1{_LENT}"
 """
 
-# Of every version in the lists, not only of those that apt would choose: an essential package may
-# come from the release itself first, and only then from its updates
+# Of every version in the lists, not only the versions that apt would choose: an essential package
+# may come from the release itself first, and only then from its updates
 _TAKE_SUMS: Final = f"""\
 set -eu
 cd "$1{_APT_CACHE}"
@@ -87,13 +87,13 @@ class Deb:
 
     path: Path
     name: str
-    """As apt calls it in its cache: `r-base-core_4.2.2_amd64.deb`."""
+    """The file's name in apt's cache: `r-base-core_4.2.2_amd64.deb`."""
     sha256: str
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """What is kept of one suite, as `sandbox cache list` shows it."""
+    """The packages kept for one suite, as `sandbox cache list` shows them."""
 
     folder: Path
     suite: str
@@ -104,16 +104,16 @@ class Shelf:
 
 @dataclass(frozen=True)
 class Loan:
-    """What one build gets from a shelf, and where it puts what it fetched."""
+    """The packages that a shelf lends to one build, and the folder for those it fetched."""
 
     shelf: Path
     folder: Path
-    """Of this build alone."""
+    """A folder of this build alone."""
     debs: tuple[Deb, ...]
 
     @property
     def mmdebstrap_options(self) -> tuple[str, ...]:
-        """They decide nothing about the image, and so are no part of its key."""
+        """Options for mmdebstrap. They do not change the image, and so are no part of its key."""
         names = (_LENT_FOLDER, _FETCHED_FOLDER, _SUMS_FILE)
         lent, fetched, sums = (shlex.quote(str(self.folder / name)) for name in names)
         return (
@@ -128,9 +128,9 @@ class Loan:
         )
 
     def wrong(self) -> tuple[Deb, ...]:
-        """What was lent and is not what the archive has under that name and version.
+        """Lent packages that differ from the archive's package of that name and version.
 
-        An image with one of these in it must not be used.
+        An image with one of these packages must not be used.
         """
         listed = self._listed()
         if not listed:
@@ -141,7 +141,7 @@ class Loan:
         )
 
     def settle(self) -> None:
-        """After the build: keep what it fetched, drop what the archive has replaced.
+        """After the build: keep the fetched packages, drop those that the archive has replaced.
 
         Raises:
             OSError: there is no room on the disk, or the folder is not ours.
@@ -171,7 +171,7 @@ class Loan:
 
 
 def shelf_of(recipe: Recipe) -> Path:
-    """Where the packages of a recipe are kept; other sources may have others of the same name."""
+    """The shelf of a recipe; other sources may have other packages of the same name."""
     architecture = DEBIAN_ARCHITECTURES.get(recipe.machine, recipe.machine)
     lines = "\n".join(recipe.sources.lines)
     sources = hashlib.sha256(lines.encode()).hexdigest()[:12] if lines else "default"
@@ -179,9 +179,9 @@ def shelf_of(recipe: Recipe) -> Path:
 
 
 def borrow(shelf: Path, folder: Path, *, nothing: bool = False) -> Loan:
-    """Put what is whole on the shelf into a new `folder`; what is not whole is removed.
+    """Put the whole packages of the shelf into a new `folder`; remove damaged ones.
 
-    With `nothing` the build fetches all by itself.
+    With `nothing`, the build fetches every package itself.
 
     Raises:
         OSError: there is no room on the disk.
@@ -214,16 +214,16 @@ def drop(debs: Iterable[Deb]) -> None:
 
 
 def shelves() -> tuple[Shelf, ...]:
-    """All that have something on them, the last used first."""
+    """All shelves that hold something, the last used first."""
     found = [shelf for folder in _shelves().glob("*") if (shelf := _look_at(folder)) is not None]
     return tuple(sorted(found, key=lambda shelf: shelf.used_at, reverse=True))
 
 
 def remove_shelf(shelf: Shelf) -> None:
-    """Clear it away; a build that borrowed from it has what it borrowed.
+    """Remove a shelf; a build that borrowed from the shelf keeps its packages.
 
     Raises:
-        OSError: it is not ours to remove.
+        OSError: the shelf is not ours to remove.
     """
     drop(debs_on(shelf.folder))
     with suppress(FileNotFoundError):
@@ -235,7 +235,7 @@ def _shelves() -> Path:
 
 
 def debs_on(shelf: Path) -> tuple[Deb, ...]:
-    """What lies on a shelf, whole or not."""
+    """The packages on a shelf, whole or damaged."""
     found = ((path, _KEPT.fullmatch(path.name)) for path in sorted(shelf.glob("*.deb")))
     return tuple(Deb(path, match["name"], match["sha256"]) for path, match in found if match)
 
@@ -259,7 +259,7 @@ def _look_at(folder: Path) -> Shelf | None:
 
 
 def _keep_within(limit_bytes: int) -> None:
-    """Drop what was not used for the longest time."""
+    """Drop the packages that were not used for the longest time."""
     found = []
     for deb in (deb for folder in _shelves().glob("*") for deb in debs_on(folder)):
         with suppress(FileNotFoundError):
@@ -274,7 +274,7 @@ def _keep_within(limit_bytes: int) -> None:
 
 
 def _link(source: Path, target: Path) -> None:
-    """The same file under another name where the disk can, or else a copy."""
+    """Link the file under another name where the disk can, or else copy it."""
     try:
         target.hardlink_to(source)
     except FileNotFoundError:

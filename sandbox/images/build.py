@@ -19,7 +19,7 @@ from sandbox.spec.base_models import Base
 INDEX_NAME = "packages.txt.gz"
 
 _BUILD_S = 3600.0
-# mmdebstrap repeats our hooks line by line; these are the lines that tell how far it is
+# mmdebstrap repeats our hooks line by line; these lines tell how far it is
 _TELLING = ("I: ", "W: ", "E: ", "Get:", "Err:")
 
 
@@ -30,13 +30,13 @@ class Obstacle:
     text: str
     hint: str = ""
     could_be_mended: bool = False
-    """The host is of the right kind and lacks a package only."""
+    """The host is of the right kind and only lacks a package."""
 
 
 def obstacle(machine: str, *, whose: str) -> Obstacle | None:
-    """What stands in the way of building an image for `machine` here; None: nothing.
+    """Find why an image for `machine` cannot be built here; None when it can.
 
-    `whose` is what has that architecture, for the message.
+    `whose` names, for the message, what has that architecture.
     """
     release = platform.freedesktop_os_release() if Path("/etc/os-release").exists() else {}
     family = {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
@@ -57,7 +57,7 @@ def obstacle(machine: str, *, whose: str) -> Obstacle | None:
 
 
 def build_root(recipe: Recipe, work: Path, log: Path, listener: Listener) -> Path:
-    """Run mmdebstrap; the root's tarball and the package index are in `work` afterwards.
+    """Run mmdebstrap; afterwards the root's tarball and the package index are in `work`.
 
     Raises:
         HostError: no space is left.
@@ -102,8 +102,8 @@ def _mmdebstrap(
             listener(StepOutput(base.name, line))
 
     try:
-        # Here, the leftovers of a killed build are found again. The mapped root user of `unshare`
-        # mode cannot enter a private folder: then the default has to do
+        # In this folder, leftovers of a killed build are found again. The mapped root user of
+        # `unshare` mode cannot enter a private folder: then the default folder must do
         place = {} if unshare else {"TMPDIR": str(work)}
         place[MARK] = str(work)
         run(argv, timeout_s=_BUILD_S, env={**_environment(), **place}, log=log, on_line=tell)
@@ -113,7 +113,7 @@ def _mmdebstrap(
 
 
 def keep_index(work: Path, folder: Path) -> None:
-    """Put the package index where `available_packages` finds it; its date is the file's."""
+    """Put the package index where `available_packages` finds it; its date is the file's date."""
     (work / INDEX_NAME).replace(folder / INDEX_NAME)
 
 

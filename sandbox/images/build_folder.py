@@ -1,4 +1,4 @@
-"""The folder that a base image is built in, its lock, and the end of builds that were killed."""
+"""The folder in which a base image is built, its lock, and the end of builds that were killed."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from sandbox.paths import cache_dir
 from sandbox.run import run
 
 MARK = "SANDBOX_BUILD_FOLDER"
-"""Set for mmdebstrap and so for all it starts, to find them again when we are gone."""
+"""Set for mmdebstrap and all processes that it starts, to find them again when we are gone."""
 
 _GRACE_S = 20.0
 _POLL_S = 0.5
@@ -31,7 +31,7 @@ _MOUNTS = Path("/proc/self/mountinfo")
 def build_lock(
     folder: Path, subject: str, listener: Listener, *, what: str = "base image"
 ) -> Iterator[None]:
-    """One build of a key at a time; the lock goes with the process that holds it.
+    """Allow only one build of a key at a time; the lock ends with the process that holds it.
 
     Raises:
         HostError: the folder cannot be written to.
@@ -51,10 +51,10 @@ def build_lock(
 
 @contextmanager
 def build_folder(folder: Path) -> Iterator[Path]:
-    """A new folder inside `folder`, whose lock we hold; it and all leftovers are gone at the end.
+    """A new folder inside `folder`, while we hold the lock of `folder`; all is removed at the end.
 
     Raises:
-        HostError: what is left of a killed build does not end, or stays mounted.
+        HostError: a leftover of a killed build does not end, or stays mounted.
     """
     sweep(folder)
     work = Path(tempfile.mkdtemp(prefix="build-", dir=folder))
@@ -65,10 +65,10 @@ def build_folder(folder: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """End, unmount and remove what is left of the builds in `folder`, whose lock we hold.
+    """End, unmount and remove leftovers of builds in `folder`, while we hold its lock.
 
     Raises:
-        HostError: something does not end, or stays mounted; then it is not removed.
+        HostError: a process does not end, or something stays mounted; then it is not removed.
     """
     for leftover in folder.glob("build-*"):
         _end_orphans(leftover)
@@ -77,10 +77,10 @@ def sweep(folder: Path) -> None:
 
 
 def _end_orphans(work: Path) -> None:
-    """End what a killed build started, before its folder is removed.
+    """End the processes of a killed build, before its folder is removed.
 
-    mmdebstrap tells apt by a file in that folder that the root is meant. Were it removed under a
-    build that still runs, apt would take the host instead.
+    A file in that folder tells apt to work in the root. If we removed that file under a build that
+    still runs, apt would change the host instead.
     """
     mark = f"{MARK}={work}".encode()
     orphans: list[int] = []
@@ -96,7 +96,7 @@ def _end_orphans(work: Path) -> None:
 
 
 def _send(number: signal.Signals, mark: bytes) -> list[int]:
-    """Send the signal to all processes with that mark, and return those."""
+    """Send the signal to all processes with that mark, and return them."""
     marked = [pid for pid in _processes() if mark in _environ(pid)]
     for pid in marked:
         with suppress(ProcessLookupError):
@@ -105,14 +105,14 @@ def _send(number: signal.Signals, mark: bytes) -> list[int]:
 
 
 def _unmount(work: Path) -> None:
-    """A killed mmdebstrap leaves the host's /proc, /sys and devices mounted in its root.
+    """Unmount the host's /proc, /sys and devices, which a killed mmdebstrap leaves in its root.
 
-    Removing the folder with those in it would be removing them.
+    Removing the folder while they are mounted would remove the host's own files.
     """
     for mounted in reversed(
         mounts_below(work, _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape"))
     ):
-        # Lazily: nothing of ours is in there any more, and its name has to be free at once
+        # Lazily: none of our processes uses it any more, and its name must be free at once
         run(("umount", "--lazy", "--", mounted), timeout_s=_UMOUNT_S, check=False)
     if left := mounts_below(work, _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")):
         raise HostError(
@@ -140,14 +140,14 @@ def _environ(pid: int) -> list[bytes]:
     try:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
-        # Ended in the meantime, or somebody else's
+        # The process ended in the meantime, or belongs to somebody else
         return []
 
 
 def clear_folder(folder: Path) -> bool:
-    """Remove what is in the folder of a build; False when a build is going on in it.
+    """Remove the content of a build's folder; False when a build is going on in it.
 
-    The lock's file stays: somebody may be waiting at it.
+    The lock's file stays: somebody may be waiting for the lock.
     """
     with no_build_in(folder) as is_ours:
         if not is_ours or not folder.is_dir():
@@ -157,7 +157,7 @@ def clear_folder(folder: Path) -> bool:
 
 
 def empty_folder(folder: Path) -> None:
-    """Remove what is in the folder of a build, whose lock we hold, but for the lock."""
+    """Remove the content of a build's folder, except the lock's file; we hold the lock."""
     sweep(folder)
     for path in folder.glob("*"):
         if path.name == "lock":
@@ -170,7 +170,7 @@ def empty_folder(folder: Path) -> None:
 
 @contextmanager
 def no_build_in(folder: Path) -> Iterator[bool]:
-    """Hold the lock of builds in `folder`, so that none begins; False when one is going on."""
+    """Hold the lock of builds in `folder`, so that none begins; False when a build is going on."""
     if not folder.is_dir():
         yield True
         return
@@ -184,13 +184,13 @@ def no_build_in(folder: Path) -> Iterator[bool]:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a build goes on in it."""
+    """Whether a build is going on in the folder."""
     with no_build_in(folder) as is_ours:
         return not is_ours
 
 
 def stale_folders(needed: frozenset[str]) -> tuple[Path, ...]:
-    """Folders of builds that are neither going on nor of an image with one of these keys."""
+    """Folders of builds that have ended and do not belong to an image with one of these keys."""
     stale = []
     for folder in sorted((cache_dir() / "images").glob("*")):
         has_content = any(path.name != "lock" for path in folder.iterdir())

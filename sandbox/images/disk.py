@@ -1,7 +1,7 @@
-"""A root's tarball becomes a disk that boots: partition table, GRUB, ext4. No loop device needed.
+"""Turn a root's tarball into a disk that boots: partition table, GRUB, ext4. No loop device needed.
 
-The partition table and the boot code are written by us; mke2fs fills the file system from a folder.
-Needs root, or else `fakeroot`, so that the files in it can belong to anybody.
+We write the partition table and the boot code; mke2fs fills the file system from a folder. This
+needs root, or else `fakeroot`, so that the files in it can belong to anybody.
 """
 
 import os
@@ -15,10 +15,10 @@ from sandbox.images.vm_recipe import GRUB_CONFIG, MKE2FS_CONF, ROOT_LABEL
 from sandbox.run import run
 
 DISK_GB = 4
-"""How large the disk says it is: the least that a box may ask for. Grows at the first boot."""
+"""The disk's stated size: the least that a box may ask for. It grows at the first boot."""
 
 _SECTOR = 512
-_FIRST_SECTOR = 2048  # 1 MiB: where every partitioning program begins
+_FIRST_SECTOR = 2048  # 1 MiB: where partitioning programs begin
 _BOOT_CODE = 440
 _GRUB_MODULES = ("biosdisk", "part_msdos", "ext2", "linux", "boot")
 _TOOL_S = 600.0
@@ -39,7 +39,7 @@ def build_disk(root: Path, work: Path, log: Path) -> Path:
     with disk.open("wb") as stream:
         stream.truncate(DISK_GB * 1024**3)
     _tool(_grub_argv(work), log)
-    # One call, because what fakeroot remembers of owners ends with it
+    # One call, because fakeroot forgets the owners when it ends
     fill = (
         'tar --extract --file "$1" --directory "$2" --numeric-owner --preserve-permissions '
         "--xattrs --xattrs-include='*' && "
@@ -66,7 +66,7 @@ def convert(disk: Path, target: Path, words: tuple[str, ...], log: Path) -> None
 
 
 def write_boot_code(disk: Path, boot: bytes, core: bytes) -> None:
-    """Write the MBR with one active partition up to the disk's end, and GRUB behind the MBR.
+    """Write the MBR with one active partition up to the disk's end, and GRUB after the MBR.
 
     Raises:
         ProviderError: GRUB does not fit in front of the partition.
@@ -79,7 +79,7 @@ def write_boot_code(disk: Path, boot: bytes, core: bytes) -> None:
 
 
 def master_boot_record(boot: bytes, sectors: int) -> bytes:
-    """GRUB's boot code (which loads what follows the first sector) and the partition table."""
+    """GRUB's boot code (which loads the sectors after the first) and the partition table."""
     unused_chs = b"\xfe\xff\xff"
     length = sectors - _FIRST_SECTOR
     entry = struct.pack("<B3sB3sII", 0x80, unused_chs, 0x83, unused_chs, _FIRST_SECTOR, length)

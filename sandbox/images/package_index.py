@@ -1,4 +1,4 @@
-"""Which packages the archive of a base had when its image was built."""
+"""The packages in the archive of a base when its image was built."""
 
 import gzip
 from pathlib import Path
@@ -10,7 +10,7 @@ class Indexed(Protocol):
 
     @property
     def package_index_path(self) -> Path | None:
-        """The names of the packages its archive has, gzipped; None when nobody listed them."""
+        """The names of the packages in its archive, gzipped; None when nobody listed them."""
         ...
 
 
@@ -22,5 +22,5 @@ def available_packages(image: Indexed) -> frozenset[str] | None:
         with gzip.open(image.package_index_path, "rt", encoding="utf-8") as lines:
             return frozenset(line.strip() for line in lines if line.strip())
     except (OSError, EOFError, ValueError):
-        # Only a convenience: apt itself has the last word
+        # Only for early messages: apt itself decides
         return None

@@ -1,7 +1,7 @@
-"""What a base image is made of: packages, and the changes that turn a Debian root into one of ours.
+"""The content of a base image: packages, and the changes that turn a Debian root into one of ours.
 
-Pure: text in, text out. Whatever stands here decides the image's name, so that a changed recipe is
-never mistaken for the image of an older one.
+Pure: text in, text out. Everything here decides the image's name, so that a changed recipe never
+uses the image of an older one.
 """
 
 import hashlib
@@ -17,11 +17,11 @@ from sandbox.spec.base_models import Base
 LOGIN_USER = "sandbox"
 """The account that ssh and Ansible use; a system account, so that people's start at uid 1000."""
 
-# Each is there for a reason: an init that logins register with (systemd-sysv, dbus,
-# libpam-systemd), DHCP as Debian's servers have it (ifupdown, isc-dhcp-client, iproute2
-# and netbase), the road in (openssh-server, sudo), what Ansible needs (python3, python3-apt), https
-# (ca-certificates), and what checks and admins expect (procps, tzdata). No curl: what needs one
-# brings its own.
+# Each package has a reason: an init that logins register with (systemd-sysv, dbus,
+# libpam-systemd), DHCP as on Debian's servers (ifupdown, isc-dhcp-client, iproute2 and netbase),
+# the login (openssh-server, sudo), Ansible's needs (python3, python3-apt), https (ca-certificates),
+# and tools for checks and admins (procps, tzdata). No curl: a package that needs curl brings it
+# along.
 PACKAGES = (
     "systemd",
     "systemd-sysv",
@@ -44,12 +44,12 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Form:
-    """What a root is made for, on top of what every image of a base has in common."""
+    """The purpose of a root, and its changes on top of what every image of a base has in common."""
 
     login_user: str = LOGIN_USER
     packages: tuple[str, ...] = ()
     before_packages: str = ""
-    """A shell script on the root `$1`: settings that packages look at while they are installed."""
+    """A shell script on the root `$1`: settings that packages read while they are installed."""
     after_settling: str = ""
     """A shell script on the root `$1`, the last to run."""
     masks_units: bool = False
@@ -59,7 +59,7 @@ class Form:
 CONTAINER = Form(masks_units=True)
 
 PACKAGE_INDEX = "/sandbox-packages.gz"
-"""Inside the root, until it is fetched: the names of all packages that the suite's archive has."""
+"""A file in the root, until it is fetched: the names of all packages in the suite's archive."""
 
 TAKE_INDEX = f"""\
 set -eu
@@ -171,14 +171,14 @@ class Sources:
     """Where the packages come from."""
 
     lines: tuple[str, ...] = ()
-    """sources.list lines; none: what mmdebstrap takes by default, security and updates included."""
+    """sources.list lines; empty: mmdebstrap's default, with security and updates."""
     note: str = ""
-    """Why it is not what the host or the box has, when it is not."""
+    """Why the sources are not those of the host or the box, when they are not."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides what a base image is, and so what it is called."""
+    """All that decides what a base image is, and so its name."""
 
     base: Base
     machine: str
@@ -187,11 +187,11 @@ class Recipe:
     sources: Sources = Sources()
     form: Form = CONTAINER
     wrapping: str = ""
-    """What is put around the root (boot loader, disk, box), as text, where we decide it."""
+    """Text of all that goes around the root (boot loader, disk, box), where we decide it."""
 
     @property
     def key(self) -> str:
-        """12 hex digits over everything that goes into the image but the date."""
+        """12 hex digits over everything that goes into the image, except the date."""
         boxes = {"images": {"libvirt_public", "virtualbox_public"}}  # a pin is not what we build
         content: dict[str, object] = {
             "base": self.base.model_dump(mode="json", exclude=boxes),
@@ -216,7 +216,7 @@ def settle_script(base: Base, form: Form = CONTAINER) -> str:
     """The shell script that turns the root `$1` into an image of `base`.
 
     Raises:
-        BoxError: a unit to be masked is not the name of a unit.
+        BoxError: the base's `masked_units` has something that is not the name of a unit.
     """
     masked = base.images.masked_units if form.masks_units else ()
     for unit in masked:
@@ -234,7 +234,7 @@ def mmdebstrap_argv(
 ) -> tuple[str, ...]:
     """The command that writes the root as the tarball `rootfs`, and the package names to `index`.
 
-    `extra` are options that leave the image as it is without them: they are no part of its key.
+    `extra` are options that do not change the image: they are no part of its key.
 
     The hooks are passed as text, not as files: in `unshare` mode the user that runs them may not be
     able to read our folders.

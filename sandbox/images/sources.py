@@ -1,4 +1,4 @@
-"""Which Debian mirror a base image is built from; never one that carries a secret."""
+"""Choose the Debian mirror for a base image; never one that carries a secret."""
 
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +21,7 @@ _COLUMNS = "$(CREATED_BY)\t$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)"
 
 
 ArchivesAnswer = Callable[[], "tuple[Archive, ...]"]
-"""`host_archives`, or the answer to it that was asked for ahead."""
+"""`host_archives`, or its answer when apt was asked before."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Archive:
 
 
 def host_archives() -> tuple[Archive, ...]:
-    """What this host's apt fetches packages from; nothing where there is no apt.
+    """The archives that this host's apt uses; empty where there is no apt.
 
     Raises:
-        HostError: apt does not answer. Its silence must not pass for another answer: the sources
-            are part of a base image's name, and so of every baked image's.
+        HostError: apt does not answer. Silence must not count as an answer: the sources are part
+            of a base image's name, and so of every baked image's.
     """
     try:
         done = run(
@@ -51,7 +51,7 @@ def host_archives() -> tuple[Archive, ...]:
                 details=error.details or error.message,
                 hint="is the host very busy? Try again",
             ) from error
-        # No apt, or one that is broken: mmdebstrap's own choice needs neither
+        # No apt, or a broken one: mmdebstrap's own choice needs neither
         return ()
     rows = (line.split("\t") for line in done.stdout.splitlines())
     return tuple(
@@ -61,7 +61,7 @@ def host_archives() -> tuple[Archive, ...]:
 
 @contextmanager
 def archives_ahead() -> Iterator[ArchivesAnswer]:
-    """Begin to ask apt now, which takes a moment; what is yielded waits for its answer."""
+    """Ask apt in the background; the yielded function waits for the answer."""
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(host_archives).result
 
@@ -101,7 +101,7 @@ def choose_sources(base: Base, mirror: Mirror | None, archives: Iterable[Archive
 
 
 def unusable(uri: str) -> str:
-    """Why a machine could not, or must not, be given this mirror; empty when it may.
+    """Why a machine could not, or must not, use this mirror; empty when it may.
 
     The text never repeats the address, which may hold a password.
     """

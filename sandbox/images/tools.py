@@ -1,4 +1,4 @@
-"""The programs that building a virtual machine's base image takes, and the packages they are in."""
+"""The programs that build a virtual machine's base image, and the packages they are in."""
 
 import os
 import platform
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GRUB_DIR = Path("/usr/lib/grub/i386-pc")
-"""The boot loader's parts; the package only brings them, and installs no boot loader here."""
+"""The boot loader's parts; this package only brings the files, and installs no boot loader here."""
 
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -47,6 +47,6 @@ def missing_tools() -> tuple[str, ...]:
 
 
 def host_architecture() -> str:
-    """This host's architecture in Vagrant's words: amd64, arm64. Machines have their host's."""
+    """This host's architecture in Vagrant's words: amd64, arm64. Its machines have the same one."""
     machine = platform.machine().lower()
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)

@@ -1,15 +1,15 @@
 """What a virtual machine's image has and a container's has not: kernel, boot, a growing disk. Pure.
 
-One root serves libvirt and VirtualBox; only the wrapping differs (as each
-provider boots it).
+One root serves libvirt and VirtualBox. Only the packing differs, because each provider boots its
+own format.
 """
 
 from sandbox.images.recipe import Form
 
 ROOT_LABEL = "sandbox-root"
 
-# net.ifnames=0: the first network card is eth0 on every hypervisor. The last console is the one
-# that systemd writes to: with a serial port what goes wrong at boot can be read from outside
+# net.ifnames=0: the first network card is eth0 on every hypervisor. systemd writes to the last
+# console: with a serial port, errors at boot can be read from outside
 KERNEL_ARGUMENTS = (
     f"root=LABEL={ROOT_LABEL} ro net.ifnames=0 console=tty0 console=ttyS0,115200 quiet loglevel=4 "
     # The kernel's self-tests of its ciphers take seconds where the processor is emulated
@@ -38,12 +38,12 @@ _LEFT_OUT_DRIVERS = (
     "sound",
 )
 
-# Old PC hardware that hypervisors still show and whose drivers are slow to find nothing there, and
-# virtual machines inside the virtual machine
+# Old PC hardware that hypervisors still show, with drivers that take long to find nothing; and
+# drivers for virtual machines inside the virtual machine
 _NOT_LOADED = ("floppy", "parport_pc", "ppdev", "pcspkr", "kvm_amd", "kvm_intel", "ccp")
 
-# The first two look for LVM snapshots. Nobody has a password to log in on the serial console with,
-# and where there is no serial port the boot would wait for it
+# The first two look for LVM snapshots. Nobody has a password for a login on the serial console,
+# and without a serial port the boot would wait for it
 _MASKED_UNITS = ("e2scrub_reap.service", "e2scrub_all.timer", "serial-getty@ttyS0.service")
 
 _BEFORE_PACKAGES = """\
@@ -141,8 +141,8 @@ chroot "$root" chown -R @USER@:@USER@ /home/@USER@/.ssh
 test -e "$root/vmlinuz" && test -e "$root/initrd.img"
 """
 
-# Written here and not left to the builder's mke2fs.conf: a newer mke2fs would choose features that
-# GRUB and the kernel and e2fsck of an older Debian do not know
+# Written here, not left to the builder's mke2fs.conf: a newer mke2fs would choose features that
+# GRUB, the kernel and e2fsck of an older Debian do not know
 MKE2FS_CONF = """\
 [defaults]
 	base_features = sparse_super,large_file,filetype,resize_inode,dir_index,ext_attr
@@ -157,8 +157,8 @@ MKE2FS_CONF = """\
 	}
 """
 
-# Read by GRUB itself, before anything of /boot: no menu, no waiting. Debian keeps the two links
-# pointing to the newest kernel
+# Read by GRUB itself, before any file of /boot: no menu, no waiting. Debian's two links always
+# point to the newest kernel
 GRUB_CONFIG = f"""\
 linux /vmlinuz {KERNEL_ARGUMENTS}
 initrd /initrd.img
@@ -167,9 +167,9 @@ boot
 
 
 def vm_form(*, login_user: str, authorized_key: str) -> Form:
-    """What `sandbox.images.recipe` has to know to make a virtual machine's root.
+    """The form that `sandbox.images.recipe` needs to make a virtual machine's root.
 
-    `login_user` is the account that is let in first, with `authorized_key`.
+    `login_user` is the account for the first login, with `authorized_key`.
     """
     excludes = "\n".join(f"path-exclude=*/modules/*/kernel/{path}/*" for path in _LEFT_OUT_DRIVERS)
     blacklist = "\n".join(f"blacklist {module}" for module in _NOT_LOADED)

@@ -1,1 +1,1 @@
-"""Running the probe's script, and what of a machine's answer may leave it."""
+"""Run the probe's script, and decide which parts of a machine's answer may leave the machine."""

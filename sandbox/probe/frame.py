@@ -1,4 +1,4 @@
-"""Find our lines in what a machine prints; banners, profiles and the like may print too."""
+"""Find our lines in a machine's output; banners, profiles and the like may print too."""
 
 import re
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ class CutOffError(Exception):
     def __init__(self, section: str = "") -> None:
         super().__init__(section)
         self.section = section
-        """The last that it began, when it came so far."""
+        """The last section that it began; empty when it began none."""
 
     @property
     def place(self) -> str:
-        """Where it was cut off, in words."""
+        """The place of the cut, in words."""
         return f"cut off in the section `{self.section}`" if self.section else ""
 
 
@@ -64,18 +64,18 @@ class Frame:
         return next(iter(self.all(name)), None)
 
     def lines(self, name: str) -> tuple[str, ...]:
-        """The lines of the first section called `name`; none when it is absent."""
+        """The lines of the first section called `name`; empty when it is absent."""
         section = self.first(name)
         return section.lines if section is not None else ()
 
     def values(self, name: str) -> dict[str, str]:
-        """`name TAB value` lines of a section; the last one counts."""
+        """The `name TAB value` lines of a section; the last one counts."""
         section = self.first(name)
         return dict(section.pairs()) if section is not None else {}
 
 
 def read_frame(output: str, boundary: str) -> Frame:
-    """Cut `output` into sections; what stands before the first and after `end` is noise.
+    """Cut `output` into sections; text before the first and after `end` is dropped.
 
     Raises:
         CutOffError: there is no `end`.
@@ -100,7 +100,7 @@ def read_frame(output: str, boundary: str) -> Frame:
 
 
 def _trimmed(lines: list[str]) -> tuple[str, ...]:
-    """Without the empty line that our own framing may have added."""
+    """Remove the empty line that our own framing may have added."""
     while lines and not lines[-1]:
         lines.pop()
     return tuple(lines)

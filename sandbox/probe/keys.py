@@ -1,7 +1,7 @@
-"""The keys of captures: apart from the facts, in this user's state, and nowhere else.
+"""The keys of captures: apart from the facts, only in this user's state.
 
-Facts say only which key their hashes were made with. Whoever has the facts but not the key can
-neither find out a value by trying, nor say whether two of them are equal.
+Facts only say which key made their hashes. A person with the facts but without the key cannot
+find a value by trying, and cannot tell whether two values are equal.
 """
 
 import re
@@ -36,7 +36,7 @@ def keep_key(key: HashKey) -> Path:
 
 
 def find_key(key_id: str | None) -> HashKey | None:
-    """The key with that id; None when it is not here, as on another computer."""
+    """The key with that id; None when it is not here, such as on another computer."""
     if key_id is None or not _ID.fullmatch(key_id):
         return None
     text = ""

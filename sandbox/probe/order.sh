@@ -1,28 +1,28 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2153,SC2094  # the assignments in front, listed below; files are only read
-# What a machine is, told by itself: read-only, POSIX sh, as any user; more with root.
+# The probe: a machine reports its own facts. Read-only, POSIX sh, as any user; more with root.
 #
 # It travels on the standard input of `sh -s`, behind these assignments (script.py writes them):
 #   B            the boundary: a random word that starts every line of ours
 #   PROBE_R      the text of probe.R with its own assignments
 #   PROBE_ROOT   this script again, for root
 #   R_TIMEOUT    seconds that one R may take
-#   TAKE         a program for awk that lets out what is known to be harmless (known/), and marks the rest
-#   KEY          of the hashes that stand for what is not taken; empty for none
-#   OWN          1 on a machine of our own, whose messages are shown; HIDE, for these, is a program for
-#                sed that takes out what looks like a secret (redact.py)
-# Behind it come take.sh, and the shell of each subject of the facts (facts/subjects/*.sh). Nothing but functions
-# stands in them; the last line that is sent calls one, so that a cut-off script does nothing at all.
+#   TAKE         a program for awk that passes values known to be harmless (known/), and marks the rest
+#   KEY          the key of the hashes that replace values which are not taken; empty for no hashes
+#   OWN          1 on a machine of our own: its messages are shown; HIDE, for these, is a program for
+#                sed that removes what looks like a secret (redact.py)
+# After it come take.sh, and the shell of each subject of the facts (facts/subjects/*.sh). They hold only
+# functions; the last line that is sent calls one, so that a cut-off script does nothing at all.
 #
-# A function of a subject runs in its moment, by its name (script.py writes each_at_once and so on):
+# A function of a subject runs in its phase, by its name (script.py writes each_at_once and so on):
 #   SUBJECT_at_once       first, as the login
-#   SUBJECT_beside_r      while R tells of itself: what takes long
+#   SUBJECT_beside_r      while R runs: for work that takes long
 #   SUBJECT_as_root       where that is possible
-#   SUBJECT_r_as_root     behind these: R as others than the login see it. $1: packages to load
+#   SUBJECT_r_as_root     after that: R as other users see it. $1: packages to load
 #   SUBJECT_hidden        without root: what is not seen then. $1: why there is no root
 #   SUBJECT_without_root  without root: what is seen all the same. $1: why there is no root
 #
-# What it leaves behind: nothing. It writes no file; R makes a tempdir() of its own and removes it. su
+# It leaves nothing behind. It writes no file; R makes its own tempdir() and removes it. su
 # and sudo write their usual lines to the machine's authentication log.
 
 # ---- framing -------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ probe_without_root() {
     each_without_root "$1"
 }
 
-# Some may run this and that by sudo, but no shell; of others all that a shell starts is refused (noexec)
+# Some users may run single commands by sudo, but no shell; for others a shell's commands are refused (noexec)
 may_become_root() {
     have sudo && [ "$(printf 'id -u\n' | sudo -n sh -s 2>/dev/null)" = 0 ]
 }
@@ -93,7 +93,7 @@ why_no_root() {
 
 # probe_everything LOADS USE_SUDO: everything
 probe_everything() {
-    # A zsh that is called sh is POSIX by itself; one under its own name is not
+    # A zsh that is called sh acts as POSIX sh; a zsh under its own name does not
     [ -n "${ZSH_VERSION:-}" ] && emulate sh
     prepare_hashes
     renice -n 10 -p $$ >/dev/null 2>&1
@@ -106,8 +106,8 @@ probe_everything() {
     fi
     section run "$(id -un)" "$(id -u)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
     each_at_once
-    # R takes most of the time: a login's and an app's at once, what is done beside them held back.
-    # An app's takes longer, for it loads packages
+    # R takes most of the time: a login's and an app's run at once, and the other work keeps its results back.
+    # An app's R takes longer, because it loads packages
     probe_more=
     if [ -n "$probe_root" ]; then
         {
@@ -124,7 +124,7 @@ probe_everything() {
     sudo) probe_held=$(printf '%s\n' "$PROBE_ROOT" | sudo -n sh -s 2>/dev/null) ;;
     esac
     wait
-    # It may end before it begins, whatever was seen of sudo before
+    # The script for root may end before it begins, although sudo worked before
     case $probe_root.$probe_held in
     .* | *"${B}	section	root"*) ;;
     *) probe_root='' probe_held='' probe_no_root="what was to run as root did not begin" ;;

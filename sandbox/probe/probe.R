@@ -1,14 +1,14 @@
-# What R says about itself: the frame of it, and what several subjects need. Their own code is in
+# R's facts about itself: the frame, and functions that several subjects need. Their own code is in
 # facts/subjects/*.R, and goes where `#@` stands. Base R only, ASCII only, no single quotes (it travels inside a shell string).
 #
-# Read from standard input by `R --no-echo`, in front of it: probe_boundary, probe_loads (packages to load) and
-# probe_owners (whether to ask who owns the libraries). What it prints goes through take.awk on this machine,
-# which holds back what is not known to be harmless: here nothing is hidden.
-# Prints one fact a line, fields separated by tabs, each line starting with the boundary. All is worked out
+# `R --no-echo` reads it from standard input, after these: probe_boundary, probe_loads (packages to load) and
+# probe_owners (whether to ask who owns the libraries). Its output goes through take.awk on this machine,
+# which holds back values not known to be harmless: here nothing is hidden.
+# Prints one fact a line, fields separated by tabs, each line starting with the boundary. All is computed
 # before the first line is printed, so that messages (stderr) do not land inside a fact.
 # Writes only into tempdir(), which R itself removes.
 local({
-  # What was said before this line is the start-up's
+  # Everything printed before this line is from the start-up
   cat("\n", probe_boundary, "\tbegin\n", sep = "")
   flush(stdout())
   lines <- character()
@@ -22,7 +22,7 @@ local({
   }
   say <- function(kind, ...) {
     fields <- lapply(list(...), escape)
-    # A vector of length 0 means that there is nothing to tell
+    # A vector of length 0 means that there is nothing to print
     if (all(lengths(fields) > 0L)) {
       lines <<- c(lines, do.call(paste, c(list(probe_boundary, "fact", kind), fields, sep = "\t")))
     }
@@ -31,9 +31,9 @@ local({
     tryCatch(expr, error = function(e) say("failed", what, conditionMessage(e)))
   }
 
-  # R code as R reads it: its comments are gone, and each literal and name is told by itself, so that what is
-  # not known can be held back and the rest of the code seen
-  # Not before somebody asks: it may load namespaces
+  # R code as R reads it: without comments, and with each literal and name on a line of its own, so that unknown
+  # ones can be held back and the rest of the code seen
+  # Only when somebody asks: it may load namespaces
   delayedAssign("r_names", c(ls(baseenv(), all.names = TRUE), unlist(lapply(
     c("stats", "utils", "methods", "grDevices", "graphics"), getNamespaceExports))))
   literals <- 0L
@@ -45,7 +45,7 @@ local({
   symbol <- function(text) {
     if (!nzchar(text) || text %in% r_names) as.name(text) else literal("symbol", "", text)
   }
-  # The name that a value is given: x, x$y, x[["y"]]
+  # The name that a value gets: x, x$y, x[["y"]]
   assigned <- function(target) {
     last <- if (is.call(target)) target[[length(target)]] else target
     if (is.symbol(last) || is.character(last)) as.character(last) else ""
@@ -59,7 +59,7 @@ local({
                 Sys.umask = ".number", set.seed = ".number", Sys.sleep = ".number")
   passing_on <- c("c", "list", "(", "{", "if", "structure", "unlist", "as.integer", "as.numeric", "append",
                   "unique", "invisible", "+", "-", "*", "/", "^", ":")
-  # A number as no option changes it (OutDec, scipen), with all digits that it needs
+  # A number that no option changes (OutDec, scipen), with all digits that it needs
   exact <- function(x) {
     if (!is.double(x)) return(format(x, digits = 15L, decimal.mark = ".", scientific = FALSE))
     short <- sprintf("%.15g", x)
@@ -69,7 +69,7 @@ local({
   walk <- function(x, name, kind) {
     if (is.symbol(x)) return(symbol(as.character(x)))
     if (is.null(x)) return(x)
-    # What somebody put into a call may have attributes, or be many: of that nothing is told
+    # A value inside a call may have attributes, or a length: then print nothing of it
     if (is.atomic(x)) {
       attributes(x) <- NULL
       if (length(x) != 1L) return(literal("string", "", "something else"))
@@ -92,19 +92,19 @@ local({
     given <- names(x)
     whole <- x
     for (i in seq_along(x)) {
-      # Nothing stands there: x[, 1], function(x)
+      # An empty place: x[, 1], function(x)
       if (is.symbol(x[[i]]) && !nzchar(as.character(x[[i]]))) next
       part <- x[[i]]
       own <- if (!is.null(given) && nzchar(given[i])) given[i] else inner
-      # The parts of an option that is a vector are the option's, whatever they are called
+      # The parts of a vector option count as the option, whatever their names are
       if (of_option && fun == "c") own <- inner
-      # Of x["name"] the second alone is a name
+      # In x["name"] only the second part is a name
       if (fun %in% c("[", "[[", "$") && i < 3L) own <- ""
       if (fun %in% c("<-", "=", "<<-") && i == 3L) own <- assigned(whole[[2L]])
       of_repos <- own %in% c("repos", "repo", "CRAN") || (fun %in% c("<-", "=", "<<-") && i == 3L &&
         is.call(whole[[2L]]) && any(c("repos", "repo", "r") %in% all.vars(whole[[2L]])))
       part <- walk(part, own, if (kind == "repo" || of_repos) "repo" else "string")
-      # A part that is NULL would be taken out by [[<-
+      # Assigning NULL by [[<- would remove the part
       x[i] <- list(part)
     }
     if (!is.null(given)) {
@@ -120,7 +120,7 @@ local({
   writeLines(lines)
   cat(probe_boundary, "\tend-of-facts\n", sep = "")
   flush(stdout())
-  # After the end, what takes longest: an R that is stopped there has told all the rest
+  # After the end, the slowest part: if R is stopped there, it has printed all the rest
 #@ LATE SUBJECTS
 })
 quit(save = "no", runLast = FALSE)

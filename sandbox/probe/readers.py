@@ -1,7 +1,7 @@
-"""Typed readers of single fields: each gives a value, or says what kind of thing it could not read.
+"""Typed readers of single fields: each returns a value, or says what kind of value was wrong.
 
-What they raise names the kind of line and the field, never the text itself: it came from a
-stranger, and may hold what must not be shown.
+Their errors name the kind of line and the field, never the text itself: the text came from a
+stranger, and may hold something that must not be shown.
 """
 
 import re
@@ -15,20 +15,20 @@ from sandbox.errors import HostError
 from sandbox.probe.untaken import is_placeholder
 
 LARGEST: Final = 2**53
-"""Of a size: beyond it JSON's readers elsewhere do not keep an integer as it is."""
+"""The largest size: other JSON readers do not keep larger integers exactly."""
 PORTS: Final = range(65536)
 IDS: Final = range(2**32)
-"""Of users and groups."""
+"""The largest id of users and groups."""
 
 _WHOLE = re.compile(r"[0-9]{1,20}")
 _VERSION = re.compile(r"[0-9A-Za-z][^\s]*")
-# C0, DEL and C1: no name, path or version has one
+# C0, DEL and C1: no name, path or version has one of these
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONGEST = 4096
 
 
 class MalformedError(ValueError):
-    """A text that is not what it should be; says of what kind that is."""
+    """A text of the wrong form; the error says which form was wanted."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -36,7 +36,7 @@ class MalformedError(ValueError):
 
 
 class SectionError(HostError):
-    """A section of the probe's answer that cannot be believed, and so none of it is."""
+    """A section of the probe's answer that is not as the probe writes it; all of it is refused."""
 
     def __init__(self, section: str, kind: str, *, where: str = "") -> None:
         of = f" of {where}" if where else ""
@@ -52,10 +52,10 @@ class SectionError(HostError):
 
 @contextmanager
 def reading(section: str) -> Iterator[None]:
-    """Refuse `section` when what is done inside finds it malformed.
+    """Refuse `section` when the block finds it malformed.
 
     Raises:
-        SectionError: a reader, or the model of the facts, did not take it.
+        SectionError: a reader, or the model of the facts, refused it.
     """
     try:
         yield
@@ -72,7 +72,7 @@ def whole(text: str, kind: str, *, within: range | None = None) -> int:
     """A whole number, in bounds.
 
     Raises:
-        MalformedError: it is none, or out of them.
+        MalformedError: it is not a whole number, or out of bounds.
     """
     if not _WHOLE.fullmatch(text):
         raise MalformedError(kind)
@@ -86,7 +86,7 @@ def word(text: str, kind: str, *, of: tuple[str, ...]) -> str:
     """One of a few words.
 
     Raises:
-        MalformedError: it is another.
+        MalformedError: it is another word.
     """
     if text not in of:
         raise MalformedError(kind)
@@ -106,7 +106,7 @@ def name(text: str, kind: str, *, pattern: re.Pattern[str] | None = None) -> str
     """A name of any kind: not empty, not endless, without a control character; or a placeholder.
 
     Raises:
-        MalformedError: it is none, or `pattern` does not know it.
+        MalformedError: it is not a name, or does not match `pattern`.
     """
     known = pattern is None or pattern.fullmatch(text) is not None or is_placeholder(text)
     if not text or not known:
@@ -118,7 +118,7 @@ def plain(text: str, kind: str) -> str:
     """A text of one line; it may be empty.
 
     Raises:
-        MalformedError: it has a control character, half a character, or no end.
+        MalformedError: it has a control character, half a character, or is too long.
     """
     if len(text) > _LONGEST or _CONTROL.search(text):
         raise MalformedError(kind)
@@ -129,7 +129,7 @@ def path(text: str, kind: str) -> str:
     """An absolute path, or the placeholder of one.
 
     Raises:
-        MalformedError: it is none.
+        MalformedError: it is not an absolute path.
     """
     if not text.startswith("/") and not is_placeholder(text):
         raise MalformedError(kind)

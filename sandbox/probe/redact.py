@@ -1,15 +1,15 @@
-r"""What a secret looks like, for messages: on a machine of our own by sed, and of tools here.
+r"""What a secret looks like, for messages: used by sed on our own machines, and for tools here.
 
-What may leave a server is not decided by this list, but by `known/`.
+This list does not decide what may leave a server; `known/` does.
 
-The patterns keep to what POSIX extended expressions, Perl's and Python's have in common: groups,
-classes such as [:alnum:], counts, and GNU's `\b`. All are read without regard to case.
+The patterns use only what POSIX extended expressions, Perl's and Python's have in common: groups,
+classes such as [:alnum:], counts, and GNU's `\b`. All ignore upper and lower case.
 """
 
 import re
 
 REDACTED = "<redacted>"
-"""Stands where the value of a secret was."""
+"""Stands in place of a secret's value."""
 
 _WORDS = (
     r"TOKEN|PASSW|PASSPHRASE|SECRET|CREDENTIAL|COOKIE|PRIVATE|KEY|SIGNATURE|WEBHOOK"
@@ -17,13 +17,13 @@ _WORDS = (
 )
 _SHORT_WORDS = r"(PAT|PASS|PWD|DSN|SALT)([_.-]|[0-9]*$)|AUTH[0-9]*$"
 NAMES = rf"({_WORDS}|(^|[_.-])({_SHORT_WORDS}))"
-"""Names of variables and options whose values are hidden, whatever they are."""
+"""Names of variables and options: their values are always hidden."""
 
 NOT_NAMES = r"^(.*(KEYBOARD|KEYMAP|MONKEY|KEYWORD).*|PRIVATE(TMP|DEVICES|USERS|NETWORK))$"
-"""Names that are meant to be seen although `NAMES` finds them."""
+"""Names that may be shown although `NAMES` matches them."""
 
 PATH_NAMES = r"^(PWD|OLDPWD|XAUTHORITY|SSH_AUTH_SOCK)$"
-"""Names of paths; under such a name, what does not begin with a slash may be a password."""
+"""Names of paths; under such a name, a value without a slash at its start may be a password."""
 
 SHAPES = (
     # GitHub, GitLab, Slack, Hugging Face, npm, PyPI, Docker, DigitalOcean, Databricks, Linear
@@ -55,8 +55,8 @@ SHAPES = (
 """Values that are hidden under any name."""
 
 USERINFO = (r"://[^/[:space:]\"',]*@", r"://[^/@[:space:]\"',]*:[^@[:space:]\"',]*@")
-"""`user:password@` in a URL: only this part is hidden, where the rest goes is a fact. The second is
-for passwords with a slash in them."""
+"""`user:password@` in a URL: only this part is hidden, because the address is a fact. The second
+pattern is for passwords with a slash in them."""
 
 VALUES = "|".join(f"({shape})" for shape in SHAPES)
 
@@ -77,7 +77,7 @@ def redact_text(text: str) -> str:
 
 
 def redact(name: str, value: str) -> str:
-    """The value of a variable or option called `name`, or what may be shown of it."""
+    """The value of a variable or option called `name`, or the part that may be shown."""
     if value and _NAMES.search(name) and not _may_be_seen(name, value):
         return REDACTED
     hidden = _without_userinfo(value)
@@ -109,7 +109,7 @@ _SEP = r"[[:space:]]*(=|:|<-)[[:space:]]*"
 def sed_program() -> str:
     """A program for `sed -E` that hides secrets in configuration files, code and messages.
 
-    Comments go first: what is commented out is no fact, and may well be an old password.
+    Comments are removed first: a comment is not a fact, and may well be an old password.
     """
     path_names = r"(FILE|PATH|DIR|HOME|SOCK|AUTHORITY|CAINFO)"
     lines = [
@@ -121,10 +121,10 @@ def sed_program() -> str:
         # A name that ends in FILE, PATH, …, or PWD itself, may show its path
         rf"s~({path_names}[\"']?[[:space:]]*[=:][[:space:]]*[\"']?)/~\1{_MARK}~gI",
         rf"s~^((export )?(OLD)?PWD=)/~\1{_MARK}~",
-        # Keyboards and monkeys are no keys
+        # Words with "key" in them that are no keys, such as keyboard and monkey
         r"s~(K)(EY(BOARD|MAP|WORD))~\1\x03\2~gI; s~(MONK)(EY)~\1\x03\2~gI",
         r"s~(PRIVAT)(E(TMP|DEVICES|USERS|NETWORK))~\1\x03\2~gI",
-        # What is cut in two lines is hidden whole
+        # A value that is cut into two lines is hidden whole
         rf"/{_NAME}[[:space:]]*(=|:|<-|,|\()[[:space:]]*$/I{_TWO_LINES}",
         rf"/{_NAME}.*\\$/I{_TWO_LINES}",
         # From the first secret name on, the rest of the line: a value may have spaces, or be code

@@ -1,7 +1,7 @@
-"""Put the probe together: one read-only script, of the parts that each subject of the facts has.
+"""Put the probe together: one read-only script, from the parts of each subject of the facts.
 
-A subject's shell says by the names of its functions when they are to run: `ports_as_root` in the
-file of the subject `ports`. `PHASES` has the names of all of these moments.
+The names of a subject's shell functions say when they run: `ports_as_root` in the file of the
+subject `ports`. `PHASES` has the names of all these moments.
 """
 
 import re
@@ -25,11 +25,11 @@ PHASES: Final = (
     "hidden",
     "without_root",
 )
-"""When a function of a subject runs; order.sh says what each means."""
+"""When a function of a subject runs; order.sh says what each phase means."""
 
-# A view is tried twice at worst (a login's and an app's at the same time), and there is the rest
+# A view is tried twice at worst (a login's and an app's at the same time), and the rest runs too
 _R_SHARE = 3
-# In place of the functions of the same names
+# These replace the functions of the same names
 _WITHOUT_R = """
 probe_r_login() { unseen "R in a login" "not asked for"; }
 probe_r_shiny() { unseen "R inside a Shiny app" "not asked for"; }
@@ -42,23 +42,23 @@ class Taking:
     """What may leave the machine."""
 
     key: HashKey | None = None
-    """Of the hashes that stand for what is not taken; None for none."""
+    """The key of the hashes that replace values which are not taken; None for no hashes."""
     own: bool = False
-    """It is a machine of ours, made from a box: its messages are shown, but for what looks like a
-    secret. Of others only known words are."""
+    """Whether it is a machine of ours, made from a box: its messages are shown, except for lines
+    that look like a secret. Of other machines only known words are shown."""
     names: tuple[str, ...] = ()
-    """Of variables, options and keys whose values are taken, whatever they are: asked for."""
+    """Variables, options and keys that the user asked for: their values are always taken."""
     files: tuple[str, ...] = ()
-    """Paths of files of which all is taken."""
+    """Paths of files that are taken whole."""
 
 
 CLOSED: Final = Taking()
-"""Nothing but what is known to be harmless, and no hash of the rest."""
+"""Only harmless values, and no hash of the rest."""
 
 
 @dataclass(frozen=True)
 class Shell:
-    """The shell of one subject."""
+    """The shell code of one subject."""
 
     subject: str
     text: str
@@ -66,19 +66,19 @@ class Shell:
 
 @dataclass(frozen=True)
 class Fragments:
-    """What the subjects add to the probe."""
+    """The parts that the subjects add to the probe."""
 
     shell: tuple[Shell, ...] = ()
     r: tuple[str, ...] = ()
-    """Code that tells something of R, before the end of the facts is printed."""
+    """Code about R, run before the end of the facts is printed."""
     r_late: tuple[str, ...] = ()
-    """Code that takes long: an R that is stopped there has told all the rest."""
+    """Code that takes long: if R is stopped there, it has printed all the rest."""
     names: str = ""
-    """Which values may leave, under names that are one subject's: lines as in known/names.txt."""
+    """Rules for values under names of one subject: lines as in known/names.txt."""
     modes: tuple[str, ...] = ()
-    """Code for awk, of subjects that read a table in a mode of their own."""
+    """Awk code of subjects that read a table in a mode of their own."""
     r_fields: Mapping[str, str] | None = None
-    """Kind of a line of R's to what its fields are (names of known/names.txt)."""
+    """Kind of a line of R's to the meaning of its fields (names of known/names.txt)."""
 
 
 def compose(
@@ -91,10 +91,10 @@ def compose(
     with_r: bool = True,
     timeout_s: float = 60,
 ) -> str:
-    """The whole text that goes to `sh -s`.
+    """The whole text for `sh -s`.
 
     Raises:
-        UsageError: a name in `load_packages` cannot be an R package's, or one in `taking` no name.
+        UsageError: `load_packages` has a name that R does not allow, or `taking` a wrong name.
     """
     for name in load_packages:
         if not _PACKAGE_NAME.fullmatch(name):
@@ -109,7 +109,7 @@ def compose(
     functions = _functions(fragments)
     if not with_r:
         functions += _WITHOUT_R
-    # `</dev/null`: the rest of standard input is this text itself, and nobody else's to read
+    # `</dev/null`: the rest of standard input is this text itself, and no program may read it
     for_root = f"{settings}{functions}\nprobe_as_root {loads} </dev/null\n"
     sudo = "sudo" if use_sudo else "no-sudo"
     return (
@@ -122,7 +122,7 @@ def holding_back(fragments: Fragments, taking: Taking = CLOSED) -> str:
     """The program for awk that holds values back on the machine.
 
     Raises:
-        UsageError: a name or a path in `taking` cannot be one.
+        UsageError: `taking` has a name or a path that is not possible.
     """
     return awk_program(
         take_names=taking.names,
@@ -139,7 +139,7 @@ def _functions(fragments: Fragments) -> str:
 
 
 def _phases(shells: Sequence[Shell]) -> Iterator[str]:
-    """`each_as_root`, which calls every subject's `…_as_root`, and so on."""
+    """Write `each_as_root`, which calls every subject's `…_as_root`, and so on."""
     for phase in PHASES:
         names = [f"{one.subject}_{phase}" for one in shells]
         texts = "\n".join(one.text for one in shells)

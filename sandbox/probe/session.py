@@ -1,4 +1,4 @@
-"""Run the probe's script, over one ssh session or on this machine, and hand on what it printed."""
+"""Run the probe's script, over one ssh session or on this machine, and return its output."""
 
 import secrets
 import shlex
@@ -14,8 +14,8 @@ _CONNECT_TIMEOUT_S = 15
 _SSH_FAILED = 255
 THIS_MACHINE = "this machine"
 
-# `ssh` may be set up to hand the caller's own locale on (SendEnv LANG LC_*): that is not what a
-# login over there has
+# `ssh` may be set up to pass on the caller's own locale (SendEnv LANG LC_*): a login
+# over there has another one
 _LOCALE_VARIABLES = (
     "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_TIME", "LC_NUMERIC", "LC_MONETARY",
     "LC_MESSAGES", "LC_PAPER", "LC_NAME", "LC_ADDRESS", "LC_TELEPHONE", "LC_MEASUREMENT",
@@ -24,19 +24,19 @@ _LOCALE_VARIABLES = (
 
 
 class NoSshError(HostError):
-    """ssh did not get in; a hint for a server of the user's own, not for a sandbox."""
+    """ssh cannot log in; the hint is for a server of the user's own, not for a sandbox."""
 
 
 def new_boundary() -> str:
-    """A word that no machine says by itself: every line of the probe's own begins with it."""
+    """A word that no machine prints by itself: every line of the probe begins with it."""
     return f"sandbox-probe-{secrets.token_hex(16)}"
 
 
 def over_ssh(target: SshTarget, text: str, boundary: str, *, timeout_s: float) -> Frame:
-    """What the script prints on the machine behind `target`, whatever the login's shell is.
+    """The script's output on the machine behind `target`, with any login shell.
 
     Raises:
-        NoSshError: ssh does not get in.
+        NoSshError: ssh cannot log in.
         HostError: it took too long, or did not reach its end.
     """
     without_locale = [word for name in _LOCALE_VARIABLES for word in ("-u", name)]
@@ -46,7 +46,7 @@ def over_ssh(target: SshTarget, text: str, boundary: str, *, timeout_s: float) -
 
 
 def here(text: str, boundary: str, *, timeout_s: float) -> Frame:
-    """What the script prints on this machine.
+    """The script's output on this machine.
 
     Raises:
         HostError: it took too long, or did not reach its end.

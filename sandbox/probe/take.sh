@@ -1,11 +1,11 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2153,SC2154  # variables that stand in front, see probe.sh
-# What may leave this machine: text goes through awk, and what that has marked through a hash.
+# What may leave this machine: text goes through awk, and marked values through a hash.
 
 MARK=$(printf '\001')
 WITHIN=$(printf '\002')
 
-# Whether hashes can be made here; a printf that is a program would show its words to everybody
+# Whether hashes can be made here; a printf that is a program would show its arguments to everybody
 prepare_hashes() {
     HASHES=
     case $KEY.$(command -v printf) in
@@ -27,8 +27,8 @@ hash_of() {
     esac
 }
 
-# What is marked comes out as a placeholder: its length, roughly, and a hash. Each value is hashed once, and
-# no more of them than can be done in seconds. Values go through pipes alone: a command line is everybody's
+# Marked values become placeholders: their rough length, and a hash. Each value is hashed once, and
+# only as many as can be done in seconds. Values go only through pipes: everybody can see a command line
 placeholders() {
     case $1 in
     *"$MARK"*) ;;
@@ -64,11 +64,11 @@ placeholders() {
         }'
 }
 
-# take MODE [KIND [NAMES]]: what of a text may leave this machine. Without an awk that can do it: nothing
+# take MODE [KIND [NAMES]]: the part of a text that may leave this machine. Without a working awk: nothing
 take() {
     probe_took=$(LC_ALL=C awk -v MODE="$1" -v KIND="${2:-}" -v NAME="${3:-}" -v PLACE="$probe_place" -v B="$B" \
         -v OWN="$OWN" "$TAKE" 2>/dev/null)
-    # The last line is proof that all was looked at
+    # The last line proves that everything was looked at
     case $probe_took in
     "$MARK$WITHIN") ;;
     *"
@@ -78,7 +78,7 @@ $MARK$WITHIN"}" ;;
     esac
 }
 
-# take_file FILE MODE [KIND]: the same of a file, which may have been asked for as a whole
+# take_file FILE MODE [KIND]: the same for a file, which the user may have asked for as a whole
 probe_place=
 take_file() {
     probe_place=$1
@@ -92,7 +92,7 @@ one() {
     printf '%s' "$2" | tr '\t\n' '??' | take rows '' "$1"
 }
 
-# Messages: on a machine of our own what does not look like a secret, elsewhere known words alone
+# Messages: on a machine of our own all but what looks like a secret, elsewhere only known words
 words() {
     if [ "$OWN" = 1 ]; then
         LC_ALL=C sed -E "$HIDE" 2>/dev/null

@@ -1,8 +1,8 @@
-"""What stands in the place of a value that was not taken from a machine.
+"""Placeholders for values that were not taken from a machine.
 
-`<not taken: 9-16 characters, #1F2E3D4C5B6A7988>`: the length's class, and a keyed, slow hash by
+`<not taken: 9-16 characters, #1F2E3D4C5B6A7988>`: a range for the length, and a keyed, slow hash by
 which two such values can be told apart. The key is made for one capture (or one sandbox), lies in
-a file of mode 0600 apart from facts and box, and is never handed on: without it the hash tells
+a file of mode 0600 apart from facts and box, and is never passed on: without the key the hash tells
 nothing. Without a hash (`<not taken: 9-16 characters>`) nobody can say whether two are equal.
 
 probe.sh makes the same hashes with openssl on the machine itself: the values never leave it.
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 ITERATIONS: Final = 20_000
-"""Of PBKDF2: about 10 ms a value. The key, of 128 bits, is what protects it first."""
+"""Rounds of PBKDF2: about 10 ms a value. The key, of 128 bits, is the first protection."""
 SALT: Final = b"sandbox1"
-"""openssl wants eight bytes; the key stands in front of the value."""
+"""The salt: openssl wants eight bytes; the key stands before the value."""
 _TOKEN_DIGITS: Final = 16
 _PLACEHOLDER = re.compile(
     r"<not taken: (?P<length>[0-9]+-[0-9]+|[0-9]+\+) characters(?:, #(?P<token>[0-9A-F]{16}))?>"
@@ -35,11 +35,11 @@ class HashKey:
 
     @property
     def id(self) -> str:
-        """What facts may say of it: which key their hashes were made with."""
+        """The id of the key, which facts may say: it tells which key made their hashes."""
         return hashlib.sha256(f"id of {self.digits}".encode()).hexdigest()[:12]
 
     def __repr__(self) -> str:
-        """Without the key itself: it could end in a log."""
+        """Leave out the key itself: the text could end in a log."""
         return f"HashKey({self.id})"
 
 
@@ -51,7 +51,7 @@ def new_key() -> HashKey:
 def token(value: str, key: HashKey) -> str:
     """The hash of a value, as the probe makes it: PBKDF2 over the key and the value's SHA-256.
 
-    The value is hashed as one field of a line, its backslashes, tabs and ends of lines escaped.
+    The value is hashed as one field of a line, with its backslashes, tabs and line ends escaped.
     """
     digest = hashlib.sha256(_field(value).encode("utf-8", "surrogateescape")).hexdigest()
     words = f"{key.digits}{digest}".encode()
@@ -66,7 +66,7 @@ def _field(value: str) -> str:
 
 
 def length_class(value: str) -> str:
-    """`9-16`: how long it is, roughly, in bytes."""
+    """`9-16`: the rough length, in bytes."""
     size = len(value.encode("utf-8", "surrogateescape"))
     for low, high in _CLASSES:
         if low <= size <= high:
@@ -75,7 +75,7 @@ def length_class(value: str) -> str:
 
 
 def placeholder(value: str, key: HashKey | None = None) -> str:
-    """What stands for `value`; with a hash where there is a key."""
+    """The placeholder for `value`; with a hash where there is a key."""
     hashed = f", #{token(value, key)}" if key is not None else ""
     return f"<not taken: {length_class(value)} characters{hashed}>"
 
@@ -97,26 +97,26 @@ def token_of(text: str) -> str | None:
 
 
 def length_of(text: str) -> str:
-    """The length's class of the first placeholder in `text`; empty when there is none."""
+    """The length range of the first placeholder in `text`; empty when there is none."""
     found = _PLACEHOLDER.search(text)
     return found["length"] if found else ""
 
 
 def without_hash(text: str) -> str:
-    """`text` with its placeholders as they are shown: their lengths alone."""
+    """`text` with its placeholders as they are shown: only their lengths."""
     return _PLACEHOLDER.sub(lambda found: f"<not taken: {found['length']} characters>", text)
 
 
 def compare(a: str, b: str, *, same_key: bool = True) -> Verdict:
-    """Whether two texts are equal, one or both of which hold placeholders.
+    """Whether two texts are equal, when one or both hold placeholders.
 
     Args:
         a: a text.
         b: another.
-        same_key: their hashes were made with the same key; else they say nothing.
+        same_key: whether their hashes were made with the same key; if not, hashes say nothing.
     """
     if is_untaken(a) != is_untaken(b):
-        # Taken on one side alone: a whole value has a length at least
+        # Taken on one side only: a whole value has at least a length
         whole, plain = (a, b) if is_untaken(a) else (b, a)
         found = _PLACEHOLDER.fullmatch(whole)
         return "unknown" if found and found["length"] == length_class(plain) else "differs"

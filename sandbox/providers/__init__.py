@@ -1,7 +1,7 @@
-"""Providers: what runs machines. Each has a folder here, and is loaded when it is asked for.
+"""Providers: the programs that run machines. Each has a folder here, loaded when it is needed.
 
-Nobody outside knows what is in such a folder, or decides anything by a provider's name: `Provider`
-(provider.py), `Engine` (engine.py) and the abilities (abilities.py) answer.
+No other code knows what is in such a folder, or decides anything by a provider's name: it asks
+`Provider` (provider.py), `Engine` (engine.py) and the abilities (abilities.py).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,21 +13,21 @@ from sandbox.errors import HostError
 from sandbox.spec.choices import ProviderName
 
 if TYPE_CHECKING:
-    # The command line needs the names alone, to complete them
+    # The command line needs only the names, to complete them
     from sandbox.providers.provider import Provider
 
 PROVIDERS: Final[tuple[ProviderName, ...]] = ("virtualbox", "incus", "libvirt")
-"""In this order the first usable one is taken when nobody chose."""
+"""When nobody chose, the first usable provider in this order is taken."""
 
 FALLBACK: Final[ProviderName] = "incus"
-"""Meant where nobody chose and none is usable: it needs no more than Linux, and can be set up."""
+"""Used when nobody chose and none is usable: it only needs Linux, and can be set up."""
 
 
 def load_provider(name: str) -> "Provider":
-    """The provider of that name. `fake` is none of them: tests make it themselves.
+    """The provider of that name. `fake` is not one of them: tests make it themselves.
 
     Raises:
-        HostError: there is none.
+        HostError: there is no provider of that name.
     """
     if name not in PROVIDERS:
         raise HostError(
@@ -38,7 +38,7 @@ def load_provider(name: str) -> "Provider":
 
 
 class Registry(Mapping[str, "Provider"]):
-    """The providers by name, each loaded when it is asked for."""
+    """The providers by name, each loaded when it is first asked for."""
 
     def __init__(
         self, names: Sequence[str] = PROVIDERS, load: Callable[[str], "Provider"] = load_provider
@@ -61,5 +61,5 @@ class Registry(Mapping[str, "Provider"]):
         return len(self._names)
 
     def maker_of(self, folder: Path) -> str | None:
-        """Who made the machine of an instance's folder, as its files say; None: they do not."""
+        """The provider that made the machine of an instance's folder; None when no file says so."""
         return next((name for name, one in self.items() if one.made(folder)), None)

@@ -1,4 +1,4 @@
-"""What only some engines can do: protocols to ask for with `isinstance` before acting."""
+"""Abilities that only some engines have: protocols to test with `isinstance` before acting."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,10 +36,10 @@ class RootExec(Protocol):
 
 @runtime_checkable
 class Isolation(Protocol):
-    """Engines whose machines share a network, on which they can be kept from each other."""
+    """Engines with machines on one network, where machines can be kept from each other."""
 
     def is_isolated(self, name: str) -> bool | None:
-        """Whether it is kept from others of ours; None when nobody has said so yet.
+        """Whether the machine is kept from our other machines; None when that was never set.
 
         Raises:
             ProviderError: no such machine.
@@ -47,7 +47,7 @@ class Isolation(Protocol):
         ...
 
     def isolate(self, name: str, *, isolated: bool) -> None:
-        """Say whether others of ours reach the stopped machine; it holds from the next start on.
+        """Set whether our other machines reach the stopped machine; counts from the next start on.
 
         Raises:
             ProviderError: no such machine, or the provider failed.
@@ -57,7 +57,7 @@ class Isolation(Protocol):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A state of a machine's disk that it can be taken back to."""
+    """A saved state of a machine's disk, to which the machine can go back."""
 
     name: str
     created_at: datetime
@@ -68,17 +68,17 @@ class Previews(Protocol):
     """Engines that write files of their own into an instance's folder."""
 
     def preview(self, spec: MachineSpec) -> tuple[tuple[str, str], ...]:
-        """Their names and contents for `spec`, with examples for what is chosen at `create`."""
+        """The files' names and contents for `spec`, with examples for values chosen by `create`."""
         ...
 
 
 @runtime_checkable
 class Snapshots(Protocol):
-    """Engines whose machines can be taken back to how they were.
+    """Engines that can take machines back to an earlier state.
 
-    The same on each: what was written after the snapshot is gone after `restore_snapshot`; a
-    machine that ran runs again and its sshd answers, one that was stopped stays stopped. The
-    snapshot is kept, and so are those made after it.
+    The same for each engine: `restore_snapshot` undoes everything written after the snapshot. A
+    machine that ran runs again and its sshd answers; a stopped one stays stopped. The snapshot is
+    kept, and so are later ones.
     """
 
     def save_snapshot(self, name: str, snapshot: str, listener: Listener) -> None:
@@ -90,7 +90,7 @@ class Snapshots(Protocol):
         ...
 
     def restore_snapshot(self, name: str, snapshot: str, listener: Listener) -> None:
-        """Take the machine's disk back to `snapshot`; running again at the end if it ran before.
+        """Take the machine's disk back to `snapshot`; a machine that ran runs again at the end.
 
         Raises:
             ProviderError: no such machine or snapshot.
@@ -119,17 +119,17 @@ class BakedImage:
     """A provisioned machine that is kept to make others from."""
 
     image: str
-    """Its name in the provider's own store; what `MachineSpec.image` takes."""
+    """Its name in the provider's own store, as in `MachineSpec.image`."""
     key: str
-    """What it was baked from, as one word; two images of one key are alike but for their age."""
+    """The hash of what it was baked from; two images of one key differ only in their age."""
     made_at: datetime
     complete: bool = True
-    """False for what a bake that was cut off has left: never to be used."""
+    """False for a leftover of a bake that was cut off: it must never be used."""
     labels: tuple[tuple[str, str], ...] = ()
     size_bytes: int | None = None
-    """What it takes on the disk by itself; None when it was not asked, or cannot be told."""
+    """Its own space on the disk; None when it was not asked for, or cannot be told."""
     machines: tuple[str, ...] = ()
-    """The machines of ours that were made from it."""
+    """Our machines that were made from it."""
 
 
 @runtime_checkable
@@ -143,7 +143,7 @@ class Baking(Protocol):
 
     @property
     def clones_keep_disk_size(self) -> bool:
-        """Whether a disk cannot be made smaller than the one it is made from."""
+        """Whether a disk cannot be made smaller than the disk it is made from."""
         ...
 
     def bake(
@@ -156,8 +156,8 @@ class Baking(Protocol):
     ) -> BakedImage:
         """Keep the machine `name`, as it was at `snapshot`, as an image of `key`.
 
-        The caller sees to it that there is one bake of a key at a time. The image is whole before
-        `baked_images` calls it complete; what earlier bakes of the key left unfinished is removed.
+        The caller lets only one bake of a key run at a time. The image is whole before
+        `baked_images` calls it complete; unfinished leftovers of earlier bakes are removed.
 
         Raises:
             ProviderError: no such machine or snapshot, or the provider failed; nothing is left.
@@ -165,7 +165,7 @@ class Baking(Protocol):
         ...
 
     def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """All there are, the newest first, also unfinished ones; sizes take longer to find out."""
+        """All baked images, the newest first, also unfinished ones; finding sizes takes longer."""
         ...
 
     def delete_baked(self, image: str) -> None:
@@ -179,22 +179,22 @@ class Baking(Protocol):
 
 @dataclass(frozen=True)
 class BaseCopy:
-    """A base image as a hypervisor keeps it for the disks that hang on it."""
+    """A base image as a hypervisor keeps it for the disks that depend on it."""
 
     name: str
     """Its name in the hypervisor's own store."""
     size_bytes: int | None
-    """What it takes on the disk; None when that cannot be told."""
+    """Its space on the disk; None when that cannot be told."""
     machines: tuple[str, ...]
-    """The machines whose disks hang on it; without any it is of no use to anybody."""
+    """The machines with disks that depend on it; without any, nobody needs it."""
 
 
 @runtime_checkable
 class BaseCopies(Protocol):
-    """Engines whose hypervisor has copies of its own of the base images in Vagrant's store."""
+    """Engines with a hypervisor that keeps its own copies of the base images in Vagrant's store."""
 
     def base_copies(self) -> tuple[BaseCopy, ...]:
-        """All of ours.
+        """All copies of our base images.
 
         Raises:
             HostError, ProviderError: the hypervisor cannot be asked.
@@ -202,7 +202,7 @@ class BaseCopies(Protocol):
         ...
 
     def drop_unused_bases(self) -> tuple[str, ...]:
-        """Remove those that no machine needs, and say which.
+        """Remove copies that no machine needs, and return their names.
 
         Raises:
             HostError, ProviderError: the hypervisor cannot be asked, or cannot remove one.
@@ -212,7 +212,7 @@ class BaseCopies(Protocol):
 
 @runtime_checkable
 class RenewsLogin(Protocol):
-    """Engines that can let a key in from outside, whatever the machine's own files say."""
+    """Engines that can add a login key from outside, whatever the machine's own files say."""
 
     def renew_login(self, name: str, authorized_key: str, listener: Listener) -> None:
         """Let `authorized_key` log in to the running machine; other keys stay as they are.
@@ -225,16 +225,16 @@ class RenewsLogin(Protocol):
 
 @runtime_checkable
 class Settling(Protocol):
-    """Engines whose provider goes on with what a killed command began."""
+    """Engines for which the provider continues what a killed command began."""
 
     def is_busy(self, name: str) -> bool:
-        """Whether the provider is doing something to the machine at the moment."""
+        """Whether the provider is changing the machine at the moment."""
         ...
 
     def settle(self, name: str) -> None:
-        """Wait for the end of it.
+        """Wait until the provider has finished.
 
         Raises:
-            ProviderError: it does not end.
+            ProviderError: it does not finish.
         """
         ...

@@ -1,4 +1,4 @@
-"""Base images as every provider has them: what is wanted, what it has made, what it keeps."""
+"""Base images, the same for every provider: the wanted one, the present ones, the kept ones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ class WantedBase:
     source: BaseSource = "auto"
     mirror: Mirror | None = None
     options: VagrantOptions | None = None
-    """What the box says for the provider alone."""
+    """The box's settings for this provider."""
     archives: ArchivesAnswer | None = None
-    """What this host's apt said, where it was asked ahead."""
+    """The answer of this host's apt, if it was asked before."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class PreparedBase:
     """A base image that the provider has."""
 
     image: str
-    """What `MachineSpec.image` takes."""
+    """The name for `MachineSpec.image`."""
     identity: str
-    """Which build of it: a base image that was made again is another one."""
+    """Which build of the base image this is: an image that was made again has another one."""
     packages: frozenset[str] | None
-    """The names of all packages that its archive has; None when nobody listed them."""
+    """The names of all packages in its archive; None when nobody listed them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +50,10 @@ class StoredBase:
     machines: tuple[str, ...] = ()
     """The sandboxes that were made from it and still need it."""
     whole: bool = True
-    """False for what was cut off in the making."""
+    """False for an image that was cut off while it was made."""
     outdated: bool = False
     """There is a newer one of the same base."""
     title: str
-    """What it is called in a message."""
+    """The name for messages."""
     remove: Callable[[], bool] = field(repr=False, compare=False)
-    """Removes it and what was kept of its build; False when somebody makes it again just now."""
+    """Removes it and the rest of its build; False when somebody is making it again just now."""

@@ -1,4 +1,4 @@
-"""What every engine can do, and the data that it takes and gives. `abilities` has the rest."""
+"""The calls that every engine has, and their data. `abilities` has the calls of some engines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 
 class NotHereError(HostError):
-    """The provider does not run here, or is not set up: there is no machine of ours at it."""
+    """The provider does not run here, or is not set up: it has no machine of ours."""
 
 
 class Power(StrEnum):
-    """What a machine is doing, in one word that is the same for every provider."""
+    """A machine's state, in one word that is the same for every provider."""
 
     ABSENT = "absent"
     STOPPED = "stopped"
     STARTING = "starting"
     RUNNING = "running"
     PAUSED = "paused"
-    """It stands still with all that it had in memory; `start` lets it go on."""
+    """The machine stands still with all it had in memory; `start` resumes it."""
     BROKEN = "broken"
 
 
 @dataclass(frozen=True)
 class MachineSpec:
-    """What an engine needs to know to create a machine."""
+    """All that an engine needs to know to create a machine."""
 
     name: str
     image: str
@@ -45,26 +45,26 @@ class MachineSpec:
     instance_dir: Path
     """The instance's folder, where an engine may keep files of its own."""
     labels: tuple[tuple[str, str], ...] = ()
-    """Kept with the machine, so that it can be told whose it is: plan key, box."""
+    """Kept with the machine, so that its owner is known: plan key, box."""
     forwarded_ports: tuple[int, ...] = ()
-    """Ports of the machine that this host's people use; forwarded where there is no route to it."""
+    """Ports of the machine for people on this host; forwarded where there is no route to it."""
     options: "VagrantOptions | None" = None
-    """What the box says for this provider alone."""
+    """The box's settings for this provider."""
     isolated: bool = True
-    """Other machines of ours do not reach it, where they share a network."""
+    """Keep our other machines from reaching this one, where they share a network."""
 
 
 EMULATION_FACTOR = 10.0
-"""How much more time an emulated machine is given."""
+"""How much more time an emulated machine gets."""
 
 
 def patient(timeout_s: float, *, emulated: bool) -> float:
-    """How long to wait for what takes at most `timeout_s` on a real processor."""
+    """How long to wait for something that takes at most `timeout_s` on a real processor."""
     return timeout_s * EMULATION_FACTOR if emulated else timeout_s
 
 
 def require_size(spec: MachineSpec, *, memory_mb: int, cpus: int) -> None:
-    """Refuse what is larger than the host: hypervisors take any number, and fail later.
+    """Refuse a machine larger than the host: hypervisors take any number, and fail later.
 
     Raises:
         HostError: the host has not so much memory or so many processors.
@@ -90,15 +90,15 @@ class MachineStatus:
     address: str | None = None
     """An IPv4 address that this host can reach directly; None when there is no route."""
     detail: str = ""
-    """The provider's own word, when it says more than `power`."""
+    """The provider's own word for the state, when it says more than `power`."""
     labels: tuple[tuple[str, str], ...] = ()
     forwarded: tuple[tuple[int, int], ...] = ()
-    """The machine's port and the port on 127.0.0.1 that leads to it, for each that is forwarded."""
+    """Each forwarded port of the machine, and the port on 127.0.0.1 that leads to it."""
     emulated: bool = False
-    """Whether its processor is emulated: right in all it does, and many times slower."""
+    """Whether its processor is emulated: correct, but many times slower."""
 
     def patient(self, timeout_s: float) -> float:
-        """How long to wait here for what takes at most `timeout_s` on a real processor."""
+        """How long to wait here for work that takes at most `timeout_s` on a real processor."""
         return patient(timeout_s, emulated=self.emulated)
 
     def forwarded_to(self, port: int) -> int | None:
@@ -108,7 +108,7 @@ class MachineStatus:
 
 @dataclass(frozen=True)
 class SshEndpoint:
-    """How to reach a machine by ssh; `workflows` writes it out as an ssh_config."""
+    """How to reach a machine by ssh; written out later as an ssh_config."""
 
     user: str
     host: str
@@ -116,7 +116,7 @@ class SshEndpoint:
     host_keys: tuple[str, ...]
     """Public host keys (`ssh-ed25519 AAAA…`), read through the provider, not over the network."""
     proxy_command: tuple[str, ...] = field(default=())
-    """An argv that connects stdin/stdout to the machine's sshd, when there is no route to it."""
+    """An argv that connects stdin/stdout to the machine's sshd, when there is no route."""
 
 
 class Engine(Protocol):
@@ -127,12 +127,12 @@ class Engine(Protocol):
     def check_host(self, *, brief: bool = False) -> HostReport:
         """Prove what is usable here; reads only, and takes less than two seconds.
 
-        With `brief` it may leave out what takes long, once it has found that not all is well.
+        With `brief` it may skip slow questions, once it has found that not all is well.
         """
         ...
 
     def create(self, spec: MachineSpec, listener: Listener) -> None:
-        """Make the machine, stopped or running. Limits are really set. Does nothing if it is there.
+        """Make the machine, stopped or running, with its limits. Does nothing if it is there.
 
         Raises:
             ProviderError: the provider refused; nothing half-made is left.
@@ -140,22 +140,22 @@ class Engine(Protocol):
         ...
 
     def start(self, name: str, listener: Listener) -> None:
-        """Start it, or let it go on, and wait until its sshd can be reached.
+        """Start or resume the machine, and wait until its sshd can be reached.
 
-        Of one that runs, sshd is brought back where that can be done without ssh.
+        In a machine that runs, sshd is brought back where that can be done without ssh.
         """
         ...
 
     def stop(self, name: str, *, timeout_s: float) -> None:
-        """Shut it down, by force after `timeout_s`. Does nothing if it is stopped."""
+        """Shut the machine down, by force after `timeout_s`. Does nothing if it is stopped."""
         ...
 
     def destroy(self, name: str) -> None:
-        """Remove it and all that is its own, whatever its state. Does nothing if it is absent."""
+        """Remove the machine and all its things, in any state. Does nothing if it is absent."""
         ...
 
     def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:
-        """The machines of ours (or those named; absent ones are listed as absent), in one query."""
+        """Our machines (or the named ones; absent ones are listed as absent), in one query."""
         ...
 
     def ssh_endpoint(self, name: str) -> SshEndpoint:

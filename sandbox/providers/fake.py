@@ -1,6 +1,6 @@
 """A provider and its engine without machines, for tests: files, and failures on demand.
 
-What can be observed through the protocol is the same as with a real one: the contract suite runs
+Tests see the same behaviour through the protocol as with a real provider: the contract suite runs
 both.
 """
 
@@ -42,21 +42,21 @@ class FakeEngine:
 
     folder: Path
     failures: dict[str, BaseException] = field(default_factory=dict)
-    """What a call raises instead of doing its work: `{"create": ProviderError("full")}`, or for one
-    machine `{"create:a": …}`. Before anything is changed; `{"create!": …}` raises after it was, and
-    `{"power_on!": …}` in the middle of a start."""
+    """Errors that calls raise instead of doing their work: `{"create": ProviderError("full")}`, or
+    for one machine `{"create:a": …}`. They are raised before anything is changed; `{"create!": …}`
+    raises after the change, and `{"power_on!": …}` in the middle of a start."""
     calls: list[str] = field(default_factory=list)
     """`create:a`, `start:a` … in the order they came."""
     host_memory_mb: int = 16384
     host_cpus: int = 16
     findings: tuple[Finding, ...] = (Finding(ok=True, title="the fake provider answers"),)
     answers: Callable[[str, tuple[str, ...]], Completed] | None = None
-    """What `exec_as_root` returns for a machine and an argv; success and nothing said when None."""
+    """The answer of `exec_as_root` for a machine and an argv; None: success without output."""
     provider: str = "fake"
     clones_keep_disk_size: bool = False
 
     def check_host(self, *, brief: bool = False) -> HostReport:
-        """Whatever `findings` says."""
+        """Return `findings`."""
         del brief
         self._called("check_host", "")
         return HostReport(self.provider, self.findings)
@@ -77,7 +77,7 @@ class FakeEngine:
         self._done("create", spec.name)
 
     def start(self, name: str, listener: Listener) -> None:
-        """Note that it runs."""
+        """Note that the machine runs."""
         self._called("start", name)
         machine = self._ours(name)
         if machine["power"] == Power.PAUSED:
@@ -90,7 +90,7 @@ class FakeEngine:
         self._done("start", name)
 
     def stop(self, name: str, *, timeout_s: float) -> None:
-        """Note that it is stopped."""
+        """Note that the machine is stopped."""
         self._called("stop", name)
         if timeout_s < 0:
             raise ProviderError(f"{timeout_s:g} is no time to wait")
@@ -98,7 +98,7 @@ class FakeEngine:
         self._done("stop", name)
 
     def destroy(self, name: str) -> None:
-        """Remove its file."""
+        """Remove the machine's file."""
         self._called("destroy", name)
         machine = self._read(name)
         if machine is None:
@@ -108,7 +108,7 @@ class FakeEngine:
         self._done("destroy", name)
 
     def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:
-        """What the files say."""
+        """The states in the files."""
         self._called("status", "")
         if names is None:
             known = sorted(path.stem for path in self.folder.glob("*.json"))
@@ -147,23 +147,23 @@ class FakeEngine:
             if on_line is not None:
                 on_line(line)
         if check and done.returncode != 0:
-            # The same family as a real engine's: the program's own failure is not told apart
+            # Like a real engine: the program's own failure is not told apart
             error = CommandError("failed", returncode=done.returncode, stderr=done.stderr)
             raise ProviderError(f"`{words[0]}` failed in {name}", details=done.stderr) from error
         return done
 
     def is_isolated(self, name: str) -> bool | None:
-        """What was noted."""
+        """The isolation that was noted."""
         word = self._ours(name).get("isolated")
         return None if word is None else bool(word)
 
     def isolate(self, name: str, *, isolated: bool) -> None:
-        """Note it."""
+        """Note the isolation."""
         self._called("isolate", name)
         self._write(name, **{**self._ours(name), "isolated": isolated})
 
     def save_snapshot(self, name: str, snapshot: str, listener: Listener) -> None:
-        """Note the name."""
+        """Note the snapshot's name."""
         self._called("save_snapshot", name)
         machine = self._ours(name)
         kept = dict(machine.get("snapshots", {}))
@@ -175,7 +175,7 @@ class FakeEngine:
         self._done("save_snapshot", name)
 
     def restore_snapshot(self, name: str, snapshot: str, listener: Listener) -> None:
-        """Nothing to take back."""
+        """Only report it: there is nothing to take back."""
         self._called("restore_snapshot", name)
         self._require_snapshot(name, snapshot)
         listener(StepOutput(name, f"going back to {snapshot}"))
@@ -188,7 +188,7 @@ class FakeEngine:
         return tuple(Snapshot(key, datetime.fromisoformat(at)) for key, at in kept.items())
 
     def delete_snapshot(self, name: str, snapshot: str) -> None:
-        """Forget the name."""
+        """Forget the snapshot's name."""
         self._called("delete_snapshot", name)
         machine = self._require_snapshot(name, snapshot)
         kept = {key: at for key, at in machine["snapshots"].items() if key != snapshot}
@@ -203,7 +203,7 @@ class FakeEngine:
         labels: tuple[tuple[str, str], ...],
         listener: Listener,
     ) -> BakedImage:
-        """Write the image's file, in two goes: `{"bake!": …}` raises between them."""
+        """Write the image's file, in two steps: `{"bake!": …}` raises between them."""
         self._called("bake", name)
         self._require_snapshot(name, snapshot)
         for old in self.baked_images():
@@ -219,7 +219,7 @@ class FakeEngine:
         return next(one for one in self.baked_images() if one.image == image)
 
     def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """What the files say."""
+        """The images in the files."""
         self._called("baked_images", "")
         machines = {path.stem: self._read(path.stem) or {} for path in self.folder.glob("*.json")}
         found = []
@@ -240,18 +240,18 @@ class FakeEngine:
         return tuple(sorted(found, key=lambda one: one.made_at, reverse=True))
 
     def delete_baked(self, image: str) -> None:
-        """Remove its file."""
+        """Remove the image's file."""
         self._called("delete_baked", image)
         if self._file(image).exists():
             raise ProviderError(f"{image} is not a baked image")
         self._image(image).unlink(missing_ok=True)
 
     def add_foreign(self, name: str) -> None:
-        """A machine of that name which somebody else made."""
+        """Make a machine of that name that somebody else owns."""
         self._write(name, power=Power.RUNNING, labels={}, ours=False)
 
     def set_power(self, name: str, power: Power) -> None:
-        """Let something happen to the machine behind our back."""
+        """Change the machine's state without the engine's knowledge."""
         self._write(name, **{**self._ours(name), "power": power})
 
     def _called(self, call: str, name: str) -> None:
@@ -311,18 +311,18 @@ class FakeEngine:
 
 @dataclass
 class FakeProvider:
-    """A provider of one engine, which is there already; it keeps what a test gives it."""
+    """A provider for one engine that a test made; it keeps what the test gives it."""
 
     engine: Engine
     base: PreparedBase = field(
         default_factory=lambda: PreparedBase("base-debian-12-0", "f00d", packages=None)
     )
     room: "HostLimits | None" = None
-    """The most that one machine can be given; None: nobody asks."""
+    """The most that one machine can get; None: no limit is checked."""
     bases: tuple[StoredBase, ...] | SandboxError = ()
-    """What `stored_bases` says, or raises."""
+    """The result of `stored_bases`, or the error it raises."""
     builds: frozenset[str] = frozenset()
-    """The keys whose builds are still of use."""
+    """The keys of builds that are still of use."""
     name: str = "fake"
     title: str = "the fake provider"
     linux_only: bool = False
@@ -333,7 +333,7 @@ class FakeProvider:
         return self.engine
 
     def statuses(self, place: Place) -> dict[str, MachineStatus]:
-        """What the engine says."""
+        """The engine's machines."""
         del place
         return self.engine.status()
 
@@ -342,25 +342,25 @@ class FakeProvider:
         return (folder / f"made-by-{self.name}").exists()
 
     def report(self, place: Place) -> HostReport:
-        """What the engine finds."""
+        """The engine's findings."""
         del place
         return self.engine.check_host()
 
     def limits(self, place: Place) -> "HostLimits | None":
-        """As `room` says."""
+        """Return `room`."""
         del place
         return self.room
 
     def prepare_base(self, wanted: WantedBase, place: Place, listener: Listener) -> PreparedBase:
-        """The one that the test gave."""
+        """Return the base image that the test gave."""
         del wanted, place, listener
         return self.base
 
     def stored_bases(self, place: Place) -> tuple[StoredBase, ...]:
-        """Those that the test gave.
+        """Return the base images that the test gave.
 
         Raises:
-            SandboxError: the test gave that.
+            SandboxError: the test gave an error.
         """
         del place
         if isinstance(self.bases, SandboxError):
@@ -368,9 +368,9 @@ class FakeProvider:
         return self.bases
 
     def needed_builds(self, place: Place) -> frozenset[str]:
-        """Those that the test gave.
+        """Return the keys that the test gave.
 
         Raises:
-            SandboxError: it cannot be asked for base images either.
+            SandboxError: the test gave an error for base images.
         """
         return self.builds | {one.key for one in self.stored_bases(place)}

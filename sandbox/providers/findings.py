@@ -1,4 +1,4 @@
-"""What was looked at on this host for a provider, and whether that is usable here."""
+"""Findings about a provider on this host, and whether the provider is usable here."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ class Finding:
 
     ok: bool
     title: str
-    """What was looked at: `the Incus daemon answers`."""
+    """What was tested: `the Incus daemon answers`."""
     detail: str = ""
-    """What was found, in the tool's own words where it has some."""
+    """The result, in the tool's own words where there are some."""
     fix: str = ""
     """The command that mends it; empty when `ok`."""
     warning: bool = False
     """Not as it should be, but no reason to stop."""
     doubtful: bool = False
-    """It may not be what anybody wants: nobody gets this provider by default, but whoever names it
-    is warned and may try."""
+    """Perhaps nobody wants this provider: it is never the default, but a user who names it is
+    warned and may try."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,15 @@ class HostReport:
 
     @property
     def usable(self) -> bool:
-        """True when nothing found stands in the way."""
+        """True when no finding prevents its use."""
         return all(finding.ok or finding.warning for finding in self.findings)
 
     @property
     def sound(self) -> bool:
-        """True when it is usable and there is no doubt: good enough to be taken unasked."""
+        """True when it is usable and there is no doubt: then it may be the default."""
         return self.usable and not any(finding.doubtful for finding in self.findings)
 
     @property
     def possible(self) -> bool:
-        """True when it is usable, or nothing but doubts stands in the way."""
+        """True when it is usable, or only doubts speak against it."""
         return all(item.ok or item.warning or item.doubtful for item in self.findings)

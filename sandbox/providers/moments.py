@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
-"""When what is unfinished was made."""
+"""The time that stands for "unfinished"."""
 
 
 def moment_of(text: str) -> datetime | None:
-    """A point in time; None for what is none: nothing may count on an image that says that."""
+    """A point in time; None for other text: an image with such a text must not be used."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Where our things are, at every provider: all their names come from one prefix."""
+"""The names of our things, at every provider: all are made from one prefix."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sandbox.errors import UsageError
 
 LOCAL = "local"
-"""The remote that is this machine, in Incus's word."""
+"""Incus's word for the remote that is this machine."""
 
 _PREFIX = re.compile(r"[a-z][a-z0-9-]{0,9}")
 _REMOTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -18,11 +18,11 @@ class Place:
 
     prefix: str
     remote: str = LOCAL
-    """Where a provider runs that can run elsewhere."""
+    """The remote, for a provider that can run elsewhere."""
 
     @classmethod
     def from_prefix(cls, prefix: str, remote: str = LOCAL) -> "Place":
-        """The place that `prefix` stands for on `remote`.
+        """The place for `prefix` on `remote`.
 
         Raises:
             UsageError: the prefix is too long for a bridge's name (15 bytes), or not a plain word.

@@ -1,4 +1,4 @@
-"""What the program asks of a provider. Each has one object for it, made in its own folder."""
+"""The questions that the program asks of a provider. Each provider's folder makes one object."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,40 +10,40 @@ from sandbox.providers.findings import HostReport
 from sandbox.providers.place import Place
 
 if TYPE_CHECKING:
-    # Who lists machines needs no models
+    # A listing of machines needs no models
     from sandbox.host.setup import Keep, SetupOutcome, SetupWishes
     from sandbox.plan import HostLimits
     from sandbox.providers.base_images import PreparedBase, StoredBase, WantedBase
 
 Confirm = Callable[[list[str]], bool]
-"""Shows a person what will be done, one line a thing; False: nothing is to be done."""
+"""Shows a person what will be done, one line for each thing; False: do nothing."""
 
 
 @runtime_checkable
 class Provider(Protocol):
-    """Runs machines. What only some can do besides is in a protocol of its own, to be asked for."""
+    """Runs machines. Abilities that only some have are separate protocols, to be asked for."""
 
     @property
     def name(self) -> str:
-        """The word for it in boxes, on the command line and in listings."""
+        """Its word in boxes, on the command line and in listings."""
         ...
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """The name that people use."""
         ...
 
     @property
     def linux_only(self) -> bool:
-        """Whether no other system than Linux has it."""
+        """Whether it only exists on Linux."""
         ...
 
     def make_engine(self, place: Place) -> Engine:
-        """What creates, starts, stops and destroys its machines."""
+        """The engine that creates, starts, stops and destroys its machines."""
         ...
 
     def statuses(self, place: Place) -> dict[str, MachineStatus]:
-        """All machines of ours, for a listing: without the engine where that takes long to load.
+        """All our machines, for a listing: without the engine where that takes long to load.
 
         Raises:
             HostError, ProviderError: it cannot be asked.
@@ -55,7 +55,7 @@ class Provider(Protocol):
         ...
 
     def report(self, place: Place) -> HostReport:
-        """All that `doctor` says: read without changing anything, in less than a second.
+        """All findings of `doctor`: read without changing anything, in less than a second.
 
         Raises:
             HostError: this host cannot be read at all.
@@ -63,7 +63,7 @@ class Provider(Protocol):
         ...
 
     def limits(self, place: Place) -> "HostLimits | None":
-        """The most that one machine can be given here; None where the provider runs elsewhere.
+        """The most that one machine can get here; None where the provider runs elsewhere.
 
         Raises:
             HostError: this host cannot be read.
@@ -76,14 +76,14 @@ class Provider(Protocol):
         """Find, build or fetch a base image.
 
         Raises:
-            BoxError: the base names something that cannot be.
+            BoxError: the base names something that is not possible.
             HostError: this host cannot build it, or has no space left.
             ProviderError: the build, the fetch or the import failed.
         """
         ...
 
     def stored_bases(self, place: Place) -> "tuple[StoredBase, ...]":
-        """The base images of ours that it keeps, the newest first.
+        """Our base images that it keeps, the newest first.
 
         Raises:
             HostError, ProviderError: it cannot be asked.
@@ -91,7 +91,7 @@ class Provider(Protocol):
         ...
 
     def needed_builds(self, place: Place) -> frozenset[str]:
-        """The keys of base images whose folder of a build on this host is still of use.
+        """The keys of base images with a build folder on this host that is still of use.
 
         Raises:
             HostError, ProviderError: it cannot be asked.
@@ -105,7 +105,7 @@ class HostSetup(Protocol):
 
     @property
     def setup_wishes(self) -> frozenset[str]:
-        """The fields of `SetupWishes` that it goes by."""
+        """The fields of `SetupWishes` that it uses."""
         ...
 
     def set_up_host(
@@ -114,7 +114,7 @@ class HostSetup(Protocol):
         """Make this host ready, after `confirm` was shown exactly what will be done.
 
         Raises:
-            HostError: the host cannot be made ready; says why and what to do.
+            HostError: the host cannot be made ready; the error says why and what to do.
             ProviderError: the provider refused something.
         """
         ...
@@ -134,5 +134,5 @@ class HostSetup(Protocol):
         ...
 
     def advice_after_setup(self) -> tuple[str, ...]:
-        """What a person is told once the host is ready, one line each."""
+        """Notes for the person once the host is ready, one line each."""
         ...

@@ -1,14 +1,14 @@
-"""What is taken out of a machine before others are made from it: all that two must not share.
+"""Remove from a machine, before others are made from it, all that two machines must not share.
 
-One script for every provider, run as root in a machine in which nothing else runs. What it removes
-is made again at the first start of each machine: host keys and machine id by the base image's own
-units, the rest by `RENEW`. It can be run any number of times.
+One script for every provider, run as root in a machine in which nothing else runs. Each machine
+makes the removed things again at its first start: the base image's own units make host keys and
+machine id, and `RENEW` makes the rest. The script can be run any number of times.
 """
 
 from typing import Final
 
 IMAGE_PREFIX: Final = "Baked-"
-"""What the name of every baked image begins with; no sandbox can be called so."""
+"""The beginning of every baked image's name; no sandbox can have such a name."""
 
 
 def is_baked_name(image: str) -> bool:
@@ -23,7 +23,7 @@ _SECRETS: Final = r"""/etc/ssh/ssh_host_* \
   /var/lib/rstudio-server/rstudio-os.sqlite /var/lib/rstudio-server/rstudio.sqlite \
   /var/lib/shiny-server/secure-cookie-key /etc/shiny-server/secure-cookie-key \
   /etc/ssl/private/ssl-cert-snakeoil.key"""
-"""Files whose content makes one machine another one than the next, in the shell's words."""
+"""Files that must differ between machines, as shell patterns."""
 
 SEAL = r"""
 set -eu
@@ -71,14 +71,14 @@ for file in @SECRETS@ /root/.ssh/* /home/*/.ssh/*; do
   [ ! -f "$file" ] || shred -n 1 "$file"
 done
 """.replace("@SECRETS@", _SECRETS)
-"""Run in front of `SEAL` where the disk of a machine keeps what nobody needs any more."""
+"""Run before `SEAL` where a machine's disk keeps data that was removed."""
 
 RENEW = r"""
 if [ -x /usr/sbin/make-ssl-cert ] && [ ! -e /etc/ssl/private/ssl-cert-snakeoil.key ]; then
   make-ssl-cert generate-default-snakeoil --force-overwrite
 fi
 """
-"""Makes what no unit of the base image makes again; run as root in a machine that has started."""
+"""Makes the things that no unit of the base image makes; root runs it in a started machine."""
 
 STAND_STILL = r"""
 # All but what this very command needs: none can write a new secret after the old one is gone
@@ -93,7 +93,7 @@ for folder in /proc/[0-9]*; do
   kill -STOP "$pid" 2>/dev/null || true
 done
 """
-"""Stops every process but the first; run as root in front of `SEAL` in a machine that runs."""
+"""Stops every process but the first; run as root before `SEAL` in a machine that runs."""
 
 REST = r"""
 fstrim / 2>/dev/null || true
@@ -106,4 +106,4 @@ until grep -q '^[^ ]* / [^ ]* ro[, ]' /proc/mounts; do
   sleep 0.1
 done
 """
-"""After `SEAL`, in a machine whose plug is pulled next: nothing to recover is left on its disk."""
+"""Run after `SEAL`, before a machine is switched off by force: its disk needs no recovery then."""

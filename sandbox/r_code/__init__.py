@@ -1,1 +1,1 @@
-"""What an app's R code asks for, read and never run."""
+"""Find out what an app's R code asks for: the code is read and never run."""

@@ -36,29 +36,29 @@ class FoundUse:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Code that R cannot read: the app ends at its first word."""
+    """Code that R cannot read: the app ends as soon as it starts."""
 
     path: Path
     line: int
     why: str
     r_version: tuple[int, ...]
-    """Of the R that says so: an older one may not know what a newer one reads."""
+    """The version of the R that refused: an older R may not read what a newer one can."""
 
 
 @dataclass(frozen=True)
 class AppCode:
-    """What the code of one app says."""
+    """What the code of one app asks for."""
 
     kind: AppKind | None
-    """None: no app."""
+    """The kind of app; None: there is no app."""
     uses: tuple[FoundUse, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     brings_its_own: bool = False
-    """It installs packages or has a library of its own: what it needs may come from there."""
+    """Whether it installs packages or has its own library: its packages may come from there."""
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """What it asks for, each once, by name."""
+        """The packages it asks for, each once, by name."""
         return tuple(sorted({one.package for one in self.uses}, key=str.lower))
 
 
@@ -74,11 +74,11 @@ def app_kind(folder: Path) -> AppKind | None:
 
 
 def read_app(folder: Path, *, include: Sequence[str] = (), max_mb: int = MAX_MB) -> AppCode:
-    """Read an app's code, with R's own parser where this host has it; nothing of it is run.
+    """Read an app's code, with R's own parser where this host has it; none of it is run.
 
     Raises:
-        TooMuchError: as of `app_files`.
-        UnreadableError: the same.
+        TooMuchError: as in `app_files`.
+        UnreadableError: as in `app_files`.
     """
     kind = app_kind(folder)
     if kind is None:
@@ -129,7 +129,7 @@ def _is_code(below: Path) -> bool:
 
 def _source(path: Path) -> _Source | None:
     try:
-        # A link could lead to anything: what an app is served from is its own files
+        # A link could lead anywhere: an app is served from its own files
         text = read_plain(path, max_bytes=_MAX_BYTES, follow=False).decode("utf-8-sig", "replace")
     except NotPlainError:
         return None
@@ -140,7 +140,7 @@ def _source(path: Path) -> _Source | None:
 
 
 def _run_by_the_server(folder: Path, pieces: Sequence[_Piece], kind: AppKind) -> frozenset[Path]:
-    """The files that run when the app is opened: its own, R/*.R, and what those read by name."""
+    """The files that run when the app is opened: its own, R/*.R, and files they read by name."""
     known = {piece.path: piece for piece in pieces}
     waiting = [piece.path for piece in pieces if _begins(piece, folder, kind)]
     seen = set[Path]()
@@ -163,14 +163,14 @@ def _begins(piece: _Piece, folder: Path, kind: AppKind) -> bool:
         return len(below.parts) == 1 and piece.source.document is not None
     if len(below.parts) == 1:
         return name in _ENTRIES
-    # Shiny reads R/*.R by itself, not what is in folders below
+    # Shiny reads R/*.R by itself, but not the folders below
     return len(below.parts) == 2 and below.parts[0] == "R" and name.endswith(".r")  # noqa: PLR2004
 
 
 def _uses(pieces: Sequence[_Piece], run: frozenset[Path]) -> Iterator[FoundUse]:
     for piece in pieces:
         for use in (*_of_the_header(piece), *uses_in(piece.parsed.tokens)):
-            # What nothing reads by name may never run: a script for later, a report's template
+            # A file that no code reads by name may never run: a script for later, a template
             need = use.need if piece.path in run else Need.MAY
             yield FoundUse(piece.path, replace(use, need=need))
 

@@ -1,4 +1,4 @@
-"""R Markdown: a document's R code, at its own lines, and the packages that its header means."""
+"""R Markdown: a document's R code, at its own lines, and the packages that its header names."""
 
 import re
 from collections.abc import Iterator
@@ -18,18 +18,18 @@ _HASH_OPTION: Final = re.compile(r"^\s*#\|\s*eval\s*:\s*(false|FALSE|no)\s*$")
 
 @dataclass(frozen=True)
 class Document:
-    """What of a document R would run."""
+    """The parts of a document that R would run."""
 
     code: str
-    """As many lines as the document; what is no code is empty."""
+    """The code, with as many lines as the document; lines without code are empty."""
     formats: tuple[tuple[str, str], ...]
-    """Packages that the header names, each with its words: flexdashboard::flex_dashboard."""
+    """Packages in the header, each with its words: flexdashboard::flex_dashboard."""
     is_shiny: bool
-    """Whether it is an app by itself: `runtime: shiny`."""
+    """Whether the document is an app by itself: `runtime: shiny`."""
 
 
 def read_document(text: str) -> Document:
-    """Take an R Markdown or Quarto document apart; what is no YAML or no code says nothing."""
+    """Take an R Markdown or Quarto document apart; broken YAML and other text are passed over."""
     lines = text.splitlines()
     body, header = _header(lines)
     code = [""] * len(lines)
@@ -43,14 +43,14 @@ def read_document(text: str) -> Document:
 
 
 def _header(lines: list[str]) -> tuple[int, dict[object, object]]:
-    """Where the body begins, and what the YAML above it says."""
+    """Where the body begins, and the YAML above it."""
     if not lines or lines[0].rstrip() != "---":
         return 0, {}
     end = next((at for at, line in enumerate(lines[1:], 1) if _HEADER_END.match(line)), None)
     if end is None or end > 500:  # noqa: PLR2004  (a header of that length is none)
         return 0, {}
     try:
-        # `!r` and `!expr` are R's: their text is a text
+        # `!r` and `!expr` are R's: take their text as text
         said = yaml.load("\n".join(lines[1:end]), Loader=_Header)  # noqa: S506  (a SafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError):
         return end + 1, {}
@@ -58,7 +58,7 @@ def _header(lines: list[str]) -> tuple[int, dict[object, object]]:
 
 
 class _Header(yaml.SafeLoader):
-    """Plain values only; a tag that is not YAML's own stands for nothing."""
+    """Reads plain values only; a tag that is not YAML's own gives nothing."""
 
 
 _Header.add_multi_constructor("!", lambda *_: None)

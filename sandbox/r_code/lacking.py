@@ -1,4 +1,4 @@
-"""What the apps of a box ask for and its machine will not have, told with the line to add."""
+"""Packages that a box's apps ask for and its machine will not have, with the line to add."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from sandbox.spec.problem import Problem, code, printable, short
 from sandbox.spec.r_packages import RPackageIndex, known_index
 
 ADDS: Final = ("Make it ", "Add to ")
-"""How a suggestion begins that says the whole line of the box."""
+"""The beginnings of suggestions that give the whole line for the box."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Findings:
     """What the apps' code shows about the box."""
 
     at_start: tuple[Problem, ...] = ()
-    """The app fails as soon as it is opened, and the box can mend it."""
+    """The app fails as soon as it is opened, and the box can mend that."""
     later: tuple[Problem, ...] = ()
     """The app fails, at once or when it comes to that place."""
     notes: tuple[Problem, ...] = ()
@@ -28,7 +28,7 @@ class Findings:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """All that is wrong, whatever the time."""
+        """All that is wrong, at the start or later."""
         return (*self.at_start, *self.later)
 
 
@@ -56,7 +56,7 @@ def findings_about(loaded: LoadedBox) -> Findings:
 class _Lack:
     app: str
     uses: tuple[FoundUse, ...]
-    """Of one package, in one app."""
+    """The problem of one package, in one app."""
     brings_its_own: bool
 
     @property
@@ -76,7 +76,7 @@ class _Found:
         self._lacks: list[_Lack] = []
         self._unreadable: list[Problem] = []
         self._doubtful: list[Problem] = []
-        """The same, said by an R that is older than the box's."""
+        """A syntax error, reported by an R that is older than the box's."""
 
     def take(self, app: str, read: AppCode, missing: Sequence[FoundUse]) -> None:
         for package in dict.fromkeys(one.package for one in missing):
@@ -102,11 +102,11 @@ class _Found:
         return Findings(tuple(at_start), (*self._unreadable, *later), (*self._doubtful, *notes))
 
     def _can_be_mended(self, package: str) -> bool:
-        """Whether one line will do, in the box or (a name with a wrong letter) in the app."""
+        """Whether one line mends it, in the box or (a name with a wrong letter) in the app."""
         return self._index.has(package) or bool(self._index.nearest(package))
 
     def _problem(self, lack: _Lack) -> Problem:
-        # The one that is needed most says where to look
+        # The most needed package says where to look
         first = max(lack.uses, key=lambda one: one.use.need)
         more = len({(one.path, one.use.line) for one in lack.uses}) - 1
         places = f" and {more} more place{'s' * (more > 1)}" if more else ""
@@ -126,7 +126,7 @@ class _Found:
         return "A box has Debian's packages only: the app must do without it"
 
     def _line_to_add(self) -> str:
-        """What the box must say, complete: lists are replaced, not merged."""
+        """The complete line for the box: lists are replaced, not merged."""
         names = self._loaded.box.r.packages.names if self._loaded.box.r else ()
         wanted = [
             lack.package

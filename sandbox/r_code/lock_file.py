@@ -1,4 +1,4 @@
-"""renv.lock: which R and which packages it names. What it says is shown and never obeyed."""
+"""renv.lock: the R and the packages that it names. Its text is shown and never obeyed."""
 
 import json
 import re
@@ -26,7 +26,7 @@ class LockedPackage:
 
 @dataclass(frozen=True)
 class LockFile:
-    """What a lock file names."""
+    """The content of a lock file."""
 
     path: Path
     r_version: str

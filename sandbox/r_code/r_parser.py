@@ -21,14 +21,14 @@ _ESCAPED: Final = re.compile(
 
 @dataclass(frozen=True)
 class ParsedCode:
-    """One piece of code as words; and what keeps R from reading it."""
+    """One piece of code as words; and the reason why R cannot read it."""
 
     tokens: tuple[Token, ...]
     error: str = ""
-    """R's own words; then the tokens are from our own reader."""
+    """The tokens of R itself; otherwise the tokens are from our own reader."""
     error_line: int = 0
     r_version: tuple[int, ...] = ()
-    """Of the R that said so."""
+    """The version of the R that refused the code."""
 
 
 def rscript() -> str | None:
@@ -44,12 +44,12 @@ def parse_all(texts: Sequence[str]) -> list[ParsedCode]:
     try:
         return list(_by_r(program, texts))
     except (CommandError, ValueError, IndexError):
-        # An R that does not start, or says something else: ours reads as well, nearly
+        # An R that does not start or answers wrongly: our own reader does almost as well
         return [ParsedCode(tuple(tokens_of(text))) for text in texts]
 
 
 def _by_r(program: str, texts: Sequence[str]) -> Iterator[ParsedCode]:
-    # Most boxes have no app to be read, and `validate` starts nothing then
+    # Most boxes have no app to read, and then `validate` starts no R
     from sandbox.run import run
 
     pieces = [text.replace("\r\n", "\n").replace("\0", "").split("\n") for text in texts]

@@ -1,4 +1,4 @@
-# R's own words for pieces of code: reads them from stdin, parses them, and runs nothing of them.
+# R's own words for pieces of code: reads them from stdin, parses them, and runs none of them.
 # A piece: the number of its lines, and the lines. The answer for each: "piece N" or "error LINE WORDS",
 # then one line a word: its line, w (word), s (string) or m (mark), and its text with escapes.
 input <- readLines(file("stdin", encoding = "UTF-8"), warn = FALSE, encoding = "UTF-8")
@@ -27,6 +27,6 @@ while (at <= length(input)) {
   kinds[grepl("^(SYMBOL|SLOT|[A-Z_]+$)", data$token) & grepl("^([[:alpha:].`]|[^[:ascii:]])", data$text)] <- "w"
   kinds[data$token == "STR_CONST"] <- "s"
   say("piece ", nrow(data), "\n")
-  # `text` cannot hold a line end but in a string, which encodeString writes as \n
+  # `text` cannot hold a line end except in a string, which encodeString writes as \n
   if (nrow(data)) writeLines(paste(data$line1, kinds, encodeString(data$text)))
 }

@@ -1,7 +1,7 @@
-"""R code cut into its words: enough to see what is called with what, where R is not at hand.
+"""Cut R code into its words: enough to see which function is called with what, without R.
 
-Comments, strings of every kind (raw ones too), names between backticks and numbers are told apart
-as R does it; what is no R at all gives whatever it gives, and never an error.
+Comments, strings of every kind (raw strings too), names between backticks and numbers are
+recognised by R's rules. Text that is not R gives some words, and never an error.
 """
 
 import re
@@ -19,7 +19,7 @@ class Token:
     line: int
     kind: Kind
     text: str
-    """Of a string, what it says; of a name between backticks, the name."""
+    """The text of a string, or the name between backticks."""
 
 
 _RAW_OPEN: Final = re.compile(r"""[rR](["'])(-*)([\(\[{])""")

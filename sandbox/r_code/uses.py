@@ -1,4 +1,4 @@
-"""Which packages a piece of R code asks for, and how surely it needs them."""
+"""The packages that a piece of R code asks for, and how surely it needs them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +12,11 @@ class Need(IntEnum):
     """How surely code fails without a package."""
 
     MAY = 1
-    """It asks whether the package is there, or goes on without it."""
+    """The code asks whether the package is there, or goes on without it."""
     USED = 2
-    """It fails when it comes to that place."""
+    """The code fails when it comes to that place."""
     AT_START = 3
-    """It fails as soon as it is read."""
+    """The code fails as soon as it is read."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Use:
     package: str
     line: int
     how: str
-    """As the code says it: library(DT), DT::datatable."""
+    """The words of the code: library(DT), DT::datatable."""
     need: Need
 
 
@@ -40,29 +40,29 @@ _TRIES: Final = frozenset({"try", "tryCatch", "withCallingHandlers", "try_fetch"
 _REACTIVE: Final = frozenset({"reactive", "observe", "observeEvent", "eventReactive"})
 _ASKS: Final = frozenset({"if", "while"})
 _LONGEST_CALL: Final = 1000
-"""In words; what is nested without an end must not take time without an end."""
+"""In words; deeply nested code must not take forever."""
 _OPENING: Final = {"(": ")", "[": "]", "[[": "]", "{": "}"}
 
 
 @dataclass(frozen=True)
 class _Around:
-    """What encloses a place in the code."""
+    """The code around a place."""
 
     in_function: bool = False
     in_doubt: bool = False
-    """A condition, a branch, or what catches an error."""
+    """A condition, a branch, or a call that catches errors."""
 
 
 def uses_in(tokens: Sequence[Token]) -> list[Use]:
     """Every package that the code names, in the order of its lines."""
     found = list(_UseReader(tuple(tokens)).uses())
     asked = {use.package for use in found if use.need is Need.MAY}
-    # Whoever asks for it somewhere knows how to do without it
+    # Code that asks for the package in one place can do without it
     return [replace(use, need=Need.MAY) if use.package in asked else use for use in found]
 
 
 def sourced_in(tokens: Sequence[Token]) -> list[str]:
-    """The files that the code reads by name: source("x.R"), sys.source, child documents apart."""
+    """The files that the code reads by name: source("x.R"), sys.source; not child documents."""
     found = []
     for at, token in enumerate(tokens):
         if token.kind == "word" and token.text in {"source", "sys.source"}:
@@ -102,7 +102,7 @@ class _UseReader:
             before, after = self._tokens[at - 1], self._tokens[at + 1]
             if before.kind != "mark":
                 how = f"{before.text}{self._tokens[at].text}{after.text}"
-                # box::use and pacman::p_load are what they call
+                # Inside box::use and pacman::p_load, the names are packages
                 yield Use(before.text, before.line, how, self._need(at, at_start=True))
 
     def _called(self, at: int) -> Iterator[Use]:
@@ -134,7 +134,7 @@ class _UseReader:
             yield from self._applied(at, arguments)
 
     def _boxed(self, at: int, arguments: "Sequence[_Argument]") -> Iterator[Use]:
-        """box::use(dplyr, shiny[...], p = plotly, ./mod): a module's path has a slash."""
+        """Read box::use(dplyr, shiny[...], p = plotly, ./mod): a module's path has a slash."""
         for part in arguments:
             if part.tokens and part.tokens[0].kind == "word":
                 beside = part.tokens[1].text if len(part.tokens) > 1 else "["
@@ -143,7 +143,7 @@ class _UseReader:
                     yield from self._use(at, package, f"box::use({package})", at_start=True)
 
     def _applied(self, at: int, arguments: "Sequence[_Argument]") -> Iterator[Use]:
-        """lapply(c("a", "b"), library, character.only = TRUE)."""
+        """Read lapply(c("a", "b"), library, character.only = TRUE)."""
         if len(arguments) < 2 or len(arguments[1].tokens) != 1:  # noqa: PLR2004
             return
         how = arguments[1].tokens[0].text
@@ -172,7 +172,7 @@ class _UseReader:
         return Need.AT_START if at_start and not around.in_function else Need.USED
 
     def _end(self, at: int) -> int:
-        """Where the call that begins at `at` is closed."""
+        """The place where the call that begins at `at` is closed."""
         depth = 0
         for place in range(at + 1, min(at + _LONGEST_CALL, len(self._tokens))):
             text = self._mark(place)
@@ -195,7 +195,7 @@ class _Argument:
 
 
 def _arguments(tokens: Sequence[Token], at: int) -> list[_Argument] | None:
-    """What stands between the bracket at `at` and its end; None when there is no bracket."""
+    """The words between the bracket at `at` and its end; None when there is no bracket."""
     if at >= len(tokens) or tokens[at].kind != "mark" or tokens[at].text != "(":
         return None
     depth, parts = 0, list[list[Token]]([[]])
@@ -232,7 +232,7 @@ def _text_of(tokens: tuple[Token, ...] | None) -> str | None:
 
 
 def _attached(arguments: Sequence[_Argument]) -> str | None:
-    """What library() or require() is asked for; None when only the running code knows."""
+    """The package that library() or require() names; None when only the running code knows."""
     if _named(arguments, "lib.loc", "help") is not None:
         return None
     first = _named(arguments, "package", "")
@@ -245,10 +245,10 @@ def _attached(arguments: Sequence[_Argument]) -> str | None:
 
 
 def _surroundings(tokens: Sequence[Token]) -> list[_Around]:
-    """For each word of the code, what it is enclosed by."""
+    """For each word of the code, the code around it."""
     found: list[_Around] = []
     stack: list[tuple[str, _Around, _Around]] = []
-    """What opened, what was around it, and what its end says about the next word."""
+    """What opened a bracket, what was around it, and what its end means for the next word."""
     here, coming = _Around(), _Around()
     plain = _Around()
     before = Token(0, "mark", "")
@@ -286,7 +286,7 @@ def _both(one: _Around, other: _Around) -> _Around:
 
 
 def _opened(mark: str, before: Token, around: _Around) -> tuple[_Around, _Around]:
-    """What is inside of a bracket, and what its end says about the word that follows."""
+    """What is inside a bracket, and what its end means for the next word."""
     plain = _Around()
     if mark != "(" or (before.kind != "word" and before.text != "\\"):
         return around, plain

@@ -1,6 +1,6 @@
-"""Pages to hand to an IT group: one HTML file each, with nothing outside it. Pure.
+"""Pages to hand to an IT group: one HTML file each, which needs no other file. Pure.
 
-Jinja escapes every value here; what a machine or a box says can only be text.
+Jinja escapes every value here; a machine or a box can only put text into a page.
 """
 
 from collections.abc import Sequence
@@ -52,18 +52,18 @@ class GoalSection:
 
     @property
     def passed(self) -> int:
-        """How many hold."""
+        """How many checks passed."""
         return sum(1 for one in self.others if one.outcome is Outcome.PASSED)
 
     @property
     def skipped(self) -> int:
-        """How many were left out."""
+        """How many checks were left out."""
         return len(self.others) - self.passed
 
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """One thing that was done."""
+    """One action on the sandbox."""
 
     at: str
     what: str
@@ -73,7 +73,7 @@ class HistoryRow:
 
 @dataclass(frozen=True)
 class SandboxSection:
-    """Everything that is told of a sandbox."""
+    """Everything that the page says about a sandbox."""
 
     name: str
     names_production: bool
@@ -92,7 +92,7 @@ class SandboxSection:
 
 @dataclass(frozen=True)
 class ReportPage:
-    """What the template is given."""
+    """The values for the template."""
 
     title: str
     subtitle: str
@@ -105,10 +105,10 @@ class ReportPage:
 
 
 def diff_page(diff: Diff, *, made_at: str) -> str:
-    """Two machines on a page.
+    """Make the page that compares two machines.
 
     Args:
-        diff: what was compared.
+        diff: the comparison.
         made_at: when, for the foot of the page.
     """
     title = f"{diff.b_name} compared with {diff.a_name}"
@@ -124,13 +124,13 @@ def sandbox_page(
     *,
     made_at: str,
 ) -> str:
-    """One sandbox on a page.
+    """Make the page about one sandbox.
 
     Args:
         record: its plan and history.
-        facts: as it was last measured.
-        report: of the last whole run of the checks.
-        diff: against production.
+        facts: its last measured facts.
+        report: the last whole run of the checks.
+        diff: the comparison with production.
         production: the facts of production, for its name and age.
         made_at: when, for the foot of the page.
     """
@@ -185,7 +185,7 @@ def _checked_at(record: Record) -> str:
 
 
 def _moment(taken_at: str) -> str:
-    """`2026-11-22T16:42:12Z` for a person."""
+    """A time such as `2026-11-22T16:42:12Z`, for a person."""
     return taken_at.replace("T", " ").replace("Z", " UTC")
 
 
@@ -249,7 +249,7 @@ def _bug(link: str) -> str:
 
 
 def _shown(value: object) -> object:
-    # What has an `__html__` is a piece of the page itself
+    # An object with an `__html__` is a piece of the page itself
     return clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
@@ -259,7 +259,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(Path(data_dir("templates"))),
         undefined=StrictUndefined,
         autoescape=True,
-        # What was read of a machine must not turn the page's text round, nor hide in it
+        # Text read from a machine must not change the page's direction of text, or be invisible
         finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,

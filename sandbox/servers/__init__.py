@@ -1,6 +1,6 @@
-"""The servers that a machine can run: one file each, found by looking into this folder.
+"""The servers that a machine can run: one file each, found by listing this folder.
 
-A further one is a file here with a `SERVER`, its settings among the models of a box, and its role.
+To add a server: a file here with a `SERVER`, its settings in the models of a box, and its role.
 """
 
 from functools import cache
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @cache
 def servers() -> tuple[Server, ...]:
-    """All of them, by name."""
+    """All servers, by name."""
     names = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
     modules = [import_module(f"{__name__}.{name}") for name in names]
     return tuple(module.SERVER for module in modules if hasattr(module, "SERVER"))
 
 
 def wanted(services: "Services") -> tuple[Server, ...]:
-    """Those that a box asks for."""
+    """The servers that a box asks for."""
     return tuple(server for server in servers() if server.is_in(services))

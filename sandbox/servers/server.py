@@ -1,4 +1,4 @@
-"""What the rest of the program asks of a server that a machine can run."""
+"""The questions that the rest of the program asks of a server."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sandbox.spec.models import Services, System
 
 Variables = Mapping[str, bool | int | str | None]
-"""Of Ansible, by name."""
+"""Variables of Ansible, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +21,9 @@ class Server:
     name: str
     """Its key in `services:` of a box, and its role in `playbooks/`."""
     title: str
-    """What people call it."""
+    """The name that people use."""
     unit: str
-    """Its systemd unit, without `.service`; checks call what listens by this name, too."""
+    """Its systemd unit, without `.service`; checks also call the listening process by this name."""
     processes: frozenset[str]
     """The names of the processes that may listen on its port; a name has 15 characters."""
     packages: tuple[str, ...]
@@ -31,13 +31,13 @@ class Server:
     log_file: str = ""
     """What it writes of itself, on the machine; empty where that is in the journal alone."""
     serves_apps: bool = False
-    """It is what serves the box's `apps:`."""
+    """Whether it serves the box's `apps:`."""
     workers: frozenset[str] = frozenset()
     """The names of processes of its own that listen on the loopback address, on any port."""
     endpoints: "Callable[[Services, Sequence[str]], tuple[Endpoint, ...]]"
-    """Where it answers, given what the box says and the names of its apps."""
+    """Where it answers, given the box's settings and the names of its apps."""
     variables: "Callable[[Services, System], Variables]"
-    """What its role is told; also where the box does not ask for it."""
+    """The variables for its role, also when the box does not ask for it."""
 
     def is_in(self, services: "Services") -> bool:
         """Whether the box asks for it."""

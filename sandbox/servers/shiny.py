@@ -48,7 +48,7 @@ SERVER: Final = Server(
     name=_NAME,
     title=_TITLE,
     unit="shiny-server",
-    # As Debian ships it, it may show as node
+    # As Debian ships it, the process may be called node
     processes=frozenset({"shiny-server", "node"}),
     packages=("shiny-server",),
     log_file="/var/log/shiny-server.log",

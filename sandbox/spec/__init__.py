@@ -1,1 +1,1 @@
-"""Box files: what they may say, how they are read, and what is wrong with them."""
+"""Box files: what they may say, how they are read, and which mistakes they have."""

@@ -1,4 +1,4 @@
-"""What a base may say: a file in boxes/_base, and where each provider gets that base."""
+"""The form of a base: a file in boxes/_base, and where each provider gets that base."""
 
 from typing import Annotated, Literal, Self
 
@@ -26,18 +26,18 @@ class PublicBox(Model):
     """Its name in Vagrant's public catalogue, `debian/bookworm64`."""
     box_version: VagrantVersion
     architectures: tuple[Architecture, ...] = ("amd64",)
-    """What it is published for; arm64 is what Apple silicon needs."""
+    """The architectures it is published for; Apple silicon needs arm64."""
     url: RepoUrl | None = None
-    """Where the .box file is, when not where the public catalogue has it; needs `sha256`, of one
+    """Where the .box file is, when not in the public catalogue; then `sha256` is needed, of one
     architecture."""
     sha256: dict[Architecture, Sha256] = {}  # noqa: RUF012  (pydantic copies it)
-    """Of the .box file for each architecture; without it, Vagrant goes by what the catalogue says
-    at the time."""
+    """Checksum of the .box file for each architecture; without it, Vagrant uses the catalogue's
+    present one."""
 
     @model_validator(mode="after")
     def _sums_fit(self) -> Self:
         if self.url is not None and len(self.sha256) != 1:
-            raise ValueError("a url needs the file's sha256 beside it, of one architecture")
+            raise ValueError("a url needs the file's sha256 too, of one architecture")
         if not set(self.sha256) <= set(self.architectures):
             raise ValueError("there is a sha256 for what is not among its architectures")
         return self
@@ -71,9 +71,9 @@ class Base(Model):
     suite: Annotated[str, StringConstraints(pattern=SUITE)]
     """The release's code name: bookworm."""
     r_version: RVersion
-    """The R that its r-base-core package gives."""
+    """The version of R in its r-base-core package."""
     offers: tuple[Literal["shiny_server"], ...] = ()
-    """Services that the distribution has a package of."""
+    """Services for which the distribution has a package."""
     packages: tuple[DebianPackage, ...] = ()
-    """Debian packages that every machine of this base gets, to be like those of other bases."""
+    """Debian packages that every machine of this base gets, to match the other bases."""
     images: BaseImages

@@ -16,7 +16,7 @@ Bases = Mapping[str, Base]
 
 
 class _Folder(Mapping[str, Base]):
-    """Each file is read when it is asked for: most boxes need one of them."""
+    """The bases; each file is read when it is first asked for: most boxes need one of them."""
 
     def __init__(self, folder: Path) -> None:
         self._paths = {path.stem: path for path in sorted(folder.glob("*.yml"))}
@@ -37,13 +37,13 @@ class _Folder(Mapping[str, Base]):
 def load_bases(folder: Path | None = None) -> Bases:
     """All bases by name, oldest first; each is named like its file.
 
-    Asking for one whose file is wrong raises InvalidBoxError.
+    Asking for a base with a wrong file raises InvalidBoxError.
     """
     return _Folder(folder or data_dir("boxes") / "_base")
 
 
 def load_base(path: Path) -> Base:
-    """One base file.
+    """Read one base file.
 
     Raises:
         InvalidBoxError: it is wrong.
@@ -59,5 +59,5 @@ def load_base(path: Path) -> Base:
 
 
 def gives_r(base: Base, wanted: str) -> bool:
-    """Whether the base's R is the wanted version: "4.2" is any 4.2.x, "4.2.2" just that."""
+    """Whether the base's R is the wanted version: "4.2" is any 4.2.x, "4.2.2" only that one."""
     return base.r_version == wanted or base.r_version.startswith(f"{wanted}.")

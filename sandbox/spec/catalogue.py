@@ -1,4 +1,4 @@
-"""Which boxes there are: in the current folder, in its `boxes/`, and the ones shipped with us."""
+"""Which boxes there are: in the current folder, in its `boxes/`, and our own."""
 
 import shlex
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def find_box(target: str | None, *, cwd: Path) -> Path:
 
 
 def is_name(target: str, *, cwd: Path) -> bool:
-    """Whether a box is called so, here or among the shipped ones."""
+    """Whether there is a box of that name, here or among the shipped ones."""
     return bool(target) and "/" not in target and _by_name(target, cwd) is not None
 
 
@@ -58,12 +58,12 @@ def local_boxes(cwd: Path) -> list[Path]:
 
 
 def boxes_to_validate(folder: Path) -> tuple[list[Path], list[Path]]:
-    """All of a folder and of its `boxes/` that is a box or may be meant as one; and what is not.
+    """Sort the files of a folder and its `boxes/`: those that may be boxes, and the others.
 
-    What cannot be read may be a box: whoever asks whether all is well must not be told that it is.
+    An unreadable file may be a box: a caller who checks everything must hear of it.
 
     Raises:
-        UsageError: the folder cannot be looked at.
+        UsageError: the folder cannot be read.
     """
     meant, others = list[Path](), list[Path]()
     for place in (folder, folder / "boxes"):
@@ -90,7 +90,7 @@ def _yaml_files(folder: Path, *, may_be_absent: bool) -> list[Path]:
 
 def _may_be_meant(path: Path) -> bool:
     if path.is_symlink() and not Root.of(path).holds(path):
-        return True  # what it leads to is not looked at here; loading it says why
+        return True  # its target is not read here; loading it reports a problem
     parsed = read_source(path)
     top = parsed.top
     return top is None or parsed.is_box or bool(top.get("base") or top.get("extends"))
@@ -110,7 +110,7 @@ def list_boxes(cwd: Path) -> list[Entry]:
 def examine(
     path: Path, where: Literal["here", "shipped"], bases: Bases, root: Path | None = None
 ) -> Entry:
-    """Load one box; what is wrong with it is part of the answer."""
+    """Load one box; its problems are part of the answer."""
     try:
         return Entry(path.stem, path, where, load_box(path, bases=bases, root=root))
     except InvalidBoxError as error:
@@ -154,7 +154,7 @@ def _only_box(cwd: Path) -> Path:
 def _boxes_of(folder: Path) -> list[Path]:
     try:
         files = [path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES]
-    except OSError:  # not a folder, or not for us: no boxes there
+    except OSError:  # not a folder, or not readable: no boxes there
         return []
     sure, unreadable = [], []
     for path in files:
@@ -164,5 +164,5 @@ def _boxes_of(folder: Path) -> list[Path]:
             unreadable.append(path)
         elif top.get("base") or top.get("extends"):
             sure.append(path)
-    # A broken file may be the box that is meant; beside a good one it is more likely another thing
+    # A broken file alone may be the wanted box; with a good one it is more likely another thing
     return sure or unreadable

@@ -1,4 +1,4 @@
-"""What of a certificate file goes into a machine: the certificates, and nothing beside them."""
+"""Take only the certificates of a certificate file, and nothing else, into a machine."""
 
 import base64
 import binascii
@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 MAX_PEM_BYTES: Final = 1024 * 1024
-"""All certificate authorities of a Debian are 220 kB."""
+"""The most bytes: all certificate authorities of a Debian are 220 kB."""
 
 _BLOCK = re.compile(
     r"^-----BEGIN (TRUSTED CERTIFICATE|CERTIFICATE)-----[ \t]*\r?$"

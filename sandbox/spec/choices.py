@@ -1,4 +1,4 @@
-"""Words that a box and the command line have in common: from here, whoever needs no model."""
+"""Words that a box and the command line share; code that needs no model takes them from here."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Whether a box takes a value: asked of the very models that read boxes."""
+"""Whether a box accepts a value: tested with the same models that read boxes."""
 
 from functools import cache
 from typing import Any
@@ -12,7 +12,7 @@ def _adapter(type_: Any) -> TypeAdapter[Any]:  # noqa: ANN401  (an annotated typ
 
 
 def fits(type_: Any, value: object) -> bool:  # noqa: ANN401
-    """Whether `value` is one of the models' `type_`, such as Text or RPackage."""
+    """Whether `value` fits the models' `type_`, such as Text or RPackage."""
     try:
         _adapter(type_).validate_python(value, strict=True)
     except ValidationError:

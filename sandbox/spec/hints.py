@@ -1,4 +1,4 @@
-"""What is valid in a box and would better be said in another way."""
+"""Hints about values of a box that are valid, but that another form would say better."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _URL_WITH_PASSWORD = re.compile(r"://[^/\s@]*:[^/\s@]+@")
 
 
 def hints_about(loaded: LoadedBox) -> list[Problem]:
-    """Passwords that stand in addresses. No hint shows the line that it is about."""
+    """Passwords that stand in addresses. No hint shows the line of the password."""
     return [
         replace(
             value.problem(
@@ -27,7 +27,7 @@ def hints_about(loaded: LoadedBox) -> list[Problem]:
 
 
 def _may_be_secret(loaded: LoadedBox) -> Iterator[Value]:
-    """The values of a box in whose place a secret can be named."""
+    """The values of a box for which a secret can be named instead."""
     if (proxy := loaded.top.get("system", "proxy")) is not None:
         yield proxy
     for loc in (("system", "environment"), ("r", "options"), ("r", "repos")):

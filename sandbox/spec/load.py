@@ -21,16 +21,16 @@ from sandbox.spec.translate import FieldPlace, problems_by_place
 
 SUFFIXES = (".yml", ".yaml")
 MAX_CHAIN = 16
-"""So many boxes may extend each other, one the next."""
-_NO_BOX = "this does not look like a box, so nothing that stands in it is shown"
+"""How many boxes may extend each other, one the next."""
+_NO_BOX = "this does not look like a box, so its text is not shown"
 _WHAT_A_BOX_SAYS = "A box says `version: 1` and `base: debian-12`, or `extends: BOX`"
 _ROUNDS = 10
-"""How often what is wrong is taken out until the rest is valid."""
+"""How often wrong values are taken out until the rest is valid."""
 
 
 @dataclass(frozen=True)
 class LoadedBox:
-    """A valid box, its base, and where each of its values stands."""
+    """A valid box, its base, and the place of each of its values."""
 
     name: str
     """The file's stem."""
@@ -39,11 +39,11 @@ class LoadedBox:
     base: Base
     top: Value
     root: Root
-    """What it may read."""
+    """The folder that the box may read."""
     named_root: Path | None = None
-    """The root, absolute, where the user named it."""
+    """The root, absolute, where the user named one."""
     files: tuple[Path, ...] = ()
-    """Absolute: the box file, and all that it extends."""
+    """Absolute: the box file, and all files that it extends."""
 
     @property
     def provider(self) -> ProviderName | None:
@@ -51,10 +51,10 @@ class LoadedBox:
         return self.box.provider
 
     def file_at(self, *loc: str | int) -> Path:
-        """The path that the box says at `loc`, absolute: relative to the file that says it.
+        """The path in the box at `loc`, absolute: relative to the file that says it.
 
         Raises:
-            InvalidBoxError: it leads out of the box's root by now.
+            InvalidBoxError: the path now leads out of the box's root.
         """
         value = self.top.get(*loc)
         if value is None:
@@ -64,7 +64,7 @@ class LoadedBox:
         return real(value.as_path())
 
     def place_of(self, *loc: str | int) -> str:
-        """`boxes/shiny.yml:12`, for messages about what stands at `loc`."""
+        """`boxes/shiny.yml:12`, for messages about the value at `loc`."""
         return self.top.nearest(loc).problem("").place
 
 
@@ -73,11 +73,11 @@ def load_box(path: Path, *, bases: Bases | None = None, root: Path | None = None
 
     Args:
         path: the box file.
-        bases: what boxes start from; those that come with us when None.
-        root: the folder that it may read, where the user names one; see sandbox.spec.root.
+        bases: the bases that boxes start from; our own when None.
+        root: the folder that the box may read, where the user named one; see sandbox.spec.root.
 
     Raises:
-        InvalidBoxError: anything is wrong with it; `problems` has all of it.
+        InvalidBoxError: anything is wrong with it; `problems` has everything.
         UsageError: the box does not lie in `root`.
     """
     path = path.absolute()
@@ -100,20 +100,20 @@ def load_box(path: Path, *, bases: Bases | None = None, root: Path | None = None
 
 @dataclass(frozen=True)
 class _Gathered:
-    """A file with all it extends, merged."""
+    """A file with all files that it extends, merged."""
 
     top: Value | None
     problems: tuple[Problem, ...]
     complete: bool = True
-    """False when a file that it extends cannot be had: what is missing may stand there."""
+    """False when an extended file cannot be read: missing values may be in that file."""
     strangers: frozenset[Path] = frozenset()
-    """Files that are clearly no boxes: what stands in them is nobody's business."""
+    """Files that are clearly no boxes: their text must not be shown."""
     files: tuple[Path, ...] = ()
-    """The file itself, and all that it extends."""
+    """The file itself, and all files that it extends."""
 
 
 def _shown(gathered: _Gathered) -> list[Problem]:
-    """The problems as they may be told: of a file that is no box, only where the first one is."""
+    """The problems to show: for a file that is no box, only the place of the first one."""
     told = list[Problem]()
     met = set[Path]()
     for problem in sorted(gathered.problems, key=lambda one: one.line):
@@ -148,7 +148,7 @@ def _gather(path: Path, chain: tuple[Path, ...], root: Root) -> _Gathered:
 
 
 def _parent(said: Value, chain: tuple[Path, ...], root: Root) -> tuple[Path | None, Problem | None]:
-    """The file that `extends` means, or what is wrong with it."""
+    """The file that `extends` means, or the problem with it."""
     name = str(said.content)
     parent = said.as_path()
     if "/" not in name and not name.endswith(SUFFIXES):
@@ -173,7 +173,7 @@ def _parent(said: Value, chain: tuple[Path, ...], root: Root) -> tuple[Path | No
 
 
 def _merge(above: Value, own: Value) -> Value:
-    """`own` over `above`: maps deeply, everything else replaced, null takes back what is above."""
+    """`own` over `above`: maps are merged, other values replaced; null takes back one above."""
     if not isinstance(above.content, dict) or not isinstance(own.content, dict):
         return own
     content = {key: value for key, value in above.content.items() if key != "extends"}
@@ -186,7 +186,7 @@ def _merge(above: Value, own: Value) -> Value:
 
 
 def _validate(gathered: _Gathered, bases: Bases, root: Root) -> tuple[Box | None, list[Problem]]:
-    """The box, its wrong parts left out, and all problems of the whole."""
+    """The box without its wrong parts, and all problems of the whole."""
     said = top = gathered.top
     assert said is not None  # noqa: S101  (for mypy: the caller looked)
     assert top is not None  # noqa: S101
@@ -196,7 +196,7 @@ def _validate(gathered: _Gathered, bases: Bases, root: Root) -> tuple[Box | None
             box = Box.model_validate_json(json.dumps(top.plain()))
         except ValidationError as error:
             found = problems_by_place(error, top, Box)
-            if round_number == 0:  # later ones come of what was left out
+            if round_number == 0:  # later problems are caused by the removed values
                 problems += [
                     problem
                     for place, problem in found.items()
@@ -212,7 +212,7 @@ def _validate(gathered: _Gathered, bases: Bases, root: Root) -> tuple[Box | None
 
 
 def _without(top: Value, wrong: Iterable[FieldPlace]) -> Value:
-    """The tree without its wrong values, so that the rest can be looked at."""
+    """The tree without its wrong values, so that the rest can be checked."""
     doomed = set[int]()
     for place in wrong:
         if place.loc == ("version",):

@@ -1,8 +1,8 @@
-"""What a box file may say. The JSON Schema that editors use is made from these models.
+"""The form of a box file. The JSON Schema that editors use is made from these models.
 
 Frozen, and unknown keys are errors. Text that ends up in a shell, in Ruby or in YAML is quoted
 where it is rendered; the patterns here are for early, clear messages, not for safety. Editors read
-them, too, as ECMA-262 with the flag `u`: an escape that means nothing there makes the whole schema
+them as well, as ECMA-262 with the flag `u`: an escape without a meaning there makes the schema
 invalid. The docstring of a field is its description in the JSON Schema (see sandbox.spec.schema).
 """
 
@@ -84,7 +84,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 class Model(BaseModel):
     """Base of every part of a box: frozen, strict about keys and types."""
 
-    # The docstrings of fields are read by schema.py when asked for; pydantic's own
+    # schema.py reads the docstrings of fields when asked to; pydantic's own
     # use_attribute_docstrings parses this file once a class, 0.1 s at every start
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
@@ -97,7 +97,7 @@ class Secret(Model):
     from a line of `--secrets FILE`, or asks for it."""
 
     def __str__(self) -> str:
-        """What is shown in the value's place."""
+        """The text that is shown in the value's place."""
         return f"<secret {self.secret}>"
 
 
@@ -114,7 +114,7 @@ class RCode(Model):
 
 _PLAIN, _SECRET, _LIST, _CODE = "<plain>", "<secret>", "<list>", "<code>"
 UNION_TAGS: Final = frozenset({_PLAIN, _SECRET, _LIST, _CODE})
-"""Steps in the places of pydantic's errors that no file has."""
+"""Steps in the places of pydantic's errors that do not exist in a file."""
 
 
 def _kind_of_value(value: object) -> str:
@@ -146,7 +146,7 @@ ProxyOrSecret = Annotated[Annotated[HttpUrl, Tag(_PLAIN)] | _SecretValue, _ByKin
 
 
 class Machine(Model):
-    """The size of the machine, and who reaches it; the provider really sets these limits."""
+    """The size of the machine, and who can reach it; the provider enforces these limits."""
 
     cpus: Annotated[int, Field(ge=1, le=256)] = 2
     """Processors."""
@@ -155,8 +155,8 @@ class Machine(Model):
     disk_gb: Annotated[int, Field(ge=4, le=64 * 1024)] = 20
     """Size of the disk, in GB."""
     isolated: bool = True
-    """Other sandboxes on this host do not reach its ports, nor it theirs; false lets it talk to all
-    of them. Set when the machine is made, and at each start."""
+    """Other sandboxes on this host cannot reach its ports, and it cannot reach theirs; false lets
+    it talk to all of them. Set when the machine is made, and at each start."""
 
 
 class Limits(Model):
@@ -169,7 +169,7 @@ class Limits(Model):
 
 
 class Mirror(Model):
-    """Where Debian's packages come from, when not from where the base image has them."""
+    """Where Debian's packages come from, when not from the base image's sources."""
 
     debian: HttpUrl
     """Base URL of a Debian mirror."""
@@ -178,20 +178,20 @@ class Mirror(Model):
 
 
 class System(Model):
-    """The operating system's side of "looks like production"."""
+    """The operating system's part of "looks like production"."""
 
     timezone: Timezone = "Etc/UTC"
     """An IANA name, such as Europe/Vienna."""
     locale: Locale = "C.UTF-8"
     """As in LANG: en_US.UTF-8, de_AT.UTF-8, C.UTF-8."""
     packages: tuple[DebianPackage, ...] = ()
-    """Debian packages on top of what the rest of the box needs."""
+    """Debian packages in addition to those that the rest of the box needs."""
     environment: dict[EnvName, TextOrSecret] = {}
     """Set for every login, every R, and inside Shiny apps: values, or `{secret: NAME}`."""
     limits: Limits = Limits()
     """Resource limits for logins and Shiny apps."""
     mirror: Mirror | None = None
-    """Where Debian's packages come from; leave out for what the base image has."""
+    """Where Debian's packages come from; leave it out for the base image's sources."""
     proxy: ProxyOrSecret | None = None
     """HTTP proxy that the machine uses to fetch packages; or `{secret: NAME}`."""
     ca_certificates: tuple[FileName, ...] = ()
@@ -206,24 +206,24 @@ class RPackages(Model):
     names: tuple[RPackage, ...] = ()
     """CRAN names: shiny, data.table, DBI."""
     if_missing: Literal["fail", "skip"] = "fail"
-    """Packages that the source does not have: `skip` leaves them out, and says so."""
+    """Packages that the source does not have: `skip` leaves them out, and reports them."""
 
 
 class R(Model):
-    """Which R, and how it is set up for everyone on the machine."""
+    """Which R, and its settings for everyone on the machine."""
 
     version: RVersion | None = None
-    """Major.minor or the full version, in quotes: "4.2". Checked, never silently another."""
+    """Major.minor or the full version, in quotes: "4.2". Checked: never replaced by another one."""
     source: Literal["debian"] = "debian"
     """`debian`: the R of the base."""
     blas: Literal["reference", "openblas"] = "reference"
-    """The linear algebra library; results differ in the last digits, and speed a lot."""
+    """The linear algebra library; it changes the last digits of results, and the speed a lot."""
     options: dict[ROption, OptionOrSecret] = {}
     """R options() for every session, in Rprofile.site. A value keeps its type: 7 is 7L, 7.0 is 7,
-    "7" is text, a list is a vector. What YAML has no word for is `{r: CODE}`; a secret is
-    `{secret: NAME}`."""
+    "7" is text, a list is a vector. For a value that YAML has no word for, write `{r: CODE}`; for a
+    secret, `{secret: NAME}`."""
     repos: dict[RepoName, RepoOrSecret] = {}
-    """options("repos"): name to URL, or to `{secret: NAME}`. Empty: as the base has it."""
+    """options("repos"): name to URL, or to `{secret: NAME}`. Empty: those of the base."""
     packages: RPackages = RPackages()
     """The R packages everyone on the machine has."""
 
@@ -252,7 +252,7 @@ class App(Model):
     include: tuple[FileName, ...] = ()
     """Files that would be left out, by name: .Renviron, www/*.pem. See docs/boxes.md."""
     max_mb: Annotated[int, Field(ge=1, le=1_000_000)] = MAX_MB
-    """How much the app's folder may hold, in MB; a larger one is refused."""
+    """How many MB the app's folder may hold; a larger one is refused."""
 
 
 class User(Model):
@@ -261,7 +261,7 @@ class User(Model):
     name: UserName
     """The login name."""
     groups: tuple[UserName, ...] = ()
-    """Further groups; made when they are not there."""
+    """Further groups; made when they do not exist."""
     sudo: bool = False
     """Whether this person may become root, without a password."""
     ssh_keys: tuple[Text, ...] = ()
@@ -278,7 +278,7 @@ class Budget(Model):
 
 
 class Checks(Model):
-    """What `sandbox check` verifies beyond what it makes from the box."""
+    """Checks of `sandbox check` in addition to those that it makes from the box."""
 
     budget: Budget = Budget()
     """How fast the apps must answer."""
@@ -292,16 +292,16 @@ class Accepted(Model):
     fact: Annotated[Text, Field(min_length=1)]
     """A fact's id as `sandbox diff` shows it, or a pattern: r.package.shiny, machine.*."""
     why: Annotated[Text, Field(min_length=1)]
-    """Why it may stay: one sentence."""
+    """Why the difference may stay: one sentence."""
 
 
 class VagrantOptions(Model):
-    """What both providers of virtual machines have in common."""
+    """Settings that both providers of virtual machines have."""
 
     base_image: VagrantBox | None = None
     """A public Vagrant box to start from instead of an image of ours: debian/bookworm64."""
     base_image_version: VagrantVersion | None = None
-    """The version of `base_image`; the same box means the same machine only with it."""
+    """The version of `base_image`; without it, the same box may later mean another machine."""
     base_image_sha256: Sha256 | None = None
     """The checksum of that version's file."""
     boot_timeout_s: BootSeconds | None = None
@@ -314,7 +314,7 @@ class VirtualBoxOptions(VagrantOptions):
     """How VirtualBox runs the machine."""
 
     linked_clone: bool = True
-    """Share the base image's disk and keep what differs: up in seconds, and little space."""
+    """Share the base image's disk, and keep the differences: up in seconds, and little space."""
     customize: tuple[tuple[Text, ...], ...] = ()
     """Words for `VBoxManage modifyvm`, one list an option: [modifyvm, --vram, "16"]."""
 
@@ -327,7 +327,7 @@ class LibvirtOptions(VagrantOptions):
 
 
 class Providers(Model):
-    """What only one provider understands; the others leave it alone."""
+    """Settings for one provider; the others ignore them."""
 
     virtualbox: VirtualBoxOptions = VirtualBoxOptions()
     """How VirtualBox runs the machine."""
@@ -335,27 +335,27 @@ class Providers(Model):
     """How libvirt runs the machine."""
 
     def options(self, provider: str) -> VagrantOptions | None:
-        """What is said for `provider`; None where a box has nothing to say for it."""
+        """The settings for `provider`; None where a box has none."""
         found = getattr(self, provider, None) if provider in type(self).model_fields else None
         return found if isinstance(found, VagrantOptions) else None
 
 
 class Box(Model):
-    """A box: what a machine must be."""
+    """A box: the description of a machine."""
 
     version: Literal[1]
     """The version of this format: 1."""
     description: Text = ""
     """One line, shown by `sandbox boxes`."""
     extends: FileName | None = None
-    """Another box: a file, relative to this one, or the name of a shipped box. What stands here
-    overrides it: maps are merged, lists replaced, null takes back what it said."""
+    """Another box: a file, relative to this one, or the name of a shipped box. This file overrides
+    that box: maps are merged, lists replaced, and null takes back a value."""
     base: BaseName | None = None
     """The operating system it starts from: debian-11, debian-12, debian-13."""
     provider: ProviderName | None = None
-    """Where it runs, unless --provider says otherwise."""
+    """The provider, unless --provider says otherwise."""
     providers: Providers = Providers()
-    """What only one provider understands."""
+    """Settings for one provider."""
     machine: Machine = Machine()
     """The size of the machine."""
     system: System = System()
@@ -369,7 +369,7 @@ class Box(Model):
     users: tuple[User, ...] = ()
     """People's accounts."""
     checks: Checks = Checks()
-    """What `sandbox check` verifies beyond what it makes from the box."""
+    """Checks of `sandbox check` in addition to those that it makes from the box."""
     production: FileName | None = None
     """The facts of a production server, as `sandbox capture` writes them, relative to the box file:
     `sandbox check` compares the machine with them."""

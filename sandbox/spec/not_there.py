@@ -1,6 +1,6 @@
-"""What people ask a box for and cannot have yet, told as that: CRAN, versions, GitHub, renv.
+"""Requests that a box cannot make yet, with a message for each: CRAN, versions, GitHub, renv.
 
-Without this they would read that a name has the wrong letters, and look for other letters.
+Without this module, a message would blame the letters of a name, and people would try others.
 """
 
 import re
@@ -33,14 +33,14 @@ _NO_CRAN: Final = (
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why something cannot be had, and what can."""
+    """Why a thing is not available, and what is available."""
 
     message: str
     suggestion: str = ""
 
 
 def package_refusal(text: str) -> Refusal | None:
-    """What is asked for by a line of `r.packages.names` that is no bare name, if it can be told."""
+    """The wish behind a line of `r.packages.names` that is not a bare name, if it is known."""
     text = text.strip()
     if found := _DEBIAN.fullmatch(text):
         if found[1] != "cran":
@@ -76,7 +76,7 @@ _KEYS: Final = {
 
 
 def key_refusal(loc: Sequence[str | int]) -> Refusal | None:
-    """Why there is no such key, where people look for it and it is not there yet."""
+    """Why there is no such key, when people look for it and a box does not have it yet."""
     *section, key = loc
     unknown = f"unknown key {code(str(key))}"
     if section in (["r"], ["r", "packages"]) and key in _KEYS:

@@ -1,4 +1,4 @@
-"""One thing that is wrong with a box file, and how a set of them becomes one error."""
+"""One thing that is wrong with a box file, and how several of them become one error."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from sandbox.errors import BoxError
 _SHOWN = 110
 """Longer text is cut."""
 _MOST = 50
-"""As many problems as a person reads; `problems` has them all."""
+"""The most problems that one error shows; `problems` has them all."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong, where, and what was perhaps meant."""
+    """What is wrong, where, and perhaps the right word."""
 
     path: Path
     line: int
-    """Counted from 1; 0 when the file as a whole is meant."""
+    """Counted from 1; 0 for the file as a whole."""
     key: str
     """Dotted, `apps[0].path`; empty when no key is meant."""
     message: str
     suggestion: str = ""
     """A whole sentence: ``Perhaps you meant `timezone`?``"""
     text: str = ""
-    """The offending line of the file, safe to print; empty when it must not be shown."""
+    """The wrong line of the file, safe to print; empty when it must not be shown."""
     reveals: bool = True
     """Whether the message may hold words of the file."""
 
@@ -36,7 +36,7 @@ class Problem:
         return f"{short(self.path)}:{self.line}" if self.line else short(self.path)
 
     def __str__(self) -> str:
-        """One line, and the offending line of the file below it."""
+        """One line, and below it the wrong line of the file."""
         key = f"{self.key}: " if self.key else ""
         end = f". {self.suggestion}" if self.suggestion else ""
         shown = f"\n    {self.line} | {self.text}" if self.text.strip() else ""
@@ -53,7 +53,7 @@ def short(path: Path) -> str:
 
 
 def printable(text: str, *, limit: int = _SHOWN) -> str:
-    """Text from a file, without what could move a terminal's cursor, cut to a line."""
+    """Text from a file, without characters that move a terminal's cursor, cut to a line."""
     clean = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     return clean if len(clean) <= limit else f"{clean[: limit - 3]}..."
 

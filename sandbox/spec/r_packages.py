@@ -1,7 +1,7 @@
-"""Which R packages a base's Debian has, and what each brings with it.
+"""Which R packages a base's Debian has, and which others each package brings.
 
-Known before anything is built: the list is shipped beside the base, made by tools/r_packages.sh. A
-stable release does not change in that. A box with a mirror or an image of its own may have others.
+Known before anything is built: the list is shipped with the base, made by tools/r_packages.sh. A
+stable release does not change its packages. A box with its own mirror or image may have others.
 """
 
 from collections import defaultdict
@@ -30,22 +30,22 @@ class RPackageIndex:
     """The R packages of one release."""
 
     names: Mapping[str, tuple[str, ...]]
-    """By Debian package: what R calls the packages in it; nothing of one that only needs some."""
+    """R's names of the packages, by Debian package; empty for one that only needs some."""
     needs: Mapping[str, tuple[str, ...]]
-    """By Debian package: what of the list it depends on."""
+    """The packages of the list that it depends on, by Debian package."""
     homes: Mapping[str, str] = field(default_factory=dict)
-    """By R's name: the Debian package."""
+    """The Debian package, by R's name."""
 
     @classmethod
     def of(cls, text: str) -> "RPackageIndex":
-        """Read the list: a Debian package, R's names for it, and what it needs, in each line."""
+        """Read the list; a line has a Debian package, R's names for it, and what it needs."""
         names, needs, homes = {}, {}, {}
         for line in text.splitlines():
             package, inside, *needed = line.split()
             names[package] = () if inside == "-" else tuple(inside.split(","))
             needs[package] = tuple(needed)
             for name in names[package]:
-                # One of the r-cran packages is what a box can ask for
+                # A box can ask for the r-cran packages
                 if name not in homes or package.startswith(_CRAN):
                     homes[name] = package
         return cls(names, needs, homes)
@@ -65,7 +65,7 @@ class RPackageIndex:
         return R_ITSELF.union(*(self.names[package] for package in seen))
 
     def other_case(self, name: str) -> str | None:
-        """The package that is called so but for its capitals."""
+        """The package with the same name but for capital letters."""
         there = self.names.get(f"{_CRAN}{name.lower()}", ())
         return there[0] if there and name not in there else None
 
@@ -96,7 +96,7 @@ def _read(path: Path) -> RPackageIndex | None:
 
 
 def known_index(box: Box, base: str) -> RPackageIndex | None:
-    """The same, where the box takes its packages from nowhere else."""
+    """The packages, where the box takes its packages from nowhere else."""
     options = (box.providers.virtualbox, box.providers.libvirt)
     if box.system.mirror is not None or any(one.base_image is not None for one in options):
         return None

@@ -1,10 +1,10 @@
-"""The folder that a box may read: what a box names lies inside of it, links resolved.
+"""The folder that a box may read: all paths in a box must lie inside it, links resolved.
 
 As a container's build cannot reach outside of its context, a box cannot reach outside of its root.
 The root of a box is the folder that the user names (`--root`), else the nearest folder above it
-with a file `sandbox.root`, else the git repository that it lies in, else its own folder. Never is
-somebody's home or `/` taken for a root that nobody named: a box that lies there itself reads only
-plain files beside it, as `sandbox capture` writes them, and none that is hidden.
+with a file `sandbox.root`, else the git repository that it lies in, else its own folder. A home
+folder or `/` is never a root unless the user names it. A box that lies directly in a home folder
+may read only plain files of the same folder that are not hidden, as `sandbox capture` writes them.
 """
 
 import os
@@ -24,21 +24,21 @@ MARKER: Final = "sandbox.root"
 
 @dataclass(frozen=True)
 class Root:
-    """Where a box may read."""
+    """The folder that a box may read."""
 
     folder: Path | None
     """Absolute, links resolved; None when the box lies in a home itself."""
     can_be_marked: bool
     """Whether a `sandbox.root` further up would change it."""
     home: Path | None = None
-    """The home that the box lies in, when it does."""
+    """The home folder that directly holds the box, if one does."""
 
     @classmethod
     def of(cls, box: Path, named: Path | None = None) -> Self:
-        """The root of a box file; `named` is what the user said.
+        """The root of a box file; `named` is the folder from `--root`.
 
         Raises:
-            UsageError: what the user named is no folder, or not one that holds the box.
+            UsageError: the named path is not a folder, or does not hold the box.
         """
         own = real(box.parent)
         if named is not None:
@@ -56,7 +56,7 @@ class Root:
         return cls(repository or above[0], can_be_marked=True)
 
     def refusal(self, value: Value, path: Path | None = None) -> Problem | None:
-        """What is wrong with a path that a box says (and means `path`); None: it may be read."""
+        """Why a path in a box (which means `path`) may not be read; None when it may."""
         try:
             target = real(path or value.as_path())
         except ValueError:  # a NUL: no folder can be asked about it
@@ -65,17 +65,17 @@ class Root:
             return None
         message = f"{code(value.raw)} leads out of what this box may read: "
         if self.folder is None:
-            message += "plain files beside it, for it lies in a home folder itself"
+            message += "plain files next to it, because it lies directly in a home folder"
         else:
             message += short(self.folder)
         return value.problem(message, self._cure(value, target))
 
     def holds(self, box: Path) -> bool:
-        """Whether the box file itself lies inside, and is no link to elsewhere."""
+        """Whether the box file itself lies inside, and is not a link to elsewhere."""
         return self._allows(box, real(box))
 
     def _allows(self, file: Path, target: Path) -> bool:
-        if target.is_relative_to(shipped()):  # there is nothing in it that is not known to all
+        if target.is_relative_to(shipped()):  # our own files, known to everybody
             return True
         if real(file).is_relative_to(shipped()):
             return False
@@ -86,8 +86,8 @@ class Root:
 
     def _cure(self, value: Value, target: Path) -> str:
         common = Path(os.path.commonpath([real(value.source.path.parent), target]))
-        # Words to be typed into a shell, and a folder's name may be anything
-        allowed = f"Put it beside the box, or allow it: `--root {shlex.quote(short(common))}`"
+        # The user will type these words into a shell, and a folder's name may be anything
+        allowed = f"Put it next to the box, or allow it: `--root {shlex.quote(short(common))}`"
         if self.can_be_marked and not (_is_too_wide(common) or _is_everybodys(common)):
             allowed += f", or `touch {shlex.quote(short(common / MARKER))}`"
         return allowed
@@ -99,7 +99,7 @@ def real(path: Path) -> Path:
 
 
 def shipped() -> Path:
-    """The folder of the boxes that come with us: always readable."""
+    """The folder of our own boxes: always readable."""
     return real(data_dir("boxes"))
 
 
@@ -109,16 +109,18 @@ def _is_too_wide(folder: Path) -> bool:
 
 
 def _is_everybodys(folder: Path) -> bool:
-    """Whether anybody may put a marker there: /tmp."""
+    """Whether anybody may put a marker there, as in /tmp."""
     try:
         return bool(folder.stat().st_mode & stat.S_IWOTH)
-    except OSError:  # gone, or not for us to see: then it holds no marker for us either
+    except OSError:  # gone, or not readable: then it holds no marker for us either
         return True
 
 
 def _checked(folder: Path, named: Path, box: Path) -> Path:
     if not folder.is_dir():
-        raise UsageError(f"--root {short(named)} is no folder", hint="name one that holds the box")
+        raise UsageError(
+            f"--root {short(named)} is not a folder", hint="name one that holds the box"
+        )
     if not real(box).is_relative_to(folder) and not real(box).is_relative_to(shipped()):
         raise UsageError(
             f"the box {short(box)} does not lie in --root {short(named)}",

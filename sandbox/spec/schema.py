@@ -1,4 +1,4 @@
-"""The JSON Schema of box files, for editors: made from the models, checked in beside the boxes."""
+"""The JSON Schema of box files, for editors: made from the models, and kept in `boxes/`."""
 
 import ast
 import inspect
@@ -39,14 +39,14 @@ def box_schema() -> Json:
     return {
         "$schema": GenerateJsonSchema.schema_dialect,
         **schema,
-        # What a box does not say itself may stand in the box that it extends
+        # Keys that a box leaves out may be in the box that it extends
         "anyOf": [{"required": ["version", "base"]}, {"required": ["extends"]}],
         "$defs": {name: rules for name, rules in sections.items() if name != "Box"},
     }
 
 
 class _Generator(GenerateJsonSchema):
-    """Pydantic's own, with fields in the order of the models."""
+    """Pydantic's own generator, with fields in the order of the models."""
 
     def sort(self, value: Json, parent_key: str | None = None) -> Json:
         """Keep the order: `version` and `base` come first in an editor's list too."""
@@ -55,7 +55,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def _offer_bases(box: Json) -> None:
-    """Editors complete the names of our bases; what a base may be called is not narrowed."""
+    """Let editors complete the names of our bases; other names stay allowed."""
     rule = box["properties"]["base"]
     named, *others = rule["anyOf"]
     rule["anyOf"] = [{"enum": list(load_bases())}, named, *others]

@@ -1,4 +1,4 @@
-"""What the models cannot see: whether the parts of a box fit each other, the base and the disk."""
+"""Checks beyond the models: whether the parts of a box fit each other, the base and the disk."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _APP_FILES = frozenset({"app.r", "server.r", "ui.r"})
 
 @dataclass(frozen=True)
 class BoxContext:
-    """A box to look at. What was wrong by the models is in `said`, but no longer in `box`."""
+    """A box to check. Values that the models refused are in `said`, but no longer in `box`."""
 
     box: Box
     top: Value
@@ -37,15 +37,15 @@ class BoxContext:
     complete: bool
     """False when a file that it extends is missing: then nothing can be called absent."""
     root: Root
-    """What the box may read."""
+    """The folder that the box may read."""
 
     @property
     def base(self) -> Base | None:
-        """The base, when the box names one that there is."""
+        """The base, when the box names one that exists."""
         return self.bases.get(self.box.base or "")
 
     def at(self, *loc: str | int) -> Value:
-        """The value at `loc`, or what is nearest to it."""
+        """The value at `loc`, or the nearest one."""
         return self.top.nearest(loc)
 
     def absent(self, key: str) -> bool:
@@ -87,7 +87,7 @@ def _r_version(context: BoxContext) -> Iterator[Problem]:
 
 
 def _r_packages(context: BoxContext) -> Iterator[Problem]:
-    """Packages that the base's Debian does not have; quiet where that cannot be known."""
+    """Packages that the base's Debian does not have; silent where that cannot be known."""
     base, r = context.base, context.box.r
     if base is None or r is None or r.packages.if_missing == "skip":
         return
@@ -109,13 +109,13 @@ def _r_packages(context: BoxContext) -> Iterator[Problem]:
 
 
 def _elsewhere(name: str, index: RPackageIndex, base: Base, bases: Bases) -> str:
-    """Where a package can be had that the base does not have under that name."""
+    """Where a package is available that the base does not have under that name."""
     if home := index.homes.get(name):
         return f"Put {code(home)} under `system.packages`: it is not one of the r-cran packages"
     others = [other for other in bases_with(name, bases) if other != base.name]
     if others:
         return f"{alternatives(others)} has it"
-    return "Leave it out, or say `if_missing: skip` beside `names`: packages come from Debian only"
+    return "Leave it out, or add `if_missing: skip` next to `names`: packages come from Debian only"
 
 
 def _services(context: BoxContext) -> Iterator[Problem]:
@@ -159,7 +159,7 @@ def _apps(context: BoxContext) -> Iterator[Problem]:
 
 
 def _app_files(app: App, value: Value) -> Iterator[Problem]:
-    """Whether the app's files can go into a machine: not too much, and nobody's home."""
+    """Whether the app's files can go into a machine: not too much, and no home folder."""
     try:
         folder = real(value.as_path())
         if not folder.is_dir():
@@ -179,12 +179,12 @@ def _app_files(app: App, value: Value) -> Iterator[Problem]:
 
 
 def _words(error: Exception) -> str:
-    """An error's words; the names of files in them may be anything."""
+    """An error's words, safe to print: names of files in them may be anything."""
     return printable(str(error), limit=200)
 
 
 def _holds_too_much(folder: Path) -> str | None:
-    """What is in a folder that no app has in it; None when it may be one."""
+    """What a folder holds that no app has in it; None when it may be an app."""
     if folder == Path("/"):
         return "this whole computer"
     if any(home.is_relative_to(folder) for home in homes()):
@@ -226,7 +226,7 @@ def _files(context: BoxContext) -> Iterator[Problem]:
         if wrong is not None:
             yield value.problem(f"no checks at {code(value.raw)}: {wrong}")
         elif not value.raw.endswith(".py"):
-            yield value.problem(f"checks are Python files, and {code(value.raw)} is none")
+            yield value.problem(f"checks are Python files, and {code(value.raw)} is not")
     for index, _ in enumerate(context.box.system.ca_certificates):
         value = context.at("system", "ca_certificates", index)
         if (refusal := context.root.refusal(value)) is not None:

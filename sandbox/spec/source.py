@@ -1,4 +1,4 @@
-"""YAML with positions: a file becomes a tree whose every value knows its file and line.
+"""YAML with positions: a file becomes a tree in which every value knows its file and line.
 
 Only plain values: no tags, no merge keys, no second document, and limits on size, depth and
 aliases, so that no file can run anything or eat the memory. Scalars follow YAML 1.2: `no` and
@@ -20,7 +20,7 @@ from sandbox.spec.problem import Problem, code, printable
 MAX_BYTES: Final = 128 * 1024
 MAX_DEPTH: Final = 30
 MAX_VALUES: Final = 20_000
-"""Aliases count as often as they are used: a file that multiplies itself ends here."""
+"""Aliases count as often as they are used: a file that multiplies itself is stopped here."""
 
 _LINE_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END|\Z)", re.DOTALL)
@@ -37,7 +37,7 @@ Scalar = str | int | float | bool | None
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file's text, and what of it may be shown."""
+    """A file's text, and which lines may be shown."""
 
     path: Path
     text: str
@@ -68,11 +68,11 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Value:
-    """A scalar, a list or a map, and where it stands."""
+    """A scalar, a list or a map, and its place."""
 
     source: SourceFile
     line: int
-    """Of the key that introduces it, where there is one."""
+    """The line of the key before the value, where there is one."""
     key: str
     """Dotted, from the top of the file."""
     content: "Scalar | list[Value] | dict[str, Value]"
@@ -99,14 +99,14 @@ class Value:
         return found
 
     def nearest(self, loc: Sequence[str | int]) -> "Value":
-        """The deepest value on the way to `loc`; steps that the file does not have are skipped."""
+        """The deepest value on the way to `loc`; steps that are not in the file are skipped."""
         found = self
         for step in loc:
             found = found.get(step) or found
         return found
 
     def as_path(self) -> Path:
-        """The path that a text says: relative to the file it stands in. Not normalised."""
+        """The path in a text: relative to the file with the text. Not normalised."""
         return self.source.path.parent / str(self.content)
 
     def plain(self) -> object:
@@ -120,7 +120,7 @@ class Value:
 
 @dataclass
 class ParsedFile:
-    """What came of a file: its top map, and what was wrong on the way there."""
+    """The result of reading a file: its top map, and the problems on the way."""
 
     top: Value | None = None
     problems: list[Problem] = field(default_factory=list)
@@ -129,7 +129,7 @@ class ParsedFile:
 
 
 def read_source(path: Path) -> ParsedFile:
-    """Read and parse one file. Never raises for what the file holds; problems say it."""
+    """Read and parse one file. The file's content never raises an error; `problems` has it all."""
     whole = SourceFile(path, "")
     try:
         data = read_plain(path, max_bytes=MAX_BYTES)
@@ -190,14 +190,14 @@ _BASE_NAME = re.compile(r"(debian|ubuntu|rocky)-[0-9.]+\Z")
 
 
 def _reads_like_a_box(text: str) -> bool:
-    """Of a text that is no YAML: whether it has the two lines that every box has."""
+    """Whether text that is not YAML has the two lines that every box has."""
     return bool(_VERSION_LINE.search(text) and _BASE_LINE.search(text))
 
 
 def _is_box(top: yaml.MappingNode) -> bool:
     """Whether a map is clearly meant to be a box, typing errors and all.
 
-    Other files have a `version`, `users` or `services` too, and passwords beside them. So one sign
+    Other files have a `version`, `users` or `services` too, and passwords next to them. So one sign
     is enough only when most of the keys are a box's; a map of our base's name is one in any case.
     """
     said = {
@@ -223,7 +223,7 @@ class _Loader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """As PyYAML does, but not deeper than `MAX_DEPTH` (it recurses)."""
+        """Like PyYAML, but not deeper than `MAX_DEPTH` (PyYAML recurses)."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
@@ -234,7 +234,7 @@ class _Loader(yaml.SafeLoader):
             self.depth -= 1
 
     def compose_scalar_node(self, anchor: dict[str, yaml.Node] | None) -> yaml.ScalarNode:
-        """As PyYAML does, but the tag is only what the file itself says, else empty."""
+        """Like PyYAML, but the tag is only the one in the file, else empty."""
         tag = self.peek_event().tag  # type: ignore[no-untyped-call]
         node: yaml.ScalarNode = super().compose_scalar_node(anchor)  # type: ignore[arg-type]
         node.tag = tag or ""

@@ -1,6 +1,6 @@
-"""Pydantic's errors in plain words, each at its place in the file.
+"""Turn pydantic's errors into plain words, each with its place in the file.
 
-Dispatches on the error's `type`, which pydantic documents, never on its message.
+The code uses the error's `type`, which pydantic documents, never its message.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ _SECRET = "PRIVATE KEY"  # noqa: S105  (the marker, not a secret)
 
 @dataclass(frozen=True)
 class FieldPlace:
-    """Where an error is, in terms of the file."""
+    """The place of an error, in terms of the file."""
 
     loc: Loc
     missing: bool
@@ -52,7 +52,7 @@ class FieldPlace:
 def problems_by_place(
     error: ValidationError, top: Value, model: type[BaseModel]
 ) -> dict[FieldPlace, Problem]:
-    """Each problem once, by the place that it is about."""
+    """Each problem once, by its place."""
     grouped: dict[FieldPlace, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
         grouped.setdefault(_place(details, top), []).append(details)
@@ -87,7 +87,7 @@ def _problem(loc: Loc, group: list[ErrorDetails], top: Value, model: type[BaseMo
     if _SECRET in value.raw:
         return private_key_problem(value)
     if len(group) > 1:
-        # The members of a union each say what they wanted. A text that is wrong as a text says more
+        # Each member of a union says what it wanted. For a wrong text, the text member says more
         worded = [entry for entry in group if entry["type"] not in _EXPECTED]
         if not worded:
             return value.problem(f"expected text, a number, `true` or `false`, not {_here(value)}")
@@ -98,10 +98,10 @@ def _problem(loc: Loc, group: list[ErrorDetails], top: Value, model: type[BaseMo
 
 
 def _refusal(loc: Loc, kind: str, value: Value) -> Refusal | None:
-    """What is asked for and cannot be had, where that says more than which letters are wrong."""
+    """A request that a box cannot make, where saying so helps more than naming wrong letters."""
     if loc[:3] == ("r", "packages", "names"):
         if isinstance(value.content, dict):
-            words = f"{code('names')} takes names alone, and this is a map of keys and values"
+            words = f"{code('names')} takes only names, and this is a map of keys and values"
             return Refusal(words, "Versions and sources of packages cannot be asked for yet")
         is_list = len(loc) == len(("r", "packages", "names"))
         return (
@@ -111,7 +111,7 @@ def _refusal(loc: Loc, kind: str, value: Value) -> Refusal | None:
 
 
 def private_key_problem(value: Value) -> Problem:
-    """A secret is in the file. Never shows it."""
+    """The problem of a secret in the file. Never shows the secret."""
     return value.problem(
         "this is a private key, which must never be in a box file",
         "Put the public one there (the .pub file), and treat the private one as no longer secret",
@@ -163,7 +163,7 @@ _WORDED: Final[dict[str, Callable[[Value, Mapping[str, Any]], Problem]]] = {
 
 
 def _here(value: Value) -> str:
-    """What stands in the file, in words."""
+    """The value in the file, in words."""
     match value.content:
         case None:
             return "nothing"
@@ -212,13 +212,13 @@ def _unknown_key(loc: Loc, value: Value, model: type[BaseModel]) -> Problem:
 
 
 def model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
-    """The model that describes what stands at `loc`, or None when no model does."""
+    """The model for the value at `loc`, or None when there is no model."""
     found: Any = model
     for step in loc:
         if isinstance(step, int):
             found = get_args(found)[0] if get_origin(found) is tuple else None
         elif get_origin(found) is dict:
-            # In place of a value there may be one thing that has keys
+            # Instead of a value there may be one object that has keys
             found = Secret
         else:
             fields = getattr(found, "model_fields", {})

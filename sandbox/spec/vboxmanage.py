@@ -1,8 +1,8 @@
-"""Which settings of a VM a box may pass to VBoxManage.
+"""The settings of a VM that a box may pass to VBoxManage.
 
 VBoxManage can do anything on the host that its user can: write files (`--uart-mode1 file`), load
 libraries (`setextradata VBoxInternal/…`), listen on the network (`--vrde`), show host folders.
-A box comes from anywhere. So a box may only turn the knobs below, which stay inside the VM.
+A box may come from anywhere. So it may only use the settings below, which stay inside the VM.
 """
 
 import re
@@ -28,7 +28,7 @@ _WORDS: Final = 3
 
 
 def why_not(line: tuple[str, ...]) -> tuple[str, str] | None:
-    """What is wrong with a line of `customize`, and what would do; None when nothing is."""
+    """What is wrong with a line of `customize`, and what is right; None when nothing is wrong."""
     example = f'such as [{COMMAND}, --vram, "16"]'
     if len(line) != _WORDS or line[0] != COMMAND or not line[1].startswith("--"):
         return f"it must be {COMMAND}, one option and its value", example

@@ -1,4 +1,4 @@
-"""Names that the world outside defines: time zones, locales, system accounts, ssh keys."""
+"""Names from outside this program: time zones, locales, system accounts, ssh keys."""
 
 import base64
 import binascii
@@ -28,7 +28,7 @@ _SYSTEM_ACCOUNTS: Final = frozenset(
     | {"tcpdump", "dnsmasq", "polkitd", "uuidd", "shiny", "shiny-server", "rstudio-server"}
     | {"sandbox", "vagrant"}
 )
-"""Of Debian, of the services we install, and the ones `sandbox` itself logs in with."""
+"""Accounts of Debian, of the services we install, and of `sandbox` itself."""
 
 
 def unknown_timezone(name: str) -> str | None:
@@ -68,7 +68,7 @@ def _supported_locales() -> frozenset[str]:
 
 
 def is_system_account(name: str) -> bool:
-    """Whether a person must not be called that."""
+    """Whether a person must not have that account name."""
     return name in _SYSTEM_ACCOUNTS or name.startswith("systemd-")
 
 

@@ -1,1 +1,1 @@
-"""The order of steps, and nothing else: each module is one thing a user does."""
+"""The order of steps, and nothing else: each module is one action of a user."""

@@ -1,4 +1,4 @@
-"""Before anything starts: what the apps of a plan ask for and their machine would not have."""
+"""Before anything starts: find packages that a plan's apps need and its machine would lack."""
 
 from dataclasses import replace
 
@@ -13,9 +13,9 @@ from sandbox.workflows.context import Context
 
 
 def refuse_unmet_needs(placement: Placement, context: Context) -> None:
-    """Refuse a plan whose app fails at its first line and that one line mends; tell of the rest.
+    """Refuse a plan if an app fails at its start and one line mends that; report the rest.
 
-    A machine that has these very apps is past that: its checks have run.
+    A machine that has these very apps has passed this test: its checks have run.
 
     Raises:
         BoxError: an app needs at its start what the box does not name; nothing was started.
@@ -31,13 +31,13 @@ def refuse_unmet_needs(placement: Placement, context: Context) -> None:
     try:
         loaded = load_box(plan.box_path, root=plan.box_root)
     except BoxError:
-        return  # the file has gone since: the plan is complete by itself
+        return  # the file is gone: the plan is complete without it
     found = findings_about(loaded)
     for problem in (*found.later, *found.notes):
         context.listener(Notice(placement.name, str(problem)))
     if found.at_start:
         count = "an R package" if len(found.at_start) == 1 else f"{len(found.at_start)} R packages"
-        # The line to write is the same for all that the box only has to name
+        # One line covers all packages that the box only has to name
         lines = [one.suggestion for one in found.at_start if one.suggestion.startswith(ADDS)]
         told = [
             replace(one, suggestion="") if one.suggestion in lines else one

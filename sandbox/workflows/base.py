@@ -9,15 +9,15 @@ from sandbox.workflows.context import Context
 def prepare_base(
     placement: Placement, context: Context, archives: ArchivesAnswer | None = None
 ) -> PreparedBase:
-    """Find, build or fetch it.
+    """Find, build or fetch the base image.
 
     Args:
-        placement: of the machine that the image is for.
+        placement: the machine that needs the image.
         context: the listener, the providers and the place.
-        archives: what this host's apt said, where it was asked ahead.
+        archives: the answer of this host's apt, if it was asked before.
 
     Raises:
-        SandboxError: as `Provider.prepare_base`.
+        SandboxError: as in `Provider.prepare_base`.
     """
     plan = placement.plan
     wanted = WantedBase(

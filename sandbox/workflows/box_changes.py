@@ -1,8 +1,9 @@
-"""Whether what a sandbox was made from has changed since `up`: its box's files, and its apps.
+"""Find out whether a sandbox's box files or apps have changed since `up`.
 
-`up` notes what it has read, in `box.json` of the instance's folder; whoever lists looks again. That
-is cheap, and needs no YAML: sizes and times first, contents only where those differ. So it may say
-that a box has changed whose machine would not: then the next `up` has nothing to do, and notes it.
+`up` notes the files that it has read, in `box.json` of the instance's folder; a listing compares.
+That is cheap and needs no YAML: sizes and times first, contents only where those differ. So a box
+may count as changed although its machine would be the same: then the next `up` has nothing to do,
+and notes the files again.
 """
 
 import hashlib
@@ -27,20 +28,20 @@ if TYPE_CHECKING:
 _NOTED: Final = "box.json"
 _TICK_NS: Final = 2_000_000_000
 _MOST_BYTES: Final = 20 * 1024 * 1024
-"""So much of an app is read to see whether a time of change means anything."""
+"""The most bytes of an app that are read to see whether a new time means a real change."""
 
 
 @contextmanager
 def noting(placement: "Placement", instance: Instance) -> Iterator[None]:
-    """Note what the plan was made of, as it is before the block, once the record has that plan.
+    """Note the files of the plan, as they are before the block, once the record has that plan.
 
-    Somebody may go on editing while a machine is made: what is new then is new to it.
+    Somebody may edit files while a machine is made: these edits then count as new.
     """
     seen = json.dumps(_seen(placement.plan), indent=1)
     try:
         yield
     finally:
-        # That it cannot be noted stands in nobody's way
+        # A failure to note the files must not stop anything
         with suppress(BrokenFileError, OSError):
             _note(placement, instance, seen)
 
@@ -57,15 +58,15 @@ def _note(placement: "Placement", instance: Instance, seen: str) -> None:
 
 @dataclass
 class BoxChanges:
-    """Looks at boxes and apps; thirty sandboxes of one box are one look."""
+    """Looks at boxes and apps; for thirty sandboxes of one box it looks once."""
 
     _known: dict[str, bool] = field(default_factory=dict)
 
     def changed(self, folder: Path) -> tuple[str, ...]:
-        """What has changed since the `up` of the instance with this folder, by name.
+        """The changes since the `up` of the instance with this folder, by name.
 
-        Empty, too, where nothing was noted, and where the box file itself has gone: then `up` goes
-        on with what it knows.
+        Also empty where nothing was noted, and where the box file itself is gone: then `up` goes on
+        with the saved plan.
         """
         try:
             noted = read_json(folder / _NOTED)
@@ -86,7 +87,7 @@ class BoxChanges:
 
 
 def box_has_changed(name: str, changed: tuple[str, ...]) -> str:
-    """The same as a sentence, with the command that makes it so on the machine."""
+    """The changes as a sentence, with the command that applies them to the machine."""
     have = "have" if len(changed) > 1 else "has"
     return f"{', '.join(changed)} {have} changed since `up`; sandbox up {name} applies it"
 
@@ -121,7 +122,7 @@ def _of_file(path: Path) -> dict[str, Any]:
 
 
 def _is_settled(found: os.stat_result) -> bool:
-    """Whether another change would have another time: clocks of file systems tick slowly."""
+    """Whether a later change would have another time: clocks of file systems tick slowly."""
     return time.time_ns() - found.st_mtime_ns > _TICK_NS
 
 
@@ -146,7 +147,7 @@ def _app(noted: dict[str, Any]) -> bool:
             return True
         return digest_of(files, folder) != str(noted["sha256"])
     except (OSError, TooMuchError, UnreadableError):
-        # `up` will say what is wrong with it
+        # `up` will report what is wrong with it
         return True
 
 

@@ -1,4 +1,4 @@
-"""Baked images: bake a box, list what is kept, remove it."""
+"""Baked images: bake a box, list the kept images, remove them."""
 
 import re
 from collections.abc import Iterator
@@ -24,12 +24,12 @@ from sandbox.workflows.up import up
 
 _BAKE = "bake-"
 _BAKE_SANDBOX = re.compile(rf"{_BAKE}[0-9a-f]{{12}}")
-"""What `bake` calls its own sandbox."""
+"""The name that `bake` gives its own sandbox."""
 
 
 @dataclass(frozen=True)
 class Baked:
-    """What `bake` came to."""
+    """The result of `bake`."""
 
     image: str
     made_at: datetime
@@ -42,7 +42,7 @@ def bake(placement: Placement, *, context: Context, fresh: bool = False) -> Bake
     Raises:
         UsageError: the provider cannot bake, or the image would hold secrets.
         ProvisionError: the machine did not pass its checks.
-        SandboxError: as `up`.
+        SandboxError: as in `up`.
     """
     plan = placement.plan
     if needed := needed_secrets(plan):
@@ -65,7 +65,7 @@ def bake(placement: Placement, *, context: Context, fresh: bool = False) -> Bake
     try:
         _clear_cut_off(name, placement.provider, keys.whole, engine, context)
     except BusyError:
-        # Somebody bakes it again, and what there is will do until then
+        # Somebody is baking it again; until then the present image serves
         if found is None:
             raise
     if found is not None:
@@ -90,16 +90,16 @@ def bake(placement: Placement, *, context: Context, fresh: bool = False) -> Bake
 
 
 def _clear_cut_off(name: str, provider: str, key: str, engine: Baking, context: Context) -> None:
-    """Remove what a bake that was killed has left: nobody knows how that is.
+    """Remove the leftovers of a killed bake: nobody knows their state.
 
     Raises:
-        BusyError: another command bakes it just now.
+        BusyError: another command is baking it just now.
     """
     if Instance(name).exists():
         destroy(name, context=context)
     if all(image.complete for image in engine.baked_images() if image.key == key):
         return
-    # An `up` of any name may be at it
+    # An `up` of any name may be working with it
     with baking_lock(provider, key, name, context.listener):
         for image in engine.baked_images():
             if image.key == key and not image.complete:
@@ -107,7 +107,7 @@ def _clear_cut_off(name: str, provider: str, key: str, engine: Baking, context: 
 
 
 def kept(context: Context) -> tuple[KeptImage, ...]:
-    """Everything that is kept at every provider that can be asked, the newest first."""
+    """All images at every provider that can be asked, the newest first."""
     found = [
         _as_kept(image, provider)
         for provider, engine in _bakers(context)
@@ -119,11 +119,11 @@ def kept(context: Context) -> tuple[KeptImage, ...]:
 
 
 def prune(rule: PruneRule, *, context: Context, dry_run: bool = False) -> tuple[KeptImage, ...]:
-    """Remove what is not in use and not spared by `rule`; returns what was (or would be) removed.
+    """Remove images that are not in use and not spared by `rule`; return them (or would-be ones).
 
-    The machines' images first: what they stand on may be free by then. In use is an image that a
-    sandbox was made from, whatever the provider would allow, and one that is being made. What was
-    cut off in the making always goes.
+    The machines' images go first: the images below them may be free after that. An image is in use
+    when a sandbox was made from it, whatever the provider would allow, or when it is being made.
+    Unfinished images are always removed.
     """
     removed = list(_prune_cut_off(context, dry_run=dry_run))
     for provider, engine in _bakers(context):
@@ -137,7 +137,7 @@ def _prune_cut_off(context: Context, *, dry_run: bool) -> Iterator[KeptImage]:
     """The sandboxes of bakes that were killed: nobody but `bake` itself knows of them."""
     for name, provider in _bake_sandboxes(context).items():
         try:
-            # Who bakes just now holds it
+            # A bake that runs just now holds the lock
             with locked(name):
                 pass
             if not dry_run:
@@ -151,10 +151,10 @@ def _prune_cut_off(context: Context, *, dry_run: bool) -> Iterator[KeptImage]:
 
 
 def _bake_sandboxes(context: Context) -> dict[str, str]:
-    """Those with a folder, and those that have lost it; each with its provider."""
+    """Sandboxes with a folder, and those that have lost it; each with its provider."""
     found: dict[str, str] = {}
     for provider, _ in _bakers(context):
-        # Where there are no images the hypervisor itself may not even be installed
+        # Where there are no images, the hypervisor itself may not even be installed
         statuses: dict[str, MachineStatus] = {}
         with suppress(SandboxError):
             statuses = context.engine(provider).status()
@@ -193,9 +193,9 @@ def _to_prune(images: tuple[BakedImage, ...], rule: PruneRule) -> Iterator[Baked
 
 
 def _remove(engine: Baking, image: BakedImage, provider: str, listener: Listener) -> bool:
-    """Remove it, unless somebody began to use it; that it cannot be is worth a notice."""
+    """Remove an image, unless somebody began to use it; a failure is only a notice."""
     try:
-        # Whoever bakes this key just now has its lock, and its unfinished image is not ours to take
+        # Who bakes this key just now has its lock, and we must not take an unfinished image
         with baking_lock(provider, image.key, image.image, listener):
             now = next((one for one in engine.baked_images() if one.image == image.image), None)
             if now is None or now.machines or now.complete != image.complete:

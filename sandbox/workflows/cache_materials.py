@@ -1,6 +1,6 @@
-"""What is kept next to baked images: base images, hypervisors' copies of them, packages, builds.
+"""Things kept with baked images: base images, hypervisors' copies of them, packages, builds.
 
-All of it can be made or fetched again. `sandbox.workflows.cache` has the baked images.
+All of them can be made or fetched again. `sandbox.workflows.cache` has the baked images.
 """
 
 from collections.abc import Iterator
@@ -31,29 +31,29 @@ class KeptImage(BaseModel):
     own store), `packages` (for building bases), or `build` (what a build left)."""
     provider: str
     box: str = ""
-    """The box that was baked; empty for all else."""
+    """The box that was baked; empty for everything else."""
     base: str = ""
     key: str = ""
     made_at: datetime | None = None
     last_used_at: datetime | None = None
     size_bytes: int | None = None
-    """What it takes by itself; None when the provider cannot tell."""
+    """Its own space on the disk; None when the provider cannot tell."""
     machines: tuple[str, ...] = ()
     """The sandboxes that were made from it."""
     complete: bool = True
-    """False for what was cut off in the making; `prune` removes it."""
+    """False for an unfinished one; `prune` removes it."""
     outdated: bool = False
-    """For a base image: `up` would use or make another one by now."""
+    """For a base image: `up` would use or make another one now."""
 
 
 @dataclass(frozen=True)
 class PruneRule:
-    """What `prune` spares."""
+    """The things that `prune` spares."""
 
     older_than: timedelta = timedelta(0)
-    """What was used within this time stays."""
+    """Things that were used within this time stay."""
     keep_last: int = 0
-    """So many of the newest of each box, base or release stay."""
+    """This many of the newest of each box, base or release stay."""
 
     def is_old(self, used_at: datetime) -> bool:
         """Whether it was not used for so long that it may go."""
@@ -61,7 +61,7 @@ class PruneRule:
 
 
 class Ranks:
-    """Counts, while the newest come first, how many of a kind there were."""
+    """Counts how many of a kind there were so far; ask for the newest first."""
 
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}
@@ -73,10 +73,10 @@ class Ranks:
 
 
 def kept_beside(context: Context) -> list[KeptImage]:
-    """All of it, wherever it can be asked for."""
+    """All these things, at every provider that can be asked."""
     found = []
     for name, provider in context.providers.items():
-        # Of one that does not answer it was said when it was asked for baked images
+        # The listing of baked images has already reported a provider that does not answer
         with suppress(SandboxError):
             found += [_base_as_kept(one, name) for one in provider.stored_bases(context.place)]
     for provider_name, _, copies in _copies(context):
@@ -85,9 +85,9 @@ def kept_beside(context: Context) -> list[KeptImage]:
 
 
 def prune_beside(rule: PruneRule, context: Context, *, dry_run: bool) -> Iterator[KeptImage]:
-    """Remove what is not in use and not spared by `rule`; the newest base image always stays.
+    """Remove things not in use and not spared by `rule`; the newest base image always stays.
 
-    A hypervisor's copy that no machine needs goes whatever the rule says, as with `destroy`.
+    A hypervisor's copy that no machine needs is removed in any case, as with `destroy`.
     """
     yield from _prune_bases(rule, context, dry_run=dry_run)
     yield from _prune_copies(context, dry_run=dry_run)
@@ -96,7 +96,7 @@ def prune_beside(rule: PruneRule, context: Context, *, dry_run: bool) -> Iterato
 
 
 def _prune_bases(rule: PruneRule, context: Context, *, dry_run: bool) -> Iterator[KeptImage]:
-    """Those that a newer one of the same base has overtaken, and what was cut off."""
+    """Base images with a newer one of the same base, and unfinished ones."""
     for name, provider in context.providers.items():
         try:
             bases = provider.stored_bases(context.place)
@@ -123,16 +123,16 @@ def _remove_base(base: StoredBase, listener: Listener) -> bool:
 
 
 def _prune_builds(context: Context, *, dry_run: bool) -> Iterator[KeptImage]:
-    """Folders of builds of images that are gone everywhere."""
+    """Build folders of images that are gone everywhere."""
     needed: set[str] = set()
     for provider in context.providers.values():
         try:
             needed |= provider.needed_builds(context.place)
         except SandboxError:
-            # Whose the folders are cannot be told, then
+            # Then nobody can tell to which image the folders belong
             return
     for folder in stale_folders(frozenset(needed)):
-        # Not what is below: a build that was killed has the host's /proc mounted in there
+        # Do not look deeper: a killed build has the host's /proc mounted in there
         size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
         if dry_run or clear_folder(folder):
             yield KeptImage(image=str(folder), kind="build", provider="", size_bytes=size)
@@ -170,7 +170,7 @@ def _copies(context: Context) -> Iterator[tuple[str, BaseCopies, tuple[BaseCopy,
         try:
             copies = engine.base_copies()
         except SandboxError as error:
-            # Of one that bakes it was said when it was asked for baked images
+            # The listing of baked images has already reported a provider that bakes
             if not isinstance(engine, Baking):
                 context.listener(Notice("", f"{provider} was not asked: {error.message}"))
             continue

@@ -21,18 +21,18 @@ from sandbox.spec.bases import load_bases
 
 @dataclass(frozen=True)
 class Captured:
-    """What `capture` wrote."""
+    """The files that `capture` wrote."""
 
     box_path: Path
     facts_path: Path
     facts: Facts
     box: CapturedBox
     not_taken: tuple[NotTaken, ...] = ()
-    """What stayed on the server."""
+    """Values that stayed on the server."""
 
 
 Review = Callable[[Sequence[NotTaken]], Sequence[str]]
-"""Shown what was not taken, says what is to be taken all the same: names, paths of whole files."""
+"""Gets the values that were not taken; returns which to take: names, paths of whole files."""
 
 
 def capture(
@@ -52,20 +52,20 @@ def capture(
     """Read `[USER@]HOST` and write NAME.yml and NAME.facts.json.
 
     Args:
-        target: as the user's ssh knows it.
+        target: as the user's ssh knows the host.
         output: the box file; by default the host's name in the working folder.
-        room: what the computer that will run the sandbox can give it.
-        listener: told of the steps.
+        room: the most that the computer with the sandbox can give it.
+        listener: gets the steps.
         use_sudo: become root there by `sudo -n`.
         overwrite: replace files that are there.
         timeout_s: for all that happens on the host.
-        ssh_config: instead of the user's own.
-        take_names: of variables, options and keys: their values are taken, whatever they are.
-        take_files: paths of files there of which all is taken.
-        review: asked before anything is written, when something was not taken.
+        ssh_config: an ssh_config instead of the user's own.
+        take_names: variables, options and keys to take with their values, whatever these are.
+        take_files: paths of files on the host to take whole.
+        review: asked before anything is written, when some values were not taken.
 
     Raises:
-        UsageError: the name is no host, or a file is there already.
+        UsageError: the name is not a host, or a file is there already.
         HostError: the host cannot be read; nothing was written.
     """
     name = default_name(target)
@@ -88,7 +88,7 @@ def capture(
     box = write_box(facts, source=target, facts_file=facts_path.name, bases=load_bases(), room=room)
     if taking.key is not None:
         keep_key(taking.key)
-    # The facts first: a box that names facts which are not there is wrong
+    # The facts first: a box that names missing facts is wrong
     _write(facts_path, facts.model_dump_json(indent=1) + "\n")
     _write(box_path, box.text)
     return Captured(box_path, facts_path, facts, box, not_taken(facts))
@@ -112,7 +112,7 @@ def _refuse_paths(paths: tuple[Path, ...], *, overwrite: bool) -> None:
         if not path.absolute().parent.is_dir():
             raise UsageError(f"the folder of {path} is not there")
         if path.suffix not in (".yml", ".yaml", ".json"):
-            raise UsageError(f"a box is a .yml file, and {path} is none")
+            raise UsageError(f"a box is a .yml file, and {path} is not")
         if path.exists() and not overwrite:
             raise UsageError(
                 f"{path} is there already", hint="-o OTHER.yml, or --force to write it again"
@@ -120,7 +120,7 @@ def _refuse_paths(paths: tuple[Path, ...], *, overwrite: bool) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Readable by its owner alone: it tells much about a server."""
+    """Write a file readable by its owner alone: it tells much about a server."""
     try:
         write_whole(path, text)
     except OSError as error:

@@ -20,12 +20,12 @@ from sandbox.workflows.context import Context
 
 @dataclass(frozen=True)
 class Against:
-    """Production as it is now, instead of the facts that a box names."""
+    """The present facts of production, instead of the facts that a box names."""
 
     name: str
-    """As the user calls it: `sandbox diff` understands the same word."""
+    """The user's word for it: `sandbox diff` understands the same word."""
     read: Callable[[HashKey], Facts]
-    """Told the key of the hashes in what is read now."""
+    """Called with the key of the hashes; reads production now."""
 
 
 def check(
@@ -39,14 +39,14 @@ def check(
     """Verify the live machine against its saved plan, and against production.
 
     Args:
-        name: of the sandbox.
+        name: the name of the sandbox.
         context: the listener, the providers and the place.
-        goals: only these; all when empty.
-        quick: end no process on it.
+        goals: only these goals; all when empty.
+        quick: end no process on the machine.
         against: production, read again.
 
     Raises:
-        UsageError: no such sandbox, its `up` never came to its end, or it does not run.
+        UsageError: no such sandbox, its `up` never finished, or it does not run.
     """
     with locked(name) as instance:
         record = instance.require()
@@ -67,10 +67,10 @@ def check(
 
 
 def verify(guest: Guest, context: Context) -> CheckReport:
-    """All checks of a machine that runs, the box's own among them; the caller holds the lock.
+    """Run all checks of a running machine, the box's own too; the caller holds the lock.
 
     Raises:
-        UsageError: nobody has agreed to the box's own.
+        UsageError: nobody has agreed to the box's own checks.
     """
     return guest.check(context.agreed_checks(guest.plan))
 

@@ -1,4 +1,4 @@
-"""From what the user typed to a placement: a box file, a box's name, or a sandbox that exists."""
+"""Find the placement for a user's word: a box file, a box's name, or a sandbox that exists."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,14 +15,14 @@ from sandbox.workflows.context import Context, choose_provider
 
 @dataclass(frozen=True)
 class Overrides:
-    """What the command line changes about a box."""
+    """Changes to a box from the command line."""
 
     name: str | None = None
     cpus: int | None = None
     memory_mb: int | None = None
     disk_gb: int | None = None
     root: Path | None = None
-    """What the box may read; its own place decides when None."""
+    """The folder that the box may read; None: its own place decides."""
 
 
 def placement_for(
@@ -32,14 +32,14 @@ def placement_for(
 
     Raises:
         BoxError: the box file is wrong; all its problems at once.
-        UsageError: nothing of that name, or several.
+        UsageError: there is nothing of that name, or more than one.
         HostError: the provider has no engine.
     """
     existing = _existing(target, overrides)
     if existing is not None:
         saved = existing.require().placement
         if not saved.plan.box_path.exists():
-            # Its box file has gone: the saved plan is complete by itself
+            # Its box file is gone: the saved plan is complete without it
             return saved
         path, overrides = saved.plan.box_path, _kept(overrides, saved)
     else:
@@ -64,7 +64,7 @@ def _existing(target: str | None, overrides: Overrides) -> Instance | None:
 
 
 def _provider_of(name: str) -> ProviderName | None:
-    """Who runs the sandbox of that name already: nobody has to say `--provider` twice."""
+    """The provider of an existing sandbox of that name: nobody has to say `--provider` twice."""
     record = Instance(name).read()
     if record is None or record.placement.provider == "fake":
         return None
@@ -72,7 +72,7 @@ def _provider_of(name: str) -> ProviderName | None:
 
 
 def _kept(overrides: Overrides, saved: Placement) -> Overrides:
-    """What was said for the sandbox before and holds on, unless it is said again."""
+    """Choices made for the sandbox before; they stay unless the user says otherwise."""
     return replace(overrides, name=saved.name, root=overrides.root or saved.plan.box_root)
 
 
@@ -80,7 +80,7 @@ def require_same_machine(instance: Instance, placement: Placement) -> None:
     """Refuse to turn a sandbox into another box's, another base's or another provider's.
 
     Raises:
-        UsageError: says what differs and how to go on.
+        UsageError: the error says what differs and how to go on.
     """
     record = instance.read()
     if record is None:
@@ -99,6 +99,6 @@ def require_same_machine(instance: Instance, placement: Placement) -> None:
 
 
 def without_known_missing(placement: Placement, instance: Instance) -> Placement:
-    """The plan as it was when the machine was made: what its base lacks, it still lacks."""
+    """The plan without the packages that its base lacked when the machine was made."""
     record = instance.read()
     return placement if record is None else placement.without_packages(record.plan.left_out)

@@ -1,4 +1,4 @@
-"""Two machines side by side, whatever each is: a sandbox, a file of facts, a box, an ssh host."""
+"""Compare two machines: each may be a sandbox, a file of facts, a box or an ssh host."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,15 +24,15 @@ from sandbox.workflows.context import Context
 
 @dataclass(frozen=True)
 class SshOptions:
-    """How an ssh host is read."""
+    """How to read an ssh host."""
 
     use_sudo: bool = False
     timeout_s: float = 60
     config: Path | None = None
-    """Instead of the user's own."""
+    """An ssh_config instead of the user's own."""
 
     def read(self, host: str, key: HashKey) -> Facts:
-        """The facts of `[USER@]HOST`, with hashes of `key` for what is not taken."""
+        """The facts of `[USER@]HOST`, with hashes of `key` for values that are not taken."""
         return read_host(
             host,
             taking=Taking(key=key),
@@ -55,7 +55,7 @@ def diff(
     """Compare two machines.
 
     Raises:
-        UsageError: one of them is none of the four things.
+        UsageError: one of them is not one of the four things.
         BoxError: a box is wrong.
         HostError: a host cannot be read.
     """
@@ -68,7 +68,7 @@ def diff(
 
 
 def _key_for(words: tuple[str, str], *, cwd: Path) -> HashKey | None:
-    """The key of the facts in a file, so that the other side can be compared with them.
+    """The key of the facts in a file, for reading and comparing the other side.
 
     None for a file of which this host does not have the key.
     """
@@ -86,10 +86,10 @@ def side_of(
     key: HashKey | None = None,
     root: Path | None = None,
 ) -> Side:
-    """What a word means: a file of facts, a box file, a sandbox, a shipped box, else an ssh host.
+    """The meaning of a word: a file of facts, a box file, a sandbox, a shipped box or an ssh host.
 
     Raises:
-        UsageError: it is no file, no sandbox, no box, and cannot be a host.
+        UsageError: it is none of them.
     """
     path = cwd / word
     hashes = Hashes(key=key.digits) if key is not None else NO_HASHES

@@ -1,4 +1,4 @@
-"""What every workflow is given: the listener, the providers, and the place where machines run."""
+"""The context of every workflow: the listener, the providers, and the place of the machines."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 from sandbox.workflows.secrets_given import GivenSecrets, SecretSource
 
 STOP_TIMEOUT_S = 60.0
-"""How long a machine may take to shut itself down; after that the plug is pulled."""
+"""How long a machine may take to shut itself down; after that it is switched off by force."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """Passed to every workflow by the CLI, and by tests with an engine of their own."""
+    """Given to every workflow by the CLI, and by tests with an engine of their own."""
 
     place: Place
     listener: Listener = ignore
@@ -35,12 +35,12 @@ class Context:
     """The user's standing choice (SANDBOX_PROVIDER)."""
     base_source: BaseSource = "auto"
     consent: Consent = field(default_factory=Consent)
-    """How somebody agrees to what a box would run on this host."""
+    """How somebody agrees to code that a box would run on this host."""
     providers: Registry = field(default_factory=Registry)
-    """What runs machines, by name."""
+    """The providers, by name."""
     make_guest: Callable[["Placement", Instance, Engine, Listener], Guest] = Guest
     secrets: SecretSource = field(default_factory=GivenSecrets)
-    """Where the values come from that a box only names; nowhere, unless the CLI says so."""
+    """The source of values that a box only names; empty, unless the CLI sets one."""
 
     def engine(self, provider: str) -> Engine:
         """The engine that drives `provider`."""
@@ -62,18 +62,18 @@ class Context:
         return self.guest(instance.require().placement, instance)
 
     def statuses(self, provider: str) -> dict[str, MachineStatus]:
-        """The machines of ours at a provider, for a listing.
+        """Our machines at a provider, for a listing.
 
         Raises:
-            HostError, ProviderError: it cannot be asked.
+            HostError, ProviderError: the provider cannot be asked.
         """
         return self.providers[provider].statuses(self.place)
 
     def agreed_checks(self, plan: "Plan") -> tuple[HostCode, ...]:
-        """The box's own checks, once somebody has agreed that they run on this host.
+        """The box's own checks, once somebody has agreed to run them on this host.
 
         Raises:
-            UsageError: nobody has.
+            UsageError: nobody has agreed.
         """
         purpose = f"the own checks of the box {plan.box_name}"
         return agreed_code(plan.check_files, plan.box_path, purpose, self.consent)
@@ -83,7 +83,7 @@ def parse_base_source(word: str) -> BaseSource:
     """The `--base-source` of that name.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such source.
     """
     known: tuple[BaseSource, ...] = get_args(BaseSource)
     for source in known:
@@ -100,7 +100,7 @@ def choose_provider(context: Context, wanted_by_box: str | None) -> ProviderName
     """
     chosen = context.provider or wanted_by_box or context.default_provider
     if chosen is None:
-        # The choice by default keeps away from a doubtful provider; one chosen by hand is tried
+        # A doubtful provider is never the default; a user may choose it by hand
         sound = (name for name in PROVIDERS if _is_sound(context.engine(name)))
         return next(sound, FALLBACK)
     for name in PROVIDERS:
@@ -116,10 +116,10 @@ def _is_sound(engine: Engine) -> bool:
 def require_usable(engine: Engine, listener: Listener, sandbox: str) -> None:
     """Stop early, with everything that is missing, when the host is not ready.
 
-    Doubts are said, and do not stop anybody: the provider itself has the last word.
+    Doubts are reported, and stop nobody: the provider itself decides.
 
     Raises:
-        HostError: something stands in the way; `details` lists it all.
+        HostError: something prevents the work; `details` lists it all.
     """
     report = engine.check_host()
     for finding in report.findings:

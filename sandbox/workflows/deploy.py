@@ -1,8 +1,8 @@
-"""A changed app and nothing else: released into the running machine, without a playbook.
+"""Release changed apps, and nothing else, into the running machine, without a playbook.
 
-The role `apps` says how an app is released: its scripts run here as they do there, on an archive
-made in the same way, so the machine is in the end what the long road makes of it. Whatever is cut
-off on the way leaves a record that says so, and the next `up` takes the long road.
+The role `apps` defines how an app is released: its scripts run here too, on an archive made in the
+same way, so the machine ends in the same state as after a full run. Work that is cut off leaves a
+record that says so, and the next `up` makes a full run.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ from sandbox.workflows.snapshot import keep_provisioned
 
 _RELEASE_S = 300.0
 _END_S = 30.0
-# What the role's tasks do around release-app.sh: a folder of root's, and the archive in it
+# As the role's tasks do before release-app.sh: a folder of root's, and the archive in it
 _UNPACK = """
 set -eu
 umask 022
@@ -48,14 +48,14 @@ class Deployed:
 
     apps: tuple[str, ...]
     now: CheckReport | None
-    """What was checked just now: these apps' pages and sessions."""
+    """The checks made just now: these apps' pages and sessions."""
     report: CheckReport | None
-    """All that is known: this, and what was found before."""
+    """All results: the new ones, and those found before."""
 
 
 @dataclass(frozen=True)
 class _Folders:
-    """Where the role `apps` keeps apps on the machine; its own defaults, for nobody sets others."""
+    """The folders of apps on the machine: defaults of the role `apps`, which nobody changes."""
 
     site: PurePosixPath
     releases: PurePosixPath
@@ -70,10 +70,10 @@ class _Folders:
 
 
 def deploy(guest: Guest, record: Record, status: MachineStatus, *, checks: bool) -> Deployed:
-    """Release the apps that differ from the record's; the caller knows that nothing else does.
+    """Release the apps that differ from the record's; the caller knows that nothing else differs.
 
     Raises:
-        ProvisionError: an app cannot be read or released, or it does not start; R's words say why.
+        ProvisionError: an app cannot be read or released, or does not start; R's words say why.
     """
     placement = guest.placement
     changed = changed_apps(record.plan, placement.plan)
@@ -81,7 +81,7 @@ def deploy(guest: Guest, record: Record, status: MachineStatus, *, checks: bool)
         pack(app, archive_path(guest.folder, app.name))
     target = guest.login()
     names = tuple(app.name for app in changed)
-    # Half-done work must never pass for whole: forget the old recipe first
+    # Half-done work must never count as whole: forget the old recipe first
     half = record.wanting(placement)
     half = half.model_copy(update={"phase": Phase.CREATED, "recipe_key": ""})
     guest.write(half)
@@ -95,7 +95,7 @@ def deploy(guest: Guest, record: Record, status: MachineStatus, *, checks: bool)
     guest.write(record)
     with ThreadPoolExecutor(1) as aside, guest.reached_pages(status, target) as pages:
         if checks:
-            # Takes a quarter of a second, as long as R starts
+            # Takes a quarter of a second, as long as R takes to start
             aside.submit(import_module, "sandbox.checks.quick")
         with step(guest.listener, guest.name, "first page"):
             _wait([page for page in pages if page.name in names], guest, status, target)
@@ -152,7 +152,7 @@ def _wait(pages: Sequence[Page], guest: Guest, status: MachineStatus, target: Ss
         try:
             guest.wait_for_pages((page,), status, target)
         except ProvisionError as error:
-            # What was found before is not true of this app any more
+            # The earlier results do not hold for this app any more
             _merged(guest, (_no_page(page.name, error),))
             raise
 
@@ -169,12 +169,12 @@ def _no_page(app: str, error: ProvisionError) -> CheckResult:
 
 
 def ids_of(apps: Iterable[str]) -> tuple[str, ...]:
-    """The checks that look at these apps, and that are done again when an app is."""
+    """The checks that look at these apps, and run again when an app is released."""
     return tuple(f"up.{what}.{app}" for app in apps for what in ("page", "session"))
 
 
 def _merged(guest: Guest, found: Sequence[CheckResult]) -> CheckReport:
-    """The last whole run's results, with those that were found now in their place; kept."""
+    """The last whole run's results, with the new ones in their place; saved."""
     last = last_report(guest.folder)
     fresh = {one.id: one for one in found}
     results = () if last is None else last.results

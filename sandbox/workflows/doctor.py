@@ -12,18 +12,18 @@ from sandbox.providers.provider import Provider
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Every provider's report, and what would be used."""
+    """Every provider's report, and the provider that would be used."""
 
     reports: tuple[HostReport, ...]
     default: str | None
     reason: str
-    """Why that one, or why none."""
+    """Why that provider, or why none."""
 
 
 def diagnose(
     place: Place, chosen: str | None = None, providers: Mapping[str, Provider] | None = None
 ) -> Diagnosis:
-    """Look at every provider; `chosen` (by option or environment) counts before the usual order.
+    """Look at every provider; `chosen` (by option or environment) comes before the usual order.
 
     Raises:
         HostError: this host cannot be read at all.
@@ -36,7 +36,7 @@ def diagnose(
 
 
 def choose_default(reports: Mapping[str, HostReport], chosen: str | None) -> tuple[str | None, str]:
-    """The provider that would be used, and why: the first sound one, unless somebody chose."""
+    """The provider that would be used, and why: the first sound one, unless the user chose."""
     if chosen is not None:
         return chosen, "you chose it"
     passed: list[str] = []

@@ -1,4 +1,4 @@
-"""What a new machine is made from: a baked image, a layer, or the base image; and baking it."""
+"""Choose what a new machine is made from (baked image, layer, base image), and bake the machine."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -29,26 +29,26 @@ from sandbox.workflows.snapshot import PROVISIONED
 
 @dataclass(frozen=True)
 class Oven:
-    """What `up` wants of baked images."""
+    """How `up` uses baked images."""
 
     cache: CacheUse
     will_check: bool
     """Only a machine that passes its checks is baked."""
     lock: ExitStack
-    """Closed by the caller when the machine is done: until then nobody else bakes the same."""
+    """Closed by the caller when the machine is done: until then nobody else bakes the same key."""
     archives: ArchivesAnswer | None = None
-    """What this host's apt said, which is a part of the base image's name, if asked ahead."""
+    """The answer of this host's apt, which is a part of the base image's name, if asked before."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a machine is made from."""
+    """The image that a machine is made from."""
 
     image: str
     whole: bool = False
-    """It needs no provisioning."""
+    """Whether the image needs no provisioning."""
     keys: BakeKeys | None = None
-    """By what to bake the machine when it is done; None: not at all."""
+    """The keys for baking the machine when it is done; None: do not bake it."""
     title: str = "create"
     note: str = ""
 
@@ -56,17 +56,17 @@ class Origin:
     def baked(
         cls, image: BakedImage, *, whole: bool = False, keys: BakeKeys | None = None
     ) -> "Origin":
-        """From an image, and how old that is."""
+        """The origin for a baked image, with the image's age in its note."""
         what = "" if whole else f"as a layer on {dict(image.labels).get('box', 'another box')}, "
         title = "clone" if whole else "create"
         return cls(image.image, whole, keys, title, f"{what}baked {_ago(image.made_at)} ago")
 
 
 def choose_origin(guest: Guest, base: PreparedBase, oven: Oven) -> Origin:
-    """The best there is: the whole machine, one that only lacks packages, or the bare base.
+    """Find the best: the whole machine, one that only lacks packages, or the bare base.
 
-    Waits when another command is baking just this. A machine that is given secrets is never kept as
-    an image, which would have them; it may be made from one of a machine without them.
+    Waits when another command is baking the same key. A machine with secrets is never kept as an
+    image, because the image would hold them; it may be made from an image without them.
     """
     placement, engine = guest.placement, guest.engine
     if oven.cache is CacheUse.OFF or not isinstance(engine, Baking):
@@ -95,7 +95,7 @@ def choose_origin(guest: Guest, base: PreparedBase, oven: Oven) -> Origin:
 def _layer_below_secrets(
     placement: Placement, base: PreparedBase, engine: Baking, oven: Oven
 ) -> Origin:
-    """What lacks the secrets and perhaps packages: in either case all is provisioned."""
+    """An image without the secrets and perhaps some packages: everything is provisioned then."""
     plan = placement.plan
     keys = bake_keys(placement.with_plan(without_secrets(plan)), base.identity, engine)
     if oven.cache is CacheUse.USE and (image := find_layer(engine, keys, plan)) is not None:
@@ -104,13 +104,13 @@ def _layer_below_secrets(
 
 
 def create_from(origin: Origin, base: PreparedBase, spec: MachineSpec, guest: Guest) -> Origin:
-    """Make the machine; from the base image when the baked one goes away at the last moment.
+    """Make the machine; from the base image when the baked one vanishes at the last moment.
 
     Returns:
-        What it was made from in the end.
+        The origin that was used in the end.
 
     Raises:
-        SandboxError: as `Engine.create`.
+        SandboxError: as in `Engine.create`.
     """
     engine = guest.engine
     if origin.image == base.image:
@@ -133,9 +133,9 @@ def _is_there(engine: Baking, image: str) -> bool:
 
 
 def keep_baked(guest: Guest, keys: BakeKeys) -> None:
-    """Bake a machine that was just made and proven, as it was before its checks.
+    """Bake a machine that was just made and proven, in its state before the checks.
 
-    That it cannot be kept is worth a notice, and no reason for `up` to fail.
+    A failure to keep it is only a notice: `up` does not fail.
     """
     engine, placement, listener = guest.engine, guest.placement, guest.listener
     if not isinstance(engine, Baking) or needed_secrets(placement.plan):
@@ -145,7 +145,7 @@ def keep_baked(guest: Guest, keys: BakeKeys) -> None:
         with step(listener, guest.name, "bake"):
             made = engine.bake(guest.name, PROVISIONED, keys.whole, labels, listener)
             for old in engine.baked_images():
-                # One that machines still come from stays, for `sandbox cache prune`
+                # An image with machines made from it stays, for `sandbox cache prune`
                 if old.key == made.key and old.image != made.image and not old.machines:
                     engine.delete_baked(old.image)
                     forget_use(old.image)

@@ -1,4 +1,4 @@
-"""What of the apps' folders does not go into a machine: said, so that nobody looks for it there."""
+"""Report the files of apps that stay out of a machine, so that nobody looks for them there."""
 
 from sandbox.app_files import TooMuchError, UnreadableError, app_files
 from sandbox.events import Listener, Notice
@@ -14,7 +14,7 @@ def tell_left_out(placement: Placement, listener: Listener) -> None:
         try:
             names = app_files(app.path, include=app.include, max_mb=app.max_mb).left_out
         except (TooMuchError, UnreadableError):
-            # It has gone since: who needs it says so
+            # The folder is gone: the code that needs it reports that
             continue
         if names:
             shown = ", ".join(printable(name) for name in names[:_MOST_SHOWN])

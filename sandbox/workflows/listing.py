@@ -1,4 +1,4 @@
-"""What is there: all sandboxes, one of them, and its logs. Reads only, and takes no lock."""
+"""All sandboxes, one of them, and its logs. Reads only, and takes no lock."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -40,16 +40,16 @@ class SandboxInfo:
     address: str | None = None
     urls: tuple[str, ...] = ()
     checks: str = ""
-    """What the last checks came to, in a few words; empty when none ran."""
+    """The result of the last checks in a few words; empty when none ran."""
     changed: tuple[str, ...] = ()
-    """What its box is made of and has changed since `up`: files, and apps."""
+    """Files of its box, and apps, that have changed since `up`."""
     made_at: datetime | None = None
     plan_key: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SandboxDetails(SandboxInfo):
-    """What `sandbox status NAME` shows on top of the line."""
+    """The additional facts of `sandbox status NAME`."""
 
     cpus: int
     memory_mb: int
@@ -63,7 +63,7 @@ def all_sandboxes(context: Context) -> list[SandboxInfo]:
     """Every sandbox with a folder, and every machine of ours that has lost its folder.
 
     Raises:
-        SandboxError: nothing has a folder, and who could know of a machine does not answer.
+        SandboxError: nothing has a folder, and a provider that may have a machine does not answer.
     """
     names = instance_names()
     known, broken = [], []
@@ -113,10 +113,10 @@ def details_of(name: str, context: Context) -> SandboxDetails:
 
 
 def _statuses(context: Context, provider: str, *, alone: bool) -> dict[str, MachineStatus] | None:
-    """None when the provider does not answer: what is on disk can be shown all the same.
+    """The machines at a provider; None when it does not answer: the files can be shown anyway.
 
     Raises:
-        SandboxError: with `alone`, when nothing is on disk, and there may be machines for all that.
+        SandboxError: with `alone`, when there are no files, and there may still be machines.
     """
     try:
         return context.statuses(provider)
@@ -136,7 +136,7 @@ def _unknown(provider: str, error: SandboxError) -> Notice:
 
 
 def _broken(name: str, context: Context) -> SandboxInfo:
-    """What can be said without the record; the machine, if any, is told of by its own state."""
+    """The line without a record; the state is that of the machine, if there is one."""
     provider = context.providers.maker_of(Instance(name).folder) or FALLBACK
     return SandboxInfo(name=name, box="?", base="?", provider=provider, state=BROKEN)
 

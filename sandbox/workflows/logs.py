@@ -1,4 +1,4 @@
-"""What a sandbox has logged: each app's last start, its servers, the system; and what we did."""
+"""A sandbox's logs: each app's last start, its servers, the system; and our own."""
 
 import signal
 import time
@@ -36,7 +36,7 @@ def the_only(name: str | None) -> str:
     """The name that was given, or that of the only sandbox.
 
     Raises:
-        UsageError: there is none, or there are several.
+        UsageError: there is no sandbox, or more than one.
     """
     if name is not None:
         return name
@@ -53,7 +53,7 @@ def the_only(name: str | None) -> str:
 
 
 def machine_logs(name: str, *, context: Context, lines: int, app: str | None = None) -> str:
-    """The last lines of an app's last start; without `app` of each, of the servers and the system.
+    """The last lines of an app's last start; without `app`: of all apps, the servers, the system.
 
     Raises:
         UsageError: no such sandbox, it does not run, or it has no such app.
@@ -77,7 +77,7 @@ def machine_logs(name: str, *, context: Context, lines: int, app: str | None = N
 
 
 def follow(name: str, *, context: Context, lines: int, app: str | None = None) -> Iterator[str]:
-    """What is written to the logs of an app, or of all, as it comes; until Ctrl-C.
+    """New lines in the logs of an app, or of all, as they come; until Ctrl-C.
 
     Raises:
         UsageError: no such sandbox, it does not run, or it has no such app.
@@ -106,7 +106,7 @@ def follow(name: str, *, context: Context, lines: int, app: str | None = None) -
 
 
 def own_logs(name: str, *, lines: int) -> list[tuple[Path, str]]:
-    """The last lines of what sandbox logged about this sandbox, the newest file last.
+    """The last lines of our own logs about this sandbox, the newest file last.
 
     Raises:
         UsageError: no such sandbox.

@@ -1,4 +1,4 @@
-"""What an engine is asked for, to make the machine of a plan."""
+"""The order for an engine to make the machine of a plan."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +13,13 @@ _FOLDER = "folder"
 
 
 def machine_spec(placement: "Placement", *, image: str, key: str, folder: Path) -> MachineSpec:
-    """The machine of `plan`.
+    """The spec of the machine of `plan`.
 
     Args:
-        placement: what it must be.
+        placement: the plan, the name and the provider.
         image: the base image, as the provider knows it.
         key: the public key that may log in.
-        folder: the instance's.
+        folder: the instance's folder.
     """
     plan = placement.plan
     return MachineSpec(
@@ -38,12 +38,12 @@ def machine_spec(placement: "Placement", *, image: str, key: str, folder: Path) 
 
 
 def record_elsewhere(status: MachineStatus, folder: Path) -> str:
-    """The folder that has the record of a machine, when it is not `folder`; empty without one."""
+    """The folder with the record of a machine, when it is not `folder`; empty without one."""
     theirs = dict(status.labels).get(_FOLDER, "")
     if not theirs or Path(theirs) == folder:
         return ""
     try:
         return theirs if (Path(theirs) / "record.json").exists() else ""
     except PermissionError:
-        # Another user's, as it should be
+        # The record of another user's sandbox, as it should be
         return theirs

@@ -1,4 +1,4 @@
-"""The long road of `sandbox up`: make the machine, bring it to its plan, prove it, keep it."""
+"""The full run of `sandbox up`: make the machine, provision it, check it, keep it."""
 
 import math
 from contextlib import ExitStack
@@ -29,23 +29,23 @@ from sandbox.workflows.repair import after_repair, tell_put_back
 from sandbox.workflows.snapshot import has_provisioned, keep_provisioned
 
 NEEDED_DISK_GB = 2
-"""Less than that and not even the base image and R fit."""
+"""With less, not even the base image and R fit."""
 
 
 def make(
     guest: Guest, context: Context, *, cache: CacheUse, checks: bool, again: bool
 ) -> CheckReport | None:
-    """Make the machine what the plan says, from whatever state; the caller holds the lock.
+    """Make the machine match the plan, from any state; the caller holds the lock.
 
     Returns:
         The checks that ran; None with `checks` off.
 
     Raises:
-        SandboxError: as errors.py says; running it again goes on from the last whole step.
+        SandboxError: see errors.py; running it again goes on from the last whole step.
     """
     with ExitStack() as stack:
         if _will_provision(guest, again=again):
-            # Before anything is touched: it may be that nobody can give them
+            # Before anything is touched: perhaps nobody can give them
             _ask_for_secrets(guest, context)
         archives = stack.enter_context(archives_ahead()) if _is_new(guest) else None
         _refuse_impossible(guest, context)
@@ -76,7 +76,7 @@ def _will_provision(guest: Guest, *, again: bool) -> bool:
 def _ask_for_secrets(guest: Guest, context: Context) -> None:
     if needed := needed_secrets(guest.plan):
         context.secrets.all_of(needed)
-        # A box may name any variable: that its machine gets the value must not go unseen
+        # A box may name any variable: the user must see that its machine gets the value
         guest.tell(f"secrets for {guest.name}: {context.secrets.origins()}")
 
 
@@ -114,7 +114,7 @@ def _refuse_impossible(guest: Guest, context: Context) -> None:
 
 
 def _refuse_too_large(placement: Placement, limits: HostLimits) -> None:
-    # A machine's disk is a limit, not a reservation: what counts is room to begin with
+    # A machine's disk is a limit, not a reservation: only the room to begin counts
     if problems := exceeds_host(placement.plan, replace(limits, free_disk_gb=math.inf)):
         raise HostError(
             f"{placement.name} asks for more than this host has",
@@ -130,10 +130,10 @@ def _refuse_too_large(placement: Placement, limits: HostLimits) -> None:
 
 
 def _created(guest: Guest, context: Context, oven: Oven) -> tuple[Record, BakeKeys | None]:
-    """The machine exists, is started, and is recorded, before anything is done inside it.
+    """Make, start and record the machine, before anything is done inside it.
 
     Returns:
-        The record, and by what keys to bake the machine once it is proven; None: not at all.
+        The record, and the keys for baking the machine once it is proven; None: do not bake it.
     """
     record, engine = guest.read(), guest.engine
     status = guest.status()
@@ -156,25 +156,25 @@ def _created(guest: Guest, context: Context, oven: Oven) -> tuple[Record, BakeKe
         _set_isolation(guest)
     status = guest.status()
     dead = guest.sshd_is_dead(status)
-    # One that runs may have been cut off before its login was prepared: `start` makes that whole
+    # A running machine may have been cut off before its login was prepared: `start` does the rest
     if record.phase is Phase.CREATED or status.power is not Power.RUNNING or dead:
         guest.start()
     elif status.power is Power.RUNNING:
         guest.restore_login()
     if record.phase is Phase.PROVISIONED and dead and guest.lacks_sshd():
-        # What installs it is the bootstrap script
+        # The bootstrap script installs it
         record = record.model_copy(update={"phase": Phase.CREATED, "recipe_key": ""})
         guest.write(record)
     return record, keys
 
 
 def _set_isolation(guest: Guest) -> None:
-    """Where the box says otherwise by now: the machine is started again, with another card."""
+    """Start the machine again with another network card, where the box has changed that."""
     engine, name = guest.engine, guest.name
     if not isinstance(engine, Isolation):
         return
     isolated = guest.plan.machine.isolated
-    # Of a machine of an older version nothing is known: its next start isolates it
+    # The state of a machine of an older version is not known: its next start isolates it
     if engine.is_isolated(name) is (not isolated):
         with step(guest.listener, name, "isolate" if isolated else "let others in"):
             guest.engine.stop(name, timeout_s=STOP_TIMEOUT_S)
@@ -184,7 +184,7 @@ def _set_isolation(guest: Guest) -> None:
 def _made(
     guest: Guest, record: Record, context: Context, oven: Oven
 ) -> tuple[Record, BakeKeys | None]:
-    """The machine exists, from a baked image where there is one."""
+    """Create the machine, from a baked image where there is one."""
     base = prepare_base(guest.placement, context, oven.archives)
     if base.packages is not None:
         leave_out_missing(guest, base.packages)
@@ -194,7 +194,7 @@ def _made(
     origin = choose_origin(guest, base, oven)
     key = guest.make_key()
     spec = machine_spec(placement, image=base.image, key=key, folder=guest.folder)
-    # An earlier run may have asked for it and not lived to see it: then it is from who knows what
+    # An earlier run may have asked for it and died: then nobody knows what it was made from
     was_there = guest.status().power is not Power.ABSENT
     with step(guest.listener, guest.name, origin.title) as note:
         note.text = origin.note
@@ -209,18 +209,18 @@ def _made(
 def _refuse_missing(guest: Guest, index: frozenset[str]) -> None:
     error = missing_packages(guest.plan, index)
     if error is not None:
-        # Nothing was made yet: nothing is left
+        # Nothing was made yet, so leave nothing
         guest.instance.remove()
         raise error
 
 
 def _is_whole(record: Record) -> bool:
-    """Whether the machine came from an image of just what is wanted, and is not in use yet."""
+    """Whether the machine came from an image of the wanted plan, and is not in use yet."""
     return record.phase is Phase.CREATED and record.made_whole == recipe_key(record.placement)
 
 
 def _woken(guest: Guest, record: Record, context: Context, *, checks: bool) -> CheckReport | None:
-    """A clone is reached, and its apps answer: no playbook has anything to do in it."""
+    """Reach a clone, and wait for its apps; no playbook has anything to do in it."""
     status = guest.status()
     # R takes longest to start: it begins before we have logged in
     with guest.knocking(status):
@@ -243,10 +243,10 @@ def _woken(guest: Guest, record: Record, context: Context, *, checks: bool) -> C
 def _provisioned(
     guest: Guest, record: Record, context: Context, *, again: bool
 ) -> tuple[Record, bool]:
-    """The machine is what the plan says, and its apps answer.
+    """Provision the machine until it matches the plan and its apps answer.
 
     Returns:
-        The record, and whether `reset` has what it needs; else only checks can tell what is good.
+        The record, and whether `reset` has a snapshot; without one, only checks can tell.
     """
     placement, plan = guest.placement, guest.plan
     wanted = recipe_key(placement)
@@ -261,7 +261,7 @@ def _provisioned(
         guest.tell(f"{broken}: running the playbooks again")
         again = True
     secrets = context.secrets.all_of(needed_secrets(plan))
-    # Half-done work must never pass for whole: forget the old recipe first
+    # Half-done work must never count as whole: forget the old recipe first
     record = record.model_copy(update={"phase": Phase.CREATED, "recipe_key": "", "made_whole": ""})
     guest.write(record)
     target, status = guest.bootstrap(secrets)
@@ -270,14 +270,14 @@ def _provisioned(
     result = guest.provision(target, secrets, mend=again)
     if again:
         tell_put_back(guest, result)
-    # Limits and environment are given to a login when it begins: what follows must begin again
+    # A login gets its limits and environment when it begins: log in again for the next steps
     guest.end_session(target)
     note = f"{result.changed} changed"
     record = record.advanced("provisioned", phase=Phase.PROVISIONED, recipe_key=wanted, note=note)
     guest.write(record)
     with guest.reached_pages(status, target) as pages:
         guest.first_page(pages, status, target)
-    # What they say is of the machine before
+    # The earlier results are about the machine before
     (guest.folder / "checks.json").unlink(missing_ok=True)
     if has_provisioned(guest, record):
         return record, False
@@ -287,9 +287,9 @@ def _provisioned(
 
 
 def _proven_again(guest: Guest, record: Record, report: CheckReport | None) -> CheckReport | None:
-    """What `reset` goes back to is taken again when nothing is wrong: it must never be broken."""
+    """Save the snapshot for `reset` again when all is well: it must never hold a broken machine."""
     if report is None or report.ok:
-        # Checked or not, the record may have changed since it was handed over
+        # Checked or not, the record may have changed since we got it
         guest.write(keep_provisioned(guest, guest.read() or record))
         return report
     report = after_repair(guest.placement, report)

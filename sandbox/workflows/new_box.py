@@ -1,4 +1,4 @@
-"""`sandbox init`: a box for the apps of a folder, as a person would have begun it."""
+"""`sandbox init`: write a box for the apps of a folder, as a person would begin it."""
 
 import json
 import os
@@ -37,7 +37,7 @@ _MAX_DOCUMENT_BYTES: Final = 1_000_000
 
 @dataclass(frozen=True)
 class FoundApp:
-    """An app of the folder, and what its code asks for."""
+    """An app of the folder, and the packages that its code asks for."""
 
     name: str
     folder: Path
@@ -51,9 +51,9 @@ class NewBox:
     path: Path
     apps: tuple[FoundApp, ...]
     packages: tuple[str, ...]
-    """What the box names."""
+    """The packages that the box names."""
     not_there: tuple[str, ...]
-    """What the apps ask for and the base does not have."""
+    """Packages that the apps ask for and the base does not have."""
     lock_file: LockFile | None
 
 
@@ -116,13 +116,13 @@ def _apps(folder: Path) -> Iterator[FoundApp]:
             yield FoundApp(name, place, read_app(place))
         except (TooMuchError, UnreadableError) as error:
             raise UsageError(
-                f"the app in {short(place)} cannot be taken: {printable(str(error))}",
-                hint="what need not go into the machine can stay out: .sandboxignore",
+                f"the app in {short(place)} cannot be copied: {printable(str(error))}",
+                hint="list files that the machine does not need in .sandboxignore",
             ) from error
 
 
 def _app_folders(folder: Path) -> Iterator[Path]:
-    """The folder itself if it is an app; else those below it, not too deep."""
+    """The folder itself if it is an app; else the apps below it, not too deep."""
     if _is_app(folder):
         yield folder
         return
@@ -163,7 +163,7 @@ def _is_shiny(path: Path) -> bool:
 
 
 def _place(folder: Path, output: Path | None, cwd: Path) -> Path:
-    """Where the box goes: here if it may read the apps from here, else among them."""
+    """Where the box goes: here if it may read the apps from here, else next to the apps."""
     if output is not None:
         return cwd / output
     name = f"{box_name(folder.name)}.yml"
@@ -173,7 +173,7 @@ def _place(folder: Path, output: Path | None, cwd: Path) -> Path:
 
 
 def box_name(folder_name: str) -> str:
-    """A name that a box and its sandbox can have, made of a folder's."""
+    """Make a name for a box and its sandbox from a folder's name."""
     name = re.sub(r"[^a-z0-9]+", "-", _ascii(folder_name).lower()).strip("-")
     name = name if name[:1].isalpha() else f"app-{name}".strip("-")
     name = name[:_MAX_NAME].strip("-")
@@ -306,5 +306,5 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _text(words: str) -> str:
-    """A text between quotes, as JSON and so YAML has it."""
+    """A text between quotes, valid in JSON and so in YAML."""
     return json.dumps(words, ensure_ascii=False)

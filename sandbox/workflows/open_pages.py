@@ -1,4 +1,4 @@
-"""The pages of a running sandbox, and a way to them for as long as somebody wants."""
+"""The pages of a running sandbox, and a way to reach them for as long as the user wants."""
 
 import signal
 import time
@@ -17,10 +17,10 @@ class View:
 
     pages: tuple[Page, ...]
     tunnelled: bool
-    """The way leads through ssh, and ends with this process."""
+    """Whether the way leads through ssh, and so ends with this process."""
 
     def wait(self) -> None:
-        """Until Ctrl-C."""
+        """Wait until Ctrl-C."""
         try:
             while True:
                 time.sleep(3600)
@@ -31,7 +31,7 @@ class View:
 
 @contextmanager
 def opened(name: str, *, context: Context) -> Iterator[View]:
-    """The pages of a running sandbox: of its apps, and of servers that have none.
+    """The pages of a running sandbox: of its apps, and of servers without apps.
 
     Raises:
         UsageError: no such sandbox, or it does not run.

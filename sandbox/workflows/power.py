@@ -1,4 +1,4 @@
-"""Start, stop and destroy: what can be done to a sandbox that exists, or half exists."""
+"""Start, stop and destroy a sandbox that exists, or half exists."""
 
 from sandbox.errors import UsageError
 from sandbox.events import step
@@ -57,7 +57,7 @@ def stop(name: str, *, context: Context) -> None:
 
 
 def destroy(name: str, *, context: Context) -> None:
-    """Remove a sandbox and all that is its own, also a half-made one or one without a folder.
+    """Remove a sandbox and all its things, also a half-made one or one without a folder.
 
     Raises:
         UsageError: neither a folder nor a machine of ours has this name.
@@ -69,7 +69,7 @@ def destroy(name: str, *, context: Context) -> None:
             _destroy_everywhere(instance, context)
             return
         engine = context.engine(provider or FALLBACK)
-        # Without a machine, a folder needs no provider to go away
+        # Without a machine, a folder can be removed without its provider
         if known and _only_planned(instance) and not engine.check_host().possible:
             instance.remove()
             return
@@ -85,7 +85,7 @@ def destroy(name: str, *, context: Context) -> None:
 
 
 def _destroy_everywhere(instance: Instance, context: Context) -> None:
-    """When the files do not say any more who runs the machine: every provider is asked."""
+    """Ask every provider for the machine, when the files do not name its provider any more."""
     engines = [context.engine(provider) for provider in context.providers]
     usable = [engine for engine in engines if engine.check_host().possible]
     hang_up(instance)
@@ -97,7 +97,7 @@ def _destroy_everywhere(instance: Instance, context: Context) -> None:
 
 
 def _refuse_anothers(instance: Instance, status: MachineStatus) -> None:
-    """What has a record, in another user's folder, has not lost it."""
+    """Refuse to remove a machine that has a record in another user's folder."""
     if folder := record_elsewhere(status, instance.folder):
         raise UsageError(
             f"the machine {instance.name} belongs to another user's sandbox",
@@ -115,7 +115,7 @@ def _only_planned(instance: Instance) -> bool:
 
 
 def _provider_of(instance: Instance, context: Context) -> str | None:
-    """Who runs it; None when a damaged record hides that. It must not keep its machine alive."""
+    """The provider; None when a damaged record hides it: the machine can still be removed."""
     try:
         record = instance.read()
     except BrokenFileError:

@@ -1,4 +1,4 @@
-"""What a plan would write, shown before anything is made."""
+"""The files that `up` would write, shown before anything is made."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rebuilding a production server: what cannot be had is said before anything starts."""
+"""Rebuild a production server: say before anything starts which differences will stay."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,7 @@ _MOST_SHOWN = 10
 
 
 def tell_rebuild(placement: Placement, listener: Listener) -> None:
-    """Say in what the sandbox will differ from production; nothing for a box that names none.
+    """List the differences from production that will stay; nothing for a box without production.
 
     Raises:
         UsageError: the facts of production cannot be read.
@@ -27,7 +27,7 @@ def tell_rebuild(placement: Placement, listener: Listener) -> None:
 
 
 def rebuild_notes(placement: Placement) -> list[str]:
-    """One line a difference that is known before the machine is there.
+    """One line for each difference that is known before the machine is there.
 
     Raises:
         UsageError: the facts of production cannot be read.
@@ -56,7 +56,7 @@ def rebuild_notes(placement: Placement) -> list[str]:
 
 
 def leave_out_missing(guest: Guest, available: frozenset[str]) -> None:
-    """Go on without the R packages that the base does not have, where the box allows it."""
+    """Go on without the R packages that the base does not have, where the box allows that."""
     missing = missing_r_packages(guest.plan, available)
     if not missing:
         return

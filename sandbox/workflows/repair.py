@@ -1,7 +1,7 @@
-"""What `up` does with a machine that is not as it was proven to be: say why, mend, and say what.
+"""Repair by `up` of a machine that differs from its proven state: say why, mend, say what.
 
-The playbooks put back what is theirs. What they cannot take back, such as a line that somebody
-added to Rprofile.site, `sandbox reset` can: then the checks that go on failing say that instead.
+The playbooks restore the files that they write. They cannot undo other changes, such as a line that
+somebody added to Rprofile.site; `sandbox reset` can: checks that still fail then advise that.
 """
 
 from sandbox.checks import fixes
@@ -14,7 +14,7 @@ _MOST_NAMED = 3
 
 
 def failed_before(report: CheckReport) -> str:
-    """What the last checks of a machine found wrong, in a few words."""
+    """The failures of a machine's last checks, in a few words."""
     titles = [f"“{one.title}”" for one in report.problems]
     more = len(titles) - _MOST_NAMED
     named = ", ".join(titles[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
@@ -28,7 +28,7 @@ def tell_put_back(guest: Guest, result: ProvisionResult) -> None:
 
 
 def after_repair(placement: Placement, report: CheckReport) -> CheckReport:
-    """The checks that followed: none advises what has just been done, and did not help."""
+    """Change the advice of the checks afterwards: do not advise what was just done without help."""
     return report.model_copy(
         update={"results": tuple(_not_again(placement, one) for one in report.results)}
     )

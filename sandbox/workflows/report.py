@@ -1,4 +1,4 @@
-"""`sandbox report`: what is known of a sandbox, by its folder; the machine is not asked."""
+"""`sandbox report`: the known facts of a sandbox, from its folder; the machine is not asked."""
 
 from sandbox.checks.results import last_report
 from sandbox.facts.diff import compare

@@ -1,7 +1,7 @@
-"""Where the values of a box's secrets come from: the environment, a file, or a person who is asked.
+"""The sources of a box's secrets: the environment, a file, or a person who is asked.
 
-Asked for only when a machine is about to be provisioned. No message shows a value, or a line of the
-file.
+A person is asked only when a machine is about to be provisioned. No message shows a value, or a
+line of the file.
 """
 
 import os
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from sandbox.secret_values import NeededSecret, SecretValues
 
 Ask = Callable[["NeededSecret", str], str]
-"""Gets a value from a person, without echo. The text says what was wrong with the answer before."""
+"""Gets a value from a person, without echo. The text says what was wrong with the last answer."""
 
 _NEVER_SECRET = frozenset(
     {"HOME", "LANG", "LOGNAME", "OLDPWD", "PATH", "PWD", "SHELL", "SHLVL", "TERM", "TMPDIR", "USER"}
 )
-"""Variables of every environment. A box that names one means another thing."""
+"""Variables of every environment. A box that names one of them means another value."""
 _MAX_BYTES = 1024 * 1024
 _LINE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)", re.DOTALL)
 
@@ -33,7 +33,7 @@ class SecretSource(Protocol):
     """Gives the values that a plan needs."""
 
     def at_hand(self, needed: "Sequence[NeededSecret]") -> "SecretValues":
-        """Those that can be had without asking anybody.
+        """The values that are known without asking anybody.
 
         Raises:
             UsageError: a value cannot stand where the box puts it, or the file cannot be read.
@@ -41,20 +41,20 @@ class SecretSource(Protocol):
         ...
 
     def all_of(self, needed: "Sequence[NeededSecret]") -> "SecretValues":
-        """Every one of them.
+        """All values.
 
         Raises:
-            UsageError: there is nobody to ask; names all that are missing, and how to give them.
+            UsageError: there is nobody to ask; the error names the missing secrets and the ways.
         """
         ...
 
     def origins(self) -> str:
-        """Where each value came from, by name; nothing of the values."""
+        """The source of each value, by name; no values."""
         ...
 
 
 class GivenSecrets:
-    """The environment first, then the file, then whoever is at the terminal."""
+    """The environment first, then the file, then the person at the terminal."""
 
     def __init__(
         self,
@@ -70,14 +70,14 @@ class GivenSecrets:
         self._lines: dict[str, str] | None = None
 
     def at_hand(self, needed: "Sequence[NeededSecret]") -> "SecretValues":
-        """As `SecretSource`."""
+        """The known values; see `SecretSource`."""
         for one in self._lacking(needed):
             value, where = self._quietly(one.name)
             if not value:
                 continue
             if (trouble := one.trouble_with(value)) is not None:
                 raise UsageError(
-                    f"the secret {one.name} cannot be {' and '.join(one.places)}: {trouble}",
+                    f"the secret {one.name} does not fit {' and '.join(one.places)}: {trouble}",
                     details=f"its value comes from {where}",
                     hint="correct it there, and try again",
                 )
@@ -85,7 +85,7 @@ class GivenSecrets:
         return self._values()
 
     def all_of(self, needed: "Sequence[NeededSecret]") -> "SecretValues":
-        """As `SecretSource`."""
+        """All values; see `SecretSource`."""
         self.at_hand(needed)
         missing = self._lacking(needed)
         if missing and self._ask is None:
@@ -101,7 +101,7 @@ class GivenSecrets:
         return self._values()
 
     def origins(self) -> str:
-        """As `SecretSource`."""
+        """The sources; see `SecretSource`."""
         return ", ".join(f"{name} {where}" for name, where in sorted(self._origins.items()))
 
     def _lacking(self, needed: "Sequence[NeededSecret]") -> "list[NeededSecret]":
@@ -113,7 +113,7 @@ class GivenSecrets:
         return SecretValues(self._known)
 
     def _quietly(self, name: str) -> tuple[str, str]:
-        # Taken out: the programs that we start need not know it
+        # Taken out of the environment: the programs that we start need not know it
         value = "" if name in _NEVER_SECRET else self._environment.pop(name, "")
         if value:
             return value, "the environment"
@@ -127,7 +127,7 @@ class GivenSecrets:
 def read_secrets(path: Path) -> dict[str, str]:
     """The lines `NAME=value` of a file that only its owner can read.
 
-    All after the first `=` is the value, as it stands there. Empty lines, and those that begin with
+    Everything after the first `=` is the value, unchanged. Empty lines, and lines that begin with
     `#`, are left out.
 
     Raises:
@@ -135,7 +135,7 @@ def read_secrets(path: Path) -> dict[str, str]:
     """
     try:
         with path.open("rb") as file:
-            # Of what was opened, not of what may lie there a moment later
+            # Of the opened file, not of a file that may lie there a moment later
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             if mode & 0o077:
                 raise UsageError(

@@ -1,4 +1,4 @@
-"""Take a sandbox back to how it was: snapshots by name, and the one that `up` keeps."""
+"""Take a sandbox back to an earlier state: snapshots by name, and the one that `up` keeps."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from sandbox.summary import Phase
 from sandbox.workflows.context import Context
 
 PROVISIONED = "provisioned"
-"""How the machine was after its last provisioning; `up` saves it, `reset` goes back to it."""
+"""The machine after its last provisioning; `up` saves this snapshot, `reset` goes back to it."""
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,38}[a-z0-9])?")
 
@@ -34,7 +34,7 @@ def save(name: str, snapshot: str | None, *, context: Context) -> str:
     """Keep the sandbox's disk as it is now; returns the snapshot's name.
 
     Raises:
-        UsageError: no such sandbox, or the name cannot be.
+        UsageError: no such sandbox, or the name is not possible.
         ProviderError: there is a snapshot of that name.
     """
     with _opened(name, context) as (guest, record, engine):
@@ -72,7 +72,7 @@ def reset(name: str, *, context: Context) -> None:
                 hint=f"sandbox up {name} --provision puts back what the box says, and saves it; "
                 f"for a machine as new: sandbox destroy {name}, then sandbox up again",
             )
-        # Of an older recipe, if the box has changed since: then `up` has to bring it forward again
+        # The snapshot may have an older recipe than the box: then the next `up` applies the new one
         recipe = record.kept_recipe or record.recipe_key
         kept = record.model_copy(update={"recipe_key": recipe})
         _go_back(guest, kept, engine, PROVISIONED)
@@ -104,9 +104,9 @@ def delete(name: str, snapshot: str, *, context: Context) -> None:
 
 
 def has_provisioned(guest: Guest, record: Record) -> bool:
-    """Whether there is a snapshot to `reset` to, and it is known of which recipe.
+    """Whether there is a snapshot for `reset`, with a known recipe.
 
-    Even an older one is worth more than one of a machine that may be broken in ways which no
+    Even an older one is better than a snapshot of a machine that may be broken in ways which no
     playbook mends.
     """
     engine = guest.engine
@@ -118,12 +118,12 @@ def has_provisioned(guest: Guest, record: Record) -> bool:
 
 
 def keep_provisioned(guest: Guest, record: Record) -> Record:
-    """Save the machine as `provisioned`, in place of what was saved before; `up` calls it last.
+    """Save the machine as `provisioned`, in place of the snapshot before; `up` calls it last.
 
-    That there is no snapshot is worth a notice, and no reason for `up` to fail.
+    A failure to save is only a notice: `up` does not fail.
 
     Returns:
-        The record, which knows what was saved.
+        The record, which notes the snapshot.
     """
     name, engine = guest.name, guest.engine
     if not isinstance(engine, Snapshots):
@@ -156,11 +156,11 @@ def _able(guest: Guest) -> Snapshots:
 
 
 def _go_back(guest: Guest, record: Record, engine: Snapshots, snapshot: str) -> None:
-    # Its end of the shared connection is about to vanish
+    # The other end of the shared connection is about to go away
     guest.hang_up()
     with step(guest.listener, guest.name, f"restore {snapshot}"):
         engine.restore_snapshot(guest.name, snapshot, guest.listener)
-    # The checks looked at a machine that is no longer there
+    # The checks looked at a state that is gone
     (guest.folder / "checks.json").unlink(missing_ok=True)
     guest.write(record.advanced("snapshot restored", note=snapshot))
 

@@ -1,6 +1,6 @@
 """`sandbox up`: create or converge, and end only when the app answers and the checks have run.
 
-Here is what a machine that needs nothing is known by; `make_machine` does the rest.
+This module finds out whether a machine needs nothing; `make_machine` does the rest.
 """
 
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ _PAGE_S = 10.0
 
 @dataclass(frozen=True)
 class UpResult:
-    """What `up` came to."""
+    """The result of `up`."""
 
     placement: Placement
     status: MachineStatus
@@ -34,7 +34,7 @@ class UpResult:
     """The checks that ran now; the last ones when nothing had changed; None if none ran."""
     unchanged: bool
     released: tuple[str, ...] = ()
-    """Apps that were all there was to do: only they were checked now, in `fresh`."""
+    """Apps that were the only change: only they were checked now, in `fresh`."""
     fresh: CheckReport | None = None
 
 
@@ -46,17 +46,17 @@ def up(
     provision_again: bool = False,
     cache: CacheUse = CacheUse.USE,
 ) -> UpResult:
-    """Make the machine what the plan says, whatever state an earlier run left it in.
+    """Make the machine match the plan, from any state that an earlier run left.
 
     Args:
-        placement: what it must be.
+        placement: the plan, the name and the provider.
         context: the listener, the providers and the place.
         checks: probe and check it at the end.
         provision_again: run the playbooks even when nothing has changed since they last ran.
-        cache: what to do with baked images, when a machine is to be made.
+        cache: how to use baked images, when a machine is to be made.
 
     Raises:
-        SandboxError: as errors.py says; running it again goes on from the last whole step.
+        SandboxError: see errors.py; running it again goes on from the last whole step.
     """
     with locked(placement.name) as instance, noting(placement, instance):
         require_same_machine(instance, placement)
@@ -64,7 +64,7 @@ def up(
         tell_left_out(guest.placement, context.listener)
         provision_again = _has_new_secrets(guest, context) or provision_again
         if not provision_again and cache is not CacheUse.FRESH:
-            # Before what failed is mended: what failed may be the very app that is new now
+            # Before a repair: what failed may be the very app that is new now
             done = _unchanged(guest) or _released(guest, checks=checks)
             if done is not None:
                 return done
@@ -80,9 +80,9 @@ def up(
 
 
 def _has_new_secrets(guest: Guest, context: Context) -> bool:
-    """Whether a value is at hand that the machine does not have: then nobody need say --provision.
+    """Whether a known value differs from the machine's: then nobody need say --provision.
 
-    Nobody is asked here; of a value that is not at hand, nothing says that it has changed.
+    Nobody is asked here; a value that is not known counts as unchanged.
     """
     needed = needed_secrets(guest.plan)
     record = guest.read() if needed else None
@@ -108,7 +108,7 @@ def _is_to_mend(guest: Guest) -> bool:
 
 
 def _unchanged(guest: Guest) -> UpResult | None:
-    """The fast path: provisioned from this very plan, running, and every app answers."""
+    """Try the fast way: provisioned from this very plan, running, and every app answers."""
     record, placement = guest.read(), guest.placement
     if record is None or record.phase is not Phase.PROVISIONED:
         return None
@@ -120,7 +120,7 @@ def _unchanged(guest: Guest) -> UpResult | None:
         return None
     report = last_report(guest.folder)
     if report is None or not (report.ok and report.whole):
-        # Never proven, or not as it should be: worth the full road
+        # Never proven, or not as it should be: make a full run
         return None
     result = _result(guest, placement, status, report, unchanged=True)
     if any(guest.page_status(page, timeout_s=_PAGE_S) for page in result.pages):
@@ -129,7 +129,7 @@ def _unchanged(guest: Guest) -> UpResult | None:
 
 
 def _released(guest: Guest, *, checks: bool) -> UpResult | None:
-    """The short road: nothing but files of apps has changed, and all else was and is well."""
+    """Try the short way: only files of apps have changed, and all else was and is well."""
     record, placement = guest.read(), guest.placement
     if record is None or not _only_apps_differ(record, placement):
         return None
@@ -152,9 +152,9 @@ def _released(guest: Guest, *, checks: bool) -> UpResult | None:
 
 
 def _only_apps_differ(record: Record, placement: Placement) -> bool:
-    """Whether the machine is what its plan says, and that differs in files of the same apps alone.
+    """Whether the machine matches its last plan, and the new plan only differs in apps' files.
 
-    A box with checks of its own, or with a production to be compared with, has more to be seen to.
+    A box with its own checks, or with a production to compare with, needs a full run.
     """
     plan, old = placement.plan, record.plan
     is_whole = record.phase is Phase.PROVISIONED and record.recipe_key == recipe_key(
@@ -166,7 +166,7 @@ def _only_apps_differ(record: Record, placement: Placement) -> bool:
         return False
     if [app.name for app in old.apps] != [app.name for app in plan.apps]:
         return False
-    # Where they, and the box, lie on this host is nothing to the machine
+    # The machine does not depend on the places of the apps and the box on this host
     elsewhere = {
         name: getattr(plan, name) for name in ("apps", "box_path", "box_root", "box_files")
     }

@@ -6,10 +6,10 @@ _sandbox_completion() {
         COMPREPLY+=("$line")
     done < <(_SANDBOX_COMPLETE=bash "${1/#\~\//$HOME/}" "${COMP_WORDS[COMP_CWORD]}" "${COMP_LINE:0:COMP_POINT}" \
         2>/dev/null)
-    # One may go on typing behind a folder
+    # One may go on typing after a folder
     if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]]; then
         compopt -o nospace 2>/dev/null
     fi
 }
-# Where nothing of ours is meant: files
+# Where no word of ours fits: files
 complete -o default -F _sandbox_completion sandbox

@@ -1,9 +1,9 @@
-# The other half of take.awk: tables of the system, messages, what R says, and which mode reads what. Tables that are
-# one fact's are read by its own code (facts/subjects/*.awk), in a mode of its own
+# The second half of take.awk: tables of the system, messages, R's lines, and which mode reads what. A table that
+# belongs to one fact is read by that fact's code (facts/subjects/*.awk), in a mode of its own
 
 # ---- tables of the system ----------------------------------------------------------------------------
 
-# A line that is not as its program writes it is left out, and counted: the rest is read all the same
+# A line not written as its program writes it is left out, and counted: the rest is still read
 function odd() {
     ODD++
 }
@@ -31,7 +31,7 @@ function bare_word(word) {
     return word
 }
 
-# Nothing but words of R and its tools, names where names stand, numbers and places
+# Only words of R and its tools, names where names stand, numbers and places
 function known_words(line,    n, i, word, bare, before, part) {
     gsub(/\342\200[\230\231\234\235]/, "'", line)
     n = split(line, part, /[ \t]+/)
@@ -79,7 +79,7 @@ function r_line(line,    n, part, kind, i, out) {
         part[4] = seen_name("env", part[4])
     }
     else if (kind == "option") {
-        # Literals come by themselves: what has a quote here is not what probe.R writes
+        # Literals have their own lines: probe.R writes no quote here
         part[5] = part[5] ~ /["']/ ? mark(part[5]) : code(part[5], part[4] in TAKE)
         part[4] = seen_name("option", part[4])
     }
@@ -89,7 +89,7 @@ function r_line(line,    n, part, kind, i, out) {
     else if (kind == "code_literal") { literal(part[4], part[5], part[6], part[7]); return }
     else if (kind == "code") { part[4] = seen_field("fact", "path", part[4]); part[6] = code(part[6], 0) }
     else if (kind == "package") {
-        # An installed package is called as R lets it be: IlluminaHumanMethylation450kanno.ilmn12.hg19
+        # An installed package has a name that R allows: IlluminaHumanMethylation450kanno.ilmn12.hg19
         if (part[4] !~ /^[A-Za-z][A-Za-z0-9.]*$/ || length(part[4]) > 80) part[4] = mark(part[4])
         if (part[11] !~ /^[A-Za-z0-9. ]*$/) part[11] = ""
         # Most versions are plain, and no expression need be made for each
@@ -100,7 +100,7 @@ function r_line(line,    n, part, kind, i, out) {
     }
     else if (kind in FACT_WORDS) {
         if (kind == "code_failed") part[4] = seen_field("fact", "path", part[4])
-        # What has failed has a name of ours, but for a damaged package: the name of its folder
+        # A failed item has one of our names, except a damaged package: that has the name of its folder
         if (part[4] ~ /^package / && (part[4] !~ /^package [A-Za-z][A-Za-z0-9.]*$/ || length(part[4]) > 80)) part[4] = "a package"
         if (!OWN && part[n] !~ /^its Meta\/package[.]rds (is damaged|cannot be read)$/) part[n] = message_field(part[n])
     }
@@ -110,20 +110,20 @@ function r_line(line,    n, part, kind, i, out) {
     print out
 }
 
-# `github:r-lib/cli@` and a commit, which is 40 digits of hexadecimal and no key
+# `github:r-lib/cli@` and a commit: 40 hexadecimal digits, but not a key
 function known_remote(text) {
     if (match(text, /@[0-9a-f]+$/) && RLENGTH == 41) text = substr(text, 1, RSTART - 1)
     return known("fact", "remote", text)
 }
 
-# What the fields of a fact are (FACTS, which the subjects say); of the last one that is said, the rest too
+# The meaning of a fact's fields (FACTS, from the subjects); the last meaning also holds for the rest
 function fact_name(kind, at,    n, part) {
     n = split(FACTS[kind], part, ",")
     return n ? part[at < n ? at : n] : "nothing"
 }
 
-# A literal or a name of code, kept until the line that it stands in comes. What is held back keeps its kind:
-# a text its quotes, a whole number its L
+# A literal or a name of code, kept until its line comes. A held-back value keeps its kind: a text keeps
+# its quotes, a whole number its L
 function literal(id, kind, name, value,    found) {
     if (kind == "symbol") found = PLACE in TAKE_FILE || is_named("option", value) || is_named("env", value) || (value ~ G["name"] && value !~ RUN && length(value) <= 40)
     else found = known("option", name, value) || known("env", name, value) || known("code", name, value) ||
@@ -133,7 +133,7 @@ function literal(id, kind, name, value,    found) {
     else LITERAL[id] = kind == "string" || kind == "repo" ? "\"" mark(value) "\"" : mark(value) (kind == "integer" ? "L" : "")
 }
 
-# As R writes it; the value is escaped once, for the line, and then what is in quotes again
+# As R writes it; the value is escaped once for the line, and text in quotes once more
 function as_code(kind, value,    n, i, part) {
     if (kind == "integer") return value "L"
     if (kind == "symbol" && value != "" && value !~ /^[A-Za-z.][A-Za-z0-9._]*$/) return "`" value "`"
@@ -185,9 +185,9 @@ BEGIN {
     if (MODE == "rows") { if ($0 != "") print rows($0); next }
     if (MODE == "pairs") { at = index($0, "\t"); if (at) print substr($0, 1, at) seen("fact", substr($0, 1, at - 1), substr($0, at + 1)); next }
     if (MODE in OWN_MODE) { take_own($0); next }
-    # No configuration is longer, and to take words off the front of a long text takes long
+    # No configuration is longer, and taking words off the front of a long text takes long
     if (MODE == "shiny") {
-        # What closes, and what hides that, stays of the rest of a line
+        # Of the rest of the line, only closing brackets stay, and characters that hide them
         if (length($0) > 4096) { rest = substr($0, 4097); gsub(/[^{};"'#]/, "", rest); $0 = substr($0, 1, 4096) substr(rest, 1, 4096) }
         if (length(TEXT) < 60000) TEXT = TEXT $0 "\n"
         else CUT = 1
@@ -217,6 +217,6 @@ END {
     if (CUT && KIND != "again") print "\n" B "\tsection\tnot-seen\nthe end of " PLACE "\tit is longer than any configuration"
     if (ODD) print "\n" B "\tsection\tnot-seen\n" ODD (ODD == 1 ? " line" : " lines") " of " writer() "\tnot as it should be written"
     if (NUMBER > MOST_LINES) print "lines behind line " MOST_LINES "\t<not taken: 4097+ characters>"
-    # Proof that all was looked at: an awk that ended before is no answer
+    # Proves that everything was looked at: an awk that ended before gives no answer
     print "\001\002"
 }

@@ -1,11 +1,11 @@
-"""Grammars of values that tell nothing: numbers, sizes, paths, locales, plain URLs and the like.
+"""Grammars of harmless values: numbers, sizes, paths, locales, plain URLs and the like.
 
 Each is a POSIX extended expression that Python and every awk read alike. A count such as `{1,3}`
 stands only after a class in brackets: mawk does not know counts, and `for_awk` writes them out.
 
-None of them takes a text without a shape. What a word, a segment of a path or a part of a host's
-name may look like is said positively: letters of one case with a few digits behind them. A token,
-a key or a password made by a program has letters and digits mixed, and is none of them.
+None of them matches free text. Each says what a word, a part of a path or a part of a host's name
+may look like: letters of one case, with a few digits at the end. A token, key or password made by a
+program mixes letters and digits, and so matches none of them.
 """
 
 import re
@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 LONGEST: Final = 1000
-"""No value of more characters is taken, whatever it looks like."""
+"""The most characters of a value that is taken."""
 RUN: Final = "|".join(
     (
         "[A-Za-z0-9]" * 32,
@@ -23,10 +23,10 @@ RUN: Final = "|".join(
         "[0-9][0-9][0-9][0-9][-._ ]" * 2 + "[0-9][0-9][0-9][0-9]",
     )
 )
-"""In no value that is taken: keys in hexadecimal and base64, words without an end, licences."""
+"""Never in a value that is taken: keys in hexadecimal and base64, endless words, licences."""
 
 ANY_RANGE: Final = "[A-Z]-[A-Z]|[a-z]-[a-z]|[0-9]-[0-9]"
-"""In an expression that takes more than the words listed in it: a range of letters or digits."""
+"""Marks an expression that takes more than its listed words: a range of letters or digits."""
 
 # Names with capitals inside, as they stand in paths
 _MIXED = (
@@ -40,7 +40,7 @@ _LETTERS = (
 _DAY = "(19|20)[0-9][0-9][01][0-9][0-3][0-9]"
 _CAMEL = f"{_LETTERS}|[a-z][a-z]+([A-Z][a-z][a-z]+)+|[A-Z][A-Z]+[a-z][a-z]+"
 NAME_RUN: Final = "|".join(("[A-Za-z0-9]" * 32, "[a-z]" * 21, "[A-Z]" * 16))
-"""The same for names, which are words."""
+"""The same limit for names, which are words."""
 WORD: Final = f"(({_LETTERS})[0-9]{{0,4}}([+][+])?|[0-9]{{1,4}}[a-z]{{0,3}}|{_DAY})"
 """`openblas`, `lib64`, `JAVA17`, `19c`, `20240501`; not `x9Kq2Lm`."""
 
@@ -68,7 +68,7 @@ _HOST = rf"({_NAME}([.]{_NAME})*|{_IP4}|{_IP6})"
 _PORT = "[0-9]{1,5}"
 _HOSTS_ITEM = rf"([*]|[*]?[.]?{_HOST}(/[0-9]{{1,2}})?(:{_PORT})?)"
 
-# What stands in the paths of repositories, beside short words, dates and versions
+# Parts of the paths of repositories, in addition to short words, dates and versions
 _KNOWN = (
     "repository|repositories|artifactory|packagemanager|bioconductor|distribution|distributions"
     "|production|development|enterprise|integration|experimental|__linux__|centos[789]|rhel[789]"
@@ -88,7 +88,7 @@ _SWITCH = (
     "TRUE|FALSE|True|False|true|false|T|F|yes|no|Yes|No|YES|NO|y|n|on|off|On|Off|ON|OFF|0|1"
     "|enabled|disabled|enable|disable|auto|default|none|NA|NULL|never|always"
 )
-# More than seven digits are a number only where they are round, in tens or in twos
+# More than seven digits count as a number only when they are round, in tens or in twos
 _MIB = (
     8,
     10,
@@ -283,7 +283,7 @@ FRAGMENTS: Final = (
     _WHOLE, _NUMBER, _BYTES, _SIZE, _TIME, _CODE_SET, _LOCALE, _ZONE, _VERSION, _DEFAULT_PACKAGE, _ACCOUNT,  # noqa: E501
     _FLAG, _JVM, _DRIVER_WORD,
 )  # fmt: skip
-"""Parts that stand in many of them, the inner ones first: written once, they leave room."""
+"""Parts that many grammars share, the inner ones first: writing them once saves space."""
 _COUNTED = re.compile(r"(?<!\\)(\[[^][]+\])\{(\d+)(?:,(\d+))?\}")
 
 
@@ -293,7 +293,7 @@ def pattern(name: str) -> str:
 
 
 def for_awk(name: str) -> str:
-    """The same for any awk."""
+    """The grammar as an expression for any awk."""
     return without_counts(pattern(name))
 
 

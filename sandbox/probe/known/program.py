@@ -24,15 +24,15 @@ def awk_program(
     """The program for `awk`, ASCII.
 
     Args:
-        take_names: names whose values leave the machine whatever they look like.
-        take_files: absolute paths of files of which all does.
-        of_facts: rules of names that are one fact's, as names.txt has them under [fact].
-        modes: code of whoever reads a table in a mode of its own: functions `take_MODE(line)` and,
-            where there is something to do at the end, `end_MODE()`.
-        r_fields: kind of a line of R's to what its fields are, with commas between them.
+        take_names: names that the user asked for: their values leave the machine in any case.
+        take_files: absolute paths of files that are taken whole.
+        of_facts: rules of names that belong to one fact, as in names.txt under [fact].
+        modes: code of facts that read a table in a mode of their own: functions `take_MODE(line)`
+            and, for work at the end, `end_MODE()`.
+        r_fields: kind of a line of R's to the meaning of its fields, with commas between them.
 
     Raises:
-        UsageError: one of them cannot be such a name or path.
+        UsageError: a name or path is not possible.
     """
     lines = []
     for name in take_names:
@@ -60,7 +60,7 @@ def _fixed(of_facts: str, modes: tuple[str, ...]) -> str:
 
 
 def _dispatch(text: str) -> Iterator[str]:
-    """The functions that call what others have for a mode of their own."""
+    """The functions that call the facts' own functions for a mode of their own."""
     takers, enders = (
         re.findall(rf"^function {verb}_(\w+)\(", text, re.M) for verb in ("take", "end")
     )

@@ -1,4 +1,4 @@
-"""The rules of names.txt: which grammars a name has, and whether a value is of them."""
+"""The rules of names.txt: the grammars of a name, and whether a value matches them."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from typing import Final, Literal
 from sandbox.probe.known import grammars
 
 Kind = Literal["env", "option", "repo", "rstudio", "odbc", "unit", "shiny", "limits", "fact"]
-"""Whose names: of environment variables, options of R, repositories, the servers' files, …"""
+"""The kind of a name: environment variable, option of R, repository, servers' file, …"""
 
 NEVER: Final = (
     "[Tt][Oo][Kk][Ee][Nn]|[Pp][Aa][Ss][Ss]|[Ss][Ee][Cc][Rr][Ee][Tt]|[Cc][Rr][Ee][Dd]"
@@ -19,7 +19,7 @@ NEVER: Final = (
     "|(^|[._-])([Pp][Aa][Tt]|[Pp][Ww][Dd]?|[Pp][Ii][Nn]|[Kk][Ee][Yy][Ss]?|[Ss][Aa][Ll][Tt]"
     "|[Aa][Uu][Tt][Hh]|[Dd][Ss][Nn]|[Ii][Dd]|[Uu][Ii][Dd])([._-]|$)|[a-z]Key|APIKEY|apikey"
 )
-"""Parts of names that no pattern lets through; a name said in full is known all the same."""
+"""Parts of names that no pattern lets through; a name written in full is known all the same."""
 
 INTRODUCED: Final = (
     "package packages called namespace library object function method symbol locale class generic"
@@ -43,7 +43,7 @@ SHAPED: Final = (
 
 @dataclass
 class Rules:
-    """The tables, as names.txt has them."""
+    """The tables, as in names.txt."""
 
     exact: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     """Kind and name to grammars."""
@@ -60,7 +60,7 @@ def rules(of_facts: str = "") -> Rules:
     """The rules, read once.
 
     Args:
-        of_facts: more lines under [fact], of those whose facts they are.
+        of_facts: more lines under [fact], from the facts that own them.
     """
     found = Rules()
     kind = ""
@@ -84,7 +84,7 @@ def rules(of_facts: str = "") -> Rules:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Those that say something, each with the indented ones that go on with it."""
+    """The lines that say something, each joined with the indented lines after it."""
     whole = ""
     for line in text.splitlines():
         if line.startswith(" "):
@@ -121,10 +121,10 @@ def knows(kind: Kind, name: str) -> bool:
 
 
 def harmless(name: str, value: str) -> bool:
-    """Whether a box's own `value` may be shown, whatever `name` is the name of.
+    """Whether a box's own `value` may be shown, under any `name`.
 
-    More than may leave a server: under a name that nobody knows also a switch, a short number, a
-    locale, a path, when the name does not sound like a secret.
+    More may be shown than may leave a server: under an unknown name also a switch, a short number,
+    a locale or a path, when the name does not sound like a secret.
     """
     if any(known(kind, name, value) for kind in ("env", "option", "repo")):
         return True
@@ -165,7 +165,7 @@ def _expression(kind: str, name: str, of_facts: str = "") -> re.Pattern[str] | N
 
 
 def known_words(line: str) -> bool:
-    """Whether a line of a message has nothing but words of R and its tools, names and places."""
+    """Whether a line of a message has only words of R and its tools, names and places."""
     for quote in _QUOTES:
         line = line.replace(quote, "'")
     before = ""

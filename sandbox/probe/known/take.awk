@@ -1,16 +1,16 @@
 # Which values may leave this machine. In front of it, written by program.py: the tables
 #   G[grammar], EX[kind, name], WORDS[kind, name], PK[i] PR[i] PG[i] (patterns for names), VOCABULARY[word],
-#   FACTS[kind] (fields of what R says), TAKE[name] and TAKE_FILE[path] (what a person asked for by name), NEVER, RUN, NAME_RUN, SHAPED, CALL, INTRODUCED
+#   FACTS[kind] (fields of R's lines), TAKE[name] and TAKE_FILE[path] (names that a person asked for), NEVER, RUN, NAME_RUN, SHAPED, CALL, INTRODUCED
 # and called with
-#   MODE    how the lines are to be read (the functions below)
-#   KIND, NAME, PLACE  whose names they are; one name for all lines; the file
+#   MODE    how to read the lines (the functions below)
+#   KIND, NAME, PLACE  the kind of the names; one name for all lines; the file
 #   B       the boundary, for MODE=r
-# A value that is not known comes out as \001CLASS\002VALUE\001, and goes no further than to `placeholders`
+# An unknown value comes out as \001CLASS\002VALUE\001, and goes no further than to `placeholders`
 # (probe.sh), which puts a placeholder there. Any POSIX awk, bytes (LC_ALL=C).
 
 # ---- known or not ----------------------------------------------------------------------------------
 
-# Judged once: most awks make an expression again each time that another one was used in between
+# Judged once: most awks compile an expression again each time after another one was used
 function known(kind, name, value,    key) {
     if (value == "") return 1
     # Asked for or not: no setting is that long
@@ -24,7 +24,7 @@ function known(kind, name, value,    key) {
 function judged(kind, name, value,    key, list, n, i, part) {
     if (length(value) > LONGEST) return 0
     key = kind SUBSEP name
-    # Words that we list ourselves may be long ones; where any letter or digit fits, a run may be a key
+    # Words from our own lists may be long; where any letter or digit fits, a long run may be a key
     if (key in WORDS && value ~ WORDS[key] && (WORDS[key] !~ ANY_RANGE || value !~ RUN)) return 1
     if (value ~ RUN) return 0
     list = ""
@@ -57,7 +57,7 @@ function length_class(size) {
     return "4097+"
 }
 
-# In place of an (escaped) value. One of a page or more is not hashed: the shell would take long over it
+# The text in place of an (escaped) value. A value of a page or more is not hashed: that takes the shell too long
 function mark(field,    copy) {
     if (length(field) > 4096) return "<not taken: " length_class(length(field)) " characters>"
     copy = field
@@ -65,17 +65,17 @@ function mark(field,    copy) {
     return "\001" length_class(length(copy)) "\002" field "\001"
 }
 
-# A (not escaped) value as it may be seen
+# A (not escaped) value in the form that may be seen
 function seen(kind, name, value) {
     return known(kind, name, value) ? escaped(value) : mark(escaped(value))
 }
 
-# The same of a value that is escaped already
+# The same for a value that is escaped already
 function seen_field(kind, name, field) {
     return known(kind, name, field) ? field : mark(field)
 }
 
-# A name as it may be seen: words, not what somebody wrote in the wrong place
+# A name in the form that may be seen: words, not text that somebody wrote in the wrong place
 function is_named(kind, name) {
     return (kind SUBSEP name) in EX || (kind SUBSEP name) in WORDS
 }
@@ -100,7 +100,7 @@ function unquoted(text) {
     return text
 }
 
-# What a line of an environment file says: R's `${NAME-text}` is looked at by its text
+# A line of an environment file: in R's `${NAME-text}` the text is looked at
 function seen_default(name, value,    head, tail, inner) {
     if (known("env", name, value)) return escaped(value)
     head = ""; tail = ""; inner = value
@@ -124,7 +124,7 @@ function unparsed(line) {
     print unique("line " NUMBER) "\t" (PLACE in TAKE_FILE && length(line) <= 100000 ? escaped(line) : mark(escaped(line)))
 }
 
-# What a line leaves open for the next ones: a quote, or itself by a backslash; empty for nothing
+# What a line leaves open for the next ones: a quote, or a backslash at its end; empty for nothing
 function left_open(line, before,    value, copy) {
     if (line ~ /\\$/) return "\\"
     if (before == "\"" || before == "'") return index(line, before) ? "" : before
@@ -134,8 +134,8 @@ function left_open(line, before,    value, copy) {
     return substr(value, 1, 1) == "'" && index(substr(value, 2), "'") == 0 ? "'" : ""
 }
 
-# Whether a line is no setting, for all we know, but part of a value: one that goes on from the line before,
-# or the end of a key in base64. Known names with known values are settings all the same
+# Whether a line may be part of a value and not a setting: it goes on from the line before, or is
+# the end of a key in base64. Known names with known values count as settings all the same
 function is_part(kind, name, value) {
     if (is_named(kind, name)) return WITHIN != "" && !known(kind, name, value)
     return WITHIN != "" || (value ~ /^=*$/ && name !~ /^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$/ && name !~ /-/)
@@ -153,7 +153,7 @@ function assignment(line,    at, name, value) {
 
 function ini(line,    at, name, value, two) {
     if (match(line, /^\[[^]]*\]/) && substr(line, RLENGTH + 1) ~ /^[ \t]*([#;].*)?$/) {
-        # A comment may stand behind it
+        # A comment may stand after it
         SECTION = substr(line, 2, RLENGTH - 2)
         gsub(/"/, "", SECTION)
         SECTION = trimmed(SECTION)
@@ -183,8 +183,8 @@ function limits(line,    part, n) {
     print unique(part[1] " " part[2] " " part[3]) "\t" seen("limits", part[3], part[4])
 }
 
-# A line of JSON: switches alone are known, whatever they are called. What stands in braces has their name in
-# front: `a.b`
+# A line of JSON: only switches are known, whatever their names are. Names inside braces get the outer name
+# in front: `a.b`
 function json(line,    name, value, full) {
     if (line ~ /^[]}]+,?$/) { if (DEPTH > 0) DEPTH--; return }
     if (line ~ /^[{[]$/) { DEPTH++; PREFIX[DEPTH] = PREFIX[DEPTH - 1]; return }
@@ -246,12 +246,12 @@ function shiny(text,    at, token, raw, name, words, shown, count) {
         }
         if (match(text, /^"([^"\\]|\\.)*"/) || match(text, /^'([^'\\]|\\.)*'/)) {
             token = substr(text, 2, RLENGTH - 2); raw = substr(text, 1, RLENGTH); text = substr(text, RLENGTH + 1)
-            # Quotes stay where they hold together what else would be more
+            # Quotes stay where they hold together several words
             if (token ~ /^[^ \t\r\n{};"'#]+$/) raw = token
         } else if (match(text, /^[^ \t\r\n{};"'#]+/)) {
             token = raw = substr(text, 1, RLENGTH); text = substr(text, RLENGTH + 1)
         } else {
-            # A quote that nothing ends: the rest is one word
+            # A quote without an end: the rest is one word
             token = raw = text; text = ""
         }
         if (count++ == 0) name = token

@@ -1,7 +1,7 @@
-"""The shape of what Incus answers, as far as we read it: another one is the provider's failure.
+"""The form of Incus's answers, as far as we read them: another form is the provider's failure.
 
-Checked once, where the answer comes in; who reads it need not ask again whether a field is there.
-Without pydantic: a listing starts faster than that library does.
+The form is checked once, when the answer comes in; the other code need not ask whether a field is
+there. This works without pydantic, because a listing starts faster than that library loads.
 """
 
 import re
@@ -13,19 +13,19 @@ from sandbox.errors import ProviderError
 
 
 class MisshapenError(ValueError):
-    """Where an answer is not as it should be."""
+    """The place where an answer has the wrong form."""
 
 
 @dataclass(frozen=True)
 class Maybe:
-    """It may be missing, or null."""
+    """A value that may be missing, or null."""
 
     shape: Any
 
 
 @dataclass(frozen=True)
 class Each:
-    """A list, or a mapping, of things alike; where there are none, Incus answers null."""
+    """A list, or a mapping, of similar things; when it is empty, Incus answers null."""
 
     kind: type
     shape: Any
@@ -77,7 +77,7 @@ _OPERATION: Final = {
 }
 _SERVER: Final = {
     "auth": Maybe(str),
-    # Not for a client that the server does not trust
+    # Not sent to a client that the server does not trust
     "environment": Maybe(
         {
             "server_version": str,
@@ -90,7 +90,7 @@ _SERVER: Final = {
 
 _TOO_LARGE: Final = 2**63
 _NAME: Final = "[^/]+"
-# With `recursion` a list has the things themselves, else their addresses
+# With `recursion` a list has the objects themselves, else their addresses
 _LISTS: Final = {
     "/1.0/instances": _INSTANCE,
     "/1.0/images": _IMAGE,
@@ -116,16 +116,16 @@ _THINGS: Final = {
 
 
 def metadata_of(answer: object, method: str, path: str, *, deep: bool) -> Any:  # noqa: ANN401
-    """What an answer says, once it is known to have its shape; an empty list instead of null.
+    """Check the form of an answer, and return its content; an empty list instead of null.
 
     Args:
-        answer: the whole of it, not an error.
+        answer: the whole answer, not an error.
         method: GET, POST, …
-        path: what was asked for, without a query.
-        deep: whether a list was to have the things themselves.
+        path: the path of the request, without a query.
+        deep: whether a list must have the objects themselves.
 
     Raises:
-        ProviderError: it has another shape; says where.
+        ProviderError: it has another form; the error says where.
     """
     try:
         _require(answer, {"type": str}, "answer")
@@ -150,10 +150,10 @@ def metadata_of(answer: object, method: str, path: str, *, deep: bool) -> Any:  
 
 
 def environment_of(server: Mapping[str, Any]) -> dict[str, Any]:
-    """What a server says of itself.
+    """The server's description of itself.
 
     Raises:
-        ProviderError: it says nothing, as to a client that it does not trust.
+        ProviderError: there is none, as for a client that the server does not trust.
     """
     found = server.get("environment")
     if not found or not found.get("architectures"):
@@ -185,7 +185,7 @@ def _require(value: object, shape: Any, where: str) -> None:  # noqa: ANN401
                     raise MisshapenError(f"{where} has no {key}")
                 _require(value.get(key), inner, f"{where}.{key}")
         case _:
-            # In Python a truth is a number, too
+            # In Python a bool is a number, too
             is_truth = isinstance(value, bool)
             if not isinstance(value, shape) or (shape is int and is_truth):
                 raise MisshapenError(f"{where} is no {_WORDS[shape]}")

@@ -1,9 +1,9 @@
 """Baked images of Incus: stopped instances in our project, copied by the storage pool.
 
-An image is an instance `Baked-KEY-WORD`, which no sandbox can be called. It is made in three
-steps: a copy of the machine's snapshot; the seal, run in the copy with nothing else running in it;
-and last one change of a record, which says that it is complete. What was cut off before that is
-never used.
+An image is an instance `Baked-KEY-WORD`, a name that no sandbox can have. It is made in three
+steps: a copy of the machine's snapshot; the seal, run in the copy while nothing else runs there;
+and last one change of a record, which says that the image is complete. An image that was cut off
+before that is never used.
 """
 
 import secrets
@@ -27,14 +27,14 @@ from sandbox.run import Completed
 
 KEY = "user.sandbox-engine.bake-key"
 COMPLETE = "user.sandbox-engine.bake-complete"
-"""When it was finished; not there before."""
+"""When it was finished; absent before that."""
 MADE_FROM = "user.sandbox-engine.made-from"
-"""On a machine: the image that it was made from."""
+"""On a machine: the image that the machine was made from."""
 
 _COPY_S = 1800.0
 _SEAL_S = 300.0
 _STOP_S = 60.0
-# Nothing of the machine's own runs while it is sealed: no service that could write a new secret
+# No program of the machine runs while it is sealed: no service could write a new secret
 _ALONE = "lxc.init.cmd = /bin/sleep 3600"
 
 
@@ -47,11 +47,11 @@ class IncusBaking(ABC):
 
     @abstractmethod
     def _require_snapshot(self, name: str, snapshot: str) -> None:
-        """An error when the machine does not have it."""
+        """Raise an error when the machine does not have the snapshot."""
 
     @abstractmethod
     def _settle(self, name: str) -> None:
-        """Wait for what Incus is still doing to it."""
+        """Wait until Incus has finished its work on the machine."""
 
     @abstractmethod
     def _set_state(self, name: str, action: str, *, timeout_s: float, force: bool = False) -> None:
@@ -69,7 +69,7 @@ class IncusBaking(ABC):
         on_line: Callable[[str], None] | None = None,
         check: bool = True,
     ) -> Completed:
-        """As `base.RootExec`."""
+        """Run a command as root; see `abilities.RootExec`."""
 
     def bake(
         self,
@@ -104,7 +104,7 @@ class IncusBaking(ABC):
         return BakedImage(image, key, made_at, complete=True, labels=labels)
 
     def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """All there are, the newest first, also unfinished ones."""
+        """All images, the newest first, also unfinished ones."""
         depth = {"recursion": "2" if with_sizes else "1"}
         instances = self.client.query("GET", api_path("instances"), parameters=depth, timeout_s=60)
         users: dict[str, list[str]] = {}
@@ -126,7 +126,7 @@ class IncusBaking(ABC):
             ProviderError: it is not a baked image of ours, or Incus cannot remove it.
         """
         try:
-            # A bake that was killed may have left Incus in the middle of a start or a stop
+            # A killed bake may have left Incus in the middle of a start or a stop
             self._settle(image)
             instance = self.client.query("GET", api_path("instances", image))
             if not is_baked(instance):
@@ -148,7 +148,7 @@ class IncusBaking(ABC):
             "source": {"type": "copy", "source": f"{name}/{snapshot}", "instance_only": True},
             "profiles": [],
             "config": {
-                # What the machine's labels say of it (where its record is) is not said of an image
+                # The machine's labels (where its record is) do not hold for an image
                 **{word: "" for word in machine if word.startswith(LABEL)},
                 **{f"{LABEL}{word}": value for word, value in labels},
                 MADE_BY: BAKED,
@@ -177,7 +177,7 @@ def is_baked(instance: dict[str, Any]) -> bool:
 
 def _image(instance: dict[str, Any], machines: tuple[str, ...]) -> BakedImage:
     config = config_of(instance)
-    # Whatever is no moment was not written by us
+    # We did not write a text that is not a time
     made_at = moment_of(str(config.get(COMPLETE) or ""))
     labels = tuple(
         sorted(

@@ -1,7 +1,7 @@
-"""`ensure_base`: the base image is in Incus when this returns, made or fetched only if it was not.
+"""`ensure_base`: after this call the base image is in Incus; made or fetched only if missing.
 
-Two that want the same image wait for each other. What a killed build left is cleared by the
-next one; Incus itself shows an image only when it has all of it.
+Two commands that want the same image wait for each other. The next build clears leftovers of a
+killed one; Incus itself shows an image only when it has all of it.
 """
 
 import re
@@ -33,14 +33,14 @@ class BaseImage:
     """A base image that Incus has."""
 
     alias: str
-    """Its name there, `base-debian-12-0123456789ab`: the base and the key."""
+    """Its name in Incus, `base-debian-12-0123456789ab`: the base and the key."""
     fingerprint: str
     package_index_path: Path | None
     """The names of the packages its archive has, gzipped; None when nobody listed them."""
 
     @property
     def image(self) -> str:
-        """What `MachineSpec.image` takes."""
+        """The name for `MachineSpec.image`."""
         return self.alias
 
 
@@ -57,7 +57,7 @@ def ensure_base(
     """Find, build or fetch the image of `base`; with `refresh`, again even if there is one.
 
     Raises:
-        BoxError: the base names something that cannot be.
+        BoxError: the base names something that is not possible.
         HostError: this host cannot build it, or has no space left.
         ProviderError: the build, the fetch or the import failed.
     """
@@ -66,7 +66,7 @@ def ensure_base(
     found = None if refresh else find_image(client, recipe)
     if found is None:
         with build_lock(folder, base.name, listener):
-            # Somebody may have made it while we waited
+            # Another command may have made it while we waited
             found = None if refresh else find_image(client, recipe)
             if found is None:
                 found = _make(recipe, client, folder, listener)
@@ -75,7 +75,7 @@ def ensure_base(
 
 
 def find_image(client: IncusClient, recipe: Recipe) -> str | None:
-    """The fingerprint of the recipe's image; one of ours that lost its alias gets it back.
+    """The fingerprint of the recipe's image; if our image lost its alias, set the alias again.
 
     Raises:
         HostError, ProviderError: Incus could not be asked.
@@ -92,10 +92,10 @@ def find_image(client: IncusClient, recipe: Recipe) -> str | None:
 
 
 def choose_kind(source: BaseSource, machine: str) -> Literal["build", "public"]:
-    """Whether the image is built here or fetched from the public server.
+    """Decide whether the image is built here or fetched from the public server.
 
     Raises:
-        HostError: it is to be built, and this host cannot.
+        HostError: it must be built, and this host cannot.
     """
     if source == "public":
         return "public"
@@ -133,7 +133,7 @@ def _made_by(image: dict[str, Any], recipe: Recipe) -> bool:
 
 
 def _point(client: IncusClient, alias: str, fingerprint: str) -> None:
-    """Let `alias` mean the image `fingerprint`, whatever it meant before."""
+    """Make `alias` mean the image `fingerprint`, whatever it meant before."""
     entry = {"name": alias, "target": fingerprint, "description": ""}
     try:
         client.query("POST", api_path("images", "aliases"), entry)
@@ -155,7 +155,7 @@ def _make(recipe: Recipe, client: IncusClient, folder: Path, listener: Listener)
         with step(listener, name, f"build the base image {name}") as note:
             root = build.build_root(recipe, work, folder / "build.log", listener)
             note.text = f"{root.stat().st_size / 1e6:.0f} MB"
-        # Before the import: from then on nobody builds again, and so nobody would make the index
+        # Before the import: after it nobody builds again, and so nobody would make the index
         build.keep_index(work, folder)
         with step(listener, name, f"import the base image {name}"):
             write_metadata(work / "metadata.tar", recipe)
@@ -164,7 +164,7 @@ def _make(recipe: Recipe, client: IncusClient, folder: Path, listener: Listener)
 
 
 def _import(recipe: Recipe, client: IncusClient, metadata: Path, root: Path) -> str:
-    """Hand the tarballs to Incus; the older images of the same recipe go when the new one is in."""
+    """Give the tarballs to Incus; when the new image is there, older ones of the recipe go."""
     older = [str(image["fingerprint"]) for image in _images(client) if _made_by(image, recipe)]
     target = f"{client.place.remote}:"
     done = client.run("image", "import", metadata, root, target, timeout_s=_COPY_S)

@@ -1,8 +1,8 @@
-"""The `incus` command, as the rest of the program sees it: its flags and its words are known here.
+"""The `incus` command for the rest of the program: only this module knows its flags and messages.
 
-Everything of ours is derived from one prefix, so that a project, pool or network of somebody else
-is never named by accident. The client keeps no state and sets nothing global: every call carries
-remote and project.
+All our names are made from one prefix, so that we never name another user's project, pool or
+network by accident. The client keeps no state and sets nothing global: every call says its remote
+and project.
 """
 
 import json
@@ -21,7 +21,7 @@ from sandbox.providers.incus.unix_socket import incus_socket
 from sandbox.run import Completed, run
 
 QUICK_S = 30.0
-"""For calls that only read or change a record; a daemon that needs longer has a problem."""
+"""Seconds for calls that only read or change a record; a slower daemon has a problem."""
 
 _NOT_FOUND = 404
 # Messages are matched below, so they must not come translated
@@ -37,7 +37,7 @@ class NotSetUpError(NotHereError):
 
 
 class NoDaemonError(NotHereError):
-    """There is no Incus here, or it does not run: nothing of ours runs in it either."""
+    """There is no Incus here, or it does not run: so none of our machines runs in it."""
 
 
 class NotPermittedError(HostError):
@@ -49,16 +49,16 @@ class ExistsError(ProviderError):
 
 
 class IncusClient:
-    """Runs `incus` in one place and turns its failures into ours."""
+    """Runs `incus` in one place and turns its failures into our errors."""
 
     def __init__(self, place: IncusPlace) -> None:
         self.place = place
 
     def ref(self, name: str) -> str:
-        """`REMOTE:NAME`, what the `incus` subcommands take.
+        """`REMOTE:NAME`, the form that the `incus` subcommands take.
 
         Raises:
-            UsageError: a name that `incus` could take for an option or for another remote.
+            UsageError: the name could be an option of `incus`, or another remote.
         """
         if not name or name.startswith("-") or re.search(r"[:\s\x00-\x1f]", name):
             raise UsageError(f"{name!r} cannot be the name of something in Incus")
@@ -83,7 +83,7 @@ class IncusClient:
         Raises:
             HostError: the client is missing, the daemon does not answer or refuses us, our project
                 is not set up, no space is left.
-            NotFoundError: something named in `args` is not there.
+            NotFoundError: something named in `args` does not exist.
             ProviderError: it failed otherwise (with `check`), or did not end in time.
         """
         return self._call(
@@ -104,13 +104,13 @@ class IncusClient:
         parameters: Mapping[str, str] | None = None,
         timeout_s: float = QUICK_S,
     ) -> Any:  # noqa: ANN401  (whatever JSON the API answers)
-        """Ask the API for `path` (as `api_path` makes it) in our project; wait for what it starts.
+        """Ask the API for `path` (as `api_path` makes it) in our project; wait for its operation.
 
         Returns:
-            The answer's metadata; for something that took a while, the finished operation.
+            The answer's metadata; for a longer operation, the finished operation.
 
         Raises:
-            HostError, NotFoundError, ExistsError, ProviderError: as `run`; also for an answer of
+            HostError, NotFoundError, ExistsError, ProviderError: as in `run`; also for an answer
                 another shape than Incus's.
         """
         answer = self._asked(method, path, data, parameters, timeout_s)
@@ -141,7 +141,7 @@ class IncusClient:
     def _ask_socket(
         self, method: str, target: str, data: Mapping[str, Any] | None, timeout_s: float
     ) -> dict[str, Any] | None:
-        """The daemon's answer; None when it cannot be talked to but by the `incus` command."""
+        """The daemon's answer; None when it only answers through the `incus` command."""
         socket = incus_socket() if self.place.is_local else None
         if socket is None:
             return None
@@ -226,12 +226,12 @@ class IncusClient:
 
 
 def api_path(*parts: str) -> str:
-    """`/1.0/a/b` of `a`, `b`; each part is quoted, so a name cannot become a path or a query."""
+    """`/1.0/a/b` from `a`, `b`; each part is quoted, so a name cannot become a path or a query."""
     return "/".join(("/1.0", *(quote(part, safe="") for part in parts)))
 
 
 def explain_command(error: CommandError) -> SandboxError:
-    """What a failed `incus` command means, with Incus's own words kept."""
+    """The meaning of a failed `incus` command, with Incus's own words kept."""
     if error.returncode == 127 and not error.stderr:  # noqa: PLR2004  (the shell's "not found")
         return NoDaemonError(
             "Incus's client `incus` is not installed", hint="sandbox host setup --provider incus"
@@ -318,7 +318,7 @@ _MEANINGS = (
 
 
 def explain(own: str, *, what: str, code: int = 0) -> SandboxError:
-    """The error that Incus's `own` words stand for; `what` was being done."""
+    """The error for Incus's own words `own`; `what` says what was being done."""
     for meaning in _MEANINGS:
         if re.search(meaning.pattern, own, re.IGNORECASE):
             return meaning.family(

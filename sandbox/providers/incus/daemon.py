@@ -39,11 +39,11 @@ def plan_daemon(host: IncusHost) -> Action:
 
 
 def start(host: IncusHost, root: RootAccess, answers: Callable[[], None]) -> None:
-    """Start it and wait until it answers.
+    """Start the daemon and wait until it answers.
 
     Args:
-        host: with `incusd` known.
-        root: to run it as.
+        host: this host, with `incusd` known.
+        root: how to run a command as root.
         answers: raises SandboxError as long as the daemon does not answer.
 
     Raises:
@@ -76,7 +76,7 @@ def _settings() -> tuple[str, ...]:
 def lacks_templates(pid: int) -> bool:
     """Whether the daemon with this process id was started without LXC's templates.
 
-    False also where that cannot be seen: only root may read another's environment.
+    False also where that cannot be seen: only root may read another process's environment.
     """
     try:
         raw = Path(f"/proc/{pid}/environ").read_bytes()
@@ -115,10 +115,10 @@ def _wait(answers: Callable[[], None], pid: int | None, log: Path, *, systemd: b
 
 
 def stop(how: str, root: RootAccess) -> None:
-    """Stop the daemon and wait until nothing of it is left: process, helper or mount.
+    """Stop the daemon and wait until all its processes and mounts are gone.
 
     Raises:
-        HostError: something stays.
+        HostError: a process or a mount stays.
     """
     try:
         if how == BY_SYSTEMD:
@@ -164,13 +164,13 @@ def mounts_of(mounts: str, folder: Path) -> tuple[str, ...]:
 
 
 def _text_of(path: str) -> str:
-    """What the kernel says: names of files and programs in it may be any bytes."""
+    """Text from the kernel: names of files and programs in it may be any bytes."""
     return Path(path).read_text(encoding="utf-8", errors="surrogateescape")
 
 
 def _alive(pid: int) -> bool:
     try:
-        # A daemon that ended at once may stay as a zombie of ours: its state tells
+        # A daemon that ended at once may stay as a zombie child: its state shows that
         state = _text_of(f"/proc/{pid}/stat").rsplit(")", 1)[1].split()[0]
     except OSError:
         return False

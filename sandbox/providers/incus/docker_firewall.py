@@ -1,4 +1,4 @@
-"""Docker's firewall beside our bridge.
+"""Docker's firewall on a host with our bridge.
 
 Its policy DROP for FORWARD can cut sandboxes off from the network (canonical/docker-snap#194).
 """
@@ -17,13 +17,13 @@ from sandbox.run import run
 
 @dataclass(frozen=True)
 class DockerRules:
-    """What iptables says, where Docker is; the chains' rules as `iptables -S` prints them."""
+    """The rules of iptables, where Docker is; the chains as `iptables -S` prints them."""
 
     forward: str
     docker_user: str
 
     def blocks(self, bridge: str) -> bool:
-        """Whether what comes from or goes to `bridge` is dropped."""
+        """Whether packets from or to `bridge` are dropped."""
         drops = "-P FORWARD DROP" in self.forward.splitlines()
         rules = self.docker_user.splitlines()
         passes = all(
@@ -34,12 +34,12 @@ class DockerRules:
 
 
 def has_docker(host: IncusHost) -> bool:
-    """Whether Docker's bridge is up here (without it there are no rules of its either)."""
+    """Whether Docker's bridge is up here (without it, Docker has no rules either)."""
     return '"docker0"' in host.addresses_json
 
 
 def docker_rules(host: IncusHost, root: RootAccess | None = None) -> DockerRules | None:
-    """Read the rules; None without Docker, and without root (nobody else may read them)."""
+    """Read the rules; None without Docker, and without root (only root may read them)."""
     if not has_docker(host) or (root is None and not host.is_root):
         return None
     program = find_command("iptables")
@@ -57,7 +57,7 @@ def docker_rules(host: IncusHost, root: RootAccess | None = None) -> DockerRules
 
 
 def pass_rules(bridge: str, *, verb: str) -> tuple[HostCommand, ...]:
-    """The commands that let our bridge through (`-I`) or take that back (`-D`)."""
+    """The commands that let our bridge through (`-I`) or undo that (`-D`)."""
     reply = ("-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED")
     return (
         HostCommand(("iptables", "-w", verb, "DOCKER-USER", "-i", bridge, "-j", "ACCEPT")),
@@ -66,7 +66,7 @@ def pass_rules(bridge: str, *, verb: str) -> tuple[HostCommand, ...]:
 
 
 def plan_firewall(bridge: str, rules: DockerRules | None) -> list[Action]:
-    """Let our bridge through Docker's firewall, where that stands in the way."""
+    """Let our bridge through Docker's firewall, where that blocks it."""
     if rules is None or not rules.blocks(bridge):
         return []
     title = f"let {bridge} through Docker's firewall (until the next boot; then run this again)"
@@ -74,7 +74,7 @@ def plan_firewall(bridge: str, rules: DockerRules | None) -> list[Action]:
 
 
 def docker_finding(bridge: str, host: IncusHost, rules: DockerRules | None) -> Finding:
-    """What Docker means for sandboxes here."""
+    """The effect of Docker on sandboxes here."""
     title = "Docker's firewall lets sandboxes through"
     if not has_docker(host):
         return Finding(ok=True, title=title, detail="no Docker network on this host")

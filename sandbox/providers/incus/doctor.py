@@ -16,7 +16,7 @@ SETUP = "sandbox host setup"
 
 
 def incus_report(place: IncusPlace) -> HostReport:
-    """Whether Incus is ready here, read without changing anything.
+    """Find out whether Incus is ready here, without changing anything.
 
     Raises:
         HostError: this host cannot be read at all.
@@ -33,7 +33,7 @@ def report_of(place: IncusPlace, now: IncusSituation) -> HostReport:
 
 
 def incus_findings(place: IncusPlace, now: IncusSituation) -> tuple[Finding, ...]:
-    """All that was looked at, in the order in which it has to be mended."""
+    """All findings, in the order in which they must be mended."""
     findings = [_client(now.host), _daemon(now)]
     if now.server is not None:
         findings += [
@@ -85,7 +85,7 @@ def _daemon(now: IncusSituation) -> Finding:
 
 
 def _object(what: str, name: str, thing: Thing | None, place: IncusPlace) -> Finding | None:
-    """The finding when it is absent, foreign or broken; None when it is ours and whole."""
+    """The finding when the object is absent, foreign or broken; None when it is ours and whole."""
     title = f"our {what} {name} is right"
     if thing is None:
         return Finding(ok=False, title=title, detail="it does not exist", fix=SETUP)
@@ -249,7 +249,7 @@ def _watchers(host: IncusHost) -> Finding:
     detail = ", ".join(f"{key} is {value}" for key, value in host.kernel.low)
     if watchers is not None and watchers < WANTED[WATCHERS]:
         detail += f": enough for about {watchers // WATCHERS_OF_ONE} Shiny sandboxes at once"
-    # In a container only whoever owns the host can do it
+    # In a container, only the owner of the host can do that
     fix = SETUP if host.kernel.changeable else f"on the host: sudo sysctl {_as_words(host)}"
     return Finding(ok=False, warning=True, title=title, detail=detail, fix=fix)
 

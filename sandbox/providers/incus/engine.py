@@ -36,13 +36,13 @@ from sandbox.run import TAIL_LINES, Completed, run
 
 _CREATE_S = 1800.0
 _TRIES = 3
-# What the client says when the command was not even begun, in distinction to what the command says
+# The client's own messages when the command was not even started, to tell them from the command's
 _NOT_EXECUTED = re.compile(
     r"Error: .*(Instance is not running|Instance not found|Instance is frozen)"
 )
 
 _UNHEARD_S = 2.0
-"""Until a machine that did not listen is asked again."""
+"""Seconds until a machine that gave no answer is asked again."""
 
 
 class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
@@ -54,7 +54,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
         self.place = place
         self.client = IncusClient(place)
         self._host_keys: dict[str, tuple[str, ...]] = {}
-        # Of the machines that this very object has started: what they said when they were ready
+        # Of the machines that this object has started, as their ready script printed them
 
     def check_host(self, *, brief: bool = False) -> HostReport:
         """Prove what is usable here; reads only."""
@@ -64,11 +64,11 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
     def create(self, spec: MachineSpec, listener: Listener) -> None:
         """Make the machine, stopped, with its limits and labels, in one request to Incus.
 
-        Incus takes back what it began when the request fails; it finishes it when only we are gone.
+        Incus undoes its work when the request fails; it finishes the work when only we are gone.
 
         Raises:
             HostError: the host has not enough memory, processors or space.
-            ProviderError: Incus refused, or something that is not ours has the name.
+            ProviderError: Incus refused, or somebody else's instance has the name.
         """
         for _ in range(_TRIES):
             instance = self._find(spec.name)
@@ -80,7 +80,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
                     # Another command was quicker by a moment
                     continue
                 except ProviderError:
-                    # Quicker by less than that, and Incus has other words for it
+                    # Quicker by even less; Incus has other words for that
                     if self._find(spec.name) is None:
                         raise
                     continue
@@ -93,7 +93,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
         raise ProviderError(f"{spec.name} keeps coming and going: is another command at it?")
 
     def start(self, name: str, listener: Listener) -> None:
-        """Start it or let it go on, prepare its login, wait until systemd is up and sshd answers.
+        """Start or resume it, prepare its login, wait until systemd is up and sshd answers.
 
         An sshd that was stopped, masked or has lost its keys is brought back.
 
@@ -103,7 +103,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
             ProviderError: absent, not ours, or not ready in time; the last state is in the error.
         """
         self._ours(name)
-        # What a killed command began may change the machine's state yet
+        # Work of a killed command may still change the machine's state
         self._settle(name)
         instance = self._ours(name)
         match machine_status(name, instance, local=False).power:
@@ -139,7 +139,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
             return
         try:
             if instance["status"] == "Frozen":
-                # What stands still does not shut itself down
+                # A paused machine does not shut itself down
                 self._set_state(name, "unfreeze", timeout_s=timeout_s)
             self._set_state(name, "stop", timeout_s=timeout_s)
         except ProviderError:
@@ -159,13 +159,13 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
         self._settle(name)
         with suppress(NotFoundError):
             if instance["status"] != "Stopped":
-                # A broken one may refuse to stop and yet let itself be removed
+                # A broken machine may refuse to stop, but still allow its removal
                 with suppress(ProviderError):
                     self._stop_by_force(name)
             self.client.query("DELETE", api_path("instances", name), timeout_s=SETTLE_S)
 
     def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:
-        """Our machines, or those named, in one query.
+        """Our machines, or the named ones, in one query.
 
         Raises:
             HostError, ProviderError: Incus cannot be asked.
@@ -173,7 +173,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
         if names is not None and len(names) == 1:
             found = [self._find(names[0])]
         else:
-            # With their states it would take ten times as long, and only addresses are wanted
+            # With their states it would take ten times as long, and we only want addresses
             deep = {"recursion": "1"}
             found = list(self.client.query("GET", api_path("instances"), parameters=deep))
         known = {str(instance["name"]): instance for instance in found if instance is not None}
@@ -196,7 +196,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
         }
 
     def ssh_endpoint(self, name: str) -> SshEndpoint:
-        """How to reach it by ssh: directly where there is a route, else through `incus exec`.
+        """How to reach the machine by ssh: directly over a route, else through `incus exec`.
 
         Raises:
             ProviderError: it does not run, or its host key cannot be read.
@@ -217,7 +217,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
         read = ("sh", "-c", inside.HOST_KEYS)
         said = self.exec_as_root(name, read, timeout_s=30, check=False)
         for _ in range(1, _TRIES):
-            # A `cat` that went well has said something: it got lost on the way, on a busy host
+            # `cat` succeeded, so there was output: on a busy host it got lost on the way
             if said.returncode != 0 or said.stdout:
                 break
             said = self.exec_as_root(name, read, timeout_s=30, check=False)
@@ -309,7 +309,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
         self.start(name, listener)
 
     def _renew_key(self, name: str, authorized_key: str) -> bool:
-        """Its folder may have been lost, and a new key made; False when the machine is gone."""
+        """Put our key in again: its folder may have been lost; False when the machine is gone."""
         instance = self._find(name)
         if instance is None:
             return False
@@ -366,7 +366,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
             despite=CommandError,
             every_s=_UNHEARD_S,
             tries=2,
-            # On a busy host, a machine that has only just begun may end the first one unheard
+            # On a busy host, the output of the first try in a new machine may be lost
             again=lambda error: error.returncode is not None and not error.stdout.strip(),
         )
 

@@ -1,4 +1,4 @@
-"""What there is of Incus on this host, read in one go and without changing anything."""
+"""The state of Incus on this host, read in one go and without changing anything."""
 
 import os
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MEANING = (
     f"members of the group {INCUS_GROUP} are as good as root on this host, as they can put any of "
     "its folders into a machine"
 )
-"""What membership means; said whenever somebody is to become a member."""
+"""The meaning of membership; shown whenever somebody is to become a member."""
 INCUS_DIR = Path("/var/lib/incus")
 LXC_TEMPLATES = Path("/usr/share/lxc/config")
 
@@ -24,12 +24,12 @@ _INCUSD = (Path("/usr/libexec/incus/incusd"), Path("/opt/incus/bin/incusd"))
 
 @dataclass(frozen=True, kw_only=True)
 class IncusHost(HostFacts):
-    """This host, as far as running Incus on it is concerned."""
+    """This host, as far as running Incus on it matters."""
 
     in_group: bool
-    """The person who is to use Incus is a member of its group."""
+    """Whether the person who shall use Incus is a member of its group."""
     in_group_now: bool
-    """This very process has the group too (it may have to log in again for that)."""
+    """Whether this very process has the group too (that may take a new login)."""
     incusd: Path | None
     kernel_btrfs: bool
     loop_devices: bool
@@ -74,7 +74,7 @@ def _module_exists(name: str) -> bool:
             if f"/{name}.ko" in (folder / listing).read_text(encoding="utf-8"):
                 return True
         except OSError:
-            # A container, or a kernel without modules: /proc/filesystems has had the last word
+            # A container, or a kernel without modules: /proc/filesystems has decided already
             continue
     return False
 

@@ -1,4 +1,4 @@
-"""`host setup`: from whatever this host is to one where sandboxes run, in repeatable steps."""
+"""`host setup`: make sandboxes run on this host, from any state, in repeatable steps."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -39,15 +39,15 @@ class IncusSituation:
     problem: SandboxError | None = None
     """Why the daemon could not be asked."""
     docker: DockerRules | None = None
-    """Docker's firewall rules, where it is here and they can be read."""
+    """Docker's firewall rules, where Docker is here and they can be read."""
     lacks_templates: bool = False
-    """The daemon was started by hand without what it needs to find LXC's templates."""
+    """Whether the daemon was started by hand without the path of LXC's templates."""
     pool_seen: bool = False
-    """A pool of our name has a folder on this host, whether or not the daemon can be asked."""
+    """Whether a pool of our name has a folder here, even if the daemon cannot be asked."""
 
 
 def look_at_incus(place: IncusPlace, root: RootAccess | None = None) -> IncusSituation:
-    """Gather all that decisions are made of.
+    """Gather all facts for the decisions.
 
     Raises:
         HostError: this host cannot be read.
@@ -63,7 +63,7 @@ def look_at_incus(place: IncusPlace, root: RootAccess | None = None) -> IncusSit
 
 
 def _has_folder(place: IncusPlace) -> bool:
-    """Whether Incus keeps a pool of our name here; its folder can be seen by everybody."""
+    """Whether Incus keeps a pool of our name here; everybody can see its folder."""
     try:
         return place.is_local and (INCUS_DIR / "storage-pools" / place.pool).is_dir()
     except OSError:
@@ -78,10 +78,10 @@ def plan_setup(
     *,
     half_installed: tuple[str, ...] = (),
 ) -> list[Action]:
-    """Everything that has to be changed, in order; nothing when the host is ready.
+    """Everything that must be changed, in order; empty when the host is ready.
 
     Raises:
-        HostError: something stands in the way that we must not change.
+        HostError: something is in the way that we must not change.
     """
     if not place.is_local:
         if now.server is None:
@@ -98,7 +98,7 @@ def plan_setup(
 
 
 def _objects(place: IncusPlace, now: IncusSituation, choices: SetupWishes) -> list[Action]:
-    """What is to be made in Incus; as a guess where it is here and cannot be asked yet."""
+    """The objects to make in Incus; a guess where Incus is here and cannot be asked yet."""
     actions = plan_objects(place, now.host, now.server, choices, pool_seen=now.pool_seen)
     if now.server is not None or "incus" not in now.host.commands:
         return actions
@@ -107,7 +107,7 @@ def _objects(place: IncusPlace, now: IncusSituation, choices: SetupWishes) -> li
 
 
 def _refused(now: IncusSituation) -> bool:
-    """The daemon is there, but does not speak with this user."""
+    """Whether the daemon is there, but does not accept this user."""
     return isinstance(now.problem, NotPermittedError)
 
 
@@ -184,7 +184,7 @@ _BEFORE_OBJECTS = (
 
 
 def _root_for(now: IncusSituation, actions: list[Action]) -> RootAccess:
-    """Root only when something needs it: a member of Incus's group can make the objects alone."""
+    """Root only when needed: a member of Incus's group can make the objects without root."""
     if now.server is not None and all(
         not command.needs_root for action in actions for command in action.commands
     ):

@@ -33,25 +33,25 @@ _OBJECTS = (ChangeKind.POOL, ChangeKind.NETWORK, ChangeKind.PROJECT, ChangeKind.
 
 @dataclass(frozen=True)
 class Contents:
-    """What is in our project."""
+    """The content of our project."""
 
     instances: tuple[str, ...] = ()
     """The sandboxes."""
     baked: tuple[str, ...] = ()
-    """What is kept to make others from: it can be made again, like images."""
+    """Images kept to make sandboxes from: they can be made again."""
     images: tuple[str, ...] = ()
     volumes: tuple[tuple[str, str], ...] = ()
-    """Pool and name."""
+    """Each volume's pool and name."""
     profiles: tuple[str, ...] = ()
 
 
 def plan_teardown(
     place: IncusPlace, server: ServerFacts | None, journal: Journal, keep: Keep
 ) -> list[Removal]:
-    """All that is ours and still there, in the order in which it is taken back."""
+    """All that is ours and still there, in the order in which it is removed."""
     removals = _plan_objects(place, server)
     installed = journal.names(ChangeKind.PACKAGES)
-    # Installing the package starts the daemon: it is ours then, also when setup got no further
+    # Installing the package starts the daemon: the daemon is ours then, also when setup was cut off
     ours = journal.has(ChangeKind.DAEMON) or (server is not None and "incus-base" in installed)
     shared = server is not None and bool(others_in(place, server))
     if ours and not shared and not keep.daemon:
@@ -103,10 +103,10 @@ def host_teardown(
     """Take back what setup made, after `confirm` was shown exactly what that is.
 
     Args:
-        place: whose things.
-        confirm: shown one line a thing; False stops before anything is changed.
+        place: the project, pool and network to remove.
+        confirm: shown one line for each thing; False stops before anything is changed.
         sure: the user said `--yes`: only then are sandboxes that still exist destroyed.
-        listener: told about every step.
+        listener: gets every step.
         keep: what to leave in place.
 
     Raises:
@@ -155,7 +155,7 @@ def host_teardown(
 
 
 def _forget_what_is_gone(journal: Journal) -> None:
-    """Objects that were meant but never made, or that somebody else removed, leave an entry."""
+    """Drop the entries of objects that were never made, or that somebody else removed."""
     for kind in _OBJECTS:
         journal.forget(kind)
 
@@ -163,7 +163,7 @@ def _forget_what_is_gone(journal: Journal) -> None:
 def _wake(
     place: IncusPlace, now: IncusSituation, root: RootAccess, listener: Listener
 ) -> IncusSituation:
-    """What we made is in a daemon that does not run: start it, or there is no way to remove it."""
+    """Start the daemon if it does not run: our objects in it cannot be removed otherwise."""
     if now.host.incusd is None:
         # Its packages are gone, and /var/lib/incus with them when they were purged
         return now
@@ -178,7 +178,7 @@ def _silently_ask(client: HostClient) -> None:
 
 
 def contents_of(place: IncusPlace, root: RootAccess | None) -> Contents:
-    """What is in our project.
+    """Read the content of our project.
 
     Raises:
         HostError, ProviderError: Incus could not be asked.
@@ -224,7 +224,7 @@ def _describe(contents: Contents) -> list[str]:
 
 
 def others_in(place: IncusPlace, server: ServerFacts) -> tuple[str, ...]:
-    """What in this daemon belongs to somebody else: a reason to leave it running."""
+    """Things in this daemon that belong to somebody else: a reason to leave it running."""
     things: list[tuple[str, tuple[Thing, ...]]] = [
         ("storage pool", server.pools),
         ("network", server.networks),
@@ -238,7 +238,7 @@ def others_in(place: IncusPlace, server: ServerFacts) -> tuple[str, ...]:
         if not (thing.mark == place.project and thing.name in ours) and thing.name != "default"
     ]
     default = server.project("default")
-    # Networks and its own default profile are listed there too
+    # Networks and its own default profile are always listed there
     kinds = ("/1.0/instances/", "/1.0/images/", "/1.0/storage-pools/")
     if default is not None and any(path.startswith(kinds) for path in default.used_by):
         found.append("instances, images or volumes in the default project")
@@ -296,7 +296,7 @@ class _IncusTeardown:
         HostClient(self.place, self.root).run(*words, timeout_s=_DELETE_TIMEOUT_S)
 
     def _delete_shared(self, what: str, name: str) -> None:
-        """Delete what belongs to no project; ours may be gone by then."""
+        """Delete a thing that belongs to no project; our project may be gone by then."""
         client = HostClient(replace(self.place, project="default"), self.root)
         client.run(what, "delete", client.ref(name), timeout_s=_DELETE_TIMEOUT_S)
 
@@ -329,6 +329,6 @@ class _IncusTeardown:
         try:
             run(self.root.argv(*words), timeout_s=30)
         except CommandError as error:
-            # Somebody else, or a reboot, may have taken it back already
+            # Somebody else, or a reboot, may have removed it already
             if not any(words in error.stderr for words in _GONE):
                 raise HostError(error.message, details=error.details) from error

@@ -1,4 +1,4 @@
-"""The tarball beside a root that tells Incus what it is."""
+"""The tarball that goes with a root and tells Incus what the root is."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What Incus is asked for when a machine is made. Pure."""
+"""The request to Incus that makes a machine. Pure."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.sealing import is_baked_name
 
 ISOLATION = "security.port_isolation"
-"""The option of a network card; not there on machines of older versions."""
+"""The option of a network card; machines of older versions do not have it."""
 
 
 def machine_body(spec: MachineSpec, place: IncusPlace) -> dict[str, Any]:
@@ -42,13 +42,13 @@ def machine_body(spec: MachineSpec, place: IncusPlace) -> dict[str, Any]:
 
 
 def network_card(place: IncusPlace, *, isolated: bool) -> dict[str, str]:
-    """Its way to this host and out; the bridge passes nothing between two that are isolated."""
+    """The network card, to this host and out; the bridge passes nothing between isolated ones."""
     card = {"type": "nic", "name": "eth0", "network": place.network}
     return {**card, ISOLATION: "true" if isolated else "false"}
 
 
 def _source(image: str) -> dict[str, Any]:
-    """A baked image is copied; a base image is unpacked, by its alias or fingerprint."""
+    """The source: a baked image is copied; a base image is unpacked, by alias or fingerprint."""
     if is_baked_name(image):
         return {"type": "copy", "source": image, "instance_only": True}
     by = "fingerprint" if len(image) == 64 else "alias"  # noqa: PLR2004  (sha256)

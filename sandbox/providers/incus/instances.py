@@ -1,4 +1,4 @@
-"""Reading what Incus says: instances into machine statuses, the daemon into findings."""
+"""Read Incus's answers: turn instances into machine statuses, and the daemon into findings."""
 
 import socket
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from sandbox.providers.findings import Finding
 from sandbox.providers.incus.client import IncusClient, api_path
 
 LABEL = "user.sandbox."
-"""Before the name of every label of a machine."""
+"""Begins the name of every label of a machine."""
 MADE_BY = "user.sandbox-engine.made-by"
 OURS = "sandbox"
 BAKED = "sandbox bake"
-"""Who made it, of an instance that is a baked image: no machine of anybody's."""
+"""The maker noted on a baked image: it is nobody's machine."""
 AUTHORIZED_KEY = "user.sandbox-engine.authorized-key"
 
 _SETUP = "sandbox host setup --provider incus"
@@ -40,7 +40,7 @@ def is_our_instance(instance: dict[str, Any]) -> bool:
 
 
 def config_of(instance: dict[str, Any]) -> dict[str, Any]:
-    """Its configuration; empty for one that comes or goes at this very moment."""
+    """Its configuration; empty for one that is being made or removed at this moment."""
     return instance.get("config") or {}
 
 
@@ -51,7 +51,7 @@ def machine_status(
     local: bool,
     leases: Mapping[str, str] | None = None,
 ) -> MachineStatus:
-    """What an instance is to the rest of the program.
+    """The status of an instance, for the rest of the program.
 
     Args:
         name: the machine's.
@@ -92,12 +92,12 @@ def _address(instance: dict[str, Any], leases: Mapping[str, str]) -> str | None:
 
 
 def ssh_port_is_open(address: str) -> bool:
-    """Whether this host has a route to the machine's sshd: a firewall may be in between."""
+    """Whether this host reaches the machine's sshd: a firewall may be in between."""
     try:
         connection = socket.create_connection((address, 22), timeout=_CONNECT_S)
     except OSError:
         return False
-    # Who goes without a word, or does not hear it out, is an error in the machine's log
+    # A client that leaves early, without a word, is an error in the machine's log
     with connection, suppress(OSError):
         connection.sendall(_GREETING)
         connection.recv(_LONGEST_GREETING)
@@ -105,7 +105,7 @@ def ssh_port_is_open(address: str) -> bool:
 
 
 def daemon_findings(client: IncusClient) -> tuple[Finding, ...]:
-    """Client, daemon, permission and our own place in it; ends at what stops the rest."""
+    """Test client, daemon, permission and our own place; stop where the rest cannot work."""
     place = client.place
     answers = "the Incus daemon answers"
     try:

@@ -1,4 +1,4 @@
-"""What this host can give to sandboxes in Incus, for plans that ask for too much."""
+"""The most that this host can give to sandboxes in Incus, to refuse plans that ask for more."""
 
 from sandbox.errors import SandboxError
 from sandbox.plan import HostLimits
@@ -8,7 +8,7 @@ from sandbox.providers.incus.server import ask_server
 
 
 def incus_limits(place: IncusPlace) -> HostLimits | None:
-    """This host's processors, memory, and the disk space that is free for sandboxes.
+    """This host's processors, memory, and free disk space for sandboxes.
 
     None where Incus runs elsewhere. The free space of our pool counts, too, once it is set up.
 
@@ -22,7 +22,7 @@ def incus_limits(place: IncusPlace) -> HostLimits | None:
     try:
         in_pool = ask_server(place).pool_free_gb
     except SandboxError:
-        # Not set up yet: what the disk has is all that can be said
+        # Not set up yet: only the disk's free space is known
         in_pool = None
     free = min(free, in_pool) if in_pool is not None else free
     return HostLimits(cpus=host.cpus, memory_mb=host.memory_mb, free_disk_gb=int(free))

@@ -1,4 +1,4 @@
-"""Our project, profile, network and pool in Incus: what has to be made, what is right. Pure."""
+"""Our project, profile, network and pool in Incus: which are right, and which to make. Pure."""
 
 from ipaddress import IPv4Interface, IPv4Network
 
@@ -24,9 +24,9 @@ def plan_objects(
     *,
     pool_seen: bool = False,
 ) -> list[Action]:
-    """What has to be made; nothing when all is right. Without a daemon yet: everything.
+    """The objects to make; empty when all are right. Without a daemon yet: all of them.
 
-    Without a daemon that answers, what can be seen on this host is not planned either: the pool's
+    Without a daemon that answers, things seen on this host are not planned either: the pool's
     folder (`pool_seen`), and the network's link.
 
     Raises:
@@ -43,10 +43,10 @@ def plan_objects(
 
 
 def refuse_foreign(place: IncusPlace, host: IncusHost, server: ServerFacts | None) -> None:
-    """Stop when a name of ours is taken by something that is not ours.
+    """Stop when somebody else has a name of ours.
 
     Raises:
-        HostError: it is; says what, and how to go on.
+        HostError: somebody else has it; the error says what, and how to go on.
     """
     if server is None:
         return
@@ -84,9 +84,9 @@ def ref(place: IncusPlace, name: str) -> str:
 
 
 def pool_size_gb(free_disk_gb: float, wanted_gb: int | None) -> int:
-    """How large the loop file of a btrfs pool may grow: half of what is free, within limits.
+    """Choose how large the loop file of a btrfs pool may grow: half the free space, in limits.
 
-    The file is sparse: it takes only what the sandboxes really use.
+    The file is sparse: it takes only the space that the sandboxes really use.
 
     Raises:
         HostError: too little is free.
@@ -189,7 +189,7 @@ def _subnet(
 
 
 def used_networks(host: IncusHost, server: ServerFacts | None) -> tuple[IPv4Network, ...]:
-    """What our subnet must not overlap: this host's networks, and Incus's own, up or not."""
+    """Networks that our subnet must not overlap: this host's, and Incus's own, up or not."""
     used = list(networks_in_use(host.routes_json, host.addresses_json))
     for network in server.networks if server is not None else ():
         own = subnet_of(network)
@@ -222,7 +222,7 @@ def _project(place: IncusPlace, server: ServerFacts | None) -> Action | None:
 
 
 def wanted_devices(place: IncusPlace) -> tuple[Device, ...]:
-    """What the default profile of our project gives every sandbox."""
+    """The devices that the default profile of our project gives every sandbox."""
     return (
         Device("eth0", (("network", place.network), ("type", "nic"))),
         Device("root", (("path", "/"), ("pool", place.pool), ("type", "disk"))),

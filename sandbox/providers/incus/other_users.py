@@ -1,4 +1,4 @@
-"""Who else uses what we made at Incus: then it cannot be removed, and nothing is begun."""
+"""Find others who use our objects in Incus: then teardown stops before it begins."""
 
 from collections.abc import Iterator
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -21,20 +21,20 @@ def require_unused(place: IncusPlace, server: ServerFacts) -> None:
     """Return when nobody but our own project uses our storage pool and our network.
 
     Raises:
-        HostError: somebody does; says who uses what.
+        HostError: somebody does; the error says who uses what.
     """
     users = tuple(others_on_ours(place, server))
     if users:
         raise HostError(
             "what sandbox made on this host is in use by others: nothing was removed",
             details="\n".join(users),
-            hint="move or remove these first (`incus list --all-projects` shows whose they are), "
+            hint="move or remove these first (`incus list --all-projects` shows their projects), "
             "then run the same command again",
         )
 
 
 def others_on_ours(place: IncusPlace, server: ServerFacts) -> Iterator[str]:
-    """One line for each thing outside our project that hangs on what is ours."""
+    """One line for each thing outside our project that depends on an object of ours."""
     ours = (
         ("storage pool", server.pool(place.pool)),
         ("network", server.network(place.network)),

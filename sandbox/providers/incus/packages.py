@@ -1,4 +1,4 @@
-"""What has to be installed for Incus on a Debian-family host, and from where."""
+"""The packages to install for Incus on a Debian-family host, and where they come from."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,11 +23,11 @@ WANTED = (
     "openssh-client",
     "zstd",
 )
-"""What the package `incus` adds to incus-base is QEMU, for virtual machines: not needed here."""
+"""The package `incus` adds QEMU to incus-base, for virtual machines: not needed here."""
 
 
 def missing_for_incus(host: IncusHost) -> tuple[str, ...]:
-    """The packages that bring what this host lacks: judged by what is there, whoever made it."""
+    """The packages for commands that this host lacks; a command installed by hand counts."""
     there = {
         "incus-base": host.incusd is not None,
         "incus-client": "incus" in host.commands,
@@ -43,7 +43,7 @@ def missing_for_incus(host: IncusHost) -> tuple[str, ...]:
 
 
 def install_words(missing: tuple[str, ...], host: IncusHost) -> tuple[str, ...]:
-    """What to tell apt: on Debian 12, Incus itself comes from backports and nothing else does."""
+    """The words for apt: on Debian 12, Incus itself comes from backports and nothing else does."""
     if incus_source(host.distribution) is not IncusSource.BACKPORTS:
         return missing
     release = f"{host.distribution.codename}-backports"
@@ -53,7 +53,7 @@ def install_words(missing: tuple[str, ...], host: IncusHost) -> tuple[str, ...]:
 
 
 def source_text(archive_uri: str, codename: str, keyring: Path) -> str:
-    """The backports source, from where this host gets its own release from."""
+    """The backports source, on the same archive as this host's own release."""
     return (
         "# Made by `sandbox host setup`: Incus for this release comes from backports.\n"
         "Types: deb\n"
@@ -67,13 +67,13 @@ def source_text(archive_uri: str, codename: str, keyring: Path) -> str:
 def plan_packages(
     host: IncusHost, apt: Callable[[], AptFacts], half_installed: tuple[str, ...] = ()
 ) -> list[Action]:
-    """What has to be installed, and before it: the source, and the mending of an interrupted dpkg.
+    """The packages to install, and the steps before: the source, and repair of a broken dpkg.
 
     Args:
         host: this host.
         apt: asked only when something is missing.
-        half_installed: what a run that was cut off meant to install. Its commands may be there
-            already, unpacked and not configured.
+        half_installed: packages that a run meant to install before it was cut off. Their commands
+            may be there already, unpacked and not configured.
 
     Raises:
         HostError: we do not install packages on this distribution, or cannot tell from where.
@@ -85,7 +85,7 @@ def plan_packages(
     source = incus_source(host.distribution)
     if source is IncusSource.ELSEWHERE or "apt-get" not in host.commands:
         if not {"incus-base", "incus-client"} & set(missing):
-            # What else is missing is only a convenience there; doctor speaks of it
+            # The other missing packages are not needed there; doctor names them
             return []
         raise HostError(
             f"sandbox does not install Incus on {host.distribution.name}",

@@ -1,4 +1,4 @@
-"""Where in Incus our things are."""
+"""The names of our objects in Incus."""
 
 from dataclasses import dataclass
 
@@ -16,16 +16,16 @@ class IncusPlace:
 
     @classmethod
     def at(cls, place: Place) -> "IncusPlace":
-        """What `place` is in Incus."""
+        """The names for `place` in Incus."""
         prefix = place.prefix
         return cls(project=prefix, pool=prefix, network=f"{prefix}br0", remote=place.remote)
 
     @classmethod
     def from_prefix(cls, prefix: str, remote: str = LOCAL) -> "IncusPlace":
-        """The place that `prefix` stands for on `remote`.
+        """The place for `prefix` on `remote`.
 
         Raises:
-            UsageError: as `Place.from_prefix`.
+            UsageError: as in `Place.from_prefix`.
         """
         return cls.at(Place.from_prefix(prefix, remote))
 

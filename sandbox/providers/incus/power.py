@@ -1,4 +1,4 @@
-"""How Incus machines are switched: on, off, on again after a pause; and what Incus is still at."""
+"""Switch Incus machines on and off, resume them after a pause, and wait for work in progress."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -25,18 +25,18 @@ class IncusPower(ABC):
         """The instance; an error when it is absent or not ours."""
 
     def is_isolated(self, name: str) -> bool | None:
-        """As `base.Isolation`."""
+        """Whether it is isolated; see `abilities.Isolation`."""
         word = self._ours(name)["devices"].get("eth0", {}).get(ISOLATION)
         return None if word is None else word == "true"
 
     def isolate(self, name: str, *, isolated: bool) -> None:
-        """As `base.Isolation`. The card of one that runs would be changed, and lose its address."""
+        """Set isolation; see `abilities.Isolation`. A running machine would lose its address."""
         self._ours(name)
         change = {"devices": {"eth0": network_card(self.place, isolated=isolated)}}
         self.client.query("PATCH", api_path("instances", name), change)
 
     def _isolate_old(self, name: str, instance: dict[str, Any]) -> None:
-        """A machine of an older version says nothing of it."""
+        """Whether it is isolated; a machine of an older version has no such option."""
         if ISOLATION not in instance["devices"].get("eth0", {}):
             self.isolate(name, isolated=True)
 
@@ -44,7 +44,7 @@ class IncusPower(ABC):
         try:
             self._set_state(name, "start", timeout_s=inside.WAIT_S)
         except ProviderError as error:
-            # Two commands may start it at once: what counts is that it runs
+            # Two commands may start it at once: it only matters that it runs
             if "already running" not in error.details:
                 raise
 
@@ -61,18 +61,18 @@ class IncusPower(ABC):
                 raise
 
     def is_busy(self, name: str) -> bool:
-        """As `settling.Settling`."""
+        """Whether Incus is changing it; see `abilities.Settling`."""
         return bool(self._operation(name))
 
     def settle(self, name: str) -> None:
-        """As `settling.Settling`."""
+        """Wait for Incus; see `abilities.Settling`."""
         self._settle(name)
 
     def _settle(self, name: str) -> None:
-        """Wait for what Incus is still doing to it, such as the create of a killed process.
+        """Wait until Incus has finished its work on it, such as the create of a killed process.
 
         Raises:
-            ProviderError: it is still at it after ten minutes.
+            ProviderError: Incus is still not finished after ten minutes.
         """
         deadline = Deadline(SETTLE_S)
         if busy := wait_while(lambda: self._operation(name), deadline, every_s=_POLL_S):
@@ -82,12 +82,12 @@ class IncusPower(ABC):
             )
 
     def _operation(self, name: str) -> str:
-        """What Incus is doing to it at the moment; empty when nothing."""
+        """Incus's current work on the machine; empty when there is none."""
         path = api_path("instances", name)
         answer = self.client.query("GET", api_path("operations"), parameters={"recursion": "1"})
         for operation in answer.get("running") or ():
             touched = (operation.get("resources") or {}).get("instances") or ()
-            # An open `incus exec` (somebody's ssh, perhaps) is one too, and never in the way
+            # An open `incus exec` (somebody's ssh, perhaps) is also listed, but never in the way
             if operation["class"] == "task" and any(
                 str(resource).split("?")[0] == path for resource in touched
             ):

@@ -32,22 +32,22 @@ class IncusProvider:
         return IncusEngine(IncusPlace.at(place))
 
     def statuses(self, place: Place) -> dict[str, MachineStatus]:
-        """As the engine lists them, in one query."""
+        """The machines as the engine lists them, in one query."""
         return self.make_engine(place).status()
 
     def made(self, folder: Path) -> bool:
-        """False: all that Incus knows of a machine, it keeps itself."""
+        """False: Incus itself keeps all it knows of a machine."""
         del folder
         return False
 
     def report(self, place: Place) -> HostReport:
-        """What there is of Incus, and of ours in it."""
+        """The findings about Incus and our objects in it."""
         from sandbox.providers.incus.doctor import incus_report
 
         return incus_report(IncusPlace.at(place))
 
     def limits(self, place: Place) -> "HostLimits | None":
-        """This host's processors and memory, and what is free in our pool."""
+        """This host's processors and memory, and the free space in our pool."""
         from sandbox.providers.incus.limits import incus_limits
 
         return incus_limits(IncusPlace.at(place))
@@ -58,7 +58,7 @@ class IncusProvider:
         """Find, build or fetch an image.
 
         Raises:
-            SandboxError: as `ensure_base`.
+            SandboxError: as in `ensure_base`.
         """
         from sandbox.images.package_index import available_packages
         from sandbox.providers.base_images import PreparedBase
@@ -102,7 +102,7 @@ class IncusProvider:
         )
 
     def needed_builds(self, place: Place) -> frozenset[str]:
-        """Those of the base images of our project.
+        """The keys of base images in our project.
 
         Raises:
             HostError, ProviderError: Incus cannot be asked.
@@ -118,7 +118,7 @@ class IncusProvider:
         """Install and start Incus, and make our project, network and pool in it.
 
         Raises:
-            HostError: the host cannot be made ready; says why and what to do.
+            HostError: the host cannot be made ready; the error says why and what to do.
             ProviderError: Incus refused something.
         """
         from sandbox.providers.incus.host_setup import host_setup
@@ -129,7 +129,7 @@ class IncusProvider:
     def take_back_host(
         self, place: Place, keep: "Keep", *, confirm: Confirm, sure: bool, listener: Listener
     ) -> "SetupOutcome":
-        """Remove what is ours in Incus, and what was installed, as far as `keep` says.
+        """Remove our objects in Incus, and the installed packages, as far as `keep` says.
 
         Raises:
             UsageError: sandboxes still exist, and the user is not `sure`.
@@ -142,13 +142,13 @@ class IncusProvider:
         return host_teardown(where, confirm=confirm, sure=sure, listener=listener, keep=keep)
 
     def advice_after_setup(self) -> tuple[str, ...]:
-        """What membership of Incus's group means, and how to use it at once."""
+        """Notes on membership of Incus's group, and how to use it at once."""
         from sandbox.host.groups import has_group_now, is_member, login_advice
         from sandbox.host.privilege import invoking_user
         from sandbox.providers.incus.host_facts import INCUS_GROUP, MEANING
 
-        # Said every time: whoever sets up a host is who adds others to the group later on
-        note = f"note: {MEANING}; give it to nobody whom you would not give sudo"
+        # Said every time: the person who sets up a host also adds others to the group later
+        note = f"note: {MEANING}; give it only to people who may have sudo"
         user = invoking_user()
         member = user is not None and is_member(user, INCUS_GROUP)
         advice = login_advice(user, INCUS_GROUP, member=member, now=has_group_now(INCUS_GROUP))

@@ -1,4 +1,4 @@
-"""What is run inside an Incus machine, as root, to make it ready for ssh.
+"""The script that root runs inside an Incus machine to make it ready for ssh.
 
 One script, sent through `incus exec`: each call of `incus` costs up to a tenth of a second. It can
 be run at any time and any number of times, and works on a public image as well as on ours.
@@ -145,8 +145,8 @@ cat /etc/ssh/ssh_host_*_key.pub 2>/dev/null
 echo "ready: $system $address $ssh $failed"
 """.replace("@USER@", LOGIN_USER).replace("@RENEW@", RENEW)
 
-# Both directions end together: sshd's end must not wait for a next key stroke, nor ours for sshd.
-# Background jobs of a shell get /dev/null as stdin, hence the copy in 4.
+# Both directions end together: sshd's end must not wait for the next key, and our end must not wait
+# for sshd. Background jobs of a shell get /dev/null as stdin; the copy in 4 avoids that.
 FORWARD = (
     "exec 3<>/dev/tcp/127.0.0.1/22 4<&0 || exit 1; "
     "cat <&3 & cat <&4 >&3 & wait -n; kill %1 %2 2>/dev/null; exit 0"
@@ -165,13 +165,13 @@ class Ready:
     has_sshd: bool
     failed_units: tuple[str, ...]
     host_keys: tuple[str, ...] = ()
-    """As `parse_host_keys` gives them."""
+    """The host keys, in the form of `parse_host_keys`."""
     mended: tuple[str, ...] = ()
-    """What was put back, so that sshd answers."""
+    """The repairs that were made so that sshd answers."""
 
 
 def parse_ready(text: str) -> Ready | None:
-    """The script's last word; None when it has not come to one."""
+    """The script's last line; None when it has not printed one."""
     found = re.search(r"^ready: (\S+) ([0-9.]{7,15}) (answers|absent) ?(.*)$", text, re.MULTILINE)
     if found is None:
         return None
@@ -182,7 +182,7 @@ def parse_ready(text: str) -> Ready | None:
 
 
 def sshd_words(text: str) -> str:
-    """What sshd itself says of why it does not start; empty when that was not the trouble."""
+    """The reason why sshd does not start, in its own words; empty for another trouble."""
     return "\n".join(re.findall(r"^sshd: (.*)$", text, re.MULTILINE))
 
 

@@ -1,4 +1,4 @@
-"""What the Incus daemon has of ours, asked in a few quick queries."""
+"""Our objects in the Incus daemon, read in a few quick queries."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -10,19 +10,19 @@ from sandbox.providers.incus.client import IncusClient, NotFoundError, NotSetUpE
 from sandbox.providers.incus.place import IncusPlace
 
 MARK = "user.sandbox"
-"""The config key by which we know what is ours; its value is the prefix."""
+"""The config key that marks our objects; its value is the prefix."""
 
 
 @dataclass(frozen=True)
 class Thing:
-    """A pool, network or project: whose it is, and how it is configured."""
+    """A pool, network or project: its owner, and its configuration."""
 
     name: str
     config: tuple[tuple[str, str], ...]
     status: str = "Created"
     driver: str = ""
     used_by: tuple[str, ...] = ()
-    """The API paths of what uses it."""
+    """The API paths of the things that use it."""
 
     def get(self, key: str) -> str:
         """A config value; empty when it is not set."""
@@ -54,7 +54,7 @@ class ServerFacts:
     networks: tuple[Thing, ...]
     projects: tuple[Thing, ...]
     devices: tuple[Device, ...]
-    """Those of the default profile of our project."""
+    """The devices of the default profile of our project."""
     pool_free_gb: float | None = None
 
     def pool(self, name: str) -> Thing | None:
@@ -71,7 +71,7 @@ class ServerFacts:
 
 
 class HostClient(IncusClient):
-    """The client, run as root where the user may not speak to the daemon (yet)."""
+    """The client, run as root where the user may not talk to the daemon (yet)."""
 
     def __init__(self, place: IncusPlace, root: RootAccess | None = None) -> None:
         super().__init__(place)
@@ -85,18 +85,18 @@ class HostClient(IncusClient):
 
 
 def ask_server(place: IncusPlace, root: RootAccess | None = None) -> ServerFacts:
-    """Ask the daemon what it has.
+    """Ask the daemon for its objects.
 
     Raises:
         HostError: the client is missing, the daemon does not answer, or we may not speak to it.
         ProviderError: it answers with an error.
     """
     ours = HostClient(place, root)
-    # Pools, networks and projects belong to no project; ours may not exist yet
+    # Pools, networks and projects belong to no project; our project may not exist yet
     everyones = HostClient(replace(place, project="default"), root)
     environment = environment_of(everyones.query("GET", "/1.0"))
     deep = {"recursion": "1"}
-    # Each query is a process of its own: side by side they take half the time
+    # Each query is a process of its own: run together, they take half the time
     with ThreadPoolExecutor(max_workers=5) as pool:
         lists = [
             pool.submit(everyones.query, "GET", f"/1.0/{what}", parameters=deep)

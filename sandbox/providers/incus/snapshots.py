@@ -1,4 +1,4 @@
-"""Snapshots of Incus machines: of the disk alone, so a machine that ran starts again."""
+"""Snapshots of Incus machines: only of the disk, so a machine that ran starts again."""
 
 from abc import ABC, abstractmethod
 from datetime import datetime
@@ -15,7 +15,7 @@ _COPY_S = 1800.0
 
 
 class IncusSnapshots(ABC):
-    """The part of the engine that saves and restores; see `base.Snapshots`."""
+    """The part of the engine that saves and restores; see `abilities.Snapshots`."""
 
     client: IncusClient
 
@@ -25,11 +25,11 @@ class IncusSnapshots(ABC):
 
     @abstractmethod
     def _settle(self, name: str) -> None:
-        """Wait for what Incus is still doing to it."""
+        """Wait until Incus has finished its work on it."""
 
     @abstractmethod
     def start(self, name: str, listener: Listener) -> None:
-        """As `base.Engine.start`."""
+        """Start it; see `Engine.start`."""
 
     def save_snapshot(self, name: str, snapshot: str, listener: Listener) -> None:
         """Keep its disk as it is now.
@@ -46,7 +46,7 @@ class IncusSnapshots(ABC):
                 "POST", api_path("instances", name, "snapshots"), body, timeout_s=_COPY_S
             )
         except ExistsError as error:
-            # Incus's own words are those of its database
+            # Incus's own words are about its database
             raise has_already(name, snapshot) from error
 
     def restore_snapshot(self, name: str, snapshot: str, listener: Listener) -> None:
@@ -107,7 +107,7 @@ class IncusSnapshots(ABC):
 
 
 def _time(text: str) -> datetime:
-    """Incus writes nanoseconds, of which Python reads microseconds."""
+    """Read Incus's time: Incus writes nanoseconds, and Python reads microseconds."""
     whole, dot, rest = text.partition(".")
     digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
     zone = rest[len(digits) :] if dot else ""

@@ -5,7 +5,7 @@ from enum import StrEnum
 from sandbox.host.system import Distribution
 
 DEBIAN_WITH_BACKPORT = 12
-"""The Debian release that has Incus in its backports alone; those after it have Incus itself."""
+"""The Debian release that has Incus only in its backports; later ones have Incus itself."""
 
 
 class IncusSource(StrEnum):
@@ -26,7 +26,7 @@ def incus_source(system: Distribution) -> IncusSource:
 
 
 def advice(system: Distribution) -> str:
-    """What to do on a system where we do not install Incus ourselves."""
+    """The instruction for a system where we do not install Incus ourselves."""
     by_hand = {
         "fedora": "dnf install incus",
         "arch": "pacman -S incus",

@@ -1,6 +1,6 @@
-"""Base images in Incus: which are there, which have been overtaken, and removing those.
+"""Base images in Incus: list them, find out which are outdated, and remove these.
 
-A changed recipe is another image under another name; the one before it stays until it is removed
+A changed recipe is another image under another name; the older image stays until it is removed
 here. Machines that were made from it do not need it.
 """
 
@@ -38,7 +38,7 @@ class OldBase:
 
 
 def base_images(client: IncusClient) -> tuple[OldBase, ...]:
-    """All of ours; none where Incus is not set up.
+    """All our base images; empty where Incus is not set up.
 
     Raises:
         HostError, ProviderError: Incus could not be asked.
@@ -59,7 +59,7 @@ def base_images(client: IncusClient) -> tuple[OldBase, ...]:
 
 
 def remove_base(client: IncusClient, base: OldBase) -> bool:
-    """Remove an image, and what was kept of its build; it never has to stay."""
+    """Remove an image, and the rest of its build; nothing ever needs it."""
     # Another command may be quicker
     with suppress(NotFoundError):
         client.query("DELETE", api_path("images", base.fingerprint), timeout_s=300)
@@ -68,7 +68,7 @@ def remove_base(client: IncusClient, base: OldBase) -> bool:
 
 
 def built_keys(client: IncusClient) -> frozenset[str]:
-    """The keys of the images that are there, each with a folder of its build on this host.
+    """The keys of the present images, each with a folder of its build on this host.
 
     Raises:
         HostError, ProviderError: Incus could not be asked.
@@ -77,7 +77,7 @@ def built_keys(client: IncusClient) -> frozenset[str]:
 
 
 def _read(image: dict[str, Any]) -> Iterator[OldBase]:
-    """The image as one of ours; nothing for somebody else's."""
+    """The image as one of ours; empty for somebody else's."""
     names = [str(entry["name"]) for entry in image.get("aliases") or ()]
     matches = [found for name in names if (found := _ALIAS.fullmatch(name))]
     key = (image.get("properties") or {}).get(KEY_PROPERTY)
@@ -98,7 +98,7 @@ def _read(image: dict[str, Any]) -> Iterator[OldBase]:
 
 
 def _time(text: object) -> datetime:
-    """Incus writes nanoseconds, of which Python reads microseconds; and the year 1 for never."""
+    """Read Incus's time: it has nanoseconds, and Python reads microseconds; year 1 means never."""
     try:
         return datetime.fromisoformat(_FRACTION.sub("", str(text))).astimezone(UTC)
     except (ValueError, OverflowError):

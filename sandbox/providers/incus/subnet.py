@@ -1,4 +1,4 @@
-"""Choosing an IPv4 subnet for our bridge that nothing on this host uses. Pure."""
+"""Choose an IPv4 subnet for our bridge that nothing on this host uses. Pure."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ _SIZE = 1 << (32 - _PREFIX_LENGTH)
 
 
 def networks_in_use(routes_json: str, addresses_json: str) -> tuple[IPv4Network, ...]:
-    """Every network that `ip -json route show table all` and `ip -json address` speak of.
+    """Every network in the output of `ip -json route show table all` and `ip -json address`.
 
     The default route is left out: it covers everything and takes nothing.
     """
@@ -62,7 +62,7 @@ def gateway(subnet: IPv4Network) -> str:
 def clashes(
     own: IPv4Network, bridge: str, routes_json: str, addresses_json: str
 ) -> tuple[IPv4Network, ...]:
-    """What on this host, other than `bridge` itself, overlaps the bridge's subnet."""
+    """The networks on this host, other than `bridge` itself, that overlap the bridge's subnet."""
     routes = [item for item in _items(routes_json) if item.get("dev") != bridge]
     links = [item for item in _items(addresses_json) if item.get("ifname") != bridge]
     others = networks_in_use(json.dumps(routes), json.dumps(links))
@@ -70,7 +70,7 @@ def clashes(
 
 
 def _candidates(prefix: str) -> Iterator[int]:
-    """The first addresses of all subnets that come into question."""
+    """The first addresses of all possible subnets."""
     seed = int.from_bytes(hashlib.sha256(prefix.encode()).digest()[:4], "big")
     for block in ("10.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"):
         whole = IPv4Network(block)

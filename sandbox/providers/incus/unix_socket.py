@@ -1,7 +1,7 @@
 """Incus's API over the daemon's own socket: a few milliseconds a question.
 
-The `incus` command takes thirty times that to start. Only for the daemon of this host; how it is
-found, and what happens when it cannot be talked to, is as with the command.
+The `incus` command takes thirty times as long to start. Only for the daemon of this host. The
+socket is found in the same way as by the command, which is used when the socket does not answer.
 """
 
 import json
@@ -15,15 +15,15 @@ from sandbox.deadline import Deadline
 
 _CHUNK = 65536
 LARGEST_BYTES: Final = 64 * 1024 * 1024
-"""Of one answer: a thousand machines with all of their states have about 10 MB."""
+"""The most bytes of one answer: a thousand machines with their states have about 10 MB."""
 
 
 class NoSocketError(Exception):
-    """Nobody answered; the `incus` command may know why."""
+    """Nothing answered at the socket; the `incus` command may know why."""
 
 
 class LateError(Exception):
-    """The answer did not come in time, or not to its end; what was asked for may go on."""
+    """The answer did not come in time, or not whole; the operation may go on."""
 
 
 class EndlessError(Exception):
@@ -33,7 +33,7 @@ class EndlessError(Exception):
 def ask_socket(
     path: Path, method: str, target: str, data: Mapping[str, Any] | None, *, timeout_s: float
 ) -> dict[str, Any]:
-    """The answer to one request; of an operation that it starts, how that ended.
+    """Send one request and return the answer; if it starts an operation, how that ended.
 
     Args:
         path: the daemon's socket.
@@ -43,7 +43,7 @@ def ask_socket(
         timeout_s: for request and operation, each.
 
     Raises:
-        UnreachableError: the socket does not take us; nothing was asked.
+        UnreachableError: the socket does not accept us; nothing was asked.
         LateError: no answer in time, or the daemon went away in the middle.
         EndlessError: the answer is larger than any of Incus's.
     """
@@ -57,9 +57,9 @@ def ask_socket(
 def _exchange(
     path: Path, method: str, target: str, data: Mapping[str, Any] | None, timeout_s: float
 ) -> dict[str, Any]:
-    """One request, one connection, in HTTP/1.0: the answer ends where the connection does.
+    """Send one request over one connection, in HTTP/1.0: the answer ends with the connection.
 
-    `http.client` would do, and takes longer to import than Incus to answer.
+    `http.client` could do that, but takes longer to import than Incus to answer.
     """
     body = b"" if data is None else json.dumps(data).encode()
     head = (
@@ -87,7 +87,7 @@ def _exchange(
 
 
 def _received(connection: socket.socket, deadline: Deadline) -> bytes:
-    """All that comes, in time and within bounds."""
+    """Read the whole answer, in time and within limits."""
     chunks: list[bytes] = []
     size = 0
     while chunk := connection.recv(_CHUNK):
@@ -95,13 +95,13 @@ def _received(connection: socket.socket, deadline: Deadline) -> bytes:
         size += len(chunk)
         if size > LARGEST_BYTES:
             raise EndlessError(f"more than {LARGEST_BYTES // 1024**2} MB came")
-        # A byte now and then must not keep us for ever
+        # A byte now and then must not keep us waiting for ever
         connection.settimeout(max(0.001, deadline.left_s))
     return b"".join(chunks)
 
 
 def incus_socket() -> Path | None:
-    """The socket of this host's Incus daemon, where `incus` would look for it; None without one."""
+    """The socket of this host's Incus daemon, where `incus` looks for it; None if there is none."""
     if chosen := os.environ.get("INCUS_SOCKET"):
         return Path(chosen)
     folder = os.environ.get("INCUS_DIR")

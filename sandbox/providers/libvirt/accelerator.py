@@ -1,7 +1,7 @@
 """Whether virtual machines run on the processor here (KVM), or in QEMU's emulation of one.
 
-That /dev/kvm is there, opens and even creates a VM proves nothing: where the hypervisor below only
-pretends, no kernel boots with it, and the processor shows neither vmx nor svm.
+A /dev/kvm that is there, opens and even creates a VM proves nothing: where the hypervisor of this
+host only pretends to support KVM, no kernel boots, and the processor shows neither vmx nor svm.
 """
 
 import fcntl
@@ -24,24 +24,24 @@ _FIX = "switch virtualisation on in the firmware; inside a virtual machine, swit
 
 @dataclass(frozen=True)
 class Accelerator:
-    """What virtual machines run on."""
+    """The processor of virtual machines: real or emulated."""
 
     kind: Literal["kvm", "qemu"]
     reason: str
-    """What was found, for people."""
+    """The finding, for people."""
 
 
 @dataclass(frozen=True)
 class KvmFacts:
-    """What there is of KVM."""
+    """The state of KVM on this host."""
 
     machine: str
     """x86_64, aarch64."""
     device: bool
     flags: frozenset[str]
-    """The processor's."""
+    """The processor's flags."""
     api_version: int | None
-    """What the device answers; None when this user may not ask it."""
+    """The device's answer; None when this user may not ask it."""
     error: str = ""
     """Why it did not answer, when that is not a matter of permission."""
 
@@ -52,7 +52,7 @@ def accelerator() -> Accelerator:
 
 
 def judge(facts: KvmFacts) -> Accelerator:
-    """Decide."""
+    """Decide between KVM and emulation."""
     if not facts.device:
         return Accelerator("qemu", "there is no /dev/kvm")
     if facts.error:
@@ -69,7 +69,7 @@ def judge(facts: KvmFacts) -> Accelerator:
 
 
 def kvm_finding(found: Accelerator) -> Finding:
-    """Whether KVM really works: the device alone proves nothing."""
+    """Find out whether KVM really works: the device alone proves nothing."""
     title = "KVM works"
     if found.kind == "kvm":
         return Finding(ok=True, title=title, detail=found.reason)
@@ -78,7 +78,7 @@ def kvm_finding(found: Accelerator) -> Finding:
 
 
 def gather_kvm() -> KvmFacts:
-    """Look at the processor, and ask the device what it speaks."""
+    """Look at the processor, and ask the device for its version."""
     version, error = _ask()
     return KvmFacts(platform.machine(), _KVM.exists(), _flags(), version, error)
 
@@ -95,7 +95,7 @@ def _ask() -> tuple[int | None, str]:
     try:
         handle = os.open(_KVM, os.O_RDWR | os.O_CLOEXEC)
     except (PermissionError, FileNotFoundError):
-        # Not in the group kvm: libvirt's daemon opens it, not this user
+        # Not in the group kvm: libvirt's daemon opens the device, not this user
         return None, ""
     except OSError as error:
         return None, str(error)

@@ -1,9 +1,9 @@
 """Baked images of libvirt: a volume in our pool, and a domain that nobody starts.
 
-A volume has no room for a record of its own, a domain's description has. So an image is a domain
-`PREFIX-Baked-KEY-WORD`, which no sandbox can be called, and the volume of the same name, on which
-the disks of the machines made from it hang. The domain is there before the first byte is copied and
-goes after the last; the one change of its description that says `complete` is the last of a bake.
+A volume has no room for a record, but the description of a domain has. So an image is a domain
+`PREFIX-Baked-KEY-WORD`, a name that no sandbox can have, and a volume of the same name. Disks of
+machines made from it depend on that volume. The domain is made before the first byte is copied and
+removed last. Changing its description to `complete` is the last step of a bake.
 """
 
 import json
@@ -28,23 +28,23 @@ from sandbox.render import jinja_environment
 from sandbox.run import run
 
 _COPY_NAME: Final = "bake.qcow2"
-"""In the instance's folder, while a disk is copied."""
+"""A file in the instance's folder, while a disk is copied."""
 _QEMU: Final = "http://libvirt.org/schemas/domain/qemu/1.0"
 _REPAIRED: Final = (0, 3)
-"""How `qemu-img check` ends on a whole image, and on one where it found unused space at most."""
+"""Exit statuses of `qemu-img check`: for a whole image, and for one with unused space at most."""
 
 
 @dataclass(frozen=True)
 class LibvirtImages:
-    """The baked images under one prefix. Whoever changes one holds `host_lock("libvirt")`."""
+    """The baked images under one prefix. Who changes one holds `host_lock("libvirt")`."""
 
     virsh: Virsh
     prefix: str
     overwrites: bool = False
-    """What is trimmed leaves the image: it is copied without what is free."""
+    """False: trimmed space is not in the image, which is copied without free space."""
 
     def all(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """All there are, the newest first, also unfinished ones; sizes cost nothing here."""
+        """All images, the newest first, also unfinished ones; sizes cost nothing here."""
         del with_sizes
         if shutil.which("virsh") is None:
             # Nobody has ever made one here, and this is asked on every host
@@ -54,7 +54,7 @@ class LibvirtImages:
         known = [one for one in names if key_in(one.removeprefix(start))]
         if not known:
             return ()
-        # Without the pool they are what is left of images
+        # Without the pool they are leftovers of images
         present = sorted(self.virsh.volumes()) if self.virsh.has_pool() else []
         volumes = self.virsh.volume_xml([one for one in present if one.startswith(start)])
         folder = self.virsh.pool_path()
@@ -91,9 +91,9 @@ class LibvirtImages:
         return self._volume(image)
 
     def copy(self, draft: Draft, source: Vm, snapshot: str, port: int, scratch: Path) -> None:
-        """A domain that goes on from the snapshot's memory, with a copy of the disk.
+        """Make a domain that resumes from the snapshot's memory, with a copy of the disk.
 
-        It is there, unfinished, before the first byte is copied.
+        The domain is there, unfinished, before the first byte is copied.
         """
         words = ("snapshot-dumpxml", source.uuid, snapshot, "--security-info")
         folder = self.virsh.pool_path()
@@ -109,10 +109,10 @@ class LibvirtImages:
         self._copy_disk(f"{source.name}.img", draft.name, scratch / _COPY_NAME)
 
     def _copy_disk(self, source: str, image: str, scratch: Path) -> None:
-        """A copy of a volume that is in use, with the snapshots in it.
+        """Copy a volume that is in use, with the snapshots in it.
 
-        What the machine wrote meanwhile may be torn, and is of no use to anybody. A snapshot in it
-        is not written to any more, but the book of what space is taken has to be made again.
+        Data that the machine wrote meanwhile may be torn, and nobody needs it. Nothing writes to a
+        snapshot in the volume any more, but the table of used space must be rebuilt.
         """
         try:
             words = ("vol-download", "--pool", self.virsh.pool, source, str(scratch))
@@ -130,7 +130,7 @@ class LibvirtImages:
 
     @contextmanager
     def woken(self, image: str) -> Iterator[None]:
-        """Let it go on from its snapshot's memory; the plug is pulled at the end."""
+        """Resume it from its snapshot's memory; at the end it is switched off by force."""
         self.virsh("start", self._domain(image), timeout_s=COPY_S)
         try:
             yield
@@ -138,7 +138,7 @@ class LibvirtImages:
             self._power_off(image)
 
     def finish(self, draft: Draft) -> BakedImage:
-        """Keep the disk as it is now, without its snapshots, and call it complete."""
+        """Keep the present disk, without its snapshots, and call the image complete."""
         image = draft.name
         work = self._work(image)
         xml = self.virsh.volume_xml([work])[work]
@@ -148,7 +148,7 @@ class LibvirtImages:
             "<target><format type='qcow2'/><compat>1.1</compat></target></volume>"
         )
         self.virsh.make_volume_from(work, volume)
-        # libvirt did not see the console's file come
+        # libvirt does not know of the console's new file
         self.virsh.refresh_pool()
         for name in (work, self._console(image)):
             self.virsh.delete_volume(name)
@@ -167,7 +167,7 @@ class LibvirtImages:
         return draft.finished(made_at)
 
     def delete(self, image: str) -> None:
-        """Remove an image, finished or not; nothing when it is gone.
+        """Remove an image, finished or not; does nothing when it is gone.
 
         Raises:
             ProviderError: it is not a baked image of ours, or machines need it to run.
@@ -179,7 +179,7 @@ class LibvirtImages:
             self.virsh.refresh_pool()
             for name in (self._volume(image), self._work(image), self._console(image)):
                 self.virsh.delete_volume(name)
-        # Last, so that what is left of an interrupted removal is found by the next one
+        # Last, so that the next removal finds leftovers of an interrupted one
         flags = ("--managed-save", "--snapshots-metadata", "--nvram")
         self.virsh.tolerant("undefine", self._domain(image), *flags, but="no domain")
 
@@ -205,9 +205,9 @@ class LibvirtImages:
 def waking_domain(
     snapshot_xml: str, *, name: str, note: str, disk: Path, console: Path, port: int
 ) -> str:
-    """The machine of a snapshot under another name: its disk a copy, its memory as it was then.
+    """The machine of a snapshot under another name: a copy of its disk, its memory from then.
 
-    It reaches nobody, and is reached by ssh alone, at `port` of 127.0.0.1.
+    It reaches nothing, and is reached only by ssh, at `port` of 127.0.0.1.
 
     Raises:
         ProviderError: the snapshot has no memory.
@@ -246,10 +246,10 @@ def waking_domain(
 
 
 def check_image(path: Path) -> None:
-    """Bring the book of a copied qcow2 file in order.
+    """Rebuild the table of used space of a copied qcow2 file.
 
     Raises:
-        ProviderError: there is no making it whole.
+        ProviderError: it cannot be repaired.
     """
     # Without its backing file, which this user may not be allowed to read
     file = {"driver": "file", "filename": str(path)}
@@ -264,7 +264,7 @@ def check_image(path: Path) -> None:
 
 
 def volume_bytes(volume_xml: str) -> int | None:
-    """What a volume takes on the disk, from libvirt's description of it."""
+    """The space of a volume on the disk, from libvirt's description of it."""
     return _number(volume_xml, "allocation")
 
 

@@ -15,11 +15,11 @@ from sandbox.run import daemon_environment, run
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
 PROGRAMS = ("libvirtd", "virtlogd")
-"""Stopped in this order, started in the other."""
+"""Stopped in this order, started in the reverse one."""
 
 _PID_FILES = {name: Path(f"/run/{name}.pid") for name in PROGRAMS}
 _ONE_DAEMON = ("virtlogd.socket", "libvirtd.socket")
-# Where libvirt is cut into one daemon a job (Fedora, Arch)
+# Where libvirt is split into one daemon for each job (Fedora, Arch)
 _MODULAR = ("virtlogd.socket", "virtqemud.socket", "virtstoraged.socket")
 
 
@@ -44,7 +44,7 @@ def plan_daemon(host: HostFacts, daemon: str) -> Action:
 
 
 def start(host: HostFacts, daemon: str, root: RootAccess, log: Path) -> None:
-    """Start it and wait until it answers.
+    """Start libvirt and wait until it answers.
 
     Raises:
         HostError: it does not start, or does not answer in time.
@@ -82,7 +82,7 @@ def _wait(root: RootAccess, log: Path) -> None:
 
 
 def stop(daemon: str, root: RootAccess, *, systemd: bool) -> None:
-    """Stop it; machines that run go on, for they are processes of their own.
+    """Stop libvirt; running machines go on, because they are processes of their own.
 
     Raises:
         HostError: it does not stop.
@@ -104,7 +104,7 @@ def _end(name: str, root: RootAccess) -> None:
         pid = int(_PID_FILES[name].read_text(encoding="utf-8").strip())
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (OSError, ValueError):
-        # Not running, or not as we start it
+        # Not running, or not started as we start it
         return
     if Path(words[0].decode(errors="replace")).name != name:
         return

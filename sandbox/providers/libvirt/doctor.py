@@ -1,4 +1,4 @@
-"""What there is of libvirt on this host, and doctor's findings about it."""
+"""The state of libvirt on this host, and doctor's findings about it."""
 
 import getpass
 import grp
@@ -32,28 +32,28 @@ _ASK_S = 20.0
 
 @dataclass(frozen=True)
 class LibvirtFacts:
-    """What there is of libvirt, QEMU and Vagrant."""
+    """The state of libvirt, QEMU and Vagrant."""
 
     daemon: str
-    """`libvirtd`, `virtqemud` where libvirt is one daemon a job, empty without either."""
+    """`libvirtd`; `virtqemud` where libvirt has one daemon for each job; empty without either."""
     client: bool
     qemu: bool
     answer: str
-    """What the daemon said of itself; empty when it does not answer."""
+    """The daemon's answer about itself; empty when it does not answer."""
     problem: str
-    """Why it does not answer, in its client's words."""
+    """Why it does not answer, in the words of its client."""
     pools: tuple[str, ...]
-    """The storage pools that are active."""
+    """The active storage pools."""
     vagrant_text: str
     plugin: bool
-    """vagrant-libvirt is installed, as Debian's package or by `vagrant plugin install`."""
+    """Whether vagrant-libvirt is installed, by Debian's package or `vagrant plugin install`."""
     accelerator: Accelerator
     closed_kvm: str
     """`GROUP:MODE` of a /dev/kvm that QEMU's user may not open; empty when it may, or has none."""
     missing_tools: tuple[str, ...]
-    """Packages that building a base image would need."""
+    """Packages that this host lacks for building a base image."""
     in_group: bool
-    """This user may talk to libvirt's daemon, now or after the next login."""
+    """Whether this user may talk to libvirt's daemon, now or after the next login."""
     free_disk_gb: float
     """Where the disks are kept."""
 
@@ -96,7 +96,7 @@ def closed_kvm() -> str:
 
 
 def qemu_command() -> str:
-    """QEMU for machines like this host."""
+    """The QEMU program for machines of this host's architecture."""
     return f"qemu-system-{os.uname().machine}"
 
 
@@ -150,7 +150,7 @@ def _pool(facts: LibvirtFacts, pool: str) -> Finding:
 
 
 def virsh(*words: str) -> tuple[str, ...]:
-    """A virsh command, for the system's libvirt, in words that can be parsed."""
+    """Run virsh for the system's libvirt, with untranslated messages."""
     return ("env", "LC_ALL=C", "virsh", "--quiet", "--connect", URI, *words)
 
 

@@ -1,4 +1,4 @@
-"""Which domains of ours libvirt has."""
+"""Our domains in libvirt."""
 
 import re
 from typing import Final
@@ -19,11 +19,11 @@ _POWER: Final = {
 
 
 def list_domains(virsh: Virsh, prefix: str) -> dict[str, Vm]:
-    """All domains whose name begins with our prefix."""
+    """All domains with a name that begins with our prefix."""
     uuids, states = _list(virsh, prefix)
     notes = virsh.descriptions(list(uuids.values()))
     if len(notes) < len(uuids):
-        # About one that has no description nothing is said, nor about one that is gone by now
+        # A domain without a description, or one that is gone by now, has no entry
         left, states = _list(virsh, prefix)
         uuids = {one: uuid for one, uuid in left.items() if uuids.get(one) == uuid}
     return {
@@ -43,7 +43,7 @@ def _list(virsh: Virsh, prefix: str) -> tuple[dict[str, str], dict[str, str]]:
     said = virsh("list --all; echo ==; list --all --uuid --name").stdout
     # virsh's echo ends no line
     table, _, pairs = said.partition("==")
-    # Baked images are domains, too, and no machines
+    # Baked images are domains too, but not machines
     name = rf"{re.escape(prefix)}-(?!{IMAGE_PREFIX})\S+"
     uuids = {
         found[2]: found[1]

@@ -1,7 +1,7 @@
 """`host setup --provider libvirt`: programs, daemon, group and storage pool, in repeatable steps.
 
 No network is made: machines reach the world through QEMU's own user network, and this host reaches
-them on 127.0.0.1. So there is no bridge, no DHCP server and no firewall rule to take back.
+them on 127.0.0.1. So there is no bridge, no DHCP server and no firewall rule to remove.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ from sandbox.run import run
 
 @dataclass(frozen=True)
 class LibvirtPlace:
-    """Where in libvirt our things are."""
+    """The names of our things in libvirt."""
 
     prefix: str
 
@@ -44,17 +44,17 @@ class LibvirtPlace:
 
     @property
     def pool_path(self) -> Path:
-        """Its folder. Below libvirt's own, whose owner and security labels are right for QEMU."""
+        """Its folder, below libvirt's own: there owner and security labels are right for QEMU."""
         return POOLS_DIR / self.prefix
 
     @property
     def journal(self) -> Journal:
-        """What setup made, apart from what it made for Incus."""
+        """The journal of setup, separate from the one for Incus."""
         return Journal(f"{self.prefix}-libvirt")
 
     @property
     def log(self) -> Path:
-        """What the commands of setup and teardown said."""
+        """The log of the commands of setup and teardown."""
         return host_dir() / f"{self.prefix}-libvirt.log"
 
 
@@ -65,11 +65,11 @@ class LibvirtSituation:
     host: HostFacts
     libvirt: LibvirtFacts
     member: bool
-    """The person to be given the right to use libvirt has it; True where that is root."""
+    """Whether the person who shall use libvirt may; True where that is root."""
 
 
 def look_at_libvirt(root: RootAccess | None) -> LibvirtSituation:
-    """Gather all that decisions are made of.
+    """Gather all facts for the decisions.
 
     Raises:
         HostError: this host cannot be read.
@@ -81,7 +81,7 @@ def look_at_libvirt(root: RootAccess | None) -> LibvirtSituation:
 
 
 def missing_for_libvirt(now: LibvirtSituation) -> tuple[str, ...]:
-    """The packages that bring what this host lacks: judged by what is there, whoever made it."""
+    """The packages for commands that this host lacks; a command installed by hand counts."""
     found = now.libvirt
     there = {
         "libvirt-daemon-system": bool(found.daemon),
@@ -102,7 +102,7 @@ def plan_setup(
     apt: Callable[[], AptFacts],
     half_installed: tuple[str, ...] = (),
 ) -> list[Action]:
-    """Everything that has to be changed, in order; nothing when the host is ready.
+    """Everything that must be changed, in order; empty when the host is ready.
 
     Raises:
         HostError: we do not install packages on this distribution.
@@ -135,7 +135,7 @@ def _refuse_others(host: HostFacts, missing: tuple[str, ...]) -> None:
 
 
 def _open_kvm(closed: str) -> Action:
-    """What udev does on a host that has one. Until then libvirt looks for KVM all the time."""
+    """Do what udev does on a host that has udev. Before that libvirt keeps looking for KVM."""
     commands = (("chgrp", KVM_GROUP, str(KVM)), ("chmod", "660", str(KVM)))
     title = f"open {KVM} to the group {KVM_GROUP}, as udev would (until the next boot)"
     return Action(
@@ -156,10 +156,10 @@ def _make_pool(place: LibvirtPlace) -> Action:
 def left_of_pool(
     action: Action, pool: str, *, there: Sequence[str], active: Sequence[str]
 ) -> list[HostCommand]:
-    """What is still to be done of `_make_pool`, with the pools that libvirt has now.
+    """The missing steps of `_make_pool`, with the pools that libvirt has now.
 
     An earlier run may have been cut off between two steps; and a libvirt that was only just started
-    brings back what it knew by itself.
+    restores its earlier pools by itself.
     """
     done = {"pool-define-as"} if pool in there else set[str]()
     if pool in active:
@@ -209,7 +209,7 @@ def host_setup(
 
 
 def _still_missing(half: tuple[str, ...], now: LibvirtSituation) -> tuple[str, ...]:
-    """Of what a run that was cut off meant to install, what we would ask for by name."""
+    """The packages of a run that was cut off, as far as we would ask for them by name."""
     return tuple(name for name in missing_for_libvirt(now) if name in half)
 
 

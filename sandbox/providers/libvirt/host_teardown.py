@@ -37,9 +37,9 @@ def plan_teardown(
     others: tuple[str, ...] = (),
     boxes: tuple[Path, ...] = (),
 ) -> list[Removal]:
-    """All that is ours and still there, in the order in which it is taken back.
+    """All that is ours and still there, in the order in which it is removed.
 
-    `others` is what in this libvirt belongs to somebody else: a reason to leave it running.
+    `others` are things in this libvirt that belong to somebody else: a reason to leave it running.
     """
     removals = []
     if journal.has(ChangeKind.POOL) or place.pool in now.libvirt.pools:
@@ -74,11 +74,11 @@ def host_teardown(
     """Take back what setup made, after `confirm` was shown exactly what that is.
 
     Args:
-        place: whose things.
+        place: the names of our things.
         engine: knows our machines, and removes them.
-        confirm: shown one line a thing; False stops before anything is changed.
+        confirm: shown one line for each thing; False stops before anything is changed.
         sure: the user said `--yes`: only then are sandboxes that still exist destroyed.
-        listener: told about every step.
+        listener: gets every step.
         keep: what to leave in place.
 
     Raises:
@@ -91,7 +91,7 @@ def host_teardown(
         root = passwordless_root()
         now, journal = look_at_libvirt(root), place.journal
         if not now.libvirt.answer and journal.has(ChangeKind.POOL) and now.libvirt.daemon:
-            # What we made is in a daemon that does not run
+            # Our things are in a daemon that does not run
             root = root or acquire_root()
             with step(listener, "host", "start libvirt, to remove what is in it"):
                 libvirt_daemon.start(now.host, now.libvirt.daemon, root, place.log)
@@ -139,7 +139,7 @@ def baked_by(engine: Engine) -> tuple[str, ...]:
 
 
 def delete_baked(engine: Engine, image: str) -> None:
-    """Remove an image, on which no machine hangs any more."""
+    """Remove an image; no machine depends on it any more."""
     if isinstance(engine, Baking):
         engine.delete_baked(image)
 
@@ -147,7 +147,7 @@ def delete_baked(engine: Engine, image: str) -> None:
 def others_in(
     place: LibvirtPlace, now: LibvirtSituation, domains: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """What in this libvirt belongs to somebody else; `domains` is the machines that do."""
+    """Things in this libvirt that belong to somebody else; `domains` are their machines."""
     pools = [pool for pool in now.libvirt.pools if pool not in (place.pool, "default")]
     return (
         *(f"the machine {name}" for name in domains),
@@ -193,7 +193,7 @@ class _LibvirtTeardown:
             self._as_root("chmod", mode, str(KVM))
 
     def _remove_pool(self) -> None:
-        """The pool is a folder of ours alone: base images, and consoles of machines now gone."""
+        """Remove the pool, our own folder: base images, and consoles of removed machines."""
         pool = self.place.pool
         if find_command("virsh") is not None:
             self._as_root(*virsh("pool-destroy", pool))
@@ -212,7 +212,7 @@ class _LibvirtTeardown:
         try:
             run(self.root.argv(*words), timeout_s=60, log=self.place.log)
         except CommandError as error:
-            # Somebody else, or a reboot, may have taken it back already
+            # Somebody else, or a reboot, may have removed it already
             inactive = "is not active" in error.stderr
             if not inactive and not any(text in error.stderr for text in _GONE):
                 raise HostError(error.message, details=error.details) from error

@@ -1,4 +1,4 @@
-"""libvirt itself, through virsh: what there is, base volumes, leftovers, the console, snapshots."""
+"""libvirt itself, through virsh: domains, base volumes, leftovers, the console, snapshots."""
 
 import re
 import shutil
@@ -40,7 +40,7 @@ class Libvirt:
     def __init__(self, prefix: str, *, uri: str = URI, pool: str | None = None) -> None:
         self.prefix = prefix
         self.uri = uri
-        # Of our own: what is in it is ours, and goes with it
+        # A pool of our own: all that is in it is ours, and is removed with it
         self.pool = pool or prefix
         self.virsh = Virsh(uri, self.pool)
         self.images = LibvirtImages(self.virsh, prefix)
@@ -58,11 +58,11 @@ class Libvirt:
         return (answers, kvm_finding(accelerator()))
 
     def vms(self) -> dict[str, Vm]:
-        """All domains whose name begins with our prefix."""
+        """All domains with a name that begins with our prefix."""
         return list_domains(self.virsh, self.prefix)
 
     def host_facts(self, record: VmRecord, folder: VmFolder) -> VagrantfileHost:
-        """What the Vagrantfile says about this host."""
+        """The Vagrantfile's settings for this host."""
         del folder
         driver = _driver(record)
         return VagrantfileHost(
@@ -79,7 +79,7 @@ class Libvirt:
         return _driver(record) == "qemu"
 
     def prepare(self, record: VmRecord, folder: VmFolder, listener: Listener) -> None:
-        """Put the base image into the pool, whole; then the VM's own disk, and the VM."""
+        """Put the whole base image into the pool; then make the VM's own disk, and the VM."""
         baked = is_baked_name(record.image)
         box = None if baked else find_stored_box(record.image, self.provider)
         with hypervisor_lock("libvirt"):
@@ -88,7 +88,7 @@ class Libvirt:
                 base = self.images.require(record.image)
             else:
                 base = self._ensure_base_volume(box, record, listener)
-            # Under the lock still: what nothing hangs on may be removed by a `destroy` or a `prune`
+            # Still under the lock: `destroy` or `prune` may remove an image that nothing depends on
             name, size = f"{record.vm_name}.img", f"{record.disk_gb}G"
             backing = ("--backing-vol", base, "--backing-vol-format", "qcow2")
             self.virsh("vol-create-as", self.pool, name, size, "--format", "qcow2", *backing)
@@ -96,14 +96,14 @@ class Libvirt:
         self.virsh.define(render_domain(record, facts, self.virsh.pool_path() / name))
 
     def adjust(self, record: VmRecord) -> None:
-        """Let QEMU forward the ports that the record names; Vagrant sets them at creation only."""
+        """Let QEMU forward the ports that the record names; Vagrant sets them only at creation."""
         xml = self.virsh("dumpxml", "--inactive", "--security-info", record.uuid).stdout
         changed = re.sub(r"user,id=sandbox[^'\"]*", netdev(record), xml)
         if changed != xml:
             self.virsh.define(changed)
 
     def power_off(self, vm: Vm) -> None:
-        """Pull the plug."""
+        """Switch the machine off by force."""
         self.virsh.tolerant("destroy", vm.uuid, but=r"domain is not running|no domain")
 
     def resume(self, vm: Vm) -> None:
@@ -130,7 +130,7 @@ class Libvirt:
             return ()
         volumes = self.virsh.volumes() if self.virsh.has_pool() else set()
         known = self.virsh.volume_xml(sorted(volumes))
-        # What hangs on it names its file; it does so itself, too
+        # A disk that depends on it names its file; so does the image itself
         return tuple(
             BaseCopy(
                 name,
@@ -146,7 +146,7 @@ class Libvirt:
         )
 
     def drop_unused_bases(self) -> tuple[str, ...]:
-        """Remove base images from the pool on which no disk hangs."""
+        """Remove base images from the pool on which no disk depends."""
         with hypervisor_lock("libvirt"):
             unused = tuple(copy.name for copy in self.base_copies() if not copy.machines)
             for name in unused:
@@ -154,7 +154,7 @@ class Libvirt:
         return unused
 
     def console(self, record: VmRecord, folder: VmFolder) -> str:
-        """The console's file: libvirt's own daemon owns it, and reads it to us when we may not."""
+        """The console's file: libvirt's own daemon owns it, and reads it for us when we may not."""
         path = self._console_path(record)
         try:
             return path.read_text(errors="replace", encoding="utf-8")
@@ -167,7 +167,7 @@ class Libvirt:
             return copy.read_text(errors="replace", encoding="utf-8")
 
     def save_snapshot(self, vm: Vm, snapshot: str) -> None:
-        """Keep disk and, of a running one, memory."""
+        """Keep the disk and, of a running machine, its memory."""
         self.virsh("snapshot-create-as", vm.uuid, snapshot, "--atomic", timeout_s=COPY_S)
 
     def restore_snapshot(self, vm: Vm, snapshot: str) -> None:
@@ -189,15 +189,15 @@ class Libvirt:
         return tuple(sorted(found, key=lambda one: one.created_at))
 
     def delete_snapshot(self, vm: Vm, snapshot: str) -> None:
-        """Forget a state."""
+        """Forget a snapshot."""
         self.virsh("snapshot-delete", vm.uuid, snapshot, timeout_s=COPY_S)
 
     def _console_path(self, record: VmRecord) -> Path:
-        # In the pool, so that libvirt reads it to a user who may not open its files
+        # In the pool, so that libvirt reads it for a user who may not open its files
         return self.virsh.pool_path() / f"{record.vm_name}-console.log"
 
     def _ensure_base_volume(self, box: StoredBox, record: VmRecord, listener: Listener) -> str:
-        """Vagrant takes a volume of that name for whole, also when its upload was cut off."""
+        """Copy the base image into the pool: Vagrant trusts even half a volume of that name."""
         disk, size_gb = _disk_of(box.folder / "metadata.json")
         image = box.folder / disk
         name = base_volume_name(box, image)
@@ -220,7 +220,7 @@ class Libvirt:
 
 
 def base_volume_name(box: StoredBox, image: Path) -> str:
-    """The name under which vagrant-libvirt, too, looks for the base image."""
+    """The name by which vagrant-libvirt, too, looks for the base image."""
     version = box.version
     if version in ("", "0"):
         version = f"0_{int(image.stat().st_mtime)}"
@@ -233,10 +233,10 @@ def _driver(record: VmRecord) -> Literal["kvm", "qemu"]:
 
 
 def _disk_of(path: Path) -> tuple[str, int]:
-    """The first disk that a stored box says it has, and its size in GB.
+    """The first disk of a stored box, and its size in GB.
 
     Raises:
-        ProviderError: what it says of itself is broken.
+        ProviderError: the box's description is broken.
     """
     try:
         metadata = read_json(path) or {}

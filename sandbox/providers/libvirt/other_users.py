@@ -1,6 +1,6 @@
-"""Who else in libvirt uses our storage pool: then it cannot be removed, and nothing is begun.
+"""Find others in libvirt who use our storage pool: then teardown cannot remove it, and stops.
 
-There is no network of ours in libvirt that anybody could use.
+We have no network in libvirt that anybody could use.
 """
 
 import re
@@ -14,7 +14,7 @@ from sandbox.providers.libvirt.doctor import virsh
 from sandbox.providers.libvirt.host_setup import LibvirtPlace
 from sandbox.run import run
 
-# What a machine says of a disk and the images beneath it, of a kernel or of firmware
+# A machine's entries for a disk and the images beneath it, for a kernel or for firmware
 _NAMED = re.compile(r"""<source\b[^>]*?\s(?:file|dev|dir)=(?:'([^']+)'|"([^"]+)")""")
 _WHOLE = re.compile(r"<(?:kernel|initrd|loader|nvram|path)\b[^>]*>\s*([^<]+?)\s*</")
 _VOLUME = re.compile(r"""<source\b[^>]*?\spool=(?:'([^']+)'|"([^"]+)")""")
@@ -24,7 +24,7 @@ _BENEATH = re.compile(r"<backingStore>(.*?)</backingStore>", re.DOTALL)
 def others_domains(
     place: LibvirtPlace, own: tuple[str, ...], root: RootAccess | None
 ) -> tuple[str, ...]:
-    """The machines of somebody else's; `own` is all sandboxes and baked images.
+    """The machines of others; `own` is all sandboxes and baked images.
 
     Raises:
         HostError: libvirt could not be asked.
@@ -36,16 +36,16 @@ def others_domains(
 def require_unused(
     place: LibvirtPlace, domains: tuple[str, ...], pools: tuple[str, ...], root: RootAccess | None
 ) -> None:
-    """Return when nothing of somebody else's hangs on what is in our storage pool.
+    """Return when no machine or disk of others depends on our storage pool.
 
     Args:
-        place: whose pool it is.
-        domains: the machines of somebody else's.
-        pools: the storage pools that are active, ours among them or not.
+        place: the names of our things.
+        domains: the machines of others.
+        pools: the active storage pools, with or without ours.
         root: asks where this user may not.
 
     Raises:
-        HostError: something does, and who uses what is said; or libvirt could not be asked.
+        HostError: one does, and the error says which; or libvirt could not be asked.
     """
     users = tuple(dict.fromkeys((*_machines(place, domains, root), *_volumes(place, pools, root))))
     if users:
@@ -61,7 +61,7 @@ def _machines(
     place: LibvirtPlace, domains: tuple[str, ...], root: RootAccess | None
 ) -> Iterator[str]:
     for domain in domains:
-        # Of one that runs also what is beneath its disks
+        # For a running machine, also the images beneath its disks
         text = _tell(root, "dumpxml", "--domain", domain)
         for path in (*_values(_NAMED, text), *_values(_WHOLE, text)):
             if _is_ours(place, path):
@@ -71,12 +71,12 @@ def _machines(
 
 
 def _volumes(place: LibvirtPlace, pools: tuple[str, ...], root: RootAccess | None) -> Iterator[str]:
-    """Disks elsewhere that only hold what is different from an image of ours."""
+    """Disks elsewhere that only hold their differences from an image of ours."""
     for pool in pools:
         if pool == place.pool:
             continue
         for line in _tell(root, "vol-list", "--pool", pool).splitlines():
-            # Name and path, and either may have blanks: no path begins within a name
+            # Name and path may both have blanks: no path begins within a name
             name, _, path = line.strip().partition(" /")
             text = _tell(root, "vol-dumpxml", f"/{path.strip()}") if path else ""
             for beneath in _BENEATH.findall(text):
@@ -102,7 +102,7 @@ def _lines(root: RootAccess | None, *words: str) -> tuple[str, ...]:
 
 
 def _tell(root: RootAccess | None, *words: str) -> str:
-    """What libvirt knows of one thing; nothing of one that is gone by now."""
+    """The description of one thing in libvirt; empty when it is gone by now."""
     try:
         return run((root or RootAccess()).argv(*virsh(*words)), timeout_s=30, check=False).stdout
     except CommandError as error:

@@ -23,10 +23,10 @@ class LibvirtProvider(VagrantProvider):
     title = "libvirt"
     linux_only = True
     setup_wishes: frozenset[str] = frozenset()
-    """Its pool is a folder, and no network is made."""
+    """False: its pool is a folder, and no network is made."""
 
     def box_form(self) -> "BoxForm":
-        """What makes a disk a box for it."""
+        """The form of a disk as a box for libvirt."""
         from sandbox.providers.libvirt.box_form import LIBVIRT_BOX
 
         return LIBVIRT_BOX
@@ -48,7 +48,7 @@ class LibvirtProvider(VagrantProvider):
         return statuses(list_domains(Virsh(URI, prefix), prefix), prefix)
 
     def report(self, place: Place) -> HostReport:
-        """What there is of libvirt, QEMU and Vagrant."""
+        """The findings about libvirt, QEMU and Vagrant."""
         from sandbox.host.facts import gather_host
         from sandbox.providers.libvirt.doctor import gather_libvirt, libvirt_report
         from sandbox.providers.libvirt.host_setup import LibvirtPlace
@@ -56,7 +56,7 @@ class LibvirtProvider(VagrantProvider):
         return libvirt_report(gather_libvirt(), gather_host(), LibvirtPlace(place.prefix).pool)
 
     def limits(self, place: Place) -> "HostLimits":
-        """This host's processors and memory, and what is free where libvirt keeps its disks."""
+        """This host's processors and memory, and the free space where libvirt keeps its disks."""
         from sandbox.host.facts import free_gb
         from sandbox.plan import HostLimits
         from sandbox.providers.libvirt.doctor import POOLS_DIR
@@ -103,7 +103,7 @@ class LibvirtProvider(VagrantProvider):
         )
 
     def advice_after_setup(self) -> tuple[str, ...]:
-        """How to use the group at once that a person was put into."""
+        """How a person who was put into the group can use it at once."""
         from sandbox.host.groups import has_group_now, is_member, login_advice
         from sandbox.host.privilege import invoking_user
         from sandbox.providers.libvirt.doctor import GROUP

@@ -1,4 +1,4 @@
-"""`virsh`: one connection, one storage pool of ours, and what its failures mean."""
+"""`virsh`: one connection, our storage pool, and the meaning of its failures."""
 
 import re
 import secrets
@@ -12,10 +12,10 @@ from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
 from sandbox.run import Completed, run
 
 COPY_S: Final = 1800.0
-"""How long anything may take that copies a disk."""
+"""Seconds for anything that copies a disk."""
 
 _QUICK_S: Final = 30.0
-# Below libvirt's own folder, whose owner and security labels are right for QEMU
+# Below libvirt's own folder: there owner and security labels are right for QEMU
 _POOLS: Final = Path("/var/lib/libvirt")
 SETUP: Final = "sandbox host setup --provider libvirt"
 _NOT_FOUND: Final = 127
@@ -46,7 +46,7 @@ class Virsh:
             raise explain(error, words[0]) from error
 
     def tolerant(self, *words: str, but: str) -> None:
-        """Run it; that there is nothing to do is no failure."""
+        """Run it; "nothing to do" is not a failure."""
         try:
             self(*words)
         except ProviderError as error:
@@ -64,11 +64,11 @@ class Virsh:
         )
 
     def define(self, xml: str) -> None:
-        """Add a domain, or put it in place of the one of the same id."""
+        """Add a domain, or replace the one of the same id."""
         self._with_file("define", xml)
 
     def make_volume_from(self, source: str, xml: str) -> None:
-        """A new volume with the content of another one of the pool."""
+        """Make a new volume with the content of another volume of the pool."""
         words = ("--pool", self.pool, "--inputpool", self.pool, "--vol", source, "--file")
         self._with_file("vol-create-from", xml, *words, timeout_s=COPY_S)
 
@@ -79,7 +79,7 @@ class Virsh:
             self(command, *words, file.name, timeout_s=timeout_s)
 
     def descriptions(self, domains: list[str]) -> dict[str, str]:
-        """What is written in the description of each; by the name or id that was given."""
+        """The descriptions, by the name or id that was given."""
         return self._each("desc", domains)
 
     def has_pool(self) -> bool:
@@ -104,12 +104,12 @@ class Virsh:
         return Path(found[1]) if found else _POOLS / self.pool
 
     def volumes(self) -> set[str]:
-        """The names of all that is in the pool."""
+        """The names of all volumes in the pool."""
         said = self("vol-list", self.pool).stdout
         return {line.split()[0] for line in said.splitlines() if line.strip()}
 
     def volume_xml(self, names: list[str]) -> dict[str, str]:
-        """What libvirt knows of each; one may vanish while we look, and is left out."""
+        """The description of each; one that vanishes while we look is left out."""
         return self._each(f"vol-dumpxml --pool {self.pool}", names)
 
     def delete_volume(self, name: str) -> None:
@@ -122,7 +122,7 @@ class Virsh:
                 raise
 
     def _each(self, command: str, names: list[str]) -> dict[str, str]:
-        """What one command says to each name, asked in one go; what says nothing is left out."""
+        """One command's output for each name, in one call; names without output are left out."""
         if not names:
             return {}
         # Neither `echo` nor `desc` ends its line, and a description may hold anything
@@ -133,13 +133,13 @@ class Virsh:
         return {name: text.strip() for name, text in found if text.strip()}
 
     def refresh_pool(self) -> None:
-        """Let libvirt see files that came by themselves, such as a console's."""
+        """Let libvirt see new files, such as a console's."""
         # It refuses as long as anybody's disk is being made or copied there
         self.patient("pool-refresh", self.pool, while_it_says="asynchronous jobs")
 
 
 def explain(error: CommandError, what: str) -> SandboxError:
-    """What a failed `virsh` means."""
+    """The meaning of a failed `virsh`."""
     own = error.stderr.strip() or error.details
     if error.returncode == _NOT_FOUND and not error.stderr:
         return HostError("libvirt's client `virsh` is not installed", hint=SETUP)

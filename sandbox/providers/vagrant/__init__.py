@@ -1,1 +1,1 @@
-"""What is common to the providers that Vagrant drives."""
+"""The code that all providers driven by Vagrant share."""

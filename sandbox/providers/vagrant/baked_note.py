@@ -1,4 +1,4 @@
-"""What an image of VMs says of itself: one line, kept where its hypervisor keeps such things."""
+"""The note of an image of VMs: one line, kept where its hypervisor keeps such things."""
 
 import re
 from collections.abc import Callable
@@ -23,10 +23,10 @@ def key_in(name: str) -> str | None:
 
 
 def require_whole(image: str, images: tuple[BakedImage, ...]) -> None:
-    """Make sure that machines can be made of it.
+    """Make sure that machines can be made from it.
 
     Raises:
-        ProviderError: there is none of that name, or only half of one.
+        ProviderError: there is no image of that name, or only half of one.
     """
     if not any(one.image == image and one.complete for one in images):
         raise ProviderError(
@@ -35,7 +35,7 @@ def require_whole(image: str, images: tuple[BakedImage, ...]) -> None:
 
 
 def can_go(image: str, images: Callable[[], tuple[BakedImage, ...]]) -> bool:
-    """Whether there is such an image to be removed.
+    """Whether there is such an image to remove.
 
     Raises:
         ProviderError: it is not a baked image of ours, or machines need it to run.
@@ -45,7 +45,7 @@ def can_go(image: str, images: Callable[[], tuple[BakedImage, ...]]) -> bool:
     found = next((one for one in images() if one.image == image), None)
     if found is not None and found.machines:
         raise ProviderError(
-            f"{image} is what machines are made of",
+            f"{image} is still needed by machines",
             details=", ".join(found.machines),
             hint="sandbox destroy them first",
         )
@@ -70,13 +70,13 @@ class Draft:
         return " ".join([_NOTE, *words])
 
     def finished(self, made_at: datetime) -> BakedImage:
-        """What it has become."""
+        """The image that was made."""
         return BakedImage(self.name, self.key, made_at, complete=True, labels=self.labels)
 
 
 @dataclass(frozen=True)
 class Note:
-    """What such a line says."""
+    """The content of such a line."""
 
     key: str
     made_at: datetime | None
@@ -84,7 +84,7 @@ class Note:
 
     @classmethod
     def read(cls, line: str) -> "Note | None":
-        """None when it is not the line of an image; one with no moment is unfinished."""
+        """Read the line; None when it is not an image's. Without a valid time it is unfinished."""
         words = line.split()
         if _NOTE not in words:
             return None

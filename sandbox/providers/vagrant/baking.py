@@ -1,6 +1,6 @@
-"""The Vagrant engine, which also keeps proven machines as images (`base.Baking`).
+"""The Vagrant engine, which also keeps proven machines as images (`abilities.Baking`).
 
-The machine itself is not touched. A copy of its disk goes on from the memory of the snapshot, cut
+The machine itself is not touched. A copy of its disk resumes from the memory of the snapshot, cut
 off from everything but our own ssh; there every process but ours is stopped, and the seal runs.
 """
 
@@ -47,30 +47,30 @@ class VmImages(Protocol):
 
     @property
     def overwrites(self) -> bool:
-        """Whether what is removed in the copy has to be written over to be gone."""
+        """Whether removed data in the copy must be overwritten to be gone."""
         ...
 
     def all(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """All there are, the newest first, also unfinished ones."""
+        """All images, the newest first, also unfinished ones."""
         ...
 
     def copy(self, draft: Draft, source: Vm, snapshot: str, port: int, scratch: Path) -> None:
-        """An unfinished image that can be woken; then `port` of 127.0.0.1 leads to its sshd.
+        """Make an unfinished image that can be resumed; then `port` of 127.0.0.1 leads to its sshd.
 
         `scratch` is a folder for files that are gone at the end.
         """
         ...
 
     def woken(self, image: str) -> AbstractContextManager[None]:
-        """Let it go on from its snapshot's memory; the plug is pulled at the end."""
+        """Resume it from its snapshot's memory; at the end it is switched off by force."""
         ...
 
     def finish(self, draft: Draft) -> BakedImage:
-        """Keep the disk as it is now, and call it complete."""
+        """Keep the present disk, and call the image complete."""
         ...
 
     def delete(self, image: str) -> None:
-        """Remove an image, finished or not; nothing when it is gone.
+        """Remove an image, finished or not; does nothing when it is gone.
 
         Raises:
             ProviderError: it is not a baked image of ours, or machines need it to run.
@@ -79,11 +79,11 @@ class VmImages(Protocol):
 
 
 class BakingHypervisor(Hypervisor, Protocol):
-    """One that keeps images."""
+    """A hypervisor that keeps images."""
 
     @property
     def images(self) -> VmImages:
-        """Those under our prefix."""
+        """The images under our prefix."""
         ...
 
 
@@ -147,7 +147,7 @@ class BakingVagrantEngine(VagrantEngine):
 
     def _seal(self, folder: VmFolder, record: VmRecord, port: int) -> None:
         emulated = self.hypervisor.emulates(record)
-        # One that is slow to boot is slow in this, too
+        # A machine that is slow to boot is slow in this, too
         patience_s = max(patient(_SEAL_S, emulated=emulated), boot_timeout_s(record, slow=emulated))
         run_over_ssh_as_root(
             folder.path,
@@ -160,6 +160,6 @@ class BakingVagrantEngine(VagrantEngine):
 
 
 def seal_script(*, overwrite: bool = False) -> str:
-    """What runs in the copy, as root: arguments are the login account and the machine's name."""
+    """The script to run in the copy, as root, with the login account and the machine's name."""
     first = OVERWRITE if overwrite else ""
     return "set -eu\n" + STAND_STILL + first + SEAL + _FIRST_LOGIN + REST

@@ -1,7 +1,7 @@
-"""`ensure_vagrant_box`: Vagrant has the base image when this returns, made or fetched if need be.
+"""`ensure_vagrant_box`: after this call Vagrant has the base image; made or fetched if missing.
 
-Ours are called `sandbox/<base>-<key>`, so that a changed recipe is another box. Vagrant's store is
-looked at on disk: `vagrant box list` takes a second, and does not tell half a box from a whole one.
+Our boxes are called `sandbox/<base>-<key>`, so that a changed recipe is another box. Vagrant's
+store is read on disk: `vagrant box list` takes a second, and also lists half a box.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ from sandbox.spec.choices import BaseSource
 from sandbox.spec.models import Mirror
 
 MACHINE = "x86_64"
-"""What is built here; for arm64 there are public boxes."""
+"""The architecture of images built here; for arm64 there are public boxes."""
 
 _ADD_S = 3600.0
 _DEFAULT_SERVER = "https://vagrantcloud.com"
@@ -52,7 +52,7 @@ class VagrantBox:
 
     @property
     def image(self) -> str:
-        """What `MachineSpec.image` takes."""
+        """The name for `MachineSpec.image`."""
         return f"{self.name}@{self.version}"
 
 
@@ -69,7 +69,7 @@ def ensure_vagrant_box(
     """Find, build or fetch the box of `base`; with `refresh`, again even if there is one.
 
     Raises:
-        BoxError: the base names something that cannot be.
+        BoxError: the base names something that is not possible.
         HostError: this host cannot build it, is of another architecture, or has no space left.
         ProviderError: the build, the fetch or `vagrant box add` failed.
     """
@@ -83,7 +83,7 @@ def ensure_vagrant_box(
     name = f"sandbox/{base.name}-{recipe.key}"
     if refresh or not is_whole(name, VERSION, provider):
         with build_lock(folder, base.name, listener):
-            # Somebody may have made it while we waited
+            # Another command may have made it while we waited
             if refresh or not is_whole(name, VERSION, provider):
                 _make(recipe, name, form, folder, listener)
     index = folder / build.INDEX_NAME
@@ -99,13 +99,13 @@ def ensure_public_box(
 ) -> VagrantBox:
     """Find or fetch somebody else's box, at exactly that version.
 
-    One whose checksum is known is kept under a name of ours, which holds that checksum: what the
-    user has under the public name may have come from anywhere. `sha256` is that of the file for
+    A box with a known checksum is kept under a name of ours, which holds that checksum: the box
+    under the public name may have come from anywhere. `sha256` is the checksum of the file for
     this host's architecture, when `public` does not know it.
 
     Raises:
         HostError: it is not published for this host's architecture.
-        ProviderError: it cannot be fetched, or is not what its checksum says.
+        ProviderError: it cannot be fetched, or does not match its checksum.
     """
     architecture = host_architecture()
     if architecture not in public.architectures:
@@ -128,12 +128,12 @@ def ensure_public_box(
 
 
 def checked_name(box: str, sha256: str) -> str:
-    """What a public box is called here once its file was found to be the one that is meant."""
+    """The name of a public box here, once its file has the right checksum."""
     return f"sandbox/{box.replace('/', '-')}-{sha256[:12]}"
 
 
 def named_box(box: str, version: str) -> PublicBox:
-    """A box that somebody names; what it is published for is Vagrant's to find out."""
+    """A box that a user names; Vagrant finds out its architectures."""
     return PublicBox(box=box, box_version=version, architectures=("amd64", "arm64"))
 
 
@@ -141,7 +141,7 @@ def public_box(base: Base, provider: VmProvider) -> PublicBox:
     """The public box of a base.
 
     Raises:
-        BoxError: the base names none.
+        BoxError: the base names no public box.
     """
     found = base.images.public_box(provider)
     if found is None:
@@ -153,10 +153,10 @@ def public_box(base: Base, provider: VmProvider) -> PublicBox:
 
 
 def choose_box_kind(source: BaseSource, provider: VmProvider) -> Literal["build", "public"]:
-    """Whether the box is built here or fetched.
+    """Decide whether the box is built here or fetched.
 
     Raises:
-        HostError: it is to be built, and this host cannot.
+        HostError: it must be built, and this host cannot.
     """
     if source == "public":
         return "public"
@@ -175,8 +175,8 @@ def choose_box_kind(source: BaseSource, provider: VmProvider) -> Literal["build"
 
 
 def is_whole(name: str, version: str, provider: VmProvider) -> bool:
-    """Whether Vagrant has the box, with every file and each to its last byte."""
-    # Vagrant 2.4 puts a folder for the architecture between, and may have several
+    """Whether Vagrant has the box, with every file whole."""
+    # Vagrant 2.4 adds a folder for the architecture, and may have several of them
     root = box_root(name) / version
     return is_whole_box(root / provider) or is_whole_box(root / host_architecture() / provider)
 
@@ -187,7 +187,7 @@ def box_root(name: str) -> Path:
 
 
 def is_whole_box(folder: Path) -> bool:
-    """Whether a folder of Vagrant's store has every file of a box, each to its last byte."""
+    """Whether a folder of Vagrant's store has every file of a box, each of them whole."""
     try:
         metadata = json.loads((folder / "metadata.json").read_bytes())
         for name, size in _needed(metadata, folder).items():
@@ -227,7 +227,7 @@ def _make(recipe: Recipe, name: str, form: BoxForm, folder: Path, listener: List
             disk.convert(raw, image, form.convert, log)
             raw.unlink()
             note.text = f"{image.stat().st_size / 1e6:.0f} MB"
-        # Before the box is added: from then on nobody builds again, and nobody would make the index
+        # Before the box is added: after that nobody builds again, so nobody would make the index
         build.keep_index(work, folder)
         with step(listener, base, f"add the base image {base} to Vagrant"):
             box = pack_box(image, form, recipe.key)
@@ -237,7 +237,7 @@ def _make(recipe: Recipe, name: str, form: BoxForm, folder: Path, listener: List
 
 
 def pack_box(image: Path, form: BoxForm, key: str) -> Path:
-    """Put the disk and the files around it into a .box file beside it."""
+    """Put the disk and the files around it into a .box file in the same folder."""
     files = box_files(form, key=key, disk_bytes=image.stat().st_size)
     for name, text in files.items():
         (image.parent / name).write_text(text, encoding="utf-8")
@@ -250,7 +250,7 @@ def pack_box(image: Path, form: BoxForm, key: str) -> Path:
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Nothing of the builder in the box."""
+    """Leave the builder's user and times out of the box."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"
     entry.mode = 0o644
@@ -296,9 +296,9 @@ def _add(text: str, provider: VmProvider, work: Path, log: Path, listener: Liste
 def _vagrant_add(
     words: tuple[str, ...], provider: VmProvider, work: Path, log: Path, listener: Listener
 ) -> None:
-    # --force: what a killed one left in the store is replaced
+    # --force: replaces what a killed command left in the store
     argv = ("vagrant", "box", "add", *words, "--provider", provider, "--force", "--no-color")
-    # In a folder without a Vagrantfile, lest somebody's is read
+    # In a folder without a Vagrantfile: it must not read a user's one
     env = {"VAGRANT_CWD": str(work), "VAGRANT_CHECKPOINT_DISABLE": "1", "LC_ALL": "C.UTF-8"}
     try:
         run(

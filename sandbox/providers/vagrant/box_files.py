@@ -1,7 +1,7 @@
 """The files of a Vagrant box around its disk, and the catalogue that names it. Pure.
 
 `metadata.json` also says which files the box has and how large they are: Vagrant moves them into
-its store one by one, and a box that was cut off there must not be taken for a whole one.
+its store one by one, and a box that was cut off there must not count as whole.
 """
 
 import json
@@ -13,35 +13,35 @@ from sandbox.images.vm_recipe import GRUB_CONFIG, MKE2FS_CONF
 from sandbox.providers.vagrant.files import VmProvider
 
 VERSION = "1.0.0"
-"""Of every box of ours: what it is made of is in its name."""
+"""The version of every box of ours: its name says what it is made of."""
 
 
 class BoxForm(Protocol):
-    """What makes a disk a box of one provider."""
+    """The form of a disk as a box of one provider."""
 
     @property
     def provider(self) -> VmProvider:
-        """Whose."""
+        """The name of the provider."""
         ...
 
     @property
     def disk_name(self) -> str:
-        """What its disk is called in a box."""
+        """The disk's file name in a box."""
         ...
 
     @property
     def convert(self) -> tuple[str, ...]:
-        """What qemu-img is told, to make that disk of a raw one."""
+        """The options for qemu-img to make that disk from a raw one."""
         ...
 
     @property
     def vagrantfile(self) -> str:
-        """What Vagrant reads before the Vagrantfile of a machine."""
+        """The settings that Vagrant reads before the Vagrantfile of a machine."""
         ...
 
     @property
     def metadata(self) -> Mapping[str, object]:
-        """What `metadata.json` says besides what every box says there."""
+        """The entries of `metadata.json` besides those of every box."""
         ...
 
     def template(self) -> str:
@@ -54,7 +54,7 @@ class BoxForm(Protocol):
 
 
 def wrapping(form: BoxForm) -> str:
-    """All text of ours around the root, for the image's key."""
+    """All our text around the root, for the image's key."""
     parts = [GRUB_CONFIG, MKE2FS_CONF, str(DISK_GB)]
     parts += [form.vagrantfile, " ".join(form.convert), VERSION]
     template = form.template()
@@ -83,11 +83,11 @@ def catalogue(
     sha256: str | None = None,
     architecture: str = "amd64",
 ) -> str:
-    """What `vagrant box add` reads to learn of one box, at one version, and its checksum."""
+    """The catalogue entry for `vagrant box add`: one box, at one version, and its checksum."""
     where: dict[str, object] = {
         "name": provider,
         "url": url,
-        # Vagrant 2.4 goes by these two, earlier ones know of no architectures
+        # Vagrant 2.4 uses these two; earlier ones know of no architectures
         "architecture": architecture,
         "default_architecture": True,
     }

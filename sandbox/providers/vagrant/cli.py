@@ -1,7 +1,7 @@
-"""Vagrant through python-vagrant, with what that lacks: timeouts, the errors' own text, a log.
+"""Vagrant through python-vagrant, with additions: timeouts, the errors' own text, a log.
 
 python-vagrant starts processes without a timeout, drops stderr, and takes any line with a comma for
-an answer. Its three methods that do so are replaced here; the rest of its API is used as it is.
+an answer. Its three methods that do so are replaced here; the rest of its API is used unchanged.
 """
 
 import logging
@@ -18,7 +18,7 @@ from sandbox.events import Listener, StepOutput
 from sandbox.providers.vagrant.home import clean_vagrant_home
 from sandbox.run import Completed, run
 
-# It warns at import where Vagrant is missing; that is a finding of ours, said at the right time
+# It warns at import where Vagrant is missing; our own finding says that at the right time
 logging.getLogger("vagrant").addHandler(logging.NullHandler())
 from vagrant import Vagrant  # noqa: E402
 
@@ -64,7 +64,7 @@ def _decode(field: str) -> str:
 
 
 def readable(line: str) -> list[str]:
-    """What a person should see of a line: the text of messages, and what is not for machines."""
+    """The part of a line for people: the text of messages, and lines that are not for machines."""
     said = parse_line(line)
     if said is None:
         return [line] if line.strip() else []
@@ -74,7 +74,7 @@ def readable(line: str) -> list[str]:
 
 
 class VagrantCli(Vagrant):
-    """python-vagrant for one instance's folder, its processes started by `sandbox.run`."""
+    """python-vagrant for one instance's folder; `sandbox.run` starts its processes."""
 
     def __init__(
         self, folder: Path, provider: str, *, log: Path, listener: Listener, sandbox: str
@@ -89,7 +89,7 @@ class VagrantCli(Vagrant):
         self.halt_timeout_s = TIMEOUTS_S["halt"]
 
     def bring_up(self, *, timeout_s: float) -> None:
-        """`vagrant up` with the provider named; what fails stays, for us to look at and clear.
+        """Run `vagrant up` with the provider named; a failure leaves all for us to look at.
 
         Raises:
             HostError, ProviderError: with Vagrant's own words.
@@ -100,7 +100,7 @@ class VagrantCli(Vagrant):
             despite=ProviderError,
             every_s=_PAUSE_S,
             tries=_TRIES,
-            # A Vagrant of a killed command may take a moment to end; a busy host drops an ssh
+            # The Vagrant of a killed command may take a moment to end; a busy host drops an ssh
             again=lambda error: _PASSING.search(error.details) is not None,
         )
 
@@ -116,7 +116,7 @@ class VagrantCli(Vagrant):
         )
 
     def shut_down(self, *, timeout_s: float) -> None:
-        """`vagrant halt`, for so long.
+        """Run `vagrant halt`, for at most so long.
 
         Raises:
             ProviderError: with Vagrant's own words.
@@ -125,7 +125,7 @@ class VagrantCli(Vagrant):
         self.halt()  # type: ignore[no-untyped-call]
 
     def remove(self) -> None:
-        """`vagrant destroy`; it also forgets the machine in its list of all machines.
+        """Run `vagrant destroy`; it also forgets the machine in its list of all machines.
 
         Raises:
             ProviderError: with Vagrant's own words.
@@ -195,7 +195,7 @@ def vagrant_environment(folder: Path, provider: str) -> dict[str, str]:
 
 
 def explain(error: CommandError, words: Sequence[str]) -> SandboxError:
-    """What a failed `vagrant` command means, with its own words kept."""
+    """The meaning of a failed `vagrant` command, with its own words kept."""
     if error.returncode == 127 and not error.stderr:  # noqa: PLR2004
         return HostError("Vagrant is not installed", hint=_NOT_INSTALLED)
     own = own_words(error)
@@ -208,7 +208,7 @@ def explain(error: CommandError, words: Sequence[str]) -> SandboxError:
 
 
 def own_words(error: CommandError) -> str:
-    """The text of Vagrant's error; what it printed last when it names none."""
+    """The text of Vagrant's error; its last output when it names none."""
     said = [parse_line(line) for line in error.stdout.splitlines()]
     texts = [
         ",".join(one.data[1:]).strip()

@@ -22,11 +22,11 @@ def vagrant_finding(said: str, fix: str = "sudo apt-get install vagrant") -> Fin
 
 
 def image_finding(provider: str, missing: tuple[str, ...], machine: str) -> Finding:
-    """Whether base images can be built, or public ones have to be fetched."""
+    """Whether base images can be built, or must be fetched from public boxes."""
     title = f"base images for {provider} can be built here"
     if machine != "x86_64":
         detail = f"they are built for amd64, and this host is {machine}: public boxes are used"
-        fix = "choose a base whose public box is for arm64, see boxes/_base"
+        fix = "choose a base with a public box for arm64, see boxes/_base"
         return Finding(ok=False, warning=True, title=title, detail=detail, fix=fix)
     if not missing:
         return Finding(ok=True, title=title)

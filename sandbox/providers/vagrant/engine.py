@@ -1,7 +1,7 @@
 """The Vagrant engine: virtual machines on VirtualBox and libvirt, one in each instance's folder.
 
-Vagrant creates, starts and stops them; its Vagrantfile is rendered into the folder and stands on
-its own. What a killed run left behind, listing and ownership are settled with the hypervisor.
+Vagrant creates, starts and stops the VMs; its Vagrantfile is rendered into the folder and needs no
+other file. Leftovers of a killed run, listings and owners are a matter of the hypervisor.
 """
 
 import shutil
@@ -64,7 +64,7 @@ class VagrantEngine:
         self.instances = instances_dir() if instances is None else instances
 
     def check_host(self, *, brief: bool = False) -> HostReport:
-        """Vagrant, its plugin, and the hypervisor itself; reads only."""
+        """Findings about Vagrant, its plugin, and the hypervisor itself; reads only."""
         own = HostReport(self.provider, self.hypervisor.findings())
         if brief and not own.sound:
             # Vagrant takes most of a second to say its version
@@ -73,11 +73,11 @@ class VagrantEngine:
         return HostReport(self.provider, (*own.findings, *vagrant))
 
     def create(self, spec: MachineSpec, listener: Listener) -> None:
-        """Make the VM, stopped, under an id that was written down beforehand.
+        """Make the VM, stopped, with an id that was written down before.
 
         Raises:
             HostError: the host has not enough memory or processors, or lacks a program.
-            ProviderError: the provider refused, or something that is not ours has the name.
+            ProviderError: the provider refused, or somebody else's machine has the name.
         """
         with hypervisor_lock(f"vm-{spec.name}"):
             self._create(spec, VmFolder(spec.instance_dir), listener)
@@ -90,7 +90,7 @@ class VagrantEngine:
             return
         check_size(spec)
         if record is not None:
-            # A killed run got this far, or its VM was deleted behind our back
+            # A killed run got this far, or somebody else deleted its VM
             self._clear(folder, record, vm)
         record = PortBook(self.instances).reserve(
             folder,
@@ -106,7 +106,7 @@ class VagrantEngine:
         folder.write(record.model_copy(update={"made": True}))
 
     def preview(self, spec: MachineSpec) -> tuple[tuple[str, str], ...]:
-        """The Vagrantfile and the script it runs, on example ports."""
+        """The Vagrantfile and the script it runs, with example ports."""
         return example_files(spec, self.hypervisor.provider, self.hypervisor.prefix)
 
     def start(self, name: str, listener: Listener) -> None:
@@ -139,10 +139,10 @@ class VagrantEngine:
         folder, record, vm = self._ours(name)
         if vm.power is Power.STOPPED:
             return
-        if vm.power is Power.PAUSED:  # What stands still does not shut itself down
+        if vm.power is Power.PAUSED:  # A paused machine does not shut itself down
             vm = self._mend(vm, name, ignore)
         if vm.power is Power.RUNNING and timeout_s > 0:
-            # What did not work gently is done by force below
+            # If it did not stop gently, force is used below
             with suppress(ProviderError):
                 self._point_vagrant(folder, record)
                 limit_s = min(timeout_s, HALT_TIMEOUT_S) + 30
@@ -152,7 +152,7 @@ class VagrantEngine:
             self.hypervisor.power_off(vm)
 
     def destroy(self, name: str) -> None:
-        """Remove it and all that was made for it, whatever its state.
+        """Remove the VM and all that was made for it, whatever its state.
 
         Raises:
             ProviderError: it is not ours, or the provider cannot remove it.
@@ -161,7 +161,7 @@ class VagrantEngine:
         record, vm = self._readable(folder), self._vm(name)
         refuse_foreign_vm(vm, record)
         if vm is not None and record is not None and folder.vagrantfile.exists():
-            # Vagrant forgets it in its own list; what it leaves or fails at is cleared below
+            # Vagrant removes it from its own list; we clear what Vagrant leaves or fails at below
             with suppress(ProviderError):
                 self._point_vagrant(folder, record)
                 self._cli(folder, record, ignore).remove()
@@ -174,15 +174,15 @@ class VagrantEngine:
         folder.record_path.unlink(missing_ok=True)
 
     def base_copies(self) -> tuple[BaseCopy, ...]:
-        """As `base.BaseCopies`."""
+        """The copies of base images; see `abilities.BaseCopies`."""
         return self.hypervisor.base_copies()
 
     def drop_unused_bases(self) -> tuple[str, ...]:
-        """As `base.BaseCopies`."""
+        """Remove unneeded copies; see `abilities.BaseCopies`."""
         return self.hypervisor.drop_unused_bases()
 
     def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:
-        """Our machines, or those named, without asking Vagrant.
+        """Our machines, or the named ones, without asking Vagrant.
 
         Raises:
             HostError, ProviderError: the hypervisor cannot be asked.
@@ -193,7 +193,7 @@ class VagrantEngine:
         return {name: self._status(name, known.get(name)) for name in names}
 
     def ssh_endpoint(self, name: str) -> SshEndpoint:
-        """On 127.0.0.1; the host keys were read from the VM's serial console.
+        """The address on 127.0.0.1; the host keys were read from the VM's serial console.
 
         Raises:
             ProviderError: it does not run, or its host key is not known.
@@ -238,7 +238,7 @@ class VagrantEngine:
                 f"{name} does not answer by ssh after going back to {snapshot}",
                 hint=f"sandbox stop {name}; sandbox start {name}",
             )
-        # A machine that goes on from its memory still has the time of back then
+        # A machine that resumes from its memory still has the time of back then
         set_clock(folder.path, self.ssh_endpoint(name), name, listener, patience_s)
 
     def exec_as_root(
@@ -333,7 +333,7 @@ class VagrantEngine:
         )
 
     def _mend(self, vm: Vm, name: str, listener: Listener) -> Vm:
-        """Paused, stuck or crashed: let it go on, else switch it off so that it can be started."""
+        """Resume a paused VM; switch a stuck or crashed one off, so that it can be started."""
         if vm.power is Power.PAUSED:
             with suppress(ProviderError):
                 self.hypervisor.resume(vm)
@@ -344,7 +344,7 @@ class VagrantEngine:
         return self._vm(name) or vm
 
     def _with_free_ports(self, folder: VmFolder, record: VmRecord, listener: Listener) -> VmRecord:
-        """Another program may have taken a port while the machine was off."""
+        """Choose new ports for those that another program took while the machine was off."""
         changed = PortBook(self.instances).renew(folder, record)
         if changed != record:
             text = ", ".join(f"{guest} is 127.0.0.1:{host}" for guest, host in changed.forwarded)
@@ -357,7 +357,7 @@ class VagrantEngine:
         )
 
     def _up(self, folder: VmFolder, record: VmRecord, listener: Listener) -> None:
-        """Render, let Vagrant start it, and learn its host keys."""
+        """Render the files, let Vagrant start the VM, and read its host keys."""
         facts = self.hypervisor.host_facts(record, folder)
         folder.write_vagrantfile(record, facts)
         self._point_vagrant(folder, record)
@@ -367,16 +367,16 @@ class VagrantEngine:
         folder.write_host_keys(learn_host_keys(self.hypervisor, record, folder))
         if record.settled:
             return
-        # A baked image has our own account only
+        # A baked image has only our own account
         if not is_baked_name(record.image):
-            # From now on our own account is the way in; the one that everybody knows goes
+            # From now on our own account is used; the account that everybody knows is removed
             folder.write_vagrantfile(record, facts)
             way_in = self.ssh_endpoint(record.name)
             retire_boxs_account(folder.path, way_in, timeout_s=patience_s)
         folder.write(record.model_copy(update={"settled": True}))
 
     def _point_vagrant(self, folder: VmFolder, record: VmRecord) -> None:
-        """Vagrant's own notes are made again from what there is: a stale `.vagrant` cannot harm."""
+        """Make Vagrant's own notes again from what there is: a stale `.vagrant` cannot do harm."""
         vm = self._vm(record.name)
         if vm is None:
             shutil.rmtree(folder.path / ".vagrant", ignore_errors=True)
@@ -387,7 +387,7 @@ class VagrantEngine:
             write_whole(path, vm.uuid)
 
     def _clear(self, folder: VmFolder, record: VmRecord, vm: Vm | None) -> None:
-        """Vagrant's traces and the hypervisor's; the folder itself belongs to the workflows."""
+        """Remove Vagrant's and the hypervisor's traces; the workflows remove the folder itself."""
         self.hypervisor.clear(record, vm)
         shutil.rmtree(folder.path / ".vagrant", ignore_errors=True)
         folder.host_keys_path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""A VM's files in its instance's folder: what it is to be, its Vagrantfile, its ports, its owner.
+"""A VM's files in its instance's folder: its record, its Vagrantfile, its ports, its owner.
 
-`machine.json` is written before anything is created: whatever is found later, it can be told
-whether it is ours.
+`machine.json` is written before anything is created: so we can tell later whether a VM that we find
+is ours.
 """
 
 import os
@@ -27,14 +27,14 @@ VmProvider = Literal["virtualbox", "libvirt"]
 
 HALT_TIMEOUT_S: Final = 60
 HOST_KEY_WORD: Final = "sandbox-host-key"
-"""Before each host key that a machine prints to its serial console."""
+"""Marks each host key that a machine prints to its serial console."""
 
 _EMULATION_FACTOR: Final = 5
 _BOOT_TIMEOUT_S: Final = 300
 _EXAMPLE_PORT: Final = 20200
 
 BOX_USER: Final = "vagrant"
-"""The account that a base image has for the first `vagrant up`."""
+"""The account of a base image for the first `vagrant up`."""
 
 INSECURE_KEY: Final = (
     "ssh-rsa "
@@ -45,9 +45,9 @@ INSECURE_KEY: Final = (
     "K8jlqm8tehUc9c9WhQ=="
     " vagrant insecure public key"
 )
-"""Vagrant's own, known to everybody: it lets the first `vagrant up` in, which takes it out."""
+"""Vagrant's own key, known to everybody: only for the first `vagrant up`, which removes it."""
 
-# The public halves of the private keys that every Vagrant carries, RSA and ed25519
+# The public halves of the private keys that come with every Vagrant, RSA and ed25519
 _INSECURE_KEYS: Final = (
     "AAAAB3NzaC1yc2EAAAABIwAAAQEA6NF8iallvQVp22WDkTkyrtvp9eWW6A8YVr+kz4TjGYe7gHzIw+niNltGEFHzD8",
     "AAAAC3NzaC1lZDI1NTE5AAAAIN1YdxBpNlzxDqfJyw/QKow1F+wvG9hXGoqiysfJOn5Y",
@@ -55,7 +55,7 @@ _INSECURE_KEYS: Final = (
 
 
 class VmRecord(BaseModel):
-    """What a VM was asked to be. Frozen; written again when its ports or its key change."""
+    """The wanted form of a VM. Frozen; written again when its ports or its key change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -73,12 +73,12 @@ class VmRecord(BaseModel):
     disk_gb: int
     authorized_key: str
     ssh_port: int
-    """On 127.0.0.1."""
+    """The port for ssh on 127.0.0.1."""
     forwarded: tuple[tuple[int, int], ...] = ()
-    """The machine's port, and the port on 127.0.0.1."""
+    """Each port of the machine, with its port on 127.0.0.1."""
     labels: tuple[tuple[str, str], ...] = ()
     made: bool = False
-    """Whether the VM was ever whole; until then, what is found of it is cleared away."""
+    """Whether the VM was ever whole; until then, parts that we find are removed."""
     settled: bool = False
     """Whether its first start was completed: our login works, and the base image's is gone."""
     virtualbox: VirtualBoxOptions = VirtualBoxOptions()
@@ -86,7 +86,7 @@ class VmRecord(BaseModel):
 
     @property
     def options(self) -> VagrantOptions:
-        """What the box says for the VM's provider."""
+        """The box's settings for the VM's provider."""
         return self.virtualbox if self.provider == "virtualbox" else self.libvirt
 
     @property
@@ -96,20 +96,20 @@ class VmRecord(BaseModel):
 
     @property
     def owner_note(self) -> str:
-        """Kept with the VM; holds no character that XML or a shell would take for its own."""
+        """Kept with the VM; holds no character that is special for XML or a shell."""
         words = [f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in self.labels]
         return " ".join([MADE_BY, f"uuid={self.uuid}", *words])
 
 
 @dataclass(frozen=True)
 class VmFolder:
-    """An instance's folder, as far as a VM's engine is concerned."""
+    """An instance's folder, with the files that a VM's engine needs."""
 
     path: Path
 
     @property
     def record_path(self) -> Path:
-        """What the VM was asked to be."""
+        """The record of the VM."""
         return self.path / "machine.json"
 
     @property
@@ -124,7 +124,7 @@ class VmFolder:
 
     @property
     def log(self) -> Path:
-        """All that Vagrant said."""
+        """All output of Vagrant."""
         return self.path / "logs" / "vagrant.log"
 
     def id_path(self, record: VmRecord) -> Path:
@@ -149,7 +149,7 @@ class VmFolder:
         self._put(self.record_path, record.model_dump_json(indent=1))
 
     def write_vagrantfile(self, record: VmRecord, facts: "VagrantfileHost") -> None:
-        """Write what Vagrant reads: the Vagrantfile and the script that it runs in the machine."""
+        """Write the files for Vagrant: the Vagrantfile and the script to run in the machine."""
         logged_in = bool(self.host_keys())
         self._put(self.vagrantfile, render_vagrantfile(record, facts, logged_in=logged_in))
         self._put(self.path / "login.sh", render_login_script())
@@ -173,7 +173,7 @@ class VmFolder:
 
 @dataclass(frozen=True)
 class VagrantfileHost:
-    """What a Vagrantfile says about this host."""
+    """The Vagrantfile's settings for this host."""
 
     prefix: str
     console_path: Path
@@ -187,7 +187,7 @@ class VagrantfileHost:
 def new_record(
     spec: MachineSpec, provider: VmProvider, prefix: str, ports: dict[int, int]
 ) -> VmRecord:
-    """What a VM for `spec` will be; `ports` maps its ports, 22 among them, to ours."""
+    """The record of a new VM for `spec`; `ports` maps its ports, 22 among them, to ours."""
     options: dict[str, Any] = {}
     if isinstance(spec.options, VirtualBoxOptions):
         options["virtualbox"] = spec.options
@@ -217,7 +217,7 @@ def port_fields(ports: dict[int, int]) -> dict[str, Any]:
 
 SSH: Final = 22
 NET_DEVICE: Final = "virtio-net-pci,netdev=sandbox,mac=52:54:00:12:34:56,addr=0x1e"
-"""Each VM is alone in its network: one address serves all. The slot is one libvirt leaves free."""
+"""Each VM is alone in its network: one address serves all. libvirt leaves this slot free."""
 
 
 def boot_timeout_s(record: VmRecord, *, slow: bool) -> int:
@@ -231,8 +231,8 @@ def boot_timeout_s(record: VmRecord, *, slow: bool) -> int:
 def render_vagrantfile(record: VmRecord, facts: VagrantfileHost, *, logged_in: bool = False) -> str:
     """The Vagrantfile: every value from the box passes the filter `ruby`.
 
-    Until somebody has `logged_in`, the base image's own account is the only one there is; a baked
-    image has none but ours.
+    Until the first login (`logged_in`), only the base image's own account exists; a baked image
+    only has our account.
     """
     box_name, _, box_version = record.image.partition("@")
     options = record.options
@@ -264,7 +264,7 @@ def render_vagrantfile(record: VmRecord, facts: VagrantfileHost, *, logged_in: b
 
 
 def netdev(record: VmRecord) -> str:
-    """QEMU's words for a network of the VM's own, whose ports are forwarded from 127.0.0.1."""
+    """QEMU's options for a network of the VM's own, with ports forwarded from 127.0.0.1."""
     forwards = ((SSH, record.ssh_port), *record.forwarded)
     words = ["user", "id=sandbox", f"hostname={record.name}"]
     return ",".join(words) + "".join(
@@ -273,7 +273,7 @@ def netdev(record: VmRecord) -> str:
 
 
 def render_domain(record: VmRecord, facts: VagrantfileHost, disk_path: Path) -> str:
-    """The same machine in libvirt's words: it exists before Vagrant starts it."""
+    """The domain for libvirt: it exists before Vagrant starts it."""
     return (
         jinja_environment()
         .get_template("libvirt-domain.xml.j2")
@@ -306,7 +306,7 @@ def render_login_script() -> str:
 def example_files(
     spec: MachineSpec, provider: VmProvider, prefix: str
 ) -> tuple[tuple[str, str], ...]:
-    """What a folder for `spec` would hold, as far as that is known before the VM is made."""
+    """The files that a folder for `spec` would have, as far as known before the VM is made."""
     guests = (SSH, *spec.forwarded_ports)
     ports = {guest: _EXAMPLE_PORT + at for at, guest in enumerate(guests)}
     facts = VagrantfileHost(prefix=prefix, console_path=Path("console.log"), pool=prefix)
@@ -315,7 +315,7 @@ def example_files(
 
 
 def parse_console(text: str) -> tuple[str, ...]:
-    """The host keys of the last whole list that the machine printed; none when there is none."""
+    """The host keys of the last whole list that the machine printed; empty when there is none."""
     keys: list[str] = []
     last: tuple[str, ...] = ()
     pattern = rf"{HOST_KEY_WORD} (end|(?:ssh|ecdsa|sk)-\S+ [A-Za-z0-9+/=]+)\s*$"

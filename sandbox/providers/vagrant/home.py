@@ -15,8 +15,8 @@ def vagrant_home() -> Path:
 def clean_vagrant_home() -> Path:
     """The user's own `~/.vagrant.d`, or one with the same boxes and plugins and no Vagrantfile.
 
-    What a user's `~/.vagrant.d/Vagrantfile` says is put on top of every machine of theirs. Ours
-    must be what the box says.
+    A user's `~/.vagrant.d/Vagrantfile` changes every machine of that user. Our machines must be
+    what the box says.
     """
     own = vagrant_home()
     if not any((own / name).exists() for name in ("Vagrantfile", "vagrantfile")):
@@ -33,6 +33,6 @@ def clean_vagrant_home() -> Path:
             try:
                 link.symlink_to(entry)
             except FileExistsError:
-                # Another command was quicker, or Vagrant has made a file of its own there
+                # Another command was quicker, or Vagrant has made its own file there
                 continue
     return ours

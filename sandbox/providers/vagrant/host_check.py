@@ -1,4 +1,4 @@
-"""What there must be on this host before Vagrant is asked for anything."""
+"""What this host must have before Vagrant is asked for anything."""
 
 import os
 import re
@@ -18,7 +18,7 @@ _TITLE: Final = "Vagrant is installed"
 
 
 def vagrant_findings(hypervisor: Hypervisor) -> tuple[Finding, ...]:
-    """Vagrant, and its plugin for the hypervisor where it needs one."""
+    """Findings about Vagrant, and its plugin for the hypervisor where it needs one."""
     fix = f"sandbox host setup --provider {hypervisor.provider}"
     if shutil.which("vagrant") is None:
         return (Finding(ok=False, title=_TITLE, detail="no command `vagrant`", fix=fix),)
@@ -45,7 +45,7 @@ def _plugin_finding(hypervisor: Hypervisor, fix: str) -> Finding:
 
 
 def check_size(spec: MachineSpec) -> None:
-    """Refuse what is larger than this host.
+    """Refuse a machine that is larger than this host.
 
     Raises:
         HostError: the host has not so much memory or so many processors.

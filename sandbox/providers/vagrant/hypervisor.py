@@ -1,7 +1,7 @@
-"""What the Vagrant engine asks of VirtualBox and libvirt themselves.
+"""The questions that the Vagrant engine asks of VirtualBox and libvirt themselves.
 
-Vagrant creates, starts and stops. What it is slow at (listing), unsure about (what a killed run
-left) or cannot do (whose a machine is) is asked of the hypervisor's own program.
+Vagrant creates, starts and stops. The hypervisor's own program answers where Vagrant is slow
+(listing), unsure (leftovers of a killed run) or has no answer (who owns a machine).
 """
 
 import hashlib
@@ -35,12 +35,12 @@ class Hypervisor(Protocol):
 
     @property
     def prefix(self) -> str:
-        """Before the name of every VM of ours."""
+        """Begins the name of every VM of ours."""
         ...
 
     @property
     def vagrant_plugin(self) -> str:
-        """The plugin without which Vagrant cannot drive it; empty when it needs none."""
+        """The plugin that Vagrant needs to drive it; empty when it needs none."""
         ...
 
     def findings(self) -> tuple[Finding, ...]:
@@ -48,11 +48,11 @@ class Hypervisor(Protocol):
         ...
 
     def vms(self) -> dict[str, Vm]:
-        """All VMs whose name begins with our prefix, by name; whether they are ours is not said."""
+        """All VMs with a name that begins with our prefix, by name; not all may be ours."""
         ...
 
     def host_facts(self, record: VmRecord, folder: VmFolder) -> VagrantfileHost:
-        """What the Vagrantfile says about this host."""
+        """The Vagrantfile's settings for this host."""
         ...
 
     def prepare(self, record: VmRecord, folder: VmFolder, listener: Listener) -> None:
@@ -64,39 +64,39 @@ class Hypervisor(Protocol):
         ...
 
     def adjust(self, record: VmRecord) -> None:
-        """Bring a stopped VM to what its record says now, as far as Vagrant does not."""
+        """Change a stopped VM to match its record, where Vagrant does not."""
         ...
 
     def power_off(self, vm: Vm) -> None:
-        """Pull the plug."""
+        """Switch the VM off by force."""
         ...
 
     def clear(self, record: VmRecord, vm: Vm | None) -> None:
-        """Remove the VM, if any, and all that was ever made for it."""
+        """Remove the VM, if any, and everything that was ever made for it."""
         ...
 
     def base_copies(self) -> tuple[BaseCopy, ...]:
-        """What VMs are made from, and which hang on it; Vagrant's own store has it, too."""
+        """The images that VMs are made from, each with the VMs that depend on it."""
         ...
 
     def drop_unused_bases(self) -> tuple[str, ...]:
-        """Remove what none needs now, and say what that was."""
+        """Remove images that no VM needs now, and return their names."""
         ...
 
     def console(self, record: VmRecord, folder: VmFolder) -> str:
-        """What the VM has printed to its serial console since it was started."""
+        """The VM's output on its serial console since it was started."""
         ...
 
     def resume(self, vm: Vm) -> None:
-        """Let a paused VM go on."""
+        """Resume a paused VM."""
         ...
 
     def save_snapshot(self, vm: Vm, snapshot: str) -> None:
-        """Keep its state."""
+        """Save a snapshot of the VM."""
         ...
 
     def restore_snapshot(self, vm: Vm, snapshot: str) -> None:
-        """Take it back to that state, running if it runs now."""
+        """Take the VM back to that snapshot, running if it runs now."""
         ...
 
     def emulates(self, record: VmRecord) -> bool:
@@ -108,17 +108,17 @@ class Hypervisor(Protocol):
         ...
 
     def delete_snapshot(self, vm: Vm, snapshot: str) -> None:
-        """Forget a state."""
+        """Forget a snapshot."""
         ...
 
 
 def is_our_vm(vm: Vm, record: VmRecord | None) -> bool:
-    """Whether the VM is the one of that record; without a record, whether any `sandbox` made it."""
+    """Whether the VM belongs to that record; without a record, whether any `sandbox` made it."""
     return record.uuid == vm.uuid if record is not None else read_note(vm.note) is not None
 
 
 def refuse_foreign_vm(vm: Vm | None, record: VmRecord | None) -> None:
-    """Leave alone what is not ours.
+    """Refuse to touch a VM that is not ours.
 
     Raises:
         ProviderError: the VM was made by somebody else.
@@ -132,7 +132,7 @@ def refuse_foreign_vm(vm: Vm | None, record: VmRecord | None) -> None:
 
 
 def record_of(vm: Vm, name: str, provider: VmProvider) -> VmRecord:
-    """As much of a record as is needed to clear a VM whose folder was lost."""
+    """The parts of a record that are needed to remove a VM when its folder was lost."""
     return VmRecord(
         provider=provider,
         name=name,
@@ -148,7 +148,7 @@ def record_of(vm: Vm, name: str, provider: VmProvider) -> VmRecord:
 
 
 def require_same_key(record: VmRecord, spec: MachineSpec) -> None:
-    """Refuse to go on with a VM that only a lost key opens.
+    """Refuse to continue with a VM that only opens with a lost key.
 
     Raises:
         ProviderError: the VM has another key than `spec`.
@@ -162,7 +162,7 @@ def require_same_key(record: VmRecord, spec: MachineSpec) -> None:
 
 @contextmanager
 def hypervisor_lock(name: str) -> Iterator[None]:
-    """One at a time among all our commands; the lock goes with the process that holds it."""
+    """Let one of our commands run at a time; the lock ends with the process that holds it."""
     with hold(lock_path(name)):
         yield
 
@@ -222,9 +222,9 @@ def find_stored_box(image: str, provider: VmProvider) -> StoredBox:
 
 
 def _architecture(folder: Path) -> str | None:
-    """What a stored box says it is for, in Vagrant's words; None when it says nothing."""
+    """The architecture in a stored box, in Vagrant's words; None when it names none."""
     if folder.parent.name in ("amd64", "arm64"):
-        # So does Vagrant 2.4 keep what its catalogue knows the architecture of
+        # Vagrant 2.4 uses such a folder when its catalogue knows the architecture
         return folder.parent.name
     try:
         said = json.loads((folder / "metadata.json").read_bytes()).get("architecture")
@@ -239,10 +239,10 @@ def _version_key(version: str) -> tuple[tuple[int, str], ...]:
 
 
 def require_snapshot(known: tuple[Snapshot, ...], machine: str, snapshot: str) -> None:
-    """Refuse to go on without a snapshot of that name.
+    """Refuse to continue without a snapshot of that name.
 
     Raises:
-        ProviderError: says which there are.
+        ProviderError: there is no such snapshot; the error says which there are.
     """
     names = [one.name for one in known]
     if snapshot not in names:

@@ -1,7 +1,7 @@
-"""Ports on 127.0.0.1 for VMs: really free, each given once, also when ten machines start at once.
+"""Ports on 127.0.0.1 for VMs: really free, and given once, also when ten machines start at once.
 
-Vagrant's own correction looks at what listens at the moment only, in a range of 51 ports; two that
-start together get the same one and then log into each other's machine.
+Vagrant's own correction only checks for listening programs at that moment, in a range of 51 ports.
+Two VMs that start together get the same port, and then log into each other's machine.
 """
 
 import errno
@@ -24,7 +24,7 @@ COUNT: Final = 8000
 
 @contextmanager
 def port_lock() -> Iterator[None]:
-    """Held from looking at what is taken until the choice is on disk."""
+    """The lock to hold from looking at taken ports until the choice is on disk."""
     with hold(lock_path("ports")):
         yield
 
@@ -32,15 +32,15 @@ def port_lock() -> Iterator[None]:
 def choose_ports(name: str, guests: Sequence[int], taken: Iterable[int]) -> dict[int, int]:
     """A free port for each of the machine's ports; the same ones again where they are still free.
 
-    Call it under `port_lock`, and save the result before that is released.
+    Call it under `port_lock`, and save the result before the lock is released.
 
     Raises:
-        HostError: none is left.
+        HostError: no port is left.
     """
     used = set(taken)
     chosen: dict[int, int] = {}
     for guest in guests:
-        # From the name, so that bookmarks outlive a machine that is made again
+        # Computed from the name, so that bookmarks still work when a machine is made again
         start = zlib.crc32(f"{name}:{guest}".encode()) % COUNT
         for step in range(COUNT):
             port = FIRST + (start + step) % COUNT
@@ -83,17 +83,17 @@ def port_speaks_ssh(port: int, *, timeout_s: float) -> bool:
 
 @dataclass(frozen=True)
 class PortBook:
-    """Who has which port: what the records of all instances say."""
+    """The ports of each machine, from the records of all instances."""
 
     instances: Path
 
     def reserve(
         self, folder: VmFolder, guests: Sequence[int], make: Callable[[dict[int, int]], VmRecord]
     ) -> VmRecord:
-        """Choose a port for each of `guests`, and save the record that `make` makes of them.
+        """Choose a port for each of `guests`, and save the record that `make` makes with them.
 
         Raises:
-            HostError: none is left.
+            HostError: no port is left.
         """
         with port_lock():
             name = folder.path.name
@@ -124,7 +124,7 @@ class PortBook:
         for path in folders:
             if path == but.path or not path.is_dir():
                 continue
-            # One that cannot be read cannot be started either
+            # A sandbox with an unreadable record cannot be started either
             with suppress(ProviderError):
                 if (other := VmFolder(path).read()) is not None:
                     taken |= {other.ssh_port, *(host for _, host in other.forwarded)}

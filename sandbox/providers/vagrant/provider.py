@@ -1,4 +1,4 @@
-"""What the providers that Vagrant drives have in common."""
+"""The part of a provider that VirtualBox and libvirt share, because Vagrant drives both."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -20,7 +20,7 @@ class VagrantProvider(ABC):
 
     @abstractmethod
     def box_form(self) -> "BoxForm":
-        """What makes a disk a box for it."""
+        """The form of a disk as a box for this provider."""
 
     def made(self, folder: Path) -> bool:
         """Whether the record in the folder names this provider."""
@@ -31,10 +31,10 @@ class VagrantProvider(ABC):
     def prepare_base(
         self, wanted: "WantedBase", place: Place, listener: Listener
     ) -> "PreparedBase":
-        """Find, build or fetch a box; the one that the sandbox's box file names, if it does.
+        """Find, build or fetch a box: the one named by the sandbox's box file, if it names one.
 
         Raises:
-            SandboxError: as `ensure_vagrant_box` and `ensure_public_box`.
+            SandboxError: as in `ensure_vagrant_box` and `ensure_public_box`.
         """
         from sandbox.images.package_index import available_packages
         from sandbox.providers.base_images import PreparedBase
@@ -62,14 +62,14 @@ class VagrantProvider(ABC):
         return PreparedBase(found.image, found.image, available_packages(found))
 
     def stored_bases(self, place: Place) -> "tuple[StoredBase, ...]":
-        """Our boxes for it in Vagrant's store, which one user has, whatever the prefix."""
+        """Our boxes for it in Vagrant's store; a user has one store, whatever the prefix."""
         from sandbox.providers.vagrant.stored_boxes import stored_bases
 
         del place
         return stored_bases(self.name)
 
     def needed_builds(self, place: Place) -> frozenset[str]:
-        """Those of all boxes of ours in the store."""
+        """The keys of all our boxes in the store."""
         from sandbox.providers.vagrant.stored_boxes import stored_keys
 
         del place

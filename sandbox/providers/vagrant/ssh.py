@@ -1,4 +1,4 @@
-"""Reaching a VM before the workflows do: its console, its sshd, a command as root over ssh."""
+"""Reach a VM before the workflows do: its console, its sshd, a command as root over ssh."""
 
 import re
 import shlex
@@ -46,7 +46,7 @@ def wait_for_sshd(record: VmRecord, folder: VmFolder, *, timeout_s: float) -> bo
     deadline = Deadline(timeout_s)
 
     def answers() -> bool:
-        # Patiently: each try that is given up leaves a slow machine with one more sshd to start
+        # Patiently: each try that we give up leaves a slow machine with one more sshd to start
         left_s = max(_LEAST_S, deadline.left_s)
         return port_speaks_ssh(record.ssh_port, timeout_s=min(left_s, options.ssh_timeout_s))
 
@@ -54,7 +54,7 @@ def wait_for_sshd(record: VmRecord, folder: VmFolder, *, timeout_s: float) -> bo
 
 
 def learn_host_keys(hypervisor: Hypervisor, record: VmRecord, folder: VmFolder) -> tuple[str, ...]:
-    """The host keys that the VM printed to its serial console, which only it can write to.
+    """The host keys that the VM printed to its serial console; only the VM can write there.
 
     Raises:
         ProviderError: it printed none.
@@ -77,7 +77,7 @@ def learn_host_keys(hypervisor: Hypervisor, record: VmRecord, folder: VmFolder) 
 def add_last_words(
     error: SandboxError, hypervisor: Hypervisor, record: VmRecord, folder: VmFolder
 ) -> None:
-    """Add what the VM said last to an error about it; nothing when that cannot be read."""
+    """Add the VM's last output to an error about it; nothing when that cannot be read."""
     with suppress(SandboxError, OSError):
         last = hypervisor.console(record, folder).splitlines()[-_LAST_LINES:]
         if last:
@@ -98,11 +98,11 @@ def run_over_ssh_as_root(
 ) -> Completed:
     """Run `argv` in `/root` of the machine, with the key in `folder`.
 
-    A login that the machine was too slow for (its sshd gives one two minutes) is tried again: what
-    never began cannot happen twice.
+    A login that failed because the machine was slow (its sshd allows two minutes) is tried again:
+    the command was not started, so it cannot run twice.
 
     Raises:
-        ProviderError: ssh does not get in, or (with `check`) the command failed or took too long.
+        ProviderError: ssh cannot log in, or (with `check`) the command failed or took too long.
     """
     script = 'cd /root && exec "$@"'
     command = shlex.join(("sudo", "-n", "--", "sh", "-c", script, "sh", *argv))
@@ -149,14 +149,14 @@ def run_over_ssh_as_root(
 
 
 def never_began(returncode: int | None, stderr: str) -> bool:
-    """Whether ssh was turned away before it was logged in: nothing was run in the machine."""
+    """Whether ssh was refused before the login: then nothing was run in the machine."""
     return returncode == _SSH_FAILED and _TURNED_AWAY.search(stderr) is not None
 
 
 def retire_boxs_account(folder: Path, endpoint: SshEndpoint, *, timeout_s: float) -> None:
-    """Remove the account `vagrant` that base images come with: no box has planned it.
+    """Remove the account `vagrant` that base images come with: no box asked for it.
 
-    One login may take `timeout_s`: a machine that is slow to boot is slow to let anybody in.
+    One login may take `timeout_s`: a machine that is slow to boot is slow to accept logins.
 
     Raises:
         ProviderError: it is still there.

@@ -1,8 +1,8 @@
-"""Base images of ours in Vagrant's store: which are there, which were overtaken, removing them.
+"""Our base images in Vagrant's store: list them, find out which are outdated, and remove them.
 
-Ours are those called `sandbox/…`: built here, or public ones whose checksum is known. What lies
-there under a public name may be somebody's, and is left alone. The store is read from the disk, as
-in `sandbox.providers.vagrant.base_box`: half a box is seen there, and Vagrant need not be asked.
+Ours are called `sandbox/…`: built here, or public ones with a known checksum. A box under a public
+name may be somebody's, and is left alone. The store is read from the disk, as in
+`sandbox.providers.vagrant.base_box`: that shows half a box, and Vagrant need not be asked.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ class OurBox:
     """A base image of ours in Vagrant's store."""
 
     image: str
-    """`sandbox/debian-12-0123456789ab@1.0.0`; what a machine's record says that it was made of."""
+    """`sandbox/debian-12-0123456789ab@1.0.0`, as in the record of a machine made from it."""
     base: str
     key: str
     provider: VmProvider
@@ -41,20 +41,20 @@ class OurBox:
     made_at: datetime
     size_bytes: int
     whole: bool
-    """False for what was cut off while Vagrant took it in."""
+    """False for a box that was cut off while Vagrant added it."""
     outdated: bool = False
     """There is a newer one of the same base for that provider."""
 
     @property
     def build_folders(self) -> tuple[Path, ...]:
-        """Where it was made or fetched; who is at it holds the lock of one of them."""
+        """Folders where it was made or fetched; who does that holds the lock of one of them."""
         fetched = hashlib.sha256(self.image.encode()).hexdigest()[:12]
         images = cache_dir() / "images"
         return images / self.key, images / f"public-{fetched}"
 
 
 def our_boxes(provider: VmProvider) -> tuple[OurBox, ...]:
-    """All for `provider`, the newest first; none that is being added just now."""
+    """All boxes for `provider`, the newest first, without those being added just now."""
     found = sorted(_boxes(provider), key=lambda box: box.made_at, reverse=True)
     newest: dict[str, Path] = {}
     for box in found:
@@ -98,7 +98,7 @@ def users_of_boxes() -> dict[str, tuple[str, ...]]:
         try:
             record = VmFolder(Instance(name).folder).read()
         except SandboxError:
-            # It cannot be started any more either
+            # A sandbox with such a record cannot be started any more either
             continue
         if record is not None:
             users[record.image] = (*users.get(record.image, ()), name)
@@ -106,15 +106,15 @@ def users_of_boxes() -> dict[str, tuple[str, ...]]:
 
 
 def remove_box(box: OurBox) -> bool:
-    """Remove a box and what was kept of its build; False when somebody makes it again just now.
+    """Remove a box and the rest of its build; False when somebody is making it again just now.
 
     Raises:
-        OSError: it is not ours to remove.
+        OSError: we may not remove it.
     """
     with ExitStack() as locks:
         if not all(locks.enter_context(no_build_in(folder)) for folder in box.build_folders):
             return False
-        # Without it, it is no box, for Vagrant nor for us: should the rest be cut off
+        # Without this file it is not a box, for Vagrant and for us: should the rest be cut off
         (box.folder / "metadata.json").unlink(missing_ok=True)
         shutil.rmtree(box.folder)
         _clear_above(box.folder)
@@ -124,7 +124,7 @@ def remove_box(box: OurBox) -> bool:
 
 
 def _clear_above(folder: Path) -> None:
-    """Remove the folders around it, unless there is another version, or another provider's."""
+    """Remove the folders around it, unless they hold another version, or another provider's."""
     for parent in folder.parents:
         if parent.name == "boxes":
             return

@@ -6,7 +6,7 @@ Version = tuple[int, ...]
 
 
 def parse_version(text: str) -> Version:
-    """The dotted number that ends the last line that has one; empty when there is none.
+    """The dotted number at the end of the last line that has one; empty when there is none.
 
     VBoxManage prints warnings before its version when the kernel module is missing.
     """

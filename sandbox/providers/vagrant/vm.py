@@ -1,6 +1,6 @@
-"""A VM as its hypervisor lists it, and the note by which it is known whose it is.
+"""A VM as its hypervisor lists it, and the note that names its owner.
 
-Who lists sandboxes needs this much of an engine, and none of its models.
+A listing of sandboxes needs only this part of an engine, and none of its models.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class Vm:
     power: Power
     detail: str
     note: str = ""
-    """What `VmRecord.owner_note` said when it was made; empty when it has none."""
+    """`VmRecord.owner_note` of the time when the VM was made; empty when it has none."""
 
 
 def read_note(note: str) -> dict[str, str] | None:
@@ -39,9 +39,9 @@ def read_note(note: str) -> dict[str, str] | None:
 
 
 def statuses(vms: Mapping[str, Vm], prefix: str) -> dict[str, MachineStatus]:
-    """The machines of ours among VMs, as `Engine.status` tells them to a listing.
+    """Our machines among the VMs, in the form of `Engine.status`, for a listing.
 
-    Whether a processor is emulated is not said: nobody who lists them waits for one.
+    It does not say whether a processor is emulated: nobody who lists machines waits for one.
     """
     found = {}
     for vm in vms.values():
@@ -52,7 +52,7 @@ def statuses(vms: Mapping[str, Vm], prefix: str) -> dict[str, MachineStatus]:
 
 
 def maker_of(folder: Path) -> str | None:
-    """Which provider made the VM of an instance's folder; None where its record does not say."""
+    """The provider that made the VM of an instance's folder; None where its record does not say."""
     try:
         saved = read_json(folder / "machine.json")
     except BrokenFileError:
@@ -62,7 +62,7 @@ def maker_of(folder: Path) -> str | None:
 
 
 def _status(name: str, vm: Vm, folder: Path) -> MachineStatus | None:
-    """None when it is not ours; a record that is damaged leaves that to the note."""
+    """The status of a VM; None when it is not ours. With a damaged record, the VM's note counts."""
     note = read_note(vm.note)
     labels = tuple((note or {}).items())
     forwarded: tuple[tuple[int, int], ...] = ()

@@ -1,8 +1,8 @@
-"""Baked images of VirtualBox: VMs that nobody starts, for linked clones to hang on.
+"""Baked images of VirtualBox: VMs that nobody starts, from which linked clones are made.
 
-An image is a VM `PREFIX-Baked-KEY-WORD`, which no sandbox can be called, with a copy of the disk
-and one snapshot. It keeps a note with it, and the change of that note which says `complete` is the
-last act of a bake. VirtualBox knows nothing of a copy that was cut off, but its folder is there.
+An image is a VM `PREFIX-Baked-KEY-WORD`, a name that no sandbox can have, with a copy of the disk
+and one snapshot. The VM has a note; changing the note to `complete` is the last step of a bake.
+VirtualBox knows nothing of a copy that was cut off, but the folder of that copy is there.
 """
 
 import re
@@ -25,17 +25,17 @@ _RULE: Final = "bake"
 
 
 class VirtualBoxImages:
-    """The baked images under one prefix. Whoever changes one holds `host_lock("virtualbox")`."""
+    """The baked images under one prefix. Who changes one holds `host_lock("virtualbox")`."""
 
     overwrites = True
-    """A virtual disk keeps what was removed on it, and VirtualBox copies that, too."""
+    """A virtual disk keeps data that was removed on it, and VirtualBox copies that, too."""
 
     def __init__(self, manage: VBoxManage, prefix: str) -> None:
         self.manage = manage
         self.prefix = prefix
 
     def all(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """All there are, the newest first, also unfinished ones."""
+        """All images, the newest first, also unfinished ones."""
         if shutil.which("VBoxManage") is None:
             # Nobody has ever made one here, and this is asked on every host
             return ()
@@ -58,9 +58,9 @@ class VirtualBoxImages:
         return self._vm(image)
 
     def copy(self, draft: Draft, source: Vm, snapshot: str, port: int, scratch: Path) -> None:
-        """A VM that goes on from the snapshot's memory, with a copy of the disk as it was then.
+        """A VM that resumes from the snapshot's memory, with a copy of the disk from then.
 
-        It is reached at `port` of 127.0.0.1 alone, and reaches nothing beyond this host.
+        It is reached only at `port` of 127.0.0.1, and reaches nothing beyond this host.
 
         Raises:
             ProviderError: the snapshot has no memory, or VirtualBox failed.
@@ -71,7 +71,7 @@ class VirtualBoxImages:
         how = ("--mode", "machine", "--options", "keepallmacs", "--name", vm, "--register")
         words = ("clonevm", source.uuid, "--snapshot", snapshot)
         self.manage(*words, *how, timeout_s=COPY_S)
-        # Before anything else: the copy has taken over whose machine it is
+        # Before anything else: the copy has also copied the note of the machine's owner
         self.manage("setextradata", vm, NOTE_KEY, draft.note())
         info = self.manage.info(vm) or ""
         if 'VMState="saved"' not in info:
@@ -81,14 +81,14 @@ class VirtualBoxImages:
         for rule in re.findall(r'^Forwarding\(\d+\)="([^",]+),', info, re.MULTILINE):
             self.manage("modifyvm", vm, "--natpf1", "delete", rule)
         forward = ("--natpf1", f"{_RULE},tcp,127.0.0.1,{port},,22")
-        # What it sends leaves from 127.0.0.1, and so goes nowhere else
+        # Its packets leave from 127.0.0.1, and so go nowhere else
         alone = ("--natbindip1", "127.0.0.1")
-        # Its console's file is the machine's own
+        # The file of its console is still the one of the machine
         self.manage("modifyvm", vm, *forward, *alone, "--uartmode1", "disconnected")
 
     @contextmanager
     def woken(self, image: str) -> Iterator[None]:
-        """Let it go on from its snapshot's memory; the plug is pulled at the end."""
+        """Resume it from its snapshot's memory; at the end it is switched off by force."""
         vm = self._vm(image)
         self.manage("startvm", vm, "--type", "headless", timeout_s=COPY_S)
         try:
@@ -97,7 +97,7 @@ class VirtualBoxImages:
             self.manage.power_off(vm)
 
     def finish(self, draft: Draft) -> BakedImage:
-        """Keep the disk as it is now, and call it complete."""
+        """Keep the present disk, and call the image complete."""
         vm = self._vm(draft.name)
         self.manage("modifyvm", vm, "--natpf1", "delete", _RULE, "--natbindip1", "")
         self.manage("snapshot", vm, "take", BASE_SNAPSHOT, timeout_s=COPY_S)
@@ -106,7 +106,7 @@ class VirtualBoxImages:
         return draft.finished(made_at)
 
     def delete(self, image: str) -> None:
-        """Remove an image, finished or not; nothing when it is gone.
+        """Remove an image, finished or not; does nothing when it is gone.
 
         Raises:
             ProviderError: it is not a baked image of ours, or machines need it to run.

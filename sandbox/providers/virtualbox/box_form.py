@@ -1,4 +1,4 @@
-"""What makes a disk a Vagrant box for VirtualBox. Pure but for reading our template."""
+"""The form of a disk as a Vagrant box for VirtualBox. Pure, except that it reads our template."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,7 +8,7 @@ from sandbox.paths import data_dir
 from sandbox.providers.vagrant.box_files import BoxForm
 
 BASE_MAC = "0800275AB0C5"
-"""Of the first network card; each VirtualBox machine has a NAT network to itself."""
+"""The address of the first network card; each VirtualBox machine has its own NAT network."""
 
 
 class VirtualBoxBox:

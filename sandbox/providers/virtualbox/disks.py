@@ -1,4 +1,4 @@
-"""VirtualBox's disks: which lie where, which hang on which, and what they take. Changes nothing."""
+"""VirtualBox's disks: their places, which depend on which, and their sizes. Changes nothing."""
 
 import re
 from collections.abc import Iterator
@@ -16,25 +16,25 @@ class Disk:
 
     uuid: str
     parent: str | None
-    """The id of the disk on which it hangs; None when it stands by itself."""
+    """The id of the disk on which it depends; None when it depends on none."""
     path: Path
 
 
 def read_disks(said: str) -> tuple[Disk, ...]:
-    """All that `VBoxManage list hdds` names with a UUID and a place, whoever made them."""
+    """All disks in `VBoxManage list hdds` with a UUID and a place, whoever made them."""
     return tuple(_disks(said))
 
 
 def disks_in(folder: Path, disks: tuple[Disk, ...]) -> tuple[Disk, ...]:
-    """Those in a folder, the ones that hang on others first."""
+    """The disks in a folder; first those that depend on others."""
     found = (disk for disk in disks if disk.path.is_relative_to(folder))
     return tuple(sorted(found, key=lambda disk: (disk.parent is None, disk.uuid)))
 
 
 def machines_on(master: Path, disks: tuple[Disk, ...], *, prefix: str) -> tuple[str, ...]:
-    """Whose disks hang on one of a master's, told by the folders that VirtualBox made for them.
+    """The machines with disks that depend on a master's, told by VirtualBox's folders for them.
 
-    Folders beside the master's are named without `prefix`; a disk elsewhere by its whole path.
+    Folders next to the master's are named without `prefix`; a disk elsewhere by its whole path.
     """
     inside = {disk.uuid for disk in disks if disk.path.is_relative_to(master)}
     users = {disk.path for disk in disks if disk.parent in inside and disk.uuid not in inside}
@@ -42,7 +42,7 @@ def machines_on(master: Path, disks: tuple[Disk, ...], *, prefix: str) -> tuple[
 
 
 def bytes_in(folder: Path) -> int | None:
-    """What is really taken on the disk, holes left out; None when it is not for us to see."""
+    """The space really taken on the disk, without holes; None when we may not see that."""
     try:
         files = [path.stat() for path in folder.rglob("*") if path.is_file()]
     except OSError:
@@ -61,6 +61,6 @@ def _disks(said: str) -> Iterator[Disk]:
         words = dict(re.findall(r"^(UUID|Parent UUID|Location):\s+(.+?)\s*$", block, re.MULTILINE))
         if {"UUID", "Location"} <= words.keys():
             parent = words.get("Parent UUID", "base")
-            # A disk that hangs on none says `base`
+            # A disk that depends on none says `base`
             above = None if parent == "base" else parent
             yield Disk(words["UUID"], above, Path(words["Location"]))

@@ -7,7 +7,7 @@ from sandbox.providers.virtualbox.installation import VirtualBoxFacts
 
 
 def virtualbox_report(facts: VirtualBoxFacts) -> HostReport:
-    """All findings. A doubt keeps the provider from being the default, no more than that."""
+    """All findings. A doubt only means that the provider is not the default."""
     on_linux = facts.system == "Linux"
     vagrant_fix = "sudo apt-get install vagrant" if on_linux else "install Vagrant from its site"
     findings = [
@@ -16,6 +16,6 @@ def virtualbox_report(facts: VirtualBoxFacts) -> HostReport:
         size_finding(facts.memory_mb, facts.free_disk_gb),
     ]
     if on_linux:
-        # Elsewhere none are built, and public ones are what there is
+        # Elsewhere none are built, and only public ones exist
         findings.append(image_finding("virtualbox", facts.missing_tools, facts.machine))
     return HostReport("virtualbox", tuple(findings))

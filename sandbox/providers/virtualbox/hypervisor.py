@@ -1,7 +1,7 @@
-"""VirtualBox itself, through VBoxManage: what there is, clones, leftovers, the console, snapshots.
+"""VirtualBox itself, through VBoxManage: VMs, clones, leftovers, the console, snapshots.
 
-The VM is cloned here, under a name and an id chosen beforehand, and started by Vagrant. Vagrant's
-own import gives it a random name first, and a run killed then leaves a VM that nobody can place.
+The VM is cloned here, with a name and an id chosen before, and started by Vagrant. Vagrant's own
+import gives a VM a random name first, and a run killed then leaves a VM that belongs to nobody.
 """
 
 import re
@@ -38,20 +38,20 @@ class VirtualBox:
         self.images = VirtualBoxImages(self.manage, prefix)
 
     def findings(self) -> tuple[Finding, ...]:
-        """Whether VirtualBox is there, and what makes it doubtful that it works."""
+        """Whether VirtualBox is there, and doubts whether it works."""
         return virtualbox_look.virtualbox_findings(virtualbox_look.gather_virtualbox())
 
     def vms(self) -> dict[str, Vm]:
-        """All VMs whose name begins with our prefix, in one call."""
+        """All VMs with a name that begins with our prefix, in one call."""
         return list_vms(self.manage, self.prefix)
 
     def host_facts(self, record: VmRecord, folder: VmFolder) -> VagrantfileHost:
-        """What the Vagrantfile says about this host."""
+        """The Vagrantfile's settings for this host."""
         del record
         return VagrantfileHost(prefix=self.prefix, console_path=folder.path / "console.log")
 
     def emulates(self, record: VmRecord) -> bool:
-        """VirtualBox does not say when it has to do without the processor's virtualisation."""
+        """False: VirtualBox does not say when it runs without the processor's virtualisation."""
         del record
         return False
 
@@ -66,7 +66,7 @@ class VirtualBox:
             else:
                 master = self._ensure_master(box, record, listener)
             self.manage.clear_leftovers(record.vm_name)
-            # Under the lock still: what nothing hangs on may be removed by a `destroy` or a `prune`
+            # Still under the lock: `destroy` or `prune` may remove a master that nothing depends on
             listener(StepOutput(record.name, f"cloning {box.name if box else record.image}"))
             how = ("--options", "link") if record.virtualbox.linked_clone else ()
             words = ("clonevm", master, "--snapshot", BASE_SNAPSHOT, *how, "--register")
@@ -78,32 +78,32 @@ class VirtualBox:
         write_whole(path, record.uuid)
 
     def adjust(self, record: VmRecord) -> None:
-        """Vagrant itself sets ports, memory and processors again at each start."""
+        """Do nothing: Vagrant itself sets ports, memory and processors again at each start."""
         del record
 
     def power_off(self, vm: Vm) -> None:
-        """Pull the plug; a session that holds it is ended, too."""
+        """Switch the VM off by force; a session that holds it is ended, too."""
         self.manage.power_off(vm.uuid)
 
     def resume(self, vm: Vm) -> None:
-        """Let a paused VM go on."""
+        """Resume a paused VM."""
         self.manage("controlvm", vm.uuid, "resume")
 
     def clear(self, record: VmRecord, vm: Vm | None) -> None:
-        """Remove the VM, its disks, and what VirtualBox forgets in its machine folder."""
+        """Remove the VM, its disks, and files that VirtualBox forgets in its machine folder."""
         if vm is not None:
             if vm.power is not Power.STOPPED:
                 self.power_off(vm)
             self.manage.unregister(vm.uuid)
         elif not record.made:
-            # A clone that was cut off, and may yet come to its end
+            # A clone that was cut off, and may still finish
             self.manage.wait_until_made(record.vm_name)
             if self.manage.info(record.uuid) is not None:
                 self.manage.unregister(record.uuid)
         self.manage.clear_leftovers(record.vm_name)
 
     def base_copies(self) -> tuple[BaseCopy, ...]:
-        """The masters that VMs are linked clones of."""
+        """The masters of which VMs are linked clones."""
         if shutil.which("VBoxManage") is None:
             return ()
         names = self.manage.names(self._masters)
@@ -116,7 +116,7 @@ class VirtualBox:
         )
 
     def drop_unused_bases(self) -> tuple[str, ...]:
-        """Remove masters on whose disks no clone hangs."""
+        """Remove masters with disks on which no clone depends."""
         with hypervisor_lock("virtualbox"):
             self._clear_unfinished()
             unused = tuple(copy.name for copy in self.base_copies() if not copy.machines)
@@ -126,7 +126,7 @@ class VirtualBox:
         return unused
 
     def _clear_unfinished(self) -> None:
-        """Masters of which there is a folder and no VM: imports that were cut off."""
+        """Masters that have a folder but no VM: imports that were cut off."""
         if shutil.which("VBoxManage") is None:
             return
         known = self.manage.names(self._masters)
@@ -145,11 +145,11 @@ class VirtualBox:
             return ""
 
     def save_snapshot(self, vm: Vm, snapshot: str) -> None:
-        """Keep disk and, of a running one, memory."""
+        """Keep the disk and, of a running VM, its memory."""
         self.manage("snapshot", vm.uuid, "take", snapshot, timeout_s=COPY_S)
 
     def restore_snapshot(self, vm: Vm, snapshot: str) -> None:
-        """Power off, restore, and start again what ran; else a state of memory is dropped."""
+        """Power off, restore, and start again if it ran; if it did not, drop the saved memory."""
         if vm.power is not Power.STOPPED:
             self.power_off(vm)
         self.manage("snapshot", vm.uuid, "restore", snapshot, timeout_s=COPY_S)
@@ -175,7 +175,7 @@ class VirtualBox:
         )
 
     def delete_snapshot(self, vm: Vm, snapshot: str) -> None:
-        """Forget a state; its disk is merged into the next one."""
+        """Forget a snapshot; its disk is merged into the next one."""
         self.manage("snapshot", vm.uuid, "delete", snapshot, timeout_s=COPY_S)
 
     @property
@@ -183,7 +183,7 @@ class VirtualBox:
         return masters_of(self.prefix)
 
     def master_name(self, box: StoredBox, disk_gb: int) -> str:
-        """Of the VM that those with that base image and that size of disk are cloned from."""
+        """The name of the master for that base image and that size of disk."""
         return f"{self._masters}{box.key}-{disk_gb}"
 
     def _ensure_master(self, box: StoredBox, record: VmRecord, listener: Listener) -> str:
@@ -200,7 +200,7 @@ class VirtualBox:
         self.manage.clear_leftovers(name)
         listener(StepOutput(record.name, f"importing {box.name} into VirtualBox"))
         ovf = box.folder / "box.ovf"
-        # As VDI: a VMDK, which base images come with, cannot be resized
+        # As VDI: base images come as VMDK, which cannot be resized
         how = ("--vsys", "0", "--vmname", name, "--options", "importtovdi")
         self.manage("import", str(ovf), *how, timeout_s=COPY_S)
         self._size_disk(name, record, listener)
@@ -208,9 +208,9 @@ class VirtualBox:
         return name
 
     def _size_disk(self, master: str, record: VmRecord, listener: Listener) -> None:
-        """Grow the master's disk, before anything hangs on it: its clones are as large.
+        """Grow the master's disk, before anything depends on it: its clones are as large.
 
-        The machine's own start grows its file system. A disk takes the space of what is in it.
+        The machine grows its file system when it starts. A disk takes the space of its content.
         """
         found = re.search(
             r'^"[^"]+-ImageUUID-\d+-\d+"="([0-9a-f-]{36})"$',
@@ -236,7 +236,7 @@ class VirtualBox:
             listener(Notice(record.name, text))
 
     def _snapshot_times(self, vm: Vm) -> dict[str, datetime]:
-        """From the VM's settings file: VBoxManage does not tell them."""
+        """Times of snapshots, from the VM's settings file: VBoxManage does not tell them."""
         info = self.manage.info(vm.uuid) or ""
         found = re.search(r'^CfgFile="(.+)"$', info, re.MULTILINE)
         if found is None:

@@ -1,6 +1,6 @@
-"""What there is of VirtualBox on this host, and what speaks against it: read, and changing nothing.
+"""The state of VirtualBox on this host, and doubts about it: only read, nothing is changed.
 
-Only what certainly fails stops anybody. The rest are doubts: VirtualBox itself has the last word.
+Only a certain failure stops a user. The rest are doubts: VirtualBox itself decides.
 """
 
 import os
@@ -17,7 +17,7 @@ from sandbox.providers.vagrant.versions import Version, dotted, parse_version
 from sandbox.run import run
 
 # The first Vagrant that accepts each VirtualBox series: its changelog (6.1, 7.0), and its pull
-# requests 13513 (7.1) and 13709 (7.2). What it does not know it refuses to drive.
+# requests 13513 (7.1) and 13709 (7.2). Vagrant refuses to drive a series that it does not know.
 VAGRANT_SINCE: tuple[tuple[Version, Version], ...] = (
     ((7, 2), (2, 4, 9)),
     ((7, 1), (2, 4, 2)),
@@ -26,29 +26,29 @@ VAGRANT_SINCE: tuple[tuple[Version, Version], ...] = (
 )
 
 ARM64_SINCE: Version = (7, 1)
-"""The first VirtualBox with machines for arm64 (Apple silicon), themselves arm64."""
+"""The first VirtualBox with machines for arm64, on hosts of arm64 (Apple silicon)."""
 
 NEEDED_DISK_GB = 2.0
 """Less room than this, and not even the base image can be imported."""
 
-# Since then KVM holds the processor's virtualisation from being loaded on, not only while a machine
-# of its own runs: VERR_VMX_IN_VMX_ROOT_MODE (issue 180 of VirtualBox/virtualbox)
+# Since then KVM holds the processor's virtualisation from loading on, not only while one of its
+# machines runs: VERR_VMX_IN_VMX_ROOT_MODE (issue 180 of VirtualBox/virtualbox)
 _KVM_HOLDS_SINCE: Version = (6, 12)
 _ASK_S = 10.0
 
 
 @dataclass(frozen=True)
 class VirtualBoxFacts:
-    """What there is of VirtualBox and Vagrant."""
+    """The state of VirtualBox and Vagrant."""
 
     manage: bool
     """VBoxManage is there."""
     version_text: str
-    """What `VBoxManage --version` said, warnings included."""
+    """The output of `VBoxManage --version`, with warnings."""
     vagrant_text: str
-    """What `vagrant --version` said; empty without it."""
+    """The output of `vagrant --version`; empty without Vagrant."""
     driver_device: bool
-    """/dev/vboxdrv is there: the kernel module is loaded. Only Linux shows it there."""
+    """/dev/vboxdrv is there: the kernel module is loaded. Only Linux shows that file."""
     system: str = "Linux"
     """The host's operating system, in Python's words: Linux, Darwin."""
     machine: str = "x86_64"
@@ -63,19 +63,19 @@ class VirtualBoxFacts:
     wsl: bool = False
     """This Linux runs under Windows, where Hyper-V has the processor."""
     missing_tools: tuple[str, ...] = ()
-    """Packages that building a base image would need."""
+    """Packages that this host lacks for building a base image."""
     memory_mb: int = 8192
     free_disk_gb: float = 100.0
     """Where VirtualBox keeps its machines."""
 
 
 def gather_virtualbox() -> VirtualBoxFacts:
-    """Ask both for their versions, and look at the processor and what else wants it."""
+    """Ask both for their versions, and look at the processor and what else uses it."""
     words = set(_read("/proc/cpuinfo").split())
     manage = shutil.which("VBoxManage") is not None
     return VirtualBoxFacts(
         manage=manage,
-        # Without VirtualBox nobody needs to know what its Vagrant is
+        # Without VirtualBox nobody needs to know the version of Vagrant
         version_text=_said("VBoxManage", "--version") if manage else "",
         vagrant_text=_said("vagrant", "--version"),
         driver_device=Path("/dev/vboxdrv").exists(),
@@ -93,7 +93,7 @@ def gather_virtualbox() -> VirtualBoxFacts:
 
 
 def virtualbox_findings(facts: VirtualBoxFacts) -> tuple[Finding, ...]:
-    """All that can be said before anything is started, without what only base images need."""
+    """All findings before anything is started, without those that only base images need."""
     installed = _installed(facts)
     if not facts.manage:
         return (installed,)
@@ -159,7 +159,7 @@ def _hardware(facts: VirtualBoxFacts) -> Finding | None:
     if facts.machine in ("aarch64", "arm64"):
         return _arm64(title, parse_version(facts.version_text))
     if facts.system != "Linux":
-        # Every Intel Mac has it, and nothing there says so as /proc/cpuinfo does
+        # Every Intel Mac has it, but has no /proc/cpuinfo to show that
         return None
     if facts.cpu_virtualisation:
         return Finding(ok=True, title=title, detail="VT-x or AMD-V")
@@ -184,14 +184,14 @@ def _accepted(facts: VirtualBoxFacts) -> Finding | None:
     title = "this Vagrant drives this VirtualBox"
     vagrant, box = parse_version(facts.vagrant_text), parse_version(facts.version_text)
     if not vagrant or not box:
-        # That one of the two is missing is said where it is looked for
+        # Another finding reports that one of the two is missing
         return None
     if vagrant_accepts(vagrant, box):
         return Finding(ok=True, title=title, detail=f"{dotted(vagrant)} and {dotted(box)}")
     need = next((since for known, since in VAGRANT_SINCE if known == box[:2]), ())
     return Finding(
         ok=False,
-        # A distribution's Vagrant may have been taught about it
+        # A distribution may have changed its Vagrant to support it
         doubtful=True,
         title=title,
         detail=f"Vagrant {dotted(vagrant)} refuses VirtualBox {dotted(box)}",
@@ -202,7 +202,7 @@ def _accepted(facts: VirtualBoxFacts) -> Finding | None:
 
 
 def _rivals(facts: VirtualBoxFacts) -> Finding | None:
-    """Who else wants the processor's virtualisation; nothing to say where nobody does."""
+    """Other users of the processor's virtualisation; no finding where there are none."""
     title = "nothing else holds the processor's virtualisation"
     if facts.wsl:
         detail = "this Linux runs under Windows, on Hyper-V"
@@ -218,7 +218,7 @@ def _rivals(facts: VirtualBoxFacts) -> Finding | None:
 
 
 def _room(facts: VirtualBoxFacts) -> Finding | None:
-    """Only what is certainly too little; how much a machine needs, its box says."""
+    """Refuse only what is certainly too little; the box says how much a machine needs."""
     if facts.free_disk_gb >= NEEDED_DISK_GB:
         return None
     return Finding(
@@ -233,7 +233,7 @@ def _read(path: str) -> str:
     try:
         return Path(path).read_text(errors="replace", encoding="utf-8")
     except OSError:
-        # Not every kernel has every one of them
+        # Not every kernel has all of these files
         return ""
 
 

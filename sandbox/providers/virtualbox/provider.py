@@ -1,4 +1,4 @@
-"""VirtualBox, as the rest of the program knows it. Its maker installs it, not `host setup`."""
+"""VirtualBox, for the rest of the program. Its maker installs it, not `host setup`."""
 
 import os
 from pathlib import Path
@@ -23,7 +23,7 @@ class VirtualBoxProvider(VagrantProvider):
     linux_only = False
 
     def box_form(self) -> "BoxForm":
-        """What makes a disk a box for it."""
+        """The form of a disk as a box for VirtualBox."""
         from sandbox.providers.virtualbox.box_form import VIRTUALBOX_BOX
 
         return VIRTUALBOX_BOX
@@ -44,7 +44,7 @@ class VirtualBoxProvider(VagrantProvider):
         return statuses(list_vms(VBoxManage(), place.prefix), place.prefix)
 
     def report(self, place: Place) -> HostReport:
-        """What there is of VirtualBox and Vagrant."""
+        """The findings about VirtualBox and Vagrant."""
         from sandbox.providers.virtualbox import installation
         from sandbox.providers.virtualbox.doctor import virtualbox_report
 

@@ -1,4 +1,4 @@
-"""`VBoxManage`: one call of it, what its failures mean, and what VirtualBox leaves lying about."""
+"""`VBoxManage`: one call, the meaning of its failures, and files that VirtualBox leaves behind."""
 
 import re
 import shutil
@@ -12,18 +12,18 @@ from sandbox.providers.virtualbox.disks import Disk, disks_in, read_disks
 from sandbox.run import Completed, run
 
 NOTE_KEY: Final = "sandbox/note"
-"""Under which a VM keeps whose it is, and what it is."""
+"""The key under which a VM keeps its owner and its kind."""
 BASE_SNAPSHOT: Final = "base"
-"""What linked clones hang on; taken last, so that a master of a base image that has it is whole."""
+"""The snapshot that linked clones depend on; taken last: a master that has it is whole."""
 COPY_S: Final = 1800.0
-"""How long anything may take that copies a disk or a machine's memory."""
+"""Seconds for anything that copies a disk or a machine's memory."""
 
 _QUICK_S: Final = 120.0
 _UNLOCK_S: Final = 60.0
 _TRIES: Final = 5
 _PAUSE_S: Final = 0.3
 _STILL_S: Final = 5.0
-"""A folder that nothing was written in for so long is nobody's work any more."""
+"""Seconds without a change after which nobody works in a folder any more."""
 
 
 class VBoxManage:
@@ -44,7 +44,7 @@ class VBoxManage:
             raise _explain(error, words[0]) from error
 
     def _ask(self, *words: str, passing: str = "") -> str:
-        """What it says; asked again when it fails with `passing` among its words."""
+        """Its output; asked again when it fails with `passing` among its words."""
         return keep_trying(
             lambda: self(*words).stdout,
             despite=ProviderError,
@@ -54,18 +54,18 @@ class VBoxManage:
         )
 
     def list(self, *words: str) -> str:
-        """A list of all there is, which fails when one of them is removed while it is read."""
+        """A list of all things; this fails when one of them is removed while the list is read."""
         return self._ask("list", *words)
 
     def names(self, prefix: str) -> tuple[str, ...]:
-        """The VMs whose names begin with `prefix`."""
+        """The VMs with names that begin with `prefix`."""
         pattern = rf'^"({re.escape(prefix)}[^"]*)" '
         return tuple(re.findall(pattern, self.list("vms"), re.MULTILINE))
 
     def info(self, vm: str) -> str | None:
-        """What VirtualBox knows of a VM; None when it knows none."""
+        """VirtualBox's description of a VM; None when it knows no such VM."""
         try:
-            # Its process may just have died, and VirtualBox not have noticed
+            # Its process may just have died, and VirtualBox may not have noticed
             passing = "from the direct session"
             return self._ask("showvminfo", vm, "--machinereadable", passing=passing)
         except ProviderError as error:
@@ -74,13 +74,13 @@ class VBoxManage:
             raise
 
     def extradata(self, vm: str, key: str) -> str:
-        """What was kept with a VM under `key`; empty when nothing was, or there is no such VM."""
+        """The value kept with a VM under `key`; empty when there is none, or no such VM."""
         said = self("getextradata", vm, key, check=False).stdout
         found = re.search(r"^Value: (.*)$", said, re.MULTILINE)
         return found[1] if found else ""
 
     def power_off(self, vm: str) -> None:
-        """Pull the plug; a session that holds it is ended, too."""
+        """Switch a VM off by force; a session that holds it is ended, too."""
         try:
             self("controlvm", vm, "poweroff")
         except ProviderError as error:
@@ -89,7 +89,7 @@ class VBoxManage:
         self._wait_unlocked(vm)
 
     def unregister(self, vm: str) -> None:
-        """Remove a VM and its disks; one that is locked is freed first."""
+        """Remove a VM and its disks; a locked VM is freed first."""
 
         def is_gone(error: ProviderError) -> bool:
             found = re.search(r"NOT_FOUND|Could not find a registered", error.details)
@@ -115,10 +115,10 @@ class VBoxManage:
                 raise
 
     def wait_until_made(self, vm_name: str) -> None:
-        """Return when VirtualBox makes no VM of that name (any more), whether it exists or not.
+        """Return when VirtualBox is not making a VM of that name (any more).
 
-        When whoever asked for an import or a clone is killed, VirtualBox goes on with it, or takes
-        it back, for a while. Whoever makes the same in that time has it taken away, or is refused.
+        When the process that asked for an import or a clone is killed, VirtualBox goes on with the
+        work, or undoes it, for a while. A second try in that time loses its VM, or is refused.
         """
         folder = self.machine_folder() / vm_name
         wait_while(
@@ -128,13 +128,13 @@ class VBoxManage:
         )
 
     def clear_leftovers(self, vm_name: str) -> None:
-        """Disks and files of a VM of that name that is no longer registered.
+        """Remove disks and files of a VM of that name that is no longer registered.
 
         VirtualBox itself leaves them after some removals, and refuses the next VM of that name
         with VERR_ALREADY_EXISTS.
 
         Raises:
-            ProviderError: the folder holds what is not ours.
+            ProviderError: the folder holds files that are not ours.
         """
         if self.info(vm_name) is not None:
             return
@@ -164,18 +164,18 @@ class VBoxManage:
         return read_disks(self.list("hdds"))
 
     def _wait_unlocked(self, vm: str) -> None:
-        """A VM that was switched off stays locked for a moment."""
+        """Try again: a VM that was switched off stays locked for a moment."""
         wait_while(
             lambda: "SessionName=" in (self.info(vm) or ""), Deadline(_UNLOCK_S), every_s=0.5
         )
 
 
 def _is_being_written(folder: Path) -> bool:
-    """Whether anything in it was changed within the last seconds; False when it is not there."""
+    """Whether a file in it was changed within the last seconds; False when it is not there."""
     try:
         newest = max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
     except FileNotFoundError:
-        # Not there; or something in it went while we looked, which is a change, too
+        # Not there; or a file in it went away while we looked, which is a change, too
         return folder.is_dir()
     return abs(time.time() - newest) < _STILL_S
 

@@ -1,4 +1,4 @@
-"""Which VMs of ours VirtualBox has."""
+"""Our VMs in VirtualBox."""
 
 import re
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ _POWER: Final = {
 
 
 def masters_of(prefix: str) -> str:
-    """How the names of the VMs begin that hold base images."""
+    """The beginning of the names of VMs that hold base images."""
     return f"{prefix}-base."
 
 
 def list_vms(manage: VBoxManage, prefix: str) -> dict[str, Vm]:
-    """All VMs whose name begins with our prefix, in one call."""
+    """All VMs with a name that begins with our prefix, in one call."""
     said = manage.list("--long", "vms")
-    # Those that machines are made from
+    # VMs from which machines are made
     no_machines = (masters_of(prefix), f"{prefix}-{IMAGE_PREFIX}")
     found = {}
     for name, text in _sections(said):

@@ -18,7 +18,7 @@ def test_times(text: str, time: timedelta) -> None:
 
 @pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1.5d", "30 d", "999999d", "1m"])
 def test_what_is_no_time(text: str) -> None:
-    with pytest.raises(UsageError, match="is no time"):
+    with pytest.raises(UsageError, match="is not a length of time"):
         duration(text)
 
 

@@ -21,7 +21,7 @@ def test_setup_says_what_membership_of_the_group_means(
     setup()
     said = capsys.readouterr().err
     assert "members of the group incus-admin are as good as root on this host" in said
-    assert "nobody whom you would not give sudo" in said
+    assert "give it only to people who may have sudo" in said
     assert ("newgrp incus-admin" in said) is (user is not None)
 
 

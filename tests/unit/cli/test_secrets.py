@@ -65,7 +65,7 @@ def test_on_a_terminal_they_are_asked_for_without_echo(
     ]
     # stdout is for data
     assert all(options == {"hide_input": True, "err": True} for _, options in asked)
-    assert "that cannot be: it is not a URL" in screen.text
+    assert "this value does not fit: it is not a URL" in screen.text
     assert "nonsense" not in screen.text
     assert "pLaNt3d" not in screen.text
 

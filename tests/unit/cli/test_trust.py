@@ -37,7 +37,8 @@ def test_what_is_trusted_is_listed_and_taken_back(file: Path) -> None:
     run("test_it.py")
     run(".")
     sha256 = read_code(file).sha256
-    assert run("--list").stdout == f"{file.parent}/  all that is in it\n{file}  sha256 {sha256}\n"
+    listed = f"{file.parent}/  everything in this folder\n{file}  sha256 {sha256}\n"
+    assert run("--list").stdout == listed
     assert json.loads(run("--list", "--json").stdout) == {
         "files": {str(file): [sha256]},
         "folders": [str(file.parent)],

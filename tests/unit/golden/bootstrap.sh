@@ -6,7 +6,7 @@ umask 022
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
-# What `sandbox` knows each failure by
+# The exit statuses by which `sandbox` knows each failure
 UNREACHABLE=71
 APT_FAILED=72
 DISK_FULL=73
@@ -14,7 +14,7 @@ LOCKED=74
 NOT_ROOT=75
 NO_NAMES=76
 
-# So long a lock that somebody holds is waited for, and the dpkg of a run that was cut off
+# Seconds to wait for a lock of another program, and for the dpkg of a run that was cut off
 PATIENCE_S=180
 DPKG_S=120
 
@@ -44,7 +44,7 @@ take_away() {
     [ -e "$1" ] && rm -f "$1"
 }
 
-# judge TEXT: the reason, when apt's words tell of one that has a status of its own
+# judge TEXT: end with the reason, when apt's words mean a failure with a status of its own
 judge() {
     case $1 in
     *'No space left on device'* | *"don't have enough free space"*)
@@ -103,12 +103,12 @@ leftovers() {
     for file in $(grep -lzs '^SANDBOX_RUN=' /proc/[0-9]*/environ); do
         mark=$(tr '\0' '\n' 2>/dev/null <"$file" | sed -n 's/^SANDBOX_RUN=//p') || continue
         pid=${file#/proc/}
-        # Without one, it has ended by now
+        # Without a mark, it has ended by now
         case $mark in '' | "${SANDBOX_RUN:-}") ;; *) printf '%s\n' "${pid%/environ}" ;; esac
     done
 }
 
-# end_leftovers: at once, or when dpkg, which must not be broken off, has had its time
+# end_leftovers: at once; but dpkg must not be broken off, and gets its time first
 end_leftovers() {
     began=$(date +%s) told=
     while pids=$(leftovers) && [ -n "$pids" ]; do
@@ -133,7 +133,7 @@ end_leftovers() {
     done
 }
 
-# A run that was cut off leaves packages unpacked: finish them, when whoever holds the lock is done
+# A run that was cut off leaves packages unpacked: finish them, once the lock is free
 mend_dpkg() {
     attempt=0
     while [ -n "$(dpkg --audit)" ] || [ -n "$(ls -A /var/lib/dpkg/updates)" ]; do
@@ -145,7 +145,7 @@ mend_dpkg() {
         attempt=$((attempt + 1))
         case $said in *lock*) most=90 ;; *) most=1 ;; esac
         if [ "$attempt" -ge "$most" ]; then
-            # Packages half unpacked can only be finished by apt
+            # Only apt can finish packages that are half unpacked
             case $said in *lock*) ;; *) apt --fix-broken install && return ;; esac
             printf '%s\n' "$said" >&2
             judge "$said"
@@ -159,7 +159,7 @@ mend_dpkg() {
 mkdir -p "$KEEP"
 end_leftovers
 
-# The base's own sources are kept while a mirror of the box stands in for them
+# The base's own sources are kept while a mirror of the box replaces them
 use_own_sources() {
     if [ -d "$KEEP/apt" ]; then
         for file in sources.list sources.list.d; do
@@ -189,7 +189,7 @@ done
 
 mend_dpkg
 
-# The lists' own times are the mirror's: whether they are old is told by a file of ours
+# The times of the lists are the mirror's: our own file says whether the lists are old
 if [ -n "$sources_changed" ] \
     || [ -z "$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' 2>/dev/null | head -n 1)" ] \
     || [ -z "$(find "$KEEP/apt-updated" -mmin -1440 2>/dev/null)" ]; then

@@ -29,7 +29,7 @@ def names(words: str, more: str = "") -> str:
         (
             "polished",
             "debian-12 does not have the R package `polished`. "
-            "Leave it out, or say `if_missing: skip` beside `names`: "
+            "Leave it out, or add `if_missing: skip` next to `names`: "
             "packages come from Debian only",
         ),
         (
@@ -90,7 +90,7 @@ ELSEWHERE = "R packages come from the base's Debian only, at its version"
         ("r-bioc-deseq2", "`r-bioc-deseq2` is the name of a Debian package. Put it under"),
         ("'shiny DT'", "these are 2 packages in one text. Write a list: [shiny, DT]"),
         ("'shiny, DT'", "these are 2 packages in one text. Write a list: [shiny, DT]"),
-        ("{shiny: '1.7'}", "`names` takes names alone, and this is a map of keys and values"),
+        ("{shiny: '1.7'}", "`names` takes only names, and this is a map of keys and values"),
         ("123", "expected text, not the number `123`"),
         ("a_b", "expected the name of an R package, such as data.table, not the text `a_b`"),
     ],

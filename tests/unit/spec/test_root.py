@@ -166,7 +166,7 @@ def test_a_home_is_no_root_that_nobody_named(
     # A box in the home itself reads no folder in it
     box = write(FORMS["production"][0].replace("@", "outside/prod.facts.json"))
     assert Root.of(box).folder is None
-    assert "lies in a home folder itself" in refused(box).message
+    assert "lies directly in a home folder" in refused(box).message
     assert load_box(write(HEAD)).box.base == "debian-12"
 
 
@@ -182,7 +182,7 @@ def test_a_box_in_a_home_reads_what_capture_wrote_beside_it_and_nothing_hidden(
     loaded = load_box(write(HEAD + "production: prod.facts.json\n"))
     assert loaded.file_at("production") == home / "prod.facts.json"
     for said in (".prod.facts.json", "link.facts.json", "app/app.R", "nowhere/x.json"):
-        assert "plain files beside it" in refused(write(HEAD + f"production: {said}\n")).message
+        assert "plain files next to it" in refused(write(HEAD + f"production: {said}\n")).message
     assert "plain files" in refused(write(SHINY + "apps: [{name: a, path: app}]\n")).message
     (home / "link.yml").symlink_to(outside / "box.yml")
     assert "a link to a file outside" in refused(home / "link.yml").message
@@ -199,7 +199,7 @@ def test_a_root_that_does_not_hold_the_box_is_a_mistake(write: Write, outside: P
     path = write(HEAD)
     with pytest.raises(UsageError, match="does not lie in --root"):
         load_box(path, root=outside)
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         load_box(path, root=outside / "nowhere")
 
 

@@ -86,7 +86,7 @@ def said(problem: object) -> str:
         ),
         (
             HEAD + "checks: {files: [box.yml]}\n",
-            "box.yml:3: checks.files[0]: checks are Python files, and `box.yml` is none",
+            "box.yml:3: checks.files[0]: checks are Python files, and `box.yml` is not",
         ),
         (
             HEAD + "system: {ca_certificates: [no.pem]}\n",

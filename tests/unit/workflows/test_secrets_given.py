@@ -90,7 +90,7 @@ def test_a_value_that_cannot_be_is_refused_and_not_shown(where: str, tmp_path: P
     with pytest.raises(UsageError) as failure:
         given.at_hand(NEEDED)
     said = f"{failure.value.message} {failure.value.details} {failure.value.hint}"
-    assert "the secret PROXY cannot be system.proxy: it is not a URL" in said
+    assert "the secret PROXY does not fit system.proxy: it is not a URL" in said
     assert where in said or str(path) in said
     assert "pLaNt3d" not in said
 

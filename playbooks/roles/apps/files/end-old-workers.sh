@@ -1,10 +1,10 @@
-# end-old-workers.sh RELEASES NAME RELEASE: end what still runs in another release of that app.
-# Shiny Server starts a new R for a new release, and leaves the one before to its last visitor.
+# end-old-workers.sh RELEASES NAME RELEASE: end processes that still run in another release of that app.
+# Shiny Server starts a new R for a new release, and keeps the old R for its last visitor.
 set -eu
 app=$1/$2
 release=$app/$3
 
-# Every process whose folder is in an older release; that of a release that is gone says `(deleted)`
+# Every process with its folder in an older release; `(deleted)` marks a release that is gone
 old() {
     for process in /proc/[0-9]*; do
         case $(readlink "$process/cwd" 2>/dev/null || true) in

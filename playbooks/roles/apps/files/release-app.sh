@@ -1,5 +1,5 @@
-# release-app.sh SITE RELEASES NAME RELEASE [mend]: a copied release becomes the one that is served, at once.
-# With `mend`, what took its place is moved away; says `same` where all is as it should be.
+# release-app.sh SITE RELEASES NAME RELEASE [mend]: serve a copied release, at once.
+# With `mend`, a file in its place is moved away; prints `same` where all is as it should be.
 set -eu
 site=$1
 app=$2/$3
@@ -14,7 +14,7 @@ if [ -n "$mend" ] && [ "$(readlink "$link" || true)" = "$release" ] \
     exit 0
 fi
 if [ -n "$mend" ] && [ -e "$link" ] && [ ! -L "$link" ]; then
-    # Somebody's work: it is not ours to remove
+    # Somebody's work: we must not remove it
     mkdir -p /var/lib/sandbox/moved-away
     mv "$link" "/var/lib/sandbox/moved-away/$3.$(date +%s)"
 fi

@@ -1,4 +1,4 @@
-# choose-blas.sh reference|openblas: points libblas.so.3 and liblapack.so.3 there; says `changed` if it did.
+# choose-blas.sh reference|openblas: points libblas.so.3 and liblapack.so.3 there; prints `changed` if it did.
 set -eu
 wanted=$1
 for library in blas lapack; do

@@ -1,11 +1,11 @@
-"""Values as R itself reads them: in R code, and in Renviron files."""
+"""Write values as R itself reads them: in R code, and in Renviron files."""
 
 import math
 import re
 
-# Of R: a larger whole number is a double
+# R's limit: a larger whole number is a double
 _LARGEST_INTEGER = 2**31 - 1
-# What R's own ${NAME-default} can carry; other values are set whatever the environment has
+# Values that R's own ${NAME-default} can carry; others are set whatever the environment has
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:/+%@-]+")
 
 
@@ -13,8 +13,8 @@ def r_literal(value):
     """`value` as R code of the same type: TRUE, 7L, 7.0, "text", c("a", "b").
 
     ASCII only: a string with \\u escapes means the same in every locale that R may start in.
-    What is R code itself (`{r: CODE}`) stays text until that one option is set: whatever it is, it
-    ends nothing but itself.
+    Text that is R code itself (`{r: CODE}`) stays text until that one option is set: a mistake in it
+    ends only that option.
     """
     if isinstance(value, dict):
         return f"eval(parse(text = {r_literal(value['r'])}, keep.source = FALSE), baseenv())"
@@ -43,8 +43,8 @@ def _r_character(character):
 def renviron(environment):
     """Lines for Renviron.site, each value exact after R's expansion of ${...} and removal of quotes.
 
-    A plain value gives way to one that the session has already; R would take the quotes out of such
-    a value, so others are always set.
+    A plain value gives way to a value that the session has already. R would remove quotes from such a
+    value, so values with quotes are always set.
     """
     lines = []
     for name, value in sorted(environment.items()):
@@ -56,8 +56,8 @@ def renviron(environment):
     return "\n".join(lines)
 
 
-# A backslash right before a quote means something, in other ways in each version of R; so do those
-# at the end of a segment. Anywhere else between quotes it is a backslash.
+# A backslash right before a quote has a special meaning, which differs between versions of R; so do
+# those at the end of a segment. Anywhere else between quotes it is a backslash.
 _SEGMENTS = re.compile(
     r"""
     \\*'                                      # a quote, with the backslashes before it

@@ -1,9 +1,9 @@
-# ensure-locale.sh LOCALE: generates it when the C library does not have it, and says `generated`.
+# ensure-locale.sh LOCALE: generates it when the C library does not have it, and prints `generated`.
 set -eu
 wanted=$1
 
 exists() {
-    # `locale` says "Cannot set ..." on stderr for one that is not there, and exits 0 all the same
+    # `locale` prints "Cannot set ..." on stderr for a missing locale, but still exits 0
     [ -z "$(LC_ALL=$wanted locale 2>&1 >/dev/null)" ]
 }
 

@@ -1,16 +1,16 @@
-# mend-packages.sh: puts back files of Debian packages that are gone or changed; says which packages.
+# mend-packages.sh: restores files of Debian packages that are gone or changed; prints which packages.
 set -eu
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 
-# `??5??????   /file` and `missing     /file`. Those with a `c` are configuration: whoever changed it, or
-# took it away, may have meant it
+# `??5??????   /file` and `missing     /file`. Lines with a `c` are configuration: somebody may have
+# changed or removed that file on purpose
 broken=$(dpkg --verify 2>/dev/null | awk '$1 == "missing" || $1 ~ /5/ {
     if ($2 != "c") { sub(/^[^\/]*/, ""); print }
 }' || true)
 if [ -z "$broken" ]; then
     exit 0
 fi
-# `name:architecture, name: /file`; a diversion is no package
+# `name:architecture, name: /file`; a diversion is not a package
 packages=$(printf '%s\n' "$broken" | while read -r file; do
     dpkg-query -S "$file" 2>/dev/null | grep -v '^diversion by' | sed 's/: \/.*//; s/,//g' | tr ' ' '\n'
 done | sort -u)

@@ -1,12 +1,12 @@
-# try-limits.sh NOFILE NPROC: can a session of this machine be given these limits? Empty: not asked for.
-# pam_limits says nothing when it cannot, and the session silently keeps the old ones.
+# try-limits.sh NOFILE NPROC: can a session of this machine get these limits? Empty: not asked for.
+# pam_limits prints nothing when it cannot, and the session silently keeps the old ones.
 set -eu
 nofile=$1
 nproc=$2
 
 try() {
-    # Under systemd as a service, with the hard limits that sshd has too: those of this very session
-    # are what pam_limits made of them last time
+    # Under systemd as a service, with the hard limits that sshd has too: pam_limits has changed those of
+    # this very session before
     if [ -d /run/systemd/system ]; then
         systemd-run --quiet --wait --collect prlimit "$1" true
     else

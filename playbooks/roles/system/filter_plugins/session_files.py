@@ -1,4 +1,4 @@
-"""Environment and limits, as the files that make up a session have them."""
+"""Write environment and limits for the files that a session reads."""
 
 import re
 import shlex
@@ -9,7 +9,7 @@ _PLAIN = re.compile(r"[^\s#'\"\\$`{}@]([^#'\"\\$`{}]*[^\s#'\"\\$`{}])?")
 
 
 def pam_environment(environment):
-    """Lines `NAME=value` for /etc/environment; a comment stands for what cannot be said there.
+    """Lines `NAME=value` for /etc/environment; a comment where the file cannot hold the value.
 
     pam_env cuts a value at `#`, drops quotes and knows no escape; newer versions expand `$` and
     backslashes. /etc/profile.d and R's Renviron.site, which can quote, have every value.

@@ -1,5 +1,5 @@
 # list-users.sh MARK LOGIN: `ours NAME` for accounts with that comment, `other NAME` for people's accounts
-# without, `system NAME` for the rest and for LOGIN, the account that the machine is managed through.
+# without it, `system NAME` for the rest and for LOGIN, the account that manages the machine.
 set -eu
 getent passwd | awk -F: -v mark="$1" -v login="$2" '
     $5 == mark { print "ours", $1; next }

@@ -191,7 +191,7 @@ def test_what_machines_hang_on_stays_and_what_is_not_ours_too(
         }
     )
     images = LibvirtImages(Virsh("qemu:///system", "sandbox"), "sandbox")
-    with pytest.raises(ProviderError, match="what machines are made of"):
+    with pytest.raises(ProviderError, match="is still needed by machines"):
         images.delete(image)
     with pytest.raises(ProviderError, match="not a baked image"):
         images.delete("twin")

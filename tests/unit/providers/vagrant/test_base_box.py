@@ -140,7 +140,7 @@ def test_every_base_names_public_boxes() -> None:
 
 
 def test_a_url_is_never_taken_without_a_checksum() -> None:
-    with pytest.raises(ValidationError, match="sha256 beside it"):
+    with pytest.raises(ValidationError, match="sha256 too"):
         PublicBox(box="debian/x", box_version="1", url="https://mirror.example/x.box")
     with pytest.raises(ValidationError, match="not among its architectures"):
         PublicBox(box="debian/x", box_version="1", sha256={"arm64": "0" * 64})

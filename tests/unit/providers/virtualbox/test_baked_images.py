@@ -127,7 +127,7 @@ def test_what_disks_hang_on_stays_whosever_they_are(say: Say, tmp_path: Path) ->
     root.mkdir()
     asked = say(answers(root))
     for image, user in ((WHOLE, "twin"), (CUT, "theirs.vdi")):
-        with pytest.raises(ProviderError, match="what machines are made of") as caught:
+        with pytest.raises(ProviderError, match="is still needed by machines") as caught:
             images().delete(image)
         assert user in caught.value.details
     with pytest.raises(ProviderError, match="not a baked image"):
