@@ -84,7 +84,7 @@ def _digest(path: Path) -> str:
 
 
 def without_packages(plan: Plan) -> Plan:
-    """The plan of a machine that differs only in its packages."""
+    """Return the plan of a machine that differs only in its packages."""
     system = plan.system.model_copy(update={"packages": ()})
     r = plan.r
     if r is not None:
@@ -93,7 +93,7 @@ def without_packages(plan: Plan) -> Plan:
 
 
 def makers() -> dict[str, bytes]:
-    """The source of each module that takes part in making machines, by the module's name."""
+    """Return the source of each module that takes part in making machines, by the module's name."""
     return reachable(_MAKER, above=Path(__file__).resolve().parent.parent)
 
 
@@ -115,18 +115,18 @@ def recipe_digest() -> str:
 
 
 def recipe_key(placement: Placement) -> str:
-    """12 hex digits over the plan and all that turns a base into that machine."""
+    """Return 12 hex digits over the plan and all that turns a base into that machine."""
     return _key([recipe_digest()], placement.key)
 
 
 def find_whole(engine: Baking, keys: BakeKeys) -> BakedImage | None:
-    """The newest complete image with that key."""
+    """Return the newest complete image with that key."""
     images = engine.baked_images()
     return next((one for one in images if one.complete and one.key == keys.whole), None)
 
 
 def find_layer(engine: Baking, keys: BakeKeys, plan: Plan) -> BakedImage | None:
-    """The young image that lacks the fewest packages, and lacks nothing else."""
+    """Return the young image that lacks the fewest packages, and lacks nothing else."""
     wanted = set(plan.apt_packages)
     oldest = datetime.now(UTC) - LAYER_MAX_AGE
     best: tuple[int, BakedImage] | None = None
@@ -141,7 +141,7 @@ def find_layer(engine: Baking, keys: BakeKeys, plan: Plan) -> BakedImage | None:
 
 
 def labels_of(placement: Placement, keys: BakeKeys) -> tuple[tuple[str, str], ...]:
-    """The notes kept with an image, read by `find_layer` and `sandbox cache list`."""
+    """Return the notes kept with an image, read by `find_layer` and `sandbox cache list`."""
     plan = placement.plan
     return (
         ("base", plan.base.name),
@@ -174,7 +174,7 @@ def note_use(image: str) -> None:
 
 
 def last_used(image: BakedImage) -> datetime:
-    """When a machine was last made from this image on this host, or else when it was baked."""
+    """Tell when a machine was last made from this image on this host, or else when it was baked."""
     try:
         used = datetime.fromtimestamp(_mark(image.image).stat().st_mtime, UTC)
     except FileNotFoundError:

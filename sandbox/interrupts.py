@@ -53,12 +53,12 @@ def stop_listening() -> None:
 
 
 def heard() -> Interrupted | None:
-    """The first interrupt: a library may have turned it into another error."""
+    """Return the first interrupt: a library may have turned it into another error."""
     return _Heard.first
 
 
 def in_a_hurry() -> bool:
-    """Whether somebody has asked twice: then no command is given time to end by itself."""
+    """Tell whether somebody has asked twice: then no command is given time to end by itself."""
     return _Heard.times >= _PATIENCE
 
 

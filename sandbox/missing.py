@@ -12,7 +12,7 @@ from sandbox.spec.r_packages import R_ITSELF
 
 
 def missing_r_packages(plan: Plan, available: Iterable[str]) -> tuple[str, ...]:
-    """The R packages that are missing and may be; `available` as in `missing_packages`."""
+    """Return the R packages that are missing and may be; `available` as in `missing_packages`."""
     if plan.r is None or plan.r.packages.if_missing != "skip":
         return ()
     names = available if isinstance(available, frozenset | set) else frozenset(available)

@@ -51,22 +51,22 @@ def _in_words(letters: str) -> str:
 
 
 def state_dir() -> Path:
-    """`$XDG_STATE_HOME/sandbox`: `instances/`, `locks/`, and `host/` for what setup did."""
+    """Return `$XDG_STATE_HOME/sandbox`: `instances/`, `locks/`, and `host/` for what setup did."""
     return _xdg("XDG_STATE_HOME", ".local/state")
 
 
 def instances_dir() -> Path:
-    """The folder with one folder for each instance."""
+    """Return the folder with one folder for each instance."""
     return state_dir() / "instances"
 
 
 def cache_dir() -> Path:
-    """`$XDG_CACHE_HOME/sandbox`: files that can be made again."""
+    """Return `$XDG_CACHE_HOME/sandbox`: files that can be made again."""
     return _xdg("XDG_CACHE_HOME", ".cache")
 
 
 def sudo_uid() -> int | None:
-    """The user who became root by sudo; None when nobody did."""
+    """Return the user who became root by sudo; None when nobody did."""
     word = os.environ.get("SUDO_UID", "")
     return int(word) if os.getuid() == 0 and word.isascii() and word.isdigit() else None
 
@@ -102,7 +102,7 @@ def runtime_dir() -> Path:
 
 
 def ssh_word(path: Path, *, tokens: str = "") -> str:
-    """A file's name in ssh_config's own grammar, which gives a meaning to blanks and `%`.
+    """Return a file's name in ssh_config's own grammar, which gives a meaning to blanks and `%`.
 
     `tokens` is added after the name as it is, such as `/%C`.
     """

@@ -44,15 +44,15 @@ class Placement(PlanModel):
         return self.plan.key_on(f"{options.base_image} {options.base_image_version}")
 
     def with_plan(self, plan: Plan) -> "Placement":
-        """Another plan, under the same name and in the same place."""
+        """Return another plan, under the same name and in the same place."""
         return self.model_copy(update={"plan": plan})
 
     def without_packages(self, names: Iterable[str]) -> "Placement":
-        """The same placement on a base that does not have these R packages."""
+        """Return the same placement on a base that does not have these R packages."""
         return self.with_plan(self.plan.without_packages(names))
 
     def renamed(self, name: str) -> "Placement":
-        """The same machine under another name."""
+        """Return the same machine under another name."""
         return self.model_copy(update={"name": name})
 
 
@@ -78,7 +78,7 @@ def place(
 
 
 def valid_name(name: str) -> str:
-    """The name, if a sandbox can have that name.
+    """Return the name, if a sandbox can have that name.
 
     Raises:
         UsageError: it cannot.

@@ -44,7 +44,7 @@ def is_of_the_kernel(path: Path) -> bool:
 
 
 def read_plain(path: Path, *, max_bytes: int, follow: bool = True) -> bytes:
-    """All bytes of a regular file; without `follow`, a link is refused.
+    """Return all bytes of a regular file; without `follow`, a link is refused.
 
     Raises:
         NotPlainError: it is not a regular file, cannot be read, or is larger than `max_bytes`.

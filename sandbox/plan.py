@@ -108,7 +108,7 @@ class Plan(PlanModel):
         return self.key_on("")
 
     def key_on(self, base_image: str) -> str:
-        """The key of a machine made from a base image that the box itself names."""
+        """Return the key of a machine made from a base image that the box itself names."""
         content = self.model_dump(mode="json", exclude=_NOT_THE_MACHINE)
         del content["system"]["ca_certificates"]
         for app in content["apps"]:
@@ -120,7 +120,7 @@ class Plan(PlanModel):
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def without_packages(self, names: Iterable[str]) -> "Plan":
-        """The plan for a base that does not have these R packages."""
+        """Return the plan for a base that does not have these R packages."""
         gone = frozenset(names)
         if self.r is None or not gone:
             return self
@@ -275,7 +275,7 @@ class HostLimits:
 
 
 def exceeds_host(plan: Plan, host: HostLimits) -> list[str]:
-    """The reasons why the machine cannot run on this host; empty when it can."""
+    """Return the reasons why the machine cannot run on this host; empty when it can."""
     wanted = plan.machine
     problems = []
     if wanted.memory_mb > host.memory_mb:

@@ -85,7 +85,7 @@ class ProvisionResult:
 
 
 def log_path(folder: Path) -> Path:
-    """Where the full output of bootstrap and Ansible is."""
+    """Tell where the full output of bootstrap and Ansible is."""
     return folder / "logs" / "provision.log"
 
 
@@ -100,7 +100,7 @@ class RootShell(Protocol):
 
 
 def root_over_ssh(target: SshTarget) -> RootShell:
-    """The root shell of a machine, for a login that may `sudo` without a password."""
+    """Return the root shell of a machine, for a login that may `sudo` without a password."""
 
     def shell(
         script: str, *, timeout_s: float, log: Path, on_line: Callable[[str], None]

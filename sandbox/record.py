@@ -73,7 +73,7 @@ class Record(BaseModel):
         )
 
     def wanting(self, placement: Placement) -> "Record":
-        """The record of the same sandbox with another placement from now on."""
+        """Return the record of the same sandbox with another placement from now on."""
         return self.model_copy(update={"placement": placement})
 
     def advanced(
@@ -84,7 +84,7 @@ class Record(BaseModel):
         recipe_key: str | None = None,
         note: str = "",
     ) -> "Record":
-        """The record after `what` was done."""
+        """Return the record after `what` was done."""
         entry = HistoryEntry(
             at=datetime.now(UTC), what=what, plan_key=self.placement.key, note=note
         )

@@ -202,12 +202,12 @@ class Attached:
     errors: IO[bytes]
 
     def status(self, wait_s: float) -> int | None:
-        """The command's exit status; None if it does not end within so many seconds."""
+        """Return the command's exit status; None if it does not end within so many seconds."""
         _has_ended(self.process, Deadline(wait_s))
         return self.process.returncode
 
     def words(self) -> str:
-        """The last lines of its stderr."""
+        """Return the last lines of its stderr."""
         size = self.errors.seek(0, os.SEEK_END)
         self.errors.seek(max(0, size - _LAST_BYTES))
         lines = self.errors.read().decode("utf-8", "replace").splitlines()

@@ -55,7 +55,7 @@ class NeededSecret:
 
 
 def needed_secrets(plan: Plan) -> tuple[NeededSecret, ...]:
-    """The secrets that the plan names, in the order of their names."""
+    """Return the secrets that the plan names, in the order of their names."""
     found: dict[str, list[tuple[str, Kind]]] = {}
     for place, kind, secret in _named(plan):
         found.setdefault(secret.secret, []).append((place, kind))
@@ -80,7 +80,7 @@ def _named(plan: Plan) -> Iterator[tuple[str, Kind, Secret]]:
 
 
 def secret_targets(plan: Plan) -> frozenset[str]:
-    """The variables, options and repositories that hold a secret on the machine."""
+    """Return the variables, options and repositories that hold a secret on the machine."""
     return frozenset(
         place.split(".", 2)[2]
         for one in needed_secrets(plan)
@@ -90,7 +90,7 @@ def secret_targets(plan: Plan) -> frozenset[str]:
 
 
 def without_secrets(plan: Plan) -> Plan:
-    """The plan of a machine that differs only in what the secrets' values change."""
+    """Return the plan of a machine that differs only in what the secrets' values change."""
 
     def plain(values: Mapping[str, Plain | Secret]) -> dict[str, Plain]:
         return {name: one for name, one in values.items() if not isinstance(one, Secret)}
@@ -126,7 +126,7 @@ class SecretValues:
         return bool(self._values)
 
     def lacks(self, needed: Iterable[NeededSecret]) -> tuple[NeededSecret, ...]:
-        """The names that have no value."""
+        """Return the names that have no value."""
         return tuple(one for one in needed if one.name not in self._values)
 
     def of(self, planned: Plain | Secret) -> Plain | str:

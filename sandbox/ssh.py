@@ -35,7 +35,7 @@ class SshTarget:
     """The ssh_config to use; the user's own when None."""
 
     def argv(self, *options: str) -> tuple[str, ...]:
-        """The `ssh` command up to and including the host."""
+        """Return the `ssh` command up to and including the host."""
         config = ("-F", str(self.config)) if self.config is not None else ()
         # `--` so that a host name can never be read as an option
         return ("ssh", *config, *options, "--", self.host)
@@ -134,7 +134,7 @@ def has_whole_key(folder: Path) -> bool:
 
 
 def make_key(folder: Path) -> str:
-    """The public half of the instance's own login key, made on first use.
+    """Return the public half of the instance's own login key, made on first use.
 
     Raises:
         ProviderError: ssh-keygen is missing or failed.

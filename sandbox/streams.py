@@ -25,7 +25,7 @@ class Process(Protocol):
     stderr: IO[bytes] | None
 
     def poll(self) -> int | None:
-        """Its exit status, once it has ended."""
+        """Return its exit status, once it has ended."""
 
 
 class Streams:
@@ -55,12 +55,12 @@ class Streams:
         self._last: deque[str] = deque(maxlen=TAIL_LINES)
 
     def text(self, name: str) -> str:
-        """The kept part of `stdout` or `stderr`."""
+        """Return the kept part of `stdout` or `stderr`."""
         text = b"".join(self._chunks[name]).decode("utf-8", "replace")
         return self._hide(text) if self._hide is not None else text
 
     def tail(self) -> str:
-        """The last lines of both, in the order they came."""
+        """Return the last lines of both, in the order they came."""
         return "\n".join(self._last)
 
     def pump(self, process: Process, data: bytes | None, deadline: Deadline) -> bool:

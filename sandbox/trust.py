@@ -60,7 +60,7 @@ class Consent:
 def agreed_code(
     files: Sequence[Path], box: Path, purpose: str, consent: Consent
 ) -> tuple[HostCode, ...]:
-    """The code in `files`, all agreed to. Asks the person if possible; remembers the answer.
+    """Return the code in `files`, all agreed to. Asks the person if possible; remembers the answer.
 
     Args:
         files: Python files, absolute; a file that is not there is passed over.
@@ -88,7 +88,7 @@ def agreed_code(
 
 
 def read_code(path: Path) -> HostCode:
-    """A Python file that a person can read before it runs.
+    """Return a Python file that a person can read before it runs.
 
     Raises:
         UsageError: it cannot be read, or Python would read it in another way than it is shown.

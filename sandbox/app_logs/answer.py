@@ -72,7 +72,7 @@ def logs_script(
     most_bytes: int = LOG_BYTES,
     after: Mapping[str, int] | None = None,
 ) -> str:
-    """The shell script that collects the answer; root runs it on the machine.
+    """Return the shell script that collects the answer; root runs it on the machine.
 
     Args:
         plan: the plan of the machine.

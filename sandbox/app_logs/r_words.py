@@ -47,23 +47,23 @@ class RWords:
     translations: Mapping[str, tuple[str, ...]]
 
     def begins_error(self, line: str) -> bool:
-        """Whether a line is the first of an error, of R's or of Shiny's."""
+        """Tell whether a line is the first of an error, of R's or of Shiny's."""
         return self._error.match(line) is not None
 
     def begins_warning(self, line: str) -> bool:
-        """Whether a line is the first of a warning."""
+        """Tell whether a line is the first of a warning."""
         return not self.begins_error(line) and self._warning.match(line) is not None
 
     def is_end(self, line: str) -> bool:
-        """Whether R says in this line that it stops."""
+        """Tell whether R says in this line that it stops."""
         return line.strip() in self._ends
 
     def is_calls(self, line: str) -> bool:
-        """Whether R lists in this line which functions called each other."""
+        """Tell whether R lists in this line which functions called each other."""
         return self._calls.match(line) is not None
 
     def names_in(self, message: str, text: str) -> tuple[str, ...]:
-        """The text in place of the first `%s` of a message, each time the message occurs."""
+        """Return the text in place of the first `%s` of a message, each time the message occurs."""
         found = []
         for pattern in self._patterns(message):
             found += [one[1].strip(_QUOTES) for one in pattern.finditer(text)]

@@ -92,7 +92,7 @@ def settings_of(target: str, config: Path | None = None, port: int | None = None
 
 
 def host_and_port(word: str) -> tuple[str, int | None]:
-    """`[USER@]HOST` and the port of a jump host, which may be an address in brackets."""
+    """Return `[USER@]HOST` and the port of a jump host, which may be an address in brackets."""
     rest = word.removeprefix("ssh://").rstrip("/")
     user, at, host = rest.rpartition("@")
     if host.startswith("["):

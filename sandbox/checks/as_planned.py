@@ -19,7 +19,7 @@ def is_as_planned(
     view: RView | None = None,
     unknown: str = "",
 ) -> bool:
-    """Whether the machine has what the plan states.
+    """Tell whether the machine has what the plan states.
 
     Args:
         seen: of the machine.
@@ -42,7 +42,7 @@ def is_as_planned(
 def comparison(
     seen: Seen, plan: Plan, kind: str, *, view: RView | None = None
 ) -> dict[str, FactDiff]:
-    """What the plan states of a kind of facts, item by item, against what the machine has."""
+    """Tell what the plan states of a kind of facts, item by item, against what the machine has."""
     return compare_with_box(
         registry.kind(kind),
         side_of_plan(plan, seen.hashes),

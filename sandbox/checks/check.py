@@ -86,11 +86,11 @@ def require(check: Check[Evidence], evidence: Evidence) -> Look:
 
 
 def equal(actual: object, expected: object, *, shown: str | None = None) -> Look:
-    """A look that compares."""
+    """Return a look that compares."""
     return Look(actual == expected, shown if shown is not None else str(actual))
 
 
 def none_of(offenders: Iterable[str], *, nothing: str = "none") -> Look:
-    """A look that holds when there are no offenders, and names them all otherwise."""
+    """Return a look that holds when there are no offenders, and names them all otherwise."""
     found = tuple(offenders)
     return Look(not found, "; ".join(found) if found else nothing)

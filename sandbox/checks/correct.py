@@ -20,7 +20,7 @@ from sandbox.plan import Plan
 
 
 def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
-    """What the facts tell."""
+    """Yield what the facts tell."""
     yield _release(placement)
     yield from _timezone(placement)
     yield from _locale(placement)

@@ -40,7 +40,7 @@ def make_again(placement: Placement) -> str:
 
 
 def as_root(placement: Placement, *words: str) -> str:
-    """One command in the machine."""
+    """Return one command in the machine."""
     return f"sandbox exec {placement.name} -- sudo {shlex.join(words)}"
 
 

@@ -104,12 +104,12 @@ class Inspection:
     """None where the file system has no fixed number of them."""
 
     def file(self, path: str) -> FileMode | None:
-        """One watched file, if it is there."""
+        """Return one watched file, if it is there."""
         return next((one for one in self.files if one.path == path), None)
 
 
 def inspection_script(plan: Plan) -> str:
-    """The shell script to run as root; every word from the plan is quoted."""
+    """Return the shell script to run as root; every word from the plan is quoted."""
     # Debian's package names cannot hold anything that a double-quoted shell string would read
     return _SCRIPT.replace("@FILES@", shlex.join(WATCHED_FILES)).replace(
         "@PACKAGES@", shlex.join(planned_packages(plan))
@@ -117,7 +117,7 @@ def inspection_script(plan: Plan) -> str:
 
 
 def planned_packages(plan: Plan) -> tuple[str, ...]:
-    """The Debian packages that must be installed."""
+    """Return the Debian packages that must be installed."""
     return tuple(sorted({*plan.apt_packages, *plan.system.packages}))
 
 

@@ -32,7 +32,7 @@ class Seen:
     """By what values are compared that the facts do not have."""
 
     def view(self, seen_by: str) -> RView:
-        """R as a login or as an app sees it.
+        """Return R as a login or as an app sees it.
 
         Raises:
             CannotLook: the probe did not get that far.
@@ -70,7 +70,7 @@ class CheckedMachine(Protocol):
         ...
 
     def sudo(self, script: str) -> str:
-        """The output of a shell script, run as root.
+        """Return the output of a shell script, run as root.
 
         Raises:
             CannotLook: it failed; with its own words.
@@ -151,7 +151,7 @@ class LiveMachine:
         return try_session(self._base_url + path, page, timeout_s=timeout_s)
 
     def sudo(self, script: str) -> str:
-        """The output of a shell script, run as root."""
+        """Return the output of a shell script, run as root."""
         # testinfra quotes what stands for %s
         try:
             done = self._run(_AS_ROOT, script, script)

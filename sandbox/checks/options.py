@@ -36,7 +36,7 @@ def option_look(
 
 
 def expected_option(name: str, planned: OptionValue | Secret, shown: str) -> str:
-    """What the check of an option expects, in words."""
+    """Tell what the check of an option expects, in words."""
     if isinstance(planned, Secret) or r_value.read(planned_code(planned)) is not None:
         return "not set" if shown == "NULL" else shown
     # What a function or a call is worth, R alone can tell

@@ -36,7 +36,7 @@ class UnfitError(Exception):
 
 
 def candidates() -> tuple[HostUser, ...]:
-    """Who may run them instead of root; nobody at all when this is not root."""
+    """Tell who may run them instead of root; nobody at all when this is not root."""
     if os.geteuid() != 0:
         return ()
     found = []
@@ -48,7 +48,7 @@ def candidates() -> tuple[HostUser, ...]:
 
 
 def fit(process: PytestProcess, user: HostUser) -> AbstractContextManager[PytestProcess]:
-    """The same process as `user`, with a login and an environment of its own.
+    """Return the same process as `user`, with a login and an environment of its own.
 
     Raises:
         UnfitError: the user cannot run it.

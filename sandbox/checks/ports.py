@@ -31,7 +31,7 @@ class _PlannedPort:
 
 
 def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
-    """What the facts tell."""
+    """Yield what the facts tell."""
     yield Check(
         "safe.ports",
         Goal.SAFE,

@@ -19,7 +19,7 @@ _MOST_SHOWN = 12
 
 
 def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
-    """What the facts of both machines tell; nothing for a box that names no production."""
+    """Yield what the facts of both machines tell; nothing for a box that names no production."""
     plan = placement.plan
     if plan.production is None:
         return

@@ -20,7 +20,7 @@ _SHOWN = 5
 
 
 def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
-    """What the facts tell."""
+    """Yield what the facts tell."""
     plan = placement.plan
     if plan.r is None:
         return

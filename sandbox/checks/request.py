@@ -66,7 +66,7 @@ class ResultFolder:
         write_whole(self._request, request.model_dump_json())
 
     def read_request(self) -> CheckRequest:
-        """What was asked for."""
+        """Tell what was asked for."""
         return CheckRequest.model_validate_json(self._request.read_bytes())
 
     def write_collected(self, results: list[CheckResult]) -> None:
@@ -74,7 +74,7 @@ class ResultFolder:
         write_whole(self._collected, json.dumps([one.model_dump(mode="json") for one in results]))
 
     def read_collected(self, *, untrusted: bool = False) -> tuple[CheckResult, ...] | None:
-        """All checks of this run; None when pytest did not get that far.
+        """Return all checks of this run; None when pytest did not get that far.
 
         Args:
             untrusted: somebody else's code has written it: see `read_results`.
@@ -90,7 +90,7 @@ class ResultFolder:
             file.write(result.model_dump_json() + "\n")
 
     def read_results(self, *, untrusted: bool = False) -> tuple[CheckResult, ...]:
-        """The checks that are done, in the order they ran.
+        """Return the checks that are done, in the order they ran.
 
         Args:
             untrusted: somebody else's code has written it, and could have put anything there.

@@ -97,11 +97,11 @@ class CheckReport(BaseModel):
         return tuple(result for result in self.results if result.outcome in bad)
 
     def count(self, outcome: Outcome) -> int:
-        """How many checks ended so."""
+        """Tell how many checks ended so."""
         return Counter(result.outcome for result in self.results)[outcome]
 
     def of(self, goal: Goal) -> tuple[CheckResult, ...]:
-        """The checks of one goal, in the order they ran."""
+        """Return the checks of one goal, in the order they ran."""
         return tuple(result for result in self.results if result.goal is goal)
 
     @computed_field  # type: ignore[prop-decorator]  # mypy does not know it on a property
@@ -130,7 +130,7 @@ class CheckReport(BaseModel):
 
 
 def with_found(known: CheckReport | None, found: CheckReport) -> CheckReport | None:
-    """What is known of a sandbox once a part of its checks ran again; None: as much as before.
+    """Tell what is known of a sandbox once a part of its checks ran again; None: as much as before.
 
     Of each check the last result counts. Where nothing was known, failures are: `up` must hear of
     them, and of what passed nothing follows.
@@ -147,7 +147,7 @@ def with_found(known: CheckReport | None, found: CheckReport) -> CheckReport | N
 
 
 def last_report(folder: Path) -> CheckReport | None:
-    """What an instance's checks last found; None when none ran, or it cannot be read."""
+    """Tell what an instance's checks last found; None when none ran, or it cannot be read."""
     try:
         return read_saved(folder / "checks.json", CheckReport)
     except BrokenFileError:

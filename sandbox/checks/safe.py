@@ -26,7 +26,7 @@ _LEAST_PERSON, _MOST_PERSON = 1000, 60000
 
 
 def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
-    """What the facts tell."""
+    """Yield what the facts tell."""
     yield from ports.seen_checks(placement)
     yield from _accounts(placement)
     yield from _keys(placement)
@@ -226,7 +226,7 @@ def _strange_keys(plan: Plan, seen: Seen) -> Iterator[str]:
 
 
 def fingerprint(public_key: str) -> str:
-    """`SHA256:…` of a public key line, as ssh-keygen -l prints it; empty when it is none."""
+    """Return `SHA256:…` of a public key line, as ssh-keygen -l prints it; empty when it is none."""
     for word in public_key.split():
         if word.startswith("AAAA"):
             try:

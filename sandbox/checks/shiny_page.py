@@ -30,17 +30,17 @@ class ShinyPage:
 
 
 def is_shiny(html: str) -> bool:
-    """Whether the page starts a Shiny session."""
+    """Tell whether the page starts a Shiny session."""
     return _SHINY_SCRIPT.search(html) is not None
 
 
 def is_document(html: str) -> bool:
-    """Whether the page is a rendered R Markdown document."""
+    """Tell whether the page is a rendered R Markdown document."""
     return _PANDOC.search(html) is not None
 
 
 def title_of(html: str) -> str:
-    """The page's title, shortened; empty when it has none."""
+    """Return the page's title, shortened; empty when it has none."""
     found = re.search(r"<title>(.*?)</title>", html, re.DOTALL | re.IGNORECASE)
     return " ".join(found.group(1).split())[:60] if found else ""
 

@@ -24,7 +24,7 @@ _NOT_FOUND = 404
 
 
 def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
-    """What the facts tell."""
+    """Yield what the facts tell."""
     yield Check(
         id="up.system",
         goal=Goal.UP,
@@ -39,7 +39,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
 
 
 def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
-    """What only asking the machine tells."""
+    """Yield what only asking the machine tells."""
     plan = placement.plan
     if not SHINY.is_in(plan.services):
         return
@@ -73,7 +73,7 @@ def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
 
 
 def services(plan: Plan) -> tuple[str, ...]:
-    """The units that the plan needs."""
+    """Return the units that the plan needs."""
     return ("ssh", *(server.unit for server in plan.servers))
 
 
@@ -84,7 +84,7 @@ def is_app_page(page: WebAnswer) -> bool:
 
 
 def describe(page: WebAnswer) -> str:
-    """An answer in a few words."""
+    """Return an answer in a few words."""
     title = title_of(page.body)
     return f"HTTP {page.status}, {f'“{title}”' if title else page.content_type or 'no content'}"
 

@@ -34,7 +34,7 @@ _APP = Viewer("shiny", "app", "inside an app")
 
 
 def viewers(plan: Plan) -> tuple[Viewer, ...]:
-    """Who sees R on this machine."""
+    """Tell who sees R on this machine."""
     if plan.r is None:
         return ()
     return (_LOGIN, _APP) if plan.app_server is not None else (_LOGIN,)
@@ -50,7 +50,7 @@ def per_viewer(
     look: Callable[[RView], Look],
     fix: str = "",
 ) -> Iterator[Check[Seen]]:
-    """The same check of R for everyone who sees it: `correct.ID.login`, `correct.ID.app`."""
+    """Return the same check of R for everyone who sees it: `correct.ID.login`, `correct.ID.app`."""
     return per_viewer_and_seen(
         placement,
         id=id,

@@ -85,7 +85,7 @@ def sandbox(
 
 
 def program(words: Sequence[str]) -> typer.Typer:
-    """The program with the commands that the command line `words` can mean.
+    """Return the program with the commands that the command line `words` can mean.
 
     A command only needs its own module: importing all of them takes longer than most commands do.
     """

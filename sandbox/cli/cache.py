@@ -129,7 +129,7 @@ def prune(
 
 
 def duration(text: str) -> "timedelta":
-    """The length of time that `30d` stands for.
+    """Return the length of time that `30d` stands for.
 
     Raises:
         UsageError: the text is not a length of time.
@@ -183,7 +183,7 @@ def _use(one: "KeptImage") -> str:
 
 
 def size(size_bytes: int | None) -> str:
-    """`1.2 GB`, `345 MB`; empty when unknown."""
+    """Return `1.2 GB`, `345 MB`; empty when unknown."""
     if size_bytes is None:
         return ""
     return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"  # noqa: PLR2004

@@ -22,7 +22,7 @@ _FACTS: Final = ".facts.json"
 
 
 def complete_name(incomplete: str) -> list[str]:
-    """Names of sandboxes."""
+    """Return names of sandboxes."""
     from sandbox.paths import instances_dir
 
     folder = instances_dir()
@@ -31,7 +31,7 @@ def complete_name(incomplete: str) -> list[str]:
 
 
 def complete_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Names of sandboxes, without those that were typed before."""
+    """Return names of sandboxes, without those that were typed before."""
     typed = ctx.params.get("names") or ()
     return [name for name in complete_name(incomplete) if name not in typed]
 
@@ -42,34 +42,34 @@ def complete_box(incomplete: str) -> list[str]:
 
 
 def complete_box_or_name(incomplete: str) -> list[str]:
-    """Names of sandboxes, box files, and names of our own boxes."""
+    """Return names of sandboxes, box files, and names of our own boxes."""
     return list(dict.fromkeys([*complete_name(incomplete), *complete_box(incomplete)]))
 
 
 def complete_side(incomplete: str) -> list[str]:
-    """The things that `diff` compares: sandboxes, files of facts, boxes."""
+    """Return the things that `diff` compares: sandboxes, files of facts, boxes."""
     files = _files(incomplete, lambda name: _is_box(name) or name.endswith(_FACTS))
     found = [*complete_name(incomplete), *_shipped(incomplete), *files]
     return list(dict.fromkeys(found))
 
 
 def complete_facts(incomplete: str) -> list[str]:
-    """Files of facts."""
+    """Return files of facts."""
     return _files(incomplete, lambda name: name.endswith(_FACTS))
 
 
 def complete_provider(incomplete: str) -> list[str]:
-    """The providers."""
+    """Return the providers."""
     return _fitting(PROVIDERS, incomplete)
 
 
 def complete_goal(incomplete: str) -> list[str]:
-    """The goals of checks."""
+    """Return the goals of checks."""
     return [goal for goal in _GOALS if goal.startswith(incomplete)]
 
 
 def complete_base_source(incomplete: str) -> list[str]:
-    """The sources of base images."""
+    """Return the sources of base images."""
     return [source for source in _BASE_SOURCES if source.startswith(incomplete)]
 
 

@@ -62,7 +62,7 @@ def answer(shell: str, words: list[str]) -> None:
 
 
 def completions(before: list[str], last: str) -> list[Candidate]:
-    """Words that can stand in place of `last`; only those that fit in one line."""
+    """Return words that can stand in place of `last`; only those that fit in one line."""
     from sandbox.cli.app import GROUPS
 
     names = [name for commands in GROUPS.values() for name in commands]
@@ -149,12 +149,12 @@ def _for_bash(value: str, typed: Typed, cut: str) -> str:
 
 
 def completion_script(shell: str) -> str:
-    """The script that makes a shell complete `sandbox`."""
+    """Return the script that makes a shell complete `sandbox`."""
     return (_SCRIPTS / f"sandbox.{shell}").read_text(encoding="utf-8")
 
 
 def this_shell() -> str:
-    """The shell in which the user types.
+    """Return the shell in which the user types.
 
     Raises:
         UsageError: we have no completion for it.

@@ -56,7 +56,7 @@ def speak_utf8() -> None:
 
 
 def colourful(*, stdout: bool = False) -> bool:
-    """Whether colour (and a live display) is welcome on that stream."""
+    """Tell whether colour (and a live display) is welcome on that stream."""
     stream = sys.stdout if stdout else sys.stderr
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
@@ -68,7 +68,7 @@ class Painted(str):
 
 
 def paint(text: str, code: str, *, on: bool) -> Painted:
-    """`text`, cleaned, in an ANSI style or without."""
+    """Return `text`, cleaned, in an ANSI style or without."""
     clean = plain(text)
     return Painted(f"\x1b[{code}m{clean}\x1b[{_OFF}m" if on else clean)
 
@@ -79,12 +79,12 @@ def line(*parts: str) -> Painted:
 
 
 def lines(rows: Iterable[str]) -> Painted:
-    """Rows below each other; rows that are not painted are cleaned."""
+    """Return rows below each other; rows that are not painted are cleaned."""
     return Painted("\n".join(plain(row) for row in rows))
 
 
 def plain(text: str) -> str:
-    """`text` without characters that steer a terminal: escapes, overprinting, hidden ones.
+    """Return `text` without characters that steer a terminal: escapes, overprinting, hidden ones.
 
     Line ends and tabs stay; `Painted` text is clean already.
     """
@@ -139,7 +139,7 @@ def answer_to(question: str) -> str | None:
 
 
 def secret_answer_to(question: str) -> str:
-    """The line that a person types, without an echo.
+    """Return the line that a person types, without an echo.
 
     Raises:
         KeyboardInterrupt: Ctrl-C, or the end of the input.
@@ -261,7 +261,7 @@ class Progress:
             self._status = None
 
     def current(self) -> str:
-        """The running step, its seconds, and the last line of its tool."""
+        """Return the running step, its seconds, and the last line of its tool."""
         if not self._titles:
             return ""
         title, started = self._titles[-1]

@@ -15,7 +15,7 @@ _MANY = 4
 
 
 def render_diff(diff: Diff, *, colour: bool | None = None) -> Painted:
-    """The whole table as text.
+    """Return the whole table as text.
 
     Args:
         diff: the comparison.

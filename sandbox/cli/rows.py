@@ -31,7 +31,7 @@ def columns(
 
 
 def cell(text: str, width: int, code: str, *, on: bool) -> Painted:
-    """`text` in a style, as wide as a column."""
+    """Return `text` in a style, as wide as a column."""
     return paint(text.ljust(width), code, on=on)
 
 
@@ -45,7 +45,7 @@ def field(
     fold: bool = True,
     on: bool,
 ) -> list[Painted]:
-    """Text next to its label, its lines below each other; nothing where there is no text.
+    """Return text next to its label, its lines below each other; nothing where there is no text.
 
     Args:
         label: stands before the first line; a label wider than its column has its own line.

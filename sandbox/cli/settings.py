@@ -65,7 +65,7 @@ SshConfigOption = Annotated[
 
 
 def place() -> "Place":
-    """The place of our things: SANDBOX_INCUS_PREFIX on SANDBOX_INCUS_REMOTE."""
+    """Return the place of our things: SANDBOX_INCUS_PREFIX on SANDBOX_INCUS_REMOTE."""
     from sandbox.providers.place import Place
 
     return Place.from_prefix(

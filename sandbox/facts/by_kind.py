@@ -26,12 +26,12 @@ class Alike:
 
 
 def alike(facts: Iterable[FactDiff]) -> tuple[Alike, ...]:
-    """The facts by kind; those of one kind stand together already."""
+    """Return the facts by kind; those of one kind stand together already."""
     return tuple(Alike(*kind, facts=tuple(found)) for kind, found in groupby(facts, key=_kind))
 
 
 def item_of(fact: FactDiff) -> str:
-    """`shiny` of the fact r.package.shiny; empty where a kind has one value."""
+    """Return `shiny` of the fact r.package.shiny; empty where a kind has one value."""
     return fact.title.partition(": ")[2]
 
 

@@ -20,7 +20,7 @@ def probe(
     with_r: bool = True,
     timeout_s: float = 60,
 ) -> Facts:
-    """What the machine behind `target` is. Reads only, over one ssh session.
+    """Tell what the machine behind `target` is. Reads only, over one ssh session.
 
     Args:
         target: where; the login shell over there may be anything that can run `sh -s`.
@@ -56,7 +56,7 @@ def probe_local(
     use_sudo: bool = True,
     timeout_s: float = 60,
 ) -> Facts:
-    """What this machine is. Arguments as `probe`.
+    """Tell what this machine is. Arguments as `probe`.
 
     Raises:
         UsageError: a name in `load_packages` cannot be an R package's.
@@ -75,7 +75,7 @@ def probe_local(
 
 
 def with_key(facts: Facts, key: HashKey | None) -> Facts:
-    """The facts, with which key the hashes in them were made."""
+    """Return the facts, with which key the hashes in them were made."""
     return facts if key is None else facts.model_copy(update={"hash_key": key.id})
 
 
@@ -88,7 +88,7 @@ def compose(
     with_r: bool = True,
     timeout_s: float = 60,
 ) -> str:
-    """The whole text that goes to `sh -s`, with every subject's part in it.
+    """Return the whole text that goes to `sh -s`, with every subject's part in it.
 
     Raises:
         UsageError: a name in `load_packages` cannot be an R package's, or one in `taking` no name.
@@ -105,6 +105,6 @@ def compose(
 
 
 def awk_program(*, take_names: Sequence[str] = (), take_files: Sequence[str] = ()) -> str:
-    """The program that holds values back on the machine, as the probe has it."""
+    """Return the program that holds values back on the machine, as the probe has it."""
     taking = Taking(names=tuple(take_names), files=tuple(take_files))
     return script.holding_back(registry.fragments(), taking)

@@ -21,13 +21,13 @@ class JudgesByItself(ABC):
 
     @abstractmethod
     def judge(self, actual: Value | None) -> Verdict:
-        """Whether a machine's value is the stated one; None where the machine has none."""
+        """Tell whether a machine's value is the stated one; None where the machine has none."""
 
 
 def same(
     a: Value, b: Value, how: Comparison, *, tolerance: float = 0.0, scheme: Scheme = "plain"
 ) -> bool:
-    """Whether two values are equal.
+    """Tell whether two values are equal.
 
     Args:
         a: a value.
@@ -58,7 +58,7 @@ def verdict(
     scheme: Scheme = "plain",
     same_key: bool = True,
 ) -> Verdict:
-    """Whether two values are equal, where the one or the other may not have been taken.
+    """Tell whether two values are equal, where the one or the other may not have been taken.
 
     Args:
         a: a value; None where that side has none.
@@ -90,7 +90,7 @@ def _verdict(
 
 
 def is_untaken(value: Value | None) -> bool:
-    """Whether a value, or a part of it, was not taken from its machine."""
+    """Tell whether a value, or a part of it, was not taken from its machine."""
     if isinstance(value, frozenset):
         return any(untaken.is_untaken(one) for one in value)
     return isinstance(value, str) and untaken.is_untaken(value)
@@ -107,7 +107,7 @@ def _verdict_of_sets(a: frozenset[str], b: frozenset[str], *, same_key: bool) ->
 
 
 def remark(a: Value, b: Value, how: Comparison, scheme: Scheme = "plain") -> str:
-    """What can be said of a difference in a few words, from b's side; may be empty."""
+    """Tell what can be said of a difference in a few words, from b's side; may be empty."""
     if isinstance(a, frozenset) and isinstance(b, frozenset):
         only_a, only_b = ([untaken.without_hash(one) for one in sorted(x)] for x in (a - b, b - a))
         words = [f"missing: {', '.join(only_a)}"] if only_a else []
@@ -124,7 +124,7 @@ def remark(a: Value, b: Value, how: Comparison, scheme: Scheme = "plain") -> str
 
 
 def shown(value: Value) -> str:
-    """The value for a person."""
+    """Return the value for a person."""
     if isinstance(value, frozenset):
         return untaken.without_hash(", ".join(sorted(value))) or "none"
     if value == float("inf"):

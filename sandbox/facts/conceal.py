@@ -33,7 +33,7 @@ class _Concealer:
         self._lines = re.compile(rf"(?<![\w.])((?:{words})[\"'`]?\s*(?:=|<-)\s*)(\S.*)")
 
     def within(self, value: object) -> object:
-        """What JSON has of the facts."""
+        """Tell what JSON has of the facts."""
         match value:
             case dict():
                 return {name: self._under(str(name), one) for name, one in value.items()}

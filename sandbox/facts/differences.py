@@ -60,7 +60,7 @@ class Diff(_Frozen):
     facts: tuple[FactDiff, ...]
 
     def count(self, outcome: DiffOutcome) -> int:
-        """How many facts ended so."""
+        """Tell how many facts ended so."""
         # The page's template has plain words for the outcomes
         return sum(1 for one in self.facts if one.outcome == outcome)
 
@@ -84,7 +84,7 @@ class Diff(_Frozen):
         )
 
     def of(self, consequence: Consequence) -> tuple[FactDiff, ...]:
-        """The differences of one group."""
+        """Return the differences of one group."""
         return tuple(one for one in self.differences if one.consequence is consequence)
 
     @property
@@ -109,13 +109,13 @@ class Selection:
     """Pattern to why the difference is left."""
 
     def wanted(self, fact: FactDiff) -> bool:
-        """Whether it is to be shown at all."""
+        """Tell whether it is to be shown at all."""
         if self.only and not any(matches(fact, pattern) for pattern in self.only):
             return False
         return not any(matches(fact, pattern) for pattern in self.ignore)
 
     def reason(self, fact: FactDiff) -> str:
-        """Why it is accepted; empty when it is not."""
+        """Tell why it is accepted; empty when it is not."""
         found = (self.accept or {}).items()
         return next((why for pattern, why in found if matches(fact, pattern)), "")
 
@@ -125,7 +125,7 @@ ALL = Selection()
 
 
 def matches(fact: FactDiff, pattern: str) -> bool:
-    """Whether a pattern means this fact: its id, its kind, or its group."""
+    """Tell whether a pattern means this fact: its id, its kind, or its group."""
     names = {fact.id, fact.id.partition("@")[0], str(fact.consequence)}
     if any(fnmatchcase(name, pattern) for name in names):
         return True

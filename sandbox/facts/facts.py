@@ -66,7 +66,7 @@ class Facts(PartsHolder):
 
     @classmethod
     def last_in_json(cls) -> tuple[str, ...]:
-        """What is said of the facts as a whole."""
+        """Tell what is said of the facts as a whole."""
         return ("not_seen", "hash_key")
 
     def _without_news(self, names: Sequence[str]) -> Self:
@@ -76,11 +76,11 @@ class Facts(PartsHolder):
         return self.model_copy(update={"not_seen": (*self.not_seen, *more)}) if more else self
 
     def is_older_than(self, name: str) -> bool:
-        """Whether these facts were taken before the subject of that name was known."""
+        """Tell whether these facts were taken before the subject of that name was known."""
         return NotSeen(what=name, why=OLDER) in self.not_seen
 
     def why(self, what: str) -> str:
-        """Why `what` was not seen; empty when nobody says."""
+        """Tell why `what` was not seen; empty when nobody says."""
         return next((one.why for one in self.not_seen if what in one.what), "")
 
     if not TYPE_CHECKING:

@@ -27,7 +27,7 @@ class Hashes(BaseModel):
         return not isinstance(planned, Secret) or bool(self.key and planned.secret in self.secrets)
 
     def judge(self, actual: str, planned: str | Secret) -> Verdict:
-        """Whether what the facts say of a value is the planned one."""
+        """Tell whether what the facts say of a value is the planned one."""
         if REDACTED in actual:
             return "unknown"
         if isinstance(planned, Secret):
@@ -39,7 +39,7 @@ class Hashes(BaseModel):
         return "equal" if actual == planned else "differs"
 
     def why_unknown(self, planned: object) -> str:
-        """What to say of a value that could not be judged."""
+        """Tell what to say of a value that could not be judged."""
         if isinstance(planned, Secret) and planned.secret not in self.secrets:
             return (
                 "it is set, and could not be compared: which value the machine was given for the "

@@ -17,7 +17,7 @@ def is_installed(state: str) -> bool:
 
 
 def system_versions(frame: Frame) -> dict[str, str]:
-    """Every system package with its version."""
+    """Return every system package with its version."""
     rows = [(*line.split("\t"), "", "") for line in frame.lines("dpkg")]
     found = {name: version for state, name, version, *_ in rows if is_installed(state)}
     rpm = (line.partition("\t") for line in frame.lines("rpm"))
@@ -25,5 +25,5 @@ def system_versions(frame: Frame) -> dict[str, str]:
 
 
 def is_told_elsewhere(package: str) -> bool:
-    """Whether other kinds of facts tell of it, or R does not notice it."""
+    """Tell whether other kinds of facts tell of it, or R does not notice it."""
     return _ELSEWHERE.fullmatch(package) is not None

@@ -91,7 +91,7 @@ class PartsHolder(FactsModel):
 
     @classmethod
     def required_parts(cls) -> frozenset[str]:
-        """Names of the parts without which nothing is believed."""
+        """Return names of the parts without which nothing is believed."""
         return frozenset()
 
     def __getitem__(self, part: type[P]) -> P:
@@ -103,22 +103,22 @@ class PartsHolder(FactsModel):
         return found
 
     def get(self, part: type[P]) -> P | None:
-        """The part of that class; None when it was not seen, or is not there."""
+        """Return the part of that class; None when it was not seen, or is not there."""
         return next((one for one in self.parts if type(one) is part), None)
 
     def why(self, what: str) -> str:  # noqa: ARG002  (who knows more says more)
-        """Why something was not seen; empty when nobody says."""
+        """Tell why something was not seen; empty when nobody says."""
         return ""
 
     def with_parts(self, *parts: BaseModel) -> Self:
-        """The same facts with other parts, each in place of the one of its class."""
+        """Return the same facts with other parts, each in place of the one of its class."""
         models = list(self.part_models().values())
         new = {type(one): one for one in (*self.parts, *parts)}
         order = sorted(new.values(), key=lambda one: models.index(type(one)))
         return self.model_copy(update={"parts": tuple(order)})
 
     def without(self, *parts: type[BaseModel]) -> Self:
-        """The same facts, as if these parts had not been seen."""
+        """Return the same facts, as if these parts had not been seen."""
         kept = tuple(one for one in self.parts if type(one) not in parts)
         return self.model_copy(update={"parts": kept})
 
@@ -169,7 +169,7 @@ class PartsHolder(FactsModel):
 
     @classmethod
     def last_in_json(cls) -> tuple[str, ...]:
-        """Names of fields that stand behind the parts."""
+        """Return names of fields that stand behind the parts."""
         return ()
 
 

@@ -40,20 +40,20 @@ class RSaid:
     """What has a value that is no text, by its name."""
 
     def rows(self, kind: str) -> Sequence[tuple[str, ...]]:
-        """Every line of `kind`, as its fields."""
+        """Return every line of `kind`, as its fields."""
         return self.facts.get(kind, [])
 
     def one(self, kind: str) -> str:
-        """The only value of `kind`, or an empty string."""
+        """Return the only value of `kind`, or an empty string."""
         rows = self.rows(kind)
         return rows[0][0] if rows else ""
 
     def column(self, kind: str) -> tuple[str, ...]:
-        """The first field of each line of `kind`."""
+        """Return the first field of each line of `kind`."""
         return tuple(row[0] for row in self.rows(kind))
 
     def table(self, kind: str) -> dict[str, str]:
-        """`kind` as name → value."""
+        """Return `kind` as name → value."""
         return {name: value for name, value, *_ in self.rows(kind)}
 
 
@@ -83,14 +83,14 @@ class ProbeAnswer(Frame):
         return tuple((path, owner) for said in self.r for path, owner in said.rows("linked"))
 
     def args(self, name: str, count: int) -> tuple[str, ...]:
-        """The words in a section's head, filled up with empty ones."""
+        """Return the words in a section's head, filled up with empty ones."""
         section = self.first(name)
         args = section.args if section is not None else ()
         return (*args, *("" for _ in range(count - len(args))))[:count]
 
 
 def answer_of(frame: Frame) -> ProbeAnswer:
-    """The frame with what R said in it."""
+    """Return the frame with what R said in it."""
     return ProbeAnswer(frame.boundary, frame.sections)
 
 
@@ -127,7 +127,7 @@ def _why_failed(section: Section) -> str:
 
 
 def own_words(noise: Sequence[str]) -> Iterator[str]:
-    """What R said, without what su says on Shiny Server's road to it."""
+    """Tell what R said, without what su says on Shiny Server's road to it."""
     return (line for line in noise if not line.startswith("su: ignoring --preserve-environment"))
 
 
@@ -174,7 +174,7 @@ def _read(said: RSaid, lines: Sequence[str], boundary: str) -> None:
 
 
 def unseen_in_r(answer: ProbeAnswer) -> Iterator[NotSeen]:
-    """What R could not tell, or who of those that run it could not be asked."""
+    """Yield what R could not tell, or who of those that run it could not be asked."""
     ours = iter(answer.r)
     for seen_by, section in final_sections(answer):
         if section.name == "r-failed":

@@ -91,7 +91,7 @@ class _NotPlainError(Exception):
 
 
 def read(code: str) -> RValue | None:
-    """The plain value that `code` makes; None when it is a function, a call or the like."""
+    """Return the plain value that `code` makes; None when it is a function, a call or the like."""
     try:
         reader = _ValueReader(list(_tokens(code)))
         value = reader.value()
@@ -101,7 +101,7 @@ def read(code: str) -> RValue | None:
 
 
 def write(value: RValue) -> str:
-    """The code that makes `value`, ASCII, in one line."""
+    """Return the code that makes `value`, ASCII, in one line."""
     names = value.names
     match value.type:
         case "NULL":
@@ -127,7 +127,7 @@ def as_r_keeps(name: str, code: str) -> str:
 
 
 def text(value: str) -> str:
-    """A string of R, ASCII: it means the same in every locale that R may start in."""
+    """Return a string of R, ASCII: it means the same in every locale that R may start in."""
     return '"' + "".join(_character(one) for one in value) + '"'
 
 
@@ -140,7 +140,7 @@ def number(value: float) -> str:
 
 
 def compare(a: str, b: str, *, same_key: bool = True) -> Verdict:
-    """Whether two values are the same, types included, as far as they were taken."""
+    """Tell whether two values are the same, types included, as far as they were taken."""
     one, other = read(a), read(b)
     if one is None or other is None:
         # Blanks and line ends are R's own affair: they depend on its version
@@ -150,14 +150,14 @@ def compare(a: str, b: str, *, same_key: bool = True) -> Verdict:
 
 
 def parts(value: RValue) -> Iterator[str]:
-    """The texts of all its parts, NA left out."""
+    """Yield the texts of all its parts, NA left out."""
     yield from (one for one in value.values if one is not None)
     for item in value.items:
         yield from parts(item)
 
 
 def kind_of(code: str) -> str:
-    """What a person would call it: `text`, `a whole number`, `a function`."""
+    """Tell what a person would call it: `text`, `a whole number`, `a function`."""
     value = read(code)
     if value is None:
         return "a function" if code.startswith(("function", "\\(")) else "R code"

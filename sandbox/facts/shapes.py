@@ -64,7 +64,7 @@ class Shape:
 
 
 def checked(frame: Frame, sections: Mapping[str, Shape]) -> Frame:
-    """The frame, when every section of it has its shape.
+    """Return the frame, when every section of it has its shape.
 
     An R that was ended while it printed has left half a line: that is taken out.
 
@@ -146,7 +146,7 @@ def anything(_: Section) -> None:
 
 
 def rows(check: Callable[[str], object]) -> Check:
-    """A section of which each line that is not empty is alike."""
+    """Return a section of which each line that is not empty is alike."""
 
     def each(section: Section) -> None:
         for line in section.lines:

@@ -33,7 +33,7 @@ _SILENT_S = 120.0
 
 
 def status_of(engine: Engine, name: str) -> MachineStatus:
-    """One machine's status; absent when the engine does not list the machine."""
+    """Return one machine's status; absent when the engine does not list the machine."""
     return engine.status([name]).get(name) or MachineStatus(name=name, power=Power.ABSENT)
 
 
@@ -64,7 +64,7 @@ class Guest:
         return self.instance.folder
 
     def read(self) -> "Record | None":
-        """The saved record of the machine; None before the first one."""
+        """Return the saved record of the machine; None before the first one."""
         return self.instance.read()
 
     def write(self, record: "Record") -> None:
@@ -79,7 +79,7 @@ class Guest:
     # Power
 
     def status(self) -> MachineStatus:
-        """The machine's status, as its provider sees it now."""
+        """Return the machine's status, as its provider sees it now."""
         return status_of(self.engine, self.name)
 
     def require_running(self) -> MachineStatus:
@@ -100,7 +100,7 @@ class Guest:
         )
 
     def is_awake(self, status: MachineStatus) -> bool:
-        """Whether the machine runs, accepts our login, and stays running."""
+        """Tell whether the machine runs, accepts our login, and stays running."""
         if status.power is not Power.RUNNING or self.sshd_is_dead(status):
             return False
         # The provider may still be finishing work of a killed command, such as a stop
@@ -114,19 +114,19 @@ class Guest:
     # Login
 
     def has_whole_key(self) -> bool:
-        """Whether our login key is here, with both halves."""
+        """Tell whether our login key is here, with both halves."""
         return has_whole_key(self.folder)
 
     def make_key(self) -> str:
-        """Our login key's public half; makes the key when there is none."""
+        """Return our login key's public half; makes the key when there is none."""
         return make_key(self.folder)
 
     def sshd_is_dead(self, status: MachineStatus) -> bool:
-        """Whether the machine refuses ssh, although this host has a route to it."""
+        """Tell whether the machine refuses ssh, although this host has a route to it."""
         return login.sshd_is_dead(status)
 
     def lacks_sshd(self) -> bool:
-        """Whether the machine's sshd program is gone, where the provider can tell."""
+        """Tell whether the machine's sshd program is gone, where the provider can tell."""
         if not isinstance(self.engine, RootExec):
             return False
         words = ("test", "-x", "/usr/sbin/sshd")
@@ -138,7 +138,7 @@ class Guest:
         return login.connect(self.instance, self.engine)
 
     def reach(self, status: MachineStatus) -> SshTarget:
-        """The target for ssh, once a login works.
+        """Return the target for ssh, once a login works.
 
         Raises:
             ProviderError: no login works.
@@ -149,7 +149,7 @@ class Guest:
         return target
 
     def require_login(self) -> SshTarget:
-        """The target for ssh of a running machine.
+        """Return the target for ssh of a running machine.
 
         Raises:
             UsageError: the machine does not run.
@@ -178,7 +178,7 @@ class Guest:
     # Pages
 
     def direct_pages(self, status: MachineStatus) -> tuple[Page, ...]:
-        """The machine's pages that people on this host can open without our help."""
+        """Return the machine's pages that people on this host can open without our help."""
         return pages.proven_by_page(pages.direct_pages(self.plan.endpoints, status))
 
     def reached_pages(
@@ -227,7 +227,7 @@ class Guest:
         return wanted
 
     def no_page_before_mending(self, status: MachineStatus, target: SshTarget) -> str:
-        """Why no page can come before the playbooks have run; empty when one may."""
+        """Tell why no page can come before the playbooks have run; empty when one may."""
         from sandbox.guest.health import found_broken
 
         return found_broken(self.plan, status, target)
@@ -296,7 +296,7 @@ class Guest:
     # Facts and checks
 
     def probe(self, key: "HashKey") -> "Facts":
-        """The machine's facts; with hashes made by `key` for values that are not taken.
+        """Return the machine's facts; with hashes made by `key` for values that are not taken.
 
         Raises:
             UsageError: the machine does not run.

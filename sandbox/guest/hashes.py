@@ -35,7 +35,7 @@ def hash_key(instance: Instance) -> HashKey:
 
 
 def hashes_of(instance: Instance, key: HashKey) -> Hashes:
-    """Everything that checks need to compare values that the probe shows only as hashes."""
+    """Return everything that checks need to compare values that the probe shows only as hashes."""
     return Hashes(key=key.digits, secrets=_given(instance, key))
 
 
@@ -59,7 +59,7 @@ def remember_given(instance: Instance, plan: Plan, values: SecretValues) -> None
 def given_again(
     instance: Instance, needed: Iterable[NeededSecret], values: SecretValues
 ) -> tuple[str, ...]:
-    """The names of secrets for which the given value is not the one that the machine got."""
+    """Return the names of secrets for which the given value is not the one that the machine got."""
     key = hash_key(instance)
     given, at_hand = _given(instance, key), dict(values)
     return tuple(

@@ -29,7 +29,7 @@ def connect(instance: Instance, engine: Engine) -> SshTarget:
 
 
 def root_inside(engine: RootExec, name: str) -> "RootShell":
-    """The root shell that the engine itself has in a machine, with or without sshd there."""
+    """Return the root shell that the engine itself has in a machine, with or without sshd there."""
 
     def shell(
         script: str, *, timeout_s: float, log: Path, on_line: Callable[[str], None]

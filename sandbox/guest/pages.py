@@ -63,7 +63,7 @@ def nobody_knows(app: str, answer: str, *, since: float) -> None:
 
 
 def direct_pages(endpoints: Iterable[Endpoint], status: MachineStatus) -> tuple[Page, ...]:
-    """The pages that answer without us: over a route to the machine, or a forwarded port."""
+    """Return the pages that answer without us: over a route to the machine, or a forwarded port."""
     return tuple(
         Page(endpoint, base_url)
         for endpoint in endpoints
@@ -91,12 +91,12 @@ def reached_pages(
 
 
 def proven_by_page(pages: Iterable[Page]) -> tuple[Page, ...]:
-    """The pages that must answer a request; for the others an open port is enough."""
+    """Return the pages that must answer a request; for the others an open port is enough."""
     return tuple(page for page in pages if page.endpoint.proof is Proof.PAGE)
 
 
 def apps_url(plan: "Plan", pages: Iterable[Page]) -> str:
-    """`http://HOST:PORT` of the server of the apps; empty when the machine has none."""
+    """Return `http://HOST:PORT` of the server of the apps; empty when the machine has none."""
     server = plan.app_server
     of_it = (page for page in pages if server is not None and page.endpoint.service == server.name)
     return next((page.base_url for page in of_it), "")
@@ -110,7 +110,7 @@ def _direct_url(port: int, status: MachineStatus) -> str:
 
 
 def page_status(url: str, *, timeout_s: float) -> str:
-    """`` when the page answers 200, else the wrong answer in a few words."""
+    """Return `` when the page answers 200, else the wrong answer in a few words."""
     import urllib.error
     import urllib.request
 

@@ -83,7 +83,7 @@ def plan_install(missing: tuple[str, ...], words: tuple[str, ...], facts: AptFac
 
 
 def install_argv(words: tuple[str, ...]) -> tuple[str, ...]:
-    """The apt-get line that installs `words` and asks nothing."""
+    """Return the apt-get line that installs `words` and asks nothing."""
     return ("apt-get", "install", "--yes", "--no-install-recommends", *_apt_options(), *words)
 
 

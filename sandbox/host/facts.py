@@ -68,7 +68,7 @@ def gather_host(*commands: str) -> HostFacts:
 
 
 def find_command(name: str) -> str | None:
-    """Where the program `name` is, also in folders that only root has in its PATH."""
+    """Tell where the program `name` is, also in folders that only root has in its PATH."""
     return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:{_SBIN}")
 
 

@@ -5,7 +5,7 @@ import os
 
 
 def is_member(user: str, group: str) -> bool:
-    """Whether `user` is in `group`, now or from the next login on."""
+    """Tell whether `user` is in `group`, now or from the next login on."""
     try:
         return user in grp.getgrnam(group).gr_mem
     except KeyError:
@@ -13,7 +13,7 @@ def is_member(user: str, group: str) -> bool:
 
 
 def has_group_now(group: str) -> bool:
-    """Whether this very process has the group; it may take a new login."""
+    """Tell whether this very process has the group; it may take a new login."""
     try:
         return grp.getgrnam(group).gr_gid in {*os.getgroups(), os.getegid()}
     except KeyError:
@@ -21,7 +21,7 @@ def has_group_now(group: str) -> bool:
 
 
 def login_advice(user: str | None, group: str, *, member: bool, now: bool) -> tuple[str, ...]:
-    """The instruction for a person who became a member and has not logged in since."""
+    """Return the instruction for a person who became a member and has not logged in since."""
     if user is None or not member or now:
         return ()
     return (

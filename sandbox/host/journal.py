@@ -57,7 +57,7 @@ class JournalFile(BaseModel):
 
 
 def host_dir() -> Path:
-    """The folder of the host's journals, logs and lock."""
+    """Return the folder of the host's journals, logs and lock."""
     return state_dir() / "host"
 
 
@@ -69,7 +69,7 @@ class Journal:
         self.path = host_dir() / f"{prefix}.json"
 
     def entries(self) -> tuple[Made, ...]:
-        """The changes that were made, in order.
+        """Return the changes that were made, in order.
 
         Raises:
             HostError: the file is there and cannot be read.
@@ -77,15 +77,15 @@ class Journal:
         return self._read().made
 
     def names(self, kind: ChangeKind) -> tuple[str, ...]:
-        """The names kept for `kind`; empty when there is no such entry."""
+        """Return the names kept for `kind`; empty when there is no such entry."""
         return next((entry.names for entry in self.entries() if entry.kind is kind), ())
 
     def has(self, kind: ChangeKind) -> bool:
-        """Whether a change of this kind was begun."""
+        """Tell whether a change of this kind was begun."""
         return any(entry.kind is kind for entry in self.entries())
 
     def unfinished(self, kind: ChangeKind) -> bool:
-        """Whether a change of this kind was begun, but not finished."""
+        """Tell whether a change of this kind was begun, but not finished."""
         return any(entry.kind is kind and not entry.done for entry in self.entries())
 
     def intend(self, kind: ChangeKind, names: tuple[str, ...]) -> None:

@@ -40,7 +40,7 @@ class KernelLimits:
         return tuple((key, value) for key, value in self.values if value < WANTED[key])
 
     def value(self, key: str) -> int | None:
-        """The value of one limit."""
+        """Return the value of one limit."""
         return dict(self.values).get(key)
 
 
@@ -74,7 +74,7 @@ def _file(key: str) -> Path:
 
 
 def settings_file(prefix: str) -> str:
-    """The file that sets the limits at every boot."""
+    """Return the file that sets the limits at every boot."""
     return f"/etc/sysctl.d/60-{prefix}.conf"
 
 

@@ -17,7 +17,7 @@ class RootAccess:
     sudo: tuple[str, ...] = ()
 
     def argv(self, *words: str | Path, env: tuple[tuple[str, str], ...] = ()) -> tuple[str, ...]:
-        """`words` as root, with `env`, which reaches the command through sudo too."""
+        """Return `words` as root, with `env`, which reaches the command through sudo too."""
         settings = ("env", *(f"{name}={value}" for name, value in env)) if env else ()
         return (*self.sudo, *settings, *(str(word) for word in words))
 

@@ -7,12 +7,12 @@ BY_US = "spawned"
 
 
 def running(program: str) -> bool:
-    """Whether a process of that name runs on this host."""
+    """Tell whether a process of that name runs on this host."""
     return any(line.split(" ", 1)[0].rsplit("/", 1)[-1] == program for line in command_lines())
 
 
 def command_lines() -> tuple[str, ...]:
-    """Every process's command line, arguments separated by one space."""
+    """Return every process's command line, arguments separated by one space."""
     lines = []
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():

@@ -171,7 +171,7 @@ class Loan:
 
 
 def shelf_of(recipe: Recipe) -> Path:
-    """The shelf of a recipe; other sources may have other packages of the same name."""
+    """Return the shelf of a recipe; other sources may have other packages of the same name."""
     architecture = DEBIAN_ARCHITECTURES.get(recipe.machine, recipe.machine)
     lines = "\n".join(recipe.sources.lines)
     sources = hashlib.sha256(lines.encode()).hexdigest()[:12] if lines else "default"
@@ -214,7 +214,7 @@ def drop(debs: Iterable[Deb]) -> None:
 
 
 def shelves() -> tuple[Shelf, ...]:
-    """All shelves that hold something, the last used first."""
+    """Return all shelves that hold something, the last used first."""
     found = [shelf for folder in _shelves().glob("*") if (shelf := _look_at(folder)) is not None]
     return tuple(sorted(found, key=lambda shelf: shelf.used_at, reverse=True))
 
@@ -235,7 +235,7 @@ def _shelves() -> Path:
 
 
 def debs_on(shelf: Path) -> tuple[Deb, ...]:
-    """The packages on a shelf, whole or damaged."""
+    """Return the packages on a shelf, whole or damaged."""
     found = ((path, _KEPT.fullmatch(path.name)) for path in sorted(shelf.glob("*.deb")))
     return tuple(Deb(path, match["name"], match["sha256"]) for path, match in found if match)
 

@@ -184,7 +184,7 @@ def no_build_in(folder: Path) -> Iterator[bool]:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a build is going on in the folder."""
+    """Tell whether a build is going on in the folder."""
     with no_build_in(folder) as is_ours:
         return not is_ours
 

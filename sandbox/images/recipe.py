@@ -213,7 +213,7 @@ class Recipe:
 
 
 def settle_script(base: Base, form: Form = CONTAINER) -> str:
-    """The shell script that turns the root `$1` into an image of `base`.
+    """Return the shell script that turns the root `$1` into an image of `base`.
 
     Raises:
         BoxError: the base's `masked_units` has something that is not the name of a unit.

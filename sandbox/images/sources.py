@@ -34,7 +34,7 @@ class Archive:
 
 
 def host_archives() -> tuple[Archive, ...]:
-    """The archives that this host's apt uses; empty where there is no apt.
+    """Return the archives that this host's apt uses; empty where there is no apt.
 
     Raises:
         HostError: apt does not answer. Silence must not count as an answer: the sources are part
@@ -67,7 +67,7 @@ def archives_ahead() -> Iterator[ArchivesAnswer]:
 
 
 def choose_sources(base: Base, mirror: Mirror | None, archives: Iterable[Archive]) -> Sources:
-    """The box's mirror if it names one, else the host's for that suite, else the default."""
+    """Return the box's mirror if it names one, else the host's for that suite, else the default."""
     if mirror is not None:
         wanted = [
             Archive(mirror.debian, base.suite, "main"),
@@ -101,7 +101,7 @@ def choose_sources(base: Base, mirror: Mirror | None, archives: Iterable[Archive
 
 
 def unusable(uri: str) -> str:
-    """Why a machine could not, or must not, use this mirror; empty when it may.
+    """Tell why a machine could not, or must not, use this mirror; empty when it may.
 
     The text never repeats the address, which may hold a password.
     """

@@ -32,7 +32,7 @@ WITHOUT_ROOT = BuildTool("fakeroot", "fakeroot")
 
 
 def tool_path() -> str:
-    """PATH, with the folders of administrators' programs, which a user's own often lacks."""
+    """Return PATH, with the folders of administrators' programs, which a user's own often lacks."""
     return f"{os.environ.get('PATH', os.defpath)}:{_SBIN}"
 
 

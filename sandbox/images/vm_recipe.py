@@ -167,7 +167,7 @@ boot
 
 
 def vm_form(*, login_user: str, authorized_key: str) -> Form:
-    """The form that `sandbox.images.recipe` needs to make a virtual machine's root.
+    """Return the form that `sandbox.images.recipe` needs to make a virtual machine's root.
 
     `login_user` is the account for the first login, with `authorized_key`.
     """

@@ -9,7 +9,7 @@ _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
 
 
 def unescape(text: str) -> str:
-    """One field of a line as it was before the probe escaped it."""
+    """Return one field of a line as it was before the probe escaped it."""
     return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[0]), text)
 
 
@@ -41,7 +41,7 @@ class Section:
         return "\n".join(self.lines)
 
     def pairs(self) -> Iterator[tuple[str, str]]:
-        """The lines that are `name TAB value`."""
+        """Yield the lines that are `name TAB value`."""
         for line in self.lines:
             name, tab, value = line.partition("\t")
             if tab:
@@ -56,20 +56,20 @@ class Frame:
     sections: tuple[Section, ...]
 
     def all(self, name: str) -> tuple[Section, ...]:
-        """Every section called `name`, in the order they came."""
+        """Return every section called `name`, in the order they came."""
         return tuple(section for section in self.sections if section.name == name)
 
     def first(self, name: str) -> Section | None:
-        """The first section called `name`."""
+        """Return the first section called `name`."""
         return next(iter(self.all(name)), None)
 
     def lines(self, name: str) -> tuple[str, ...]:
-        """The lines of the first section called `name`; empty when it is absent."""
+        """Return the lines of the first section called `name`; empty when it is absent."""
         section = self.first(name)
         return section.lines if section is not None else ()
 
     def values(self, name: str) -> dict[str, str]:
-        """The `name TAB value` lines of a section; the last one counts."""
+        """Return the `name TAB value` lines of a section; the last one counts."""
         section = self.first(name)
         return dict(section.pairs()) if section is not None else {}
 

@@ -28,12 +28,12 @@ class NoSshError(HostError):
 
 
 def new_boundary() -> str:
-    """A word that no machine prints by itself: every line of the probe begins with it."""
+    """Return a word that no machine prints by itself: every line of the probe begins with it."""
     return f"sandbox-probe-{secrets.token_hex(16)}"
 
 
 def over_ssh(target: SshTarget, text: str, boundary: str, *, timeout_s: float) -> Frame:
-    """The script's output on the machine behind `target`, with any login shell.
+    """Return the script's output on the machine behind `target`, with any login shell.
 
     Raises:
         NoSshError: ssh cannot log in.
@@ -46,7 +46,7 @@ def over_ssh(target: SshTarget, text: str, boundary: str, *, timeout_s: float) -
 
 
 def here(text: str, boundary: str, *, timeout_s: float) -> Frame:
-    """The script's output on this machine.
+    """Return the script's output on this machine.
 
     Raises:
         HostError: it took too long, or did not reach its end.

@@ -44,7 +44,7 @@ class HashKey:
 
 
 def new_key() -> HashKey:
-    """A key for one capture or one sandbox."""
+    """Return a key for one capture or one sandbox."""
     return HashKey(secrets.token_hex(16))
 
 
@@ -66,7 +66,7 @@ def _field(value: str) -> str:
 
 
 def length_class(value: str) -> str:
-    """`9-16`: the rough length, in bytes."""
+    """Return `9-16`: the rough length, in bytes."""
     size = len(value.encode("utf-8", "surrogateescape"))
     for low, high in _CLASSES:
         if low <= size <= high:
@@ -75,40 +75,40 @@ def length_class(value: str) -> str:
 
 
 def placeholder(value: str, key: HashKey | None = None) -> str:
-    """The placeholder for `value`; with a hash where there is a key."""
+    """Return the placeholder for `value`; with a hash where there is a key."""
     hashed = f", #{token(value, key)}" if key is not None else ""
     return f"<not taken: {length_class(value)} characters{hashed}>"
 
 
 def is_untaken(text: str) -> bool:
-    """Whether `text` is, or holds, a placeholder."""
+    """Tell whether `text` is, or holds, a placeholder."""
     return _PLACEHOLDER.search(text) is not None
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether all of `text` is one placeholder."""
+    """Tell whether all of `text` is one placeholder."""
     return _PLACEHOLDER.fullmatch(text) is not None
 
 
 def token_of(text: str) -> str | None:
-    """The hash in a placeholder; None when it has none, or when `text` is something else."""
+    """Return the hash in a placeholder; None when it has none, or when `text` is something else."""
     found = _PLACEHOLDER.fullmatch(text)
     return found["token"] if found else None
 
 
 def length_of(text: str) -> str:
-    """The length range of the first placeholder in `text`; empty when there is none."""
+    """Return the length range of the first placeholder in `text`; empty when there is none."""
     found = _PLACEHOLDER.search(text)
     return found["length"] if found else ""
 
 
 def without_hash(text: str) -> str:
-    """`text` with its placeholders as they are shown: only their lengths."""
+    """Return `text` with its placeholders as they are shown: only their lengths."""
     return _PLACEHOLDER.sub(lambda found: f"<not taken: {found['length']} characters>", text)
 
 
 def compare(a: str, b: str, *, same_key: bool = True) -> Verdict:
-    """Whether two texts are equal, when one or both hold placeholders.
+    """Tell whether two texts are equal, when one or both hold placeholders.
 
     Args:
         a: a text.

@@ -24,7 +24,7 @@ FALLBACK: Final[ProviderName] = "incus"
 
 
 def load_provider(name: str) -> "Provider":
-    """The provider of that name. `fake` is not one of them: tests make it themselves.
+    """Return the provider of that name. `fake` is not one of them: tests make it themselves.
 
     Raises:
         HostError: there is no provider of that name.

@@ -39,7 +39,7 @@ class Isolation(Protocol):
     """Engines with machines on one network, where machines can be kept from each other."""
 
     def is_isolated(self, name: str) -> bool | None:
-        """Whether the machine is kept from our other machines; None when that was never set.
+        """Tell whether the machine is kept from our other machines; None when that was never set.
 
         Raises:
             ProviderError: no such machine.
@@ -98,7 +98,7 @@ class Snapshots(Protocol):
         ...
 
     def snapshots(self, name: str) -> tuple[Snapshot, ...]:
-        """The machine's snapshots, the oldest first.
+        """Return the machine's snapshots, the oldest first.
 
         Raises:
             ProviderError: no such machine.
@@ -194,7 +194,7 @@ class BaseCopies(Protocol):
     """Engines with a hypervisor that keeps its own copies of the base images in Vagrant's store."""
 
     def base_copies(self) -> tuple[BaseCopy, ...]:
-        """All copies of our base images.
+        """Return all copies of our base images.
 
         Raises:
             HostError, ProviderError: the hypervisor cannot be asked.
@@ -228,7 +228,7 @@ class Settling(Protocol):
     """Engines for which the provider continues what a killed command began."""
 
     def is_busy(self, name: str) -> bool:
-        """Whether the provider is changing the machine at the moment."""
+        """Tell whether the provider is changing the machine at the moment."""
         ...
 
     def settle(self, name: str) -> None:

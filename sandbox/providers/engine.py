@@ -59,7 +59,7 @@ EMULATION_FACTOR = 10.0
 
 
 def patient(timeout_s: float, *, emulated: bool) -> float:
-    """How long to wait for something that takes at most `timeout_s` on a real processor."""
+    """Tell how long to wait for something that takes at most `timeout_s` on a real processor."""
     return timeout_s * EMULATION_FACTOR if emulated else timeout_s
 
 
@@ -159,7 +159,7 @@ class Engine(Protocol):
         ...
 
     def ssh_endpoint(self, name: str) -> SshEndpoint:
-        """How to reach a running machine by ssh.
+        """Tell how to reach a running machine by ssh.
 
         Raises:
             ProviderError: it does not run, or its host key cannot be read.

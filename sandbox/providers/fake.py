@@ -108,7 +108,7 @@ class FakeEngine:
         self._done("destroy", name)
 
     def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:
-        """The states in the files."""
+        """Return the states in the files."""
         self._called("status", "")
         if names is None:
             known = sorted(path.stem for path in self.folder.glob("*.json"))
@@ -116,7 +116,7 @@ class FakeEngine:
         return {name: self._status(name) for name in names}
 
     def ssh_endpoint(self, name: str) -> SshEndpoint:
-        """An address that nobody has."""
+        """Return an address that nobody has."""
         self._called("ssh_endpoint", name)
         status = self._status(name)
         if status.power is not Power.RUNNING or status.address is None:
@@ -153,7 +153,7 @@ class FakeEngine:
         return done
 
     def is_isolated(self, name: str) -> bool | None:
-        """The isolation that was noted."""
+        """Return the isolation that was noted."""
         word = self._ours(name).get("isolated")
         return None if word is None else bool(word)
 
@@ -182,7 +182,7 @@ class FakeEngine:
         self._done("restore_snapshot", name)
 
     def snapshots(self, name: str) -> tuple[Snapshot, ...]:
-        """The names that were noted."""
+        """Return the names that were noted."""
         self._called("snapshots", name)
         kept = dict(self._ours(name).get("snapshots", {}))
         return tuple(Snapshot(key, datetime.fromisoformat(at)) for key, at in kept.items())
@@ -219,7 +219,7 @@ class FakeEngine:
         return next(one for one in self.baked_images() if one.image == image)
 
     def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """The images in the files."""
+        """Return the images in the files."""
         self._called("baked_images", "")
         machines = {path.stem: self._read(path.stem) or {} for path in self.folder.glob("*.json")}
         found = []
@@ -328,21 +328,21 @@ class FakeProvider:
     linux_only: bool = False
 
     def make_engine(self, place: Place) -> Engine:
-        """The engine of the test."""
+        """Return the engine of the test."""
         del place
         return self.engine
 
     def statuses(self, place: Place) -> dict[str, MachineStatus]:
-        """The engine's machines."""
+        """Return the engine's machines."""
         del place
         return self.engine.status()
 
     def made(self, folder: Path) -> bool:
-        """Whether the folder has a file of this provider's."""
+        """Tell whether the folder has a file of this provider's."""
         return (folder / f"made-by-{self.name}").exists()
 
     def report(self, place: Place) -> HostReport:
-        """The engine's findings."""
+        """Return the engine's findings."""
         del place
         return self.engine.check_host()
 

@@ -22,7 +22,7 @@ class Place:
 
     @classmethod
     def from_prefix(cls, prefix: str, remote: str = LOCAL) -> "Place":
-        """The place for `prefix` on `remote`.
+        """Return the place for `prefix` on `remote`.
 
         Raises:
             UsageError: the prefix is too long for a bridge's name (15 bytes), or not a plain word.

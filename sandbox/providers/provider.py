@@ -39,11 +39,11 @@ class Provider(Protocol):
         ...
 
     def make_engine(self, place: Place) -> Engine:
-        """The engine that creates, starts, stops and destroys its machines."""
+        """Return the engine that creates, starts, stops and destroys its machines."""
         ...
 
     def statuses(self, place: Place) -> dict[str, MachineStatus]:
-        """All our machines, for a listing: without the engine where that takes long to load.
+        """Return all our machines, for a listing: without the engine where that takes long to load.
 
         Raises:
             HostError, ProviderError: it cannot be asked.
@@ -55,7 +55,7 @@ class Provider(Protocol):
         ...
 
     def report(self, place: Place) -> HostReport:
-        """All findings of `doctor`: read without changing anything, in less than a second.
+        """Return all findings of `doctor`: read without changing anything, in less than a second.
 
         Raises:
             HostError: this host cannot be read at all.
@@ -63,7 +63,7 @@ class Provider(Protocol):
         ...
 
     def limits(self, place: Place) -> "HostLimits | None":
-        """The most that one machine can get here; None where the provider runs elsewhere.
+        """Return the most that one machine can get here; None where the provider runs elsewhere.
 
         Raises:
             HostError: this host cannot be read.
@@ -83,7 +83,7 @@ class Provider(Protocol):
         ...
 
     def stored_bases(self, place: Place) -> "tuple[StoredBase, ...]":
-        """Our base images that it keeps, the newest first.
+        """Return our base images that it keeps, the newest first.
 
         Raises:
             HostError, ProviderError: it cannot be asked.
@@ -91,7 +91,7 @@ class Provider(Protocol):
         ...
 
     def needed_builds(self, place: Place) -> frozenset[str]:
-        """The keys of base images with a build folder on this host that is still of use.
+        """Return the keys of base images with a build folder on this host that is still of use.
 
         Raises:
             HostError, ProviderError: it cannot be asked.

@@ -4,7 +4,7 @@ from sandbox.errors import ProviderError
 
 
 def has_already(name: str, snapshot: str) -> ProviderError:
-    """The error of `save_snapshot` when there is a snapshot of that name."""
+    """Return the error of `save_snapshot` when there is a snapshot of that name."""
     return ProviderError(
         f"{name} has a snapshot {snapshot} already",
         hint=f"sandbox snapshot delete {name} {snapshot}, or choose another name",

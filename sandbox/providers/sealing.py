@@ -12,7 +12,7 @@ IMAGE_PREFIX: Final = "Baked-"
 
 
 def is_baked_name(image: str) -> bool:
-    """Whether `MachineSpec.image` is a baked image, and not a base image."""
+    """Tell whether `MachineSpec.image` is a baked image, and not a base image."""
     return image.startswith(IMAGE_PREFIX)
 
 

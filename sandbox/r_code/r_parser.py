@@ -32,7 +32,7 @@ class ParsedCode:
 
 
 def rscript() -> str | None:
-    """This host's Rscript, if it has one."""
+    """Return this host's Rscript, if it has one."""
     return shutil.which("Rscript")
 
 

@@ -54,7 +54,7 @@ class _Around:
 
 
 def uses_in(tokens: Sequence[Token]) -> list[Use]:
-    """Every package that the code names, in the order of its lines."""
+    """Return every package that the code names, in the order of its lines."""
     found = list(_UseReader(tuple(tokens)).uses())
     asked = {use.package for use in found if use.need is Need.MAY}
     # Code that asks for the package in one place can do without it
@@ -74,7 +74,7 @@ def sourced_in(tokens: Sequence[Token]) -> list[str]:
 
 
 def finds_packages_elsewhere(tokens: Sequence[Token]) -> bool:
-    """Whether the code installs packages, or brings a library of its own."""
+    """Tell whether the code installs packages, or brings a library of its own."""
     words = {".libPaths", "install.packages", "install_github", "install_version", "pak"}
     words |= {"renv", "packrat", "checkpoint", "groundhog.library", "remotes", "BiocManager"}
     return any(token.kind == "word" and token.text in words for token in tokens)

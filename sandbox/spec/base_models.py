@@ -56,7 +56,7 @@ class BaseImages(Model):
     """systemd units that cannot work in a container; masked in the Incus image."""
 
     def public_box(self, provider: str) -> PublicBox | None:
-        """The public Vagrant box for `provider`; None where there is none."""
+        """Return the public Vagrant box for `provider`; None where there is none."""
         return {"libvirt": self.libvirt_public, "virtualbox": self.virtualbox_public}.get(provider)
 
 

@@ -35,7 +35,7 @@ class _Folder(Mapping[str, Base]):
 
 
 def load_bases(folder: Path | None = None) -> Bases:
-    """All bases by name, oldest first; each is named like its file.
+    """Return all bases by name, oldest first; each is named like its file.
 
     Asking for a base with a wrong file raises InvalidBoxError.
     """

@@ -27,7 +27,7 @@ class Entry:
 
 
 def find_box(target: str | None, *, cwd: Path) -> Path:
-    """The box file that the user means: a path, a name, or None for the only one here.
+    """Return the box file that the user means: a path, a name, or None for the only one here.
 
     Raises:
         UsageError: there is none, or more than one.
@@ -40,7 +40,7 @@ def find_box(target: str | None, *, cwd: Path) -> Path:
 
 
 def is_name(target: str, *, cwd: Path) -> bool:
-    """Whether there is a box of that name, here or among the shipped ones."""
+    """Tell whether there is a box of that name, here or among the shipped ones."""
     return bool(target) and "/" not in target and _by_name(target, cwd) is not None
 
 
@@ -53,7 +53,7 @@ def _by_name(target: str, cwd: Path) -> Path | None:
 
 
 def local_boxes(cwd: Path) -> list[Path]:
-    """The box files of the folder and of its `boxes/`; other YAML files are passed over."""
+    """Return the box files of the folder and of its `boxes/`; other YAML files are passed over."""
     return [path for folder in (cwd, cwd / "boxes") for path in _boxes_of(folder)]
 
 
@@ -97,7 +97,7 @@ def _may_be_meant(path: Path) -> bool:
 
 
 def list_boxes(cwd: Path) -> list[Entry]:
-    """All boxes, the local ones first, each loaded."""
+    """Return all boxes, the local ones first, each loaded."""
     bases = load_bases()
     shipped_folder = data_dir("boxes").resolve()
     here = [path for path in local_boxes(cwd) if path.resolve().parent != shipped_folder]

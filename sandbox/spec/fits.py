@@ -12,7 +12,7 @@ def _adapter(type_: Any) -> TypeAdapter[Any]:  # noqa: ANN401  (an annotated typ
 
 
 def fits(type_: Any, value: object) -> bool:  # noqa: ANN401
-    """Whether `value` fits the models' `type_`, such as Text or RPackage."""
+    """Tell whether `value` fits the models' `type_`, such as Text or RPackage."""
     try:
         _adapter(type_).validate_python(value, strict=True)
     except ValidationError:

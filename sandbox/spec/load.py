@@ -51,7 +51,7 @@ class LoadedBox:
         return self.box.provider
 
     def file_at(self, *loc: str | int) -> Path:
-        """The path in the box at `loc`, absolute: relative to the file that says it.
+        """Return the path in the box at `loc`, absolute: relative to the file that says it.
 
         Raises:
             InvalidBoxError: the path now leads out of the box's root.
@@ -64,7 +64,7 @@ class LoadedBox:
         return real(value.as_path())
 
     def place_of(self, *loc: str | int) -> str:
-        """`boxes/shiny.yml:12`, for messages about the value at `loc`."""
+        """Return `boxes/shiny.yml:12`, for messages about the value at `loc`."""
         return self.top.nearest(loc).problem("").place
 
 

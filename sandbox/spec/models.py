@@ -335,7 +335,7 @@ class Providers(Model):
     """How libvirt runs the machine."""
 
     def options(self, provider: str) -> VagrantOptions | None:
-        """The settings for `provider`; None where a box has none."""
+        """Return the settings for `provider`; None where a box has none."""
         found = getattr(self, provider, None) if provider in type(self).model_fields else None
         return found if isinstance(found, VagrantOptions) else None
 

@@ -76,7 +76,7 @@ _KEYS: Final = {
 
 
 def key_refusal(loc: Sequence[str | int]) -> Refusal | None:
-    """Why there is no such key, when people look for it and a box does not have it yet."""
+    """Tell why there is no such key, when people look for it and a box does not have it yet."""
     *section, key = loc
     unknown = f"unknown key {code(str(key))}"
     if section in (["r"], ["r", "packages"]) and key in _KEYS:
@@ -88,7 +88,7 @@ def key_refusal(loc: Sequence[str | int]) -> Refusal | None:
 
 
 def source_refusal(loc: Sequence[str | int]) -> Refusal | None:
-    """Why R or its packages cannot come from there."""
+    """Tell why R or its packages cannot come from there."""
     if list(loc) == ["r", "packages", "source"]:
         return Refusal(*_NO_CRAN)
     if list(loc) == ["r", "source"]:

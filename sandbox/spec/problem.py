@@ -44,7 +44,7 @@ class Problem:
 
 
 def short(path: Path) -> str:
-    """The path as a user would type it here, safe to print."""
+    """Return the path as a user would type it here, safe to print."""
     try:
         text = str(path.relative_to(Path.cwd()))
     except (ValueError, FileNotFoundError):  # elsewhere, or our own folder was deleted
@@ -53,25 +53,25 @@ def short(path: Path) -> str:
 
 
 def printable(text: str, *, limit: int = _SHOWN) -> str:
-    """Text from a file, without characters that move a terminal's cursor, cut to a line."""
+    """Return text from a file, without characters that move a terminal's cursor, cut to a line."""
     clean = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     return clean if len(clean) <= limit else f"{clean[: limit - 3]}..."
 
 
 def code(text: str) -> str:
-    """Text from a file, between backticks, for use inside a message."""
+    """Return text from a file, between backticks, for use inside a message."""
     return f"`{printable(text, limit=60)}`"
 
 
 def near(word: str, known: Iterable[str], *, most: int = 3) -> str:
-    """``Perhaps you meant `timezone`?``, or nothing when nothing is near."""
+    """Return ``Perhaps you meant `timezone`?``, or nothing when nothing is near."""
     names = {name.lower(): name for name in known}
     found = [names[name] for name in get_close_matches(word.lower(), names, n=most, cutoff=0.7)]
     return f"Perhaps you meant {alternatives(found)}?" if found else ""
 
 
 def alternatives(words: Sequence[str]) -> str:
-    """The words between backticks: a, b or c."""
+    """Return the words between backticks: a, b or c."""
     quoted = [code(word) for word in words]
     return " or ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
 

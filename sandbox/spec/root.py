@@ -35,7 +35,7 @@ class Root:
 
     @classmethod
     def of(cls, box: Path, named: Path | None = None) -> Self:
-        """The root of a box file; `named` is the folder from `--root`.
+        """Return the root of a box file; `named` is the folder from `--root`.
 
         Raises:
             UsageError: the named path is not a folder, or does not hold the box.
@@ -56,7 +56,7 @@ class Root:
         return cls(repository or above[0], can_be_marked=True)
 
     def refusal(self, value: Value, path: Path | None = None) -> Problem | None:
-        """Why a path in a box (which means `path`) may not be read; None when it may."""
+        """Tell why a path in a box (which means `path`) may not be read; None when it may."""
         try:
             target = real(path or value.as_path())
         except ValueError:  # a NUL: no folder can be asked about it
@@ -71,7 +71,7 @@ class Root:
         return value.problem(message, self._cure(value, target))
 
     def holds(self, box: Path) -> bool:
-        """Whether the box file itself lies inside, and is not a link to elsewhere."""
+        """Tell whether the box file itself lies inside, and is not a link to elsewhere."""
         return self._allows(box, real(box))
 
     def _allows(self, file: Path, target: Path) -> bool:
@@ -94,12 +94,12 @@ class Root:
 
 
 def real(path: Path) -> Path:
-    """The path with all links resolved, whether it is there or not."""
+    """Return the path with all links resolved, whether it is there or not."""
     return Path(os.path.realpath(path))
 
 
 def shipped() -> Path:
-    """The folder of our own boxes: always readable."""
+    """Return the folder of our own boxes: always readable."""
     return real(data_dir("boxes"))
 
 

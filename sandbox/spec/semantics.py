@@ -45,17 +45,17 @@ class BoxContext:
         return self.bases.get(self.box.base or "")
 
     def at(self, *loc: str | int) -> Value:
-        """The value at `loc`, or the nearest one."""
+        """Return the value at `loc`, or the nearest one."""
         return self.top.nearest(loc)
 
     def absent(self, key: str) -> bool:
-        """Whether the file (with all it extends) says nothing about `key`."""
+        """Tell whether the file (with all it extends) says nothing about `key`."""
         value = self.said.get(key)
         return self.complete and (value is None or value.content is None)
 
 
 def problems_of(context: BoxContext) -> list[Problem]:
-    """Everything that does not fit, in no particular order."""
+    """Return everything that does not fit, in no particular order."""
     return [problem for look in _LOOKS for problem in look(context)]
 
 

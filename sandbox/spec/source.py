@@ -62,7 +62,7 @@ class SourceFile:
         return printable(self.lines[line - 1].rstrip())
 
     def problem(self, line: int, key: str, message: str, suggestion: str = "") -> Problem:
-        """A problem in this file."""
+        """Return a problem in this file."""
         return Problem(self.path, line, key, message, suggestion, self.shown(line))
 
 
@@ -81,12 +81,12 @@ class Value:
     quoted: bool = False
 
     def problem(self, message: str, suggestion: str = "", *, key: str | None = None) -> Problem:
-        """A problem with this value."""
+        """Return a problem with this value."""
         at = self.key if key is None else key
         return self.source.problem(self.line, at, message, suggestion)
 
     def get(self, *loc: str | int) -> "Value | None":
-        """The value at `loc` below this one, or None."""
+        """Return the value at `loc` below this one, or None."""
         found: Value | None = self
         for step in loc:
             content = found.content if found else None
@@ -106,11 +106,11 @@ class Value:
         return found
 
     def as_path(self) -> Path:
-        """The path in a text: relative to the file with the text. Not normalised."""
+        """Return the path in a text: relative to the file with the text. Not normalised."""
         return self.source.path.parent / str(self.content)
 
     def plain(self) -> object:
-        """The bare data, ready for JSON."""
+        """Return the bare data, ready for JSON."""
         if isinstance(self.content, dict):
             return {key: value.plain() for key, value in self.content.items()}
         if isinstance(self.content, list):

@@ -52,7 +52,7 @@ class FieldPlace:
 def problems_by_place(
     error: ValidationError, top: Value, model: type[BaseModel]
 ) -> dict[FieldPlace, Problem]:
-    """Each problem once, by its place."""
+    """Return each problem once, by its place."""
     grouped: dict[FieldPlace, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
         grouped.setdefault(_place(details, top), []).append(details)
@@ -111,7 +111,7 @@ def _refusal(loc: Loc, kind: str, value: Value) -> Refusal | None:
 
 
 def private_key_problem(value: Value) -> Problem:
-    """The problem of a secret in the file. Never shows the secret."""
+    """Return the problem of a secret in the file. Never shows the secret."""
     return value.problem(
         "this is a private key, which must never be in a box file",
         "Put the public one there (the .pub file), and treat the private one as no longer secret",
@@ -212,7 +212,7 @@ def _unknown_key(loc: Loc, value: Value, model: type[BaseModel]) -> Problem:
 
 
 def model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
-    """The model for the value at `loc`, or None when there is no model."""
+    """Return the model for the value at `loc`, or None when there is no model."""
     found: Any = model
     for step in loc:
         if isinstance(step, int):

@@ -32,7 +32,7 @@ _SYSTEM_ACCOUNTS: Final = frozenset(
 
 
 def unknown_timezone(name: str) -> str | None:
-    """A suggestion (perhaps empty) when there is no such time zone, else None."""
+    """Return a suggestion (perhaps empty) when there is no such time zone, else None."""
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -46,7 +46,7 @@ def unknown_timezone(name: str) -> str | None:
 
 
 def wrong_locale(name: str) -> str | None:
-    """A suggestion when this is no locale, else None."""
+    """Return a suggestion when this is no locale, else None."""
     supported = _supported_locales()
     if _LOCALE.match(name):
         if name in {"C", "POSIX", "C.UTF-8"} or not supported or name in supported:
@@ -68,7 +68,7 @@ def _supported_locales() -> frozenset[str]:
 
 
 def is_system_account(name: str) -> bool:
-    """Whether a person must not have that account name."""
+    """Tell whether a person must not have that account name."""
     return name in _SYSTEM_ACCOUNTS or name.startswith("systemd-")
 
 

@@ -99,6 +99,6 @@ def require_same_machine(instance: Instance, placement: Placement) -> None:
 
 
 def without_known_missing(placement: Placement, instance: Instance) -> Placement:
-    """The plan without the packages that its base lacked when the machine was made."""
+    """Return the plan without the packages that its base lacked when the machine was made."""
     record = instance.read()
     return placement if record is None else placement.without_packages(record.plan.left_out)

@@ -32,7 +32,7 @@ class SshOptions:
     """An ssh_config instead of the user's own."""
 
     def read(self, host: str, key: HashKey) -> Facts:
-        """The facts of `[USER@]HOST`, with hashes of `key` for values that are not taken."""
+        """Return the facts of `[USER@]HOST`, with hashes of `key` for values that are not taken."""
         return read_host(
             host,
             taking=Taking(key=key),

@@ -43,16 +43,16 @@ class Context:
     """The source of values that a box only names; empty, unless the CLI sets one."""
 
     def engine(self, provider: str) -> Engine:
-        """The engine that drives `provider`."""
+        """Return the engine that drives `provider`."""
         return self.providers[provider].make_engine(self.place)
 
     def guest(self, placement: "Placement", instance: Instance) -> Guest:
-        """The machine of a placement, at the provider that runs it."""
+        """Return the machine of a placement, at the provider that runs it."""
         engine = self.engine(placement.provider)
         return self.make_guest(placement, instance, engine, self.listener)
 
     def guest_named(self, name: str) -> Guest:
-        """The machine of a sandbox that must be there.
+        """Return the machine of a sandbox that must be there.
 
         Raises:
             UsageError: there is no such sandbox.
@@ -62,7 +62,7 @@ class Context:
         return self.guest(instance.require().placement, instance)
 
     def statuses(self, provider: str) -> dict[str, MachineStatus]:
-        """Our machines at a provider, for a listing.
+        """Return our machines at a provider, for a listing.
 
         Raises:
             HostError, ProviderError: the provider cannot be asked.
@@ -70,7 +70,7 @@ class Context:
         return self.providers[provider].statuses(self.place)
 
     def agreed_checks(self, plan: "Plan") -> tuple[HostCode, ...]:
-        """The box's own checks, once somebody has agreed to run them on this host.
+        """Return the box's own checks, once somebody has agreed to run them on this host.
 
         Raises:
             UsageError: nobody has agreed.
@@ -80,7 +80,7 @@ class Context:
 
 
 def parse_base_source(word: str) -> BaseSource:
-    """The `--base-source` of that name.
+    """Return the `--base-source` of that name.
 
     Raises:
         UsageError: there is no such source.

@@ -56,7 +56,7 @@ class Origin:
     def baked(
         cls, image: BakedImage, *, whole: bool = False, keys: BakeKeys | None = None
     ) -> "Origin":
-        """The origin for a baked image, with the image's age in its note."""
+        """Return the origin for a baked image, with the image's age in its note."""
         what = "" if whole else f"as a layer on {dict(image.labels).get('box', 'another box')}, "
         title = "clone" if whole else "create"
         return cls(image.image, whole, keys, title, f"{what}baked {_ago(image.made_at)} ago")

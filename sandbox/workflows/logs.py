@@ -33,7 +33,7 @@ journalctl --no-pager --quiet --boot --priority=warning --lines="$lines"
 
 
 def the_only(name: str | None) -> str:
-    """The name that was given, or that of the only sandbox.
+    """Return the name that was given, or that of the only sandbox.
 
     Raises:
         UsageError: there is no sandbox, or more than one.
@@ -106,7 +106,7 @@ def follow(name: str, *, context: Context, lines: int, app: str | None = None) -
 
 
 def own_logs(name: str, *, lines: int) -> list[tuple[Path, str]]:
-    """The last lines of our own logs about this sandbox, the newest file last.
+    """Return the last lines of our own logs about this sandbox, the newest file last.
 
     Raises:
         UsageError: no such sandbox.

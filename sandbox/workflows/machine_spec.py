@@ -13,7 +13,7 @@ _FOLDER = "folder"
 
 
 def machine_spec(placement: "Placement", *, image: str, key: str, folder: Path) -> MachineSpec:
-    """The spec of the machine of `plan`.
+    """Return the spec of the machine of `plan`.
 
     Args:
         placement: the plan, the name and the provider.

@@ -81,7 +81,7 @@ def reset(name: str, *, context: Context) -> None:
 
 
 def saved(name: str, *, context: Context) -> tuple[Saved, ...]:
-    """The sandbox's snapshots, the oldest first.
+    """Return the sandbox's snapshots, the oldest first.
 
     Raises:
         UsageError: no such sandbox, or its provider has no snapshots.
@@ -104,7 +104,7 @@ def delete(name: str, snapshot: str, *, context: Context) -> None:
 
 
 def has_provisioned(guest: Guest, record: Record) -> bool:
-    """Whether there is a snapshot for `reset`, with a known recipe.
+    """Tell whether there is a snapshot for `reset`, with a known recipe.
 
     Even an older one is better than a snapshot of a machine that may be broken in ways which no
     playbook mends.

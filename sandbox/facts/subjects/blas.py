@@ -26,7 +26,7 @@ def _fields(said: RSaid) -> Mapping[str, Any]:
 
 
 def blas(view: RView, _: Facts) -> Reading:
-    """Which family of libraries does linear algebra."""
+    """Tell which family of libraries does linear algebra."""
     path = blas_library(view)
     if not path:
         raise CannotReadError("this R does not say which BLAS it uses")
@@ -34,18 +34,18 @@ def blas(view: RView, _: Facts) -> Reading:
 
 
 def blas_library(view: RView) -> str:
-    """The path of the library; empty where this R does not say it."""
+    """Return the path of the library; empty where this R does not say it."""
     return view.external_software.get("BLAS") or view.la_library
 
 
 def blas_family(path: str) -> str:
-    """`openblas`, `reference`, …, by the path of the library."""
+    """Return `openblas`, `reference`, …, by the path of the library."""
     lower = path.lower()
     return next((family for word, family in _FAMILIES if word in lower), path)
 
 
 def lapack(view: RView, _: Facts) -> Reading:
-    """LAPACK's version."""
+    """Return LAPACK's version."""
     return {"": view.la_version} if view.la_version else {}
 
 

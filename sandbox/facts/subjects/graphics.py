@@ -34,7 +34,7 @@ def _graphics(said: RSaid) -> Graphics:
 
 
 def plots(view: RView, _: Facts) -> Reading:
-    """Whether a plot can be drawn, with real letters."""
+    """Tell whether a plot can be drawn, with real letters."""
     if view.graphics.error is not None:
         return {"": f"fails: {view.graphics.error}"}
     if not view.graphics.png_written:
@@ -43,7 +43,7 @@ def plots(view: RView, _: Facts) -> Reading:
 
 
 def picture(view: RView, _: Facts) -> Reading:
-    """A checksum of two drawn letters."""
+    """Return a checksum of two drawn letters."""
     return {"": view.graphics.picture} if view.graphics.picture else {}
 
 

@@ -82,12 +82,12 @@ def _parse(answer: ProbeAnswer) -> MachineSize:
 
 
 def whole_number(text: str | None) -> int | None:
-    """A whole number, or None for anything else."""
+    """Return a whole number, or None for anything else."""
     return int(text) if text and text.isdecimal() else None
 
 
 def tmp_options(facts: Facts) -> Reading:
-    """What the mount that holds /tmp forbids."""
+    """Tell what the mount that holds /tmp forbids."""
     options = facts[MachineSize].tmp_mount_options
     if options is None:
         raise CannotReadError("the mounts could not be read")
@@ -95,12 +95,12 @@ def tmp_options(facts: Facts) -> Reading:
 
 
 def cpus(facts: Facts) -> Reading:
-    """Processors."""
+    """Return processors."""
     return _measured(facts[MachineSize].cpus)
 
 
 def memory(facts: Facts) -> Reading:
-    """Memory, in MB."""
+    """Return memory, in MB."""
     for one in facts.not_seen:
         if one.what == "memory":
             raise CannotReadError(one.why)
@@ -108,7 +108,7 @@ def memory(facts: Facts) -> Reading:
 
 
 def disk(facts: Facts) -> Reading:
-    """The size of the file system of /, in MB."""
+    """Return the size of the file system of /, in MB."""
     return _measured(facts[MachineSize].disk_mb)
 
 

@@ -81,36 +81,36 @@ def _parse(answer: ProbeAnswer) -> Os:
 
 
 def release(facts: Facts) -> Reading:
-    """The distribution and its release: `debian 12 (bookworm)`."""
+    """Return the distribution and its release: `debian 12 (bookworm)`."""
     found = facts[Os]
     name = f"{found.id} {found.version}".strip()
     return {"": f"{name} ({found.codename})" if found.codename else name}
 
 
 def arch(facts: Facts) -> Reading:
-    """The processor's architecture."""
+    """Return the processor's architecture."""
     return {"": facts[Os].arch}
 
 
 def kernel(facts: Facts) -> Reading:
-    """The kernel's version."""
+    """Return the kernel's version."""
     return {"": facts[Os].kernel}
 
 
 def virtualization(facts: Facts) -> Reading:
-    """What the machine runs in."""
+    """Tell what the machine runs in."""
     found = facts[Os].virtualization
     return {"": found} if found else {}
 
 
 def libc(facts: Facts) -> Reading:
-    """The C library."""
+    """Return the C library."""
     found = facts[Os].libc
     return {"": found} if found else {}
 
 
 def selinux(facts: Facts) -> Reading:
-    """SELinux's mode; a machine without it is like one where it is off."""
+    """Return SELinux's mode; a machine without it is like one where it is off."""
     return {"": (facts[Os].selinux or "off").lower().replace("disabled", "off")}
 
 

@@ -96,7 +96,7 @@ def _manager(frame: Frame) -> PackageManager | None:
 def parse_system_packages(
     frame: Frame, owners: Iterable[str]
 ) -> tuple[tuple[SystemPackage, ...] | None, Manager | None]:
-    """The packages that matter: by their names, chosen by somebody, or linked to by R.
+    """Return the packages that matter: by their names, chosen by somebody, or linked to by R.
 
     Args:
         frame: the probe's answer.
@@ -131,7 +131,7 @@ def _from_dpkg(frame: Frame, section: Section, wanted: set[str]) -> Iterator[Sys
 
 
 def half_installed(frame: Frame) -> tuple[NotSeen, ...]:
-    """Packages of which some is there and which dpkg does not count as installed."""
+    """Return packages of which some is there and which dpkg does not count as installed."""
     rows = [(*line.split("\t"), "")[:2] for line in frame.lines("dpkg")]
     halves = [f"{name} is {_HALVES[state[1]]}" for state, name in rows if state[1:2] in _HALVES]
     if not halves:
@@ -143,7 +143,7 @@ def half_installed(frame: Frame) -> tuple[NotSeen, ...]:
 
 
 def server_packages(facts: Facts) -> Reading:
-    """R's servers and their versions."""
+    """Return R's servers and their versions."""
     found: dict[str, Value] = {}
     shiny = facts.get(SeenShinyServer)
     if shiny is not None:
@@ -160,7 +160,7 @@ def system_packages(facts: Facts) -> Reading:
 
 
 def booting(facts: Facts) -> Reading:
-    """Packages that boot and drive a machine, which a container does without."""
+    """Return packages that boot and drive a machine, which a container does without."""
     names = frozenset(_packages(facts, lambda name: _BOOTING.fullmatch(name) is not None))
     return {"": names}
 

@@ -48,7 +48,7 @@ class RInstallation(FactsModel):
     views: tuple[RView, ...] = ()
 
     def view(self, seen_by: Viewer) -> RView | None:
-        """How a login, an app or a session sees this R."""
+        """Tell how a login, an app or a session sees this R."""
         return next((view for view in self.views if view.seen_by == seen_by), None)
 
 
@@ -56,13 +56,13 @@ class RInstallations(ListPart[RInstallation]):
     """Every R found; the one on the PATH first."""
 
     def view(self, seen_by: Viewer) -> RView | None:
-        """How a login, or an app inside Shiny Server, sees the R it gets."""
+        """Tell how a login, or an app inside Shiny Server, sees the R it gets."""
         views = (installation.view(seen_by) for installation in self)
         return next((view for view in views if view is not None), None)
 
 
 def r_view(facts: Facts, seen_by: Viewer) -> RView | None:
-    """How a login, or an app inside Shiny Server, sees the R it gets."""
+    """Tell how a login, or an app inside Shiny Server, sees the R it gets."""
     return facts[RInstallations].view(seen_by)
 
 
@@ -183,7 +183,7 @@ def _ordered(
 
 
 def without_r(facts: Facts) -> Exception:
-    """Why nothing is known of libraries and of what R itself would tell."""
+    """Tell why nothing is known of libraries and of what R itself would tell."""
     if not facts[RInstallations]:
         return NotThereError("there is no R")
     reasons = (one.why for one in facts.not_seen if one.what.startswith("libraries of R's"))
@@ -191,7 +191,7 @@ def without_r(facts: Facts) -> Exception:
 
 
 def no_view(facts: Facts, viewer: Viewer) -> Exception:
-    """Why that one's view is not there."""
+    """Tell why that one's view is not there."""
     names = {"shiny": "R inside a Shiny app", "rstudio": "R inside an RStudio session"}
     wanted = names.get(viewer, "R of ")
     for one in facts.not_seen:
@@ -204,22 +204,22 @@ def no_view(facts: Facts, viewer: Viewer) -> Exception:
 
 
 def r_versions(facts: Facts) -> Reading:
-    """Every R on the machine."""
+    """Return every R on the machine."""
     return {"": frozenset(one.version or "unknown" for one in facts[RInstallations])}
 
 
 def version(view: RView, _: Facts) -> Reading:
-    """R's version."""
+    """Return R's version."""
     return {"": view.version}
 
 
 def home(view: RView, _: Facts) -> Reading:
-    """Where R is."""
+    """Tell where R is."""
     return {"": view.home}
 
 
 def startup(view: RView, _: Facts) -> Reading:
-    """Whether R starts with its site files."""
+    """Tell whether R starts with its site files."""
     return {"": "fails" if view.startup_error else "starts"}
 
 
@@ -231,7 +231,7 @@ def _stated(plan: Plan, _: Hashes) -> Stated:
 
 
 def main_r(facts: Facts) -> RInstallation | None:
-    """The R that people get: that on the PATH, else that of the apps, else any."""
+    """Return the R that people get: that on the PATH, else that of the apps, else any."""
     for seen_by in ("login", "shiny", "rstudio"):
         for one in facts[RInstallations]:
             if any(view.seen_by == seen_by for view in one.views) and (
@@ -242,13 +242,13 @@ def main_r(facts: Facts) -> RInstallation | None:
 
 
 def main_view(facts: Facts) -> RView | None:
-    """How it is seen: by a login, which has everything that everybody has."""
+    """Tell how it is seen: by a login, which has everything that everybody has."""
     r = main_r(facts)
     return r.views[0] if r is not None and r.views else None
 
 
 def series(version: str) -> str:
-    """`4.2` of 4.2.2."""
+    """Return `4.2` of 4.2.2."""
     return ".".join(version.split(".")[:2])
 
 

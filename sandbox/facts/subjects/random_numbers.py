@@ -14,7 +14,7 @@ def _fields(said: RSaid) -> Mapping[str, Any]:
 
 
 def random_numbers(view: RView, _: Facts) -> Reading:
-    """RNGkind()."""
+    """Return RNGkind()."""
     return {"": ", ".join(view.rng_kind)} if view.rng_kind else {}
 
 

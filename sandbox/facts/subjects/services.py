@@ -48,7 +48,7 @@ class SystemServices(ListPart[SystemService]):
     """Those that systemd knows."""
 
     def named(self, name: str) -> SystemService | None:
-        """A unit by name, with or without `.service`."""
+        """Return a unit by name, with or without `.service`."""
         full = name if "." in name else f"{name}.service"
         return next((one for one in self if one.name == full), None)
 
@@ -100,7 +100,7 @@ def _parse(answer: ProbeAnswer) -> SystemServices | None:
 
 
 def matters(unit: str) -> bool:
-    """Whether a service matters to R's people."""
+    """Tell whether a service matters to R's people."""
     return _SERVICES.fullmatch(unit) is not None
 
 

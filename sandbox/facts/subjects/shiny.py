@@ -70,7 +70,7 @@ def _check(section: Section) -> None:
 
 
 def parse_shiny_server(frame: Frame) -> SeenShinyServer | None:
-    """Its settings; None where there is no Shiny Server."""
+    """Return its settings; None where there is no Shiny Server."""
     section = frame.first("shiny-server")
     if section is None:
         return None
@@ -90,7 +90,7 @@ def parse_shiny_server(frame: Frame) -> SeenShinyServer | None:
 
 
 def statements(text: str) -> Iterator[ShinyStatement]:
-    """Each statement with the blocks that it stands in; a block is a statement too."""
+    """Yield each statement with the blocks that it stands in; a block is a statement too."""
     within: list[str] = []
     seen: list[Counter[str]] = [Counter()]
     words: list[str] = []
@@ -137,7 +137,7 @@ def _listens(found: Sequence[ShinyStatement]) -> Iterator[ShinyListen]:
 
 
 def run_as(facts: Facts) -> Reading:
-    """The account that Shiny apps run as."""
+    """Return the account that Shiny apps run as."""
     shiny = facts.get(SeenShinyServer)
     if shiny is None:
         return {}
@@ -171,7 +171,7 @@ def _makes(facts: Facts, making: Making) -> Iterator[Made]:
 
 
 def other_statements(shiny: SeenShinyServer) -> Iterator[str]:
-    """Its statements, but for the usual ones and the first port that it listens on."""
+    """Yield its statements, but for the usual ones and the first port that it listens on."""
     listens = iter([one for one in shiny.statements if one.name == "listen"])
     first = next(listens, None)
     usual = f"listen {first.words[0]}" if first is not None and first.words else ""

@@ -19,7 +19,7 @@ def _fields(said: RSaid) -> Mapping[str, Any]:
 
 
 def temporary(view: RView, _: Facts) -> Reading:
-    """Whether a script in tempdir() can be run."""
+    """Tell whether a script in tempdir() can be run."""
     if view.tempdir_exec is None:
         raise CannotReadError("R could not try it")
     return {"": "can be run" if view.tempdir_exec else "cannot be run"}

@@ -66,7 +66,7 @@ def _fields(said: RSaid) -> Mapping[str, Any]:
 
 
 def of_system(facts: Facts) -> Reading:
-    """The system's timezone."""
+    """Return the system's timezone."""
     timezone = facts[Timezone]
     if timezone.name is None:
         return {"": "not set"}
@@ -75,12 +75,12 @@ def of_system(facts: Facts) -> Reading:
 
 
 def of_r(view: RView, _: Facts) -> Reading:
-    """Sys.timezone()."""
+    """Return Sys.timezone()."""
     return {"": normal_zone(view.timezone) if view.timezone else "NA"}
 
 
 def normal_zone(name: str) -> str:
-    """UTC has many names; `Etc/GMT` and `GMT` are one zone, too."""
+    """Return UTC has many names; `Etc/GMT` and `GMT` are one zone, too."""
     bare = name.removeprefix("Etc/")
     return "UTC" if bare in ("UTC", "UCT", "Universal", "Zulu") else bare
 
@@ -97,7 +97,7 @@ _TAKES = "zone: etc-timezone\n"
 
 
 def choose_timezone(facts: Facts, view: RView | None) -> tuple[str | None, list[str]]:
-    """R's own time zone, else the system's."""
+    """Return R's own time zone, else the system's."""
     system = facts[Timezone].name
     zone = view.timezone if view is not None and view.timezone else system
     notes = []

@@ -288,17 +288,17 @@ _COUNTED = re.compile(r"(?<!\\)(\[[^][]+\])\{(\d+)(?:,(\d+))?\}")
 
 
 def pattern(name: str) -> str:
-    """The grammar as an expression for the whole value."""
+    """Return the grammar as an expression for the whole value."""
     return f"^({_GRAMMARS[name]})$"
 
 
 def for_awk(name: str) -> str:
-    """The grammar as an expression for any awk."""
+    """Return the grammar as an expression for any awk."""
     return without_counts(pattern(name))
 
 
 def without_counts(expression: str) -> str:
-    """`expression` with nested optional parts for counts: there is one way to match."""
+    """Return `expression` with nested optional parts for counts: there is one way to match."""
     return _COUNTED.sub(_written_out, expression)
 
 
@@ -311,5 +311,5 @@ def _written_out(found: re.Match[str]) -> str:
 
 
 def grammar_names() -> tuple[str, ...]:
-    """All of them."""
+    """Return all of them."""
     return tuple(_GRAMMARS)

@@ -57,7 +57,7 @@ class Rules:
 
 @cache
 def rules(of_facts: str = "") -> Rules:
-    """The rules, read once.
+    """Return the rules, read once.
 
     Args:
         of_facts: more lines under [fact], from the facts that own them.
@@ -98,7 +98,7 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def known(kind: Kind, name: str, value: str, *, of_facts: str = "") -> bool:
-    """Whether `value` may be seen under `name`; `of_facts` as for `rules`."""
+    """Tell whether `value` may be seen under `name`; `of_facts` as for `rules`."""
     if not value:
         return True
     expression = _expression(kind, name, of_facts)
@@ -116,12 +116,12 @@ def _is_listed(kind: Kind, name: str, value: str, of_facts: str) -> bool:
 
 
 def knows(kind: Kind, name: str) -> bool:
-    """Whether there is a grammar for `name`."""
+    """Tell whether there is a grammar for `name`."""
     return _expression(kind, name) is not None
 
 
 def harmless(name: str, value: str) -> bool:
-    """Whether a box's own `value` may be shown, under any `name`.
+    """Tell whether a box's own `value` may be shown, under any `name`.
 
     More may be shown than may leave a server: under an unknown name also a switch, a short number,
     a locale or a path, when the name does not sound like a secret.
@@ -165,7 +165,7 @@ def _expression(kind: str, name: str, of_facts: str = "") -> re.Pattern[str] | N
 
 
 def known_words(line: str) -> bool:
-    """Whether a line of a message has only words of R and its tools, names and places."""
+    """Tell whether a line of a message has only words of R and its tools, names and places."""
     for quote in _QUOTES:
         line = line.replace(quote, "'")
     before = ""

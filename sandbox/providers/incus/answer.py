@@ -150,7 +150,7 @@ def metadata_of(answer: object, method: str, path: str, *, deep: bool) -> Any:  
 
 
 def environment_of(server: Mapping[str, Any]) -> dict[str, Any]:
-    """The server's description of itself.
+    """Return the server's description of itself.
 
     Raises:
         ProviderError: there is none, as for a client that the server does not trust.

@@ -104,7 +104,7 @@ class IncusBaking(ABC):
         return BakedImage(image, key, made_at, complete=True, labels=labels)
 
     def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """All images, the newest first, also unfinished ones."""
+        """Return all images, the newest first, also unfinished ones."""
         depth = {"recursion": "2" if with_sizes else "1"}
         instances = self.client.query("GET", api_path("instances"), parameters=depth, timeout_s=60)
         users: dict[str, list[str]] = {}
@@ -171,7 +171,7 @@ class IncusBaking(ABC):
 
 
 def is_baked(instance: dict[str, Any]) -> bool:
-    """Whether the instance is a baked image of ours, finished or not."""
+    """Tell whether the instance is a baked image of ours, finished or not."""
     return bool(config_of(instance).get(MADE_BY) == BAKED)
 
 

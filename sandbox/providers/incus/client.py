@@ -55,7 +55,7 @@ class IncusClient:
         self.place = place
 
     def ref(self, name: str) -> str:
-        """`REMOTE:NAME`, the form that the `incus` subcommands take.
+        """Return `REMOTE:NAME`, the form that the `incus` subcommands take.
 
         Raises:
             UsageError: the name could be an option of `incus`, or another remote.
@@ -65,7 +65,7 @@ class IncusClient:
         return f"{self.place.remote}:{name}"
 
     def argv(self, *args: str | Path, project: str | None = None) -> tuple[str, ...]:
-        """The whole command line of `incus ARGS` in our project, or another."""
+        """Return the whole command line of `incus ARGS` in our project, or another."""
         return ("incus", "--project", project or self.place.project, *(str(arg) for arg in args))
 
     def run(
@@ -190,7 +190,7 @@ class IncusClient:
         return answer
 
     def exists(self, *path: str) -> bool:
-        """Whether the API knows the thing at `path`, such as `("networks", "sandboxbr0")`.
+        """Tell whether the API knows the thing at `path`, such as `("networks", "sandboxbr0")`.
 
         Raises:
             HostError, ProviderError: Incus could not be asked.
@@ -231,7 +231,7 @@ def api_path(*parts: str) -> str:
 
 
 def explain_command(error: CommandError) -> SandboxError:
-    """The meaning of a failed `incus` command, with Incus's own words kept."""
+    """Return the meaning of a failed `incus` command, with Incus's own words kept."""
     if error.returncode == 127 and not error.stderr:  # noqa: PLR2004  (the shell's "not found")
         return NoDaemonError(
             "Incus's client `incus` is not installed", hint="sandbox host setup --provider incus"
@@ -318,7 +318,7 @@ _MEANINGS = (
 
 
 def explain(own: str, *, what: str, code: int = 0) -> SandboxError:
-    """The error for Incus's own words `own`; `what` says what was being done."""
+    """Return the error for Incus's own words `own`; `what` says what was being done."""
     for meaning in _MEANINGS:
         if re.search(meaning.pattern, own, re.IGNORECASE):
             return meaning.family(

@@ -22,7 +22,7 @@ DEBIANS_INCUSD = Path("/usr/libexec/incus/incusd")
 
 
 def plan_daemon(host: IncusHost) -> Action:
-    """How the daemon is started on this host."""
+    """Tell how the daemon is started on this host."""
     if host.systemd:
         return Action(
             ChangeKind.DAEMON,
@@ -74,7 +74,7 @@ def _settings() -> tuple[str, ...]:
 
 
 def lacks_templates(pid: int) -> bool:
-    """Whether the daemon with this process id was started without LXC's templates.
+    """Tell whether the daemon with this process id was started without LXC's templates.
 
     False also where that cannot be seen: only root may read another process's environment.
     """
@@ -138,12 +138,12 @@ def stop(how: str, root: RootAccess) -> None:
 
 
 def leftovers() -> tuple[str, ...]:
-    """The command lines of all processes that belong to an Incus daemon on this host."""
+    """Return the command lines of all processes that belong to an Incus daemon on this host."""
     return tuple(line for line in command_lines() if is_incus_process(line))
 
 
 def is_incus_process(line: str) -> bool:
-    """Whether a command line is the daemon's, or of a helper it started."""
+    """Tell whether a command line is the daemon's, or of a helper it started."""
     program = line.split(" ", 1)[0].rsplit("/", 1)[-1]
     if program == "incusd":
         return True
@@ -153,7 +153,7 @@ def is_incus_process(line: str) -> bool:
 
 
 def mounts_of(mounts: str, folder: Path) -> tuple[str, ...]:
-    """The mount points below `folder` in the text of /proc/mounts, the deepest first."""
+    """Return the mount points below `folder` in the text of /proc/mounts, the deepest first."""
     points = []
     for line in filter(None, mounts.split("\n")):
         # A space in a mount point is written \040

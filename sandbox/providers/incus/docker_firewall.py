@@ -23,7 +23,7 @@ class DockerRules:
     docker_user: str
 
     def blocks(self, bridge: str) -> bool:
-        """Whether packets from or to `bridge` are dropped."""
+        """Tell whether packets from or to `bridge` are dropped."""
         drops = "-P FORWARD DROP" in self.forward.splitlines()
         rules = self.docker_user.splitlines()
         passes = all(
@@ -34,7 +34,7 @@ class DockerRules:
 
 
 def has_docker(host: IncusHost) -> bool:
-    """Whether Docker's bridge is up here (without it, Docker has no rules either)."""
+    """Tell whether Docker's bridge is up here (without it, Docker has no rules either)."""
     return '"docker0"' in host.addresses_json
 
 
@@ -57,7 +57,7 @@ def docker_rules(host: IncusHost, root: RootAccess | None = None) -> DockerRules
 
 
 def pass_rules(bridge: str, *, verb: str) -> tuple[HostCommand, ...]:
-    """The commands that let our bridge through (`-I`) or undo that (`-D`)."""
+    """Return the commands that let our bridge through (`-I`) or undo that (`-D`)."""
     reply = ("-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED")
     return (
         HostCommand(("iptables", "-w", verb, "DOCKER-USER", "-i", bridge, "-j", "ACCEPT")),
@@ -74,7 +74,7 @@ def plan_firewall(bridge: str, rules: DockerRules | None) -> list[Action]:
 
 
 def docker_finding(bridge: str, host: IncusHost, rules: DockerRules | None) -> Finding:
-    """The effect of Docker on sandboxes here."""
+    """Return the effect of Docker on sandboxes here."""
     title = "Docker's firewall lets sandboxes through"
     if not has_docker(host):
         return Finding(ok=True, title=title, detail="no Docker network on this host")

@@ -25,7 +25,7 @@ def incus_report(place: IncusPlace) -> HostReport:
 
 
 def report_of(place: IncusPlace, now: IncusSituation) -> HostReport:
-    """All findings, Docker's firewall among them."""
+    """Return all findings, Docker's firewall among them."""
     findings = incus_findings(place, now)
     if place.is_local:
         findings += (docker_finding(place.network, now.host, now.docker),)
@@ -33,7 +33,7 @@ def report_of(place: IncusPlace, now: IncusSituation) -> HostReport:
 
 
 def incus_findings(place: IncusPlace, now: IncusSituation) -> tuple[Finding, ...]:
-    """All findings, in the order in which they must be mended."""
+    """Return all findings, in the order in which they must be mended."""
     findings = [_client(now.host), _daemon(now)]
     if now.server is not None:
         findings += [

@@ -165,7 +165,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
             self.client.query("DELETE", api_path("instances", name), timeout_s=SETTLE_S)
 
     def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:
-        """Our machines, or the named ones, in one query.
+        """Return our machines, or the named ones, in one query.
 
         Raises:
             HostError, ProviderError: Incus cannot be asked.
@@ -196,7 +196,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
         }
 
     def ssh_endpoint(self, name: str) -> SshEndpoint:
-        """How to reach the machine by ssh: directly over a route, else through `incus exec`.
+        """Tell how to reach the machine by ssh: directly over a route, else through `incus exec`.
 
         Raises:
             ProviderError: it does not run, or its host key cannot be read.

@@ -48,7 +48,7 @@ class Contents:
 def plan_teardown(
     place: IncusPlace, server: ServerFacts | None, journal: Journal, keep: Keep
 ) -> list[Removal]:
-    """All that is ours and still there, in the order in which it is removed."""
+    """Return all that is ours and still there, in the order in which it is removed."""
     removals = _plan_objects(place, server)
     installed = journal.names(ChangeKind.PACKAGES)
     # Installing the package starts the daemon: the daemon is ours then, also when setup was cut off

@@ -13,7 +13,7 @@ ISOLATION = "security.port_isolation"
 
 
 def machine_body(spec: MachineSpec, place: IncusPlace) -> dict[str, Any]:
-    """The body of the one request that makes the machine, with its limits and labels."""
+    """Return the body of the one request that makes the machine, with its limits and labels."""
     labels = {f"{LABEL}{key}": value for key, value in spec.labels}
     return {
         "name": spec.name,

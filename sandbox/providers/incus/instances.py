@@ -35,12 +35,12 @@ _POWER = {
 
 
 def is_our_instance(instance: dict[str, Any]) -> bool:
-    """Whether this program made the instance."""
+    """Tell whether this program made the instance."""
     return bool(config_of(instance).get(MADE_BY) == OURS)
 
 
 def config_of(instance: dict[str, Any]) -> dict[str, Any]:
-    """Its configuration; empty for one that is being made or removed at this moment."""
+    """Return its configuration; empty for one that is being made or removed at this moment."""
     return instance.get("config") or {}
 
 
@@ -51,7 +51,7 @@ def machine_status(
     local: bool,
     leases: Mapping[str, str] | None = None,
 ) -> MachineStatus:
-    """The status of an instance, for the rest of the program.
+    """Return the status of an instance, for the rest of the program.
 
     Args:
         name: the machine's.
@@ -92,7 +92,7 @@ def _address(instance: dict[str, Any], leases: Mapping[str, str]) -> str | None:
 
 
 def ssh_port_is_open(address: str) -> bool:
-    """Whether this host reaches the machine's sshd: a firewall may be in between."""
+    """Tell whether this host reaches the machine's sshd: a firewall may be in between."""
     try:
         connection = socket.create_connection((address, 22), timeout=_CONNECT_S)
     except OSError:

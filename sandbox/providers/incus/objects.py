@@ -24,7 +24,7 @@ def plan_objects(
     *,
     pool_seen: bool = False,
 ) -> list[Action]:
-    """The objects to make; empty when all are right. Without a daemon yet: all of them.
+    """Return the objects to make; empty when all are right. Without a daemon yet: all of them.
 
     Without a daemon that answers, things seen on this host are not planned either: the pool's
     folder (`pool_seen`), and the network's link.
@@ -112,13 +112,13 @@ def pool_driver(host: IncusHost, server: ServerFacts | None) -> str:
 
 
 def incus_command(*words: str, project: str = "default", timeout_s: float = 120.0) -> HostCommand:
-    """An `incus` command."""
+    """Return an `incus` command."""
     argv = ("incus", "--project", project, *words)
     return HostCommand(argv, needs_root=False, timeout_s=timeout_s)
 
 
 def create_pool(place: IncusPlace, driver: str, size_gb: int | None) -> HostCommand:
-    """The command that makes the pool."""
+    """Return the command that makes the pool."""
     size = (f"size={size_gb}GiB",) if size_gb is not None else ()
     name = ref(place, place.pool)
     return incus_command("storage", "create", name, driver, *size, f"{MARK}={place.project}")
@@ -199,7 +199,7 @@ def used_networks(host: IncusHost, server: ServerFacts | None) -> tuple[IPv4Netw
 
 
 def subnet_of(network: Thing) -> IPv4Network | None:
-    """The IPv4 subnet of an Incus network, when it has one."""
+    """Return the IPv4 subnet of an Incus network, when it has one."""
     address = network.get("ipv4.address")
     return IPv4Interface(address).network if "/" in address else None
 
@@ -222,7 +222,7 @@ def _project(place: IncusPlace, server: ServerFacts | None) -> Action | None:
 
 
 def wanted_devices(place: IncusPlace) -> tuple[Device, ...]:
-    """The devices that the default profile of our project gives every sandbox."""
+    """Return the devices that the default profile of our project gives every sandbox."""
     return (
         Device("eth0", (("network", place.network), ("type", "nic"))),
         Device("root", (("path", "/"), ("pool", place.pool), ("type", "disk"))),

@@ -34,7 +34,7 @@ def require_unused(place: IncusPlace, server: ServerFacts) -> None:
 
 
 def others_on_ours(place: IncusPlace, server: ServerFacts) -> Iterator[str]:
-    """One line for each thing outside our project that depends on an object of ours."""
+    """Yield one line for each thing outside our project that depends on an object of ours."""
     ours = (
         ("storage pool", server.pool(place.pool)),
         ("network", server.network(place.network)),

@@ -27,7 +27,7 @@ WANTED = (
 
 
 def missing_for_incus(host: IncusHost) -> tuple[str, ...]:
-    """The packages for commands that this host lacks; a command installed by hand counts."""
+    """Return the packages for commands that this host lacks; a command installed by hand counts."""
     there = {
         "incus-base": host.incusd is not None,
         "incus-client": "incus" in host.commands,
@@ -53,7 +53,7 @@ def install_words(missing: tuple[str, ...], host: IncusHost) -> tuple[str, ...]:
 
 
 def source_text(archive_uri: str, codename: str, keyring: Path) -> str:
-    """The backports source, on the same archive as this host's own release."""
+    """Return the backports source, on the same archive as this host's own release."""
     return (
         "# Made by `sandbox host setup`: Incus for this release comes from backports.\n"
         "Types: deb\n"

@@ -16,13 +16,13 @@ class IncusPlace:
 
     @classmethod
     def at(cls, place: Place) -> "IncusPlace":
-        """The names for `place` in Incus."""
+        """Return the names for `place` in Incus."""
         prefix = place.prefix
         return cls(project=prefix, pool=prefix, network=f"{prefix}br0", remote=place.remote)
 
     @classmethod
     def from_prefix(cls, prefix: str, remote: str = LOCAL) -> "IncusPlace":
-        """The place for `prefix` on `remote`.
+        """Return the place for `prefix` on `remote`.
 
         Raises:
             UsageError: as in `Place.from_prefix`.

@@ -26,13 +26,13 @@ class IncusProvider:
     setup_wishes = frozenset({"pool_gb", "subnet"})
 
     def make_engine(self, place: Place) -> Engine:
-        """The `incus` command."""
+        """Return the `incus` command."""
         from sandbox.providers.incus.engine import IncusEngine
 
         return IncusEngine(IncusPlace.at(place))
 
     def statuses(self, place: Place) -> dict[str, MachineStatus]:
-        """The machines as the engine lists them, in one query."""
+        """Return the machines as the engine lists them, in one query."""
         return self.make_engine(place).status()
 
     def made(self, folder: Path) -> bool:
@@ -41,13 +41,13 @@ class IncusProvider:
         return False
 
     def report(self, place: Place) -> HostReport:
-        """The findings about Incus and our objects in it."""
+        """Return the findings about Incus and our objects in it."""
         from sandbox.providers.incus.doctor import incus_report
 
         return incus_report(IncusPlace.at(place))
 
     def limits(self, place: Place) -> "HostLimits | None":
-        """This host's processors and memory, and the free space in our pool."""
+        """Return this host's processors and memory, and the free space in our pool."""
         from sandbox.providers.incus.limits import incus_limits
 
         return incus_limits(IncusPlace.at(place))
@@ -76,7 +76,7 @@ class IncusProvider:
         return PreparedBase(made.alias, made.fingerprint, available_packages(made))
 
     def stored_bases(self, place: Place) -> "tuple[StoredBase, ...]":
-        """The images of our project that are base images.
+        """Return the images of our project that are base images.
 
         Raises:
             HostError, ProviderError: Incus cannot be asked.
@@ -102,7 +102,7 @@ class IncusProvider:
         )
 
     def needed_builds(self, place: Place) -> frozenset[str]:
-        """The keys of base images in our project.
+        """Return the keys of base images in our project.
 
         Raises:
             HostError, ProviderError: Incus cannot be asked.

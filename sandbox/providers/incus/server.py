@@ -25,7 +25,7 @@ class Thing:
     """The API paths of the things that use it."""
 
     def get(self, key: str) -> str:
-        """A config value; empty when it is not set."""
+        """Return a config value; empty when it is not set."""
         return dict(self.config).get(key, "")
 
     @property
@@ -58,15 +58,15 @@ class ServerFacts:
     pool_free_gb: float | None = None
 
     def pool(self, name: str) -> Thing | None:
-        """The pool of that name."""
+        """Return the pool of that name."""
         return _named(self.pools, name)
 
     def network(self, name: str) -> Thing | None:
-        """The managed network of that name."""
+        """Return the managed network of that name."""
         return _named(self.networks, name)
 
     def project(self, name: str) -> Thing | None:
-        """The project of that name."""
+        """Return the project of that name."""
         return _named(self.projects, name)
 
 

@@ -66,7 +66,7 @@ class IncusSnapshots(ABC):
             self.start(name, listener)
 
     def snapshots(self, name: str) -> tuple[Snapshot, ...]:
-        """Its snapshots, the oldest first.
+        """Return its snapshots, the oldest first.
 
         Raises:
             ProviderError: no such machine.

@@ -17,7 +17,7 @@ class IncusSource(StrEnum):
 
 
 def incus_source(system: Distribution) -> IncusSource:
-    """Where `host setup` would install Incus from."""
+    """Tell where `host setup` would install Incus from."""
     if not system.is_known:
         return IncusSource.ELSEWHERE
     if (system.id, system.version) == ("debian", str(DEBIAN_WITH_BACKPORT)):
@@ -26,7 +26,7 @@ def incus_source(system: Distribution) -> IncusSource:
 
 
 def advice(system: Distribution) -> str:
-    """The instruction for a system where we do not install Incus ourselves."""
+    """Return the instruction for a system where we do not install Incus ourselves."""
     by_hand = {
         "fedora": "dnf install incus",
         "arch": "pacman -S incus",

@@ -38,7 +38,7 @@ class OldBase:
 
 
 def base_images(client: IncusClient) -> tuple[OldBase, ...]:
-    """All our base images; empty where Incus is not set up.
+    """Return all our base images; empty where Incus is not set up.
 
     Raises:
         HostError, ProviderError: Incus could not be asked.
@@ -68,7 +68,7 @@ def remove_base(client: IncusClient, base: OldBase) -> bool:
 
 
 def built_keys(client: IncusClient) -> frozenset[str]:
-    """The keys of the present images, each with a folder of its build on this host.
+    """Return the keys of the present images, each with a folder of its build on this host.
 
     Raises:
         HostError, ProviderError: Incus could not be asked.

@@ -13,7 +13,7 @@ _SIZE = 1 << (32 - _PREFIX_LENGTH)
 
 
 def networks_in_use(routes_json: str, addresses_json: str) -> tuple[IPv4Network, ...]:
-    """Every network in the output of `ip -json route show table all` and `ip -json address`.
+    """Return every network in the output of `ip -json route show table all` and `ip -json address`.
 
     The default route is left out: it covers everything and takes nothing.
     """
@@ -34,7 +34,7 @@ def networks_in_use(routes_json: str, addresses_json: str) -> tuple[IPv4Network,
 
 
 def choose_subnet(prefix: str, used: Iterable[IPv4Network]) -> IPv4Network:
-    """The first /24 that overlaps nothing in `used`.
+    """Return the first /24 that overlaps nothing in `used`.
 
     Where the search starts depends on `prefix`, so that two hosts (or two prefixes set up at the
     same moment) rarely take the same one.
@@ -55,7 +55,7 @@ def choose_subnet(prefix: str, used: Iterable[IPv4Network]) -> IPv4Network:
 
 
 def gateway(subnet: IPv4Network) -> str:
-    """The bridge's own address in `subnet`, as Incus wants it: `10.1.2.1/24`."""
+    """Return the bridge's own address in `subnet`, as Incus wants it: `10.1.2.1/24`."""
     return f"{IPv4Address(int(subnet.network_address) + 1)}/{subnet.prefixlen}"
 
 

@@ -47,7 +47,7 @@ class KvmFacts:
 
 
 def accelerator() -> Accelerator:
-    """KVM only where it really works, else QEMU's emulation, several times slower."""
+    """Return KVM only where it really works, else QEMU's emulation, several times slower."""
     return judge(gather_kvm())
 
 

@@ -44,7 +44,7 @@ class LibvirtImages:
     """False: trimmed space is not in the image, which is copied without free space."""
 
     def all(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """All images, the newest first, also unfinished ones; sizes cost nothing here."""
+        """Return all images, the newest first, also unfinished ones; sizes cost nothing here."""
         del with_sizes
         if shutil.which("virsh") is None:
             # Nobody has ever made one here, and this is asked on every host
@@ -82,7 +82,7 @@ class LibvirtImages:
         return tuple(sorted(found, key=lambda image: image.made_at, reverse=True))
 
     def require(self, image: str) -> str:
-        """The volume of a finished image.
+        """Return the volume of a finished image.
 
         Raises:
             ProviderError: there is none of that name.
@@ -264,7 +264,7 @@ def check_image(path: Path) -> None:
 
 
 def volume_bytes(volume_xml: str) -> int | None:
-    """The space of a volume on the disk, from libvirt's description of it."""
+    """Return the space of a volume on the disk, from libvirt's description of it."""
     return _number(volume_xml, "allocation")
 
 

@@ -80,7 +80,7 @@ def gather_libvirt(root: RootAccess | None = None) -> LibvirtFacts:
 
 
 def closed_kvm() -> str:
-    """`GROUP:MODE` of /dev/kvm where nobody has opened it to the group kvm, as udev does."""
+    """Return `GROUP:MODE` of /dev/kvm where nobody has opened it to the group kvm, as udev does."""
     try:
         found = KVM.stat()
     except FileNotFoundError:
@@ -96,12 +96,12 @@ def closed_kvm() -> str:
 
 
 def qemu_command() -> str:
-    """The QEMU program for machines of this host's architecture."""
+    """Return the QEMU program for machines of this host's architecture."""
     return f"qemu-system-{os.uname().machine}"
 
 
 def libvirt_report(facts: LibvirtFacts, host: HostFacts, pool: str) -> HostReport:
-    """All findings; `pool` is the storage pool that we use."""
+    """Return all findings; `pool` is the storage pool that we use."""
     findings = (
         _installed(facts),
         _daemon(facts),

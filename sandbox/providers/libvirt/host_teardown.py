@@ -37,7 +37,7 @@ def plan_teardown(
     others: tuple[str, ...] = (),
     boxes: tuple[Path, ...] = (),
 ) -> list[Removal]:
-    """All that is ours and still there, in the order in which it is removed.
+    """Return all that is ours and still there, in the order in which it is removed.
 
     `others` are things in this libvirt that belong to somebody else: a reason to leave it running.
     """
@@ -134,7 +134,7 @@ def host_teardown(
 
 
 def baked_by(engine: Engine) -> tuple[str, ...]:
-    """The baked images that are kept, finished or not."""
+    """Return the baked images that are kept, finished or not."""
     return tuple(one.image for one in engine.baked_images()) if isinstance(engine, Baking) else ()
 
 

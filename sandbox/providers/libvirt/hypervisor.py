@@ -46,7 +46,7 @@ class Libvirt:
         self.images = LibvirtImages(self.virsh, prefix)
 
     def findings(self) -> tuple[Finding, ...]:
-        """Whether libvirt answers, and what runs the guests."""
+        """Tell whether libvirt answers, and what runs the guests."""
         title = "libvirt answers"
         try:
             said = self.virsh("version").stdout
@@ -58,11 +58,11 @@ class Libvirt:
         return (answers, kvm_finding(accelerator()))
 
     def vms(self) -> dict[str, Vm]:
-        """All domains with a name that begins with our prefix."""
+        """Return all domains with a name that begins with our prefix."""
         return list_domains(self.virsh, self.prefix)
 
     def host_facts(self, record: VmRecord, folder: VmFolder) -> VagrantfileHost:
-        """The Vagrantfile's settings for this host."""
+        """Return the Vagrantfile's settings for this host."""
         del folder
         driver = _driver(record)
         return VagrantfileHost(
@@ -75,7 +75,7 @@ class Libvirt:
         )
 
     def emulates(self, record: VmRecord) -> bool:
-        """Whether QEMU itself is the processor."""
+        """Tell whether QEMU itself is the processor."""
         return _driver(record) == "qemu"
 
     def prepare(self, record: VmRecord, folder: VmFolder, listener: Listener) -> None:
@@ -124,7 +124,7 @@ class Libvirt:
             self.virsh.delete_volume(name)
 
     def base_copies(self) -> tuple[BaseCopy, ...]:
-        """The base images in our pool."""
+        """Return the base images in our pool."""
         if shutil.which("virsh") is None:
             # Nobody has ever made one here, and this is asked on every host
             return ()
@@ -179,7 +179,7 @@ class Libvirt:
             self.power_off(vm)
 
     def snapshots(self, vm: Vm) -> tuple[Snapshot, ...]:
-        """Its snapshots, the oldest first."""
+        """Return its snapshots, the oldest first."""
         said = self.virsh("snapshot-list", vm.uuid).stdout
         pattern = r"^\s*(\S+)\s+(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4})\s"
         found = [
@@ -220,7 +220,7 @@ class Libvirt:
 
 
 def base_volume_name(box: StoredBox, image: Path) -> str:
-    """The name by which vagrant-libvirt, too, looks for the base image."""
+    """Return the name by which vagrant-libvirt, too, looks for the base image."""
     version = box.version
     if version in ("", "0"):
         version = f"0_{int(image.stat().st_mtime)}"

@@ -26,20 +26,20 @@ class LibvirtProvider(VagrantProvider):
     """False: its pool is a folder, and no network is made."""
 
     def box_form(self) -> "BoxForm":
-        """The form of a disk as a box for libvirt."""
+        """Return the form of a disk as a box for libvirt."""
         from sandbox.providers.libvirt.box_form import LIBVIRT_BOX
 
         return LIBVIRT_BOX
 
     def make_engine(self, place: Place) -> Engine:
-        """Vagrant, over libvirt's own virsh."""
+        """Return Vagrant, over libvirt's own virsh."""
         from sandbox.providers.libvirt.hypervisor import Libvirt
         from sandbox.providers.vagrant.baking import BakingVagrantEngine
 
         return BakingVagrantEngine(Libvirt(place.prefix))
 
     def statuses(self, place: Place) -> dict[str, MachineStatus]:
-        """The domains with our prefix, from virsh alone."""
+        """Return the domains with our prefix, from virsh alone."""
         from sandbox.providers.libvirt.domains import URI, list_domains
         from sandbox.providers.libvirt.virsh import Virsh
         from sandbox.providers.vagrant.vm import statuses
@@ -48,7 +48,7 @@ class LibvirtProvider(VagrantProvider):
         return statuses(list_domains(Virsh(URI, prefix), prefix), prefix)
 
     def report(self, place: Place) -> HostReport:
-        """The findings about libvirt, QEMU and Vagrant."""
+        """Return the findings about libvirt, QEMU and Vagrant."""
         from sandbox.host.facts import gather_host
         from sandbox.providers.libvirt.doctor import gather_libvirt, libvirt_report
         from sandbox.providers.libvirt.host_setup import LibvirtPlace
@@ -103,7 +103,7 @@ class LibvirtProvider(VagrantProvider):
         )
 
     def advice_after_setup(self) -> tuple[str, ...]:
-        """How a person who was put into the group can use it at once."""
+        """Tell how a person who was put into the group can use it at once."""
         from sandbox.host.groups import has_group_now, is_member, login_advice
         from sandbox.host.privilege import invoking_user
         from sandbox.providers.libvirt.doctor import GROUP

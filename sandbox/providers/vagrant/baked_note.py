@@ -17,7 +17,7 @@ _NAME: Final = re.compile(rf"{IMAGE_PREFIX}([a-z0-9]+)-[0-9a-f]{{6}}")
 
 
 def key_in(name: str) -> str | None:
-    """The key in the name of an image; None when it is not the name of one."""
+    """Return the key in the name of an image; None when it is not the name of one."""
     found = _NAME.fullmatch(name)
     return found[1] if found else None
 
@@ -35,7 +35,7 @@ def require_whole(image: str, images: tuple[BakedImage, ...]) -> None:
 
 
 def can_go(image: str, images: Callable[[], tuple[BakedImage, ...]]) -> bool:
-    """Whether there is such an image to remove.
+    """Tell whether there is such an image to remove.
 
     Raises:
         ProviderError: it is not a baked image of ours, or machines need it to run.
@@ -61,7 +61,7 @@ class Draft:
     labels: tuple[tuple[str, str], ...]
 
     def note(self, made_at: datetime | None = None) -> str:
-        """The line to keep with it: unfinished without `made_at`."""
+        """Return the line to keep with it: unfinished without `made_at`."""
         pairs = [("key", self.key), ("complete", made_at.isoformat() if made_at else "")]
         words = (
             f"{quote(word, safe='')}={quote(text, safe='')}"
@@ -70,7 +70,7 @@ class Draft:
         return " ".join([_NOTE, *words])
 
     def finished(self, made_at: datetime) -> BakedImage:
-        """The image that was made."""
+        """Return the image that was made."""
         return BakedImage(self.name, self.key, made_at, complete=True, labels=self.labels)
 
 
@@ -100,7 +100,7 @@ class Note:
     def image(
         self, name: str, *, there: bool, size_bytes: int | None, machines: tuple[str, ...]
     ) -> BakedImage:
-        """The image of that name; unfinished when its disk is not `there`."""
+        """Return the image of that name; unfinished when its disk is not `there`."""
         return BakedImage(
             image=name,
             key=self.key,

@@ -51,7 +51,7 @@ class VmImages(Protocol):
         ...
 
     def all(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """All images, the newest first, also unfinished ones."""
+        """Return all images, the newest first, also unfinished ones."""
         ...
 
     def copy(self, draft: Draft, source: Vm, snapshot: str, port: int, scratch: Path) -> None:

@@ -128,17 +128,17 @@ def ensure_public_box(
 
 
 def checked_name(box: str, sha256: str) -> str:
-    """The name of a public box here, once its file has the right checksum."""
+    """Return the name of a public box here, once its file has the right checksum."""
     return f"sandbox/{box.replace('/', '-')}-{sha256[:12]}"
 
 
 def named_box(box: str, version: str) -> PublicBox:
-    """A box that a user names; Vagrant finds out its architectures."""
+    """Return a box that a user names; Vagrant finds out its architectures."""
     return PublicBox(box=box, box_version=version, architectures=("amd64", "arm64"))
 
 
 def public_box(base: Base, provider: VmProvider) -> PublicBox:
-    """The public box of a base.
+    """Return the public box of a base.
 
     Raises:
         BoxError: the base names no public box.
@@ -175,19 +175,19 @@ def choose_box_kind(source: BaseSource, provider: VmProvider) -> Literal["build"
 
 
 def is_whole(name: str, version: str, provider: VmProvider) -> bool:
-    """Whether Vagrant has the box, with every file whole."""
+    """Tell whether Vagrant has the box, with every file whole."""
     # Vagrant 2.4 adds a folder for the architecture, and may have several of them
     root = box_root(name) / version
     return is_whole_box(root / provider) or is_whole_box(root / host_architecture() / provider)
 
 
 def box_root(name: str) -> Path:
-    """Where Vagrant keeps all versions of a box."""
+    """Tell where Vagrant keeps all versions of a box."""
     return vagrant_home() / "boxes" / name.replace("/", "-VAGRANTSLASH-")
 
 
 def is_whole_box(folder: Path) -> bool:
-    """Whether a folder of Vagrant's store has every file of a box, each of them whole."""
+    """Tell whether a folder of Vagrant's store has every file of a box, each of them whole."""
     try:
         metadata = json.loads((folder / "metadata.json").read_bytes())
         for name, size in _needed(metadata, folder).items():

@@ -45,7 +45,7 @@ class BoxForm(Protocol):
         ...
 
     def template(self) -> str:
-        """The text that `machine_files` fills in; empty when there is none."""
+        """Return the text that `machine_files` fills in; empty when there is none."""
         ...
 
     def machine_files(self, disk_bytes: int) -> Mapping[str, str]:
@@ -54,7 +54,7 @@ class BoxForm(Protocol):
 
 
 def wrapping(form: BoxForm) -> str:
-    """All our text around the root, for the image's key."""
+    """Return all our text around the root, for the image's key."""
     parts = [GRUB_CONFIG, MKE2FS_CONF, str(DISK_GB)]
     parts += [form.vagrantfile, " ".join(form.convert), VERSION]
     template = form.template()

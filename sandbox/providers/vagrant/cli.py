@@ -49,7 +49,7 @@ class Said:
 
 
 def parse_line(line: str) -> Said | None:
-    """A line of machine-readable output; None for the noise that plugins and Ruby print."""
+    """Return a line of machine-readable output; None for the noise that plugins and Ruby print."""
     found = _LINE.match(line)
     if found is None:
         return None
@@ -178,7 +178,7 @@ class VagrantCli(Vagrant):
 
 
 def vagrant_environment(folder: Path, provider: str) -> dict[str, str]:
-    """The variables that keep a user's settings for other machines away from ours."""
+    """Return the variables that keep a user's settings for other machines away from ours."""
     return {
         "VAGRANT_CWD": str(folder),
         "VAGRANT_DOTFILE_PATH": str(folder / ".vagrant"),
@@ -195,7 +195,7 @@ def vagrant_environment(folder: Path, provider: str) -> dict[str, str]:
 
 
 def explain(error: CommandError, words: Sequence[str]) -> SandboxError:
-    """The meaning of a failed `vagrant` command, with its own words kept."""
+    """Return the meaning of a failed `vagrant` command, with its own words kept."""
     if error.returncode == 127 and not error.stderr:  # noqa: PLR2004
         return HostError("Vagrant is not installed", hint=_NOT_INSTALLED)
     own = own_words(error)
@@ -208,7 +208,7 @@ def explain(error: CommandError, words: Sequence[str]) -> SandboxError:
 
 
 def own_words(error: CommandError) -> str:
-    """The text of Vagrant's error; its last output when it names none."""
+    """Return the text of Vagrant's error; its last output when it names none."""
     said = [parse_line(line) for line in error.stdout.splitlines()]
     texts = [
         ",".join(one.data[1:]).strip()

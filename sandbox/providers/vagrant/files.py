@@ -128,11 +128,11 @@ class VmFolder:
         return self.path / "logs" / "vagrant.log"
 
     def id_path(self, record: VmRecord) -> Path:
-        """Where Vagrant keeps the id of the VM."""
+        """Tell where Vagrant keeps the id of the VM."""
         return self.path / ".vagrant" / "machines" / record.name / record.provider / "id"
 
     def read(self) -> VmRecord | None:
-        """The record; None when there is none.
+        """Return the record; None when there is none.
 
         Raises:
             ProviderError: it cannot be read.
@@ -155,7 +155,7 @@ class VmFolder:
         self._put(self.path / "login.sh", render_login_script())
 
     def host_keys(self) -> tuple[str, ...]:
-        """The VM's own host keys, as far as they are known."""
+        """Return the VM's own host keys, as far as they are known."""
         try:
             return tuple((read_text(self.host_keys_path) or "").splitlines())
         except BrokenFileError:
@@ -187,7 +187,7 @@ class VagrantfileHost:
 def new_record(
     spec: MachineSpec, provider: VmProvider, prefix: str, ports: dict[int, int]
 ) -> VmRecord:
-    """The record of a new VM for `spec`; `ports` maps its ports, 22 among them, to ours."""
+    """Return the record of a new VM for `spec`; `ports` maps its ports, 22 among them, to ours."""
     options: dict[str, Any] = {}
     if isinstance(spec.options, VirtualBoxOptions):
         options["virtualbox"] = spec.options
@@ -210,7 +210,7 @@ def new_record(
 
 
 def port_fields(ports: dict[int, int]) -> dict[str, Any]:
-    """The fields of a record that hold its ports."""
+    """Return the fields of a record that hold its ports."""
     others = sorted((guest, host) for guest, host in ports.items() if guest != SSH)
     return {"ssh_port": ports[SSH], "forwarded": tuple(others)}
 
@@ -221,7 +221,7 @@ NET_DEVICE: Final = "virtio-net-pci,netdev=sandbox,mac=52:54:00:12:34:56,addr=0x
 
 
 def boot_timeout_s(record: VmRecord, *, slow: bool) -> int:
-    """How long the VM may take until ssh answers."""
+    """Tell how long the VM may take until ssh answers."""
     options = record.options
     if options.boot_timeout_s is not None:
         return options.boot_timeout_s
@@ -229,7 +229,7 @@ def boot_timeout_s(record: VmRecord, *, slow: bool) -> int:
 
 
 def render_vagrantfile(record: VmRecord, facts: VagrantfileHost, *, logged_in: bool = False) -> str:
-    """The Vagrantfile: every value from the box passes the filter `ruby`.
+    """Return the Vagrantfile: every value from the box passes the filter `ruby`.
 
     Until the first login (`logged_in`), only the base image's own account exists; a baked image
     only has our account.
@@ -264,7 +264,7 @@ def render_vagrantfile(record: VmRecord, facts: VagrantfileHost, *, logged_in: b
 
 
 def netdev(record: VmRecord) -> str:
-    """QEMU's options for a network of the VM's own, with ports forwarded from 127.0.0.1."""
+    """Return QEMU's options for a network of the VM's own, with ports forwarded from 127.0.0.1."""
     forwards = ((SSH, record.ssh_port), *record.forwarded)
     words = ["user", "id=sandbox", f"hostname={record.name}"]
     return ",".join(words) + "".join(
@@ -273,7 +273,7 @@ def netdev(record: VmRecord) -> str:
 
 
 def render_domain(record: VmRecord, facts: VagrantfileHost, disk_path: Path) -> str:
-    """The domain for libvirt: it exists before Vagrant starts it."""
+    """Return the domain for libvirt: it exists before Vagrant starts it."""
     return (
         jinja_environment()
         .get_template("libvirt-domain.xml.j2")
@@ -290,7 +290,7 @@ def render_domain(record: VmRecord, facts: VagrantfileHost, disk_path: Path) -> 
 
 
 def render_login_script() -> str:
-    """The script that Vagrant runs in the machine at each start."""
+    """Return the script that Vagrant runs in the machine at each start."""
     return (
         jinja_environment()
         .get_template("vagrant-login.sh.j2")

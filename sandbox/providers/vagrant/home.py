@@ -7,7 +7,7 @@ from sandbox.paths import cache_dir
 
 
 def vagrant_home() -> Path:
-    """Where this user's Vagrant keeps its boxes: `$VAGRANT_HOME`, or `~/.vagrant.d`."""
+    """Tell where this user's Vagrant keeps its boxes: `$VAGRANT_HOME`, or `~/.vagrant.d`."""
     value = os.environ.get("VAGRANT_HOME", "")
     return Path(value).expanduser() if value else Path.home() / ".vagrant.d"
 

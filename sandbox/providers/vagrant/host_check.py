@@ -54,5 +54,5 @@ def check_size(spec: MachineSpec) -> None:
 
 
 def memory_mb() -> int:
-    """This host's memory; asks only what every system answers."""
+    """Return this host's memory; asks only what every system answers."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2

@@ -44,15 +44,15 @@ class Hypervisor(Protocol):
         ...
 
     def findings(self) -> tuple[Finding, ...]:
-        """Whether it can be used here."""
+        """Tell whether it can be used here."""
         ...
 
     def vms(self) -> dict[str, Vm]:
-        """All VMs with a name that begins with our prefix, by name; not all may be ours."""
+        """Return all VMs with a name that begins with our prefix, by name; not all may be ours."""
         ...
 
     def host_facts(self, record: VmRecord, folder: VmFolder) -> VagrantfileHost:
-        """The Vagrantfile's settings for this host."""
+        """Return the Vagrantfile's settings for this host."""
         ...
 
     def prepare(self, record: VmRecord, folder: VmFolder, listener: Listener) -> None:
@@ -76,7 +76,7 @@ class Hypervisor(Protocol):
         ...
 
     def base_copies(self) -> tuple[BaseCopy, ...]:
-        """The images that VMs are made from, each with the VMs that depend on it."""
+        """Return the images that VMs are made from, each with the VMs that depend on it."""
         ...
 
     def drop_unused_bases(self) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ class Hypervisor(Protocol):
         ...
 
     def console(self, record: VmRecord, folder: VmFolder) -> str:
-        """The VM's output on its serial console since it was started."""
+        """Return the VM's output on its serial console since it was started."""
         ...
 
     def resume(self, vm: Vm) -> None:
@@ -100,11 +100,11 @@ class Hypervisor(Protocol):
         ...
 
     def emulates(self, record: VmRecord) -> bool:
-        """Whether the VM's processor is emulated."""
+        """Tell whether the VM's processor is emulated."""
         ...
 
     def snapshots(self, vm: Vm) -> tuple[Snapshot, ...]:
-        """Its snapshots, the oldest first."""
+        """Return its snapshots, the oldest first."""
         ...
 
     def delete_snapshot(self, vm: Vm, snapshot: str) -> None:
@@ -132,7 +132,7 @@ def refuse_foreign_vm(vm: Vm | None, record: VmRecord | None) -> None:
 
 
 def record_of(vm: Vm, name: str, provider: VmProvider) -> VmRecord:
-    """The parts of a record that are needed to remove a VM when its folder was lost."""
+    """Return the parts of a record that are needed to remove a VM when its folder was lost."""
     return VmRecord(
         provider=provider,
         name=name,

@@ -57,7 +57,7 @@ def choose_ports(name: str, guests: Sequence[int], taken: Iterable[int]) -> dict
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens on `port`, on any address that 127.0.0.1 would share with it."""
+    """Tell whether nobody listens on `port`, on any address that 127.0.0.1 would share with it."""
     for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "0.0.0.0")):  # noqa: S104
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             # Connections that have just ended do not count
@@ -72,7 +72,7 @@ def is_free(port: int) -> bool:
 
 
 def port_speaks_ssh(port: int, *, timeout_s: float) -> bool:
-    """Whether an sshd answers on that port of 127.0.0.1."""
+    """Tell whether an sshd answers on that port of 127.0.0.1."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as connection:
             connection.settimeout(timeout_s)

@@ -20,10 +20,10 @@ class VagrantProvider(ABC):
 
     @abstractmethod
     def box_form(self) -> "BoxForm":
-        """The form of a disk as a box for this provider."""
+        """Return the form of a disk as a box for this provider."""
 
     def made(self, folder: Path) -> bool:
-        """Whether the record in the folder names this provider."""
+        """Tell whether the record in the folder names this provider."""
         from sandbox.providers.vagrant.vm import maker_of
 
         return maker_of(folder) == self.name
@@ -62,14 +62,14 @@ class VagrantProvider(ABC):
         return PreparedBase(found.image, found.image, available_packages(found))
 
     def stored_bases(self, place: Place) -> "tuple[StoredBase, ...]":
-        """Our boxes for it in Vagrant's store; a user has one store, whatever the prefix."""
+        """Return our boxes for it in Vagrant's store; a user has one store, whatever the prefix."""
         from sandbox.providers.vagrant.stored_boxes import stored_bases
 
         del place
         return stored_bases(self.name)
 
     def needed_builds(self, place: Place) -> frozenset[str]:
-        """The keys of all our boxes in the store."""
+        """Return the keys of all our boxes in the store."""
         from sandbox.providers.vagrant.stored_boxes import stored_keys
 
         del place

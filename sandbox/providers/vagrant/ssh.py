@@ -39,7 +39,7 @@ _LEAST_S: Final = 0.01
 
 
 def wait_for_sshd(record: VmRecord, folder: VmFolder, *, timeout_s: float) -> bool:
-    """Whether the VM's sshd answers within `timeout_s`, and its host keys are known."""
+    """Tell whether the VM's sshd answers within `timeout_s`, and its host keys are known."""
     if not folder.host_keys():
         return False
     options = record.options
@@ -54,7 +54,7 @@ def wait_for_sshd(record: VmRecord, folder: VmFolder, *, timeout_s: float) -> bo
 
 
 def learn_host_keys(hypervisor: Hypervisor, record: VmRecord, folder: VmFolder) -> tuple[str, ...]:
-    """The host keys that the VM printed to its serial console; only the VM can write there.
+    """Return the host keys that the VM printed to its serial console; only the VM can write there.
 
     Raises:
         ProviderError: it printed none.
@@ -149,7 +149,7 @@ def run_over_ssh_as_root(
 
 
 def never_began(returncode: int | None, stderr: str) -> bool:
-    """Whether ssh was refused before the login: then nothing was run in the machine."""
+    """Tell whether ssh was refused before the login: then nothing was run in the machine."""
     return returncode == _SSH_FAILED and _TURNED_AWAY.search(stderr) is not None
 
 

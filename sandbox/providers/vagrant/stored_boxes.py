@@ -54,7 +54,7 @@ class OurBox:
 
 
 def our_boxes(provider: VmProvider) -> tuple[OurBox, ...]:
-    """All boxes for `provider`, the newest first, without those being added just now."""
+    """Return all boxes for `provider`, the newest first, without those being added just now."""
     found = sorted(_boxes(provider), key=lambda box: box.made_at, reverse=True)
     newest: dict[str, Path] = {}
     for box in found:
@@ -66,13 +66,13 @@ def our_boxes(provider: VmProvider) -> tuple[OurBox, ...]:
 
 
 def stored_keys() -> frozenset[str]:
-    """The keys of all boxes of ours in Vagrant's store, whole or not."""
+    """Return the keys of all boxes of ours in Vagrant's store, whole or not."""
     boxes = (vagrant_home() / "boxes").glob(f"{_OURS}*")
     return frozenset(box.name.rpartition("-")[2] for box in boxes)
 
 
 def stored_bases(provider: VmProvider) -> tuple[StoredBase, ...]:
-    """Our boxes for `provider`, as the rest of the program knows base images."""
+    """Return our boxes for `provider`, as the rest of the program knows base images."""
     users = users_of_boxes()
     return tuple(
         StoredBase(
@@ -92,7 +92,7 @@ def stored_bases(provider: VmProvider) -> tuple[StoredBase, ...]:
 
 
 def users_of_boxes() -> dict[str, tuple[str, ...]]:
-    """The sandboxes that were made from each box of Vagrant's store."""
+    """Return the sandboxes that were made from each box of Vagrant's store."""
     users: dict[str, tuple[str, ...]] = {}
     for name in instance_names():
         try:

@@ -30,7 +30,7 @@ class Vm:
 
 
 def read_note(note: str) -> dict[str, str] | None:
-    """The labels in a VM's note; None when it was not made by `sandbox`."""
+    """Return the labels in a VM's note; None when it was not made by `sandbox`."""
     words = note.split()
     if MADE_BY not in words:
         return None
@@ -39,7 +39,7 @@ def read_note(note: str) -> dict[str, str] | None:
 
 
 def statuses(vms: Mapping[str, Vm], prefix: str) -> dict[str, MachineStatus]:
-    """Our machines among the VMs, in the form of `Engine.status`, for a listing.
+    """Return our machines among the VMs, in the form of `Engine.status`, for a listing.
 
     It does not say whether a processor is emulated: nobody who lists machines waits for one.
     """

@@ -35,7 +35,7 @@ class VirtualBoxImages:
         self.prefix = prefix
 
     def all(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """All images, the newest first, also unfinished ones."""
+        """Return all images, the newest first, also unfinished ones."""
         if shutil.which("VBoxManage") is None:
             # Nobody has ever made one here, and this is asked on every host
             return ()
@@ -49,7 +49,7 @@ class VirtualBoxImages:
         return tuple(sorted(found, key=lambda image: image.made_at, reverse=True))
 
     def require(self, image: str) -> str:
-        """The VM of a finished image.
+        """Return the VM of a finished image.
 
         Raises:
             ProviderError: there is none of that name.

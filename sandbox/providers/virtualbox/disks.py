@@ -21,12 +21,12 @@ class Disk:
 
 
 def read_disks(said: str) -> tuple[Disk, ...]:
-    """All disks in `VBoxManage list hdds` with a UUID and a place, whoever made them."""
+    """Return all disks in `VBoxManage list hdds` with a UUID and a place, whoever made them."""
     return tuple(_disks(said))
 
 
 def disks_in(folder: Path, disks: tuple[Disk, ...]) -> tuple[Disk, ...]:
-    """The disks in a folder; first those that depend on others."""
+    """Return the disks in a folder; first those that depend on others."""
     found = (disk for disk in disks if disk.path.is_relative_to(folder))
     return tuple(sorted(found, key=lambda disk: (disk.parent is None, disk.uuid)))
 
@@ -42,7 +42,7 @@ def machines_on(master: Path, disks: tuple[Disk, ...], *, prefix: str) -> tuple[
 
 
 def bytes_in(folder: Path) -> int | None:
-    """The space really taken on the disk, without holes; None when we may not see that."""
+    """Return the space really taken on the disk, without holes; None when we may not see that."""
     try:
         files = [path.stat() for path in folder.rglob("*") if path.is_file()]
     except OSError:

@@ -38,15 +38,15 @@ class VirtualBox:
         self.images = VirtualBoxImages(self.manage, prefix)
 
     def findings(self) -> tuple[Finding, ...]:
-        """Whether VirtualBox is there, and doubts whether it works."""
+        """Tell whether VirtualBox is there, and doubts whether it works."""
         return virtualbox_look.virtualbox_findings(virtualbox_look.gather_virtualbox())
 
     def vms(self) -> dict[str, Vm]:
-        """All VMs with a name that begins with our prefix, in one call."""
+        """Return all VMs with a name that begins with our prefix, in one call."""
         return list_vms(self.manage, self.prefix)
 
     def host_facts(self, record: VmRecord, folder: VmFolder) -> VagrantfileHost:
-        """The Vagrantfile's settings for this host."""
+        """Return the Vagrantfile's settings for this host."""
         del record
         return VagrantfileHost(prefix=self.prefix, console_path=folder.path / "console.log")
 
@@ -103,7 +103,7 @@ class VirtualBox:
         self.manage.clear_leftovers(record.vm_name)
 
     def base_copies(self) -> tuple[BaseCopy, ...]:
-        """The masters of which VMs are linked clones."""
+        """Return the masters of which VMs are linked clones."""
         if shutil.which("VBoxManage") is None:
             return ()
         names = self.manage.names(self._masters)
@@ -136,7 +136,7 @@ class VirtualBox:
                 self.manage.clear_leftovers(folder.name)
 
     def console(self, record: VmRecord, folder: VmFolder) -> str:
-        """The console's file."""
+        """Return the console's file."""
         try:
             return self.host_facts(record, folder).console_path.read_text(
                 errors="replace", encoding="utf-8"
@@ -159,7 +159,7 @@ class VirtualBox:
             self.manage("discardstate", vm.uuid, check=False)
 
     def snapshots(self, vm: Vm) -> tuple[Snapshot, ...]:
-        """Its snapshots, the oldest first; VirtualBox lists them in that order."""
+        """Return its snapshots, the oldest first; VirtualBox lists them in that order."""
         done = self.manage("snapshot", vm.uuid, "list", "--machinereadable", check=False)
         if "does not have any snapshots" in done.stdout + done.stderr:
             return ()
@@ -183,7 +183,7 @@ class VirtualBox:
         return masters_of(self.prefix)
 
     def master_name(self, box: StoredBox, disk_gb: int) -> str:
-        """The name of the master for that base image and that size of disk."""
+        """Return the name of the master for that base image and that size of disk."""
         return f"{self._masters}{box.key}-{disk_gb}"
 
     def _ensure_master(self, box: StoredBox, record: VmRecord, listener: Listener) -> str:

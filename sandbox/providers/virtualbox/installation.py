@@ -93,7 +93,7 @@ def gather_virtualbox() -> VirtualBoxFacts:
 
 
 def virtualbox_findings(facts: VirtualBoxFacts) -> tuple[Finding, ...]:
-    """All findings before anything is started, without those that only base images need."""
+    """Return all findings before anything is started, without those that only base images need."""
     installed = _installed(facts)
     if not facts.manage:
         return (installed,)

@@ -23,20 +23,20 @@ class VirtualBoxProvider(VagrantProvider):
     linux_only = False
 
     def box_form(self) -> "BoxForm":
-        """The form of a disk as a box for VirtualBox."""
+        """Return the form of a disk as a box for VirtualBox."""
         from sandbox.providers.virtualbox.box_form import VIRTUALBOX_BOX
 
         return VIRTUALBOX_BOX
 
     def make_engine(self, place: Place) -> Engine:
-        """Vagrant, over VirtualBox's own VBoxManage."""
+        """Return Vagrant, over VirtualBox's own VBoxManage."""
         from sandbox.providers.vagrant.baking import BakingVagrantEngine
         from sandbox.providers.virtualbox.hypervisor import VirtualBox
 
         return BakingVagrantEngine(VirtualBox(place.prefix))
 
     def statuses(self, place: Place) -> dict[str, MachineStatus]:
-        """The VMs with our prefix, from VBoxManage alone."""
+        """Return the VMs with our prefix, from VBoxManage alone."""
         from sandbox.providers.vagrant.vm import statuses
         from sandbox.providers.virtualbox.vboxmanage import VBoxManage
         from sandbox.providers.virtualbox.vms import list_vms
@@ -44,7 +44,7 @@ class VirtualBoxProvider(VagrantProvider):
         return statuses(list_vms(VBoxManage(), place.prefix), place.prefix)
 
     def report(self, place: Place) -> HostReport:
-        """The findings about VirtualBox and Vagrant."""
+        """Return the findings about VirtualBox and Vagrant."""
         from sandbox.providers.virtualbox import installation
         from sandbox.providers.virtualbox.doctor import virtualbox_report
 
@@ -52,7 +52,7 @@ class VirtualBoxProvider(VagrantProvider):
         return virtualbox_report(installation.gather_virtualbox())
 
     def limits(self, place: Place) -> "HostLimits":
-        """This host's processors, memory and disk; asks only what every system answers."""
+        """Return this host's processors, memory and disk; asks only what every system answers."""
         from sandbox.host.facts import free_gb
         from sandbox.plan import HostLimits
         from sandbox.providers.vagrant.host_check import memory_mb

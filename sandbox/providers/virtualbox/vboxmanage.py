@@ -58,12 +58,12 @@ class VBoxManage:
         return self._ask("list", *words)
 
     def names(self, prefix: str) -> tuple[str, ...]:
-        """The VMs with names that begin with `prefix`."""
+        """Return the VMs with names that begin with `prefix`."""
         pattern = rf'^"({re.escape(prefix)}[^"]*)" '
         return tuple(re.findall(pattern, self.list("vms"), re.MULTILINE))
 
     def info(self, vm: str) -> str | None:
-        """VirtualBox's description of a VM; None when it knows no such VM."""
+        """Return VirtualBox's description of a VM; None when it knows no such VM."""
         try:
             # Its process may just have died, and VirtualBox may not have noticed
             passing = "from the direct session"
@@ -74,7 +74,7 @@ class VBoxManage:
             raise
 
     def extradata(self, vm: str, key: str) -> str:
-        """The value kept with a VM under `key`; empty when there is none, or no such VM."""
+        """Return the value kept with a VM under `key`; empty when there is none, or no such VM."""
         said = self("getextradata", vm, key, check=False).stdout
         found = re.search(r"^Value: (.*)$", said, re.MULTILINE)
         return found[1] if found else ""
@@ -152,7 +152,7 @@ class VBoxManage:
         shutil.rmtree(folder)
 
     def machine_folder(self) -> Path:
-        """Where VirtualBox makes a folder for each VM."""
+        """Tell where VirtualBox makes a folder for each VM."""
         said = self.list("systemproperties")
         found = re.search(r"^Default machine folder:\s+(.+?)\s*$", said, re.MULTILINE)
         if found is None:
@@ -160,7 +160,7 @@ class VBoxManage:
         return Path(found[1])
 
     def disks(self) -> tuple[Disk, ...]:
-        """All disks that VirtualBox knows, whoever made them."""
+        """Return all disks that VirtualBox knows, whoever made them."""
         return read_disks(self.list("hdds"))
 
     def _wait_unlocked(self, vm: str) -> None:
