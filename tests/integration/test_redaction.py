@@ -219,6 +219,12 @@ def test_a_held_package_is_known_when_dpkg_has_it(argv: tuple[str, ...]) -> None
 
 
 @pytest.mark.parametrize("argv", _HERE.values(), ids=list(_HERE))
+def test_what_openssl_is_told_is_known(argv: tuple[str, ...]) -> None:
+    text = "MaxProtocol\tTLSv1.3\nMinProtocol\tTLSv1.2\nCipherString\tDEFAULT@SECLEVEL=1\n"
+    assert _awk(awk_program(), text, argv, MODE="pairs") == text
+
+
+@pytest.mark.parametrize("argv", _HERE.values(), ids=list(_HERE))
 def test_every_awk_reads_messages_as_python_does(argv: tuple[str, ...]) -> None:
     lines = [
         "Error in library(DT) : there is no package called 'DT'",
