@@ -56,3 +56,19 @@ def test_pins(awk: str, tmp_path: Path) -> None:
         "all-packages\trelease n=bookworm-backports priority 500",
         "nodejs\torigin deb.example.org priority -1",
     ]
+
+
+@pytest.mark.parametrize("awk", AWKS)
+def test_the_rules_for_a_folder_come_as_tmpfiles_reads_them(awk: str, tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text("D /tmp 1777 root root -\n# d /tmp\nq /tmp 1777 root root 10d\n")
+    told = tmp_path / "systemd-tmpfiles"
+    told.write_text(f"#!/bin/sh\ncat {rules}\n")
+    told.chmod(0o755)
+    around = "have() { true; }; section() { :; }; take() { cat; }"
+    call = f"PATH={tmp_path}:$PATH; {around}; cleaning_beside_r"
+    said = run("cleaning.sh", call, rules, awk, tmp_path)
+    assert [line for line in said if line.startswith("tmpfiles")] == [
+        "tmpfiles /tmp\tnever",
+        "tmpfiles /tmp\t10d",
+    ]

@@ -209,6 +209,22 @@ def test_an_installed_package_is_known_by_any_name_that_r_lets_it_have(name: str
 
 
 @pytest.mark.parametrize("argv", _HERE.values(), ids=list(_HERE))
+def test_a_held_package_is_known_when_dpkg_has_it(argv: tuple[str, ...]) -> None:
+    said = "r-base-core\tinstalled", "all-packages\trelease n=bookworm priority 900"
+    held = "r-base-core\thold", "r-base-core\tversion 4.2.* priority 1001"
+    text = "\n".join((*said, *held, "acme-secrets\thold", "r-base-core\torigin acme priority 1"))
+    assert _awk(awk_program(), text, argv, MODE="held").splitlines() == [
+        said[1], *held, "\thold", "r-base-core\t",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("argv", _HERE.values(), ids=list(_HERE))
+def test_what_openssl_is_told_is_known(argv: tuple[str, ...]) -> None:
+    text = "MaxProtocol\tTLSv1.3\nMinProtocol\tTLSv1.2\nCipherString\tDEFAULT@SECLEVEL=1\n"
+    assert _awk(awk_program(), text, argv, MODE="pairs") == text
+
+
+@pytest.mark.parametrize("argv", _HERE.values(), ids=list(_HERE))
 def test_every_awk_reads_messages_as_python_does(argv: tuple[str, ...]) -> None:
     lines = [
         "Error in library(DT) : there is no package called 'DT'",

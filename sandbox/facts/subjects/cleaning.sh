@@ -17,5 +17,5 @@ cleaning_beside_r() {
         for probe_file in /etc/cron.daily/tmpreaper /etc/cron.daily/tmpwatch; do
             [ -e "$probe_file" ] && printf '%s\tdaily\n' "${probe_file##*/}"
         done
-    } | sort | take rows '' cleaner,cleans
+    } | take rows '' cleaner,cleans
 }

@@ -11,7 +11,7 @@ class HeldPackage(FactsModel):
     """A package that an upgrade does not treat like the others."""
 
     name: str
-    """`all-packages` for apt's `*`. Another pattern is told by its hash."""
+    """`all-packages` for apt's `*`. What dpkg does not have, a pattern too, is told by its hash."""
     how: str
     """`hold`, or the pin: `release n=bookworm-backports priority 500`."""
 
@@ -48,7 +48,7 @@ HELD = Subject(
     name="held_packages",
     rank=146,
     # The address of a repository is nobody's business: a pin by origin is told by its hash
-    takes="package: pinned\n"
+    takes="=pinned: all-packages\n"
     "=pin: hold|(version [0-9]{1,4}([.:][0-9*]{1,4})*([+~-][a-z0-9.*]{1,12})*"
     "|release ([alnv]=[A-Za-z][a-z]{1,12}(-[a-z]{1,10})*,? ?)+) priority -?[0-9]{1,5}\n",
     part=HeldPackages,

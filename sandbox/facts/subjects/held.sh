@@ -6,12 +6,13 @@ held_beside_r() {
     have dpkg-query || return
     section held
     {
+        # shellcheck disable=SC2016  # dpkg-query's own fields
         dpkg-query -W -f='${db:Status-Want}\t${Package}\n' 2>/dev/null |
-            awk '$1 == "hold" { print $2 "\thold" }'
+            LC_ALL=C awk '{ print $2 "\tinstalled" } $1 == "hold" { print $2 "\thold" }'
         for probe_file in /etc/apt/preferences /etc/apt/preferences.d/*; do
             [ -r "$probe_file" ] && pins_of "$probe_file"
         done
-    } | take rows '' pinned,pin
+    } | take held
 }
 
 # One line for each package of a paragraph: its name, what it is pinned to, and the priority

@@ -49,7 +49,8 @@ def _read(facts: Facts) -> Reading:
 OPENSSL = Subject(
     name="openssl",
     rank=182,
-    takes="=MinProtocol MaxProtocol: None|SSLv3|D?TLSv1([.][0-3])?\n"
+    takes="=MinProtocol: None|SSLv3|D?TLSv1([.][0-3])?\n"
+    "=MaxProtocol: None|SSLv3|D?TLSv1([.][0-3])?\n"
     "=CipherString: (DEFAULT|ALL|HIGH|PROFILE=SYSTEM|@SECLEVEL=[0-5])(:?@SECLEVEL=[0-5])?\n"
     "=Ciphersuites: (TLS_(AES_128|AES_256|CHACHA20)_(GCM|CCM|CCM_8|POLY1305)_SHA(256|384):?)+\n",
     part=OpensslSettings,

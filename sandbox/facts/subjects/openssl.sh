@@ -9,6 +9,8 @@ openssl_beside_r() {
     [ -r "$probe_file" ] || return
     section openssl
     # The last one counts
-    LC_ALL=C sed -n         's/^[[:space:]]*\(MinProtocol\|MaxProtocol\|CipherString\|Ciphersuites\)[[:space:]]*=[[:space:]]*\([^#]*\).*/\1	\2/p'         "$probe_file" | sed 's/[[:space:]]*$//' | awk -F '\t' '{ last[$1] = $2 }
+    LC_ALL=C sed -n \
+        's/^[[:space:]]*\(MinProtocol\|MaxProtocol\|CipherString\|Ciphersuites\)[[:space:]]*=[[:space:]]*\([^#]*\).*/\1	\2/p' \
+        "$probe_file" | sed 's/[[:space:]]*$//' | awk -F '\t' '{ last[$1] = $2 }
             END { for (key in last) print key "\t" last[key] }' | sort | take pairs
 }

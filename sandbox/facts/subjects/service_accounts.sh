@@ -5,7 +5,8 @@
 service_accounts_at_once() {
     [ -d /run/systemd/system ] || return
     section service-accounts
-    LC_ALL=C systemctl show --no-pager -p Id,LoadState,User,UMask '*.service' shiny-server.service         rstudio-server.service 2>/dev/null | awk '
+    LC_ALL=C systemctl show --no-pager -p Id,LoadState,User,UMask '*.service' shiny-server.service \
+        rstudio-server.service 2>/dev/null | awk '
         function told() {
             if (of["LoadState"] == "loaded" && of["Id"] != "")
                 print of["Id"] "\t" (of["User"] == "" ? "root" : of["User"]) "\t" of["UMask"]

@@ -53,6 +53,11 @@ def test_no_secret_is_known_under_a_name_that_nobody_knows(word: str) -> None:
         assert not any(harmless(name, value) for value in values(word).values()), name
 
 
+def test_words_are_of_one_name() -> None:
+    table = rules.rules(OF_FACTS)
+    assert [name for _, name in table.words if " " in name] == []
+
+
 def test_there_are_many_shapes() -> None:
     assert sum(len(values(word)) for word in WORDS.values()) >= 400
 
