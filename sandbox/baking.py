@@ -84,7 +84,7 @@ def _digest(path: Path) -> str:
 
 
 def without_packages(plan: Plan) -> Plan:
-    """Return the plan of a machine that differs only in its packages."""
+    """Return the same plan without its packages."""
     system = plan.system.model_copy(update={"packages": ()})
     r = plan.r
     if r is not None:
@@ -120,13 +120,13 @@ def recipe_key(placement: Placement) -> str:
 
 
 def find_whole(engine: Baking, keys: BakeKeys) -> BakedImage | None:
-    """Return the newest complete image with that key."""
+    """Find the newest complete image with that key."""
     images = engine.baked_images()
     return next((one for one in images if one.complete and one.key == keys.whole), None)
 
 
 def find_layer(engine: Baking, keys: BakeKeys, plan: Plan) -> BakedImage | None:
-    """Return the young image that lacks the fewest packages, and lacks nothing else."""
+    """Find the young image that lacks the fewest packages, and lacks nothing else."""
     wanted = set(plan.apt_packages)
     oldest = datetime.now(UTC) - LAYER_MAX_AGE
     best: tuple[int, BakedImage] | None = None

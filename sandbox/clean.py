@@ -7,7 +7,7 @@ REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 def clean(text: str) -> str:
-    """`text` without escapes, overprinting, changes of direction, broken or invisible characters.
+    """Replace escapes, overprinting, changes of direction, and invisible or broken characters.
 
     Line ends and tabs stay. Each other such character is replaced, so the reader sees that
     something stood there.

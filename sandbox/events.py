@@ -54,7 +54,7 @@ Listener = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """A listener that does nothing."""
+    """Do nothing with the event: for those who do not listen."""
     del event
 
 

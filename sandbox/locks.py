@@ -59,7 +59,7 @@ class Lock:
 
 
 def lock_path(name: str) -> Path:
-    """Return the file `locks/NAME.lock` of the state folder; makes the folder if it is missing.
+    """Return the file `locks/NAME.lock` of the state folder; make the folder if it is missing.
 
     Raises:
         OSError: the folder cannot be made, or belongs to somebody else and is open.

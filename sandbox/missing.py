@@ -12,7 +12,7 @@ from sandbox.spec.r_packages import R_ITSELF
 
 
 def missing_r_packages(plan: Plan, available: Iterable[str]) -> tuple[str, ...]:
-    """Return the R packages that are missing and may be; `available` as in `missing_packages`."""
+    """List the R packages that are missing and may be; `available` as in `missing_packages`."""
     if plan.r is None or plan.r.packages.if_missing != "skip":
         return ()
     names = available if isinstance(available, frozenset | set) else frozenset(available)
@@ -24,7 +24,7 @@ def missing_r_packages(plan: Plan, available: Iterable[str]) -> tuple[str, ...]:
 
 
 def missing_packages(plan: Plan, available: Iterable[str]) -> BoxError | None:
-    """The error for packages that the base's Debian does not have; None when it has them all.
+    """Return the error for packages that the base's Debian lacks; None when it has them all.
 
     `available` holds the names of all binary packages of that release.
     """

@@ -17,7 +17,7 @@ _PLAIN: Final = re.compile(r"[\w/.,:@+-]+", re.ASCII)
 
 @cache
 def data_dir(kind: str) -> Path:
-    """The folder `boxes`, `templates` or `playbooks`, in a checkout or inside an installed wheel.
+    """Find the folder `boxes`, `templates` or `playbooks`, in a checkout or an installed wheel.
 
     Raises:
         FileNotFoundError: neither place has it (a broken installation).
@@ -51,7 +51,7 @@ def _in_words(letters: str) -> str:
 
 
 def state_dir() -> Path:
-    """Return `$XDG_STATE_HOME/sandbox`: `instances/`, `locks/`, and `host/` for what setup did."""
+    """Return the state folder: `instances/`, `locks/`, and `host/` for what setup did."""
     return _xdg("XDG_STATE_HOME", ".local/state")
 
 
@@ -61,7 +61,7 @@ def instances_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """Return `$XDG_CACHE_HOME/sandbox`: files that can be made again."""
+    """Return the cache folder: its files can be made again."""
     return _xdg("XDG_CACHE_HOME", ".cache")
 
 
@@ -72,7 +72,7 @@ def sudo_uid() -> int | None:
 
 
 def homes() -> tuple[Path, ...]:
-    """The home folders of this user, and of the user who became root by sudo; links resolved."""
+    """List the homes of this user, and of the user who became root by sudo; links resolved."""
     found = {Path.home()}
     for uid in {os.getuid(), sudo_uid() or os.getuid()}:
         with suppress(KeyError):  # a user of a container that has no entry
@@ -83,7 +83,7 @@ def homes() -> tuple[Path, ...]:
 
 
 def runtime_dir() -> Path:
-    """A short folder of this user's own, for sockets (a ControlPath may have about 100 bytes).
+    """Return a short folder of this user's own, for sockets (a ControlPath has about 100 bytes).
 
     `/run/user/UID` where there is one, else under /tmp; made 0700, and refused when it is not ours.
     """
@@ -102,7 +102,7 @@ def runtime_dir() -> Path:
 
 
 def ssh_word(path: Path, *, tokens: str = "") -> str:
-    """Return a file's name in ssh_config's own grammar, which gives a meaning to blanks and `%`.
+    """Quote a file's name in ssh_config's own grammar, which gives a meaning to blanks and `%`.
 
     `tokens` is added after the name as it is, such as `/%C`.
     """

@@ -78,7 +78,7 @@ def place(
 
 
 def valid_name(name: str) -> str:
-    """Return the name, if a sandbox can have that name.
+    """Check that a sandbox can have that name, and return it.
 
     Raises:
         UsageError: it cannot.
@@ -94,7 +94,7 @@ def valid_name(name: str) -> str:
 
 
 def sandbox_name(given: str | None, stem: str) -> str:
-    """The name that was given, or else the box file's name in a form that a sandbox can have.
+    """Choose a sandbox's name: the given one, or else one made of the box file's name.
 
     Raises:
         UsageError: it cannot.

@@ -24,7 +24,7 @@ class TooLargeError(NotPlainError):
 
 
 def not_a_file(path: Path) -> str | None:
-    """The reason why `path` is not a file that can be read, in words; None when it is one."""
+    """Say why `path` is not a file that can be read; None when it is one."""
     try:
         mode = path.stat().st_mode
         is_made_up = is_of_the_kernel(path)
@@ -44,7 +44,7 @@ def is_of_the_kernel(path: Path) -> bool:
 
 
 def read_plain(path: Path, *, max_bytes: int, follow: bool = True) -> bytes:
-    """Return all bytes of a regular file; without `follow`, a link is refused.
+    """Read all bytes of a regular file; without `follow`, a link is refused.
 
     Raises:
         NotPlainError: it is not a regular file, cannot be read, or is larger than `max_bytes`.

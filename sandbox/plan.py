@@ -275,7 +275,7 @@ class HostLimits:
 
 
 def exceeds_host(plan: Plan, host: HostLimits) -> list[str]:
-    """Return the reasons why the machine cannot run on this host; empty when it can."""
+    """List the reasons why the machine cannot run on this host; empty when it can."""
     wanted = plan.machine
     problems = []
     if wanted.memory_mb > host.memory_mb:

@@ -85,7 +85,7 @@ class ProvisionResult:
 
 
 def log_path(folder: Path) -> Path:
-    """Tell where the full output of bootstrap and Ansible is."""
+    """Return the file with the full output of bootstrap and Ansible."""
     return folder / "logs" / "provision.log"
 
 

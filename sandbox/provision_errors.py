@@ -120,7 +120,7 @@ def read_summary(path: Path) -> PlaybookSummary:
 def explained(
     error: CommandError, summary: PlaybookSummary, log: Path, *, name: str
 ) -> ProvisionError:
-    """Return the error of a failed playbook: which task, its module's words, and what to do."""
+    """Explain a failed playbook: which task, its module's words, and what to do."""
     if error.returncode is None:
         last = f" after `{summary.tasks[-1][0]}`" if summary.tasks else ""
         return ProvisionError(
@@ -142,7 +142,7 @@ def explained(
 
 
 def explained_bootstrap(error: CommandError, log: Path, *, name: str) -> ProvisionError:
-    """Return the error of a failed bootstrap script."""
+    """Explain a failed bootstrap script."""
     said = [line for line in error.stderr.splitlines() if line.startswith("bootstrap: ")]
     if error.returncode is None:
         return _with_log("bootstrap did not end in time", error.details, "", log)

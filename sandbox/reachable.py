@@ -20,7 +20,7 @@ _WORD = re.compile(rb"\w+")
 
 
 def reachable(start: str, above: Path) -> dict[str, bytes]:
-    """Return the source of a module, and of all modules of this program that it reaches by imports.
+    """Read the source of a module, and of all modules of this program that it reaches by imports.
 
     Args:
         start: the module, such as `sandbox.provision`.

@@ -39,7 +39,7 @@ _RUBY_PLAIN = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
 
 
 def sh(value: str) -> str:
-    """Return one word of a POSIX shell, whatever characters are in it.
+    """Quote a word for a POSIX shell, whatever characters are in it.
 
     Raises:
         BoxError: the value holds a NUL, which no shell word can.
@@ -50,7 +50,7 @@ def sh(value: str) -> str:
 
 
 def ruby(value: Json) -> str:
-    """Return a Ruby literal in which Ruby interpolates nothing."""
+    """Write a Ruby literal in which Ruby interpolates nothing."""
     match value:
         case None:
             literal = "nil"
@@ -81,14 +81,14 @@ def _ruby_character(character: str) -> str:
 
 
 def yaml(value: Json) -> str:
-    """Return a value that YAML and JSON read alike, on one line."""
+    """Write a value that YAML and JSON read alike, on one line."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True)
     return _YAML_ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 @cache
 def jinja_environment() -> "Environment":
-    """The one Jinja environment: an undefined name is an error, and nothing is escaped for HTML."""
+    """Make the one Jinja environment: undefined names are errors, nothing is escaped for HTML."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(
@@ -189,11 +189,11 @@ class ProvisionVars(BaseModel):
         return found
 
     def for_reading(self) -> str:
-        """Return JSON in which a secret is shown by its name."""
+        """Write JSON in which a secret is shown by its name."""
         return json.dumps(not_templates(self._content()), indent=1) + "\n"
 
     def for_ansible(self) -> str:
-        """Return JSON for `-e @FILE` in which every string is marked as text that is no template.
+        """Write JSON for `-e @FILE` in which every string is marked as text that is no template.
 
         Secrets are the exception: Ansible reads them from its environment, and does not take
         them for templates there either.
@@ -206,12 +206,12 @@ class ProvisionVars(BaseModel):
 
 
 def secret_variable(name: str) -> str:
-    """Return the variable of Ansible's environment that holds a secret's value."""
+    """Name the variable of Ansible's environment that holds a secret's value."""
     return f"SANDBOX_SECRET_{name}"
 
 
 def not_templates(value: Json) -> Json:
-    """Return `value` with each string marked "never a template" in Ansible's JSON.
+    """Mark each string in `value` as "never a template" in Ansible's JSON.
 
     Otherwise Ansible takes strings of extra vars for Jinja, and runs their lookups on this host.
     """
@@ -232,7 +232,7 @@ def archive_path(folder: Path, app: str) -> Path:
 
 
 def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
-    """Return Ansible's variables for `plan`; app archives are named under `folder`."""
+    """Make Ansible's variables for `plan`; app archives are named under `folder`."""
     system, r = plan.system, plan.r
     options, repos = (r.options, r.repos) if r is not None else ({}, {})
     environment = _shown(system.environment)
@@ -292,7 +292,7 @@ def _secrets_in(variable: str, values: Mapping[str, object]) -> Iterator[SecretP
 
 
 def read_certificates(plan: Plan) -> tuple[Certificate, ...]:
-    """Return the plan's CA certificates, read from this host.
+    """Read the plan's CA certificates from this host.
 
     Raises:
         BoxError: one cannot be read, or holds no certificate.
@@ -319,7 +319,7 @@ def render_bootstrap(
     certificates: tuple[Certificate, ...] | None = None,
     secrets: SecretValues = NO_VALUES,
 ) -> str:
-    """Return the script that brings the plan's bare base to where Ansible can work.
+    """Render the script that brings the plan's bare base to where Ansible can work.
 
     Without `secrets` the script is for reading: `<secret NAME>` stands in place of each value.
 
@@ -341,7 +341,7 @@ def render_bootstrap(
 
 
 def rendered_files(placement: Placement, folder: Path = Path()) -> tuple[RenderedFile, ...]:
-    """Return every file that is made from the plan, for `sandbox render`.
+    """Render every file that is made from the plan, for `sandbox render`.
 
     Raises:
         BoxError: a certificate of the plan cannot be read.

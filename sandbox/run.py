@@ -41,7 +41,7 @@ _HIDE: ContextVar[Hide | None] = ContextVar("hide", default=None)
 
 @contextmanager
 def concealing(hide: Hide) -> Iterator[None]:
-    """Inside the block, all output of commands passes `hide` before anybody gets it."""
+    """Pass all output of commands inside the block through `hide` before anybody gets it."""
     before = _HIDE.set(hide)
     try:
         yield
@@ -202,12 +202,12 @@ class Attached:
     errors: IO[bytes]
 
     def status(self, wait_s: float) -> int | None:
-        """Return the command's exit status; None if it does not end within so many seconds."""
+        """Wait for the command's exit status; None if it does not end within so many seconds."""
         _has_ended(self.process, Deadline(wait_s))
         return self.process.returncode
 
     def words(self) -> str:
-        """Return the last lines of its stderr."""
+        """Return the last lines of the command's stderr."""
         size = self.errors.seek(0, os.SEEK_END)
         self.errors.seek(max(0, size - _LAST_BYTES))
         lines = self.errors.read().decode("utf-8", "replace").splitlines()
@@ -234,7 +234,7 @@ def attached(argv: Sequence[str | Path]) -> Iterator[Attached]:
 
 
 def daemon_environment() -> dict[str, str]:
-    """The variables for a daemon, which outlives the user who starts it and serves others too."""
+    """Return the variables for a daemon, which outlives its user and serves others too."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
 
 

@@ -45,7 +45,7 @@ Model = TypeVar("Model", bound=Readable)
 
 
 def read_bytes(path: Path) -> bytes | None:
-    """Return the bytes of a plain file; None when there is no file.
+    """Read the bytes of a plain file; None when there is no file.
 
     Raises:
         BrokenFileError: it is not a file, may not be read, or is larger than any of ours.
@@ -73,7 +73,7 @@ def read_bytes(path: Path) -> bytes | None:
 
 
 def read_text(path: Path) -> str | None:
-    """Return the text of a file of ours; None when there is no file.
+    """Read the text of a file of ours; None when there is no file.
 
     Raises:
         BrokenFileError: as in `read_bytes`, or the file is not UTF-8.
@@ -86,7 +86,7 @@ def read_text(path: Path) -> str | None:
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401  (whatever JSON the file has)
-    """Return the JSON in a file; None when there is no file.
+    """Read the JSON in a file; None when there is no file.
 
     Raises:
         BrokenFileError: as in `read_bytes`, or the file is not JSON, or is nested too deeply.
@@ -109,7 +109,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401  (whatever JSON the file has)
 def read_saved(
     path: Path, model: type[Model], *, message: str = "", hint: str = ""
 ) -> Model | None:
-    """Return the `model` that was saved in a file; None when there is no file.
+    """Read the `model` that was saved in a file; None when there is no file.
 
     Args:
         path: the path of the file.

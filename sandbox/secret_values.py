@@ -39,7 +39,7 @@ class NeededSecret:
     kinds: frozenset[Kind]
 
     def trouble_with(self, value: str) -> str | None:
-        """Why a value cannot stand there, in words that do not show the value; None when it can."""
+        """Say why a value cannot stand there, without showing the value; None when it can."""
         if not value:
             return "it is empty"
         for kind in sorted(self.kinds):
@@ -55,7 +55,7 @@ class NeededSecret:
 
 
 def needed_secrets(plan: Plan) -> tuple[NeededSecret, ...]:
-    """Return the secrets that the plan names, in the order of their names."""
+    """List the secrets that the plan names, in the order of their names."""
     found: dict[str, list[tuple[str, Kind]]] = {}
     for place, kind, secret in _named(plan):
         found.setdefault(secret.secret, []).append((place, kind))
@@ -126,17 +126,17 @@ class SecretValues:
         return bool(self._values)
 
     def lacks(self, needed: Iterable[NeededSecret]) -> tuple[NeededSecret, ...]:
-        """Return the names that have no value."""
+        """List the needed secrets that have no value."""
         return tuple(one for one in needed if one.name not in self._values)
 
     def of(self, planned: Plain | Secret) -> Plain | str:
-        """The text a machine gets for a planned value; a placeholder where there is no value."""
+        """Return the text a machine gets for a planned value; a placeholder without a value."""
         if not isinstance(planned, Secret):
             return planned
         return self._values.get(planned.secret, str(planned))
 
     def hide(self, text: str) -> str:
-        """`text` with names in place of the values, also as shells, JSON and R write the values."""
+        """Put names in place of the values in `text`, also as shells, JSON and R write them."""
         for name, value in sorted(self._values.items(), key=lambda one: -len(one[1])):
             if len(value) < _SHORTEST_HIDDEN:
                 continue

@@ -35,7 +35,7 @@ class SshTarget:
     """The ssh_config to use; the user's own when None."""
 
     def argv(self, *options: str) -> tuple[str, ...]:
-        """Return the `ssh` command up to and including the host."""
+        """Write the `ssh` command up to and including the host."""
         config = ("-F", str(self.config)) if self.config is not None else ()
         # `--` so that a host name can never be read as an option
         return ("ssh", *config, *options, "--", self.host)
@@ -134,7 +134,7 @@ def has_whole_key(folder: Path) -> bool:
 
 
 def make_key(folder: Path) -> str:
-    """Return the public half of the instance's own login key, made on first use.
+    """Make the instance's own login key on first use, and return its public half.
 
     Raises:
         ProviderError: ssh-keygen is missing or failed.
@@ -166,7 +166,7 @@ def make_key(folder: Path) -> str:
 
 @contextmanager
 def forwarded(target: SshTarget, remote_port: int) -> Iterator[int]:
-    """A free port on 127.0.0.1 that leads to `remote_port` on the machine's own 127.0.0.1.
+    """Open a free port on 127.0.0.1 to `remote_port` on the machine's own 127.0.0.1.
 
     It uses the shared connection, and is closed when the block ends.
     """

@@ -45,7 +45,7 @@ class Instance:
         return self.folder.is_dir()
 
     def read(self) -> "Record | None":
-        """Return the record; None when there is none yet.
+        """Read the instance's record; None when there is none yet.
 
         Raises:
             BrokenFileError: it is damaged or of another version; the hint says how to go on.
@@ -60,7 +60,7 @@ class Instance:
         )
 
     def summary(self) -> Summary | None:
-        """Tell what a listing shows of the instance; None when there is no record yet.
+        """Read what a listing shows of the instance; None when there is no record yet.
 
         Raises:
             BrokenFileError: it is damaged or of another version; the hint says how to go on.
@@ -74,7 +74,7 @@ class Instance:
             return record.summary if record is not None else None
 
     def require(self) -> "Record":
-        """Return the record of a sandbox that must be there.
+        """Read the record of a sandbox that must be there.
 
         Raises:
             UsageError: there is no such sandbox.
@@ -104,7 +104,7 @@ class Instance:
 
 
 def instance_names() -> list[str]:
-    """Return the names of all instances with a folder, sorted."""
+    """List the names of all instances with a folder, sorted."""
     folder = instances_dir()
     if not folder.is_dir():
         return []

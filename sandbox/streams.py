@@ -25,7 +25,7 @@ class Process(Protocol):
     stderr: IO[bytes] | None
 
     def poll(self) -> int | None:
-        """Return its exit status, once it has ended."""
+        """Return the command's exit status, once it has ended."""
 
 
 class Streams:
@@ -60,7 +60,7 @@ class Streams:
         return self._hide(text) if self._hide is not None else text
 
     def tail(self) -> str:
-        """Return the last lines of both, in the order they came."""
+        """Return the last lines of both streams, in the order they came."""
         return "\n".join(self._last)
 
     def pump(self, process: Process, data: bytes | None, deadline: Deadline) -> bool:

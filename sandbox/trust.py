@@ -60,7 +60,7 @@ class Consent:
 def agreed_code(
     files: Sequence[Path], box: Path, purpose: str, consent: Consent
 ) -> tuple[HostCode, ...]:
-    """Return the code in `files`, all agreed to. Asks the person if possible; remembers the answer.
+    """Get agreement to the code in `files`: asks the person if possible, and remembers the answer.
 
     Args:
         files: Python files, absolute; a file that is not there is passed over.
@@ -88,7 +88,7 @@ def agreed_code(
 
 
 def read_code(path: Path) -> HostCode:
-    """Return a Python file that a person can read before it runs.
+    """Read a Python file that a person can read before it runs.
 
     Raises:
         UsageError: it cannot be read, or Python would read it in another way than it is shown.

@@ -39,7 +39,7 @@ class Store:
         self.path = state_dir() / "trusted.json"
 
     def read(self) -> Trusted:
-        """Return all agreements.
+        """Read all agreements.
 
         Raises:
             HostError: the file is damaged, or others than its owner can write it.

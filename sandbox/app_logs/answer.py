@@ -56,7 +56,7 @@ class AppLogs(_Answer):
     """R's own messages: the English one to all its translations on the machine."""
 
     def newest(self, app: str, *, within_s: float | None = None) -> AppLog | None:
-        """The log of the app's last start, if something was written to it within that time."""
+        """Return the log of the app's last start, if it was written to within `within_s`."""
         found = next(iter(self.apps.get(app, ())), None)
         if found is None or (within_s is not None and found.age_s > within_s):
             return None

@@ -46,7 +46,7 @@ class Failure:
         return self.placement.plan
 
     def place(self, *loc: str | int) -> str:
-        """`shiny.yml:31`, where the box says it; only the file when it cannot be read any more."""
+        """Name the place in the box: `shiny.yml:31`; only the file when it cannot be read now."""
         try:
             loaded = load_box(self.plan.box_path, root=self.plan.box_root)
             return loaded.place_of(*loc)
@@ -55,7 +55,7 @@ class Failure:
 
 
 def mend(failure: Failure) -> str:
-    """The advice, in a line or two, with names and commands unchanged; empty when not known."""
+    """Choose the advice, a line or two, with names and commands unchanged; empty without any."""
     for kind in _KINDS:
         if advice := kind(failure):
             return advice

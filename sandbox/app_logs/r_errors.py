@@ -31,7 +31,7 @@ class LastError:
 
 
 def last_error(text: str, words: RWords) -> LastError | None:
-    """Return the last error in the log of one start; None when there is none, and the app runs.
+    """Find the last error in the log of one start; None when there is none, and the app runs.
 
     When the log has no known error, and the app never started to serve, the last lines are taken.
     """

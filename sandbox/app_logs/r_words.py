@@ -59,11 +59,11 @@ class RWords:
         return line.strip() in self._ends
 
     def is_calls(self, line: str) -> bool:
-        """Tell whether R lists in this line which functions called each other."""
+        """Tell whether in this line R lists which functions called each other."""
         return self._calls.match(line) is not None
 
     def names_in(self, message: str, text: str) -> tuple[str, ...]:
-        """Return the text in place of the first `%s` of a message, each time the message occurs."""
+        """Return what stands in place of the first `%s` of a message, each time it occurs."""
         found = []
         for pattern in self._patterns(message):
             found += [one[1].strip(_QUOTES) for one in pattern.finditer(text)]

@@ -32,7 +32,7 @@ class Trouble:
 def trouble_with_app(
     placement: Placement, name: str, logs: AppLogs, *, within_s: float
 ) -> Trouble | None:
-    """Return the error of the app's last start; None when its log says nothing of that time."""
+    """Find the error of the app's last start; None when its log says nothing of that time."""
     app = next((one for one in placement.plan.apps if one.name == name), None)
     log = logs.newest(name, within_s=within_s)
     if app is None or log is None:

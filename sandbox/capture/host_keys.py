@@ -28,7 +28,7 @@ class KnownKeys:
 
 
 def known_keys(files: Iterable[Path], name: str) -> KnownKeys:
-    """The keys of `name`: `HOST` or `[HOST]:PORT`, as in ssh. Broken lines are passed over."""
+    """Read the keys of `name`: `HOST` or `[HOST]:PORT`, as in ssh. Broken lines are passed over."""
     good: list[paramiko.PKey] = []
     revoked: set[bytes] = set()
     by_authority = False

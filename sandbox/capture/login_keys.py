@@ -32,7 +32,7 @@ class Keys(AuthStrategy):
         """Files that are not a key that we can use, each with the reason."""
 
     def get_sources(self) -> Iterator[AuthSource]:
-        """Yield each key alone, and with each certificate that belongs to it."""
+        """Yield each login key alone, and with each certificate that belongs to it."""
         keys = tuple(self._keys())
         for certificate in self._certificates():
             for key in keys:

@@ -27,7 +27,7 @@ class NotTaken:
 
 
 def not_taken(facts: Facts) -> tuple[NotTaken, ...]:
-    """Return each value once, in the order in which a person looks for them."""
+    """List each value that was not taken once, in the order in which a person looks for them."""
     found = {(one.name, one.place): one for one in _all(facts)}
     return tuple(found.values())
 

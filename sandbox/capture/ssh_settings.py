@@ -56,7 +56,7 @@ class SshSettings:
 
 
 def settings_of(target: str, config: Path | None = None, port: int | None = None) -> SshSettings:
-    """The settings for `[USER@]HOST`, from `ssh -G` if ssh is there, else from ~/.ssh/config.
+    """Find the settings for `[USER@]HOST`: from `ssh -G` if ssh is there, else from ~/.ssh/config.
 
     Args:
         target: `[USER@]HOST`, or `ssh://[USER@]HOST[:PORT]`.
@@ -92,7 +92,7 @@ def settings_of(target: str, config: Path | None = None, port: int | None = None
 
 
 def host_and_port(word: str) -> tuple[str, int | None]:
-    """Return `[USER@]HOST` and the port of a jump host, which may be an address in brackets."""
+    """Split the `[USER@]HOST` and the port of a jump host, which may be an address in brackets."""
     rest = word.removeprefix("ssh://").rstrip("/")
     user, at, host = rest.rpartition("@")
     if host.startswith("["):

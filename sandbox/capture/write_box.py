@@ -245,7 +245,7 @@ def _folded(note: str) -> list[str]:
 
 
 def default_name(target: str) -> str:
-    """Return `prod` for `admin@prod.example.org`: a name for a file and a sandbox."""
+    """Make a name for a file and a sandbox: `prod` for `admin@prod.example.org`."""
     host = target.rpartition("@")[2].partition(":")[0]
     name = host if re.fullmatch(r"[\d.]+", host) else host.partition(".")[0]
     return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-") or "production"

@@ -42,7 +42,7 @@ def is_as_planned(
 def comparison(
     seen: Seen, plan: Plan, kind: str, *, view: RView | None = None
 ) -> dict[str, FactDiff]:
-    """Tell what the plan states of a kind of facts, item by item, against what the machine has."""
+    """Compare what the plan states of a kind of facts with what the machine has, item by item."""
     return compare_with_box(
         registry.kind(kind),
         side_of_plan(plan, seen.hashes),

@@ -86,7 +86,7 @@ def require(check: Check[Evidence], evidence: Evidence) -> Look:
 
 
 def equal(actual: object, expected: object, *, shown: str | None = None) -> Look:
-    """Return a look that compares."""
+    """Return a look that holds when the two values are equal."""
     return Look(actual == expected, shown if shown is not None else str(actual))
 
 

@@ -20,7 +20,7 @@ from sandbox.plan import Plan
 
 
 def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
-    """Yield what the facts tell."""
+    """Yield the checks that the machine is what the box says, answered by the facts."""
     yield _release(placement)
     yield from _timezone(placement)
     yield from _locale(placement)

@@ -11,12 +11,12 @@ from sandbox.placement import Placement
 
 
 def up_command(placement: Placement) -> str:
-    """For what the playbooks put back."""
+    """Return the command that mends what the playbooks put back."""
     return f"sandbox up {placement.name}"
 
 
 def reset_command(placement: Placement) -> str:
-    """For what was added or changed by hand, next to what the playbooks write.
+    """Return the command that takes back what was added or changed by hand, next to the playbooks.
 
     What it goes back to may be older than the box is now: `up` brings it forward, and checks it.
     """
@@ -25,12 +25,12 @@ def reset_command(placement: Placement) -> str:
 
 
 def restart_command(placement: Placement) -> str:
-    """For a machine that does not come up as it should."""
+    """Return the command for a machine that does not come up as it should."""
     return f"sandbox stop {placement.name} && sandbox start {placement.name}"
 
 
 def make_again(placement: Placement) -> str:
-    """For what a machine is made with: its system, its size."""
+    """Return the command that changes what a machine is made with: its system, its size."""
     size = placement.plan.machine
     box = shlex.quote(str(placement.plan.box_path))
     return (
@@ -40,12 +40,12 @@ def make_again(placement: Placement) -> str:
 
 
 def as_root(placement: Placement, *words: str) -> str:
-    """Return one command in the machine."""
+    """Return the command that runs `words` as root in the machine."""
     return f"sandbox exec {placement.name} -- sudo {shlex.join(words)}"
 
 
 def each_as_root(placement: Placement, commands: Iterable[tuple[str, ...]]) -> str:
-    """Several, one after the other; empty when there are none."""
+    """Return one command that runs several as root, one after the other; empty without any."""
     match tuple(commands):
         case ():
             return ""

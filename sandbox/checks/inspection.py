@@ -104,12 +104,12 @@ class Inspection:
     """None where the file system has no fixed number of them."""
 
     def file(self, path: str) -> FileMode | None:
-        """Return one watched file, if it is there."""
+        """Find one watched file, if it is there."""
         return next((one for one in self.files if one.path == path), None)
 
 
 def inspection_script(plan: Plan) -> str:
-    """Return the shell script to run as root; every word from the plan is quoted."""
+    """Write the shell script to run as root; every word from the plan is quoted."""
     # Debian's package names cannot hold anything that a double-quoted shell string would read
     return _SCRIPT.replace("@FILES@", shlex.join(WATCHED_FILES)).replace(
         "@PACKAGES@", shlex.join(planned_packages(plan))
@@ -117,7 +117,7 @@ def inspection_script(plan: Plan) -> str:
 
 
 def planned_packages(plan: Plan) -> tuple[str, ...]:
-    """Return the Debian packages that must be installed."""
+    """List the Debian packages that must be installed."""
     return tuple(sorted({*plan.apt_packages, *plan.system.packages}))
 
 

@@ -32,7 +32,7 @@ class Seen:
     """By what values are compared that the facts do not have."""
 
     def view(self, seen_by: str) -> RView:
-        """Return R as a login or as an app sees it.
+        """Return the view of R that a login or an app has.
 
         Raises:
             CannotLook: the probe did not get that far.
@@ -70,7 +70,7 @@ class CheckedMachine(Protocol):
         ...
 
     def sudo(self, script: str) -> str:
-        """Return the output of a shell script, run as root.
+        """Run a shell script as root, and return its output.
 
         Raises:
             CannotLook: it failed; with its own words.
@@ -151,7 +151,7 @@ class LiveMachine:
         return try_session(self._base_url + path, page, timeout_s=timeout_s)
 
     def sudo(self, script: str) -> str:
-        """Return the output of a shell script, run as root."""
+        """Run a shell script as root, and return its output."""
         # testinfra quotes what stands for %s
         try:
             done = self._run(_AS_ROOT, script, script)
@@ -166,7 +166,7 @@ class LiveMachine:
 
 
 def is_emulated(facts: Facts) -> bool:
-    """Whether the machine's processor is QEMU's own emulation (systemd-detect-virt calls it so)."""
+    """Tell whether the processor is QEMU's own emulation (systemd-detect-virt calls it so)."""
     return facts[Os].virtualization == "qemu"
 
 

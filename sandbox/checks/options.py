@@ -18,7 +18,7 @@ _NOT_SET = Look(ok=False, actual="not set")
 def option_look(
     plan: Plan, name: str, planned: OptionValue | Secret
 ) -> Callable[[RView, Seen], Look]:
-    """Looks at one option as R has it."""
+    """Return the look at one option as R has it."""
     code = "" if isinstance(planned, Secret) else planned_code(planned)
     is_for_r_alone = bool(code) and r_value.read(code) is None
 
@@ -36,7 +36,7 @@ def option_look(
 
 
 def expected_option(name: str, planned: OptionValue | Secret, shown: str) -> str:
-    """Tell what the check of an option expects, in words."""
+    """Say what the check of an option expects."""
     if isinstance(planned, Secret) or r_value.read(planned_code(planned)) is not None:
         return "not set" if shown == "NULL" else shown
     # What a function or a call is worth, R alone can tell

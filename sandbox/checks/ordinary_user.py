@@ -36,7 +36,7 @@ class UnfitError(Exception):
 
 
 def candidates() -> tuple[HostUser, ...]:
-    """Tell who may run them instead of root; nobody at all when this is not root."""
+    """List the users who may run a box's tests instead of root; nobody when this is not root."""
     if os.geteuid() != 0:
         return ()
     found = []
@@ -48,7 +48,7 @@ def candidates() -> tuple[HostUser, ...]:
 
 
 def fit(process: PytestProcess, user: HostUser) -> AbstractContextManager[PytestProcess]:
-    """Return the same process as `user`, with a login and an environment of its own.
+    """Fit the process to `user`: with a login and an environment of its own.
 
     Raises:
         UnfitError: the user cannot run it.

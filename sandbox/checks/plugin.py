@@ -23,7 +23,7 @@ _INSPECTION = pytest.StashKey[inspection.Inspection]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The one option: where the request is, and where results go."""
+    """Add the one option: the folder with the request, in which the results go."""
     parser.addoption("--sandbox-folder", type=Path, required=True)
 
 
@@ -115,7 +115,7 @@ def verify(request: pytest.FixtureRequest) -> Verify:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test a check that the plan calls for."""
+    """Make one test of each check that the plan calls for."""
     marker = metafunc.definition.get_closest_marker("made_from_plan")
     if marker is not None:
         checks = tuple(marker.args[0](metafunc.config.stash[_REQUEST].placement))

@@ -31,7 +31,7 @@ class _PlannedPort:
 
 
 def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
-    """Yield what the facts tell."""
+    """Yield the checks of sockets that listen, answered by the facts."""
     yield Check(
         "safe.ports",
         Goal.SAFE,

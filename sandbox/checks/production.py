@@ -19,7 +19,7 @@ _MOST_SHOWN = 12
 
 
 def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
-    """Yield what the facts of both machines tell; nothing for a box that names no production."""
+    """Yield the comparisons with production; none for a box that names no production."""
     plan = placement.plan
     if plan.production is None:
         return

@@ -107,7 +107,7 @@ def write_settings(place: Path) -> None:
 
 
 def clean_environment(home: Path, *, with_tmpdir: bool) -> dict[str, str]:
-    """Tell what a box's own code gets to see of this process's environment: no token, no agent."""
+    """Choose the environment that a box's own code gets to see: no token, no agent."""
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -69,7 +69,7 @@ def run_quick(
 def run_live(
     placement: Placement, ids: Sequence[str], target: SshTarget, base_url: str
 ) -> CheckReport:
-    """Only these checks of the live machine; the caller knows that they end no process there."""
+    """Run only these checks of the live machine; the caller knows that they end no process."""
     started = time.monotonic()
     machine = _machine(target, base_url)
     results = tuple(_result(one, machine) for one in up.live_checks(placement) if one.id in ids)

@@ -20,7 +20,7 @@ _SHOWN = 5
 
 
 def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
-    """Yield what the facts tell."""
+    """Yield the checks that R is what the box says, answered by the facts."""
     plan = placement.plan
     if plan.r is None:
         return

@@ -58,7 +58,7 @@ class Recorder:
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Yield a test file of the box's own that cannot be read is an error like any other."""
+        """Record a test file of the box that cannot be read as an error like any other."""
         report = yield
         if report.failed:
             self._folder.append(_unreadable(collector.path, report))

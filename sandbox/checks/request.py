@@ -47,7 +47,7 @@ class CheckRequest(BaseModel):
 
 
 def own_key(folder: Path) -> str:
-    """Fingerprint of the login key in an instance's folder; empty when it has none."""
+    """Return the fingerprint of the login key in an instance's folder; empty when it has none."""
     public = folder / "id_ed25519.pub"
     return fingerprint(public.read_text(encoding="utf-8")) if public.is_file() else ""
 
@@ -62,19 +62,19 @@ class ResultFolder:
         self._results = folder / "results.jsonl"
 
     def write_request(self, request: CheckRequest) -> None:
-        """For the pytest process to read."""
+        """Write the request, for the pytest process to read."""
         write_whole(self._request, request.model_dump_json())
 
     def read_request(self) -> CheckRequest:
-        """Tell what was asked for."""
+        """Read the request: which checks to run, and of what."""
         return CheckRequest.model_validate_json(self._request.read_bytes())
 
     def write_collected(self, results: list[CheckResult]) -> None:
-        """All checks of this run, as errors that stand until a result replaces them."""
+        """Write all checks of this run, as errors that stand until a result replaces them."""
         write_whole(self._collected, json.dumps([one.model_dump(mode="json") for one in results]))
 
     def read_collected(self, *, untrusted: bool = False) -> tuple[CheckResult, ...] | None:
-        """Return all checks of this run; None when pytest did not get that far.
+        """Read all checks of this run; None when pytest did not get that far.
 
         Args:
             untrusted: somebody else's code has written it: see `read_results`.
@@ -85,12 +85,12 @@ class ResultFolder:
         return tuple(CheckResult.model_validate(one) for one in json.loads(text))
 
     def append(self, result: CheckResult) -> None:
-        """One more check is done."""
+        """Add the result of one more check."""
         with self._results.open("a", encoding="utf-8") as file:
             file.write(result.model_dump_json() + "\n")
 
     def read_results(self, *, untrusted: bool = False) -> tuple[CheckResult, ...]:
-        """Return the checks that are done, in the order they ran.
+        """Read the results of the checks that are done, in the order they ran.
 
         Args:
             untrusted: somebody else's code has written it, and could have put anything there.

@@ -97,7 +97,7 @@ class CheckReport(BaseModel):
         return tuple(result for result in self.results if result.outcome in bad)
 
     def count(self, outcome: Outcome) -> int:
-        """Tell how many checks ended so."""
+        """Count the checks with that outcome."""
         return Counter(result.outcome for result in self.results)[outcome]
 
     def of(self, goal: Goal) -> tuple[CheckResult, ...]:
@@ -116,7 +116,7 @@ class CheckReport(BaseModel):
         return f"{', '.join(parts)} in {self.elapsed_s:.1f} s"
 
     def to_json(self) -> str:
-        """As `sandbox check --json` prints it."""
+        """Return the report as JSON, as `sandbox check --json` prints it."""
         return self.model_dump_json(indent=2)
 
     @classmethod
@@ -130,7 +130,7 @@ class CheckReport(BaseModel):
 
 
 def with_found(known: CheckReport | None, found: CheckReport) -> CheckReport | None:
-    """Tell what is known of a sandbox once a part of its checks ran again; None: as much as before.
+    """Merge what was known of a sandbox with a part that ran again; None: as much as before.
 
     Of each check the last result counts. Where nothing was known, failures are: `up` must hear of
     them, and of what passed nothing follows.
@@ -147,7 +147,7 @@ def with_found(known: CheckReport | None, found: CheckReport) -> CheckReport | N
 
 
 def last_report(folder: Path) -> CheckReport | None:
-    """Tell what an instance's checks last found; None when none ran, or it cannot be read."""
+    """Read what an instance's checks last found; None when none ran, or it cannot be read."""
     try:
         return read_saved(folder / "checks.json", CheckReport)
     except BrokenFileError:

@@ -26,7 +26,7 @@ _LEAST_PERSON, _MOST_PERSON = 1000, 60000
 
 
 def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
-    """Yield what the facts tell."""
+    """Yield the checks that nobody gets in who should not, answered by the facts."""
     yield from ports.seen_checks(placement)
     yield from _accounts(placement)
     yield from _keys(placement)

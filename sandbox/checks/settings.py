@@ -24,7 +24,7 @@ _NOT_SET = Look(ok=False, actual="not set")
 
 
 def environment_checks(placement: Placement) -> Iterator[Check[Seen]]:
-    """Yield each variable of the box."""
+    """Yield a check of each variable of the box."""
     for name, value in placement.plan.system.environment.items():
         yield from per_viewer_and_seen(
             placement,
@@ -38,7 +38,7 @@ def environment_checks(placement: Placement) -> Iterator[Check[Seen]]:
 
 
 def option_checks(placement: Placement, r: R) -> Iterator[Check[Seen]]:
-    """Yield each of the box's options()."""
+    """Yield a check of each of the box's options()."""
     for name, value in r.options.items():
         yield from per_viewer_and_seen(
             placement,
@@ -52,7 +52,7 @@ def option_checks(placement: Placement, r: R) -> Iterator[Check[Seen]]:
 
 
 def repository_checks(placement: Placement, r: R) -> Iterator[Check[Seen]]:
-    """Yield each of the box's repositories."""
+    """Yield a check of each of the box's repositories."""
     for name, url in r.repos.items():
         yield from per_viewer_and_seen(
             placement,

@@ -21,7 +21,7 @@ _WARM_TRIES = 3
 
 
 def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
-    """Yield what the facts tell."""
+    """Yield the checks of the machine's size and room, answered by the facts."""
     plan = placement.plan
     yield Check(
         id="snappy.cpus",
@@ -53,7 +53,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
 
 
 def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
-    """Yield what only a stopwatch tells."""
+    """Yield the checks of pages' times, which need a stopwatch."""
     plan = placement.plan
     for app in plan.apps if SHINY.is_in(plan.services) else ():
         yield _warm(plan, app.name)

@@ -24,7 +24,7 @@ _NOT_FOUND = 404
 
 
 def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
-    """Yield what the facts tell."""
+    """Yield the checks of services that run, answered by the facts."""
     yield Check(
         id="up.system",
         goal=Goal.UP,
@@ -39,7 +39,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
 
 
 def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
-    """Yield what only asking the machine tells."""
+    """Yield the checks that need an answer of the live machine."""
     plan = placement.plan
     if not SHINY.is_in(plan.services):
         return
@@ -73,18 +73,18 @@ def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
 
 
 def services(plan: Plan) -> tuple[str, ...]:
-    """Return the units that the plan needs."""
+    """List the units that the plan needs."""
     return ("ssh", *(server.unit for server in plan.servers))
 
 
 def is_app_page(page: WebAnswer) -> bool:
-    """Whether this is an app's own page: not an error page, an index of a folder, or a greeting."""
+    """Tell whether a page is an app's own: no error page, no folder's index, no greeting."""
     html = page.content_type.startswith("text/html")
     return page.status == _OK and html and (is_shiny(page.body) or is_document(page.body))
 
 
 def describe(page: WebAnswer) -> str:
-    """Return an answer in a few words."""
+    """Describe an answer in a few words."""
     title = title_of(page.body)
     return f"HTTP {page.status}, {f'“{title}”' if title else page.content_type or 'no content'}"
 

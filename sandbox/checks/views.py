@@ -34,7 +34,7 @@ _APP = Viewer("shiny", "app", "inside an app")
 
 
 def viewers(plan: Plan) -> tuple[Viewer, ...]:
-    """Tell who sees R on this machine."""
+    """List those who see R on this machine."""
     if plan.r is None:
         return ()
     return (_LOGIN, _APP) if plan.app_server is not None else (_LOGIN,)
@@ -50,7 +50,7 @@ def per_viewer(
     look: Callable[[RView], Look],
     fix: str = "",
 ) -> Iterator[Check[Seen]]:
-    """Return the same check of R for everyone who sees it: `correct.ID.login`, `correct.ID.app`."""
+    """Yield the same check of R for everyone who sees it: `correct.ID.login`, `correct.ID.app`."""
     return per_viewer_and_seen(
         placement,
         id=id,
@@ -72,7 +72,7 @@ def per_viewer_and_seen(
     look: Callable[[RView, Seen], Look],
     fix: str = "",
 ) -> Iterator[Check[Seen]]:
-    """As `per_viewer`, for a look that needs more than R as it is seen there."""
+    """Yield what `per_viewer` does, for a look that needs more than R as it is seen there."""
     for viewer in viewers(placement.plan):
         yield Check(
             id=f"correct.{id}.{viewer.short}",

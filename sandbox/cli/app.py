@@ -81,7 +81,7 @@ def sandbox(
         ),
     ] = False,
 ) -> None:
-    """R sandbox machines from one YAML file, measurably like production."""
+    """Make R sandbox machines from one YAML file, measurably like production."""
 
 
 def program(words: Sequence[str]) -> typer.Typer:

@@ -129,7 +129,7 @@ def prune(
 
 
 def duration(text: str) -> "timedelta":
-    """Return the length of time that `30d` stands for.
+    """Parse a length of time such as `30d`.
 
     Raises:
         UsageError: the text is not a length of time.
@@ -183,7 +183,7 @@ def _use(one: "KeptImage") -> str:
 
 
 def size(size_bytes: int | None) -> str:
-    """Return `1.2 GB`, `345 MB`; empty when unknown."""
+    """Write a size for people: `1.2 GB`, `345 MB`; empty when unknown."""
     if size_bytes is None:
         return ""
     return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"  # noqa: PLR2004

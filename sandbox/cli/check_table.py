@@ -31,7 +31,7 @@ _SLOW_S = 1.0
 
 
 def render_report(report: CheckReport, *, colour: bool | None = None) -> Painted:
-    """Return the whole table as text.
+    """Render the whole table as text.
 
     Args:
         report: the results of the checks.

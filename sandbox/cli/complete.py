@@ -22,7 +22,7 @@ _FACTS: Final = ".facts.json"
 
 
 def complete_name(incomplete: str) -> list[str]:
-    """Return names of sandboxes."""
+    """List the names of sandboxes."""
     from sandbox.paths import instances_dir
 
     folder = instances_dir()
@@ -31,50 +31,50 @@ def complete_name(incomplete: str) -> list[str]:
 
 
 def complete_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Return names of sandboxes, without those that were typed before."""
+    """List the names of sandboxes, without those that were typed before."""
     typed = ctx.params.get("names") or ()
     return [name for name in complete_name(incomplete) if name not in typed]
 
 
 def complete_box(incomplete: str) -> list[str]:
-    """Box files of the folder in the typed path, and names of our own boxes."""
+    """List the box files of the folder in the typed path, and the names of our own boxes."""
     return [*_shipped(incomplete), *_files(incomplete, _is_box)]
 
 
 def complete_box_or_name(incomplete: str) -> list[str]:
-    """Return names of sandboxes, box files, and names of our own boxes."""
+    """List the names of sandboxes, box files, and the names of our own boxes."""
     return list(dict.fromkeys([*complete_name(incomplete), *complete_box(incomplete)]))
 
 
 def complete_side(incomplete: str) -> list[str]:
-    """Return the things that `diff` compares: sandboxes, files of facts, boxes."""
+    """List the things that `diff` compares: sandboxes, files of facts, boxes."""
     files = _files(incomplete, lambda name: _is_box(name) or name.endswith(_FACTS))
     found = [*complete_name(incomplete), *_shipped(incomplete), *files]
     return list(dict.fromkeys(found))
 
 
 def complete_facts(incomplete: str) -> list[str]:
-    """Return files of facts."""
+    """List the files of facts."""
     return _files(incomplete, lambda name: name.endswith(_FACTS))
 
 
 def complete_provider(incomplete: str) -> list[str]:
-    """Return the providers."""
+    """List the providers."""
     return _fitting(PROVIDERS, incomplete)
 
 
 def complete_goal(incomplete: str) -> list[str]:
-    """Return the goals of checks."""
+    """List the goals of checks."""
     return [goal for goal in _GOALS if goal.startswith(incomplete)]
 
 
 def complete_base_source(incomplete: str) -> list[str]:
-    """Return the sources of base images."""
+    """List the sources of base images."""
     return [source for source in _BASE_SOURCES if source.startswith(incomplete)]
 
 
 def complete_app(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Apps of the sandbox that was named before."""
+    """List the apps of the sandbox that was named before."""
     from sandbox.state import Instance
 
     with suppress(SandboxError):
@@ -84,7 +84,7 @@ def complete_app(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_snapshot(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Snapshots of the sandbox that was named before, as its provider knows them."""
+    """List the snapshots of the sandbox that was named before, as its provider knows them."""
     from sandbox.cli.settings import place
     from sandbox.providers import load_provider
     from sandbox.providers.abilities import Snapshots

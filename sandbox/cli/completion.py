@@ -62,7 +62,7 @@ def answer(shell: str, words: list[str]) -> None:
 
 
 def completions(before: list[str], last: str) -> list[Candidate]:
-    """Return words that can stand in place of `last`; only those that fit in one line."""
+    """List the words that can stand in place of `last`; only those that fit in one line."""
     from sandbox.cli.app import GROUPS
 
     names = [name for commands in GROUPS.values() for name in commands]

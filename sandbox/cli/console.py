@@ -68,18 +68,18 @@ class Painted(str):
 
 
 def paint(text: str, code: str, *, on: bool) -> Painted:
-    """Return `text`, cleaned, in an ANSI style or without."""
+    """Paint `text`, cleaned, in an ANSI style or without."""
     clean = plain(text)
     return Painted(f"\x1b[{code}m{clean}\x1b[{_OFF}m" if on else clean)
 
 
 def line(*parts: str) -> Painted:
-    """Parts in a row; parts that are not painted are cleaned."""
+    """Join parts to a row; parts that are not painted are cleaned."""
     return Painted("".join(plain(part) for part in parts))
 
 
 def lines(rows: Iterable[str]) -> Painted:
-    """Return rows below each other; rows that are not painted are cleaned."""
+    """Join rows below each other; rows that are not painted are cleaned."""
     return Painted("\n".join(plain(row) for row in rows))
 
 
@@ -92,17 +92,17 @@ def plain(text: str) -> str:
 
 
 def show(text: str = "", *, end: str = "\n") -> None:
-    """Data, on stdout."""
+    """Print data on stdout."""
     _put(sys.stdout, f"{plain(text)}{end}")
 
 
 def show_json(value: object) -> None:
-    """Data as JSON, on stdout; in ASCII, with everything else escaped."""
+    """Print data as JSON on stdout; in ASCII, with everything else escaped."""
     _put(sys.stdout, f"{json.dumps(value, indent=2)}\n")
 
 
 def show_json_text(text: str) -> None:
-    """Text that is JSON already, such as a model's; in ASCII, with everything else escaped."""
+    """Print text that is JSON already, as a model's is; in ASCII, with everything else escaped."""
     # Outside of its strings, JSON is always ASCII
     _put(sys.stdout, f"{_NOT_ASCII.sub(_escaped, text)}\n")
 
@@ -112,7 +112,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def say(text: str = "") -> None:
-    """A line for the person, on stderr."""
+    """Print a line for the person on stderr."""
     _put(sys.stderr, f"{plain(text)}\n")
 
 
@@ -132,14 +132,14 @@ def agreed(question: str, *, default: bool = False) -> bool:
 
 
 def answer_to(question: str) -> str | None:
-    """The line that a person types after a question on stderr; None at the end of the input."""
+    """Ask a question on stderr, and return the line that a person types; None at the end."""
     _put(sys.stderr, f"{plain(question)} ")
     typed = sys.stdin.readline()
     return typed.removesuffix("\n") if typed else None
 
 
 def secret_answer_to(question: str) -> str:
-    """Return the line that a person types, without an echo.
+    """Ask a question, and return the line that a person types, without an echo.
 
     Raises:
         KeyboardInterrupt: Ctrl-C, or the end of the input.

@@ -15,7 +15,7 @@ _MANY = 4
 
 
 def render_diff(diff: Diff, *, colour: bool | None = None) -> Painted:
-    """Return the whole table as text.
+    """Render the whole table as text.
 
     Args:
         diff: the comparison.

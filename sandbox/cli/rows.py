@@ -13,7 +13,7 @@ _GAP = "  "
 def columns(
     rows: Iterable[Sequence[str]], *, heads: Sequence[str] = (), first_width: int = 0
 ) -> Painted:
-    """Rows below each other, each column as wide as its longest cell; the last one is not padded.
+    """Set rows below each other, each column as wide as its longest cell; the last is not padded.
 
     Args:
         rows: their cells, the same number in each.
@@ -31,7 +31,7 @@ def columns(
 
 
 def cell(text: str, width: int, code: str, *, on: bool) -> Painted:
-    """Return `text` in a style, as wide as a column."""
+    """Paint `text` in a style, as wide as a column."""
     return paint(text.ljust(width), code, on=on)
 
 
@@ -45,7 +45,7 @@ def field(
     fold: bool = True,
     on: bool,
 ) -> list[Painted]:
-    """Return text next to its label, its lines below each other; nothing where there is no text.
+    """Set text next to its label, its lines below each other; nothing where there is no text.
 
     Args:
         label: stands before the first line; a label wider than its column has its own line.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def given_secrets(file: Path | None) -> "GivenSecrets":
-    """Return the environment, the file of `--secrets`, and the terminal, where there is one."""
+    """Return the sources of secrets: the environment, the file of `--secrets`, a terminal."""
     from sandbox.workflows.secrets_given import GivenSecrets
 
     on_terminal = sys.stdin.isatty() and sys.stderr.isatty()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def consent(*, trust: bool) -> "Consent":
-    """Tell how this run gets agreement: by `--trust`, or by a question on a terminal."""
+    """Choose how this run gets agreement: by `--trust`, or by a question on a terminal."""
     from sandbox.trust import Consent
 
     is_terminal = sys.stdin.isatty() and sys.stderr.isatty()

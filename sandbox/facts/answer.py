@@ -12,7 +12,7 @@ from sandbox.probe.readers import SectionError, reading
 
 
 def facts_of(output: str, boundary: str, *, where: str) -> Facts:
-    """Return the facts in the probe's answer: all of it is believed, or none.
+    """Read the facts in the probe's answer: all of it is believed, or none.
 
     Args:
         output: all that was printed, with whatever a banner or a profile added.
@@ -27,7 +27,7 @@ def facts_of(output: str, boundary: str, *, where: str) -> Facts:
 
 
 def believed(frame: Frame, *, where: str) -> Facts:
-    """Return the facts in a complete answer.
+    """Read the facts in a complete answer.
 
     Raises:
         SectionError: a section of it makes no sense, or one that every server has is missing.
@@ -41,7 +41,7 @@ def believed(frame: Frame, *, where: str) -> Facts:
 
 
 def parse_answer(frame: Frame) -> Facts:
-    """Return facts from a complete frame. What is absent in it is no part, or in `not_seen`.
+    """Read the facts in a complete frame. What is absent in it is no part, or in `not_seen`.
 
     Raises:
         SectionError: a section is not as the probe writes it; then nothing is believed.
@@ -50,7 +50,7 @@ def parse_answer(frame: Frame) -> Facts:
 
 
 def made_of(answer: ProbeAnswer) -> Facts:
-    """Return facts of an answer whose sections have their shapes.
+    """Make the facts of an answer whose sections have their shapes.
 
     Raises:
         SectionError: no part can be made of a section.

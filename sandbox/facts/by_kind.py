@@ -26,22 +26,22 @@ class Alike:
 
 
 def alike(facts: Iterable[FactDiff]) -> tuple[Alike, ...]:
-    """Return the facts by kind; those of one kind stand together already."""
+    """Group facts by kind; those of one kind stand together already."""
     return tuple(Alike(*kind, facts=tuple(found)) for kind, found in groupby(facts, key=_kind))
 
 
 def item_of(fact: FactDiff) -> str:
-    """Return `shiny` of the fact r.package.shiny; empty where a kind has one value."""
+    """Return the item that a fact is of: `shiny` of r.package.shiny; empty if it has none."""
     return fact.title.partition(": ")[2]
 
 
 def is_told_by_note(fact: FactDiff) -> bool:
-    """Of sets: what is missing and what is more says it all."""
+    """Tell whether the note says it all: of sets, it has what is missing and what is more."""
     return fact.how == "set" and bool(fact.note) and fact.a is not None and fact.b is not None
 
 
 def not_compared(diff: Diff) -> dict[tuple[str, DiffOutcome], list[str]]:
-    """Why nothing was compared, and whether it is `not comparable` or `unreadable`: which facts."""
+    """Group the facts that were not compared by the reason, and whether they are `unreadable`."""
     found: dict[tuple[str, DiffOutcome], list[str]] = {}
     for fact in diff.facts:
         if fact.outcome in _SILENT:

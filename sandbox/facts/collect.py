@@ -20,7 +20,7 @@ def probe(
     with_r: bool = True,
     timeout_s: float = 60,
 ) -> Facts:
-    """Tell what the machine behind `target` is. Reads only, over one ssh session.
+    """Probe the machine behind `target` for its facts. Reads only, over one ssh session.
 
     Args:
         target: where; the login shell over there may be anything that can run `sh -s`.
@@ -56,7 +56,7 @@ def probe_local(
     use_sudo: bool = True,
     timeout_s: float = 60,
 ) -> Facts:
-    """Tell what this machine is. Arguments as `probe`.
+    """Probe this machine for its facts. Arguments as `probe`.
 
     Raises:
         UsageError: a name in `load_packages` cannot be an R package's.
@@ -75,7 +75,7 @@ def probe_local(
 
 
 def with_key(facts: Facts, key: HashKey | None) -> Facts:
-    """Return the facts, with which key the hashes in them were made."""
+    """Add to the facts the id of the key by which their hashes were made."""
     return facts if key is None else facts.model_copy(update={"hash_key": key.id})
 
 
@@ -88,7 +88,7 @@ def compose(
     with_r: bool = True,
     timeout_s: float = 60,
 ) -> str:
-    """Return the whole text that goes to `sh -s`, with every subject's part in it.
+    """Write the whole text that goes to `sh -s`, with every subject's part in it.
 
     Raises:
         UsageError: a name in `load_packages` cannot be an R package's, or one in `taking` no name.

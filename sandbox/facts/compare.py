@@ -107,7 +107,7 @@ def _verdict_of_sets(a: frozenset[str], b: frozenset[str], *, same_key: bool) ->
 
 
 def remark(a: Value, b: Value, how: Comparison, scheme: Scheme = "plain") -> str:
-    """Tell what can be said of a difference in a few words, from b's side; may be empty."""
+    """Describe a difference in a few words, from b's side; may be empty."""
     if isinstance(a, frozenset) and isinstance(b, frozenset):
         only_a, only_b = ([untaken.without_hash(one) for one in sorted(x)] for x in (a - b, b - a))
         words = [f"missing: {', '.join(only_a)}"] if only_a else []
@@ -124,7 +124,7 @@ def remark(a: Value, b: Value, how: Comparison, scheme: Scheme = "plain") -> str
 
 
 def shown(value: Value) -> str:
-    """Return the value for a person."""
+    """Write a value for a person."""
     if isinstance(value, frozenset):
         return untaken.without_hash(", ".join(sorted(value))) or "none"
     if value == float("inf"):

@@ -16,7 +16,7 @@ from sandbox.probe.untaken import HashKey, is_untaken, placeholder
 
 
 def conceal(facts: Facts, names: Collection[str], key: HashKey) -> Facts:
-    """The facts with placeholders for the values of these variables, options and repositories."""
+    """Put placeholders for the values of these variables, options and repositories in the facts."""
     if not names:
         return facts
     concealer = _Concealer(names, key)
@@ -33,7 +33,7 @@ class _Concealer:
         self._lines = re.compile(rf"(?<![\w.])((?:{words})[\"'`]?\s*(?:=|<-)\s*)(\S.*)")
 
     def within(self, value: object) -> object:
-        """Tell what JSON has of the facts."""
+        """Conceal the values inside a part of the facts' JSON."""
         match value:
             case dict():
                 return {name: self._under(str(name), one) for name, one in value.items()}

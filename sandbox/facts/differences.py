@@ -60,7 +60,7 @@ class Diff(_Frozen):
     facts: tuple[FactDiff, ...]
 
     def count(self, outcome: DiffOutcome) -> int:
-        """Tell how many facts ended so."""
+        """Count the facts with that outcome."""
         # The page's template has plain words for the outcomes
         return sum(1 for one in self.facts if one.outcome == outcome)
 
@@ -109,13 +109,13 @@ class Selection:
     """Pattern to why the difference is left."""
 
     def wanted(self, fact: FactDiff) -> bool:
-        """Tell whether it is to be shown at all."""
+        """Tell whether a fact is to be shown at all."""
         if self.only and not any(matches(fact, pattern) for pattern in self.only):
             return False
         return not any(matches(fact, pattern) for pattern in self.ignore)
 
     def reason(self, fact: FactDiff) -> str:
-        """Tell why it is accepted; empty when it is not."""
+        """Say why a fact's difference is accepted; empty when it is not."""
         found = (self.accept or {}).items()
         return next((why for pattern, why in found if matches(fact, pattern)), "")
 

@@ -52,21 +52,21 @@ class Facts(PartsHolder):
 
     @classmethod
     def part_models(cls) -> Mapping[str, type[BaseModel]]:
-        """Of every subject of the machine."""
+        """Return the model of the part of every subject of the machine."""
         from sandbox.facts import registry
 
         return registry.machine_parts()
 
     @classmethod
     def required_parts(cls) -> frozenset[str]:
-        """Of what every machine has."""
+        """Return the names of the parts that every machine has."""
         from sandbox.facts import registry
 
         return registry.required_parts()
 
     @classmethod
     def last_in_json(cls) -> tuple[str, ...]:
-        """Tell what is said of the facts as a whole."""
+        """Name the fields about the facts as a whole, which stand behind the parts."""
         return ("not_seen", "hash_key")
 
     def _without_news(self, names: Sequence[str]) -> Self:
@@ -80,7 +80,7 @@ class Facts(PartsHolder):
         return NotSeen(what=name, why=OLDER) in self.not_seen
 
     def why(self, what: str) -> str:
-        """Tell why `what` was not seen; empty when nobody says."""
+        """Say why `what` was not seen; empty when nobody says."""
         return next((one.why for one in self.not_seen if what in one.what), "")
 
     if not TYPE_CHECKING:

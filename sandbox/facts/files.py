@@ -16,7 +16,7 @@ _MAX_BYTES = 64 * 1024 * 1024
 
 
 def load_facts(path: Path) -> Facts:
-    """Return the facts in a file.
+    """Read the facts in a file.
 
     Raises:
         UsageError: it cannot be read, is something else, or is of another version.

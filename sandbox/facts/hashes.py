@@ -23,11 +23,11 @@ class Hashes(BaseModel):
         return HashKey(self.key) if self.key else None
 
     def can_tell(self, planned: object) -> bool:
-        """Whether anything could be compared with it: not with a secret that nobody remembers."""
+        """Tell whether anything can be compared with it: not with a secret that is forgotten."""
         return not isinstance(planned, Secret) or bool(self.key and planned.secret in self.secrets)
 
     def judge(self, actual: str, planned: str | Secret) -> Verdict:
-        """Tell whether what the facts say of a value is the planned one."""
+        """Judge whether what the facts say of a value is the planned one."""
         if REDACTED in actual:
             return "unknown"
         if isinstance(planned, Secret):
@@ -39,7 +39,7 @@ class Hashes(BaseModel):
         return "equal" if actual == planned else "differs"
 
     def why_unknown(self, planned: object) -> str:
-        """Tell what to say of a value that could not be judged."""
+        """Say why a value could not be judged."""
         if isinstance(planned, Secret) and planned.secret not in self.secrets:
             return (
                 "it is set, and could not be compared: which value the machine was given for the "

@@ -97,7 +97,7 @@ def kind_of_machine(
     tolerance: float = 0.0,
     versions: Versions = "plain",
 ) -> FactKind:
-    """Return a kind of the machine's; `bug` is the place of one on GitHub."""
+    """Make a kind of fact about the machine; `bug` is the place of an example on GitHub."""
     link = f"{_GITHUB}{bug}"
     return FactKind(
         id_,
@@ -127,7 +127,7 @@ def kind_of_r(
     tolerance: float = 0.0,
     versions: Versions = "plain",
 ) -> FactKind:
-    """Return a kind of R's, as each who runs it sees it; `bug` is the place of one on GitHub."""
+    """Make a kind of fact about R, as each who runs it sees it; `bug` is an example on GitHub."""
     link = f"{_GITHUB}{bug}"
     return FactKind(
         id_,
@@ -145,7 +145,7 @@ def kind_of_r(
 
 
 def read_machine(kind: FactKind, facts: Facts) -> Reading:
-    """Return the values of a kind that is the machine's.
+    """Read the values of a kind that is the machine's.
 
     Raises:
         CannotReadError: it could not be read.
@@ -159,7 +159,7 @@ def read_machine(kind: FactKind, facts: Facts) -> Reading:
 
 
 def read_view(kind: FactKind, facts: Facts, view: RView, *, for_box: bool = False) -> Reading:
-    """Return the values of a kind of R's, as `view` has them.
+    """Read the values of a kind of R's, as `view` has them.
 
     Args:
         kind: of R's.

@@ -67,14 +67,14 @@ Made = Change | Unsaid
 
 
 def some(items: Sequence[str], between: str = ", ") -> str:
-    """Return all of them, or the first and how many more: the facts have every one."""
+    """Join all items, or the first and how many more: the facts have every one."""
     more = len(items) - _MOST_NAMED
     shown = between.join(items[:_MOST_NAMED])
     return f"{shown}{between}and {more} more" if more > 0 else shown
 
 
 def few(notes: Sequence[str]) -> list[Unsaid]:
-    """Return a comment for each, or for the first and how many more."""
+    """Write a comment for each note, or for the first and how many more."""
     more = len(notes) - _MOST_NAMED
     shown = [*notes[:_MOST_NAMED], *([f"and {more} more like this"] if more > 0 else [])]
     return [Unsaid(note) for note in shown]

@@ -9,7 +9,7 @@ _ELSEWHERE = re.compile(r"r-(cran|bioc|omegahat|other)-.*|fonts-.+|libgcc-s1|gcc
 
 
 def is_installed(state: str) -> bool:
-    """Whether dpkg's two letters say so: the first is what is wanted (held, removed), not what is.
+    """Tell whether the second of dpkg's two letters says "installed"; the first is what is wanted.
 
     One that waits for a trigger is all there.
     """
@@ -25,5 +25,5 @@ def system_versions(frame: Frame) -> dict[str, str]:
 
 
 def is_told_elsewhere(package: str) -> bool:
-    """Tell whether other kinds of facts tell of it, or R does not notice it."""
+    """Tell whether other kinds of facts cover a package, or R does not notice it."""
     return _ELSEWHERE.fullmatch(package) is not None

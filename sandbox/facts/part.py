@@ -91,7 +91,7 @@ class PartsHolder(FactsModel):
 
     @classmethod
     def required_parts(cls) -> frozenset[str]:
-        """Return names of the parts without which nothing is believed."""
+        """Return the names of the parts without which nothing is believed."""
         return frozenset()
 
     def __getitem__(self, part: type[P]) -> P:
@@ -107,7 +107,7 @@ class PartsHolder(FactsModel):
         return next((one for one in self.parts if type(one) is part), None)
 
     def why(self, what: str) -> str:  # noqa: ARG002  (who knows more says more)
-        """Tell why something was not seen; empty when nobody says."""
+        """Say why something was not seen; empty when nobody says."""
         return ""
 
     def with_parts(self, *parts: BaseModel) -> Self:
@@ -169,7 +169,7 @@ class PartsHolder(FactsModel):
 
     @classmethod
     def last_in_json(cls) -> tuple[str, ...]:
-        """Return names of fields that stand behind the parts."""
+        """Return the names of the fields that stand behind the parts."""
         return ()
 
 

@@ -45,7 +45,7 @@ class PlannedText(JudgesByItself, str):
         return text
 
     def judge(self, actual: Value | None) -> Verdict:
-        """Tell whether a machine's value is the one that the box says."""
+        """Judge whether a machine's value is the one that the box says."""
         if not isinstance(actual, str):
             return "differs"
         return self.hashes.judge(actual, self.planned)
@@ -59,7 +59,7 @@ class PlannedUrl(PlannedText):
         return text.rstrip("/")
 
     def judge(self, actual: Value | None) -> Verdict:
-        """Tell whether a machine's address is the one that the box says."""
+        """Judge whether a machine's address is the one that the box says."""
         if not isinstance(actual, str) or isinstance(self.planned, Secret):
             return super().judge(actual)
         bare = self.planned.rstrip("/")
@@ -87,7 +87,7 @@ class PlannedCode(JudgesByItself, str):
         return made
 
     def judge(self, actual: Value | None) -> Verdict:
-        """Tell whether an option of R has the value that the box says, its type included."""
+        """Judge whether an option of R has the value that the box says, its type included."""
         if actual is None:
             # R knows no option that is NULL
             is_null = isinstance(self.planned, RValue) and self.planned.type == "NULL"
@@ -127,7 +127,7 @@ class PlannedVersion(JudgesByItself, str):
         return made
 
     def judge(self, actual: Value | None) -> Verdict:
-        """Tell whether a machine's version is of that series."""
+        """Judge whether a machine's version is of that series."""
         if not isinstance(actual, str):
             return "differs"
         is_of_series = actual == self.series or actual.startswith(f"{self.series}.")
@@ -147,7 +147,7 @@ class PlannedNumber(JudgesByItself, float):
         return made
 
     def judge(self, actual: Value | None) -> Verdict:
-        """Tell whether a machine's number lies within the bounds."""
+        """Judge whether a machine's number lies within the bounds."""
         if not isinstance(actual, int | float):
             return "differs"
         return "equal" if self.least <= actual <= self.most else "differs"
@@ -164,7 +164,7 @@ class PlannedForAll(dict[str, Value]):
 def planned_texts(
     values: Mapping[str, str | Secret], hashes: Hashes, of: type[PlannedText] = PlannedText
 ) -> dict[str, Value]:
-    """Tell what a box states of variables or repositories, by name.
+    """Return the values that a box states of variables or repositories, by name.
 
     A secret is left out when nobody remembers which value the machine was given for it.
     """
@@ -174,7 +174,7 @@ def planned_texts(
 def planned_options(
     values: Mapping[str, OptionValue | Secret], hashes: Hashes
 ) -> dict[str, PlannedCode]:
-    """Tell what a box states of R's options. What a function or a call makes, R alone can tell."""
+    """Return what a box states of R's options. What a function or a call makes, only R can tell."""
     found = {}
     for name, value in values.items():
         if isinstance(value, Secret):

@@ -19,32 +19,32 @@ CheckFields = Callable[[tuple[str, ...], str], None]
 
 
 def any_fields(fields: tuple[str, ...], kind: str) -> None:
-    """Values of a stranger's: text, escaped by R."""
+    """Accept any fields: values of a stranger's, as text that R has escaped."""
 
 
 def named(fields: tuple[str, ...], kind: str) -> None:
-    """The first is a name."""
+    """Check that the first field is a name."""
     name(fields[0], kind)
 
 
 def a_path(fields: tuple[str, ...], kind: str) -> None:
-    """The first is a path."""
+    """Check that the first field is a path."""
     path(fields[0], kind)
 
 
 def flags(fields: tuple[str, ...], kind: str) -> None:
-    """Each is TRUE, FALSE or NA."""
+    """Check that each field is TRUE, FALSE or NA."""
     for one in fields:
         flag(one, kind)
 
 
 def a_version(fields: tuple[str, ...], kind: str) -> None:
-    """The first is a version as R's own."""
+    """Check that the first field is a version as R's own."""
     name(fields[0], kind, pattern=R_VERSION)
 
 
 def a_count(fields: tuple[str, ...], kind: str) -> None:
-    """The first is a whole number."""
+    """Check that the first field is a whole number."""
     whole(fields[0], kind)
 
 
@@ -64,7 +64,7 @@ class Fields:
 
 
 def check_failed(section: Section) -> None:
-    """An R that did not start: its words are its own."""
+    """Check the section of an R that did not start: its words are its own."""
     _head(section)
 
 
@@ -81,7 +81,7 @@ def _head(section: Section) -> None:
 
 
 def whole_view(section: Section, boundary: str, kinds: Mapping[str, Fields]) -> Section:
-    """A view whose every line has its shape, without the half of one that an ended R has left.
+    """Check that each line of a view has its shape; drop the half of one that an ended R has left.
 
     Raises:
         MalformedError: another line is not as R writes it.

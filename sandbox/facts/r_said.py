@@ -83,19 +83,19 @@ class ProbeAnswer(Frame):
         return tuple((path, owner) for said in self.r for path, owner in said.rows("linked"))
 
     def args(self, name: str, count: int) -> tuple[str, ...]:
-        """Return the words in a section's head, filled up with empty ones."""
+        """Return `count` words of a section's head, filled up with empty ones."""
         section = self.first(name)
         args = section.args if section is not None else ()
         return (*args, *("" for _ in range(count - len(args))))[:count]
 
 
 def answer_of(frame: Frame) -> ProbeAnswer:
-    """Return the frame with what R said in it."""
+    """Read what R said in the frame."""
     return ProbeAnswer(frame.boundary, frame.sections)
 
 
 def final_sections(frame: Frame) -> Iterator[tuple[str, Section]]:
-    """Of each view the section that counts: the last, as a failed start is tried in another way."""
+    """Yield the section that counts of each view: the last, as a failed start is tried again."""
     last: dict[tuple[str, str], Section] = {}
     for section in frame.sections:
         if section.name in ("r-view", "r-failed"):
@@ -127,7 +127,7 @@ def _why_failed(section: Section) -> str:
 
 
 def own_words(noise: Sequence[str]) -> Iterator[str]:
-    """Tell what R said, without what su says on Shiny Server's road to it."""
+    """Yield R's own words, without what su says on Shiny Server's road to it."""
     return (line for line in noise if not line.startswith("su: ignoring --preserve-environment"))
 
 

@@ -91,7 +91,7 @@ class _NotPlainError(Exception):
 
 
 def read(code: str) -> RValue | None:
-    """Return the plain value that `code` makes; None when it is a function, a call or the like."""
+    """Parse the plain value that `code` makes; None when it is a function, a call or the like."""
     try:
         reader = _ValueReader(list(_tokens(code)))
         value = reader.value()
@@ -101,7 +101,7 @@ def read(code: str) -> RValue | None:
 
 
 def write(value: RValue) -> str:
-    """Return the code that makes `value`, ASCII, in one line."""
+    """Write the code that makes `value`, ASCII, in one line."""
     names = value.names
     match value.type:
         case "NULL":
@@ -117,7 +117,7 @@ def write(value: RValue) -> str:
 
 
 def as_r_keeps(name: str, code: str) -> str:
-    """The code of an option, without a difference that R itself makes: 7 and 7L of `digits`."""
+    """Return an option's code as R itself keeps it: 7 and 7L of `digits` are the same."""
     if name not in NUMBERS_OF_R:
         return code
     value = read(code)
@@ -127,12 +127,12 @@ def as_r_keeps(name: str, code: str) -> str:
 
 
 def text(value: str) -> str:
-    """Return a string of R, ASCII: it means the same in every locale that R may start in."""
+    """Quote a string for R, in ASCII: it means the same in every locale that R may start in."""
     return '"' + "".join(_character(one) for one in value) + '"'
 
 
 def number(value: float) -> str:
-    """As the probe writes numbers: the fewest digits that mean this very one."""
+    """Write a number as the probe does: the fewest digits that mean this very one."""
     if math.isinf(value):
         return "Inf" if value > 0 else "-Inf"
     short = f"{value:.15g}"
@@ -140,7 +140,7 @@ def number(value: float) -> str:
 
 
 def compare(a: str, b: str, *, same_key: bool = True) -> Verdict:
-    """Tell whether two values are the same, types included, as far as they were taken."""
+    """Compare two values, types included, as far as they were taken."""
     one, other = read(a), read(b)
     if one is None or other is None:
         # Blanks and line ends are R's own affair: they depend on its version
@@ -150,14 +150,14 @@ def compare(a: str, b: str, *, same_key: bool = True) -> Verdict:
 
 
 def parts(value: RValue) -> Iterator[str]:
-    """Yield the texts of all its parts, NA left out."""
+    """Yield the texts of all parts of a value, NA left out."""
     yield from (one for one in value.values if one is not None)
     for item in value.items:
         yield from parts(item)
 
 
 def kind_of(code: str) -> str:
-    """Tell what a person would call it: `text`, `a whole number`, `a function`."""
+    """Name the kind of value as a person would: `text`, `a whole number`, `a function`."""
     value = read(code)
     if value is None:
         return "a function" if code.startswith(("function", "\\(")) else "R code"

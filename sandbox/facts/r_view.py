@@ -141,12 +141,12 @@ class RView(PartsHolder):
 
     @classmethod
     def part_models(cls) -> Mapping[str, type[BaseModel]]:
-        """Of every subject that asks R and is younger than the fields above."""
+        """Return the part models of subjects that ask R and are younger than the fields above."""
         from sandbox.facts import registry
 
         return registry.r_parts()
 
     def package(self, name: str) -> RPackage | None:
-        """The package that `library(name)` would load: the first in the order of the libraries."""
+        """Find the package that `library(name)` would load: the first in the libraries' order."""
         found = {one.library: one for one in self.packages if one.name == name}
         return next((found[path] for path in self.lib_paths if path in found), None)

@@ -13,7 +13,7 @@ _MOST_PARTS = 1000
 
 
 def option_yaml(code: str) -> str | None:
-    """Return the value that `code` makes, as a box says it; None when it cannot."""
+    """Write the value that `code` makes as a box says it; None when it cannot."""
     if _NO_CODE.fullmatch(code) or is_untaken(code):
         return None
     value = r_value.read(code)

@@ -27,21 +27,21 @@ _LATE = "_late"
 
 @cache
 def subjects() -> tuple[Subject, ...]:
-    """Return all of them."""
+    """List all subjects, in order."""
     found = [one for module in _modules() for one in _of(module)]
     return tuple(sorted(found, key=lambda one: (one.rank, one.name)))
 
 
 @cache
 def kinds() -> tuple[FactKind, ...]:
-    """Return every kind of fact that is compared, in the order in which they are shown."""
+    """List every kind of fact that is compared, in the order in which they are shown."""
     order = list(Consequence)
     found = [kind for subject in subjects() for kind in subject.kinds]
     return tuple(sorted(found, key=lambda one: (order.index(one.consequence), one.rank, one.id)))
 
 
 def kind(id_: str) -> FactKind:
-    """Return the kind of that id.
+    """Find the kind of that id.
 
     Raises:
         LookupError: there is none.
@@ -53,14 +53,14 @@ def kind(id_: str) -> FactKind:
 
 
 def made(facts: Facts, making: Making) -> tuple[Made, ...]:
-    """Tell what each subject says of a box that makes a machine like this one."""
+    """Gather what each subject says of a box that makes a machine like this one."""
     say = (one.makes for one in subjects() if one.makes is not None)
     return tuple(found for makes in say for found in makes(facts, making))
 
 
 @cache
 def names_of_parts() -> Mapping[str, str]:
-    """Return id of a kind to the name of the part of the machine that it is of."""
+    """Map the id of each kind to the name of the part of the machine that it is of."""
     of_machine = (one for one in subjects() if one.part is not None)
     return {kind.id: one.name for one in of_machine for kind in one.kinds}
 
@@ -73,7 +73,7 @@ def machine_parts() -> Mapping[str, type[BaseModel]]:
 
 @cache
 def required_parts() -> frozenset[str]:
-    """Return names of what every machine has."""
+    """Return the names of the parts that every machine has."""
     return frozenset(one.name for one in subjects() if one.required)
 
 
@@ -100,7 +100,7 @@ def r_lines() -> Mapping[str, Fields]:
 
 @cache
 def fragments() -> Fragments:
-    """Return the parts of the probe that are a subject's."""
+    """Gather the parts of the probe that are a subject's."""
     return Fragments(
         shell=tuple(Shell(name, text) for name, text in _texts(".sh")),
         r=tuple(text for _, text in _texts(".R")),

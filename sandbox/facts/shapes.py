@@ -64,7 +64,7 @@ class Shape:
 
 
 def checked(frame: Frame, sections: Mapping[str, Shape]) -> Frame:
-    """Return the frame, when every section of it has its shape.
+    """Check that every section of a frame has its shape, and return the frame.
 
     An R that was ended while it printed has left half a line: that is taken out.
 
@@ -142,11 +142,11 @@ def require_whole(frame: Frame, sections: Mapping[str, Shape]) -> None:
 
 
 def anything(_: Section) -> None:
-    """Text of a file, or of a program."""
+    """Accept any text: that of a file, or of a program."""
 
 
 def rows(check: Callable[[str], object]) -> Check:
-    """Return a section of which each line that is not empty is alike."""
+    """Make the check of a section in which all lines that are not empty are alike."""
 
     def each(section: Section) -> None:
         for line in section.lines:
@@ -157,14 +157,14 @@ def rows(check: Callable[[str], object]) -> Check:
 
 
 def check_name(line: str) -> None:
-    """A line that is a name."""
+    """Check that a line is a name."""
     name(line, "a name")
 
 
 def check_pairs(
     section: Section, kinds: Mapping[str, Callable[[str], object]], spill: str = ""
 ) -> dict[str, str]:
-    """`name TAB value` lines; of the kind `spill` a value may go on in the lines that follow."""
+    """Check `name TAB value` lines; a value of the kind `spill` may go on in the next lines."""
     found: dict[str, str] = {}
     last = ""
     for line in section.lines:
@@ -179,7 +179,7 @@ def check_pairs(
 
 
 def check_settings(section: Section) -> None:
-    """What a file or a unit sets: a key and its value, or a placeholder."""
+    """Check what a file or a unit sets: a key and its value, or a placeholder."""
     seen = set()
     for line in section.lines:
         if not line:

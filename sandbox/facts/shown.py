@@ -12,7 +12,7 @@ _QUOTED_PLACEHOLDER = re.compile(r'"(<not taken: [^>"]*>)"')
 
 
 def shown_value(name: str, value: str | Secret) -> str:
-    """Return the value of a variable or repository, when it is known to be harmless.
+    """Show the value of a variable or repository, when it is known to be harmless.
 
     Else what stands for it: a secret's name, or how long the value is. Never a hash of it.
     """
@@ -24,14 +24,14 @@ def shown_value(name: str, value: str | Secret) -> str:
 
 
 def shown_option(name: str, value: OptionValue | Secret) -> str:
-    """Return the value of an option as R code, as far as it is known to be harmless."""
+    """Show the value of an option as R code, as far as it is known to be harmless."""
     if isinstance(value, Secret):
         return str(value)
     return shown_code(name, planned_code(value), ours=True)
 
 
 def shown_code(name: str, code: str, *, ours: bool = False) -> str:
-    """Return the code of an option's value, as far as it is known to be harmless.
+    """Show the code of an option's value, as far as it is known to be harmless.
 
     Args:
         name: of the option.
@@ -45,7 +45,7 @@ def shown_code(name: str, code: str, *, ours: bool = False) -> str:
 
 
 def hidden(name: str, value: RValue, key: HashKey | None = None) -> RValue:
-    """Return a value with placeholders for what of it is not known to be harmless."""
+    """Put placeholders in a value for what of it is not known to be harmless."""
 
     def one(part: str | None) -> str | None:
         if part is None or is_untaken(part) or harmless(name, part):
@@ -61,7 +61,7 @@ def hidden(name: str, value: RValue, key: HashKey | None = None) -> RValue:
 
 
 def planned_code(value: OptionValue) -> str:
-    """Return the R code that makes the value which a box gives an option."""
+    """Write the R code that makes the value which a box gives an option."""
     if isinstance(value, RCode):
         plain = r_value.read(value.r)
         return value.r if plain is None else r_value.write(plain)

@@ -28,7 +28,7 @@ class Side:
 
 
 def side_of_plan(plan: Plan, hashes: Hashes = NO_HASHES) -> Side:
-    """Return a box as one side of a comparison: only what it says is compared.
+    """Make a box one side of a comparison: only what it says is compared.
 
     Args:
         plan: of the box.

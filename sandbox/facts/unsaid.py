@@ -9,12 +9,12 @@ _LONGEST: Final = 300
 
 
 def pairs(settings: Mapping[str, str]) -> str:
-    """Return settings as `a=1; b=2`, no more of them than a person reads."""
+    """Join settings as `a=1; b=2`, no more of them than a person reads."""
     return listed([f"{key}={value}" if value else key for key, value in settings.items()])
 
 
 def listed(items: Sequence[str]) -> str:
-    """Return items, no more of them than a person reads."""
+    """Join items, no more of them than a person reads."""
     short = [_cut(" ".join(item.split())) for item in items[:_MOST]]
     more = len(items) - _MOST
     return "; ".join(short) + (f"; and {more} more" if more > 0 else "")

@@ -40,7 +40,7 @@ class AskTheMachine:
 def app_logs(
     plan: Plan, target: SshTarget, apps: tuple[str, ...], *, within_s: float
 ) -> AppLogs | None:
-    """Return the machine's answer about these apps; None when it gives none, or a wrong one."""
+    """Ask the machine for the logs of these apps; None when it gives no answer, or a wrong one."""
     command = ("sudo", "-n", "sh", "-c", logs_script(plan, apps, within_s=within_s))
     try:
         return parse_logs(target.run(command, timeout_s=LOOK_S).stdout)

@@ -108,7 +108,7 @@ def check_clone(guest: Guest) -> CheckReport:
 
 
 def probe_guest(guest: Guest, target: SshTarget, status: MachineStatus, key: HashKey) -> Facts:
-    """The facts of a running machine, with hashes made by `key` for values that are not taken.
+    """Probe a running machine for its facts, with hashes by `key` for values that are not taken.
 
     Raises:
         NoSshError: the machine refuses our login.

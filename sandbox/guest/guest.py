@@ -64,7 +64,7 @@ class Guest:
         return self.instance.folder
 
     def read(self) -> "Record | None":
-        """Return the saved record of the machine; None before the first one."""
+        """Read the saved record of the machine; None before the first one."""
         return self.instance.read()
 
     def write(self, record: "Record") -> None:
@@ -83,7 +83,7 @@ class Guest:
         return status_of(self.engine, self.name)
 
     def require_running(self) -> MachineStatus:
-        """The status of a running machine; when it does not run, the error says how to go on.
+        """Return the status of a running machine, or raise an error that says how to go on.
 
         Raises:
             UsageError: the machine is stopped, gone, or broken.
@@ -138,7 +138,7 @@ class Guest:
         return login.connect(self.instance, self.engine)
 
     def reach(self, status: MachineStatus) -> SshTarget:
-        """Return the target for ssh, once a login works.
+        """Wait until a login works, and return the target for ssh.
 
         Raises:
             ProviderError: no login works.
@@ -149,7 +149,7 @@ class Guest:
         return target
 
     def require_login(self) -> SshTarget:
-        """Return the target for ssh of a running machine.
+        """Require a running machine, and return the target for ssh.
 
         Raises:
             UsageError: the machine does not run.
@@ -184,7 +184,7 @@ class Guest:
     def reached_pages(
         self, status: MachineStatus, target: SshTarget
     ) -> AbstractContextManager[tuple[Page, ...]]:
-        """All endpoints, for as long as the block runs; through ssh where there is no other way."""
+        """Open ways to all endpoints while the block runs; through ssh where there is no other."""
         return pages.reached_pages(self.plan.endpoints, status, target)
 
     def page_status(self, page: Page, *, timeout_s: float) -> str:
@@ -227,7 +227,7 @@ class Guest:
         return wanted
 
     def no_page_before_mending(self, status: MachineStatus, target: SshTarget) -> str:
-        """Tell why no page can come before the playbooks have run; empty when one may."""
+        """Say why no page can come before the playbooks have run; empty when one may."""
         from sandbox.guest.health import found_broken
 
         return found_broken(self.plan, status, target)
@@ -296,7 +296,7 @@ class Guest:
     # Facts and checks
 
     def probe(self, key: "HashKey") -> "Facts":
-        """Return the machine's facts; with hashes made by `key` for values that are not taken.
+        """Probe the machine for its facts; with hashes made by `key` for values that are not taken.
 
         Raises:
             UsageError: the machine does not run.

@@ -24,7 +24,7 @@ SECRETS_FILE = "secrets.json"
 
 
 def hash_key(instance: Instance) -> HashKey:
-    """The sandbox's key; makes one when there is no key, or the file holds something else."""
+    """Return the sandbox's key; make one when there is no key, or the file holds something else."""
     with suppress(FileNotFoundError, UnicodeDecodeError):
         digits = (instance.folder / KEY_FILE).read_text(encoding="ascii").strip()
         if re.fullmatch(r"[0-9a-f]{32}", digits):
@@ -40,7 +40,7 @@ def hashes_of(instance: Instance, key: HashKey) -> Hashes:
 
 
 def key_beside(production: Facts | None, instance: Instance) -> HashKey:
-    """The key of production's facts, if it is here, so that both can be compared; or our own."""
+    """Choose the key of production's facts if it is here, so that both compare; or our own."""
     found = find_key(production.hash_key) if production is not None else None
     return found or hash_key(instance)
 
@@ -59,7 +59,7 @@ def remember_given(instance: Instance, plan: Plan, values: SecretValues) -> None
 def given_again(
     instance: Instance, needed: Iterable[NeededSecret], values: SecretValues
 ) -> tuple[str, ...]:
-    """Return the names of secrets for which the given value is not the one that the machine got."""
+    """Name the secrets for which the given value is not the one that the machine got."""
     key = hash_key(instance)
     given, at_hand = _given(instance, key), dict(values)
     return tuple(

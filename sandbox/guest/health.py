@@ -12,7 +12,7 @@ _NOT_FOUND = "HTTP 404"
 
 
 def found_broken(plan: Plan, status: MachineStatus, target: SshTarget) -> str:
-    """Tell why no page can come before the playbooks have run, in a few words; empty when one may.
+    """Say why no page can come before the playbooks have run, in a few words; empty when one may.
 
     A page's error is not judged here when its server runs and its app is in place.
     """

@@ -57,7 +57,7 @@ def root_inside(engine: RootExec, name: str) -> "RootShell":
 
 
 def sshd_is_dead(status: MachineStatus) -> bool:
-    """Whether a machine refuses ssh, or sends no greeting, although this host has a route to it.
+    """Tell whether sshd refuses, or sends no greeting, although this host has a route to it.
 
     A firewall in between says nothing about sshd: then there may be another way.
     """

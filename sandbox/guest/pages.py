@@ -58,7 +58,7 @@ class Why(Protocol):
 
 
 def nobody_knows(app: str, answer: str, *, since: float) -> None:
-    """Gives no reason: for callers that only wait."""
+    """Give no reason: for callers that only wait."""
     del app, answer, since
 
 
@@ -75,7 +75,7 @@ def direct_pages(endpoints: Iterable[Endpoint], status: MachineStatus) -> tuple[
 def reached_pages(
     endpoints: Iterable[Endpoint], status: MachineStatus, target: SshTarget
 ) -> Iterator[tuple[Page, ...]]:
-    """All pages, for as long as the block runs.
+    """Open ways to all pages, for as long as the block runs.
 
     Where there is no direct way, they are reached through ssh, from a port on 127.0.0.1.
     """
@@ -110,7 +110,7 @@ def _direct_url(port: int, status: MachineStatus) -> str:
 
 
 def page_status(url: str, *, timeout_s: float) -> str:
-    """Return `` when the page answers 200, else the wrong answer in a few words."""
+    """Ask for a page: empty when it answers 200, else the wrong answer in a few words."""
     import urllib.error
     import urllib.request
 

@@ -33,7 +33,7 @@ class Action:
     """The file's content, when the action writes a file: the first of `names`."""
 
     def lines(self, *, is_root: bool) -> list[str]:
-        """The text shown to the user: the title, and below it the exact commands or the content."""
+        """Return the lines that the user sees: the title, then the commands or the content."""
         commands = [
             f"    {'' if is_root or not command.needs_root else 'sudo '}{command}"
             for command in self.commands

@@ -35,7 +35,7 @@ class AptFacts:
 
 
 def parse_targets(text: str, codename: str) -> tuple[str, bool]:
-    """The archive's URI and whether backports are configured, from `apt-get indextargets`."""
+    """Parse the archive's URI and whether backports are configured, from `apt-get indextargets`."""
     archive, backports = "", False
     for line in text.splitlines():
         columns = line.split("|")
@@ -83,7 +83,7 @@ def plan_install(missing: tuple[str, ...], words: tuple[str, ...], facts: AptFac
 
 
 def install_argv(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the apt-get line that installs `words` and asks nothing."""
+    """Write the apt-get line that installs `words` and asks nothing."""
     return ("apt-get", "install", "--yes", "--no-install-recommends", *_apt_options(), *words)
 
 
@@ -178,7 +178,7 @@ def _patiently(argv: tuple[str, ...], listener: Listener, log: Path, *, check: b
 
 
 def new_packages(simulation: str) -> tuple[str, ...]:
-    """The packages that `apt-get install --simulate` adds, without upgrades (`[old version]`)."""
+    """List packages that `apt-get install --simulate` adds, without upgrades (`[old version]`)."""
     return tuple(name for name, upgrade in _INSTALLED.findall(simulation) if not upgrade)
 
 

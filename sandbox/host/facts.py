@@ -68,12 +68,12 @@ def gather_host(*commands: str) -> HostFacts:
 
 
 def find_command(name: str) -> str | None:
-    """Tell where the program `name` is, also in folders that only root has in its PATH."""
+    """Find the program `name`, also in folders that only root has in its PATH."""
     return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:{_SBIN}")
 
 
 def free_gb(path: Path) -> float:
-    """Free space, in GiB, on the file system that `path` is or would be on."""
+    """Return the free space, in GiB, on the file system that `path` is or would be on."""
     while not path.exists():
         path = path.parent
     return shutil.disk_usage(path).free / _GIB

@@ -69,7 +69,7 @@ class Journal:
         self.path = host_dir() / f"{prefix}.json"
 
     def entries(self) -> tuple[Made, ...]:
-        """Return the changes that were made, in order.
+        """Read the changes that were made, in order.
 
         Raises:
             HostError: the file is there and cannot be read.

@@ -17,13 +17,13 @@ class RootAccess:
     sudo: tuple[str, ...] = ()
 
     def argv(self, *words: str | Path, env: tuple[tuple[str, str], ...] = ()) -> tuple[str, ...]:
-        """Return `words` as root, with `env`, which reaches the command through sudo too."""
+        """Write the command that runs `words` as root, with `env`, also through sudo."""
         settings = ("env", *(f"{name}={value}" for name, value in env)) if env else ()
         return (*self.sudo, *settings, *(str(word) for word in words))
 
 
 def passwordless_root() -> RootAccess | None:
-    """Root rights without asking anybody; None when that is not possible."""
+    """Get root rights without asking anybody; None when that is not possible."""
     if os.geteuid() == 0:
         return RootAccess()
     try:
@@ -34,7 +34,7 @@ def passwordless_root() -> RootAccess | None:
 
 
 def acquire_root() -> RootAccess:
-    """Root rights; on a terminal sudo may ask for the password.
+    """Get root rights; on a terminal sudo may ask for the password.
 
     Raises:
         HostError: this user cannot become root.
@@ -69,7 +69,7 @@ def run_as_root(root: RootAccess, words: tuple[str, ...], stdin: str | None = No
 
 
 def invoking_user() -> str | None:
-    """The person behind this process, unless that is root: this person needs a provider's group."""
+    """Return who is behind this process and needs a provider's group; None when that is root."""
     if os.geteuid() != 0:
         return pwd.getpwuid(os.geteuid()).pw_name
     name = os.environ.get("SUDO_USER", "root")

@@ -12,7 +12,7 @@ def running(program: str) -> bool:
 
 
 def command_lines() -> tuple[str, ...]:
-    """Return every process's command line, arguments separated by one space."""
+    """List every process's command line, arguments separated by one space."""
     lines = []
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():

@@ -27,7 +27,7 @@ class Distribution:
 
 
 def parse_os_release(text: str) -> Distribution:
-    """Return the distribution that the text of /etc/os-release describes."""
+    """Parse the distribution that the text of /etc/os-release describes."""
     values: dict[str, str] = {}
     for line in text.splitlines():
         key, separator, raw = line.strip().partition("=")

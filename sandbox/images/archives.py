@@ -128,7 +128,7 @@ class Loan:
         )
 
     def wrong(self) -> tuple[Deb, ...]:
-        """Lent packages that differ from the archive's package of that name and version.
+        """List lent packages that differ from the archive's package of that name and version.
 
         An image with one of these packages must not be used.
         """
@@ -141,7 +141,7 @@ class Loan:
         )
 
     def settle(self) -> None:
-        """After the build: keep the fetched packages, drop those that the archive has replaced.
+        """Settle after the build: keep the fetched packages, drop those the archive has replaced.
 
         Raises:
             OSError: there is no room on the disk, or the folder is not ours.
@@ -214,7 +214,7 @@ def drop(debs: Iterable[Deb]) -> None:
 
 
 def shelves() -> tuple[Shelf, ...]:
-    """Return all shelves that hold something, the last used first."""
+    """List all shelves that hold something, the last used first."""
     found = [shelf for folder in _shelves().glob("*") if (shelf := _look_at(folder)) is not None]
     return tuple(sorted(found, key=lambda shelf: shelf.used_at, reverse=True))
 
@@ -235,7 +235,7 @@ def _shelves() -> Path:
 
 
 def debs_on(shelf: Path) -> tuple[Deb, ...]:
-    """Return the packages on a shelf, whole or damaged."""
+    """List the packages on a shelf, whole or damaged."""
     found = ((path, _KEPT.fullmatch(path.name)) for path in sorted(shelf.glob("*.deb")))
     return tuple(Deb(path, match["name"], match["sha256"]) for path, match in found if match)
 

@@ -51,7 +51,7 @@ def build_lock(
 
 @contextmanager
 def build_folder(folder: Path) -> Iterator[Path]:
-    """A new folder inside `folder`, while we hold the lock of `folder`; all is removed at the end.
+    """Make a new folder inside `folder`, whose lock we hold; all is removed at the end.
 
     Raises:
         HostError: a leftover of a killed build does not end, or stays mounted.
@@ -123,7 +123,7 @@ def _unmount(work: Path) -> None:
 
 
 def mounts_below(folder: Path, mountinfo: str) -> list[Path]:
-    """Where something is mounted inside `folder`, in the order it was mounted (see proc(5))."""
+    """List the places inside `folder` where something is mounted, in that order (see proc(5))."""
     points = (Path(_unescape(line.split(" ")[4])) for line in mountinfo.split("\n") if line)
     return [point for point in points if point.is_relative_to(folder)]
 
@@ -190,7 +190,7 @@ def is_held(folder: Path) -> bool:
 
 
 def stale_folders(needed: frozenset[str]) -> tuple[Path, ...]:
-    """Folders of builds that have ended and do not belong to an image with one of these keys."""
+    """List folders of builds that have ended and belong to no image with one of these keys."""
     stale = []
     for folder in sorted((cache_dir() / "images").glob("*")):
         has_content = any(path.name != "lock" for path in folder.iterdir())

@@ -79,7 +79,7 @@ def write_boot_code(disk: Path, boot: bytes, core: bytes) -> None:
 
 
 def master_boot_record(boot: bytes, sectors: int) -> bytes:
-    """Return GRUB's boot code (which loads the sectors after the first) and the partition table."""
+    """Make the first sector: GRUB's boot code (which loads the next ones) and the partitions."""
     unused_chs = b"\xfe\xff\xff"
     length = sectors - _FIRST_SECTOR
     entry = struct.pack("<B3sB3sII", 0x80, unused_chs, 0x83, unused_chs, _FIRST_SECTOR, length)

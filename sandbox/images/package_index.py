@@ -15,7 +15,7 @@ class Indexed(Protocol):
 
 
 def available_packages(image: Indexed) -> frozenset[str] | None:
-    """The names of all packages that the base's archive had when the image was built, if known."""
+    """Read the names of all packages of the base's archive at the build; None when not known."""
     if image.package_index_path is None:
         return None
     try:

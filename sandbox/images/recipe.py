@@ -213,7 +213,7 @@ class Recipe:
 
 
 def settle_script(base: Base, form: Form = CONTAINER) -> str:
-    """Return the shell script that turns the root `$1` into an image of `base`.
+    """Write the shell script that turns the root `$1` into an image of `base`.
 
     Raises:
         BoxError: the base's `masked_units` has something that is not the name of a unit.
@@ -232,7 +232,7 @@ def settle_script(base: Base, form: Form = CONTAINER) -> str:
 def mmdebstrap_argv(
     recipe: Recipe, *, rootfs: str, index: str, unshare: bool, extra: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
-    """The command that writes the root as the tarball `rootfs`, and the package names to `index`.
+    """Write the command that makes the root as the tarball `rootfs`, and the names in `index`.
 
     `extra` are options that do not change the image: they are no part of its key.
 

@@ -34,7 +34,7 @@ class Archive:
 
 
 def host_archives() -> tuple[Archive, ...]:
-    """Return the archives that this host's apt uses; empty where there is no apt.
+    """List the archives that this host's apt uses; empty where there is no apt.
 
     Raises:
         HostError: apt does not answer. Silence must not count as an answer: the sources are part
@@ -67,7 +67,7 @@ def archives_ahead() -> Iterator[ArchivesAnswer]:
 
 
 def choose_sources(base: Base, mirror: Mirror | None, archives: Iterable[Archive]) -> Sources:
-    """Return the box's mirror if it names one, else the host's for that suite, else the default."""
+    """Choose the box's mirror if it names one, else the host's for that suite, else the default."""
     if mirror is not None:
         wanted = [
             Archive(mirror.debian, base.suite, "main"),
@@ -101,7 +101,7 @@ def choose_sources(base: Base, mirror: Mirror | None, archives: Iterable[Archive
 
 
 def unusable(uri: str) -> str:
-    """Tell why a machine could not, or must not, use this mirror; empty when it may.
+    """Say why a machine could not, or must not, use this mirror; empty when it may.
 
     The text never repeats the address, which may hold a password.
     """
@@ -126,7 +126,7 @@ def unusable(uri: str) -> str:
 
 
 def host_proxy(scheme: str) -> str | None:
-    """The proxy that this host's apt uses: for the build alone, never written into the image."""
+    """Return the proxy of this host's apt: for the build alone, never written into the image."""
     try:
         done = run(("apt-config", "shell", "proxy", f"Acquire::{scheme}::Proxy"), timeout_s=10)
     except CommandError:

@@ -37,7 +37,7 @@ def tool_path() -> str:
 
 
 def missing_tools() -> tuple[str, ...]:
-    """The packages that this host lacks for building a virtual machine's image, as this user."""
+    """List the packages that this host lacks to build a virtual machine's image as this user."""
     tools = TOOLS if os.geteuid() == 0 else (*TOOLS, WITHOUT_ROOT)
     path = tool_path()
     missing = [tool.package for tool in tools if shutil.which(tool.command, path=path) is None]
@@ -47,6 +47,6 @@ def missing_tools() -> tuple[str, ...]:
 
 
 def host_architecture() -> str:
-    """This host's architecture in Vagrant's words: amd64, arm64. Its machines have the same one."""
+    """Name this host's architecture, and its machines', as Vagrant does: amd64, arm64."""
     machine = platform.machine().lower()
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)

@@ -56,11 +56,11 @@ class Frame:
     sections: tuple[Section, ...]
 
     def all(self, name: str) -> tuple[Section, ...]:
-        """Return every section called `name`, in the order they came."""
+        """List every section called `name`, in the order they came."""
         return tuple(section for section in self.sections if section.name == name)
 
     def first(self, name: str) -> Section | None:
-        """Return the first section called `name`."""
+        """Find the first section called `name`."""
         return next(iter(self.all(name)), None)
 
     def lines(self, name: str) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def keep_key(key: HashKey) -> Path:
 
 
 def find_key(key_id: str | None) -> HashKey | None:
-    """Return the key with that id; None when it is not here, such as on another computer."""
+    """Find the key with that id; None when it is not here, such as on another computer."""
     if key_id is None or not _ID.fullmatch(key_id):
         return None
     text = ""

@@ -69,7 +69,7 @@ def reading(section: str) -> Iterator[None]:
 
 
 def whole(text: str, kind: str, *, within: range | None = None) -> int:
-    """Return a whole number, in bounds.
+    """Read a whole number, in bounds.
 
     Raises:
         MalformedError: it is not a whole number, or out of bounds.
@@ -83,7 +83,7 @@ def whole(text: str, kind: str, *, within: range | None = None) -> int:
 
 
 def word(text: str, kind: str, *, of: tuple[str, ...]) -> str:
-    """Return one of a few words.
+    """Read one of a few words.
 
     Raises:
         MalformedError: it is another word.
@@ -94,7 +94,7 @@ def word(text: str, kind: str, *, of: tuple[str, ...]) -> str:
 
 
 def flag(text: str, kind: str) -> bool | None:
-    """Return R's TRUE, FALSE or NA.
+    """Read R's TRUE, FALSE or NA.
 
     Raises:
         MalformedError: it is something else.
@@ -103,7 +103,7 @@ def flag(text: str, kind: str) -> bool | None:
 
 
 def name(text: str, kind: str, *, pattern: re.Pattern[str] | None = None) -> str:
-    """A name of any kind: not empty, not endless, without a control character; or a placeholder.
+    """Read a name: not empty, not endless, without a control character; or a placeholder.
 
     Raises:
         MalformedError: it is not a name, or does not match `pattern`.
@@ -115,7 +115,7 @@ def name(text: str, kind: str, *, pattern: re.Pattern[str] | None = None) -> str
 
 
 def plain(text: str, kind: str) -> str:
-    """Return a text of one line; it may be empty.
+    """Read a text of one line; it may be empty.
 
     Raises:
         MalformedError: it has a control character, half a character, or is too long.
@@ -126,7 +126,7 @@ def plain(text: str, kind: str) -> str:
 
 
 def path(text: str, kind: str) -> str:
-    """Return an absolute path, or the placeholder of one.
+    """Read an absolute path, or the placeholder of one.
 
     Raises:
         MalformedError: it is not an absolute path.
@@ -137,7 +137,7 @@ def path(text: str, kind: str) -> str:
 
 
 def version(text: str, kind: str) -> str:
-    """Return a version as packages have it.
+    """Read a version as packages have it.
 
     Raises:
         MalformedError: it is empty, or has a blank.
@@ -146,7 +146,7 @@ def version(text: str, kind: str) -> str:
 
 
 def row(line: str, kind: str, *, least: int, most: int, separator: str = "\t") -> tuple[str, ...]:
-    """Return the fields of a line.
+    """Read the fields of a line.
 
     Raises:
         MalformedError: there are fewer or more than there should be.

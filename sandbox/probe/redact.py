@@ -71,13 +71,13 @@ _USERINFO = tuple(_python(pattern) for pattern in USERINFO)
 
 
 def redact_text(text: str) -> str:
-    """Return `text` without passwords in URLs; lines that hold a secret are hidden whole."""
+    """Redact passwords in the URLs of `text`; lines that hold a secret are hidden whole."""
     lines = _without_userinfo(text).split("\n")
     return "\n".join(REDACTED if _VALUES.search(line) else line for line in lines)
 
 
 def redact(name: str, value: str) -> str:
-    """Return the value of a variable or option called `name`, or the part that may be shown."""
+    """Redact the value of a variable or option called `name`, as far as it may not be shown."""
     if value and _NAMES.search(name) and not _may_be_seen(name, value):
         return REDACTED
     hidden = _without_userinfo(value)
@@ -107,7 +107,7 @@ _SEP = r"[[:space:]]*(=|:|<-)[[:space:]]*"
 
 
 def sed_program() -> str:
-    """Return a program for `sed -E` that hides secrets in configuration files, code and messages.
+    """Write a program for `sed -E` that hides secrets in configuration files, code and messages.
 
     Comments are removed first: a comment is not a fact, and may well be an old password.
     """

@@ -91,7 +91,7 @@ def compose(
     with_r: bool = True,
     timeout_s: float = 60,
 ) -> str:
-    """Return the whole text for `sh -s`.
+    """Compose the whole text for `sh -s`.
 
     Raises:
         UsageError: `load_packages` has a name that R does not allow, or `taking` a wrong name.
@@ -119,7 +119,7 @@ def compose(
 
 
 def holding_back(fragments: Fragments, taking: Taking = CLOSED) -> str:
-    """Return the program for awk that holds values back on the machine.
+    """Write the program for awk that holds values back on the machine.
 
     Raises:
         UsageError: `taking` has a name or a path that is not possible.

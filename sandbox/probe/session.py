@@ -28,12 +28,12 @@ class NoSshError(HostError):
 
 
 def new_boundary() -> str:
-    """Return a word that no machine prints by itself: every line of the probe begins with it."""
+    """Make a word that no machine prints by itself: every line of the probe begins with it."""
     return f"sandbox-probe-{secrets.token_hex(16)}"
 
 
 def over_ssh(target: SshTarget, text: str, boundary: str, *, timeout_s: float) -> Frame:
-    """Return the script's output on the machine behind `target`, with any login shell.
+    """Run the script on the machine behind `target`, with any login shell, and return its output.
 
     Raises:
         NoSshError: ssh cannot log in.
@@ -46,7 +46,7 @@ def over_ssh(target: SshTarget, text: str, boundary: str, *, timeout_s: float) -
 
 
 def here(text: str, boundary: str, *, timeout_s: float) -> Frame:
-    """Return the script's output on this machine.
+    """Run the script on this machine, and return its output.
 
     Raises:
         HostError: it took too long, or did not reach its end.

@@ -44,12 +44,12 @@ class HashKey:
 
 
 def new_key() -> HashKey:
-    """Return a key for one capture or one sandbox."""
+    """Make a key for one capture or one sandbox."""
     return HashKey(secrets.token_hex(16))
 
 
 def token(value: str, key: HashKey) -> str:
-    """The hash of a value, as the probe makes it: PBKDF2 over the key and the value's SHA-256.
+    """Hash a value as the probe does: PBKDF2 over the key and the value's SHA-256.
 
     The value is hashed as one field of a line, with its backslashes, tabs and line ends escaped.
     """
@@ -66,7 +66,7 @@ def _field(value: str) -> str:
 
 
 def length_class(value: str) -> str:
-    """Return `9-16`: the rough length, in bytes."""
+    """Return the rough length of a value, in bytes, such as `9-16`."""
     size = len(value.encode("utf-8", "surrogateescape"))
     for low, high in _CLASSES:
         if low <= size <= high:
@@ -75,7 +75,7 @@ def length_class(value: str) -> str:
 
 
 def placeholder(value: str, key: HashKey | None = None) -> str:
-    """Return the placeholder for `value`; with a hash where there is a key."""
+    """Make the placeholder for `value`; with a hash where there is a key."""
     hashed = f", #{token(value, key)}" if key is not None else ""
     return f"<not taken: {length_class(value)} characters{hashed}>"
 
@@ -108,7 +108,7 @@ def without_hash(text: str) -> str:
 
 
 def compare(a: str, b: str, *, same_key: bool = True) -> Verdict:
-    """Tell whether two texts are equal, when one or both hold placeholders.
+    """Compare two texts, when one or both may hold placeholders.
 
     Args:
         a: a text.
@@ -133,7 +133,7 @@ def _hashes(text: str) -> list[str | None]:
 
 
 def holds(text: str, planned: str, key: HashKey) -> Verdict:
-    """Whether a value that was read (perhaps a placeholder made with `key`) is the planned one."""
+    """Judge whether a value that was read (or a placeholder made with `key`) is the planned one."""
     if not is_untaken(text):
         return "equal" if text == planned else "differs"
     found = token_of(text)

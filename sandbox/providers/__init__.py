@@ -24,7 +24,7 @@ FALLBACK: Final[ProviderName] = "incus"
 
 
 def load_provider(name: str) -> "Provider":
-    """Return the provider of that name. `fake` is not one of them: tests make it themselves.
+    """Load the provider of that name. `fake` is not one of them: tests make it themselves.
 
     Raises:
         HostError: there is no provider of that name.
@@ -61,5 +61,5 @@ class Registry(Mapping[str, "Provider"]):
         return len(self._names)
 
     def maker_of(self, folder: Path) -> str | None:
-        """The provider that made the machine of an instance's folder; None when no file says so."""
+        """Name the provider that made the machine of an instance's folder; None if no file says."""
         return next((name for name, one in self.items() if one.made(folder)), None)

@@ -68,7 +68,7 @@ class Previews(Protocol):
     """Engines that write files of their own into an instance's folder."""
 
     def preview(self, spec: MachineSpec) -> tuple[tuple[str, str], ...]:
-        """The files' names and contents for `spec`, with examples for values chosen by `create`."""
+        """Return the files' names and contents for `spec`, with examples for `create`'s choices."""
         ...
 
 
@@ -98,7 +98,7 @@ class Snapshots(Protocol):
         ...
 
     def snapshots(self, name: str) -> tuple[Snapshot, ...]:
-        """Return the machine's snapshots, the oldest first.
+        """List the machine's snapshots, the oldest first.
 
         Raises:
             ProviderError: no such machine.
@@ -165,7 +165,7 @@ class Baking(Protocol):
         ...
 
     def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """All baked images, the newest first, also unfinished ones; finding sizes takes longer."""
+        """List all baked images, the newest first, also unfinished ones; sizes take longer."""
         ...
 
     def delete_baked(self, image: str) -> None:
@@ -194,7 +194,7 @@ class BaseCopies(Protocol):
     """Engines with a hypervisor that keeps its own copies of the base images in Vagrant's store."""
 
     def base_copies(self) -> tuple[BaseCopy, ...]:
-        """Return all copies of our base images.
+        """List all copies of our base images.
 
         Raises:
             HostError, ProviderError: the hypervisor cannot be asked.

@@ -59,7 +59,7 @@ EMULATION_FACTOR = 10.0
 
 
 def patient(timeout_s: float, *, emulated: bool) -> float:
-    """Tell how long to wait for something that takes at most `timeout_s` on a real processor."""
+    """Return how long to wait for something that takes at most `timeout_s` on a real processor."""
     return timeout_s * EMULATION_FACTOR if emulated else timeout_s
 
 
@@ -98,11 +98,11 @@ class MachineStatus:
     """Whether its processor is emulated: correct, but many times slower."""
 
     def patient(self, timeout_s: float) -> float:
-        """How long to wait here for work that takes at most `timeout_s` on a real processor."""
+        """Return how long to wait here for work of at most `timeout_s` on a real processor."""
         return patient(timeout_s, emulated=self.emulated)
 
     def forwarded_to(self, port: int) -> int | None:
-        """The port on 127.0.0.1 that leads to the machine's `port`; None when there is none."""
+        """Return the port on 127.0.0.1 that leads to the machine's `port`; None without one."""
         return dict(self.forwarded).get(port)
 
 
@@ -155,11 +155,11 @@ class Engine(Protocol):
         ...
 
     def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:
-        """Our machines (or the named ones; absent ones are listed as absent), in one query."""
+        """List our machines in one query: all, or those named, with absent ones as absent."""
         ...
 
     def ssh_endpoint(self, name: str) -> SshEndpoint:
-        """Tell how to reach a running machine by ssh.
+        """Return the address of a running machine for ssh.
 
         Raises:
             ProviderError: it does not run, or its host key cannot be read.

@@ -108,7 +108,7 @@ class FakeEngine:
         self._done("destroy", name)
 
     def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:
-        """Return the states in the files."""
+        """Return the machines' states in the files."""
         self._called("status", "")
         if names is None:
             known = sorted(path.stem for path in self.folder.glob("*.json"))
@@ -116,7 +116,7 @@ class FakeEngine:
         return {name: self._status(name) for name in names}
 
     def ssh_endpoint(self, name: str) -> SshEndpoint:
-        """Return an address that nobody has."""
+        """Return an address for ssh that nobody has."""
         self._called("ssh_endpoint", name)
         status = self._status(name)
         if status.power is not Power.RUNNING or status.address is None:
@@ -153,7 +153,7 @@ class FakeEngine:
         return done
 
     def is_isolated(self, name: str) -> bool | None:
-        """Return the isolation that was noted."""
+        """Return the isolation that was noted for the machine."""
         word = self._ours(name).get("isolated")
         return None if word is None else bool(word)
 
@@ -175,14 +175,14 @@ class FakeEngine:
         self._done("save_snapshot", name)
 
     def restore_snapshot(self, name: str, snapshot: str, listener: Listener) -> None:
-        """Only report it: there is nothing to take back."""
+        """Report the restore: there is nothing to take back."""
         self._called("restore_snapshot", name)
         self._require_snapshot(name, snapshot)
         listener(StepOutput(name, f"going back to {snapshot}"))
         self._done("restore_snapshot", name)
 
     def snapshots(self, name: str) -> tuple[Snapshot, ...]:
-        """Return the names that were noted."""
+        """List the snapshots that were noted."""
         self._called("snapshots", name)
         kept = dict(self._ours(name).get("snapshots", {}))
         return tuple(Snapshot(key, datetime.fromisoformat(at)) for key, at in kept.items())
@@ -219,7 +219,7 @@ class FakeEngine:
         return next(one for one in self.baked_images() if one.image == image)
 
     def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """Return the images in the files."""
+        """List the baked images in the files."""
         self._called("baked_images", "")
         machines = {path.stem: self._read(path.stem) or {} for path in self.folder.glob("*.json")}
         found = []
@@ -333,7 +333,7 @@ class FakeProvider:
         return self.engine
 
     def statuses(self, place: Place) -> dict[str, MachineStatus]:
-        """Return the engine's machines."""
+        """Return the states of the engine's machines."""
         del place
         return self.engine.status()
 

@@ -8,7 +8,7 @@ NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def moment_of(text: str) -> datetime | None:
-    """Return a point in time; None for other text: an image with such a text must not be used."""
+    """Parse a point in time; None for other text: an image with such a text must not be used."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

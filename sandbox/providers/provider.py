@@ -39,11 +39,11 @@ class Provider(Protocol):
         ...
 
     def make_engine(self, place: Place) -> Engine:
-        """Return the engine that creates, starts, stops and destroys its machines."""
+        """Make the engine that creates, starts, stops and destroys its machines."""
         ...
 
     def statuses(self, place: Place) -> dict[str, MachineStatus]:
-        """Return all our machines, for a listing: without the engine where that takes long to load.
+        """List all our machines, for a listing: without the engine where that takes long to load.
 
         Raises:
             HostError, ProviderError: it cannot be asked.
@@ -51,11 +51,11 @@ class Provider(Protocol):
         ...
 
     def made(self, folder: Path) -> bool:
-        """Whether the files in an instance's folder say that this provider runs its machine."""
+        """Tell whether the files in an instance's folder say that this provider runs it."""
         ...
 
     def report(self, place: Place) -> HostReport:
-        """Return all findings of `doctor`: read without changing anything, in less than a second.
+        """Report all findings of `doctor`: read without changing anything, in less than a second.
 
         Raises:
             HostError: this host cannot be read at all.
@@ -83,7 +83,7 @@ class Provider(Protocol):
         ...
 
     def stored_bases(self, place: Place) -> "tuple[StoredBase, ...]":
-        """Return our base images that it keeps, the newest first.
+        """List our base images that it keeps, the newest first.
 
         Raises:
             HostError, ProviderError: it cannot be asked.
@@ -134,5 +134,5 @@ class HostSetup(Protocol):
         ...
 
     def advice_after_setup(self) -> tuple[str, ...]:
-        """Notes for the person once the host is ready, one line each."""
+        """List notes for the person once the host is ready, one line each."""
         ...

@@ -63,7 +63,7 @@ class AppCode:
 
 
 def app_kind(folder: Path) -> AppKind | None:
-    """Tell what Shiny Server would make of a folder: an app, documents, or nothing."""
+    """Name what Shiny Server would make of a folder: an app, documents, or nothing."""
     try:
         names = {entry.name.lower() for entry in folder.iterdir()}
     except OSError:

@@ -36,7 +36,7 @@ class LockFile:
 
 
 def read_lock_file(folder: Path) -> LockFile | None:
-    """Return the renv.lock of a folder; None when it has none."""
+    """Read the renv.lock of a folder; None when it has none."""
     path = folder / "renv.lock"
     if not path.exists():
         return None

@@ -32,7 +32,7 @@ class ParsedCode:
 
 
 def rscript() -> str | None:
-    """Return this host's Rscript, if it has one."""
+    """Find this host's Rscript, if it has one."""
     return shutil.which("Rscript")
 
 

@@ -54,7 +54,7 @@ class _Around:
 
 
 def uses_in(tokens: Sequence[Token]) -> list[Use]:
-    """Return every package that the code names, in the order of its lines."""
+    """List every package that the code names, in the order of its lines."""
     found = list(_UseReader(tuple(tokens)).uses())
     asked = {use.package for use in found if use.need is Need.MAY}
     # Code that asks for the package in one place can do without it
@@ -62,7 +62,7 @@ def uses_in(tokens: Sequence[Token]) -> list[Use]:
 
 
 def sourced_in(tokens: Sequence[Token]) -> list[str]:
-    """The files that the code reads by name: source("x.R"), sys.source; not child documents."""
+    """List files that the code reads by name: source("x.R"), sys.source; not child documents."""
     found = []
     for at, token in enumerate(tokens):
         if token.kind == "word" and token.text in {"source", "sys.source"}:

@@ -12,7 +12,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
 def junit_xml(report: CheckReport) -> str:
-    """Return the report as one XML document, ending with a newline."""
+    """Write the report as one XML document, ending with a newline."""
     root = ET.Element("testsuites", _attributes(report.results, report.elapsed_s))
     root.set("name", _clean(f"sandbox check {report.sandbox}"))
     for goal in Goal:

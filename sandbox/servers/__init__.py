@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @cache
 def servers() -> tuple[Server, ...]:
-    """Return all servers, by name."""
+    """List all servers, by name."""
     names = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
     modules = [import_module(f"{__name__}.{name}") for name in names]
     return tuple(module.SERVER for module in modules if hasattr(module, "SERVER"))
 
 
 def wanted(services: "Services") -> tuple[Server, ...]:
-    """Return the servers that a box asks for."""
+    """List the servers that a box asks for."""
     return tuple(server for server in servers() if server.is_in(services))

@@ -40,5 +40,5 @@ class Server:
     """The variables for its role, also when the box does not ask for it."""
 
     def is_in(self, services: "Services") -> bool:
-        """Tell whether the box asks for it."""
+        """Tell whether the box asks for the server."""
         return getattr(services, self.name) is not None

@@ -35,7 +35,7 @@ class _Folder(Mapping[str, Base]):
 
 
 def load_bases(folder: Path | None = None) -> Bases:
-    """Return all bases by name, oldest first; each is named like its file.
+    """Load all bases by name, oldest first; each is named like its file.
 
     Asking for a base with a wrong file raises InvalidBoxError.
     """
@@ -59,5 +59,5 @@ def load_base(path: Path) -> Base:
 
 
 def gives_r(base: Base, wanted: str) -> bool:
-    """Whether the base's R is the wanted version: "4.2" is any 4.2.x, "4.2.2" only that one."""
+    """Tell whether the base's R is the wanted version: "4.2" is any 4.2.x, "4.2.2" only one."""
     return base.r_version == wanted or base.r_version.startswith(f"{wanted}.")

@@ -27,7 +27,7 @@ class Entry:
 
 
 def find_box(target: str | None, *, cwd: Path) -> Path:
-    """Return the box file that the user means: a path, a name, or None for the only one here.
+    """Find the box file that the user means: a path, a name, or None for the only one here.
 
     Raises:
         UsageError: there is none, or more than one.
@@ -53,7 +53,7 @@ def _by_name(target: str, cwd: Path) -> Path | None:
 
 
 def local_boxes(cwd: Path) -> list[Path]:
-    """Return the box files of the folder and of its `boxes/`; other YAML files are passed over."""
+    """List the box files of the folder and of its `boxes/`; other YAML files are passed over."""
     return [path for folder in (cwd, cwd / "boxes") for path in _boxes_of(folder)]
 
 
@@ -97,7 +97,7 @@ def _may_be_meant(path: Path) -> bool:
 
 
 def list_boxes(cwd: Path) -> list[Entry]:
-    """Return all boxes, the local ones first, each loaded."""
+    """List all boxes, the local ones first, each loaded."""
     bases = load_bases()
     shipped_folder = data_dir("boxes").resolve()
     here = [path for path in local_boxes(cwd) if path.resolve().parent != shipped_folder]

@@ -17,7 +17,7 @@ _BLOCK = re.compile(
 
 
 def certificates_in(data: bytes) -> tuple[str, ...]:
-    """Each certificate of a file as PEM, written again: keys and all other text are dropped."""
+    """Write each certificate of a file as PEM again: keys and all other text are dropped."""
     found = []
     for block in _BLOCK.finditer(data.decode("ascii", "replace")):
         try:

@@ -12,7 +12,7 @@ _URL_WITH_PASSWORD = re.compile(r"://[^/\s@]*:[^/\s@]+@")
 
 
 def hints_about(loaded: LoadedBox) -> list[Problem]:
-    """Return passwords that stand in addresses. No hint shows the line of the password."""
+    """Warn of passwords that stand in addresses. No hint shows the line of the password."""
     return [
         replace(
             value.problem(

@@ -51,7 +51,7 @@ class LoadedBox:
         return self.box.provider
 
     def file_at(self, *loc: str | int) -> Path:
-        """Return the path in the box at `loc`, absolute: relative to the file that says it.
+        """Resolve the path in the box at `loc`: relative to the file that says it.
 
         Raises:
             InvalidBoxError: the path now leads out of the box's root.
@@ -64,7 +64,7 @@ class LoadedBox:
         return real(value.as_path())
 
     def place_of(self, *loc: str | int) -> str:
-        """Return `boxes/shiny.yml:12`, for messages about the value at `loc`."""
+        """Name the place of the value at `loc`, for messages: `boxes/shiny.yml:12`."""
         return self.top.nearest(loc).problem("").place
 
 

@@ -40,7 +40,7 @@ class Refusal:
 
 
 def package_refusal(text: str) -> Refusal | None:
-    """The wish behind a line of `r.packages.names` that is not a bare name, if it is known."""
+    """Say what a line of `r.packages.names` means that is no bare name; None when not known."""
     text = text.strip()
     if found := _DEBIAN.fullmatch(text):
         if found[1] != "cran":
@@ -76,7 +76,7 @@ _KEYS: Final = {
 
 
 def key_refusal(loc: Sequence[str | int]) -> Refusal | None:
-    """Tell why there is no such key, when people look for it and a box does not have it yet."""
+    """Say why there is no such key, when people look for it and a box does not have it yet."""
     *section, key = loc
     unknown = f"unknown key {code(str(key))}"
     if section in (["r"], ["r", "packages"]) and key in _KEYS:
@@ -88,7 +88,7 @@ def key_refusal(loc: Sequence[str | int]) -> Refusal | None:
 
 
 def source_refusal(loc: Sequence[str | int]) -> Refusal | None:
-    """Tell why R or its packages cannot come from there."""
+    """Say why R or its packages cannot come from there."""
     if list(loc) == ["r", "packages", "source"]:
         return Refusal(*_NO_CRAN)
     if list(loc) == ["r", "source"]:

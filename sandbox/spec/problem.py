@@ -44,7 +44,7 @@ class Problem:
 
 
 def short(path: Path) -> str:
-    """Return the path as a user would type it here, safe to print."""
+    """Shorten the path to what a user would type here, safe to print."""
     try:
         text = str(path.relative_to(Path.cwd()))
     except (ValueError, FileNotFoundError):  # elsewhere, or our own folder was deleted
@@ -53,31 +53,31 @@ def short(path: Path) -> str:
 
 
 def printable(text: str, *, limit: int = _SHOWN) -> str:
-    """Return text from a file, without characters that move a terminal's cursor, cut to a line."""
+    """Make text from a file safe to print: nothing moves a terminal's cursor, cut to a line."""
     clean = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     return clean if len(clean) <= limit else f"{clean[: limit - 3]}..."
 
 
 def code(text: str) -> str:
-    """Return text from a file, between backticks, for use inside a message."""
+    """Quote text from a file between backticks, for use inside a message."""
     return f"`{printable(text, limit=60)}`"
 
 
 def near(word: str, known: Iterable[str], *, most: int = 3) -> str:
-    """Return ``Perhaps you meant `timezone`?``, or nothing when nothing is near."""
+    """Suggest the nearest word: ``Perhaps you meant `timezone`?``; empty when nothing is near."""
     names = {name.lower(): name for name in known}
     found = [names[name] for name in get_close_matches(word.lower(), names, n=most, cutoff=0.7)]
     return f"Perhaps you meant {alternatives(found)}?" if found else ""
 
 
 def alternatives(words: Sequence[str]) -> str:
-    """Return the words between backticks: a, b or c."""
+    """Join words, each between backticks: a, b or c."""
     quoted = [code(word) for word in words]
     return " or ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
 
 
 def box_error(problems: Sequence[Problem], *paths: Path) -> "InvalidBoxError":
-    """All problems of one or several boxes as one error, in the order of the files' lines."""
+    """Make one error of all problems of one or several boxes, in the order of the files' lines."""
     order = {path: number for number, path in enumerate(paths)}
     ordered = sorted(
         dict.fromkeys(problems),

@@ -55,7 +55,7 @@ class RPackageIndex:
         return name in R_ITSELF or self.homes.get(name, "").startswith(_CRAN)
 
     def brought_by(self, debian_packages: Iterable[str]) -> frozenset[str]:
-        """Return the R packages that are there when these Debian packages are installed."""
+        """List the R packages that are there when these Debian packages are installed."""
         seen, waiting = set[str](), [one for one in debian_packages if one in self.needs]
         while waiting:
             package = waiting.pop()
@@ -65,12 +65,12 @@ class RPackageIndex:
         return R_ITSELF.union(*(self.names[package] for package in seen))
 
     def other_case(self, name: str) -> str | None:
-        """Return the package with the same name but for capital letters."""
+        """Find the package with the same name but for capital letters."""
         there = self.names.get(f"{_CRAN}{name.lower()}", ())
         return there[0] if there and name not in there else None
 
     def nearest(self, name: str) -> str:
-        """Return ``Perhaps you meant `ggplot2`?``, or nothing when nothing is near."""
+        """Suggest the nearest package: ``Perhaps you meant `ggplot2`?``; empty if none is near."""
         if (other := self.other_case(name)) is not None:
             return f"Perhaps you meant {alternatives([other])}?"
         known: dict[str, list[str]] = defaultdict(list)
@@ -83,7 +83,7 @@ class RPackageIndex:
 
 
 def index_of(base: str) -> RPackageIndex | None:
-    """Return the R packages of a base; None when nobody listed them."""
+    """Return the index of R packages of a base; None when nobody listed them."""
     return _read(data_dir("boxes") / "_base" / f"{base}.r-packages.txt")
 
 
@@ -96,7 +96,7 @@ def _read(path: Path) -> RPackageIndex | None:
 
 
 def known_index(box: Box, base: str) -> RPackageIndex | None:
-    """Return the packages, where the box takes its packages from nowhere else."""
+    """Return the index of a base's R packages, if the box takes packages from nowhere else."""
     options = (box.providers.virtualbox, box.providers.libvirt)
     if box.system.mirror is not None or any(one.base_image is not None for one in options):
         return None
@@ -104,5 +104,5 @@ def known_index(box: Box, base: str) -> RPackageIndex | None:
 
 
 def bases_with(name: str, bases: Iterable[str]) -> list[str]:
-    """Return the bases, newest last, that have an R package."""
+    """List the bases, newest last, that have an R package."""
     return [base for base in bases if (index := index_of(base)) is not None and index.has(name)]

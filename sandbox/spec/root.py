@@ -35,7 +35,7 @@ class Root:
 
     @classmethod
     def of(cls, box: Path, named: Path | None = None) -> Self:
-        """Return the root of a box file; `named` is the folder from `--root`.
+        """Find the root of a box file; `named` is the folder from `--root`.
 
         Raises:
             UsageError: the named path is not a folder, or does not hold the box.
@@ -56,7 +56,7 @@ class Root:
         return cls(repository or above[0], can_be_marked=True)
 
     def refusal(self, value: Value, path: Path | None = None) -> Problem | None:
-        """Tell why a path in a box (which means `path`) may not be read; None when it may."""
+        """Say why a path in a box (which means `path`) may not be read; None when it may."""
         try:
             target = real(path or value.as_path())
         except ValueError:  # a NUL: no folder can be asked about it
@@ -94,7 +94,7 @@ class Root:
 
 
 def real(path: Path) -> Path:
-    """Return the path with all links resolved, whether it is there or not."""
+    """Resolve all links of the path, whether it is there or not."""
     return Path(os.path.realpath(path))
 
 

@@ -17,12 +17,12 @@ Json = dict[str, Any]
 
 
 def schema_text() -> str:
-    """Return the schema as it stands in `boxes/box.schema.json`."""
+    """Write the schema as it stands in `boxes/box.schema.json`."""
     return json.dumps(box_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def box_schema() -> Json:
-    """Return the schema of a box file."""
+    """Make the schema of a box file."""
     schema = Box.model_json_schema(schema_generator=_Generator)
     sections: Json = {**schema.pop("$defs"), "Box": schema}
     descriptions = _field_descriptions()

@@ -55,7 +55,7 @@ class BoxContext:
 
 
 def problems_of(context: BoxContext) -> list[Problem]:
-    """Return everything that does not fit, in no particular order."""
+    """List everything in a box that does not fit, in no particular order."""
     return [problem for look in _LOOKS for problem in look(context)]
 
 

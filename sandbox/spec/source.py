@@ -54,7 +54,7 @@ class SourceFile:
         return cls(path, text, tuple(_LINE_BREAK.split(text)), frozenset(secret))
 
     def shown(self, line: int) -> str:
-        """The line as it may be printed: no control characters, no private key, not too long."""
+        """Return the line, fit to print: no control characters, no private key, not too long."""
         if not 1 <= line <= len(self.lines):
             return ""
         if line in self.secret_lines:
@@ -62,7 +62,7 @@ class SourceFile:
         return printable(self.lines[line - 1].rstrip())
 
     def problem(self, line: int, key: str, message: str, suggestion: str = "") -> Problem:
-        """Return a problem in this file."""
+        """Make a problem in this file."""
         return Problem(self.path, line, key, message, suggestion, self.shown(line))
 
 
@@ -81,7 +81,7 @@ class Value:
     quoted: bool = False
 
     def problem(self, message: str, suggestion: str = "", *, key: str | None = None) -> Problem:
-        """Return a problem with this value."""
+        """Make a problem with this value."""
         at = self.key if key is None else key
         return self.source.problem(self.line, at, message, suggestion)
 
@@ -99,7 +99,7 @@ class Value:
         return found
 
     def nearest(self, loc: Sequence[str | int]) -> "Value":
-        """The deepest value on the way to `loc`; steps that are not in the file are skipped."""
+        """Find the deepest value on the way to `loc`; steps that are not there are skipped."""
         found = self
         for step in loc:
             found = found.get(step) or found
@@ -223,7 +223,7 @@ class _Loader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Like PyYAML, but not deeper than `MAX_DEPTH` (PyYAML recurses)."""
+        """Compose a node like PyYAML, but not deeper than `MAX_DEPTH` (PyYAML recurses)."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
@@ -234,7 +234,7 @@ class _Loader(yaml.SafeLoader):
             self.depth -= 1
 
     def compose_scalar_node(self, anchor: dict[str, yaml.Node] | None) -> yaml.ScalarNode:
-        """Like PyYAML, but the tag is only the one in the file, else empty."""
+        """Compose a scalar like PyYAML, but with only the tag in the file, else an empty one."""
         tag = self.peek_event().tag  # type: ignore[no-untyped-call]
         node: yaml.ScalarNode = super().compose_scalar_node(anchor)  # type: ignore[arg-type]
         node.tag = tag or ""

@@ -52,7 +52,7 @@ class FieldPlace:
 def problems_by_place(
     error: ValidationError, top: Value, model: type[BaseModel]
 ) -> dict[FieldPlace, Problem]:
-    """Return each problem once, by its place."""
+    """Group the error's details to one problem for each place."""
     grouped: dict[FieldPlace, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
         grouped.setdefault(_place(details, top), []).append(details)
@@ -111,7 +111,7 @@ def _refusal(loc: Loc, kind: str, value: Value) -> Refusal | None:
 
 
 def private_key_problem(value: Value) -> Problem:
-    """Return the problem of a secret in the file. Never shows the secret."""
+    """Make the problem of a secret in the file. Never shows the secret."""
     return value.problem(
         "this is a private key, which must never be in a box file",
         "Put the public one there (the .pub file), and treat the private one as no longer secret",
@@ -212,7 +212,7 @@ def _unknown_key(loc: Loc, value: Value, model: type[BaseModel]) -> Problem:
 
 
 def model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
-    """Return the model for the value at `loc`, or None when there is no model."""
+    """Find the model for the value at `loc`; None when there is no model."""
     found: Any = model
     for step in loc:
         if isinstance(step, int):

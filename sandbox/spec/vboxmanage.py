@@ -28,7 +28,7 @@ _WORDS: Final = 3
 
 
 def why_not(line: tuple[str, ...]) -> tuple[str, str] | None:
-    """What is wrong with a line of `customize`, and what is right; None when nothing is wrong."""
+    """Say what is wrong with a line of `customize`, and what is right; None when nothing is."""
     example = f'such as [{COMMAND}, --vram, "16"]'
     if len(line) != _WORDS or line[0] != COMMAND or not line[1].startswith("--"):
         return f"it must be {COMMAND}, one option and its value", example

@@ -32,7 +32,7 @@ _SYSTEM_ACCOUNTS: Final = frozenset(
 
 
 def unknown_timezone(name: str) -> str | None:
-    """Return a suggestion (perhaps empty) when there is no such time zone, else None."""
+    """Suggest another time zone (perhaps an empty text) when there is no such one, else None."""
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -46,7 +46,7 @@ def unknown_timezone(name: str) -> str | None:
 
 
 def wrong_locale(name: str) -> str | None:
-    """Return a suggestion when this is no locale, else None."""
+    """Suggest another locale when this is none, else None."""
     supported = _supported_locales()
     if _LOCALE.match(name):
         if name in {"C", "POSIX", "C.UTF-8"} or not supported or name in supported:
@@ -73,7 +73,7 @@ def is_system_account(name: str) -> bool:
 
 
 def not_a_public_key(line: str) -> str | None:
-    """Why this is not a line of an authorized_keys file; None when it is. Never quotes the line."""
+    """Say why this is not a line of an authorized_keys file; None when it is. Never quotes it."""
     parts = line.split()
     if len(parts) == 1 and line.endswith(".pub"):
         return "it looks like a file's name; paste the line that is in the file"

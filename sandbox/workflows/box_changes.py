@@ -63,7 +63,7 @@ class BoxChanges:
     _known: dict[str, bool] = field(default_factory=dict)
 
     def changed(self, folder: Path) -> tuple[str, ...]:
-        """Return the changes since the `up` of the instance with this folder, by name.
+        """Name the changes since the `up` of the instance with this folder.
 
         Also empty where nothing was noted, and where the box file itself is gone: then `up` goes on
         with the saved plan.
@@ -87,7 +87,7 @@ class BoxChanges:
 
 
 def box_has_changed(name: str, changed: tuple[str, ...]) -> str:
-    """Return the changes as a sentence, with the command that applies them to the machine."""
+    """Put the changes in a sentence, with the command that applies them to the machine."""
     have = "have" if len(changed) > 1 else "has"
     return f"{', '.join(changed)} {have} changed since `up`; sandbox up {name} applies it"
 

@@ -107,7 +107,7 @@ def _clear_cut_off(name: str, provider: str, key: str, engine: Baking, context: 
 
 
 def kept(context: Context) -> tuple[KeptImage, ...]:
-    """Return all images at every provider that can be asked, the newest first."""
+    """List all images at every provider that can be asked, the newest first."""
     found = [
         _as_kept(image, provider)
         for provider, engine in _bakers(context)

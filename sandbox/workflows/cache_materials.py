@@ -56,7 +56,7 @@ class PruneRule:
     """This many of the newest of each box, base or release stay."""
 
     def is_old(self, used_at: datetime) -> bool:
-        """Tell whether it was not used for so long that it may go."""
+        """Tell whether a thing was not used for so long that it may go."""
         return datetime.now(UTC) - used_at >= self.older_than
 
 
@@ -73,7 +73,7 @@ class Ranks:
 
 
 def kept_beside(context: Context) -> list[KeptImage]:
-    """Return all these things, at every provider that can be asked."""
+    """List all the things kept beside baked images, at every provider that can be asked."""
     found = []
     for name, provider in context.providers.items():
         # The listing of baked images has already reported a provider that does not answer

@@ -28,7 +28,7 @@ class Overrides:
 def placement_for(
     target: str | None, overrides: Overrides, context: Context, *, cwd: Path
 ) -> Placement:
-    """The placement for `target`: a box file, a box, a sandbox, or None for the only box here.
+    """Choose the placement for `target`: a box file, a box, a sandbox; None for the only box here.
 
     Raises:
         BoxError: the box file is wrong; all its problems at once.

@@ -32,7 +32,7 @@ class SshOptions:
     """An ssh_config instead of the user's own."""
 
     def read(self, host: str, key: HashKey) -> Facts:
-        """Return the facts of `[USER@]HOST`, with hashes of `key` for values that are not taken."""
+        """Read the facts of `[USER@]HOST`, with hashes by `key` for values that are not taken."""
         return read_host(
             host,
             taking=Taking(key=key),
@@ -86,7 +86,7 @@ def side_of(
     key: HashKey | None = None,
     root: Path | None = None,
 ) -> Side:
-    """The meaning of a word: a file of facts, a box file, a sandbox, a shipped box or an ssh host.
+    """Find what a word means: a file of facts, a box file, a sandbox, a shipped box or an ssh host.
 
     Raises:
         UsageError: it is none of them.

@@ -43,7 +43,7 @@ class Context:
     """The source of values that a box only names; empty, unless the CLI sets one."""
 
     def engine(self, provider: str) -> Engine:
-        """Return the engine that drives `provider`."""
+        """Make the engine that drives `provider`."""
         return self.providers[provider].make_engine(self.place)
 
     def guest(self, placement: "Placement", instance: Instance) -> Guest:
@@ -62,7 +62,7 @@ class Context:
         return self.guest(instance.require().placement, instance)
 
     def statuses(self, provider: str) -> dict[str, MachineStatus]:
-        """Return our machines at a provider, for a listing.
+        """List our machines at a provider.
 
         Raises:
             HostError, ProviderError: the provider cannot be asked.
@@ -80,7 +80,7 @@ class Context:
 
 
 def parse_base_source(word: str) -> BaseSource:
-    """Return the `--base-source` of that name.
+    """Parse the `--base-source` of that name.
 
     Raises:
         UsageError: there is no such source.
@@ -93,7 +93,7 @@ def parse_base_source(word: str) -> BaseSource:
 
 
 def choose_provider(context: Context, wanted_by_box: str | None) -> ProviderName:
-    """`--provider`, else the box's, else SANDBOX_PROVIDER, else the first that is usable here.
+    """Choose `--provider`, else the box's, else SANDBOX_PROVIDER, else the first usable one here.
 
     Raises:
         UsageError: no such provider.

@@ -118,7 +118,7 @@ def deploy(guest: Guest, record: Record, status: MachineStatus, *, checks: bool)
 
 
 def changed_apps(old: Plan, new: Plan) -> tuple[PlannedApp, ...]:
-    """Return the apps with files that differ."""
+    """List the apps with files that differ."""
     before = {app.name: app.sha256 for app in old.apps}
     return tuple(app for app in new.apps if before.get(app.name) != app.sha256)
 
@@ -169,7 +169,7 @@ def _no_page(app: str, error: ProvisionError) -> CheckResult:
 
 
 def ids_of(apps: Iterable[str]) -> tuple[str, ...]:
-    """Return the checks that look at these apps, and run again when an app is released."""
+    """Return the ids of checks that look at these apps, and run again when an app is released."""
     return tuple(f"up.{what}.{app}" for app in apps for what in ("page", "session"))
 
 

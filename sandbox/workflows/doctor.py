@@ -36,7 +36,7 @@ def diagnose(
 
 
 def choose_default(reports: Mapping[str, HostReport], chosen: str | None) -> tuple[str | None, str]:
-    """The provider that would be used, and why: the first sound one, unless the user chose."""
+    """Choose the provider, and say why: the first sound one, unless the user chose."""
     if chosen is not None:
         return chosen, "you chose it"
     passed: list[str] = []

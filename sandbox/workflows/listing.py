@@ -60,7 +60,7 @@ class SandboxDetails(SandboxInfo):
 
 
 def all_sandboxes(context: Context) -> list[SandboxInfo]:
-    """Return every sandbox with a folder, and every machine of ours that has lost its folder.
+    """List every sandbox with a folder, and every machine of ours that has lost its folder.
 
     Raises:
         SandboxError: nothing has a folder, and a provider that may have a machine does not answer.
@@ -92,7 +92,7 @@ def all_sandboxes(context: Context) -> list[SandboxInfo]:
 
 
 def details_of(name: str, context: Context) -> SandboxDetails:
-    """Return everything known of one sandbox.
+    """Gather everything known of one sandbox.
 
     Raises:
         UsageError: there is no such sandbox.

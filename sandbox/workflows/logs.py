@@ -33,7 +33,7 @@ journalctl --no-pager --quiet --boot --priority=warning --lines="$lines"
 
 
 def the_only(name: str | None) -> str:
-    """Return the name that was given, or that of the only sandbox.
+    """Choose the name that was given, or that of the only sandbox.
 
     Raises:
         UsageError: there is no sandbox, or more than one.
@@ -53,7 +53,7 @@ def the_only(name: str | None) -> str:
 
 
 def machine_logs(name: str, *, context: Context, lines: int, app: str | None = None) -> str:
-    """The last lines of an app's last start; without `app`: of all apps, the servers, the system.
+    """Read the last lines of an app's last start; without `app`: of all apps, servers, the system.
 
     Raises:
         UsageError: no such sandbox, it does not run, or it has no such app.
@@ -77,7 +77,7 @@ def machine_logs(name: str, *, context: Context, lines: int, app: str | None = N
 
 
 def follow(name: str, *, context: Context, lines: int, app: str | None = None) -> Iterator[str]:
-    """New lines in the logs of an app, or of all, as they come; until Ctrl-C.
+    """Follow the logs of an app, or of all: yield new lines as they come, until Ctrl-C.
 
     Raises:
         UsageError: no such sandbox, it does not run, or it has no such app.
@@ -106,7 +106,7 @@ def follow(name: str, *, context: Context, lines: int, app: str | None = None) -
 
 
 def own_logs(name: str, *, lines: int) -> list[tuple[Path, str]]:
-    """Return the last lines of our own logs about this sandbox, the newest file last.
+    """Read the last lines of our own logs about this sandbox, the newest file last.
 
     Raises:
         UsageError: no such sandbox.

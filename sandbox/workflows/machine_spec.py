@@ -13,7 +13,7 @@ _FOLDER = "folder"
 
 
 def machine_spec(placement: "Placement", *, image: str, key: str, folder: Path) -> MachineSpec:
-    """Return the spec of the machine of `plan`.
+    """Make the spec of the machine of `plan`.
 
     Args:
         placement: the plan, the name and the provider.
@@ -38,7 +38,7 @@ def machine_spec(placement: "Placement", *, image: str, key: str, folder: Path) 
 
 
 def record_elsewhere(status: MachineStatus, folder: Path) -> str:
-    """The folder with the record of a machine, when it is not `folder`; empty without one."""
+    """Return the folder with the record of a machine, if it is not `folder`; empty without one."""
     theirs = dict(status.labels).get(_FOLDER, "")
     if not theirs or Path(theirs) == folder:
         return ""

@@ -31,7 +31,7 @@ class View:
 
 @contextmanager
 def opened(name: str, *, context: Context) -> Iterator[View]:
-    """The pages of a running sandbox: of its apps, and of servers without apps.
+    """Open the pages of a running sandbox: of its apps, and of servers without apps.
 
     Raises:
         UsageError: no such sandbox, or it does not run.

@@ -12,7 +12,7 @@ EXAMPLE_KEY = "ssh-ed25519 the-key-that-is-made-at-up"
 
 
 def preview(placement: Placement, context: Context) -> tuple[RenderedFile, ...]:
-    """Return every file that `up` would write; ports, ids and keys in them are examples.
+    """Render every file that `up` would write; ports, ids and keys in them are examples.
 
     Raises:
         BoxError: a certificate of the plan cannot be read.

@@ -27,7 +27,7 @@ def tell_rebuild(placement: Placement, listener: Listener) -> None:
 
 
 def rebuild_notes(placement: Placement) -> list[str]:
-    """Return one line for each difference that is known before the machine is there.
+    """Write one line for each difference that is known before the machine is there.
 
     Raises:
         UsageError: the facts of production cannot be read.

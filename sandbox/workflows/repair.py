@@ -14,7 +14,7 @@ _MOST_NAMED = 3
 
 
 def failed_before(report: CheckReport) -> str:
-    """Return the failures of a machine's last checks, in a few words."""
+    """Name the failures of a machine's last checks, in a few words."""
     titles = [f"“{one.title}”" for one in report.problems]
     more = len(titles) - _MOST_NAMED
     named = ", ".join(titles[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

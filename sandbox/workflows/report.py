@@ -12,7 +12,7 @@ from sandbox.state import Instance
 
 
 def page_of(name: str, *, made_at: str) -> str:
-    """Return the page about a sandbox.
+    """Write the page about a sandbox.
 
     Raises:
         UsageError: there is no such sandbox, or facts that it needs cannot be read.

@@ -33,7 +33,7 @@ class SecretSource(Protocol):
     """Gives the values that a plan needs."""
 
     def at_hand(self, needed: "Sequence[NeededSecret]") -> "SecretValues":
-        """Return the values that are known without asking anybody.
+        """Return the secrets' values that are known without asking anybody.
 
         Raises:
             UsageError: a value cannot stand where the box puts it, or the file cannot be read.
@@ -41,7 +41,7 @@ class SecretSource(Protocol):
         ...
 
     def all_of(self, needed: "Sequence[NeededSecret]") -> "SecretValues":
-        """Return all values.
+        """Return the values of all needed secrets; asks for missing ones.
 
         Raises:
             UsageError: there is nobody to ask; the error names the missing secrets and the ways.
@@ -49,7 +49,7 @@ class SecretSource(Protocol):
         ...
 
     def origins(self) -> str:
-        """Return the source of each value, by name; no values."""
+        """Name the source of each value; shows no values."""
         ...
 
 
@@ -85,7 +85,7 @@ class GivenSecrets:
         return self._values()
 
     def all_of(self, needed: "Sequence[NeededSecret]") -> "SecretValues":
-        """Return all values; see `SecretSource`."""
+        """Return all values, asking for missing ones; see `SecretSource`."""
         self.at_hand(needed)
         missing = self._lacking(needed)
         if missing and self._ask is None:
@@ -101,7 +101,7 @@ class GivenSecrets:
         return self._values()
 
     def origins(self) -> str:
-        """Return the sources; see `SecretSource`."""
+        """Name the sources; see `SecretSource`."""
         return ", ".join(f"{name} {where}" for name, where in sorted(self._origins.items()))
 
     def _lacking(self, needed: "Sequence[NeededSecret]") -> "list[NeededSecret]":
@@ -125,7 +125,7 @@ class GivenSecrets:
 
 
 def read_secrets(path: Path) -> dict[str, str]:
-    """Return the lines `NAME=value` of a file that only its owner can read.
+    """Read the lines `NAME=value` of a file that only its owner can read.
 
     Everything after the first `=` is the value, unchanged. Empty lines, and lines that begin with
     `#`, are left out.

@@ -81,7 +81,7 @@ def reset(name: str, *, context: Context) -> None:
 
 
 def saved(name: str, *, context: Context) -> tuple[Saved, ...]:
-    """Return the sandbox's snapshots, the oldest first.
+    """List the sandbox's snapshots, the oldest first.
 
     Raises:
         UsageError: no such sandbox, or its provider has no snapshots.

@@ -133,7 +133,7 @@ def _may_sudo(name: str, sudo: dict[str, str] | None, *, root: bool) -> bool | N
 
 
 def passwords(facts: Facts) -> Reading:
-    """Return people whose password opens the machine, by how it stands, not by who they are."""
+    """Return how passwords that open the machine stand, not whose they are."""
     states = [one.password for one in _people(facts)]
     if "unknown" in states:
         raise CannotReadError(facts.why("passwords") or "passwords were not seen")

@@ -26,7 +26,7 @@ def _fields(said: RSaid) -> Mapping[str, Any]:
 
 
 def blas(view: RView, _: Facts) -> Reading:
-    """Tell which family of libraries does linear algebra."""
+    """Name the family of libraries that does linear algebra."""
     path = blas_library(view)
     if not path:
         raise CannotReadError("this R does not say which BLAS it uses")
@@ -39,7 +39,7 @@ def blas_library(view: RView) -> str:
 
 
 def blas_family(path: str) -> str:
-    """Return `openblas`, `reference`, …, by the path of the library."""
+    """Name the family of the library at that path: `openblas`, `reference`."""
     lower = path.lower()
     return next((family for word, family in _FAMILIES if word in lower), path)
 

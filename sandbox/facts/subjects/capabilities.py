@@ -23,7 +23,7 @@ def _fields(said: RSaid) -> Mapping[str, Any]:
 
 
 def capabilities(view: RView, _: Facts) -> Reading:
-    """Tell what this R can do, without what needs a display at the moment."""
+    """List what this R can do, without what needs a display at the moment."""
     return {
         name: "yes" if can else "no"
         for name, can in view.capabilities.items()

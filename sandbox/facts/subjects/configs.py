@@ -71,7 +71,7 @@ def _unescaped(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def site_files(facts: Facts) -> Reading:
-    """Return Rprofile.site and Renviron.site of the R that people get, as sets of lines."""
+    """Read Rprofile.site and Renviron.site of the R that people get, as sets of lines."""
     view = r_view(facts, "login") or r_view(facts, "shiny")
     if view is None:
         raise without_r(facts)
@@ -83,7 +83,7 @@ def site_files(facts: Facts) -> Reading:
 
 
 def configurations(facts: Facts) -> Reading:
-    """Return configuration files of servers, and what logins are given."""
+    """Read the configuration files of servers, and what logins are given."""
     return {
         config.path: frozenset(_lines(config))
         for config in facts.get(Configs) or ()

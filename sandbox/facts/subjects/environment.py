@@ -50,7 +50,7 @@ def _fields(said: RSaid) -> Mapping[str, Any]:
 
 
 def environment(view: RView, _: Facts) -> Reading:
-    """Return variables that code may read; those of a session or of a login left out."""
+    """List the variables that code may read; those of a session or of a login left out."""
     return {
         name: _plain_path(value) if name == "PATH" else _without_home(value, view)
         for name, value in view.environment.items()
@@ -59,7 +59,7 @@ def environment(view: RView, _: Facts) -> Reading:
 
 
 def all_variables(view: RView, _: Facts) -> Reading:
-    """Return every variable, just as R has it."""
+    """List every variable, just as R has it."""
     return dict(view.environment)
 
 
@@ -76,7 +76,7 @@ def _without_home(value: str, view: RView) -> str:
 
 
 def proxies(view: RView, _: Facts) -> Reading:
-    """Return proxy settings."""
+    """List the proxy settings."""
     return {
         name.lower(): value
         for name, value in view.environment.items()
@@ -85,12 +85,12 @@ def proxies(view: RView, _: Facts) -> Reading:
 
 
 def threads(view: RView, _: Facts) -> Reading:
-    """Tell what limits the threads of BLAS and OpenMP."""
+    """List the variables that limit the threads of BLAS and OpenMP."""
     return {name: value for name, value in view.environment.items() if _THREADS.fullmatch(name)}
 
 
 def kind_of_variable(name: str) -> str:
-    """Return the kind that tells whether a variable of a box is as the box says."""
+    """Name the kind of fact that tells whether a variable of a box is as the box says."""
     return "r.threads" if name.endswith("_THREADS") else "r.environment"
 
 
@@ -150,7 +150,7 @@ class _Setting:
 
 
 def choose_variables(facts: Facts, view: RView | None) -> Variables:
-    """Return the variables of R in a login, and those that only apps have."""
+    """Choose the variables of R in a login, and those that only apps have."""
     settings = _settings(facts)
     app = r_view(facts, "shiny")
     app = None if app is view else app

@@ -71,7 +71,7 @@ def _limit(text: str) -> int | None:
 
 
 def umask(view: RView, _: Facts) -> Reading:
-    """Tell what new files may not be."""
+    """Return the umask: what new files may not be."""
     if view.seen_by == "login" and view.user == "root" and view.umask == _UMASK_OF_ROOT:
         # Where pam_umask works, Debian 13 for one, people with a group of their own have another
         raise NotThereError("it was seen as root, whose umask is not other people's")
@@ -79,7 +79,7 @@ def umask(view: RView, _: Facts) -> Reading:
 
 
 def open_files(view: RView, _: Facts) -> Reading:
-    """Return soft limits; unlimited is more than anything."""
+    """Return the soft limit of open files; unlimited is more than anything."""
     found: dict[str, Value] = {}
     if view.limits.nofile is not None:
         found["nofile"] = _soft(view.limits.nofile)
@@ -87,7 +87,7 @@ def open_files(view: RView, _: Facts) -> Reading:
 
 
 def processes(view: RView, _: Facts) -> Reading:
-    """How many processes; the kernel makes it from the machine's memory when nobody sets it."""
+    """Return the limit of processes; the kernel computes it from the memory when nobody sets it."""
     return {"": _soft(view.limits.nproc)} if view.limits.nproc is not None else {}
 
 

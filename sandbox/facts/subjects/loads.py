@@ -36,7 +36,7 @@ def _loads(said: RSaid) -> tuple[PackageLoad, ...]:
 
 
 def loads(view: RView, _: Facts) -> Reading:
-    """Return packages that were tried and do not load."""
+    """List the packages that were tried and do not load."""
     if not view.loads:
         raise NotThereError("no package was tried")
     return {"": frozenset(one.name for one in view.loads if not one.ok)}

@@ -55,7 +55,7 @@ def _parse(answer: ProbeAnswer) -> SystemLocale:
 
 
 def assignments(lines: Sequence[str]) -> dict[str, str]:
-    """Return `NAME="value"` lines, as in os-release and /etc/default/locale."""
+    """Parse `NAME="value"` lines, as in os-release and /etc/default/locale."""
     found: dict[str, str] = {}
     for line in lines:
         name, equals, value = line.strip().partition("=")
@@ -90,7 +90,7 @@ def _fields(said: RSaid) -> Mapping[str, Any]:
 
 
 def of_system(facts: Facts) -> Reading:
-    """Return LANG and LC_… that logins and servers are given."""
+    """Return the LANG and LC_… that logins and servers are given."""
     return {
         name: normal_locale(value)
         for name, value in facts[SystemLocale].settings.items()
@@ -99,17 +99,17 @@ def of_system(facts: Facts) -> Reading:
 
 
 def of_r(view: RView, _: Facts) -> Reading:
-    """Return the categories that change results."""
+    """Return R's locale in the categories that change results."""
     return {name: normal_locale(view.locale[name]) for name in _COMPARED if name in view.locale}
 
 
 def normal_locale(name: str) -> str:
-    """Return `en_US.UTF-8` and `en_US.utf8` are the same locale."""
+    """Write a locale in one way: `en_US.UTF-8` and `en_US.utf8` are the same one."""
     return re.sub(r"\.utf-?8$", ".UTF-8", name, flags=re.IGNORECASE)
 
 
 def encoding(view: RView, _: Facts) -> Reading:
-    """Tell what R takes text for."""
+    """Name the encoding in which R takes text."""
     return {"": "UTF-8" if view.l10n.utf8 else "Latin-1" if view.l10n.latin1 else "not UTF-8"}
 
 
@@ -134,7 +134,7 @@ Found = tuple[str | None, list[str]]
 
 
 def choose_locale(facts: Facts, view: RView | None) -> Found:
-    """Return the locale in which R runs, else the one that logins are given."""
+    """Choose the locale in which R runs, else the one that logins are given."""
     settings = facts[SystemLocale].settings
     given = settings.get("LC_ALL") or settings.get("LC_CTYPE") or settings.get("LANG") or ""
     seen = _seen(view) if view is not None else {}
@@ -180,7 +180,7 @@ def _said(name: str, others: dict[str, str]) -> Found:
 
 
 def box_locale(name: str) -> str | None:
-    """`en_US.UTF-8` for en_US.utf8: a locale as a box says it, or the nearest that it can say."""
+    """Write a locale as a box says it, `en_US.UTF-8` for en_US.utf8, or the nearest one it can."""
     found = _LOCALE.fullmatch(name)
     if found is None:
         return None

@@ -82,12 +82,12 @@ def _parse(answer: ProbeAnswer) -> MachineSize:
 
 
 def whole_number(text: str | None) -> int | None:
-    """Return a whole number, or None for anything else."""
+    """Parse a whole number; None for anything else."""
     return int(text) if text and text.isdecimal() else None
 
 
 def tmp_options(facts: Facts) -> Reading:
-    """Tell what the mount that holds /tmp forbids."""
+    """Return the options of the mount that holds /tmp: what it forbids."""
     options = facts[MachineSize].tmp_mount_options
     if options is None:
         raise CannotReadError("the mounts could not be read")
@@ -95,12 +95,12 @@ def tmp_options(facts: Facts) -> Reading:
 
 
 def cpus(facts: Facts) -> Reading:
-    """Return processors."""
+    """Count the processors."""
     return _measured(facts[MachineSize].cpus)
 
 
 def memory(facts: Facts) -> Reading:
-    """Return memory, in MB."""
+    """Return the machine's memory, in MB."""
     for one in facts.not_seen:
         if one.what == "memory":
             raise CannotReadError(one.why)

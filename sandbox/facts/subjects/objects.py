@@ -71,7 +71,7 @@ def _parse_linked(answer: ProbeAnswer) -> LinkedLibraries | None:
 
 
 def broken_objects(facts: Facts) -> Reading:
-    """Return shared objects of R whose libraries are not found."""
+    """List R's shared objects whose libraries are not found."""
     found = facts.get(UnresolvedObjects)
     if found is None:
         raise without_r(facts)
@@ -79,7 +79,7 @@ def broken_objects(facts: Facts) -> Reading:
 
 
 def linked(facts: Facts) -> Reading:
-    """Return the system packages whose libraries R and its packages are linked to."""
+    """List the system packages whose libraries R and its packages are linked to."""
     found = facts.get(LinkedLibraries)
     if found is None:
         raise without_r(facts)
@@ -91,7 +91,7 @@ def linked(facts: Facts) -> Reading:
 
 
 def own_libraries(facts: Facts) -> Reading:
-    """Return libraries that R is linked to and no package brought: built by hand."""
+    """List libraries that R is linked to and no package brought: built by hand."""
     found = facts.get(LinkedLibraries)
     if found is None:
         raise without_r(facts)

@@ -32,7 +32,7 @@ def _fields(said: RSaid) -> Mapping[str, Any]:
 
 
 def options(view: RView, _: Facts) -> Reading:
-    """Return options that change results or what code does."""
+    """List the options that change results or what code does."""
     return {
         name: r_value.as_r_keeps(name, code)
         for name, code in view.options.items()
@@ -41,7 +41,7 @@ def options(view: RView, _: Facts) -> Reading:
 
 
 def all_options(view: RView, _: Facts) -> Reading:
-    """Return every option."""
+    """List every option."""
     return {name: r_value.as_r_keeps(name, code) for name, code in view.options.items()}
 
 
@@ -87,7 +87,7 @@ class Options:
 
 
 def choose_options(facts: Facts, view: RView) -> Options:
-    """Return the options that somebody has set."""
+    """Choose the options that somebody has set."""
     said, secret = [], []
     unsaid: list[str] = []
     for name, code in sorted(view.options.items()):

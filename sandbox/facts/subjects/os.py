@@ -98,7 +98,7 @@ def kernel(facts: Facts) -> Reading:
 
 
 def virtualization(facts: Facts) -> Reading:
-    """Tell what the machine runs in."""
+    """Name what the machine runs in."""
     found = facts[Os].virtualization
     return {"": found} if found else {}
 

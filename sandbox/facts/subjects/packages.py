@@ -96,7 +96,7 @@ def _manager(frame: Frame) -> PackageManager | None:
 def parse_system_packages(
     frame: Frame, owners: Iterable[str]
 ) -> tuple[tuple[SystemPackage, ...] | None, Manager | None]:
-    """Return the packages that matter: by their names, chosen by somebody, or linked to by R.
+    """List the packages that matter: by their names, chosen by somebody, or linked to by R.
 
     Args:
         frame: the probe's answer.
@@ -131,7 +131,7 @@ def _from_dpkg(frame: Frame, section: Section, wanted: set[str]) -> Iterator[Sys
 
 
 def half_installed(frame: Frame) -> tuple[NotSeen, ...]:
-    """Return packages of which some is there and which dpkg does not count as installed."""
+    """List the packages of which some is there and which dpkg does not count as installed."""
     rows = [(*line.split("\t"), "")[:2] for line in frame.lines("dpkg")]
     halves = [f"{name} is {_HALVES[state[1]]}" for state, name in rows if state[1:2] in _HALVES]
     if not halves:
@@ -143,7 +143,7 @@ def half_installed(frame: Frame) -> tuple[NotSeen, ...]:
 
 
 def server_packages(facts: Facts) -> Reading:
-    """Return R's servers and their versions."""
+    """List R's servers and their versions."""
     found: dict[str, Value] = {}
     shiny = facts.get(SeenShinyServer)
     if shiny is not None:
@@ -155,12 +155,12 @@ def server_packages(facts: Facts) -> Reading:
 
 
 def system_packages(facts: Facts) -> Reading:
-    """Packages of the distribution, without what boots a machine and what other kinds tell."""
+    """List the distribution's packages, without what boots a machine and what other kinds tell."""
     return _packages(facts, lambda name: not _BOOTING.fullmatch(name))
 
 
 def booting(facts: Facts) -> Reading:
-    """Return packages that boot and drive a machine, which a container does without."""
+    """List the packages that boot and drive a machine, which a container does without."""
     names = frozenset(_packages(facts, lambda name: _BOOTING.fullmatch(name) is not None))
     return {"": names}
 

@@ -90,7 +90,7 @@ def _check_kernels_socket(line: str) -> None:
 
 
 def parse_ports(frame: Frame) -> Ports | None:
-    """Return the sockets that wait for others; None when nothing could be read."""
+    """Parse the sockets that wait for others; None when nothing could be read."""
     from_ss = frame.first("ss")
     if from_ss is not None:
         found = set(_from_ss(from_ss.lines))

@@ -48,7 +48,7 @@ class RInstallation(FactsModel):
     views: tuple[RView, ...] = ()
 
     def view(self, seen_by: Viewer) -> RView | None:
-        """Tell how a login, an app or a session sees this R."""
+        """Return the view of this R that a login, an app or a session has."""
         return next((view for view in self.views if view.seen_by == seen_by), None)
 
 
@@ -56,13 +56,13 @@ class RInstallations(ListPart[RInstallation]):
     """Every R found; the one on the PATH first."""
 
     def view(self, seen_by: Viewer) -> RView | None:
-        """Tell how a login, or an app inside Shiny Server, sees the R it gets."""
+        """Return the view that a login, or an app inside Shiny Server, has of the R it gets."""
         views = (installation.view(seen_by) for installation in self)
         return next((view for view in views if view is not None), None)
 
 
 def r_view(facts: Facts, seen_by: Viewer) -> RView | None:
-    """Tell how a login, or an app inside Shiny Server, sees the R it gets."""
+    """Return the view that a login, or an app inside Shiny Server, has of the R it gets."""
     return facts[RInstallations].view(seen_by)
 
 
@@ -183,7 +183,7 @@ def _ordered(
 
 
 def without_r(facts: Facts) -> Exception:
-    """Tell why nothing is known of libraries and of what R itself would tell."""
+    """Return the error that says why R's libraries and all that R itself would tell are unknown."""
     if not facts[RInstallations]:
         return NotThereError("there is no R")
     reasons = (one.why for one in facts.not_seen if one.what.startswith("libraries of R's"))
@@ -191,7 +191,7 @@ def without_r(facts: Facts) -> Exception:
 
 
 def no_view(facts: Facts, viewer: Viewer) -> Exception:
-    """Tell why that one's view is not there."""
+    """Return the error that says why that viewer's view is not there."""
     names = {"shiny": "R inside a Shiny app", "rstudio": "R inside an RStudio session"}
     wanted = names.get(viewer, "R of ")
     for one in facts.not_seen:
@@ -204,7 +204,7 @@ def no_view(facts: Facts, viewer: Viewer) -> Exception:
 
 
 def r_versions(facts: Facts) -> Reading:
-    """Return every R on the machine."""
+    """List every R on the machine."""
     return {"": frozenset(one.version or "unknown" for one in facts[RInstallations])}
 
 
@@ -214,7 +214,7 @@ def version(view: RView, _: Facts) -> Reading:
 
 
 def home(view: RView, _: Facts) -> Reading:
-    """Tell where R is."""
+    """Return R's home folder."""
     return {"": view.home}
 
 
@@ -231,7 +231,7 @@ def _stated(plan: Plan, _: Hashes) -> Stated:
 
 
 def main_r(facts: Facts) -> RInstallation | None:
-    """Return the R that people get: that on the PATH, else that of the apps, else any."""
+    """Choose the R that people get: that on the PATH, else that of the apps, else any."""
     for seen_by in ("login", "shiny", "rstudio"):
         for one in facts[RInstallations]:
             if any(view.seen_by == seen_by for view in one.views) and (
@@ -242,7 +242,7 @@ def main_r(facts: Facts) -> RInstallation | None:
 
 
 def main_view(facts: Facts) -> RView | None:
-    """Tell how it is seen: by a login, which has everything that everybody has."""
+    """Return the view that a login has of the main R: it has everything that everybody has."""
     r = main_r(facts)
     return r.views[0] if r is not None and r.views else None
 

@@ -52,12 +52,12 @@ def _package(  # noqa: PLR0917  (the fields of one line, in their order)
 
 
 def packages(view: RView, _: Facts) -> Reading:
-    """Return the version that library() would load, of those that are not R's own."""
+    """Return the versions that library() would load of packages that are not R's own."""
     return {name: package.version for name, package in loaded_packages(view).items()}
 
 
 def loaded_packages(view: RView) -> dict[str, "_Package"]:
-    """Return package by name: of several, the one in the first library."""
+    """Map names to packages: of several with one name, the one in the first library."""
     found: dict[str, _Package] = {}
     order = {path: at for at, path in enumerate(view.lib_paths)}
     for one in sorted(view.packages, key=lambda one: order.get(one.library, len(order))):
@@ -77,17 +77,17 @@ class _Package:
 
 
 def installed(view: RView, _: Facts) -> Reading:
-    """Tell which packages there are."""
+    """List the packages that are there."""
     return dict.fromkeys(loaded_packages(view), "installed")
 
 
 def remotes(view: RView, _: Facts) -> Reading:
-    """Tell where packages came from that are from no repository."""
+    """Return the origin of each package that is from no repository."""
     return {name: one.remote for name, one in loaded_packages(view).items() if one.remote}
 
 
 def built(view: RView, _: Facts) -> Reading:
-    """Return packages that were built for another R than this one (by its first two numbers)."""
+    """List packages that were built for another R than this one (by its first two numbers)."""
     ours = series(view.version)
     wrong = {
         f"{n} ({p.built})" for n, p in loaded_packages(view).items() if series(p.built) != ours
@@ -96,7 +96,7 @@ def built(view: RView, _: Facts) -> Reading:
 
 
 def personal(view: RView, _: Facts) -> Reading:
-    """Return packages that library() takes from a person's own library."""
+    """List packages that library() takes from a person's own library."""
     return {
         "": frozenset(
             f"{name} {one.version}"
@@ -111,7 +111,7 @@ def _is_personal(library: str) -> bool:
 
 
 def libraries(view: RView, _: Facts) -> Reading:
-    """Return .libPaths(), in order, without those of a person."""
+    """List .libPaths(), in order, without those of a person."""
     paths = [str(PurePosixPath(path)) for path in view.lib_paths if not _is_personal(path)]
     return {"": ":".join(paths)}
 

@@ -14,7 +14,7 @@ def _fields(said: RSaid) -> Mapping[str, Any]:
 
 
 def random_numbers(view: RView, _: Facts) -> Reading:
-    """Return RNGkind()."""
+    """Return the kinds of random numbers, as RNGkind() names them."""
     return {"": ", ".join(view.rng_kind)} if view.rng_kind else {}
 
 

@@ -20,7 +20,7 @@ def _fields(said: RSaid) -> Mapping[str, Any]:
 
 
 def repos(view: RView, _: Facts) -> Reading:
-    """Tell where install.packages() gets packages."""
+    """List the repositories from which install.packages() gets packages."""
     return {name: url.rstrip("/") for name, url in view.repos.items()}
 
 

@@ -48,7 +48,7 @@ class SystemServices(ListPart[SystemService]):
     """Those that systemd knows."""
 
     def named(self, name: str) -> SystemService | None:
-        """Return a unit by name, with or without `.service`."""
+        """Find a unit by name, with or without `.service`."""
         full = name if "." in name else f"{name}.service"
         return next((one for one in self if one.name == full), None)
 

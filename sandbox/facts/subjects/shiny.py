@@ -70,7 +70,7 @@ def _check(section: Section) -> None:
 
 
 def parse_shiny_server(frame: Frame) -> SeenShinyServer | None:
-    """Return its settings; None where there is no Shiny Server."""
+    """Parse the settings of Shiny Server; None where there is none."""
     section = frame.first("shiny-server")
     if section is None:
         return None
@@ -171,7 +171,7 @@ def _makes(facts: Facts, making: Making) -> Iterator[Made]:
 
 
 def other_statements(shiny: SeenShinyServer) -> Iterator[str]:
-    """Yield its statements, but for the usual ones and the first port that it listens on."""
+    """Yield the server's statements, but for the usual ones and the first port it listens on."""
     listens = iter([one for one in shiny.statements if one.name == "listen"])
     first = next(listens, None)
     usual = f"listen {first.words[0]}" if first is not None and first.words else ""

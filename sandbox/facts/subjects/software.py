@@ -14,7 +14,7 @@ def _fields(said: RSaid) -> Mapping[str, Any]:
 
 
 def software(view: RView, _: Facts) -> Reading:
-    """Return libraries that R itself is linked to."""
+    """List the libraries that R itself is linked to."""
     named = {k: v for k, v in view.external_software.items() if k not in ("BLAS", "TRE") and v}
     return {name: value.split()[0] for name, value in named.items()}
 

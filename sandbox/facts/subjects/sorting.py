@@ -19,7 +19,7 @@ def _fields(said: RSaid) -> Mapping[str, Any]:
 
 
 def sorting(view: RView, _: Facts) -> Reading:
-    """sort() of four letters."""
+    """Return the order in which sort() puts four letters."""
     return {"": " ".join(view.sort_probe)}
 
 

@@ -85,7 +85,7 @@ def _check_sshd(section: Section) -> None:
 
 
 def public_key(line: str) -> tuple[str, str, str]:
-    """Return type, SHA256 fingerprint as OpenSSH writes it, and comment of a public key line."""
+    """Parse a public key line: type, SHA256 fingerprint as OpenSSH writes it, and comment."""
     kind, blob, *comment = line.split(None, 2)
     try:
         raw = base64.b64decode(blob, validate=True)
@@ -132,7 +132,7 @@ def _parse_sshd(answer: ProbeAnswer) -> SshDaemon | None:
 
 
 def ssh_daemon(facts: Facts) -> Reading:
-    """Tell how sshd lets people in."""
+    """Return sshd's settings of how people get in."""
     sshd = facts.get(SshDaemon)
     if sshd is None:
         raise CannotReadError(facts.why("sshd settings") or "there is no sshd")

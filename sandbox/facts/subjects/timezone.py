@@ -75,12 +75,12 @@ def of_system(facts: Facts) -> Reading:
 
 
 def of_r(view: RView, _: Facts) -> Reading:
-    """Return Sys.timezone()."""
+    """Return the time zone that Sys.timezone() gives."""
     return {"": normal_zone(view.timezone) if view.timezone else "NA"}
 
 
 def normal_zone(name: str) -> str:
-    """Return UTC has many names; `Etc/GMT` and `GMT` are one zone, too."""
+    """Write a time zone in one way: UTC has many names; `Etc/GMT` and `GMT` are one zone, too."""
     bare = name.removeprefix("Etc/")
     return "UTC" if bare in ("UTC", "UCT", "Universal", "Zulu") else bare
 
@@ -97,7 +97,7 @@ _TAKES = "zone: etc-timezone\n"
 
 
 def choose_timezone(facts: Facts, view: RView | None) -> tuple[str | None, list[str]]:
-    """Return R's own time zone, else the system's."""
+    """Choose R's own time zone, else the system's."""
     system = facts[Timezone].name
     zone = view.timezone if view is not None and view.timezone else system
     notes = []

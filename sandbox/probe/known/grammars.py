@@ -288,17 +288,17 @@ _COUNTED = re.compile(r"(?<!\\)(\[[^][]+\])\{(\d+)(?:,(\d+))?\}")
 
 
 def pattern(name: str) -> str:
-    """Return the grammar as an expression for the whole value."""
+    """Write the grammar as an expression for the whole value."""
     return f"^({_GRAMMARS[name]})$"
 
 
 def for_awk(name: str) -> str:
-    """Return the grammar as an expression for any awk."""
+    """Write the grammar as an expression for any awk."""
     return without_counts(pattern(name))
 
 
 def without_counts(expression: str) -> str:
-    """Return `expression` with nested optional parts for counts: there is one way to match."""
+    """Write out the counts of `expression` as nested optional parts: there is one way to match."""
     return _COUNTED.sub(_written_out, expression)
 
 
@@ -311,5 +311,5 @@ def _written_out(found: re.Match[str]) -> str:
 
 
 def grammar_names() -> tuple[str, ...]:
-    """Return all of them."""
+    """List the names of all grammars."""
     return tuple(_GRAMMARS)

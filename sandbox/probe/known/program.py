@@ -21,7 +21,7 @@ def awk_program(
     modes: Sequence[str] = (),
     r_fields: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the program for `awk`, ASCII.
+    """Write the program for `awk`, ASCII.
 
     Args:
         take_names: names that the user asked for: their values leave the machine in any case.

@@ -104,7 +104,7 @@ class IncusBaking(ABC):
         return BakedImage(image, key, made_at, complete=True, labels=labels)
 
     def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """Return all images, the newest first, also unfinished ones."""
+        """List all baked images, the newest first, also unfinished ones."""
         depth = {"recursion": "2" if with_sizes else "1"}
         instances = self.client.query("GET", api_path("instances"), parameters=depth, timeout_s=60)
         users: dict[str, list[str]] = {}

@@ -75,7 +75,7 @@ def ensure_base(
 
 
 def find_image(client: IncusClient, recipe: Recipe) -> str | None:
-    """The fingerprint of the recipe's image; if our image lost its alias, set the alias again.
+    """Find the fingerprint of the recipe's image; if our image lost its alias, set it again.
 
     Raises:
         HostError, ProviderError: Incus could not be asked.

@@ -65,7 +65,7 @@ class IncusClient:
         return f"{self.place.remote}:{name}"
 
     def argv(self, *args: str | Path, project: str | None = None) -> tuple[str, ...]:
-        """Return the whole command line of `incus ARGS` in our project, or another."""
+        """Write the whole command line of `incus ARGS` in our project, or another."""
         return ("incus", "--project", project or self.place.project, *(str(arg) for arg in args))
 
     def run(
@@ -226,12 +226,12 @@ class IncusClient:
 
 
 def api_path(*parts: str) -> str:
-    """`/1.0/a/b` from `a`, `b`; each part is quoted, so a name cannot become a path or a query."""
+    """Join `a`, `b` to `/1.0/a/b`; each part is quoted: a name cannot become a path or a query."""
     return "/".join(("/1.0", *(quote(part, safe="") for part in parts)))
 
 
 def explain_command(error: CommandError) -> SandboxError:
-    """Return the meaning of a failed `incus` command, with Incus's own words kept."""
+    """Explain a failed `incus` command, with Incus's own words kept."""
     if error.returncode == 127 and not error.stderr:  # noqa: PLR2004  (the shell's "not found")
         return NoDaemonError(
             "Incus's client `incus` is not installed", hint="sandbox host setup --provider incus"

@@ -22,7 +22,7 @@ DEBIANS_INCUSD = Path("/usr/libexec/incus/incusd")
 
 
 def plan_daemon(host: IncusHost) -> Action:
-    """Tell how the daemon is started on this host."""
+    """Plan how to start the daemon on this host."""
     if host.systemd:
         return Action(
             ChangeKind.DAEMON,
@@ -138,7 +138,7 @@ def stop(how: str, root: RootAccess) -> None:
 
 
 def leftovers() -> tuple[str, ...]:
-    """Return the command lines of all processes that belong to an Incus daemon on this host."""
+    """List the command lines of all processes that belong to an Incus daemon on this host."""
     return tuple(line for line in command_lines() if is_incus_process(line))
 
 
@@ -153,7 +153,7 @@ def is_incus_process(line: str) -> bool:
 
 
 def mounts_of(mounts: str, folder: Path) -> tuple[str, ...]:
-    """Return the mount points below `folder` in the text of /proc/mounts, the deepest first."""
+    """List the mount points below `folder` in the text of /proc/mounts, the deepest first."""
     points = []
     for line in filter(None, mounts.split("\n")):
         # A space in a mount point is written \040

@@ -74,7 +74,7 @@ def plan_firewall(bridge: str, rules: DockerRules | None) -> list[Action]:
 
 
 def docker_finding(bridge: str, host: IncusHost, rules: DockerRules | None) -> Finding:
-    """Return the effect of Docker on sandboxes here."""
+    """Judge the effect of Docker's firewall on sandboxes here."""
     title = "Docker's firewall lets sandboxes through"
     if not has_docker(host):
         return Finding(ok=True, title=title, detail="no Docker network on this host")

@@ -25,7 +25,7 @@ def incus_report(place: IncusPlace) -> HostReport:
 
 
 def report_of(place: IncusPlace, now: IncusSituation) -> HostReport:
-    """Return all findings, Docker's firewall among them."""
+    """Report all findings about Incus, Docker's firewall among them."""
     findings = incus_findings(place, now)
     if place.is_local:
         findings += (docker_finding(place.network, now.host, now.docker),)
@@ -33,7 +33,7 @@ def report_of(place: IncusPlace, now: IncusSituation) -> HostReport:
 
 
 def incus_findings(place: IncusPlace, now: IncusSituation) -> tuple[Finding, ...]:
-    """Return all findings, in the order in which they must be mended."""
+    """List all findings about Incus, in the order in which they must be mended."""
     findings = [_client(now.host), _daemon(now)]
     if now.server is not None:
         findings += [

@@ -196,7 +196,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
         }
 
     def ssh_endpoint(self, name: str) -> SshEndpoint:
-        """Tell how to reach the machine by ssh: directly over a route, else through `incus exec`.
+        """Return the machine's address for ssh: over a route, else through `incus exec`.
 
         Raises:
             ProviderError: it does not run, or its host key cannot be read.
@@ -229,7 +229,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
         return keys
 
     def proxy_command(self, name: str) -> tuple[str, ...]:
-        """An argv that connects stdin and stdout to the machine's sshd, through Incus alone."""
+        """Write the command that joins stdin and stdout to the machine's sshd, through Incus."""
         return self.client.argv(
             "exec", "-T", self.client.ref(name), "--", "bash", "-c", inside.FORWARD
         )

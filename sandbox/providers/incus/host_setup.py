@@ -78,7 +78,7 @@ def plan_setup(
     *,
     half_installed: tuple[str, ...] = (),
 ) -> list[Action]:
-    """Return everything that must be changed, in order; empty when the host is ready.
+    """Plan everything that must be changed, in order; empty when the host is ready.
 
     Raises:
         HostError: something is in the way that we must not change.

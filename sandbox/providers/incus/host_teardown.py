@@ -48,7 +48,7 @@ class Contents:
 def plan_teardown(
     place: IncusPlace, server: ServerFacts | None, journal: Journal, keep: Keep
 ) -> list[Removal]:
-    """Return all that is ours and still there, in the order in which it is removed."""
+    """Plan the removal of all that is ours and still there, in order."""
     removals = _plan_objects(place, server)
     installed = journal.names(ChangeKind.PACKAGES)
     # Installing the package starts the daemon: the daemon is ours then, also when setup was cut off
@@ -224,7 +224,7 @@ def _describe(contents: Contents) -> list[str]:
 
 
 def others_in(place: IncusPlace, server: ServerFacts) -> tuple[str, ...]:
-    """Things in this daemon that belong to somebody else: a reason to leave it running."""
+    """List things in this daemon that belong to somebody else: a reason to leave it running."""
     things: list[tuple[str, tuple[Thing, ...]]] = [
         ("storage pool", server.pools),
         ("network", server.networks),

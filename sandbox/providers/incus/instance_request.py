@@ -13,7 +13,7 @@ ISOLATION = "security.port_isolation"
 
 
 def machine_body(spec: MachineSpec, place: IncusPlace) -> dict[str, Any]:
-    """Return the body of the one request that makes the machine, with its limits and labels."""
+    """Write the body of the one request that makes the machine, with its limits and labels."""
     labels = {f"{LABEL}{key}": value for key, value in spec.labels}
     return {
         "name": spec.name,
@@ -42,7 +42,7 @@ def machine_body(spec: MachineSpec, place: IncusPlace) -> dict[str, Any]:
 
 
 def network_card(place: IncusPlace, *, isolated: bool) -> dict[str, str]:
-    """The network card, to this host and out; the bridge passes nothing between isolated ones."""
+    """Describe the network card, to this host and out; no traffic passes between isolated ones."""
     card = {"type": "nic", "name": "eth0", "network": place.network}
     return {**card, ISOLATION: "true" if isolated else "false"}
 

@@ -40,7 +40,7 @@ def is_our_instance(instance: dict[str, Any]) -> bool:
 
 
 def config_of(instance: dict[str, Any]) -> dict[str, Any]:
-    """Return its configuration; empty for one that is being made or removed at this moment."""
+    """Return an instance's settings; empty for one that is being made or removed at this moment."""
     return instance.get("config") or {}
 
 
@@ -51,7 +51,7 @@ def machine_status(
     local: bool,
     leases: Mapping[str, str] | None = None,
 ) -> MachineStatus:
-    """Return the status of an instance, for the rest of the program.
+    """Convert an instance's status for the rest of the program.
 
     Args:
         name: the machine's.

@@ -8,7 +8,7 @@ from sandbox.providers.incus.server import ask_server
 
 
 def incus_limits(place: IncusPlace) -> HostLimits | None:
-    """Return this host's processors, memory, and free disk space for sandboxes.
+    """Measure this host's processors, memory, and free disk space for sandboxes.
 
     None where Incus runs elsewhere. The free space of our pool counts, too, once it is set up.
 

@@ -24,7 +24,7 @@ def plan_objects(
     *,
     pool_seen: bool = False,
 ) -> list[Action]:
-    """Return the objects to make; empty when all are right. Without a daemon yet: all of them.
+    """Plan the objects to make; empty when all are right. Without a daemon yet: all of them.
 
     Without a daemon that answers, things seen on this host are not planned either: the pool's
     folder (`pool_seen`), and the network's link.
@@ -79,7 +79,7 @@ def _has_link(place: IncusPlace, host: IncusHost) -> bool:
 
 
 def ref(place: IncusPlace, name: str) -> str:
-    """The name as `incus` takes it; the remote is named only where it is not this machine."""
+    """Write a name as `incus` takes it; the remote is named only where it is not this machine."""
     return name if place.is_local else f"{place.remote}:{name}"
 
 
@@ -104,7 +104,7 @@ def pool_size_gb(free_disk_gb: float, wanted_gb: int | None) -> int:
 
 
 def pool_driver(host: IncusHost, server: ServerFacts | None) -> str:
-    """`btrfs` where it can work (a copy of a sandbox takes 0.1 s instead of 30), else `dir`."""
+    """Choose `btrfs` where it works (a sandbox is copied in 0.1 s instead of 30), else `dir`."""
     possible = host.kernel_btrfs and host.loop_devices
     if server is not None and "btrfs" not in server.drivers:
         possible = False
@@ -112,13 +112,13 @@ def pool_driver(host: IncusHost, server: ServerFacts | None) -> str:
 
 
 def incus_command(*words: str, project: str = "default", timeout_s: float = 120.0) -> HostCommand:
-    """Return an `incus` command."""
+    """Make an `incus` command."""
     argv = ("incus", "--project", project, *words)
     return HostCommand(argv, needs_root=False, timeout_s=timeout_s)
 
 
 def create_pool(place: IncusPlace, driver: str, size_gb: int | None) -> HostCommand:
-    """Return the command that makes the pool."""
+    """Make the command that creates the pool."""
     size = (f"size={size_gb}GiB",) if size_gb is not None else ()
     name = ref(place, place.pool)
     return incus_command("storage", "create", name, driver, *size, f"{MARK}={place.project}")
@@ -189,7 +189,7 @@ def _subnet(
 
 
 def used_networks(host: IncusHost, server: ServerFacts | None) -> tuple[IPv4Network, ...]:
-    """Networks that our subnet must not overlap: this host's, and Incus's own, up or not."""
+    """List networks that our subnet must not overlap: this host's, and Incus's own, up or not."""
     used = list(networks_in_use(host.routes_json, host.addresses_json))
     for network in server.networks if server is not None else ():
         own = subnet_of(network)
@@ -222,7 +222,7 @@ def _project(place: IncusPlace, server: ServerFacts | None) -> Action | None:
 
 
 def wanted_devices(place: IncusPlace) -> tuple[Device, ...]:
-    """Return the devices that the default profile of our project gives every sandbox."""
+    """List the devices that the default profile of our project gives every sandbox."""
     return (
         Device("eth0", (("network", place.network), ("type", "nic"))),
         Device("root", (("path", "/"), ("pool", place.pool), ("type", "disk"))),

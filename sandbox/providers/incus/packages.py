@@ -27,7 +27,7 @@ WANTED = (
 
 
 def missing_for_incus(host: IncusHost) -> tuple[str, ...]:
-    """Return the packages for commands that this host lacks; a command installed by hand counts."""
+    """List the packages for commands that this host lacks; a command installed by hand counts."""
     there = {
         "incus-base": host.incusd is not None,
         "incus-client": "incus" in host.commands,
@@ -43,7 +43,7 @@ def missing_for_incus(host: IncusHost) -> tuple[str, ...]:
 
 
 def install_words(missing: tuple[str, ...], host: IncusHost) -> tuple[str, ...]:
-    """The words for apt: on Debian 12, Incus itself comes from backports and nothing else does."""
+    """Write the words for apt: on Debian 12, only Incus itself comes from backports."""
     if incus_source(host.distribution) is not IncusSource.BACKPORTS:
         return missing
     release = f"{host.distribution.codename}-backports"
@@ -53,7 +53,7 @@ def install_words(missing: tuple[str, ...], host: IncusHost) -> tuple[str, ...]:
 
 
 def source_text(archive_uri: str, codename: str, keyring: Path) -> str:
-    """Return the backports source, on the same archive as this host's own release."""
+    """Write the backports source, on the same archive as this host's own release."""
     return (
         "# Made by `sandbox host setup`: Incus for this release comes from backports.\n"
         "Types: deb\n"
@@ -67,7 +67,7 @@ def source_text(archive_uri: str, codename: str, keyring: Path) -> str:
 def plan_packages(
     host: IncusHost, apt: Callable[[], AptFacts], half_installed: tuple[str, ...] = ()
 ) -> list[Action]:
-    """The packages to install, and the steps before: the source, and repair of a broken dpkg.
+    """Plan the packages to install, and before them the source and the repair of a broken dpkg.
 
     Args:
         host: this host.

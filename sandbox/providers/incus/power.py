@@ -25,7 +25,7 @@ class IncusPower(ABC):
         """The instance; an error when it is absent or not ours."""
 
     def is_isolated(self, name: str) -> bool | None:
-        """Tell whether it is isolated; see `abilities.Isolation`."""
+        """Tell whether the machine is isolated; see `abilities.Isolation`."""
         word = self._ours(name)["devices"].get("eth0", {}).get(ISOLATION)
         return None if word is None else word == "true"
 
@@ -61,7 +61,7 @@ class IncusPower(ABC):
                 raise
 
     def is_busy(self, name: str) -> bool:
-        """Tell whether Incus is changing it; see `abilities.Settling`."""
+        """Tell whether Incus is changing the machine; see `abilities.Settling`."""
         return bool(self._operation(name))
 
     def settle(self, name: str) -> None:

@@ -26,22 +26,22 @@ class IncusProvider:
     setup_wishes = frozenset({"pool_gb", "subnet"})
 
     def make_engine(self, place: Place) -> Engine:
-        """Return the `incus` command."""
+        """Make the engine that drives Incus."""
         from sandbox.providers.incus.engine import IncusEngine
 
         return IncusEngine(IncusPlace.at(place))
 
     def statuses(self, place: Place) -> dict[str, MachineStatus]:
-        """Return the machines as the engine lists them, in one query."""
+        """List the machines as the engine does, in one query."""
         return self.make_engine(place).status()
 
     def made(self, folder: Path) -> bool:
-        """False: Incus itself keeps all it knows of a machine."""
+        """Return False: Incus itself keeps all it knows of a machine, and no file in the folder."""
         del folder
         return False
 
     def report(self, place: Place) -> HostReport:
-        """Return the findings about Incus and our objects in it."""
+        """Report the findings about Incus and our objects in it."""
         from sandbox.providers.incus.doctor import incus_report
 
         return incus_report(IncusPlace.at(place))
@@ -76,7 +76,7 @@ class IncusProvider:
         return PreparedBase(made.alias, made.fingerprint, available_packages(made))
 
     def stored_bases(self, place: Place) -> "tuple[StoredBase, ...]":
-        """Return the images of our project that are base images.
+        """List the images of our project that are base images.
 
         Raises:
             HostError, ProviderError: Incus cannot be asked.
@@ -142,7 +142,7 @@ class IncusProvider:
         return host_teardown(where, confirm=confirm, sure=sure, listener=listener, keep=keep)
 
     def advice_after_setup(self) -> tuple[str, ...]:
-        """Notes on membership of Incus's group, and how to use it at once."""
+        """List notes on membership of Incus's group, and how to use it at once."""
         from sandbox.host.groups import has_group_now, is_member, login_advice
         from sandbox.host.privilege import invoking_user
         from sandbox.providers.incus.host_facts import INCUS_GROUP, MEANING

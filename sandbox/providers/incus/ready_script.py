@@ -171,7 +171,7 @@ class Ready:
 
 
 def parse_ready(text: str) -> Ready | None:
-    """Return the script's last line; None when it has not printed one."""
+    """Parse the script's last line; None when it has not printed one."""
     found = re.search(r"^ready: (\S+) ([0-9.]{7,15}) (answers|absent) ?(.*)$", text, re.MULTILINE)
     if found is None:
         return None
@@ -182,11 +182,11 @@ def parse_ready(text: str) -> Ready | None:
 
 
 def sshd_words(text: str) -> str:
-    """Return the reason why sshd does not start, in its own words; empty for another trouble."""
+    """Return sshd's own words on why it does not start; empty for another trouble."""
     return "\n".join(re.findall(r"^sshd: (.*)$", text, re.MULTILINE))
 
 
 def parse_host_keys(text: str) -> tuple[str, ...]:
-    """Return `TYPE BASE64` of every public key in `text`, comments left out."""
+    """Parse `TYPE BASE64` of every public key in `text`, comments left out."""
     keys = re.findall(r"^((?:ssh|ecdsa|sk)-\S+ [A-Za-z0-9+/=]+)(?: .*)?$", text, re.MULTILINE)
     return tuple(keys)

@@ -58,15 +58,15 @@ class ServerFacts:
     pool_free_gb: float | None = None
 
     def pool(self, name: str) -> Thing | None:
-        """Return the pool of that name."""
+        """Find the pool of that name."""
         return _named(self.pools, name)
 
     def network(self, name: str) -> Thing | None:
-        """Return the managed network of that name."""
+        """Find the managed network of that name."""
         return _named(self.networks, name)
 
     def project(self, name: str) -> Thing | None:
-        """Return the project of that name."""
+        """Find the project of that name."""
         return _named(self.projects, name)
 
 

@@ -66,7 +66,7 @@ class IncusSnapshots(ABC):
             self.start(name, listener)
 
     def snapshots(self, name: str) -> tuple[Snapshot, ...]:
-        """Return its snapshots, the oldest first.
+        """List the machine's snapshots, the oldest first.
 
         Raises:
             ProviderError: no such machine.

@@ -17,7 +17,7 @@ class IncusSource(StrEnum):
 
 
 def incus_source(system: Distribution) -> IncusSource:
-    """Tell where `host setup` would install Incus from."""
+    """Choose where `host setup` would install Incus from."""
     if not system.is_known:
         return IncusSource.ELSEWHERE
     if (system.id, system.version) == ("debian", str(DEBIAN_WITH_BACKPORT)):

@@ -38,7 +38,7 @@ class OldBase:
 
 
 def base_images(client: IncusClient) -> tuple[OldBase, ...]:
-    """Return all our base images; empty where Incus is not set up.
+    """List all our base images; empty where Incus is not set up.
 
     Raises:
         HostError, ProviderError: Incus could not be asked.

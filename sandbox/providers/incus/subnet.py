@@ -13,7 +13,7 @@ _SIZE = 1 << (32 - _PREFIX_LENGTH)
 
 
 def networks_in_use(routes_json: str, addresses_json: str) -> tuple[IPv4Network, ...]:
-    """Return every network in the output of `ip -json route show table all` and `ip -json address`.
+    """List every network in `ip -json route show table all` and `ip -json address`.
 
     The default route is left out: it covers everything and takes nothing.
     """
@@ -34,7 +34,7 @@ def networks_in_use(routes_json: str, addresses_json: str) -> tuple[IPv4Network,
 
 
 def choose_subnet(prefix: str, used: Iterable[IPv4Network]) -> IPv4Network:
-    """Return the first /24 that overlaps nothing in `used`.
+    """Choose the first /24 that overlaps nothing in `used`.
 
     Where the search starts depends on `prefix`, so that two hosts (or two prefixes set up at the
     same moment) rarely take the same one.
@@ -62,7 +62,7 @@ def gateway(subnet: IPv4Network) -> str:
 def clashes(
     own: IPv4Network, bridge: str, routes_json: str, addresses_json: str
 ) -> tuple[IPv4Network, ...]:
-    """The networks on this host, other than `bridge` itself, that overlap the bridge's subnet."""
+    """List networks on this host, other than `bridge` itself, that overlap the bridge's subnet."""
     routes = [item for item in _items(routes_json) if item.get("dev") != bridge]
     links = [item for item in _items(addresses_json) if item.get("ifname") != bridge]
     others = networks_in_use(json.dumps(routes), json.dumps(links))

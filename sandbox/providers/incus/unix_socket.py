@@ -101,7 +101,7 @@ def _received(connection: socket.socket, deadline: Deadline) -> bytes:
 
 
 def incus_socket() -> Path | None:
-    """The socket of this host's Incus daemon, where `incus` looks for it; None if there is none."""
+    """Find the socket of this host's Incus daemon, where `incus` looks for it; None without one."""
     if chosen := os.environ.get("INCUS_SOCKET"):
         return Path(chosen)
     folder = os.environ.get("INCUS_DIR")

@@ -47,12 +47,12 @@ class KvmFacts:
 
 
 def accelerator() -> Accelerator:
-    """Return KVM only where it really works, else QEMU's emulation, several times slower."""
+    """Choose KVM only where it really works, else QEMU's emulation, several times slower."""
     return judge(gather_kvm())
 
 
 def judge(facts: KvmFacts) -> Accelerator:
-    """Decide between KVM and emulation."""
+    """Decide between KVM and emulation by these facts."""
     if not facts.device:
         return Accelerator("qemu", "there is no /dev/kvm")
     if facts.error:

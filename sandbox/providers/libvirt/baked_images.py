@@ -44,7 +44,7 @@ class LibvirtImages:
     """False: trimmed space is not in the image, which is copied without free space."""
 
     def all(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """Return all images, the newest first, also unfinished ones; sizes cost nothing here."""
+        """List all images, the newest first, also unfinished ones; sizes cost nothing here."""
         del with_sizes
         if shutil.which("virsh") is None:
             # Nobody has ever made one here, and this is asked on every host
@@ -82,7 +82,7 @@ class LibvirtImages:
         return tuple(sorted(found, key=lambda image: image.made_at, reverse=True))
 
     def require(self, image: str) -> str:
-        """Return the volume of a finished image.
+        """Find the volume of a finished image.
 
         Raises:
             ProviderError: there is none of that name.
@@ -130,7 +130,7 @@ class LibvirtImages:
 
     @contextmanager
     def woken(self, image: str) -> Iterator[None]:
-        """Resume it from its snapshot's memory; at the end it is switched off by force."""
+        """Resume an image from its snapshot's memory; at the end it is switched off by force."""
         self.virsh("start", self._domain(image), timeout_s=COPY_S)
         try:
             yield
@@ -205,7 +205,7 @@ class LibvirtImages:
 def waking_domain(
     snapshot_xml: str, *, name: str, note: str, disk: Path, console: Path, port: int
 ) -> str:
-    """The machine of a snapshot under another name: a copy of its disk, its memory from then.
+    """Describe the machine of a snapshot under another name: a copied disk, the memory from then.
 
     It reaches nothing, and is reached only by ssh, at `port` of 127.0.0.1.
 

@@ -22,7 +22,7 @@ class LibvirtBox:
         return ""
 
     def machine_files(self, disk_bytes: int) -> Mapping[str, str]:
-        """No files: the Vagrantfile of a machine has all settings."""
+        """Return no files: the Vagrantfile of a machine has all settings."""
         del disk_bytes
         return {}
 

@@ -24,12 +24,12 @@ _MODULAR = ("virtlogd.socket", "virtqemud.socket", "virtstoraged.socket")
 
 
 def units(daemon: str) -> tuple[str, ...]:
-    """Return the units that make libvirt answer."""
+    """List the units that make libvirt answer."""
     return _MODULAR if daemon == "virtqemud" else _ONE_DAEMON
 
 
 def plan_daemon(host: HostFacts, daemon: str) -> Action:
-    """Tell how libvirt is started on this host."""
+    """Plan how to start libvirt on this host."""
     if host.systemd:
         return Action(
             ChangeKind.DAEMON,

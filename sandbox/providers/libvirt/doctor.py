@@ -101,7 +101,7 @@ def qemu_command() -> str:
 
 
 def libvirt_report(facts: LibvirtFacts, host: HostFacts, pool: str) -> HostReport:
-    """Return all findings; `pool` is the storage pool that we use."""
+    """Report all findings about libvirt; `pool` is the storage pool that we use."""
     findings = (
         _installed(facts),
         _daemon(facts),

@@ -19,7 +19,7 @@ _POWER: Final = {
 
 
 def list_domains(virsh: Virsh, prefix: str) -> dict[str, Vm]:
-    """Return all domains with a name that begins with our prefix."""
+    """List all domains with a name that begins with our prefix."""
     uuids, states = _list(virsh, prefix)
     notes = virsh.descriptions(list(uuids.values()))
     if len(notes) < len(uuids):

@@ -81,7 +81,7 @@ def look_at_libvirt(root: RootAccess | None) -> LibvirtSituation:
 
 
 def missing_for_libvirt(now: LibvirtSituation) -> tuple[str, ...]:
-    """Return the packages for commands that this host lacks; a command installed by hand counts."""
+    """List the packages for commands that this host lacks; a command installed by hand counts."""
     found = now.libvirt
     there = {
         "libvirt-daemon-system": bool(found.daemon),
@@ -102,7 +102,7 @@ def plan_setup(
     apt: Callable[[], AptFacts],
     half_installed: tuple[str, ...] = (),
 ) -> list[Action]:
-    """Return everything that must be changed, in order; empty when the host is ready.
+    """Plan everything that must be changed, in order; empty when the host is ready.
 
     Raises:
         HostError: we do not install packages on this distribution.
@@ -156,7 +156,7 @@ def _make_pool(place: LibvirtPlace) -> Action:
 def left_of_pool(
     action: Action, pool: str, *, there: Sequence[str], active: Sequence[str]
 ) -> list[HostCommand]:
-    """Return the missing steps of `_make_pool`, with the pools that libvirt has now.
+    """Plan the missing steps of `_make_pool`, with the pools that libvirt has now.
 
     An earlier run may have been cut off between two steps; and a libvirt that was only just started
     restores its earlier pools by itself.

@@ -37,7 +37,7 @@ def plan_teardown(
     others: tuple[str, ...] = (),
     boxes: tuple[Path, ...] = (),
 ) -> list[Removal]:
-    """Return all that is ours and still there, in the order in which it is removed.
+    """Plan the removal of all that is ours and still there, in order.
 
     `others` are things in this libvirt that belong to somebody else: a reason to leave it running.
     """
@@ -134,7 +134,7 @@ def host_teardown(
 
 
 def baked_by(engine: Engine) -> tuple[str, ...]:
-    """Return the baked images that are kept, finished or not."""
+    """List the baked images that are kept, finished or not."""
     return tuple(one.image for one in engine.baked_images()) if isinstance(engine, Baking) else ()
 
 
@@ -147,7 +147,7 @@ def delete_baked(engine: Engine, image: str) -> None:
 def others_in(
     place: LibvirtPlace, now: LibvirtSituation, domains: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Things in this libvirt that belong to somebody else; `domains` are their machines."""
+    """List things in this libvirt that belong to somebody else; `domains` are their machines."""
     pools = [pool for pool in now.libvirt.pools if pool not in (place.pool, "default")]
     return (
         *(f"the machine {name}" for name in domains),

@@ -46,7 +46,7 @@ class Libvirt:
         self.images = LibvirtImages(self.virsh, prefix)
 
     def findings(self) -> tuple[Finding, ...]:
-        """Tell whether libvirt answers, and what runs the guests."""
+        """Find out whether libvirt answers, and what runs the guests."""
         title = "libvirt answers"
         try:
             said = self.virsh("version").stdout
@@ -58,7 +58,7 @@ class Libvirt:
         return (answers, kvm_finding(accelerator()))
 
     def vms(self) -> dict[str, Vm]:
-        """Return all domains with a name that begins with our prefix."""
+        """List all domains with a name that begins with our prefix."""
         return list_domains(self.virsh, self.prefix)
 
     def host_facts(self, record: VmRecord, folder: VmFolder) -> VagrantfileHost:
@@ -75,7 +75,7 @@ class Libvirt:
         )
 
     def emulates(self, record: VmRecord) -> bool:
-        """Tell whether QEMU itself is the processor."""
+        """Tell whether QEMU itself is the VM's processor."""
         return _driver(record) == "qemu"
 
     def prepare(self, record: VmRecord, folder: VmFolder, listener: Listener) -> None:
@@ -124,7 +124,7 @@ class Libvirt:
             self.virsh.delete_volume(name)
 
     def base_copies(self) -> tuple[BaseCopy, ...]:
-        """Return the base images in our pool."""
+        """List the base images in our pool."""
         if shutil.which("virsh") is None:
             # Nobody has ever made one here, and this is asked on every host
             return ()
@@ -154,7 +154,7 @@ class Libvirt:
         return unused
 
     def console(self, record: VmRecord, folder: VmFolder) -> str:
-        """The console's file: libvirt's own daemon owns it, and reads it for us when we may not."""
+        """Read the console's file: it is libvirt's, which reads it for us where we may not."""
         path = self._console_path(record)
         try:
             return path.read_text(errors="replace", encoding="utf-8")
@@ -171,7 +171,7 @@ class Libvirt:
         self.virsh("snapshot-create-as", vm.uuid, snapshot, "--atomic", timeout_s=COPY_S)
 
     def restore_snapshot(self, vm: Vm, snapshot: str) -> None:
-        """Revert; a domain that was stopped is stopped again."""
+        """Restore a snapshot; a domain that was stopped is stopped again."""
         running = vm.power is Power.RUNNING
         flags = ("--force", *(("--running",) if running else ()))
         self.virsh("snapshot-revert", vm.uuid, snapshot, *flags, timeout_s=COPY_S)
@@ -179,7 +179,7 @@ class Libvirt:
             self.power_off(vm)
 
     def snapshots(self, vm: Vm) -> tuple[Snapshot, ...]:
-        """Return its snapshots, the oldest first."""
+        """List the VM's snapshots, the oldest first."""
         said = self.virsh("snapshot-list", vm.uuid).stdout
         pattern = r"^\s*(\S+)\s+(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4})\s"
         found = [

@@ -24,7 +24,7 @@ _BENEATH = re.compile(r"<backingStore>(.*?)</backingStore>", re.DOTALL)
 def others_domains(
     place: LibvirtPlace, own: tuple[str, ...], root: RootAccess | None
 ) -> tuple[str, ...]:
-    """Return the machines of others; `own` is all sandboxes and baked images.
+    """List the machines of others; `own` is all sandboxes and baked images.
 
     Raises:
         HostError: libvirt could not be asked.

@@ -32,14 +32,14 @@ class LibvirtProvider(VagrantProvider):
         return LIBVIRT_BOX
 
     def make_engine(self, place: Place) -> Engine:
-        """Return Vagrant, over libvirt's own virsh."""
+        """Make the engine that drives Vagrant, over libvirt's own virsh."""
         from sandbox.providers.libvirt.hypervisor import Libvirt
         from sandbox.providers.vagrant.baking import BakingVagrantEngine
 
         return BakingVagrantEngine(Libvirt(place.prefix))
 
     def statuses(self, place: Place) -> dict[str, MachineStatus]:
-        """Return the domains with our prefix, from virsh alone."""
+        """List the domains with our prefix, from virsh alone."""
         from sandbox.providers.libvirt.domains import URI, list_domains
         from sandbox.providers.libvirt.virsh import Virsh
         from sandbox.providers.vagrant.vm import statuses
@@ -48,7 +48,7 @@ class LibvirtProvider(VagrantProvider):
         return statuses(list_domains(Virsh(URI, prefix), prefix), prefix)
 
     def report(self, place: Place) -> HostReport:
-        """Return the findings about libvirt, QEMU and Vagrant."""
+        """Report the findings about libvirt, QEMU and Vagrant."""
         from sandbox.host.facts import gather_host
         from sandbox.providers.libvirt.doctor import gather_libvirt, libvirt_report
         from sandbox.providers.libvirt.host_setup import LibvirtPlace
@@ -56,7 +56,7 @@ class LibvirtProvider(VagrantProvider):
         return libvirt_report(gather_libvirt(), gather_host(), LibvirtPlace(place.prefix).pool)
 
     def limits(self, place: Place) -> "HostLimits":
-        """This host's processors and memory, and the free space where libvirt keeps its disks."""
+        """Measure this host's processors and memory, and the free space for libvirt's disks."""
         from sandbox.host.facts import free_gb
         from sandbox.plan import HostLimits
         from sandbox.providers.libvirt.doctor import POOLS_DIR
@@ -103,7 +103,7 @@ class LibvirtProvider(VagrantProvider):
         )
 
     def advice_after_setup(self) -> tuple[str, ...]:
-        """Tell how a person who was put into the group can use it at once."""
+        """Say how a person who was put into the group can use it at once."""
         from sandbox.host.groups import has_group_now, is_member, login_advice
         from sandbox.host.privilege import invoking_user
         from sandbox.providers.libvirt.doctor import GROUP

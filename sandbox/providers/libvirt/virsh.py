@@ -79,7 +79,7 @@ class Virsh:
             self(command, *words, file.name, timeout_s=timeout_s)
 
     def descriptions(self, domains: list[str]) -> dict[str, str]:
-        """Return the descriptions, by the name or id that was given."""
+        """Return the descriptions of domains, by the name or id that was given."""
         return self._each("desc", domains)
 
     def has_pool(self) -> bool:
@@ -104,12 +104,12 @@ class Virsh:
         return Path(found[1]) if found else _POOLS / self.pool
 
     def volumes(self) -> set[str]:
-        """Return the names of all volumes in the pool."""
+        """List the names of all volumes in the pool."""
         said = self("vol-list", self.pool).stdout
         return {line.split()[0] for line in said.splitlines() if line.strip()}
 
     def volume_xml(self, names: list[str]) -> dict[str, str]:
-        """Return the description of each; one that vanishes while we look is left out."""
+        """Return the description of each volume; one that vanishes while we look is left out."""
         return self._each(f"vol-dumpxml --pool {self.pool}", names)
 
     def delete_volume(self, name: str) -> None:
@@ -139,7 +139,7 @@ class Virsh:
 
 
 def explain(error: CommandError, what: str) -> SandboxError:
-    """Return the meaning of a failed `virsh`."""
+    """Explain a failed `virsh`."""
     own = error.stderr.strip() or error.details
     if error.returncode == _NOT_FOUND and not error.stderr:
         return HostError("libvirt's client `virsh` is not installed", hint=SETUP)

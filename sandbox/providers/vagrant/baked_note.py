@@ -17,7 +17,7 @@ _NAME: Final = re.compile(rf"{IMAGE_PREFIX}([a-z0-9]+)-[0-9a-f]{{6}}")
 
 
 def key_in(name: str) -> str | None:
-    """Return the key in the name of an image; None when it is not the name of one."""
+    """Read the key in the name of an image; None when it is not the name of one."""
     found = _NAME.fullmatch(name)
     return found[1] if found else None
 
@@ -61,7 +61,7 @@ class Draft:
     labels: tuple[tuple[str, str], ...]
 
     def note(self, made_at: datetime | None = None) -> str:
-        """Return the line to keep with it: unfinished without `made_at`."""
+        """Write the note to keep with the image: unfinished without `made_at`."""
         pairs = [("key", self.key), ("complete", made_at.isoformat() if made_at else "")]
         words = (
             f"{quote(word, safe='')}={quote(text, safe='')}"
@@ -70,7 +70,7 @@ class Draft:
         return " ".join([_NOTE, *words])
 
     def finished(self, made_at: datetime) -> BakedImage:
-        """Return the image that was made."""
+        """Return the image that this draft became."""
         return BakedImage(self.name, self.key, made_at, complete=True, labels=self.labels)
 
 
@@ -100,7 +100,7 @@ class Note:
     def image(
         self, name: str, *, there: bool, size_bytes: int | None, machines: tuple[str, ...]
     ) -> BakedImage:
-        """Return the image of that name; unfinished when its disk is not `there`."""
+        """Return the noted image of that name; unfinished when its disk is not `there`."""
         return BakedImage(
             image=name,
             key=self.key,

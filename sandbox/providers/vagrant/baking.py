@@ -51,7 +51,7 @@ class VmImages(Protocol):
         ...
 
     def all(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """Return all images, the newest first, also unfinished ones."""
+        """List all images, the newest first, also unfinished ones."""
         ...
 
     def copy(self, draft: Draft, source: Vm, snapshot: str, port: int, scratch: Path) -> None:
@@ -62,7 +62,7 @@ class VmImages(Protocol):
         ...
 
     def woken(self, image: str) -> AbstractContextManager[None]:
-        """Resume it from its snapshot's memory; at the end it is switched off by force."""
+        """Resume an image from its snapshot's memory; at the end it is switched off by force."""
         ...
 
     def finish(self, draft: Draft) -> BakedImage:
@@ -133,7 +133,7 @@ class BakingVagrantEngine(VagrantEngine):
             raise
 
     def baked_images(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """All there are, the newest first, also unfinished ones; sizes take longer to find out."""
+        """List all baked images, the newest first, also unfinished ones; sizes take longer."""
         return self.hypervisor.images.all(with_sizes=with_sizes)
 
     def delete_baked(self, image: str) -> None:
@@ -160,6 +160,6 @@ class BakingVagrantEngine(VagrantEngine):
 
 
 def seal_script(*, overwrite: bool = False) -> str:
-    """The script to run in the copy, as root, with the login account and the machine's name."""
+    """Write the script to run in the copy as root, with the login account and the name."""
     first = OVERWRITE if overwrite else ""
     return "set -eu\n" + STAND_STILL + first + SEAL + _FIRST_LOGIN + REST

@@ -128,12 +128,12 @@ def ensure_public_box(
 
 
 def checked_name(box: str, sha256: str) -> str:
-    """Return the name of a public box here, once its file has the right checksum."""
+    """Return our own name for a public box, once its file has the right checksum."""
     return f"sandbox/{box.replace('/', '-')}-{sha256[:12]}"
 
 
 def named_box(box: str, version: str) -> PublicBox:
-    """Return a box that a user names; Vagrant finds out its architectures."""
+    """Return the public box that a user names; Vagrant finds out its architectures."""
     return PublicBox(box=box, box_version=version, architectures=("amd64", "arm64"))
 
 

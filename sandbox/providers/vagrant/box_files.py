@@ -83,7 +83,7 @@ def catalogue(
     sha256: str | None = None,
     architecture: str = "amd64",
 ) -> str:
-    """The catalogue entry for `vagrant box add`: one box, at one version, and its checksum."""
+    """Write the catalogue entry for `vagrant box add`: one box, at one version, its checksum."""
     where: dict[str, object] = {
         "name": provider,
         "url": url,

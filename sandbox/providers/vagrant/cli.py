@@ -49,7 +49,7 @@ class Said:
 
 
 def parse_line(line: str) -> Said | None:
-    """Return a line of machine-readable output; None for the noise that plugins and Ruby print."""
+    """Parse a line of machine-readable output; None for the noise that plugins and Ruby print."""
     found = _LINE.match(line)
     if found is None:
         return None
@@ -64,7 +64,7 @@ def _decode(field: str) -> str:
 
 
 def readable(line: str) -> list[str]:
-    """The part of a line for people: the text of messages, and lines that are not for machines."""
+    """Return the text of a line for people: a message's, or all of one that is not for machines."""
     said = parse_line(line)
     if said is None:
         return [line] if line.strip() else []
@@ -178,7 +178,7 @@ class VagrantCli(Vagrant):
 
 
 def vagrant_environment(folder: Path, provider: str) -> dict[str, str]:
-    """Return the variables that keep a user's settings for other machines away from ours."""
+    """Make the variables that keep a user's settings for other machines away from ours."""
     return {
         "VAGRANT_CWD": str(folder),
         "VAGRANT_DOTFILE_PATH": str(folder / ".vagrant"),
@@ -195,7 +195,7 @@ def vagrant_environment(folder: Path, provider: str) -> dict[str, str]:
 
 
 def explain(error: CommandError, words: Sequence[str]) -> SandboxError:
-    """Return the meaning of a failed `vagrant` command, with its own words kept."""
+    """Explain a failed `vagrant` command, with its own words kept."""
     if error.returncode == 127 and not error.stderr:  # noqa: PLR2004
         return HostError("Vagrant is not installed", hint=_NOT_INSTALLED)
     own = own_words(error)

@@ -8,7 +8,7 @@ _ENOUGH_GB = 10.0
 
 
 def vagrant_finding(said: str, fix: str = "sudo apt-get install vagrant") -> Finding:
-    """Tell whether Vagrant is there."""
+    """Find out whether Vagrant is there."""
     title = "Vagrant is installed"
     version = parse_version(said)
     if not version:
@@ -22,7 +22,7 @@ def vagrant_finding(said: str, fix: str = "sudo apt-get install vagrant") -> Fin
 
 
 def image_finding(provider: str, missing: tuple[str, ...], machine: str) -> Finding:
-    """Tell whether base images can be built, or must be fetched from public boxes."""
+    """Find out whether base images can be built, or must be fetched from public boxes."""
     title = f"base images for {provider} can be built here"
     if machine != "x86_64":
         detail = f"they are built for amd64, and this host is {machine}: public boxes are used"
@@ -36,7 +36,7 @@ def image_finding(provider: str, missing: tuple[str, ...], machine: str) -> Find
 
 
 def size_finding(memory_mb: int, free_disk_gb: float) -> Finding:
-    """Tell whether one machine of the usual size fits."""
+    """Find out whether one machine of the usual size fits."""
     title = "memory and disk for a machine"
     detail = f"{memory_mb} MB of memory, {free_disk_gb:.0f} GB of disk free"
     if memory_mb > _ENOUGH_MB and free_disk_gb > _ENOUGH_GB:

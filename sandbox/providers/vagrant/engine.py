@@ -64,7 +64,7 @@ class VagrantEngine:
         self.instances = instances_dir() if instances is None else instances
 
     def check_host(self, *, brief: bool = False) -> HostReport:
-        """Findings about Vagrant, its plugin, and the hypervisor itself; reads only."""
+        """Report on Vagrant, its plugin, and the hypervisor itself; reads only."""
         own = HostReport(self.provider, self.hypervisor.findings())
         if brief and not own.sound:
             # Vagrant takes most of a second to say its version
@@ -106,7 +106,7 @@ class VagrantEngine:
         folder.write(record.model_copy(update={"made": True}))
 
     def preview(self, spec: MachineSpec) -> tuple[tuple[str, str], ...]:
-        """Return the Vagrantfile and the script it runs, with example ports."""
+        """Render the Vagrantfile and the script it runs, with example ports."""
         return example_files(spec, self.hypervisor.provider, self.hypervisor.prefix)
 
     def start(self, name: str, listener: Listener) -> None:
@@ -174,7 +174,7 @@ class VagrantEngine:
         folder.record_path.unlink(missing_ok=True)
 
     def base_copies(self) -> tuple[BaseCopy, ...]:
-        """Return the copies of base images; see `abilities.BaseCopies`."""
+        """List the copies of base images; see `abilities.BaseCopies`."""
         return self.hypervisor.base_copies()
 
     def drop_unused_bases(self) -> tuple[str, ...]:
@@ -182,7 +182,7 @@ class VagrantEngine:
         return self.hypervisor.drop_unused_bases()
 
     def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:
-        """Return our machines, or the named ones, without asking Vagrant.
+        """List our machines, or the named ones, without asking Vagrant.
 
         Raises:
             HostError, ProviderError: the hypervisor cannot be asked.
@@ -193,7 +193,7 @@ class VagrantEngine:
         return {name: self._status(name, known.get(name)) for name in names}
 
     def ssh_endpoint(self, name: str) -> SshEndpoint:
-        """Return the address on 127.0.0.1; the host keys were read from the VM's serial console.
+        """Return the machine's port on 127.0.0.1; the host keys come from the VM's serial console.
 
         Raises:
             ProviderError: it does not run, or its host key is not known.
@@ -271,7 +271,7 @@ class VagrantEngine:
         )
 
     def snapshots(self, name: str) -> tuple[Snapshot, ...]:
-        """Return its snapshots, the oldest first.
+        """List the machine's snapshots, the oldest first.
 
         Raises:
             ProviderError: no such machine.

@@ -128,11 +128,11 @@ class VmFolder:
         return self.path / "logs" / "vagrant.log"
 
     def id_path(self, record: VmRecord) -> Path:
-        """Tell where Vagrant keeps the id of the VM."""
+        """Return the file where Vagrant keeps the id of the VM."""
         return self.path / ".vagrant" / "machines" / record.name / record.provider / "id"
 
     def read(self) -> VmRecord | None:
-        """Return the record; None when there is none.
+        """Read the VM's record; None when there is none.
 
         Raises:
             ProviderError: it cannot be read.
@@ -187,7 +187,7 @@ class VagrantfileHost:
 def new_record(
     spec: MachineSpec, provider: VmProvider, prefix: str, ports: dict[int, int]
 ) -> VmRecord:
-    """Return the record of a new VM for `spec`; `ports` maps its ports, 22 among them, to ours."""
+    """Make the record of a new VM for `spec`; `ports` maps its ports, 22 among them, to ours."""
     options: dict[str, Any] = {}
     if isinstance(spec.options, VirtualBoxOptions):
         options["virtualbox"] = spec.options
@@ -221,7 +221,7 @@ NET_DEVICE: Final = "virtio-net-pci,netdev=sandbox,mac=52:54:00:12:34:56,addr=0x
 
 
 def boot_timeout_s(record: VmRecord, *, slow: bool) -> int:
-    """Tell how long the VM may take until ssh answers."""
+    """Return how many seconds the VM may take until ssh answers."""
     options = record.options
     if options.boot_timeout_s is not None:
         return options.boot_timeout_s
@@ -229,7 +229,7 @@ def boot_timeout_s(record: VmRecord, *, slow: bool) -> int:
 
 
 def render_vagrantfile(record: VmRecord, facts: VagrantfileHost, *, logged_in: bool = False) -> str:
-    """Return the Vagrantfile: every value from the box passes the filter `ruby`.
+    """Render the Vagrantfile: every value from the box passes the filter `ruby`.
 
     Until the first login (`logged_in`), only the base image's own account exists; a baked image
     only has our account.
@@ -264,7 +264,7 @@ def render_vagrantfile(record: VmRecord, facts: VagrantfileHost, *, logged_in: b
 
 
 def netdev(record: VmRecord) -> str:
-    """Return QEMU's options for a network of the VM's own, with ports forwarded from 127.0.0.1."""
+    """Write QEMU's options for a network of the VM's own, with ports forwarded from 127.0.0.1."""
     forwards = ((SSH, record.ssh_port), *record.forwarded)
     words = ["user", "id=sandbox", f"hostname={record.name}"]
     return ",".join(words) + "".join(
@@ -273,7 +273,7 @@ def netdev(record: VmRecord) -> str:
 
 
 def render_domain(record: VmRecord, facts: VagrantfileHost, disk_path: Path) -> str:
-    """Return the domain for libvirt: it exists before Vagrant starts it."""
+    """Render the domain for libvirt: it exists before Vagrant starts it."""
     return (
         jinja_environment()
         .get_template("libvirt-domain.xml.j2")
@@ -290,7 +290,7 @@ def render_domain(record: VmRecord, facts: VagrantfileHost, disk_path: Path) -> 
 
 
 def render_login_script() -> str:
-    """Return the script that Vagrant runs in the machine at each start."""
+    """Render the script that Vagrant runs in the machine at each start."""
     return (
         jinja_environment()
         .get_template("vagrant-login.sh.j2")
@@ -306,7 +306,7 @@ def render_login_script() -> str:
 def example_files(
     spec: MachineSpec, provider: VmProvider, prefix: str
 ) -> tuple[tuple[str, str], ...]:
-    """The files that a folder for `spec` would have, as far as known before the VM is made."""
+    """Render the files that a folder for `spec` would have, as far as known before the VM is."""
     guests = (SSH, *spec.forwarded_ports)
     ports = {guest: _EXAMPLE_PORT + at for at, guest in enumerate(guests)}
     facts = VagrantfileHost(prefix=prefix, console_path=Path("console.log"), pool=prefix)
@@ -315,7 +315,7 @@ def example_files(
 
 
 def parse_console(text: str) -> tuple[str, ...]:
-    """The host keys of the last whole list that the machine printed; empty when there is none."""
+    """Parse the host keys of the last whole list that the machine printed; empty without one."""
     keys: list[str] = []
     last: tuple[str, ...] = ()
     pattern = rf"{HOST_KEY_WORD} (end|(?:ssh|ecdsa|sk)-\S+ [A-Za-z0-9+/=]+)\s*$"

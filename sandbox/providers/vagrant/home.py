@@ -7,13 +7,13 @@ from sandbox.paths import cache_dir
 
 
 def vagrant_home() -> Path:
-    """Tell where this user's Vagrant keeps its boxes: `$VAGRANT_HOME`, or `~/.vagrant.d`."""
+    """Return this user's Vagrant folder, with its boxes: `$VAGRANT_HOME`, or `~/.vagrant.d`."""
     value = os.environ.get("VAGRANT_HOME", "")
     return Path(value).expanduser() if value else Path.home() / ".vagrant.d"
 
 
 def clean_vagrant_home() -> Path:
-    """The user's own `~/.vagrant.d`, or one with the same boxes and plugins and no Vagrantfile.
+    """Return the user's `~/.vagrant.d`, or one of the same boxes and plugins without Vagrantfile.
 
     A user's `~/.vagrant.d/Vagrantfile` changes every machine of that user. Our machines must be
     what the box says.

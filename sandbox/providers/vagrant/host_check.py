@@ -18,7 +18,7 @@ _TITLE: Final = "Vagrant is installed"
 
 
 def vagrant_findings(hypervisor: Hypervisor) -> tuple[Finding, ...]:
-    """Findings about Vagrant, and its plugin for the hypervisor where it needs one."""
+    """List findings about Vagrant, and its plugin for the hypervisor where it needs one."""
     fix = f"sandbox host setup --provider {hypervisor.provider}"
     if shutil.which("vagrant") is None:
         return (Finding(ok=False, title=_TITLE, detail="no command `vagrant`", fix=fix),)
@@ -54,5 +54,5 @@ def check_size(spec: MachineSpec) -> None:
 
 
 def memory_mb() -> int:
-    """Return this host's memory; asks only what every system answers."""
+    """Measure this host's memory; asks only what every system answers."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2

@@ -44,11 +44,11 @@ class Hypervisor(Protocol):
         ...
 
     def findings(self) -> tuple[Finding, ...]:
-        """Tell whether it can be used here."""
+        """Find out whether the hypervisor can be used here."""
         ...
 
     def vms(self) -> dict[str, Vm]:
-        """Return all VMs with a name that begins with our prefix, by name; not all may be ours."""
+        """List all VMs with a name that begins with our prefix, by name; not all may be ours."""
         ...
 
     def host_facts(self, record: VmRecord, folder: VmFolder) -> VagrantfileHost:
@@ -76,7 +76,7 @@ class Hypervisor(Protocol):
         ...
 
     def base_copies(self) -> tuple[BaseCopy, ...]:
-        """Return the images that VMs are made from, each with the VMs that depend on it."""
+        """List the images that VMs are made from, each with the VMs that depend on it."""
         ...
 
     def drop_unused_bases(self) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ class Hypervisor(Protocol):
         ...
 
     def console(self, record: VmRecord, folder: VmFolder) -> str:
-        """Return the VM's output on its serial console since it was started."""
+        """Read the VM's output on its serial console since it was started."""
         ...
 
     def resume(self, vm: Vm) -> None:
@@ -104,7 +104,7 @@ class Hypervisor(Protocol):
         ...
 
     def snapshots(self, vm: Vm) -> tuple[Snapshot, ...]:
-        """Return its snapshots, the oldest first."""
+        """List the VM's snapshots, the oldest first."""
         ...
 
     def delete_snapshot(self, vm: Vm, snapshot: str) -> None:
@@ -113,7 +113,7 @@ class Hypervisor(Protocol):
 
 
 def is_our_vm(vm: Vm, record: VmRecord | None) -> bool:
-    """Whether the VM belongs to that record; without a record, whether any `sandbox` made it."""
+    """Tell whether the VM belongs to that record; without one, whether any `sandbox` made it."""
     return record.uuid == vm.uuid if record is not None else read_note(vm.note) is not None
 
 
@@ -188,7 +188,7 @@ class StoredBox:
 
 
 def find_stored_box(image: str, provider: VmProvider) -> StoredBox:
-    """The base image `NAME` or `NAME@VERSION` in Vagrant's store; the newest without a version.
+    """Find the base image `NAME` or `NAME@VERSION` in Vagrant's store; without one, the newest.
 
     Raises:
         HostError: it is there, for another architecture than this host's.

@@ -24,13 +24,13 @@ COUNT: Final = 8000
 
 @contextmanager
 def port_lock() -> Iterator[None]:
-    """The lock to hold from looking at taken ports until the choice is on disk."""
+    """Hold the lock from looking at taken ports until the choice is on disk."""
     with hold(lock_path("ports")):
         yield
 
 
 def choose_ports(name: str, guests: Sequence[int], taken: Iterable[int]) -> dict[int, int]:
-    """A free port for each of the machine's ports; the same ones again where they are still free.
+    """Choose a free port for each of the machine's ports; the same again where they are still free.
 
     Call it under `port_lock`, and save the result before the lock is released.
 
@@ -102,7 +102,7 @@ class PortBook:
         return record
 
     def renew(self, folder: VmFolder, record: VmRecord) -> VmRecord:
-        """The record of a stopped VM, with new ports for those that somebody took meanwhile."""
+        """Renew the record of a stopped VM: new ports for those that somebody took meanwhile."""
         with port_lock():
             ports = {SSH: record.ssh_port, **dict(record.forwarded)}
             taken = self._taken(folder)

@@ -62,7 +62,7 @@ class VagrantProvider(ABC):
         return PreparedBase(found.image, found.image, available_packages(found))
 
     def stored_bases(self, place: Place) -> "tuple[StoredBase, ...]":
-        """Return our boxes for it in Vagrant's store; a user has one store, whatever the prefix."""
+        """List our boxes for it in Vagrant's store; a user has one store, whatever the prefix."""
         from sandbox.providers.vagrant.stored_boxes import stored_bases
 
         del place

@@ -39,7 +39,7 @@ _LEAST_S: Final = 0.01
 
 
 def wait_for_sshd(record: VmRecord, folder: VmFolder, *, timeout_s: float) -> bool:
-    """Tell whether the VM's sshd answers within `timeout_s`, and its host keys are known."""
+    """Wait for the VM's sshd, and tell whether it answers in time, and its host keys are known."""
     if not folder.host_keys():
         return False
     options = record.options
@@ -54,7 +54,7 @@ def wait_for_sshd(record: VmRecord, folder: VmFolder, *, timeout_s: float) -> bo
 
 
 def learn_host_keys(hypervisor: Hypervisor, record: VmRecord, folder: VmFolder) -> tuple[str, ...]:
-    """Return the host keys that the VM printed to its serial console; only the VM can write there.
+    """Learn the host keys that the VM printed to its serial console; only the VM can write there.
 
     Raises:
         ProviderError: it printed none.

@@ -54,7 +54,7 @@ class OurBox:
 
 
 def our_boxes(provider: VmProvider) -> tuple[OurBox, ...]:
-    """Return all boxes for `provider`, the newest first, without those being added just now."""
+    """List all boxes for `provider`, the newest first, without those being added just now."""
     found = sorted(_boxes(provider), key=lambda box: box.made_at, reverse=True)
     newest: dict[str, Path] = {}
     for box in found:
@@ -72,7 +72,7 @@ def stored_keys() -> frozenset[str]:
 
 
 def stored_bases(provider: VmProvider) -> tuple[StoredBase, ...]:
-    """Return our boxes for `provider`, as the rest of the program knows base images."""
+    """List our boxes for `provider`, as the rest of the program knows base images."""
     users = users_of_boxes()
     return tuple(
         StoredBase(
@@ -92,7 +92,7 @@ def stored_bases(provider: VmProvider) -> tuple[StoredBase, ...]:
 
 
 def users_of_boxes() -> dict[str, tuple[str, ...]]:
-    """Return the sandboxes that were made from each box of Vagrant's store."""
+    """Map each box of Vagrant's store to the sandboxes that were made from it."""
     users: dict[str, tuple[str, ...]] = {}
     for name in instance_names():
         try:

@@ -6,7 +6,7 @@ Version = tuple[int, ...]
 
 
 def parse_version(text: str) -> Version:
-    """Return the dotted number at the end of the last line that has one; empty when there is none.
+    """Parse the dotted number at the end of the last line that has one; empty when there is none.
 
     VBoxManage prints warnings before its version when the kernel module is missing.
     """
@@ -15,5 +15,5 @@ def parse_version(text: str) -> Version:
 
 
 def dotted(version: Version) -> str:
-    """Return the version as people write it."""
+    """Write the version as people do."""
     return ".".join(str(part) for part in version)

@@ -30,7 +30,7 @@ class Vm:
 
 
 def read_note(note: str) -> dict[str, str] | None:
-    """Return the labels in a VM's note; None when it was not made by `sandbox`."""
+    """Read the labels in a VM's note; None when it was not made by `sandbox`."""
     words = note.split()
     if MADE_BY not in words:
         return None
@@ -39,7 +39,7 @@ def read_note(note: str) -> dict[str, str] | None:
 
 
 def statuses(vms: Mapping[str, Vm], prefix: str) -> dict[str, MachineStatus]:
-    """Return our machines among the VMs, in the form of `Engine.status`, for a listing.
+    """List our machines among the VMs, in the form of `Engine.status`, for a listing.
 
     It does not say whether a processor is emulated: nobody who lists machines waits for one.
     """
@@ -52,7 +52,7 @@ def statuses(vms: Mapping[str, Vm], prefix: str) -> dict[str, MachineStatus]:
 
 
 def maker_of(folder: Path) -> str | None:
-    """The provider that made the VM of an instance's folder; None where its record does not say."""
+    """Read which provider made the VM of an instance's folder; None where its record is silent."""
     try:
         saved = read_json(folder / "machine.json")
     except BrokenFileError:

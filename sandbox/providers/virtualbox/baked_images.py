@@ -35,7 +35,7 @@ class VirtualBoxImages:
         self.prefix = prefix
 
     def all(self, *, with_sizes: bool = False) -> tuple[BakedImage, ...]:
-        """Return all images, the newest first, also unfinished ones."""
+        """List all images, the newest first, also unfinished ones."""
         if shutil.which("VBoxManage") is None:
             # Nobody has ever made one here, and this is asked on every host
             return ()
@@ -49,7 +49,7 @@ class VirtualBoxImages:
         return tuple(sorted(found, key=lambda image: image.made_at, reverse=True))
 
     def require(self, image: str) -> str:
-        """Return the VM of a finished image.
+        """Find the VM of a finished image.
 
         Raises:
             ProviderError: there is none of that name.
@@ -58,7 +58,7 @@ class VirtualBoxImages:
         return self._vm(image)
 
     def copy(self, draft: Draft, source: Vm, snapshot: str, port: int, scratch: Path) -> None:
-        """A VM that resumes from the snapshot's memory, with a copy of the disk from then.
+        """Copy a VM: it resumes from the snapshot's memory, with a copy of the disk from then.
 
         It is reached only at `port` of 127.0.0.1, and reaches nothing beyond this host.
 
@@ -88,7 +88,7 @@ class VirtualBoxImages:
 
     @contextmanager
     def woken(self, image: str) -> Iterator[None]:
-        """Resume it from its snapshot's memory; at the end it is switched off by force."""
+        """Resume an image from its snapshot's memory; at the end it is switched off by force."""
         vm = self._vm(image)
         self.manage("startvm", vm, "--type", "headless", timeout_s=COPY_S)
         try:

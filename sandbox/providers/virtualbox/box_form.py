@@ -27,11 +27,11 @@ class VirtualBoxBox:
     metadata: Mapping[str, object] = {}
 
     def template(self) -> str:
-        """Return the machine, before the disk's size is known."""
+        """Return the description of the machine, before the disk's size is known."""
         return (data_dir("templates") / "box.ovf").read_text(encoding="utf-8")
 
     def machine_files(self, disk_bytes: int) -> Mapping[str, str]:
-        """Return a SATA disk, a network card behind NAT, no sound."""
+        """Describe the machine in `box.ovf`: a SATA disk, a network card behind NAT, no sound."""
         text = self.template().replace("@CAPACITY@", str(DISK_GB * 1024**3))
         text = text.replace("@SIZE@", str(disk_bytes)).replace("@MAC@", BASE_MAC)
         return {"box.ovf": text}

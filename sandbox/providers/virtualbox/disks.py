@@ -21,18 +21,18 @@ class Disk:
 
 
 def read_disks(said: str) -> tuple[Disk, ...]:
-    """Return all disks in `VBoxManage list hdds` with a UUID and a place, whoever made them."""
+    """Parse all disks in `VBoxManage list hdds` with a UUID and a place, whoever made them."""
     return tuple(_disks(said))
 
 
 def disks_in(folder: Path, disks: tuple[Disk, ...]) -> tuple[Disk, ...]:
-    """Return the disks in a folder; first those that depend on others."""
+    """List the disks in a folder; first those that depend on others."""
     found = (disk for disk in disks if disk.path.is_relative_to(folder))
     return tuple(sorted(found, key=lambda disk: (disk.parent is None, disk.uuid)))
 
 
 def machines_on(master: Path, disks: tuple[Disk, ...], *, prefix: str) -> tuple[str, ...]:
-    """The machines with disks that depend on a master's, told by VirtualBox's folders for them.
+    """Name the machines with disks that depend on a master's, by VirtualBox's folders for them.
 
     Folders next to the master's are named without `prefix`; a disk elsewhere by its whole path.
     """
@@ -42,7 +42,7 @@ def machines_on(master: Path, disks: tuple[Disk, ...], *, prefix: str) -> tuple[
 
 
 def bytes_in(folder: Path) -> int | None:
-    """Return the space really taken on the disk, without holes; None when we may not see that."""
+    """Measure the space really taken on the disk, without holes; None when we may not see that."""
     try:
         files = [path.stat() for path in folder.rglob("*") if path.is_file()]
     except OSError:

@@ -7,7 +7,7 @@ from sandbox.providers.virtualbox.installation import VirtualBoxFacts
 
 
 def virtualbox_report(facts: VirtualBoxFacts) -> HostReport:
-    """Return all findings. A doubt only means that the provider is not the default."""
+    """Report all findings. A doubt only means that the provider is not the default."""
     on_linux = facts.system == "Linux"
     vagrant_fix = "sudo apt-get install vagrant" if on_linux else "install Vagrant from its site"
     findings = [

@@ -38,11 +38,11 @@ class VirtualBox:
         self.images = VirtualBoxImages(self.manage, prefix)
 
     def findings(self) -> tuple[Finding, ...]:
-        """Tell whether VirtualBox is there, and doubts whether it works."""
+        """Find out whether VirtualBox is there, with doubts whether it works."""
         return virtualbox_look.virtualbox_findings(virtualbox_look.gather_virtualbox())
 
     def vms(self) -> dict[str, Vm]:
-        """Return all VMs with a name that begins with our prefix, in one call."""
+        """List all VMs with a name that begins with our prefix, in one call."""
         return list_vms(self.manage, self.prefix)
 
     def host_facts(self, record: VmRecord, folder: VmFolder) -> VagrantfileHost:
@@ -51,7 +51,7 @@ class VirtualBox:
         return VagrantfileHost(prefix=self.prefix, console_path=folder.path / "console.log")
 
     def emulates(self, record: VmRecord) -> bool:
-        """False: VirtualBox does not say when it runs without the processor's virtualisation."""
+        """Return False: VirtualBox does not say when it emulates the processor."""
         del record
         return False
 
@@ -103,7 +103,7 @@ class VirtualBox:
         self.manage.clear_leftovers(record.vm_name)
 
     def base_copies(self) -> tuple[BaseCopy, ...]:
-        """Return the masters of which VMs are linked clones."""
+        """List the masters of which VMs are linked clones."""
         if shutil.which("VBoxManage") is None:
             return ()
         names = self.manage.names(self._masters)
@@ -136,7 +136,7 @@ class VirtualBox:
                 self.manage.clear_leftovers(folder.name)
 
     def console(self, record: VmRecord, folder: VmFolder) -> str:
-        """Return the console's file."""
+        """Read the console's file."""
         try:
             return self.host_facts(record, folder).console_path.read_text(
                 errors="replace", encoding="utf-8"
@@ -149,7 +149,7 @@ class VirtualBox:
         self.manage("snapshot", vm.uuid, "take", snapshot, timeout_s=COPY_S)
 
     def restore_snapshot(self, vm: Vm, snapshot: str) -> None:
-        """Power off, restore, and start again if it ran; if it did not, drop the saved memory."""
+        """Restore a snapshot of a VM, and start it if it ran; else drop the saved memory."""
         if vm.power is not Power.STOPPED:
             self.power_off(vm)
         self.manage("snapshot", vm.uuid, "restore", snapshot, timeout_s=COPY_S)
@@ -159,7 +159,7 @@ class VirtualBox:
             self.manage("discardstate", vm.uuid, check=False)
 
     def snapshots(self, vm: Vm) -> tuple[Snapshot, ...]:
-        """Return its snapshots, the oldest first; VirtualBox lists them in that order."""
+        """List the VM's snapshots, the oldest first; VirtualBox lists them in that order."""
         done = self.manage("snapshot", vm.uuid, "list", "--machinereadable", check=False)
         if "does not have any snapshots" in done.stdout + done.stderr:
             return ()

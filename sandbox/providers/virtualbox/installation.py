@@ -93,7 +93,7 @@ def gather_virtualbox() -> VirtualBoxFacts:
 
 
 def virtualbox_findings(facts: VirtualBoxFacts) -> tuple[Finding, ...]:
-    """Return all findings before anything is started, without those that only base images need."""
+    """List all findings before anything is started, without those that only base images need."""
     installed = _installed(facts)
     if not facts.manage:
         return (installed,)
@@ -109,7 +109,7 @@ def virtualbox_findings(facts: VirtualBoxFacts) -> tuple[Finding, ...]:
 
 
 def vagrant_accepts(vagrant: Version, virtualbox: Version) -> bool:
-    """Whether that Vagrant drives that VirtualBox; series before our table were always known."""
+    """Tell whether that Vagrant drives that VirtualBox; older series than our table always do."""
     series = virtualbox[:2]
     for known, since in VAGRANT_SINCE:
         if series == known:

@@ -29,14 +29,14 @@ class VirtualBoxProvider(VagrantProvider):
         return VIRTUALBOX_BOX
 
     def make_engine(self, place: Place) -> Engine:
-        """Return Vagrant, over VirtualBox's own VBoxManage."""
+        """Make the engine that drives Vagrant, over VirtualBox's own VBoxManage."""
         from sandbox.providers.vagrant.baking import BakingVagrantEngine
         from sandbox.providers.virtualbox.hypervisor import VirtualBox
 
         return BakingVagrantEngine(VirtualBox(place.prefix))
 
     def statuses(self, place: Place) -> dict[str, MachineStatus]:
-        """Return the VMs with our prefix, from VBoxManage alone."""
+        """List the VMs with our prefix, from VBoxManage alone."""
         from sandbox.providers.vagrant.vm import statuses
         from sandbox.providers.virtualbox.vboxmanage import VBoxManage
         from sandbox.providers.virtualbox.vms import list_vms
@@ -44,7 +44,7 @@ class VirtualBoxProvider(VagrantProvider):
         return statuses(list_vms(VBoxManage(), place.prefix), place.prefix)
 
     def report(self, place: Place) -> HostReport:
-        """Return the findings about VirtualBox and Vagrant."""
+        """Report the findings about VirtualBox and Vagrant."""
         from sandbox.providers.virtualbox import installation
         from sandbox.providers.virtualbox.doctor import virtualbox_report
 
@@ -52,7 +52,7 @@ class VirtualBoxProvider(VagrantProvider):
         return virtualbox_report(installation.gather_virtualbox())
 
     def limits(self, place: Place) -> "HostLimits":
-        """Return this host's processors, memory and disk; asks only what every system answers."""
+        """Measure this host's processors, memory and disk; asks only what every system answers."""
         from sandbox.host.facts import free_gb
         from sandbox.plan import HostLimits
         from sandbox.providers.vagrant.host_check import memory_mb

@@ -54,11 +54,11 @@ class VBoxManage:
         )
 
     def list(self, *words: str) -> str:
-        """A list of all things; this fails when one of them is removed while the list is read."""
+        """List all things of a kind; fails when one of them is removed while the list is read."""
         return self._ask("list", *words)
 
     def names(self, prefix: str) -> tuple[str, ...]:
-        """Return the VMs with names that begin with `prefix`."""
+        """List the VMs with names that begin with `prefix`."""
         pattern = rf'^"({re.escape(prefix)}[^"]*)" '
         return tuple(re.findall(pattern, self.list("vms"), re.MULTILINE))
 
@@ -152,7 +152,7 @@ class VBoxManage:
         shutil.rmtree(folder)
 
     def machine_folder(self) -> Path:
-        """Tell where VirtualBox makes a folder for each VM."""
+        """Return the folder in which VirtualBox makes a folder for each VM."""
         said = self.list("systemproperties")
         found = re.search(r"^Default machine folder:\s+(.+?)\s*$", said, re.MULTILINE)
         if found is None:
@@ -160,7 +160,7 @@ class VBoxManage:
         return Path(found[1])
 
     def disks(self) -> tuple[Disk, ...]:
-        """Return all disks that VirtualBox knows, whoever made them."""
+        """List all disks that VirtualBox knows, whoever made them."""
         return read_disks(self.list("hdds"))
 
     def _wait_unlocked(self, vm: str) -> None:

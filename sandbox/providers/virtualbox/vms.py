@@ -22,12 +22,12 @@ _POWER: Final = {
 
 
 def masters_of(prefix: str) -> str:
-    """Return the beginning of the names of VMs that hold base images."""
+    """Return the prefix in the names of VMs that hold base images."""
     return f"{prefix}-base."
 
 
 def list_vms(manage: VBoxManage, prefix: str) -> dict[str, Vm]:
-    """Return all VMs with a name that begins with our prefix, in one call."""
+    """List all VMs with a name that begins with our prefix, in one call."""
     said = manage.list("--long", "vms")
     # VMs from which machines are made
     no_machines = (masters_of(prefix), f"{prefix}-{IMAGE_PREFIX}")
