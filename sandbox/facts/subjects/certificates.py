@@ -3,8 +3,8 @@
 import re
 
 from sandbox.facts.compare import Value
-from sandbox.facts.kind import Consequence, Reading, kind_of_machine
-from sandbox.facts.part import FactsPart
+from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_machine
+from sandbox.facts.part import FactsPart, ListPart
 from sandbox.facts.shapes import Shape, rows
 from sandbox.facts.subject import Facts, Subject
 from sandbox.probe.frame import Frame, Section
@@ -21,8 +21,10 @@ class CaBundle(FactsPart):
     certificates: int | None
     local: tuple[str, ...]
     """File names of certificates that were added here, such as a company's own."""
-    subjects: tuple[str, ...] | None = None
-    """Whom these certificates name; None where it was not seen, as there is no openssl."""
+
+
+class LocalCertificates(ListPart[str]):
+    """Whom the certificates name that were added here."""
 
 
 def _check(section: Section) -> None:
@@ -51,12 +53,14 @@ def _parse(frame: Frame) -> CaBundle | None:
         sha256=digest or None,
         certificates=int(count) if count.isdecimal() else None,
         local=tuple(sorted(line for line in section.lines if line)),
-        subjects=_subjects(frame.first("certificate-subjects")),
     )
 
 
-def _subjects(section: Section | None) -> tuple[str, ...] | None:
-    return None if section is None else tuple(sorted(line for line in section.lines if line))
+def _parse_names(frame: Frame) -> LocalCertificates | None:
+    section = frame.first("certificate-subjects")
+    if section is None:
+        return None
+    return LocalCertificates(tuple(sorted(line for line in section.lines if line)))
 
 
 def _read(facts: Facts) -> Reading:
@@ -65,21 +69,23 @@ def _read(facts: Facts) -> Reading:
     if bundle is None:
         return {"trusted": "none"}
     found: dict[str, Value] = {"added here": frozenset(bundle.local)}
-    if bundle.subjects is not None:
-        found["names of those added here"] = frozenset(bundle.subjects)
     if bundle.sha256:
         found["trusted"] = f"{bundle.certificates} ({bundle.sha256[:12]})"
     return found
+
+
+def _read_names(facts: Facts) -> Reading:
+    names = facts.get(LocalCertificates)
+    if names is None:
+        raise CannotReadError("there is no openssl to read certificates")
+    return {"": frozenset(names)}
 
 
 CERTIFICATES = Subject(
     name="ca_bundle",
     rank=180,
     part=CaBundle,
-    sections={
-        "certificates": Shape(_check, (1, 3)),
-        "certificate-subjects": Shape(rows(_check_subject)),
-    },
+    sections={"certificates": Shape(_check, (1, 3))},
     parse=_parse,
     kinds=(
         kind_of_machine(
@@ -91,6 +97,25 @@ CERTIFICATES = Subject(
             why="https to the company's own servers fails where its certificate is not known",
             bug="openssl/openssl/issues/2833",
             read=_read,
+        ),
+    ),
+)
+LOCAL_CERTIFICATES = Subject(
+    name="local_certificates",
+    rank=181,
+    part=LocalCertificates,
+    sections={"certificate-subjects": Shape(rows(_check_subject))},
+    parse=_parse_names,
+    kinds=(
+        kind_of_machine(
+            "certificate-names",
+            Consequence.FAILS,
+            131,
+            title="whom the certificates name that were added here",
+            how="set",
+            why="https to the company's own servers fails where its certificate is not known",
+            bug="openssl/openssl/issues/2833",
+            read=_read_names,
         ),
     ),
 )

@@ -3,9 +3,10 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
 from sandbox.facts import registry
 from sandbox.facts.answer import parse_answer
@@ -14,7 +15,7 @@ from sandbox.facts.diff import compare
 from sandbox.facts.differences import DiffOutcome, Selection
 from sandbox.facts.facts import OLDER, Facts, NotSeen
 from sandbox.facts.files import load_facts
-from sandbox.facts.part import NotSeenError
+from sandbox.facts.part import NotSeenError, ValuePart
 from sandbox.facts.sides import Side, side_of_plan
 from sandbox.facts.subjects.fonts import Fonts
 from sandbox.facts.subjects.os import Os
@@ -40,6 +41,24 @@ def test_a_file_of_format_4_is_read_and_written_as_it_was(name: str) -> None:
     before = json.loads(path.read_text())
     assert json.dumps(_in(before, json.loads(facts.model_dump_json()))) == json.dumps(before)
     assert facts == parse_answer(read_frame(recorded(name), "BOUNDARY"))
+
+
+def test_what_became_known_later_is_a_part_of_its_own() -> None:
+    """A field that an older file lacks would be a difference that no machine has."""
+    fields = json.loads((_FORMAT_4.parent / "fields_of_format4.json").read_text())
+    models = Facts.part_models()
+    parts = {name: _row(models[name]) for name in fields if name in models}
+    assert len(parts) > 15
+    for name, model in parts.items():
+        assert set(model.model_fields) == set(fields[name]), name
+
+
+def _row(part: type[BaseModel]) -> type[BaseModel]:
+    """The model itself; of a list that of its items."""
+    if not issubclass(part, ValuePart):
+        return part
+    of_items: type[BaseModel] = get_args(part.model_fields["root"].annotation)[0]
+    return of_items
 
 
 def _in(before: Any, now: Any) -> Any:

@@ -7,7 +7,7 @@ from sandbox.facts.compare import Value
 from sandbox.facts.diff import compare
 from sandbox.facts.differences import DiffOutcome, Selection
 from sandbox.facts.facts import Facts
-from sandbox.facts.kind import Reading, read_machine, read_view
+from sandbox.facts.kind import CannotReadError, Reading, read_machine, read_view
 from sandbox.facts.r_view import RView
 from sandbox.facts.sides import Side
 from sandbox.facts.subjects.address_space import AddressSpace
@@ -96,12 +96,13 @@ def read(kind_id: str, found: Facts) -> Reading:
         ),
         (
             "certificates",
+            CERTIFICATES,
+            {"added here": frozenset({"company.crt"}), "trusted": "140 (ab12)"},
+        ),
+        (
+            "certificate-names",
             (*CERTIFICATES, "@certificate-subjects", "CN=Company Root"),
-            {
-                "added here": frozenset({"company.crt"}),
-                "names of those added here": frozenset({"CN=Company Root"}),
-                "trusted": "140 (ab12)",
-            },
+            {"": frozenset({"CN=Company Root"})},
         ),
     ],
 )
@@ -127,8 +128,9 @@ def test_what_the_probe_does_not_write_is_refused(lines: tuple[str, ...]) -> Non
 
 def test_without_openssl_nobody_knows_whom_certificates_name() -> None:
     found = facts(*CERTIFICATES)
-    assert found[CaBundle].subjects is None
-    assert "names of those added here" not in read("certificates", found)
+    assert "company.crt" in found[CaBundle].local
+    with pytest.raises(CannotReadError, match="openssl"):
+        read("certificate-names", found)
 
 
 def test_a_domain_to_search_in_may_be_given_in_two_ways() -> None:
