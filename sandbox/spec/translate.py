@@ -12,10 +12,11 @@ from typing import Annotated, Any, Final, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from sandbox.spec.models import PATTERN_WORDS, UNION_TAGS, Box, Secret
+from sandbox.spec.models import UNION_TAGS, Box, Secret
 from sandbox.spec.not_there import Refusal, key_refusal, package_refusal, source_refusal
 from sandbox.spec.problem import Problem, alternatives, code, near
 from sandbox.spec.source import Value
+from sandbox.spec.texts import PATTERN_WORDS
 
 Loc = tuple[str | int, ...]
 
