@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from sandbox.spec.misfit import MISFIT
 from sandbox.spec.models import UNION_TAGS, Box, Secret
 from sandbox.spec.not_there import Refusal, key_refusal, package_refusal, source_refusal
 from sandbox.spec.problem import Problem, alternatives, code, near
@@ -63,7 +64,11 @@ def problems_by_place(
 def _place(details: ErrorDetails, top: Value) -> FieldPlace:
     """The error's `loc` without pydantic's own steps: `[key]`, and the members of a union."""
     place: list[str | int] = []
-    for step in details["loc"]:
+    steps = details["loc"]
+    if details["type"] == MISFIT:
+        # The model knows which of its values it is about
+        steps = (*steps, details["ctx"]["key"])
+    for step in steps:
         if step in UNION_TAGS:
             continue
         if top.get(*place, step) is None:
@@ -122,7 +127,7 @@ def private_key_problem(value: Value) -> Problem:
 def _wrong_value(details: ErrorDetails, value: Value) -> Problem:
     kind = details["type"]
     context: Mapping[str, Any] = details.get("ctx", {})
-    if details["loc"][-1] == "[key]":
+    if details["loc"][-1:] == ("[key]",):
         words = PATTERN_WORDS.get(context.get("pattern", ""), "a shorter name")
         return value.problem(f"the key must be {words}")
     if kind in _EXPECTED:
@@ -155,11 +160,16 @@ def _too_short(value: Value, _: Mapping[str, Any]) -> Problem:
     return value.problem("this is empty")
 
 
+def _misfit(value: Value, context: Mapping[str, Any]) -> Problem:
+    return value.problem(context["message"], context["suggestion"])
+
+
 _WORDED: Final[dict[str, Callable[[Value, Mapping[str, Any]], Problem]]] = {
     "string_pattern_mismatch": _pattern,
     "string_too_long": _too_long,
     "string_too_short": _too_short,
     "literal_error": _literal,
+    MISFIT: _misfit,
 }
 
 
