@@ -4,12 +4,13 @@ Frozen, and unknown keys are errors. Which texts there are is in sandbox.spec.te
 of a field is its description in the JSON Schema (see sandbox.spec.schema).
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from sandbox.app_files import MAX_MB
 from sandbox.spec.choices import ProviderName
+from sandbox.spec.misfit import misfit
 from sandbox.spec.texts import (
     BaseName,
     BootSeconds,
@@ -97,6 +98,11 @@ OptionOrSecret = Annotated[
 ]
 RepoOrSecret = Annotated[Annotated[RepoUrl, Tag(_PLAIN)] | _SecretValue, _ByKind]
 ProxyOrSecret = Annotated[Annotated[HttpUrl, Tag(_PLAIN)] | _SecretValue, _ByKind]
+
+
+_Newer = Field(exclude_if=lambda value: value is None)
+"""Of a key that boxes could not say before: where one does not, its plan is what it was, key and
+all. Or else every sandbox would be provisioned once more."""
 
 
 class Machine(Model):
@@ -278,6 +284,30 @@ class LibvirtOptions(VagrantOptions):
 
     driver: Literal["kvm", "qemu"] | None = None
     """kvm, or qemu for QEMU's own emulation; leave out for kvm where it really works."""
+    cpu_mode: Annotated[Literal["host-passthrough", "host-model", "custom"] | None, _Newer] = None
+    """The processor inside: this host's own, libvirt's name for it, or the one that `cpu_model`
+    names. By its instructions OpenBLAS picks how it computes: last digits differ with it."""
+    cpu_model: Annotated[PlainName | None, _Newer] = None
+    """A processor by QEMU's name, such as Haswell; only with `cpu_mode: custom`."""
+
+    @model_validator(mode="after")
+    def _processor_fits(self) -> Self:
+        mode, is_custom = self.cpu_mode, self.cpu_mode == "custom"
+        if is_custom and self.cpu_model is None:
+            cure = "Add `cpu_model`, such as Haswell: `virsh cpu-models x86_64` lists them"
+            raise misfit("cpu_mode", "the processor is not named", cure)
+        if not is_custom and self.cpu_model is not None:
+            without = f"with `cpu_mode: {mode}`" if mode else "without `cpu_mode: custom`"
+            cure = "Write `cpu_mode: custom`" if mode else "Add it"
+            raise misfit("cpu_model", f"{without} no processor can be named", cure)
+        if mode is not None and not is_custom and self.driver == "qemu":
+            cure = "or name one: `cpu_mode: custom`, `cpu_model: Haswell`"
+            raise misfit(
+                "cpu_mode",
+                "QEMU's emulation cannot be this host's processor",
+                f"Leave out `driver: qemu`, {cure}",
+            )
+        return self
 
 
 class Providers(Model):
