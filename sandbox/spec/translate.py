@@ -49,6 +49,8 @@ class FieldPlace:
     loc: Loc
     missing: bool
     """The last step of `loc` should be there, and is not."""
+    may_be_cured_above: bool
+    """What the box extends can say something by which this is right."""
 
 
 def problems_by_place(
@@ -77,7 +79,8 @@ def _place(details: ErrorDetails, top: Value) -> FieldPlace:
     missing = details["type"] == "missing"
     if missing:
         place.append(details["loc"][-1])
-    return FieldPlace(tuple(place), missing)
+    cured = missing or details["type"] == MISFIT
+    return FieldPlace(tuple(place), missing, cured)
 
 
 def _problem(loc: Loc, group: list[ErrorDetails], top: Value, model: type[BaseModel]) -> Problem:

@@ -203,6 +203,11 @@ def test_apps_need_a_service_and_names_of_their_own(write: Write, problems: Prob
     ]
 
 
+def test_what_a_missing_file_may_cure_is_not_told(problems: Problems) -> None:
+    text = "extends: gone.yml\nversion: 1\nproviders: {libvirt: {cpu_model: Haswell}}\n"
+    assert [problem.key for problem in problems(text)] == ["extends"]
+
+
 def test_documents_need_rmarkdown(write: Write, problems: Problems, load: Load) -> None:
     write("", "docs/index.Rmd")
     apps = "services: {shiny_server: {}}\napps: [{name: a, path: docs}]\n"
