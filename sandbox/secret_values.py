@@ -13,7 +13,8 @@ from typing import Final, Literal, NoReturn, TypeVar
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from sandbox.plan import Plan
-from sandbox.spec.models import PATTERN_WORDS, HttpUrl, RepoUrl, Secret, Text
+from sandbox.spec.models import Secret
+from sandbox.spec.texts import PATTERN_WORDS, HttpUrl, RepoUrl, Text
 
 _LAZY = ConfigDict(defer_build=True)
 Kind = Literal["text", "repository", "proxy"]

@@ -1,14 +1,14 @@
 """The two kinds of evidence: what was seen (facts and inspection), and the live machine itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from sandbox.checks.check import CannotLook
 from sandbox.checks.inspection import Inspection
 from sandbox.checks.shiny_page import ShinyPage
-from sandbox.checks.shiny_session import SessionOutcome, try_session
-from sandbox.checks.web import NoAnswer, Refused, WebAnswer, fetch
+from sandbox.checks.shiny_session import SessionOutcome, session_url, try_session
+from sandbox.checks.web import NoAnswer, Refused, WebAnswer, ask_for_websocket, fetch
 from sandbox.deadline import Deadline, wait_until
 from sandbox.facts.facts import Facts
 from sandbox.facts.hashes import Hashes
@@ -67,6 +67,18 @@ class CheckedMachine(Protocol):
 
     def session(self, path: str, page: ShinyPage, *, timeout_s: float = 30.0) -> SessionOutcome:
         """Try a Shiny session of the app at `path`."""
+        ...
+
+    def websocket(self, path: str, *, timeout_s: float = 30.0) -> int:
+        """The status that comes when the app at `path` is asked for a session's websocket.
+
+        Raises:
+            NoAnswer: refused, cut off, or not in time.
+        """
+        ...
+
+    def through(self, server: str) -> "CheckedMachine":
+        """The same machine, its pages asked for at another of its servers."""
         ...
 
     def sudo(self, script: str) -> str:
@@ -135,8 +147,10 @@ class LiveMachine:
         *,
         emulated: bool = False,
         first_pages: dict[str, float] | None = None,
+        urls: Mapping[str, str] | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
+        self._urls = urls or {}
         self._run = run
         self.emulated = emulated
         self.first_pages = first_pages if first_pages is not None else {}
@@ -149,6 +163,16 @@ class LiveMachine:
         """Try a Shiny session of the app at `path`."""
         timeout_s = patient(timeout_s, emulated=self.emulated)
         return try_session(self._base_url + path, page, timeout_s=timeout_s)
+
+    def websocket(self, path: str, *, timeout_s: float = 30.0) -> int:
+        """The status that comes when the app at `path` is asked for a session's websocket."""
+        timeout_s = patient(timeout_s, emulated=self.emulated)
+        url = f"{session_url(self._base_url + path)}/websocket"
+        return ask_for_websocket(url, timeout_s=timeout_s)
+
+    def through(self, server: str) -> "LiveMachine":
+        """The same machine, its pages asked for at another of its servers."""
+        return LiveMachine(self._urls.get(server, ""), self._run, emulated=self.emulated)
 
     def sudo(self, script: str) -> str:
         """Run a shell script as root, and return its output."""

@@ -85,12 +85,19 @@ def first_pages() -> dict[str, float]:
 @pytest.fixture(scope="module")
 def machine(
     host: Any,  # noqa: ANN401  (testinfra has no types)
-    url: str,
+    request: pytest.FixtureRequest,
     facts: Facts,
     first_pages: dict[str, float],
 ) -> CheckedMachine:
     """The live machine, as the suite's own checks use it."""
-    return LiveMachine(url, host.run, emulated=is_emulated(facts), first_pages=first_pages)
+    asked = request.config.stash[_REQUEST]
+    return LiveMachine(
+        asked.base_url,
+        host.run,
+        emulated=is_emulated(facts),
+        first_pages=first_pages,
+        urls=asked.urls,
+    )
 
 
 @pytest.fixture(scope="module")

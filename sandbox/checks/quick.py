@@ -7,7 +7,7 @@ byte, were done before that was baked.
 
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,13 @@ class _Done:
         self.stderr = done.stderr
 
 
-def run_quick(
-    placement: Placement, target: SshTarget, base_url: str, facts: Facts, folder: Path
+def run_quick(  # noqa: PLR0917  (what a machine is, and how it is reached)
+    placement: Placement,
+    target: SshTarget,
+    base_url: str,
+    facts: Facts,
+    folder: Path,
+    urls: Mapping[str, str] | None = None,
 ) -> CheckReport:
     """Look at what is up, who gets in, and how large it is; ends no process on the machine.
 
@@ -47,9 +52,10 @@ def run_quick(
         base_url: `http://HOST:PORT` of its Shiny Server as seen from here; empty without one.
         facts: what the probe has just seen; R need not have been asked.
         folder: the instance's folder.
+        urls: the same as `base_url` of each of its servers, by name.
     """
     started = time.monotonic()
-    machine = _machine(target, base_url)
+    machine = _machine(target, base_url, urls)
     seen: Seen | CannotLook
     try:
         answer = machine.sudo(inspection.inspection_script(placement.plan))
@@ -82,7 +88,9 @@ def run_live(
     )
 
 
-def _machine(target: SshTarget, base_url: str) -> LiveMachine:
+def _machine(
+    target: SshTarget, base_url: str, urls: Mapping[str, str] | None = None
+) -> LiveMachine:
     def run(command: str, *words: str) -> _Done:
         line = command % tuple(shlex.quote(word) for word in words)
         try:
@@ -93,7 +101,7 @@ def _machine(target: SshTarget, base_url: str) -> LiveMachine:
             raise CannotLook(f"ssh to the machine failed: {done.stderr.strip()}")
         return _Done(done)
 
-    return LiveMachine(base_url, run)
+    return LiveMachine(base_url, run, urls=urls)
 
 
 def _all(

@@ -34,6 +34,8 @@ class CheckRequest(BaseModel):
     """What the probe has just seen, the plan's packages loaded."""
     base_url: str
     """`http://HOST:PORT` of its Shiny Server as seen from here; empty without one."""
+    urls: dict[str, str] = {}
+    """The same of each of its servers, by name."""
     own_key: str
     """Fingerprint of the instance's own login key; empty when unknown."""
     production: Facts | None = None

@@ -8,6 +8,9 @@ import datetime
 import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from http import HTTPStatus
+
+from sandbox.checks.web import WebAnswer
 
 InputValue = str | bool | int | float | None | list[str]
 
@@ -43,6 +46,18 @@ def title_of(html: str) -> str:
     """Return the page's title, shortened; empty when it has none."""
     found = re.search(r"<title>(.*?)</title>", html, re.DOTALL | re.IGNORECASE)
     return " ".join(found.group(1).split())[:60] if found else ""
+
+
+def is_app_page(page: WebAnswer) -> bool:
+    """Whether this is an app's own page: not an error page, an index of a folder, or a greeting."""
+    html = page.content_type.startswith("text/html")
+    return page.status == HTTPStatus.OK and html and (is_shiny(page.body) or is_document(page.body))
+
+
+def describe(page: WebAnswer) -> str:
+    """An answer in a few words."""
+    title = title_of(page.body)
+    return f"HTTP {page.status}, {f'“{title}”' if title else page.content_type or 'no content'}"
 
 
 def read_page(html: str) -> ShinyPage:

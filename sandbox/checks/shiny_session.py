@@ -50,11 +50,15 @@ def try_session(app_url: str, page: ShinyPage, *, timeout_s: float) -> SessionOu
     )
 
 
+def session_url(app_url: str) -> str:
+    """Where a new session of the app at `app_url` is reached; SockJS adds the transport to it."""
+    return f"{app_url}__sockjs__/{secrets.randbelow(1000):03d}/{secrets.token_hex(4)}"
+
+
 class _Session:
     def __init__(self, app_url: str, page: ShinyPage, deadline: Deadline) -> None:
         self._app_url = app_url
-        server = f"{secrets.randbelow(1000):03d}"
-        self._url = f"{app_url}__sockjs__/{server}/{secrets.token_hex(4)}"
+        self._url = session_url(app_url)
         self._page = page
         self._deadline = deadline
         self._configured = False

@@ -8,7 +8,7 @@ from sandbox.checks.as_planned import is_as_planned
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt
 from sandbox.checks.live import END_R, CheckedMachine, Seen
 from sandbox.checks.results import Goal
-from sandbox.checks.up import describe, is_app_page
+from sandbox.checks.shiny_page import describe, is_app_page
 from sandbox.checks.web import NoAnswer
 from sandbox.facts.subjects.machine import MEMORY_LEAST, MachineSize
 from sandbox.placement import Placement

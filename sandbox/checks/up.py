@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from sandbox.app_logs.answer import logs_script, parse_logs
 from sandbox.app_logs.trouble import trouble_with_app
-from sandbox.checks import fixes
+from sandbox.checks import fixes, fronts
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt, equal
 from sandbox.checks.live import END_R, CheckedMachine, Seen, wait_for_page
 from sandbox.checks.results import Goal
-from sandbox.checks.shiny_page import is_document, is_shiny, read_page, title_of
+from sandbox.checks.shiny_page import describe, is_app_page, is_document, is_shiny, read_page
 from sandbox.checks.web import NoAnswer, WebAnswer
 from sandbox.facts.subjects.services import SystemServices
 from sandbox.placement import Placement
@@ -46,6 +46,7 @@ def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
     for app in plan.apps:
         yield _page(placement, app.name)
         yield _session(placement, app.name)
+    yield from fronts.live_checks(placement)
     if not plan.apps:
         yield Check(
             id="up.ping",
@@ -75,18 +76,6 @@ def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
 def services(plan: Plan) -> tuple[str, ...]:
     """List the units that the plan needs."""
     return ("ssh", *(server.unit for server in plan.servers))
-
-
-def is_app_page(page: WebAnswer) -> bool:
-    """Tell whether a page is an app's own: no error page, no folder's index, no greeting."""
-    html = page.content_type.startswith("text/html")
-    return page.status == _OK and html and (is_shiny(page.body) or is_document(page.body))
-
-
-def describe(page: WebAnswer) -> str:
-    """Describe an answer in a few words."""
-    title = title_of(page.body)
-    return f"HTTP {page.status}, {f'“{title}”' if title else page.content_type or 'no content'}"
 
 
 def _system_state(placement: Placement, seen: Seen) -> Look:

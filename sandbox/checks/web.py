@@ -1,10 +1,14 @@
 """HTTP as the checks speak it: never through a proxy, every answer kept, whatever its status."""
 
+import base64
 import http.client
+import secrets
 import time
 import urllib.error
 import urllib.request
+from contextlib import closing
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 
 class NoAnswer(Exception):  # noqa: N818  (it is a finding about the machine, not an error of ours)
@@ -52,6 +56,30 @@ def fetch(url: str, *, timeout_s: float, data: bytes | None = None) -> WebAnswer
         raise kind(_reason(error)) from error
     elapsed_s = time.monotonic() - started
     return WebAnswer(url, status, content_type, body.decode("utf-8", "replace"), elapsed_s)
+
+
+def ask_for_websocket(url: str, *, timeout_s: float) -> int:
+    """The status that comes when `url` is asked for a websocket: 101 where there is one.
+
+    Raises:
+        NoAnswer: with the reason in a few words.
+    """
+    place = urlsplit(url)
+    if not place.netloc:
+        # Python would ask this host
+        raise NoAnswer("it is not known where")
+    asked = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": base64.b64encode(secrets.token_bytes(16)).decode(),
+    }
+    with closing(http.client.HTTPConnection(place.netloc, timeout=timeout_s)) as connection:
+        try:
+            connection.request("GET", place.path, headers=asked)
+            return connection.getresponse().status
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise NoAnswer(_reason(error)) from error
 
 
 def _reason(error: Exception) -> str:

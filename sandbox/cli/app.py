@@ -22,6 +22,7 @@ GROUPS: Final = {
     "cache": ("bake", "cache"),
     "verify": ("check",),
     "fidelity": ("capture", "diff", "report"),
+    "kinds": ("kinds",),
     "probe": ("probe",),
     "init": ("init",),
     "boxes": ("validate", "schema", "boxes"),
@@ -31,7 +32,7 @@ GROUPS: Final = {
 """The modules of this folder and their commands, in the order of `--help`."""
 
 
-_LEAVE_NOTHING: Final = (*GROUPS["look"], "validate", "schema", "boxes", "doctor", "probe")
+_LEAVE_NOTHING: Final = (*GROUPS["look"], "validate", "schema", "boxes", "doctor", "kinds", "probe")
 """Commands that only read: after an interrupt nothing is left to finish or remove."""
 
 

@@ -15,7 +15,7 @@ from sandbox.facts.facts import Facts
 from sandbox.facts.files import load_facts
 from sandbox.guest.guest import Guest
 from sandbox.guest.hashes import hashes_of, key_beside
-from sandbox.guest.pages import READY_TIMEOUT_S, apps_url, proven_by_page, wait_for_ports
+from sandbox.guest.pages import READY_TIMEOUT_S, apps_url, proven_by_page, urls_of, wait_for_ports
 from sandbox.probe.script import Taking
 from sandbox.probe.session import NoSshError
 from sandbox.probe.untaken import HashKey
@@ -69,6 +69,7 @@ def check_all(
                 placement=guest.placement,
                 facts=facts,
                 base_url=apps_url(plan, pages),
+                urls=urls_of(pages),
                 own_key=own_key(instance.folder),
                 production=production,
                 hashes=hashes_of(instance, key),
@@ -101,7 +102,8 @@ def check_clone(guest: Guest) -> CheckReport:
         guest.first_page(pages, status, target)
         with step(guest.listener, guest.name, "quick checks") as note:
             url = apps_url(guest.plan, pages)
-            report = run_quick(guest.placement, target, url, facts, guest.folder)
+            urls = urls_of(pages)
+            report = run_quick(guest.placement, target, url, facts, guest.folder, urls)
             note.text = report.summary
     _keep(guest, report)
     return report

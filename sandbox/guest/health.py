@@ -33,4 +33,5 @@ def found_broken(plan: Plan, status: MachineStatus, target: SshTarget) -> str:
     ]
     if not gone or plan.app_server is None:
         return ""
-    return f"{' and '.join(gone)} is not where {plan.app_server.title} looks for it"
+    # An app that is gone is so at every server that answers for it
+    return f"{' and '.join(dict.fromkeys(gone))} is not where {plan.app_server.title} looks for it"

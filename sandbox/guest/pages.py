@@ -102,6 +102,11 @@ def apps_url(plan: "Plan", pages: Iterable[Page]) -> str:
     return next((page.base_url for page in of_it), "")
 
 
+def urls_of(pages: Iterable[Page]) -> dict[str, str]:
+    """`http://HOST:PORT` of each server, by name."""
+    return {page.endpoint.service: page.base_url for page in pages}
+
+
 def _direct_url(port: int, status: MachineStatus) -> str:
     if status.address is not None:
         return f"http://{status.address}:{port}"

@@ -4,12 +4,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import StringConstraints, model_validator
 
-from sandbox.spec.models import (
+from sandbox.spec.models import Model
+from sandbox.spec.texts import (
     SUITE,
     Architecture,
     BaseName,
     DebianPackage,
-    Model,
     RepoUrl,
     RVersion,
     Sha256,

@@ -200,7 +200,7 @@ def _validate(gathered: _Gathered, bases: Bases, root: Root) -> tuple[Box | None
                 problems += [
                     problem
                     for place, problem in found.items()
-                    if gathered.complete or not place.missing
+                    if gathered.complete or not place.may_be_cured_above
                 ]
             top = _without(top, found)
         else:

@@ -1,84 +1,39 @@
 """The form of a box file. The JSON Schema that editors use is made from these models.
 
-Frozen, and unknown keys are errors. Text that ends up in a shell, in Ruby or in YAML is quoted
-where it is rendered; the patterns here are for early, clear messages, not for safety. Editors read
-them as well, as ECMA-262 with the flag `u`: an escape without a meaning there makes the schema
-invalid. The docstring of a field is its description in the JSON Schema (see sandbox.spec.schema).
+Frozen, and unknown keys are errors. Which texts there are is in sandbox.spec.texts. The docstring
+of a field is its description in the JSON Schema (see sandbox.spec.schema).
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from sandbox.app_files import MAX_MB
 from sandbox.spec.choices import ProviderName
-
-_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
-_ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
-_DEBIAN_PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
-_R_PACKAGE = r"^[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]$"
-_R_VERSION = r"^[0-9]+\.[0-9]+(\.[0-9]+)?$"
-_R_OPTION = r"^[A-Za-z.][A-Za-z0-9._]*$"
-_REPO_NAME = r"^[A-Za-z][A-Za-z0-9_.]*$"
-_REPO_URL = r"""^(https?|file)://[^\s'"\\]+$"""
-_HTTP_URL = r"""^https?://[^\s'"\\]+$"""
-_APP_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
-_USER_NAME = r"^[a-z_][a-z0-9_-]{0,30}$"
-_R_CODE = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]*$"
-_BASE_NAME = r"^[a-z0-9][a-z0-9.-]*$"
-_TIMEZONE = r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"
-_LOCALE = r"^[A-Za-z0-9_.@-]+$"
-SUITE: Final = r"^[a-z]+$"
-_VAGRANT_BOX = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
-_VAGRANT_VERSION = r"^[0-9][A-Za-z0-9.+-]*$"
-_SHA256 = r"^[0-9a-f]{64}$"
-
-PATTERN_WORDS: Final[dict[str, str]] = {
-    _ONE_LINE: "one line of text without control characters",
-    _ENV_NAME: "a variable name of letters, digits and underscores, such as OMP_NUM_THREADS",
-    _DEBIAN_PACKAGE: "the name of a Debian package, such as libpq-dev",
-    _R_PACKAGE: "the name of an R package, such as data.table",
-    _R_VERSION: 'an R version in quotes, such as "4.2" or "4.2.2"',
-    _R_OPTION: "the name of an R option, such as digits",
-    _REPO_NAME: "a repository's name, such as CRAN",
-    _REPO_URL: "a URL that starts with http://, https:// or file://",
-    _HTTP_URL: "a URL that starts with http:// or https://",
-    _APP_NAME: "a name of letters, digits, dashes and underscores, 63 at most",
-    _USER_NAME: "a Linux user or group name: lower case letters, digits, dashes, underscores",
-    _R_CODE: "R code without control characters",
-    _BASE_NAME: "the name of a base, such as debian-12",
-    _TIMEZONE: "an IANA time zone, such as Europe/Vienna",
-    _LOCALE: "a locale, such as en_US.UTF-8",
-    SUITE: "a Debian release's code name, such as bookworm",
-    _VAGRANT_BOX: "the name of a Vagrant box, such as debian/bookworm64",
-    _VAGRANT_VERSION: "the version of a Vagrant box, such as 12.20250126.1",
-    _SHA256: "a SHA-256 checksum: 64 digits and letters from a to f",
-}
-"""What each pattern means, for error messages."""
-
-Text = Annotated[str, StringConstraints(pattern=_ONE_LINE, max_length=4096)]
-"""One line, no control characters."""
-FileName = Annotated[str, StringConstraints(pattern=_ONE_LINE, min_length=1, max_length=4096)]
-"""A path; one that is not absolute is relative to the box file that says it."""
-EnvName = Annotated[str, StringConstraints(pattern=_ENV_NAME, max_length=128)]
-DebianPackage = Annotated[str, StringConstraints(pattern=_DEBIAN_PACKAGE, max_length=128)]
-RPackage = Annotated[str, StringConstraints(pattern=_R_PACKAGE, max_length=128)]
-RVersion = Annotated[str, StringConstraints(pattern=_R_VERSION, max_length=32)]
-ROption = Annotated[str, StringConstraints(pattern=_R_OPTION, max_length=128)]
-RepoName = Annotated[str, StringConstraints(pattern=_REPO_NAME, max_length=128)]
-RepoUrl = Annotated[str, StringConstraints(pattern=_REPO_URL, max_length=2048)]
-HttpUrl = Annotated[str, StringConstraints(pattern=_HTTP_URL, max_length=2048)]
-AppName = Annotated[str, StringConstraints(pattern=_APP_NAME)]
-UserName = Annotated[str, StringConstraints(pattern=_USER_NAME)]
-BaseName = Annotated[str, StringConstraints(pattern=_BASE_NAME, max_length=64)]
-Timezone = Annotated[str, StringConstraints(pattern=_TIMEZONE, max_length=64)]
-Locale = Annotated[str, StringConstraints(pattern=_LOCALE, max_length=64)]
-VagrantBox = Annotated[str, StringConstraints(pattern=_VAGRANT_BOX, max_length=128)]
-VagrantVersion = Annotated[str, StringConstraints(pattern=_VAGRANT_VERSION, max_length=64)]
-Sha256 = Annotated[str, StringConstraints(pattern=_SHA256)]
-Architecture = Literal["amd64", "arm64"]
-BootSeconds = Annotated[int, Field(ge=10, le=7200)]
-Port = Annotated[int, Field(ge=1, le=65535)]
+from sandbox.spec.misfit import misfit
+from sandbox.spec.texts import (
+    BaseName,
+    BootSeconds,
+    DebianPackage,
+    EnvName,
+    FileName,
+    HttpUrl,
+    Locale,
+    PlainName,
+    Port,
+    RepoName,
+    RepoUrl,
+    ROption,
+    RPackage,
+    RText,
+    RVersion,
+    Sha256,
+    Text,
+    Timezone,
+    UserName,
+    VagrantBox,
+    VagrantVersion,
+)
 
 
 class Model(BaseModel):
@@ -104,7 +59,7 @@ class Secret(Model):
 class RCode(Model):
     """Stands for a value of R that YAML has no word for: NULL, a list, names, a function."""
 
-    r: Annotated[str, StringConstraints(pattern=_R_CODE, min_length=1, max_length=4096)]
+    r: RText
     """R code that makes the value, in the machine, when R starts: c(a = 1), quote(recover())."""
 
     def __str__(self) -> str:
@@ -143,6 +98,11 @@ OptionOrSecret = Annotated[
 ]
 RepoOrSecret = Annotated[Annotated[RepoUrl, Tag(_PLAIN)] | _SecretValue, _ByKind]
 ProxyOrSecret = Annotated[Annotated[HttpUrl, Tag(_PLAIN)] | _SecretValue, _ByKind]
+
+
+_Newer = Field(exclude_if=lambda value: value is None)
+"""Of a key that boxes could not say before: where one does not, its plan is what it was, key and
+all. Or else every sandbox would be provisioned once more."""
 
 
 class Machine(Model):
@@ -235,17 +195,33 @@ class ShinyServer(Model):
     """The port that Shiny Server listens on, inside the machine."""
 
 
+class Nginx(Model):
+    """nginx, Debian's package, in front of Shiny Server: it hands on every request."""
+
+    port: Port = 80
+    """The port that nginx listens on, inside the machine."""
+
+
 class Services(Model):
     """The servers that the machine runs."""
 
     shiny_server: ShinyServer | None = None
     """Shiny Server; `{}` for its defaults, leave out for none."""
+    nginx: Annotated[Nginx | None, _Newer] = None
+    """nginx in front of Shiny Server; `{}` for its defaults, leave out for none."""
+
+    @model_validator(mode="after")
+    def _nginx_has_a_server_behind_it(self) -> Self:
+        if self.nginx is not None and self.shiny_server is None:
+            cure = "Add `shiny_server: {}` beside it"
+            raise misfit("nginx", "nginx has no server behind it to hand requests on to", cure)
+        return self
 
 
 class App(Model):
     """A Shiny app (or a folder of R Markdown documents) that Shiny Server serves at /NAME/."""
 
-    name: AppName
+    name: PlainName
     """The app's place in the URL: /NAME/."""
     path: FileName
     """The app's folder, relative to the box file and inside the box's root."""
@@ -324,6 +300,30 @@ class LibvirtOptions(VagrantOptions):
 
     driver: Literal["kvm", "qemu"] | None = None
     """kvm, or qemu for QEMU's own emulation; leave out for kvm where it really works."""
+    cpu_mode: Annotated[Literal["host-passthrough", "host-model", "custom"] | None, _Newer] = None
+    """The processor inside: this host's own, libvirt's name for it, or the one that `cpu_model`
+    names. By its instructions OpenBLAS picks how it computes: last digits differ with it."""
+    cpu_model: Annotated[PlainName | None, _Newer] = None
+    """A processor by QEMU's name, such as Haswell; only with `cpu_mode: custom`."""
+
+    @model_validator(mode="after")
+    def _processor_fits(self) -> Self:
+        mode, is_custom = self.cpu_mode, self.cpu_mode == "custom"
+        if is_custom and self.cpu_model is None:
+            cure = "Add `cpu_model`, such as Haswell: `virsh cpu-models x86_64` lists them"
+            raise misfit("cpu_mode", "the processor is not named", cure)
+        if not is_custom and self.cpu_model is not None:
+            without = f"with `cpu_mode: {mode}`" if mode else "without `cpu_mode: custom`"
+            cure = "Write `cpu_mode: custom`" if mode else "Add it"
+            raise misfit("cpu_model", f"{without} no processor can be named", cure)
+        if mode is not None and not is_custom and self.driver == "qemu":
+            cure = "or name one: `cpu_mode: custom`, `cpu_model: Haswell`"
+            raise misfit(
+                "cpu_mode",
+                "QEMU's emulation cannot be this host's processor",
+                f"Leave out `driver: qemu`, {cure}",
+            )
+        return self
 
 
 class Providers(Model):

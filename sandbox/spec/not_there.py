@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from sandbox.spec.models import Services
 from sandbox.spec.problem import code
 
 _NAME = r"[A-Za-z][A-Za-z0-9.]*"
@@ -83,7 +84,8 @@ def key_refusal(loc: Sequence[str | int]) -> Refusal | None:
         what, help_ = _KEYS[str(key)]
         return Refusal(unknown, f"A box cannot ask for {what} yet: {help_}")
     if section == ["services"] and "rstudio" in str(key).lower():
-        return Refusal(unknown, "A box cannot ask for RStudio Server yet. Known here: shiny_server")
+        known = ", ".join(sorted(Services.model_fields))
+        return Refusal(unknown, f"A box cannot ask for RStudio Server yet. Known here: {known}")
     return None
 
 

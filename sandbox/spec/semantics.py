@@ -137,9 +137,22 @@ def _services(context: BoxContext) -> Iterator[Problem]:
         fitting = [base.name for base in context.bases.values() if "shiny_server" in base.offers]
         message = f"{context.base.name} has no package of Shiny Server"
         yield value.problem(message, f"Use base {alternatives(fitting)}")
-    if shiny.port == SSH_PORT:
-        at = context.at("services", "shiny_server", "port")
-        yield at.problem(f"port {SSH_PORT} is taken: ssh listens there", "The usual one is 3838")
+
+
+def _ports(context: BoxContext) -> Iterator[Problem]:
+    """Whether each server has a port for itself."""
+    taken = {SSH_PORT: "ssh"}
+    usual: dict[str, int] = {}
+    for name, settings in context.box.services:
+        if settings is None:
+            continue
+        usual[name] = type(settings).model_fields["port"].default
+        if (other := taken.get(settings.port)) is not None:
+            both = [f"{usual[one]} of {code(one)}" for one in (other, name) if one in usual]
+            ones = f"ones are {' and '.join(both)}" if len(both) > 1 else f"one is {usual[name]}"
+            message = f"port {settings.port} is taken: {other} listens there"
+            yield context.at("services", name, "port").problem(message, f"The usual {ones}")
+        taken.setdefault(settings.port, name)
 
 
 def _apps(context: BoxContext) -> Iterator[Problem]:
@@ -327,6 +340,7 @@ _LOOKS: Final[tuple[Callable[[BoxContext], Iterator[Problem]], ...]] = (
     _r_version,
     _r_packages,
     _services,
+    _ports,
     _apps,
     _files,
     _production,

@@ -12,10 +12,12 @@ from typing import Annotated, Any, Final, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from sandbox.spec.models import PATTERN_WORDS, UNION_TAGS, Box, Secret
+from sandbox.spec.misfit import MISFIT
+from sandbox.spec.models import UNION_TAGS, Box, Secret
 from sandbox.spec.not_there import Refusal, key_refusal, package_refusal, source_refusal
 from sandbox.spec.problem import Problem, alternatives, code, near
 from sandbox.spec.source import Value
+from sandbox.spec.texts import PATTERN_WORDS
 
 Loc = tuple[str | int, ...]
 
@@ -47,6 +49,8 @@ class FieldPlace:
     loc: Loc
     missing: bool
     """The last step of `loc` should be there, and is not."""
+    may_be_cured_above: bool
+    """What the box extends can say something by which this is right."""
 
 
 def problems_by_place(
@@ -62,7 +66,11 @@ def problems_by_place(
 def _place(details: ErrorDetails, top: Value) -> FieldPlace:
     """The error's `loc` without pydantic's own steps: `[key]`, and the members of a union."""
     place: list[str | int] = []
-    for step in details["loc"]:
+    steps = details["loc"]
+    if details["type"] == MISFIT:
+        # The model knows which of its values it is about
+        steps = (*steps, details["ctx"]["key"])
+    for step in steps:
         if step in UNION_TAGS:
             continue
         if top.get(*place, step) is None:
@@ -71,7 +79,8 @@ def _place(details: ErrorDetails, top: Value) -> FieldPlace:
     missing = details["type"] == "missing"
     if missing:
         place.append(details["loc"][-1])
-    return FieldPlace(tuple(place), missing)
+    cured = missing or details["type"] == MISFIT
+    return FieldPlace(tuple(place), missing, cured)
 
 
 def _problem(loc: Loc, group: list[ErrorDetails], top: Value, model: type[BaseModel]) -> Problem:
@@ -121,7 +130,7 @@ def private_key_problem(value: Value) -> Problem:
 def _wrong_value(details: ErrorDetails, value: Value) -> Problem:
     kind = details["type"]
     context: Mapping[str, Any] = details.get("ctx", {})
-    if details["loc"][-1] == "[key]":
+    if details["loc"][-1:] == ("[key]",):
         words = PATTERN_WORDS.get(context.get("pattern", ""), "a shorter name")
         return value.problem(f"the key must be {words}")
     if kind in _EXPECTED:
@@ -154,11 +163,16 @@ def _too_short(value: Value, _: Mapping[str, Any]) -> Problem:
     return value.problem("this is empty")
 
 
+def _misfit(value: Value, context: Mapping[str, Any]) -> Problem:
+    return value.problem(context["message"], context["suggestion"])
+
+
 _WORDED: Final[dict[str, Callable[[Value, Mapping[str, Any]], Problem]]] = {
     "string_pattern_mismatch": _pattern,
     "string_too_long": _too_long,
     "string_too_short": _too_short,
     "literal_error": _literal,
+    MISFIT: _misfit,
 }
 
 

@@ -46,7 +46,13 @@ def run(*argv: str | Path, home: Path) -> subprocess.CompletedProcess[str]:
 def test_the_playbook_is_well_formed(tmp_path: Path) -> None:
     done = run(
         tool("ansible-playbook"),
-        *("--syntax-check", "-i", "localhost,", "-e", "r_wanted=true shiny_server_wanted=true"),
+        *(
+            "--syntax-check",
+            "-i",
+            "localhost,",
+            "-e",
+            "r_wanted=true shiny_server_wanted=true nginx_wanted=true",
+        ),
         ROOT / "playbooks" / "site.yml",
         home=tmp_path,
     )

@@ -22,7 +22,7 @@ from sandbox.providers.vagrant.files import (
     render_domain,
     render_vagrantfile,
 )
-from sandbox.spec.models import VirtualBoxOptions
+from sandbox.spec.models import LibvirtOptions, VirtualBoxOptions
 
 FACTS = VagrantfileHost(prefix="sbxtest", console_path=Path("/nowhere/console.log"))
 
@@ -64,6 +64,9 @@ def record(provider: VmProvider, text: str = "", customize: str = "16") -> VmRec
         labels=(("box", text),),
         virtualbox=VirtualBoxOptions.model_construct(
             customize=(("modifyvm", "--vram", customize),)
+        ),
+        libvirt=LibvirtOptions.model_construct(
+            cpu_mode="custom" if text else None, cpu_model=text or None
         ),
     )
 

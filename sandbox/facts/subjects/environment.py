@@ -19,7 +19,7 @@ from sandbox.plan import Plan
 from sandbox.probe import untaken
 from sandbox.probe.untaken import is_untaken, without_hash
 from sandbox.spec.fits import fits
-from sandbox.spec.models import EnvName, Text
+from sandbox.spec.texts import EnvName, Text
 
 # Of one login or one process, or told by another kind of fact
 SESSION_VARIABLES = re.compile(

@@ -20,7 +20,7 @@ from sandbox.plan import Plan
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import path, plain
 from sandbox.probe.untaken import without_hash
-from sandbox.spec import models, words
+from sandbox.spec import texts, words
 from sandbox.spec.fits import fits
 
 FROM_LANG = ("LC_CTYPE", "LC_COLLATE", "LC_TIME", "LC_MONETARY", "LC_MESSAGES")
@@ -189,7 +189,7 @@ def box_locale(name: str) -> str | None:
         head, _, country = language.partition("_")
         language = f"{head.lower()}_{country.upper()}"
     for one in (f"{language}{_charset(charset)}{modifier}", f"{language}.UTF-8"):
-        if words.wrong_locale(one) is None and fits(models.Locale, one):
+        if words.wrong_locale(one) is None and fits(texts.Locale, one):
             return one
     return None
 

@@ -18,7 +18,7 @@ from sandbox.facts.subjects.shiny import SeenShinyServer
 from sandbox.probe.frame import Frame, Section
 from sandbox.probe.readers import name, plain, row, version
 from sandbox.spec.fits import fits
-from sandbox.spec.models import DebianPackage
+from sandbox.spec.texts import DebianPackage
 
 # What decides how R works, whoever installed it
 _MATTERS = re.compile(

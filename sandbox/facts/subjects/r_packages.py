@@ -14,7 +14,7 @@ from sandbox.facts.subjects.r import series
 from sandbox.plan import Plan
 from sandbox.probe.readers import name, path
 from sandbox.spec.fits import fits
-from sandbox.spec.models import RPackage as PackageName
+from sandbox.spec.texts import RPackage as PackageName
 
 
 def _check(fields: tuple[str, ...], kind: str) -> None:

@@ -12,7 +12,7 @@ from sandbox.facts.subject import Facts, Hashes, RSaid, Stated, Subject
 from sandbox.plan import Plan
 from sandbox.probe.untaken import is_untaken, without_hash
 from sandbox.spec.fits import fits
-from sandbox.spec.models import RepoName, RepoUrl
+from sandbox.spec.texts import RepoName, RepoUrl
 
 
 def _fields(said: RSaid) -> Mapping[str, Any]:

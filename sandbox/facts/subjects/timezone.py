@@ -14,7 +14,7 @@ from sandbox.plan import Plan
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import plain
 from sandbox.probe.untaken import without_hash
-from sandbox.spec import models, words
+from sandbox.spec import texts, words
 from sandbox.spec.fits import fits
 
 _ZONEINFO = "/zoneinfo/"
@@ -107,7 +107,7 @@ def choose_timezone(facts: Facts, view: RView | None) -> tuple[str | None, list[
         notes.append("/etc/localtime is no symbolic link: R may not know its timezone there")
     if zone is None:
         return None, notes
-    if not fits(models.Timezone, zone) or words.unknown_timezone(zone) is not None:
+    if not fits(texts.Timezone, zone) or words.unknown_timezone(zone) is not None:
         return None, [*notes, f"the time zone {without_hash(zone)}: the sandbox has the default"]
     return zone, [without_hash(note) for note in notes]
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from sandbox.errors import ProviderError, SandboxError
+from sandbox.errors import HostError, ProviderError, SandboxError
 from sandbox.events import Listener, StepOutput
 from sandbox.providers.abilities import BaseCopy, Snapshot
 from sandbox.providers.engine import Power
@@ -80,6 +80,7 @@ class Libvirt:
 
     def prepare(self, record: VmRecord, folder: VmFolder, listener: Listener) -> None:
         """Put the whole base image into the pool; then make the VM's own disk, and the VM."""
+        _refuse_emulated_host(record)
         baked = is_baked_name(record.image)
         box = None if baked else find_stored_box(record.image, self.provider)
         with hypervisor_lock("libvirt"):
@@ -230,6 +231,22 @@ def base_volume_name(box: StoredBox, image: Path) -> str:
 
 def _driver(record: VmRecord) -> Literal["kvm", "qemu"]:
     return record.libvirt.driver or accelerator().kind
+
+
+def _refuse_emulated_host(record: VmRecord) -> None:
+    """The emulation shows a processor of its own, or one by name, whatever libvirt is asked for.
+
+    Raises:
+        HostError: the box asks for this host's processor, and there is only emulation.
+    """
+    mode = record.libvirt.cpu_mode
+    if mode in (None, "custom") or _driver(record) != "qemu":
+        return
+    raise HostError(
+        f"providers.libvirt.cpu_mode: {mode} cannot be had on this host",
+        details=f"{accelerator().reason}; QEMU emulates a processor, and it is not this host's",
+        hint="take it out of the box, or name a processor: cpu_mode: custom, cpu_model: Haswell",
+    )
 
 
 def _disk_of(path: Path) -> tuple[str, int]:

@@ -319,6 +319,7 @@ class FakeMachine:
     asked: list[str] = dataclasses.field(default_factory=list)
     emulated: bool = False
     first_pages: dict[str, float] = dataclasses.field(default_factory=dict)
+    websocket_status: int = 101
 
     def get(self, path: str, *, timeout_s: float = 30.0) -> WebAnswer:
         self.asked.append(path)
@@ -330,6 +331,14 @@ class FakeMachine:
     def session(self, path: str, page: ShinyPage, *, timeout_s: float = 30.0) -> SessionOutcome:
         self.asked.append(f"session {path}")
         return self.outcome
+
+    def websocket(self, path: str, *, timeout_s: float = 30.0) -> int:
+        self.asked.append(f"websocket {path}")
+        return self.websocket_status
+
+    def through(self, server: str) -> "FakeMachine":
+        self.asked.append(f"through {server}")
+        return self
 
     def sudo(self, script: str) -> str:
         self.asked.append(script)

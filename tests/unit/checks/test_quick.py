@@ -29,7 +29,7 @@ class Target(SshTarget):
 class Down:
     """A machine whose web server is not there."""
 
-    def __init__(self, *_: object) -> None: ...
+    def __init__(self, *_: object, **__: object) -> None: ...
 
     def sudo(self, _: str) -> str:
         return "@end"

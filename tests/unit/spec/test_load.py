@@ -7,6 +7,7 @@ import pytest
 from sandbox.errors import ExitCode
 from sandbox.paths import data_dir
 from sandbox.spec.load import load_box
+from sandbox.spec.models import Services
 from sandbox.spec.problem import InvalidBoxError
 from tests.unit.spec.conftest import HEAD, Load, Problems, Write
 
@@ -69,7 +70,8 @@ def test_all_problems_at_once_with_place_text_and_cure(write: Write) -> None:
             3,
             "services.rstudio",
             "unknown key `rstudio`",
-            "A box cannot ask for RStudio Server yet. Known here: shiny_server",
+            "A box cannot ask for RStudio Server yet. "
+            f"Known here: {', '.join(sorted(Services.model_fields))}",
         ),
         ("machine:\n", 3, "machine", "expected a map of keys and values, not nothing", None),
         ("machine: big\n", 3, "machine", None, None),

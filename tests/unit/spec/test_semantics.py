@@ -68,6 +68,32 @@ def said(problem: object) -> str:
             "Add `base_image_version`: else it changes under you",
         ),
         (
+            HEAD + "providers: {libvirt: {cpu_mode: custom}}\n",
+            "box.yml:3: providers.libvirt.cpu_mode: the processor is not named. "
+            "Add `cpu_model`, such as Haswell: `virsh cpu-models x86_64` lists them",
+        ),
+        (
+            HEAD + "providers:\n  libvirt:\n    cpu_model: Haswell\n",
+            "box.yml:5: providers.libvirt.cpu_model: without `cpu_mode: custom` "
+            "no processor can be named. Add it",
+        ),
+        (
+            HEAD + "providers:\n  libvirt:\n    cpu_mode: host-model\n    cpu_model: Haswell\n",
+            "box.yml:6: providers.libvirt.cpu_model: with `cpu_mode: host-model` "
+            "no processor can be named. Write `cpu_mode: custom`",
+        ),
+        (
+            HEAD + "providers:\n  libvirt:\n    driver: qemu\n    cpu_mode: host-passthrough\n",
+            "box.yml:6: providers.libvirt.cpu_mode: QEMU's emulation cannot be this host's "
+            "processor. Leave out `driver: qemu`, or name one: `cpu_mode: custom`, "
+            "`cpu_model: Haswell`",
+        ),
+        (
+            HEAD + "providers: {libvirt: {cpu_mode: custom, cpu_model: 'a b'}}\n",
+            "box.yml:3: providers.libvirt.cpu_model: expected a name of letters, digits, dashes "
+            "and underscores, 63 at most, not the text `a b`",
+        ),
+        (
             HEAD + SHINY + "apps: [{name: a, path: nowhere}]\n",
             "box.yml:5: apps[0].path: no app at `nowhere`: there is no such folder (nowhere)",
         ),
@@ -175,6 +201,11 @@ def test_apps_need_a_service_and_names_of_their_own(write: Write, problems: Prob
         "box.yml:3: apps: no service of this box serves apps. Add `services: {shiny_server: {}}`",
         "box.yml:5: apps[1].name: another app is called `a` (line 4)",
     ]
+
+
+def test_what_a_missing_file_may_cure_is_not_told(problems: Problems) -> None:
+    text = "extends: gone.yml\nversion: 1\nproviders: {libvirt: {cpu_model: Haswell}}\n"
+    assert [problem.key for problem in problems(text)] == ["extends"]
 
 
 def test_documents_need_rmarkdown(write: Write, problems: Problems, load: Load) -> None:

@@ -1,0 +1,55 @@
+"""nginx in front of Shiny Server, as Debian ships it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from sandbox.endpoints import Endpoint, Proof
+from sandbox.servers.server import Server, Variables
+
+if TYPE_CHECKING:
+    from sandbox.spec.models import Services, System
+
+_NAME: Final = "nginx"
+_DEFAULT_PORT: Final = 80
+_DEFAULT_UPSTREAM: Final = 3838
+
+
+def _endpoints(services: "Services", apps: Sequence[str]) -> tuple[Endpoint, ...]:
+    nginx = services.nginx
+    if nginx is None:
+        return ()
+    if not apps:
+        own = Endpoint(name=_NAME, service=_NAME, port=nginx.port, path="/", proof=Proof.PORT)
+        return (own,)
+    return tuple(
+        Endpoint(
+            name=app,
+            service=_NAME,
+            port=nginx.port,
+            path=f"/{app}/",
+            proof=Proof.PAGE,
+            is_app=True,
+        )
+        for app in apps
+    )
+
+
+def _variables(services: "Services", system: "System") -> Variables:
+    del system
+    nginx, behind = services.nginx, services.shiny_server
+    return {
+        "nginx_wanted": nginx is not None,
+        "nginx_port": nginx.port if nginx is not None else _DEFAULT_PORT,
+        "nginx_upstream_port": behind.port if behind is not None else _DEFAULT_UPSTREAM,
+    }
+
+
+SERVER: Final = Server(
+    name=_NAME,
+    title=_NAME,
+    unit="nginx",
+    processes=frozenset({"nginx"}),
+    packages=("nginx",),
+    endpoints=_endpoints,
+    variables=_variables,
+)

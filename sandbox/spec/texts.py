@@ -1,0 +1,78 @@
+"""Which texts and numbers a box may hold: their patterns, and what each means in words.
+
+The patterns are for early, clear messages, not for safety: what ends up in a shell, in Ruby or in
+YAML is quoted where it is rendered. Editors read them, too, as ECMA-262 with the flag `u`: an
+escape that means nothing there makes the whole schema invalid.
+"""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, StringConstraints
+
+_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+_ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_DEBIAN_PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
+_R_PACKAGE = r"^[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]$"
+_R_VERSION = r"^[0-9]+\.[0-9]+(\.[0-9]+)?$"
+_R_OPTION = r"^[A-Za-z.][A-Za-z0-9._]*$"
+_REPO_NAME = r"^[A-Za-z][A-Za-z0-9_.]*$"
+_REPO_URL = r"""^(https?|file)://[^\s'"\\]+$"""
+_HTTP_URL = r"""^https?://[^\s'"\\]+$"""
+_PLAIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
+_USER_NAME = r"^[a-z_][a-z0-9_-]{0,30}$"
+_R_CODE = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]*$"
+_BASE_NAME = r"^[a-z0-9][a-z0-9.-]*$"
+_TIMEZONE = r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"
+_LOCALE = r"^[A-Za-z0-9_.@-]+$"
+SUITE: Final = r"^[a-z]+$"
+_VAGRANT_BOX = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
+_VAGRANT_VERSION = r"^[0-9][A-Za-z0-9.+-]*$"
+_SHA256 = r"^[0-9a-f]{64}$"
+
+PATTERN_WORDS: Final[dict[str, str]] = {
+    _ONE_LINE: "one line of text without control characters",
+    _ENV_NAME: "a variable name of letters, digits and underscores, such as OMP_NUM_THREADS",
+    _DEBIAN_PACKAGE: "the name of a Debian package, such as libpq-dev",
+    _R_PACKAGE: "the name of an R package, such as data.table",
+    _R_VERSION: 'an R version in quotes, such as "4.2" or "4.2.2"',
+    _R_OPTION: "the name of an R option, such as digits",
+    _REPO_NAME: "a repository's name, such as CRAN",
+    _REPO_URL: "a URL that starts with http://, https:// or file://",
+    _HTTP_URL: "a URL that starts with http:// or https://",
+    _PLAIN_NAME: "a name of letters, digits, dashes and underscores, 63 at most",
+    _USER_NAME: "a Linux user or group name: lower case letters, digits, dashes, underscores",
+    _R_CODE: "R code without control characters",
+    _BASE_NAME: "the name of a base, such as debian-12",
+    _TIMEZONE: "an IANA time zone, such as Europe/Vienna",
+    _LOCALE: "a locale, such as en_US.UTF-8",
+    SUITE: "a Debian release's code name, such as bookworm",
+    _VAGRANT_BOX: "the name of a Vagrant box, such as debian/bookworm64",
+    _VAGRANT_VERSION: "the version of a Vagrant box, such as 12.20250126.1",
+    _SHA256: "a SHA-256 checksum: 64 digits and letters from a to f",
+}
+"""What each pattern means, for error messages."""
+
+Text = Annotated[str, StringConstraints(pattern=_ONE_LINE, max_length=4096)]
+"""One line, no control characters."""
+FileName = Annotated[str, StringConstraints(pattern=_ONE_LINE, min_length=1, max_length=4096)]
+"""A path; one that is not absolute is relative to the box file that says it."""
+EnvName = Annotated[str, StringConstraints(pattern=_ENV_NAME, max_length=128)]
+DebianPackage = Annotated[str, StringConstraints(pattern=_DEBIAN_PACKAGE, max_length=128)]
+RPackage = Annotated[str, StringConstraints(pattern=_R_PACKAGE, max_length=128)]
+RText = Annotated[str, StringConstraints(pattern=_R_CODE, min_length=1, max_length=4096)]
+RVersion = Annotated[str, StringConstraints(pattern=_R_VERSION, max_length=32)]
+ROption = Annotated[str, StringConstraints(pattern=_R_OPTION, max_length=128)]
+RepoName = Annotated[str, StringConstraints(pattern=_REPO_NAME, max_length=128)]
+RepoUrl = Annotated[str, StringConstraints(pattern=_REPO_URL, max_length=2048)]
+HttpUrl = Annotated[str, StringConstraints(pattern=_HTTP_URL, max_length=2048)]
+PlainName = Annotated[str, StringConstraints(pattern=_PLAIN_NAME)]
+UserName = Annotated[str, StringConstraints(pattern=_USER_NAME)]
+BaseName = Annotated[str, StringConstraints(pattern=_BASE_NAME, max_length=64)]
+Timezone = Annotated[str, StringConstraints(pattern=_TIMEZONE, max_length=64)]
+Locale = Annotated[str, StringConstraints(pattern=_LOCALE, max_length=64)]
+VagrantBox = Annotated[str, StringConstraints(pattern=_VAGRANT_BOX, max_length=128)]
+VagrantVersion = Annotated[str, StringConstraints(pattern=_VAGRANT_VERSION, max_length=64)]
+Sha256 = Annotated[str, StringConstraints(pattern=_SHA256)]
+Architecture = Literal["amd64", "arm64"]
+BootSeconds = Annotated[int, Field(ge=10, le=7200)]
+Port = Annotated[int, Field(ge=1, le=65535)]
