@@ -18,6 +18,7 @@ from sandbox.facts.part import ListPart
 from sandbox.facts.r_view import Graphics, L10n, PackageLoad, RLimit, RLimits, RPackage, RView
 from sandbox.facts.subjects.accounts import Account
 from sandbox.facts.subjects.address_space import AddressSpace
+from sandbox.facts.subjects.certificates import LocalCertificates
 from sandbox.facts.subjects.cleaning import Cleaner, Cleaners
 from sandbox.facts.subjects.identity import Identity
 from sandbox.facts.subjects.locale import SystemLocale
@@ -187,6 +188,7 @@ def _surroundings() -> tuple[BaseModel, ...]:
     return (
         Zoneinfo(place="/usr/share/zoneinfo", known=True),
         TmpFolder(mode="1777", owner="root"),
+        LocalCertificates(()),
         Cleaners((Cleaner(name="tmpfiles /tmp", when="10d"),)),
         HostNames((HostName(name="localhost", address="127.0.0.1"),)),
         Resolver(lookup="files dns", nameservers=("127.0.0.53",), search=(), options=()),
