@@ -43,9 +43,10 @@ def comparison(
     seen: Seen, plan: Plan, kind: str, *, view: RView | None = None
 ) -> dict[str, FactDiff]:
     """Compare what the plan states of a kind of facts with what the machine has, item by item."""
+    of = registry.kind(kind)
     return compare_with_box(
-        registry.kind(kind),
-        side_of_plan(plan, seen.hashes),
+        of,
+        side_of_plan(plan, seen.hashes, kind=of),
         Side(name="the machine", facts=seen.facts),
         view.seen_by if view is not None else None,
     )

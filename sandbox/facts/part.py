@@ -21,7 +21,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 class FactsModel(BaseModel):
     """Base of all that stands in the facts."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class FactsPart(FactsModel):

@@ -12,6 +12,7 @@ from sandbox.spec import words
 from sandbox.spec.base_models import Base
 from sandbox.spec.bases import Bases, gives_r
 from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
+from sandbox.spec.choices import SSH_PORT
 from sandbox.spec.models import App, Box
 from sandbox.spec.problem import Problem, alternatives, code, near, printable, short
 from sandbox.spec.r_packages import RPackageIndex, bases_with, known_index
@@ -20,7 +21,6 @@ from sandbox.spec.source import Value
 from sandbox.spec.translate import private_key_problem
 from sandbox.spec.vboxmanage import why_not
 
-SSH_PORT: Final = 22
 _APP_FILES = frozenset({"app.r", "server.r", "ui.r"})
 
 

@@ -13,7 +13,7 @@ from sandbox.facts.subject import Facts, Subject
 from sandbox.facts.unsaid import listed
 from sandbox.probe.frame import Frame, Section
 from sandbox.probe.readers import PORTS, path, whole
-from sandbox.spec.semantics import SSH_PORT
+from sandbox.spec.choices import SSH_PORT
 
 # A placeholder is one word: the `#` of its hash begins no comment
 _TOKEN = re.compile(
