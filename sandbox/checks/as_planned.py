@@ -26,23 +26,33 @@ def is_as_planned(
         plan: what it should be.
         kind: of facts, by its id.
         item: of that kind.
-        view: by whom R is seen, for a kind of R's.
+        view: the R that counts, for a kind of R's.
         unknown: what to say when the value cannot be compared.
 
     Raises:
         CannotLook: it could not be read, or not be compared.
     """
-    found = comparison(seen, plan, kind, view=view)
+    found = _compared(seen, plan, kind, view)
     fact = found.get(item) or found.get("")
     if fact is None or fact.outcome not in (DiffOutcome.EQUAL, DiffOutcome.DIFFERS):
         raise CannotLook(unknown or (fact.note if fact is not None else f"{kind} is not stated"))
     return fact.outcome is DiffOutcome.EQUAL
 
 
-def comparison(
-    seen: Seen, plan: Plan, kind: str, *, view: RView | None = None
-) -> dict[str, FactDiff]:
-    """Compare what the plan states of a kind of facts with what the machine has, item by item."""
+def differing(seen: Seen, plan: Plan, kind: str, *, view: RView | None = None) -> list[str]:
+    """List the items of a kind in which the machine differs from what the plan states.
+
+    Raises:
+        CannotLook: the machine's side could not be read.
+    """
+    found = _compared(seen, plan, kind, view)
+    for fact in found.values():
+        if fact.outcome is DiffOutcome.UNREADABLE:
+            raise CannotLook(fact.note)
+    return [item for item, fact in found.items() if fact.outcome is DiffOutcome.DIFFERS]
+
+
+def _compared(seen: Seen, plan: Plan, kind: str, view: RView | None) -> dict[str, FactDiff]:
     of = registry.kind(kind)
     return compare_with_box(
         of,

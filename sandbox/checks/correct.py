@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from sandbox.checks import fixes, r_setup, settings
-from sandbox.checks.as_planned import comparison, is_as_planned
+from sandbox.checks.as_planned import differing, is_as_planned
 from sandbox.checks.check import Check, Look, none_of
 from sandbox.checks.inspection import Inspection, planned_packages
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
 from sandbox.checks.views import per_viewer_and_seen
-from sandbox.facts.differences import DiffOutcome
 from sandbox.facts.r_view import RView
 from sandbox.facts.subjects.locale import FROM_LANG, SystemLocale, normal_locale
 from sandbox.facts.subjects.os import Os
@@ -127,7 +126,7 @@ def _system_locale(placement: Placement, seen: Seen, planned: str) -> Look:
     settings = seen.facts[SystemLocale].settings
     wrong = [
         f"{name}={settings[name]}" if name in settings else f"{name} is not set"
-        for name in _differing(seen, placement.plan, "system.locale")
+        for name in differing(seen, placement.plan, "system.locale")
     ]
     available = seen.facts[SystemLocale].available
     if available is not None and normal_locale(planned) not in map(normal_locale, available):
@@ -142,18 +141,13 @@ def _r_locale(placement: Placement, view: RView, seen: Seen) -> Look:
     plan = placement.plan
     wrong = [
         f"{name}={view.locale.get(name, 'not set')}"
-        for name in _differing(seen, plan, "r.locale", view)
+        for name in differing(seen, plan, "r.locale", view=view)
     ]
-    if _differing(seen, plan, "r.encoding", view):
+    if differing(seen, plan, "r.encoding", view=view):
         wrong.append("R does not take text for UTF-8")
     found = none_of(wrong, nothing=view.locale.get("LC_COLLATE", plan.system.locale))
     overridden = any(name.startswith("LC_") for name in view.environment)
     return replace(found, fix=fixes.reset_command(placement)) if overridden else found
-
-
-def _differing(seen: Seen, plan: Plan, kind: str, view: RView | None = None) -> list[str]:
-    found = comparison(seen, plan, kind, view=view)
-    return [item for item, fact in found.items() if fact.outcome is DiffOutcome.DIFFERS]
 
 
 # Limits

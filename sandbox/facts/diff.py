@@ -59,7 +59,7 @@ def compare_with_box(
         kind: what is compared.
         box: a side that states.
         machine: a side that has facts.
-        seen_by: whose view counts, where the kind is of R.
+        seen_by: who runs the R that counts, for a kind of R's.
 
     Returns:
         Item to its fact; under the empty item alone where nothing could be read.
