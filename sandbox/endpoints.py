@@ -1,5 +1,6 @@
 """Where a machine's services answer: the one list used for forwarding, waiting and listings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -55,3 +56,25 @@ class Endpoint:
             proof=Proof(saved["proof"]),
             is_app=is_app,
         )
+
+
+def app_endpoints(
+    service: str, port: int, apps: Sequence[str], *, title: str
+) -> tuple[Endpoint, ...]:
+    """List the pages of a box's apps at one server; without apps, the server's own place.
+
+    Args:
+        service: the server's key under `services:` of a box.
+        port: on the machine.
+        apps: the names of the box's apps.
+        title: what the server is called.
+    """
+    if not apps:
+        # Its own page says nothing of whether it is well
+        return (Endpoint(name=title, service=service, port=port, path="/", proof=Proof.PORT),)
+    return tuple(
+        Endpoint(
+            name=app, service=service, port=port, path=f"/{app}/", proof=Proof.PAGE, is_app=True
+        )
+        for app in apps
+    )

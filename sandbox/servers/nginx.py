@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from sandbox.endpoints import Endpoint, Proof
+from sandbox.endpoints import Endpoint, app_endpoints
 from sandbox.servers.server import Server, Variables
 
 if TYPE_CHECKING:
@@ -16,22 +16,7 @@ _DEFAULT_UPSTREAM: Final = 3838
 
 def _endpoints(services: "Services", apps: Sequence[str]) -> tuple[Endpoint, ...]:
     nginx = services.nginx
-    if nginx is None:
-        return ()
-    if not apps:
-        own = Endpoint(name=_NAME, service=_NAME, port=nginx.port, path="/", proof=Proof.PORT)
-        return (own,)
-    return tuple(
-        Endpoint(
-            name=app,
-            service=_NAME,
-            port=nginx.port,
-            path=f"/{app}/",
-            proof=Proof.PAGE,
-            is_app=True,
-        )
-        for app in apps
-    )
+    return app_endpoints(_NAME, nginx.port, apps, title=_NAME) if nginx is not None else ()
 
 
 def _variables(services: "Services", system: "System") -> Variables:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from sandbox.endpoints import Endpoint, Proof
+from sandbox.endpoints import Endpoint, app_endpoints
 from sandbox.servers.server import Server, Variables
 
 if TYPE_CHECKING:
@@ -16,23 +16,7 @@ _DEFAULT_PORT: Final = 3838
 
 def _endpoints(services: "Services", apps: Sequence[str]) -> tuple[Endpoint, ...]:
     shiny = services.shiny_server
-    if shiny is None:
-        return ()
-    if not apps:
-        # Its own page says nothing of whether it is well
-        own = Endpoint(name=_TITLE, service=_NAME, port=shiny.port, path="/", proof=Proof.PORT)
-        return (own,)
-    return tuple(
-        Endpoint(
-            name=app,
-            service=_NAME,
-            port=shiny.port,
-            path=f"/{app}/",
-            proof=Proof.PAGE,
-            is_app=True,
-        )
-        for app in apps
-    )
+    return app_endpoints(_NAME, shiny.port, apps, title=_TITLE) if shiny is not None else ()
 
 
 def _variables(services: "Services", system: "System") -> Variables:
