@@ -12,6 +12,7 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 ITERATIONS: Final = 20_000
@@ -48,6 +49,7 @@ def new_key() -> HashKey:
     return HashKey(secrets.token_hex(16))
 
 
+@lru_cache(maxsize=4096)
 def token(value: str, key: HashKey) -> str:
     """Hash a value as the probe does: PBKDF2 over the key and the value's SHA-256.
 

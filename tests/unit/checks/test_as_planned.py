@@ -1,5 +1,6 @@
 """A check and a diff say the same of a machine and its box, because both ask one comparison."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from sandbox.facts.differences import DiffOutcome
 from sandbox.facts.hashes import NO_HASHES, Hashes
 from sandbox.facts.sides import Side, side_of_plan
 from sandbox.plan import Plan
-from sandbox.probe.untaken import HashKey, new_key, placeholder
+from sandbox.probe.untaken import HashKey, new_key, placeholder, token
 from sandbox.spec.models import RCode
 from sandbox.workflows.compare import _key_for
 from tests.unit.checks.samples import doctored, full_plan, good
@@ -173,6 +174,31 @@ def test_a_password_of_a_box_is_compared_with_a_machine_read_now_by_hash() -> No
             if one.id == "r.environment.DB@login"
         ]
         assert fact.outcome is DiffOutcome.NOT_COMPARABLE
+
+
+def test_each_value_is_hashed_once_however_many_checks_ask(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A hash is slow by design: checks of forty passwords would take a minute."""
+    made: list[bytes] = []
+    slow = hashlib.pbkdf2_hmac
+
+    def counted(name: str, password: bytes, *rest: Any) -> bytes:
+        made.append(password)
+        return slow(name, password, *rest)
+
+    values = {f"DB_{n}": f"pLaNt3d-{n}" for n in range(8)}
+    plan = plan_with(system=environment(**values))
+    hidden = {name: placeholder(value, KEY) for name, value in values.items()}
+    seen = doctored(good(), "hashes", Hashes(key=KEY.digits))
+    for view in (0, 1):
+        seen = doctored(seen, f"facts.r.0.views.{view}.environment", hidden)
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", counted)
+    token.cache_clear()
+    for name in values:
+        assert by_check(plan, seen, f"correct.environment.{name}.login")
+        assert by_check(plan, seen, f"correct.environment.{name}.app")
+    assert len(made) == len(values)
 
 
 def test_hashes_by_a_key_that_is_not_here_say_nothing(
