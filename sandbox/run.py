@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -280,7 +281,7 @@ def _start(
             group=user.gid if user is not None else None,
             extra_groups=() if user is not None else None,
             process_group=0,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  (calls prctl only)
+            preexec_fn=partial(_die_with_parent, os.getpid()),  # noqa: PLW1509  (no locks in it)
         )
     except FileNotFoundError as error:
         missing = f"the folder {cwd}" if cwd is not None and not cwd.is_dir() else f"`{words[0]}`"
@@ -297,10 +298,15 @@ _LIBC = _load_libc()
 _PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(parent_pid: int) -> None:
     """Runs in the child: when we are killed with -9, the command must not go on by itself."""
+    # Our own handler, or our ignoring it, would swallow the signal until the command has begun
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent_pid:
+            # Killed before the line above: nobody sends the signal any more
+            os._exit(128 + signal.SIGTERM)
 
 
 def _short(words: tuple[str, ...]) -> str:

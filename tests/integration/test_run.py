@@ -135,6 +135,41 @@ def test_a_command_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     wait_until_gone(child)
 
 
+def test_a_parent_killed_before_its_command_runs_leaves_no_command(tmp_path: Path) -> None:
+    """Killed after the fork and before the child has asked to be told of it: a gap of some 1 ms."""
+    ran = tmp_path / "ran"
+    code = (
+        "import os, signal, sys, time, sandbox.run as run\n"
+        "# As on every start of the command line: SIGTERM is handled by us\n"
+        "signal.signal(signal.SIGTERM, lambda *_: None)\n"
+        "starting, parent = run._die_with_parent, os.getpid()\n"
+        "def late(*words):\n"
+        "    os.kill(parent, signal.SIGKILL)\n"
+        "    time.sleep(0.3)\n"
+        "    starting(*words)\n"
+        "run._die_with_parent = late\n"
+        f"run.run(('touch', {str(ran)!r}), timeout_s=60)\n"
+    )
+    killed = subprocess.run((sys.executable, "-c", code), timeout=30, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    time.sleep(1)
+    assert not ran.exists()
+
+
+def test_a_command_of_a_parent_that_ignores_sigterm_is_stopped_by_it() -> None:
+    """A child takes over what its parent ignores; SIGTERM must stop it all the same."""
+    code = (
+        "import signal, sandbox.run as run\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "kill = 'kill -TERM $$; echo still here'\n"
+        "print(run.run(('sh', '-c', kill), timeout_s=10, check=False).stdout)\n"
+    )
+    done = subprocess.run(
+        (sys.executable, "-c", code), timeout=30, check=True, capture_output=True, text=True
+    )
+    assert "still here" not in done.stdout
+
+
 def test_bytes_that_are_not_utf8_are_no_error() -> None:
     lines: list[str] = []
     done = run(("printf", r"a\377b\nc"), timeout_s=10, on_line=lines.append)
