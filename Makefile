@@ -11,10 +11,8 @@ up: $(bin)/.run ## A running, checked R sandbox from boxes/shiny.yml; sets up th
 	$(bin)/sandbox host setup --yes
 	$(bin)/sandbox up boxes/shiny.yml
 
-# An emulated virtual machine keeps one processor busy for minutes and needs no other: side by side;
-# and what needs no machine follows whichever of the two ends first
 test: lint ## All tests, on real machines; sets up this host for them and takes it back
-	$(MAKE) --no-print-directory -k -j 2 test-libvirt test-incus test-here
+	$(bin)/python -m tests.lanes
 
 lint: $(bin)/.dev ## Style, types, import contracts, playbooks, scripts
 	$(bin)/ruff check .
@@ -43,10 +41,10 @@ test-libvirt: $(bin)/.dev ## What `make test` does on real libvirt, alone
 	$(bin)/python -m pytest --durations=15 -m libvirt
 
 test-incus: $(bin)/.dev ## The tests on real machines of Incus
-	$(bin)/python -m pytest --durations=25 -m "not libvirt" tests/contract tests/e2e
+	$(bin)/python -m tests.lanes e2e contract
 
 test-here: $(bin)/.dev ## The tests that need no machine
-	$(bin)/python -m pytest --durations=15 -m "not libvirt" tests/unit tests/integration
+	$(bin)/python -m pytest -m "not libvirt" tests/unit tests/integration
 
 test-virtualbox: $(bin)/.dev ## The life of a VM on real VirtualBox: any VBoxManage on PATH
 	SANDBOX_TEST_VIRTUALBOX=1 $(bin)/python -m pytest -v -s tests/virtualbox

@@ -1,10 +1,6 @@
 """The base images, built for real: what must not be in them, and that they boot."""
 
-import signal
-import subprocess
-import sys
 import tarfile
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +10,7 @@ import pytest
 from sandbox.events import Event, Notice, ignore
 from sandbox.images.package_index import available_packages
 from sandbox.images.recipe import PACKAGE_INDEX
-from sandbox.providers.incus.base_image import ensure_base
-from sandbox.providers.incus.client import IncusClient, api_path
+from sandbox.providers.incus.client import IncusClient
 from sandbox.providers.incus.place import IncusPlace
 from tests.conftest import Host
 from tests.contract.conftest import IncusLab, base_of, read_base
@@ -94,48 +89,3 @@ def test_the_other_releases(
     assert not [event for event in heard if isinstance(event, Notice)]
     assert incus_lab.run("release", "systemctl", "is-system-running").strip() == "running"
     assert f"VERSION_CODENAME={base.suite}" in incus_lab.run("release", "cat", "/etc/os-release")
-
-
-@pytest.mark.slow
-def test_a_killed_build_is_never_used(
-    incus_place: IncusPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    client = IncusClient(incus_place)
-    before = len(client.query("GET", api_path("images")))
-    base = read_base().model_copy(update={"description": "Debian 12, killed"})
-    lists = set(Path("/var/lib/apt/lists").iterdir())
-    _kill_a_build(incus_place, base.model_dump_json(), tmp_path)
-    assert len(client.query("GET", api_path("images"))) == before
-    left = list(tmp_path.glob("sandbox/images/*/build-*"))
-    assert left
-    made = ensure_base(base, client=client, source="build", mirror=None, listener=ignore)
-    assert available_packages(made)
-    assert not list(tmp_path.glob("sandbox/images/*/build-*"))
-    assert len(client.query("GET", api_path("images"))) == before + 1
-    # The host's own package lists are none of the build's business
-    assert lists <= set(Path("/var/lib/apt/lists").iterdir())
-    running = subprocess.run(["pgrep", "-f", str(left[0])], capture_output=True, check=False)
-    assert not running.stdout
-
-
-def _kill_a_build(place: IncusPlace, base: str, cache: Path) -> None:
-    """Kill -9 in the middle: when the root is half there."""
-    code = (
-        "from sandbox.providers.incus.client import IncusClient\n"
-        "from sandbox.providers.incus.place import IncusPlace\n"
-        "from sandbox.events import ignore\n"
-        "from sandbox.providers.incus.base_image import ensure_base\n"
-        "from sandbox.spec.base_models import Base\n"
-        f"place = IncusPlace({place.project!r}, {place.pool!r}, {place.network!r})\n"
-        f"ensure_base(Base.model_validate_json({base!r}), client=IncusClient(place), "
-        "source='build', mirror=None, listener=ignore)\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code])
-    deadline = time.monotonic() + 120
-    while not list(cache.glob("sandbox/images/*/build-*/mmdebstrap.*/usr/bin")):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    process.send_signal(signal.SIGKILL)
-    process.wait()

@@ -23,15 +23,18 @@ def test_the_host_is_usable(lab: Lab) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_a_life(lab: Lab) -> None:
+def test_a_life_in_which_every_call_can_be_repeated(lab: Lab) -> None:
     engine, spec = lab.engine, lab.spec("life")
-    engine.create(spec, ignore)
+    assert isinstance(engine, RootExec)
+    _twice(lambda: engine.create(spec, ignore))
     made = engine.status()["life"]
     assert made.power is Power.STOPPED
     assert made.address is None
     assert set(spec.labels) <= set(made.labels)
+    with pytest.raises(SandboxError):
+        engine.exec_as_root("life", ("true",), timeout_s=10)
 
-    engine.start("life", ignore)
+    _twice(lambda: engine.start("life", ignore))
     running = engine.status(["life"])["life"]
     assert running.power is Power.RUNNING
     endpoint = engine.ssh_endpoint("life")
@@ -39,31 +42,27 @@ def test_a_life(lab: Lab) -> None:
     assert endpoint.host == (running.address or "127.0.0.1")
     assert all(len(key.split(" ")) == 2 for key in endpoint.host_keys)
     assert endpoint.host_keys
+    assert engine.exec_as_root("life", ("true",), timeout_s=60).returncode == 0
+    _twice(lambda: engine.create(spec, ignore))
+    assert engine.status(["life"])["life"].power is Power.RUNNING
 
-    engine.stop("life", timeout_s=30)
+    _twice(lambda: engine.stop("life", timeout_s=30))
     assert engine.status(["life"])["life"].power is Power.STOPPED
     engine.start("life", ignore)
     assert engine.ssh_endpoint("life").host_keys == endpoint.host_keys
 
+    # It runs: `destroy` stops it first
     engine.destroy("life")
     assert engine.status(["life"])["life"].power is Power.ABSENT
     assert "life" not in engine.status()
     assert not lab.is_there("life")
+    engine.destroy("life")
+    assert engine.status(["life"])["life"].power is Power.ABSENT
 
 
-def test_every_call_can_be_repeated(lab: Lab) -> None:
-    engine, spec = lab.engine, lab.spec("again")
-    calls: tuple[tuple[Power, Callable[[], None]], ...] = (
-        (Power.STOPPED, lambda: engine.create(spec, ignore)),
-        (Power.RUNNING, lambda: engine.start("again", ignore)),
-        (Power.RUNNING, lambda: engine.create(spec, ignore)),
-        (Power.STOPPED, lambda: engine.stop("again", timeout_s=30)),
-        (Power.ABSENT, lambda: engine.destroy("again")),
-    )
-    for power, call in calls:
-        call()
-        call()
-        assert engine.status(["again"])["again"].power is power
+def _twice(call: Callable[[], None]) -> None:
+    call()
+    call()
 
 
 def test_an_absent_machine(lab: Lab) -> None:
@@ -139,15 +138,6 @@ def test_a_killed_create_is_mended_by_the_next(lab: Lab, after_s: float) -> None
     assert set(spec.labels) <= set(lab.engine.status()["killed"].labels)
 
 
-def test_what_was_mended_starts(lab: Lab) -> None:
-    spec = lab.spec("killed")
-    for after_s in (0.1, 0.3):
-        _kill_in(lab, "create", spec, after_s)
-    lab.engine.create(spec, ignore)
-    lab.engine.start("killed", ignore)
-    assert lab.engine.status(["killed"])["killed"].power is Power.RUNNING
-
-
 @pytest.mark.parametrize("after_s", [0.0, 0.2, 0.5])
 def test_a_killed_create_can_be_destroyed(lab: Lab, after_s: float) -> None:
     _kill_in(lab, "create", lab.spec("killed"), after_s)
@@ -155,34 +145,18 @@ def test_a_killed_create_can_be_destroyed(lab: Lab, after_s: float) -> None:
     assert not lab.is_there("killed")
 
 
-def test_a_killed_start_is_mended_by_the_next(lab: Lab) -> None:
-    spec = lab.spec("halfway")
-    lab.engine.create(spec, ignore)
+def test_killed_in_every_call_the_next_one_mends_it(lab: Lab) -> None:
+    engine, spec = lab.engine, lab.spec("halfway")
+    for after_s in (0.1, 0.3):
+        _kill_in(lab, "create", spec, after_s)
+    engine.create(spec, ignore)
     _kill_in(lab, "start", spec, 0.3)
-    lab.engine.start("halfway", ignore)
-    assert lab.engine.ssh_endpoint("halfway").host_keys
-
-
-def test_a_killed_destroy_is_mended_by_the_next(lab: Lab) -> None:
-    spec = lab.spec("ending")
-    lab.engine.create(spec, ignore)
-    lab.engine.start("ending", ignore)
+    engine.start("halfway", ignore)
+    assert engine.status(["halfway"])["halfway"].power is Power.RUNNING
+    assert engine.ssh_endpoint("halfway").host_keys
     _kill_in(lab, "destroy", spec, 0.15)
-    lab.engine.destroy("ending")
-    assert not lab.is_there("ending")
-
-
-def test_commands_as_root(lab: Lab) -> None:
-    engine = lab.engine
-    assert isinstance(engine, RootExec)
-    lab.engine.create(lab.spec("rooted"), ignore)
-    with pytest.raises(SandboxError):
-        engine.exec_as_root("rooted", ("true",), timeout_s=10)
-    lab.engine.start("rooted", ignore)
-    assert engine.exec_as_root("rooted", ("true",), timeout_s=60).returncode == 0
-    # It runs: `destroy` stops it first
-    lab.engine.destroy("rooted")
-    assert not lab.is_there("rooted")
+    engine.destroy("halfway")
+    assert not lab.is_there("halfway")
 
 
 def _kill_in(lab: Lab, call: str, spec: MachineSpec, after_s: float) -> None:

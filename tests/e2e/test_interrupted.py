@@ -2,16 +2,19 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Host
+from tests.conftest import Host, leftovers, wait_until
 
 # No R: the road is the same and shorter
 BOX = """\
@@ -91,25 +94,49 @@ def test_ctrl_c_says_how_to_go_on(host: Host, box: Path, step: str) -> None:
     host.sandbox("up", box, "--no-cache", timeout_s=600)
 
 
-def test_a_base_image_killed_half_way_is_never_used(host: Host, tmp_path: Path) -> None:
-    # Debian 11 may be built already by another test: remove it, so that it is built here
-    for image in json.loads(host.incus("image", "list", "--format", "json")):
-        if any("debian-11" in alias["name"] for alias in image["aliases"]):
-            host.incus("image", "delete", image["fingerprint"])
+@pytest.fixture
+def elsewhere(host: Host, tmp_path: Path) -> Iterator[Host]:
+    """A place without any image, in the same Incus, with a cache of its own."""
+    # Short, for the sockets below
+    home = Path(tempfile.mkdtemp(prefix="sbxtest-", dir="/tmp"))
+    its = replace(host, home=home, prefix="sbxkilled", started=[])
+    try:
+        its.sandbox("host", "setup", "--yes")
+        yield its
+    finally:
+        its.reap()
+        its.sandbox("host", "teardown", "--yes", timeout_s=300)
+        shutil.rmtree(home)
+        assert leftovers(its) == []
+
+
+def test_a_base_image_killed_half_way_is_never_used(elsewhere: Host, tmp_path: Path) -> None:
+    cache = elsewhere.home / "cache" / "sandbox"
+    lists = set(Path("/var/lib/apt/lists").iterdir())
     path = tmp_path / "old.yml"
     path.write_text(BOX.replace("debian-12", "debian-11"))
-    try:
-        process = host.start("up", path)
-        reach_step(process, "build the base image", delay_s=8)
-        process.kill()
-        process.wait()
-        host.sandbox("up", path, timeout_s=600)
-        release = host.sandbox("exec", "old", "--", "cat", "/etc/debian_version").stdout
-        assert release.startswith("11.")
-    finally:
-        host.reap()
-        host.sandbox("destroy", "old", expect=None)
-    cache = host.home / "cache" / "sandbox"
+    process = elsewhere.start("up", path)
+    reach_step(process, "build the base image", delay_s=0)
+    wait_until(
+        "the root is half there",
+        lambda: list(cache.glob("images/*/build-*/mmdebstrap.*/usr/bin")),
+        timeout_s=120,
+    )
+    process.kill()
+    process.wait()
+    assert json.loads(elsewhere.incus("image", "list", "--format", "json")) == []
+    left = list(cache.rglob("build-*"))
+    assert left
+    elsewhere.sandbox("up", path, timeout_s=600)
+    release = elsewhere.sandbox("exec", "old", "--", "cat", "/etc/debian_version").stdout
+    assert release.startswith("11.")
+    images = json.loads(elsewhere.incus("image", "list", "--format", "json"))
+    aliases = [one["name"] for image in images for one in image["aliases"]]
+    assert len([name for name in aliases if "debian-11" in name]) == 1
     assert str(cache) not in Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     assert list(cache.rglob("build-*")) == []
     assert [path.name for path in cache.rglob("*.tar")] == []
+    # The host's own package lists are none of the build's business
+    assert lists <= set(Path("/var/lib/apt/lists").iterdir())
+    running = subprocess.run(["pgrep", "-f", str(left[0])], capture_output=True, check=False)
+    assert not running.stdout
