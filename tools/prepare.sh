@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the Makefile needs before the project's own environment exists, unless it is there already:
 # a Python of 3.11 or newer with venv, and for the tests shellcheck, an ssh client, fdisk,
-# four login shells, R, three awks, Chromium, and Node.js with npm.
+# four login shells, R, gcc, three awks, Chromium, and Node.js with npm.
 # Root makes the environment for everybody who may enter the checkout: so a Python in root's own home,
 # which nobody else can run, is taken only when there is no other.
 #   tools/prepare.sh [--test]     prints the Python to use on stdout, all else on stderr
@@ -38,6 +38,8 @@ if [ "${1:-}" = --test ]; then
   done
   # R's own parser and start-up, for tests of what may leave a server; every awk that a server may have
   command -v R >/dev/null || install r-base-core
+  # Shared objects, as R packages have them
+  command -v gcc >/dev/null || install gcc libc6-dev
   command -v gawk >/dev/null || install gawk
   command -v original-awk >/dev/null || install original-awk
   command -v chromium >/dev/null || command -v google-chrome >/dev/null || install chromium

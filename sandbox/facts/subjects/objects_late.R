@@ -31,21 +31,45 @@
     mapped <- sub("^[^/]*", "", readLines("/proc/self/maps"))
     loader <- grep("^/.*/ld-[^/]*[.]so[^/]*$", mapped, value = TRUE)[1L]
     ask <- if (is.na(loader) || grepl("musl", loader)) "ldd" else shQuote(loader)
+    # R gives up on a command that ends as the loader does when it cannot read an object
     script <- paste0("for f; do printf \"%s:\\n\" \"$f\"; LD_TRACE_LOADED_OBJECTS=1 ", ask,
-                     " \"$f\"; done")
+                     " \"$f\"; done; exit 0")
     used <- character()
-    for (chunk in split(objects, (seq_along(objects) - 1L) %/% 400L)) {
+    # Where a library is found whichever object asks for it
+    for_all <- dirname(grep("/libc[.-]", mapped, value = TRUE))
+    for_all <- c("/lib", "/lib64", for_all, sub("/+$", "", strsplit(Sys.getenv("LD_LIBRARY_PATH"), ":")[[1L]]))
+    for_all <- unique(sub("^/usr/lib", "/lib", for_all))
+    resolved <- function(said) sub("^.* => (/.*) \\(0x[0-9a-f]+\\)$", "\\1", grep(" => /", said, value = TRUE))
+    # One process that has loaded all of them, as an R may. NULL where that cannot stand for each of them
+    # alone: something is missing, or was found on a path that only some objects have
+    in_one <- function(objects) {
+      if (ask == "ldd" || any(grepl("[[:space:]:]", objects))) return(NULL)
+      script <- "LD_TRACE_LOADED_OBJECTS=1 LD_PRELOAD=\"$3\" \"$1\" \"$2\"; exit 0"
+      said <- suppressWarnings(system2("sh", c("-c", shQuote(script), "sh", ask, shQuote(objects[1L]),
+        shQuote(paste(objects[-1L], collapse = ":"))), stdout = TRUE, stderr = TRUE))
+      loaded <- sub("^\\s*(/.*) \\(0x[0-9a-f]+\\)$", "\\1", said)
+      whole <- all(objects[-1L] %in% loaded) && !any(grepl("not found|cannot|error", said))
+      from <- sub("^/usr/lib", "/lib", dirname(resolved(said)))
+      if (whole && all(from %in% for_all)) said
+    }
+    one_by_one <- function(objects) {
       said <- suppressWarnings(
-        system2("sh", c("-c", shQuote(script), "sh", shQuote(chunk)), stdout = TRUE, stderr = TRUE))
+        system2("sh", c("-c", shQuote(script), "sh", shQuote(objects)), stdout = TRUE, stderr = TRUE))
       named <- grepl("^/.*:$", said)
       owner <- c("", sub(":$", "", said[named]))[cumsum(named) + 1L]
       missing <- grepl("=> not found", said, fixed = TRUE)
       say("unresolved", owner[missing], sub("^\\s*(\\S+) => .*$", "\\1", said[missing]))
-      outside <- grep(" => /", said, fixed = TRUE, value = TRUE)
-      used <- unique(c(used, sub("^.* => (/.*) \\(0x[0-9a-f]+\\)$", "\\1", outside)))
       # Made for a newer system: the library is there, the symbol version in it is not
       too_old <- grepl(": version .* not found ", said)
       say("unresolved", owner[too_old], sub("^.*: version .([^ ]+). not found .*$", "\\1", said[too_old]))
+      said
+    }
+    # Another name may be a library that other objects ask for: loaded already, it would not be looked for
+    own_name <- basename(objects) == paste0(basename(dirname(dirname(objects))), ".so")
+    chunks <- function(objects) split(objects, (seq_along(objects) - 1L) %/% 50L)
+    for (chunk in c(chunks(objects[own_name]), chunks(objects[!own_name]))) {
+      said <- if (chunk[1L] %in% objects[own_name]) in_one(chunk)
+      used <- unique(c(used, resolved(if (is.null(said)) one_by_one(chunk) else said)))
     }
     say("objects_checked", length(objects))
     used <- sort(used[!startsWith(used, R.home())])
