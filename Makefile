@@ -41,7 +41,7 @@ test-libvirt: $(bin)/.dev ## What `make test` does on real libvirt, alone
 	$(bin)/python -m pytest --durations=15 -m libvirt
 
 test-incus: $(bin)/.dev ## The tests on real machines of Incus
-	$(bin)/python -m tests.lanes e2e contract
+	$(bin)/python -m tests.lanes shiny machines
 
 test-here: $(bin)/.dev ## The tests that need no machine
 	$(bin)/python -m pytest -m "not libvirt" tests/unit tests/integration

@@ -1,4 +1,4 @@
-"""All tests, in lanes that run at the same time on one host, which is set up once for all of them.
+"""All tests, in lanes that run at the same time, on a host that is set up and taken back once.
 
 An emulated virtual machine keeps one processor busy for minutes and needs no other; on Incus much
 time is spent waiting for a network, a start, a limit. The lanes fill each other's gaps.
@@ -11,15 +11,28 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.conftest import HOST_VARIABLE, end_like_ctrl_c, host_of_the_tests
+from tests.conftest import HOST_VARIABLE, Host, end_like_ctrl_c, host_of_the_tests
+
+WITHOUT_SHINY = tuple(
+    f"tests/e2e/test_{name}.py"
+    for name in ("bad_days", "host_setup", "interrupted", "own_checks", "r_versions", "two_users")
+)
+"""Tests of the program on real machines that need no sandbox of boxes/shiny.yml."""
 
 LANES: dict[str, tuple[str, ...]] = {
     "libvirt": ("--durations=15", "-m", "libvirt"),
-    "e2e": ("--durations=25", "-m", "not libvirt", "tests/e2e"),
-    "contract": ("--durations=15", "-m", "not libvirt", "tests/contract"),
+    "shiny": (
+        *("--durations=25", "-m", "not libvirt", "tests/e2e"),
+        *(f"--ignore={path}" for path in WITHOUT_SHINY),
+    ),
+    "machines": ("--durations=25", "-m", "not libvirt", "tests/contract", *WITHOUT_SHINY),
     "here": ("--durations=15", "-m", "not libvirt", "tests/unit", "tests/integration"),
 }
 """What pytest is asked for, in the order in which the lanes begin: the longest first."""
+
+SHARED_HOST = "shiny"
+"""The lane that uses the host of all. Others make a place of their own in the same Incus: so no
+lane sees another one's sandboxes, images and processes."""
 
 AT_ONCE = 3
 """So many on two processors: more of them slow each other down until promised times are missed."""
@@ -33,7 +46,7 @@ def main(names: Sequence[str]) -> int:
             return 2
     end_like_ctrl_c()
     with host_of_the_tests() as host:
-        lanes = Lanes({**os.environ, HOST_VARIABLE: str(host.home)})
+        lanes = Lanes(host)
         try:
             return lanes.run(list(names or LANES))
         finally:
@@ -43,8 +56,8 @@ def main(names: Sequence[str]) -> int:
 class Lanes:
     """The lanes that run, each in a process group of its own."""
 
-    def __init__(self, env: dict[str, str]) -> None:
-        self._env = env
+    def __init__(self, host: Host) -> None:
+        self._host = host
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def run(self, waiting: list[str]) -> int:
@@ -70,8 +83,14 @@ class Lanes:
 
     def _start(self, name: str) -> None:
         sys.stderr.write(f"=== lane {name}\n")
+        env = dict(os.environ)
+        if name == SHARED_HOST:
+            env[HOST_VARIABLE] = str(self._host.home)
+        else:
+            # No prefix may begin with another one
+            env["SANDBOX_TEST_PREFIX"] = f"{name[0]}{self._host.prefix}"
         command = [sys.executable, "-m", "pytest", *LANES[name]]
-        self._running[name] = subprocess.Popen(command, env=self._env, start_new_session=True)
+        self._running[name] = subprocess.Popen(command, env=env, start_new_session=True)
 
 
 if __name__ == "__main__":
