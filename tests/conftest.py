@@ -8,7 +8,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -29,8 +28,6 @@ ROOT = Path(__file__).resolve().parent.parent
 SANDBOX = Path(sys.executable).with_name("sandbox")
 PREFIX = os.environ.get("SANDBOX_TEST_PREFIX", "sbxtest")
 """Of all Incus names; another one lets two checkouts be tested at once on one machine."""
-HOST_VARIABLE = "SANDBOX_TEST_HOST"
-"""Names the folder of a host that somebody has set up for several runs, as tests/lanes.py does."""
 
 
 def cannot_run(reason: str) -> NoReturn:
@@ -178,9 +175,11 @@ def leftovers(host: Host) -> list[str]:
     return found
 
 
-@contextmanager
-def host_of_the_tests() -> Iterator[Host]:
+@pytest.fixture(scope="session")
+def host() -> Iterator[Host]:
     """A host made ready by `sandbox host setup`, and taken back by `sandbox host teardown`."""
+    if os.geteuid() != 0 and not shutil.which("incus"):
+        cannot_run("needs root, or an Incus that is already set up: sudo make test")
     # Not pytest's tmp_path: sockets need short paths, and the folder must not outlive the session
     home = Path(tempfile.mkdtemp(prefix="sbxtest-", dir="/tmp"))
     its = Host(home)
@@ -194,22 +193,6 @@ def host_of_the_tests() -> Iterator[Host]:
         shutil.rmtree(home, ignore_errors=True)
         assert gone.returncode == 0, gone.stdout + gone.stderr
         assert not left, left
-
-
-@pytest.fixture(scope="session")
-def host() -> Iterator[Host]:
-    """The host of the tests: this run's own, or the one that several runs share."""
-    if os.geteuid() != 0 and not shutil.which("incus"):
-        cannot_run("needs root, or an Incus that is already set up: sudo make test")
-    if shared := os.environ.get(HOST_VARIABLE):
-        its = Host(Path(shared))
-        try:
-            yield its
-        finally:
-            its.reap()
-        return
-    with host_of_the_tests() as its:
-        yield its
 
 
 def virsh(*words: str) -> str:
@@ -240,7 +223,7 @@ def clear_domains(prefix: str) -> None:
             virsh("undefine", name, "--managed-save", "--snapshots-metadata", "--nvram")
 
 
-def end_like_ctrl_c() -> None:
+def pytest_configure() -> None:
     """End as with Ctrl-C when asked to (by `timeout`, a CI): what fixtures made is taken down.
 
     By itself Python would end at once, and leave machines, a pool and a network behind.
@@ -255,11 +238,6 @@ def end_like_ctrl_c() -> None:
         # SIGHUP may be ignored on purpose: nohup
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, end)
-
-
-def pytest_configure() -> None:
-    """Let a run that is ended take down what it made."""
-    end_like_ctrl_c()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -67,6 +67,8 @@ def test_incus_that_does_not_run(host: Host, box: Path, tmp_path: Path) -> None:
 
 
 def test_a_mirror_that_cannot_be_reached(host: Host, box: Path) -> None:
+    # From a machine that is there: without one, a base image would be built first, by another road
+    host.sandbox("up", box, "--no-checks", timeout_s=600)
     edited(
         box,
         "timezone: Europe/Vienna",
