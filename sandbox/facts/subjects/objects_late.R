@@ -40,17 +40,17 @@
     for_all <- c("/lib", "/lib64", for_all, sub("/+$", "", strsplit(Sys.getenv("LD_LIBRARY_PATH"), ":")[[1L]]))
     for_all <- unique(sub("^/usr/lib", "/lib", for_all))
     resolved <- function(said) sub("^.* => (/.*) \\(0x[0-9a-f]+\\)$", "\\1", grep(" => /", said, value = TRUE))
-    # One process that has loaded all of them, as an R may. NULL where that cannot stand for each of them
+    # One process that has loaded all of them, as an R may. Each by itself where that cannot stand for it
     # alone: something is missing, or was found on a path that only some objects have
     in_one <- function(objects) {
-      if (ask == "ldd" || any(grepl("[[:space:]:]", objects))) return(NULL)
-      script <- "LD_TRACE_LOADED_OBJECTS=1 LD_PRELOAD=\"$3\" \"$1\" \"$2\"; exit 0"
-      said <- suppressWarnings(system2("sh", c("-c", shQuote(script), "sh", ask, shQuote(objects[1L]),
+      if (ask == "ldd" || any(grepl("[[:space:]:]", objects))) return(one_by_one(objects))
+      at_once <- "LD_TRACE_LOADED_OBJECTS=1 LD_PRELOAD=\"$3\" \"$1\" \"$2\"; exit 0"
+      said <- suppressWarnings(system2("sh", c("-c", shQuote(at_once), "sh", ask, shQuote(objects[1L]),
         shQuote(paste(objects[-1L], collapse = ":"))), stdout = TRUE, stderr = TRUE))
       loaded <- sub("^\\s*(/.*) \\(0x[0-9a-f]+\\)$", "\\1", said)
       whole <- all(objects[-1L] %in% loaded) && !any(grepl("not found|cannot|error", said))
       from <- sub("^/usr/lib", "/lib", dirname(resolved(said)))
-      if (whole && all(from %in% for_all)) said
+      if (whole && all(from %in% for_all)) said else one_by_one(objects)
     }
     one_by_one <- function(objects) {
       said <- suppressWarnings(
@@ -66,11 +66,13 @@
     }
     # Another name may be a library that other objects ask for: loaded already, it would not be looked for
     own_name <- basename(objects) == paste0(basename(dirname(dirname(objects))), ".so")
-    chunks <- function(objects) split(objects, (seq_along(objects) - 1L) %/% 50L)
-    for (chunk in c(chunks(objects[own_name]), chunks(objects[!own_name]))) {
-      said <- if (chunk[1L] %in% objects[own_name]) in_one(chunk)
-      used <- unique(c(used, resolved(if (is.null(said)) one_by_one(chunk) else said)))
+    ask_about <- function(objects, how) {
+      for (chunk in split(objects, (seq_along(objects) - 1L) %/% 50L)) {
+        used <<- unique(c(used, resolved(how(chunk))))
+      }
     }
+    ask_about(objects[own_name], in_one)
+    ask_about(objects[!own_name], one_by_one)
     say("objects_checked", length(objects))
     used <- sort(used[!startsWith(used, R.home())])
     if (probe_owners) say("linked", used, owners_of(normalizePath(used, mustWork = FALSE)))
