@@ -1,5 +1,6 @@
 """Cut off anywhere, by Ctrl-C or `kill -9`: `up` again ends well, and `destroy` leaves nothing."""
 
+import gzip
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.images.build import INDEX_NAME
 from tests.conftest import Host, leftovers, wait_until
 
 # No R: the road is the same and shorter
@@ -133,6 +135,8 @@ def test_a_base_image_killed_half_way_is_never_used(elsewhere: Host, tmp_path: P
     images = json.loads(elsewhere.incus("image", "list", "--format", "json"))
     aliases = [one["name"] for image in images for one in image["aliases"]]
     assert len([name for name in aliases if "debian-11" in name]) == 1
+    (index,) = cache.glob(f"images/*/{INDEX_NAME}")
+    assert "r-base-core" in gzip.decompress(index.read_bytes()).decode().split()
     assert str(cache) not in Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     assert list(cache.rglob("build-*")) == []
     assert [path.name for path in cache.rglob("*.tar")] == []
