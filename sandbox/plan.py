@@ -19,19 +19,11 @@ from sandbox.fingerprint import digest_of
 from sandbox.servers import wanted
 from sandbox.servers.server import Server
 from sandbox.spec.base_models import Base
-from sandbox.spec.models import (
-    Accepted,
-    Box,
-    Budget,
-    Machine,
-    Providers,
-    R,
-    Services,
-    System,
-    User,
-)
+from sandbox.spec.models import Accepted, Box, Budget, Machine, Providers, System, User
 from sandbox.spec.problem import printable, short
+from sandbox.spec.r import R
 from sandbox.spec.r_packages import R_ITSELF
+from sandbox.spec.services import Services
 
 if TYPE_CHECKING:
     # A reader of a saved plan needs no YAML

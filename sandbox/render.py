@@ -23,7 +23,7 @@ from sandbox.plan import Plan
 from sandbox.secret_values import NO_VALUES, Plain, SecretValues
 from sandbox.servers import servers
 from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
-from sandbox.spec.models import Secret
+from sandbox.spec.values import Secret
 
 if TYPE_CHECKING:
     from jinja2 import Environment

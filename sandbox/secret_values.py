@@ -13,8 +13,8 @@ from typing import Final, Literal, NoReturn, TypeVar
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from sandbox.plan import Plan
-from sandbox.spec.models import Secret
 from sandbox.spec.texts import PATTERN_WORDS, HttpUrl, RepoUrl, Text
+from sandbox.spec.values import Secret
 
 _LAZY = ConfigDict(defer_build=True)
 Kind = Literal["text", "repository", "proxy"]

@@ -10,7 +10,7 @@ from sandbox.facts.r_view import RView
 from sandbox.facts.shown import planned_code, shown_code
 from sandbox.plan import Plan
 from sandbox.probe.untaken import is_untaken
-from sandbox.spec.models import OptionValue, Secret
+from sandbox.spec.values import OptionValue, Secret
 
 _NOT_SET = Look(ok=False, actual="not set")
 

@@ -13,7 +13,7 @@ from sandbox.facts.subjects.blas import blas_library
 from sandbox.facts.subjects.objects import UnresolvedObjects
 from sandbox.facts.subjects.r import RInstallations
 from sandbox.placement import Placement
-from sandbox.spec.models import R
+from sandbox.spec.r import R
 
 _RNG = ("Mersenne-Twister", "Inversion", "Rejection")
 _SHOWN = 5

@@ -18,7 +18,8 @@ from sandbox.facts.subjects.environment import kind_of_variable
 from sandbox.placement import Placement
 from sandbox.plan import Plan
 from sandbox.probe.untaken import is_untaken
-from sandbox.spec.models import R, Secret
+from sandbox.spec.r import R
+from sandbox.spec.values import Secret
 
 _NOT_SET = Look(ok=False, actual="not set")
 

@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.probe.redact import REDACTED
 from sandbox.probe.untaken import HashKey, Verdict, holds, is_untaken, token, token_of
-from sandbox.spec.models import Secret
+from sandbox.spec.values import Secret
 
 
 class Hashes(BaseModel):

@@ -15,7 +15,7 @@ from sandbox.facts.r_value import RValue
 from sandbox.facts.shown import hidden, planned_code
 from sandbox.probe.known import harmless
 from sandbox.probe.untaken import Verdict, placeholder
-from sandbox.spec.models import OptionValue, Secret
+from sandbox.spec.values import OptionValue, Secret
 
 
 class PlannedText(JudgesByItself, str):

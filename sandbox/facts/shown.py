@@ -6,7 +6,7 @@ from sandbox.facts import r_value
 from sandbox.facts.r_value import RValue
 from sandbox.probe.known import harmless
 from sandbox.probe.untaken import HashKey, is_untaken, placeholder, without_hash
-from sandbox.spec.models import OptionScalar, OptionValue, RCode, Secret
+from sandbox.spec.values import OptionScalar, OptionValue, RCode, Secret
 
 _QUOTED_PLACEHOLDER = re.compile(r'"(<not taken: [^>"]*>)"')
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sandbox.servers.server import Server
 
 if TYPE_CHECKING:
-    from sandbox.spec.models import Services
+    from sandbox.spec.services import Services
 
 
 @cache

@@ -8,7 +8,8 @@ from sandbox.endpoints import Endpoint
 
 if TYPE_CHECKING:
     # A listing needs no models
-    from sandbox.spec.models import Services, System
+    from sandbox.spec.models import System
+    from sandbox.spec.services import Services
 
 Variables = Mapping[str, bool | int | str | None]
 """Variables of Ansible, by name."""
@@ -16,7 +17,7 @@ Variables = Mapping[str, bool | int | str | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """One kind of server; its settings in a box are a model of `sandbox.spec.models`."""
+    """One kind of server; its settings in a box are a model of `sandbox.spec.services`."""
 
     name: str
     """Its key in `services:` of a box, and its role in `playbooks/`."""

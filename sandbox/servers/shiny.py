@@ -7,7 +7,8 @@ from sandbox.endpoints import Endpoint, app_endpoints
 from sandbox.servers.server import Server, Variables
 
 if TYPE_CHECKING:
-    from sandbox.spec.models import Services, System
+    from sandbox.spec.models import System
+    from sandbox.spec.services import Services
 
 _NAME: Final = "shiny_server"
 _TITLE: Final = "Shiny Server"

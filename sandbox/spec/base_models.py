@@ -4,7 +4,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import StringConstraints, model_validator
 
-from sandbox.spec.models import Model
 from sandbox.spec.texts import (
     SUITE,
     Architecture,
@@ -17,6 +16,7 @@ from sandbox.spec.texts import (
     VagrantBox,
     VagrantVersion,
 )
+from sandbox.spec.values import Model
 
 
 class PublicBox(Model):
@@ -30,7 +30,7 @@ class PublicBox(Model):
     url: RepoUrl | None = None
     """Where the .box file is, when not in the public catalogue; then `sha256` is needed, of one
     architecture."""
-    sha256: dict[Architecture, Sha256] = {}  # noqa: RUF012  (pydantic copies it)
+    sha256: dict[Architecture, Sha256] = {}
     """Checksum of the .box file for each architecture; without it, Vagrant uses the catalogue's
     present one."""
 

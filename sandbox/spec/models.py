@@ -1,16 +1,19 @@
 """The form of a box file. The JSON Schema that editors use is made from these models.
 
-Frozen, and unknown keys are errors. Which texts there are is in sandbox.spec.texts. The docstring
-of a field is its description in the JSON Schema (see sandbox.spec.schema).
+Frozen, and unknown keys are errors. Which texts there are is in sandbox.spec.texts, which values in
+sandbox.spec.values; `r:` and `services:` have files of their own. The docstring of a field is its
+description in the JSON Schema (see sandbox.spec.schema).
 """
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
 from sandbox.app_files import MAX_MB
 from sandbox.spec.choices import ProviderName
 from sandbox.spec.misfit import misfit
+from sandbox.spec.r import R
+from sandbox.spec.services import Services
 from sandbox.spec.texts import (
     BaseName,
     BootSeconds,
@@ -20,13 +23,6 @@ from sandbox.spec.texts import (
     HttpUrl,
     Locale,
     PlainName,
-    Port,
-    RepoName,
-    RepoUrl,
-    ROption,
-    RPackage,
-    RText,
-    RVersion,
     Sha256,
     Text,
     Timezone,
@@ -34,75 +30,7 @@ from sandbox.spec.texts import (
     VagrantBox,
     VagrantVersion,
 )
-
-
-class Model(BaseModel):
-    """Base of every part of a box: frozen, strict about keys and types."""
-
-    # schema.py reads the docstrings of fields when asked to; pydantic's own
-    # use_attribute_docstrings parses this file once a class, 0.1 s at every start
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
-
-
-class Secret(Model):
-    """Stands for a value that the box does not hold, such as a password."""
-
-    secret: EnvName
-    """The value's name. `sandbox up` takes the value from its environment's variable of that name,
-    from a line of `--secrets FILE`, or asks for it."""
-
-    def __str__(self) -> str:
-        """The text that is shown in the value's place."""
-        return f"<secret {self.secret}>"
-
-
-class RCode(Model):
-    """Stands for a value of R that YAML has no word for: NULL, a list, names, a function."""
-
-    r: RText
-    """R code that makes the value, in the machine, when R starts: c(a = 1), quote(recover())."""
-
-    def __str__(self) -> str:
-        """The code."""
-        return self.r
-
-
-_PLAIN, _SECRET, _LIST, _CODE = "<plain>", "<secret>", "<list>", "<code>"
-UNION_TAGS: Final = frozenset({_PLAIN, _SECRET, _LIST, _CODE})
-"""Steps in the places of pydantic's errors that do not exist in a file."""
-
-
-def _kind_of_value(value: object) -> str:
-    return _SECRET if isinstance(value, dict | Secret) else _PLAIN
-
-
-def _kind_of_option(value: object) -> str:
-    if isinstance(value, RCode) or (isinstance(value, dict) and "r" in value):
-        return _CODE
-    return _LIST if isinstance(value, list | tuple) else _kind_of_value(value)
-
-
-_ByKind = Discriminator(_kind_of_value)
-_SecretValue = Annotated[Secret, Tag(_SECRET)]
-OptionScalar = bool | int | float | str
-OptionValue = OptionScalar | tuple[OptionScalar, ...] | RCode
-TextOrSecret = Annotated[Annotated[Text, Tag(_PLAIN)] | _SecretValue, _ByKind]
-_Scalar = bool | int | float | Text
-_Vector = Annotated[tuple[_Scalar, ...], Field(max_length=1000)]
-OptionOrSecret = Annotated[
-    Annotated[_Scalar, Tag(_PLAIN)]
-    | Annotated[_Vector, Tag(_LIST)]
-    | Annotated[RCode, Tag(_CODE)]
-    | _SecretValue,
-    Discriminator(_kind_of_option),
-]
-RepoOrSecret = Annotated[Annotated[RepoUrl, Tag(_PLAIN)] | _SecretValue, _ByKind]
-ProxyOrSecret = Annotated[Annotated[HttpUrl, Tag(_PLAIN)] | _SecretValue, _ByKind]
-
-
-_Newer = Field(exclude_if=lambda value: value is None)
-"""Of a key that boxes could not say before: where one does not, its plan is what it was, key and
-all. Or else every sandbox would be provisioned once more."""
+from sandbox.spec.values import NEWER, Model, ProxyOrSecret, TextOrSecret
 
 
 class Machine(Model):
@@ -156,66 +84,6 @@ class System(Model):
     """HTTP proxy that the machine uses to fetch packages; or `{secret: NAME}`."""
     ca_certificates: tuple[FileName, ...] = ()
     """PEM files, relative to the box file, that the machine trusts."""
-
-
-class RPackages(Model):
-    """The R packages of the machine."""
-
-    source: Literal["debian"] = "debian"
-    """`debian`: Debian's own r-cran-* packages."""
-    names: tuple[RPackage, ...] = ()
-    """CRAN names: shiny, data.table, DBI."""
-    if_missing: Literal["fail", "skip"] = "fail"
-    """Packages that the source does not have: `skip` leaves them out, and reports them."""
-
-
-class R(Model):
-    """Which R, and its settings for everyone on the machine."""
-
-    version: RVersion | None = None
-    """Major.minor or the full version, in quotes: "4.2". Checked: never replaced by another one."""
-    source: Literal["debian"] = "debian"
-    """`debian`: the R of the base."""
-    blas: Literal["reference", "openblas"] = "reference"
-    """The linear algebra library; it changes the last digits of results, and the speed a lot."""
-    options: dict[ROption, OptionOrSecret] = {}
-    """R options() for every session, in Rprofile.site. A value keeps its type: 7 is 7L, 7.0 is 7,
-    "7" is text, a list is a vector. For a value that YAML has no word for, write `{r: CODE}`; for a
-    secret, `{secret: NAME}`."""
-    repos: dict[RepoName, RepoOrSecret] = {}
-    """options("repos"): name to URL, or to `{secret: NAME}`. Empty: those of the base."""
-    packages: RPackages = RPackages()
-    """The R packages everyone on the machine has."""
-
-
-class ShinyServer(Model):
-    """Shiny Server, Debian's package."""
-
-    port: Port = 3838
-    """The port that Shiny Server listens on, inside the machine."""
-
-
-class Nginx(Model):
-    """nginx, Debian's package, in front of Shiny Server: it hands on every request."""
-
-    port: Port = 80
-    """The port that nginx listens on, inside the machine."""
-
-
-class Services(Model):
-    """The servers that the machine runs."""
-
-    shiny_server: ShinyServer | None = None
-    """Shiny Server; `{}` for its defaults, leave out for none."""
-    nginx: Annotated[Nginx | None, _Newer] = None
-    """nginx in front of Shiny Server; `{}` for its defaults, leave out for none."""
-
-    @model_validator(mode="after")
-    def _nginx_has_a_server_behind_it(self) -> Self:
-        if self.nginx is not None and self.shiny_server is None:
-            cure = "Add `shiny_server: {}` beside it"
-            raise misfit("nginx", "nginx has no server behind it to hand requests on to", cure)
-        return self
 
 
 class App(Model):
@@ -300,10 +168,10 @@ class LibvirtOptions(VagrantOptions):
 
     driver: Literal["kvm", "qemu"] | None = None
     """kvm, or qemu for QEMU's own emulation; leave out for kvm where it really works."""
-    cpu_mode: Annotated[Literal["host-passthrough", "host-model", "custom"] | None, _Newer] = None
+    cpu_mode: Annotated[Literal["host-passthrough", "host-model", "custom"] | None, NEWER] = None
     """The processor inside: this host's own, libvirt's name for it, or the one that `cpu_model`
     names. By its instructions OpenBLAS picks how it computes: last digits differ with it."""
-    cpu_model: Annotated[PlainName | None, _Newer] = None
+    cpu_model: Annotated[PlainName | None, NEWER] = None
     """A processor by QEMU's name, such as Haswell; only with `cpu_mode: custom`."""
 
     @model_validator(mode="after")

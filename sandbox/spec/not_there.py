@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sandbox.spec.models import Services
 from sandbox.spec.problem import code
+from sandbox.spec.services import Services
 
 _NAME = r"[A-Za-z][A-Za-z0-9.]*"
 _VERSIONED: Final = re.compile(rf"({_NAME})\s*(?:@|_(?=[0-9])|\(?\s*(?:[=<>!~]=?=?))\s*\S.*")

@@ -3,13 +3,15 @@
 import ast
 import inspect
 import json
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from sandbox.spec import models
 from sandbox.spec.bases import load_bases
 from sandbox.spec.models import Box
+from sandbox.spec.values import Model
 
 SCHEMA_FILE = "box.schema.json"
 
@@ -76,7 +78,7 @@ def _allow_null(section: Json) -> None:
 def _field_descriptions() -> dict[tuple[str, str], str]:
     """The docstrings below the fields of the models, by model and field."""
     found: dict[tuple[str, str], str] = {}
-    for statement in ast.parse(inspect.getsource(models)).body:
+    for statement in _statements():
         if not isinstance(statement, ast.ClassDef):
             continue
         bases = {ast.unparse(base) for base in statement.bases}
@@ -87,3 +89,16 @@ def _field_descriptions() -> dict[tuple[str, str], str]:
                 name, text = ast.unparse(field.target), ast.literal_eval(words.value)
                 found[statement.name, name] = " ".join(str(text).split())
     return found
+
+
+def _statements() -> Iterator[ast.stmt]:
+    """All that is written in the modules of the models; a model below the one it builds on."""
+    modules = dict.fromkeys(model.__module__ for model in _models_below(Model))
+    for name in modules:
+        yield from ast.parse(inspect.getsource(sys.modules[name])).body
+
+
+def _models_below(model: type[Model]) -> Iterator[type[Model]]:
+    for below in model.__subclasses__():
+        yield below
+        yield from _models_below(below)

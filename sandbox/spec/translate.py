@@ -13,11 +13,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from sandbox.spec.misfit import MISFIT
-from sandbox.spec.models import UNION_TAGS, Box, Secret
+from sandbox.spec.models import Box
 from sandbox.spec.not_there import Refusal, key_refusal, package_refusal, source_refusal
 from sandbox.spec.problem import Problem, alternatives, code, near
 from sandbox.spec.source import Value
 from sandbox.spec.texts import PATTERN_WORDS
+from sandbox.spec.values import UNION_TAGS, Secret
 
 Loc = tuple[str | int, ...]
 

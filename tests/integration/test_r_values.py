@@ -26,7 +26,7 @@ from sandbox.probe.script import Taking
 from sandbox.probe.untaken import HashKey
 from sandbox.spec.bases import load_bases
 from sandbox.spec.load import load_box
-from sandbox.spec.models import OptionValue, Secret
+from sandbox.spec.values import OptionValue, Secret
 from tests.conftest import cannot_run
 from tests.unit.checks.samples import doctored, full_plan, good
 from tests.unit.test_role_filters import ROLES, load

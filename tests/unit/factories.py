@@ -6,7 +6,10 @@ from typing import Any
 from sandbox.placement import Placement
 from sandbox.plan import Plan, PlannedApp
 from sandbox.spec.base_models import Base, BaseImages
-from sandbox.spec.models import Machine, R, RPackages, Secret, Services, ShinyServer, System
+from sandbox.spec.models import Machine, System
+from sandbox.spec.r import R, RPackages
+from sandbox.spec.services import Services, ShinyServer
+from sandbox.spec.values import Secret
 
 BASE = Base(
     version=1,

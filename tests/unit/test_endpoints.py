@@ -15,7 +15,8 @@ from sandbox.providers.engine import MachineStatus, Power
 from sandbox.record import Record
 from sandbox.render import provision_vars
 from sandbox.servers.server import Server, Variables
-from sandbox.spec.models import Model, Services
+from sandbox.spec.services import Services
+from sandbox.spec.values import Model
 from sandbox.ssh import SshTarget
 from tests.unit.factories import placed, plain_plan, shiny_plan
 

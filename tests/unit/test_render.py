@@ -24,7 +24,8 @@ from sandbox.render import (
     sh,
     yaml,
 )
-from sandbox.spec.models import Limits, Mirror, R, System, User
+from sandbox.spec.models import Limits, Mirror, System, User
+from sandbox.spec.r import R
 from tests.unit.factories import plain_plan, shiny_plan, shiny_sandbox
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -12,7 +12,7 @@ from sandbox.events import ignore
 from sandbox.provision import bootstrap, provision
 from sandbox.render import provision_vars, render_bootstrap, rendered_files
 from sandbox.secret_values import NO_VALUES, SecretValues, needed_secrets, without_secrets
-from sandbox.spec.models import Secret
+from sandbox.spec.values import Secret
 from sandbox.ssh import SshTarget
 from tests.unit.factories import secret_plan, secret_sandbox, shiny_plan
 

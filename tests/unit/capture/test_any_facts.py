@@ -24,7 +24,7 @@ from sandbox.plan import resolve
 from sandbox.probe.untaken import HashKey, placeholder, without_hash
 from sandbox.spec.bases import load_bases
 from sandbox.spec.load import load_box
-from sandbox.spec.models import Secret
+from sandbox.spec.values import Secret
 from tests.unit.changed_facts import with_named
 from tests.unit.checks.samples import good
 

@@ -36,6 +36,7 @@ from sandbox.facts.subjects.tmp_folder import TmpFolder
 from sandbox.facts.subjects.zoneinfo import RZones, Zoneinfo
 from sandbox.plan import Plan, PlannedApp
 from sandbox.spec import models
+from sandbox.spec.r import R, RPackages
 from tests.unit.changed_facts import with_named
 from tests.unit.factories import shiny_plan
 
@@ -53,12 +54,12 @@ def full_plan() -> Plan:
         environment={"OMP_NUM_THREADS": "1"},
         limits=models.Limits(nofile=16384, nproc=4096),
     )
-    r = models.R(
+    r = R(
         version="4.2",
         blas="openblas",
         options={"digits": 7, "scipen": 1.5, "OutDec": ",", "warnPartialMatchDollar": True},
         repos={"CRAN": "https://cran.example.org"},
-        packages=models.RPackages(names=("shiny", "plumber")),
+        packages=RPackages(names=("shiny", "plumber")),
     )
     anna = models.User(name="anna", groups=("analysts",), sudo=False, ssh_keys=(ANNAS_KEY,))
     apps = (*plan.apps, PlannedApp(name="report", path=Path("/boxes/apps/report"), sha256="1" * 64))

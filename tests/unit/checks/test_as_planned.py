@@ -16,7 +16,7 @@ from sandbox.facts.hashes import NO_HASHES, Hashes
 from sandbox.facts.sides import Side, side_of_plan
 from sandbox.plan import Plan
 from sandbox.probe.untaken import HashKey, new_key, placeholder, token
-from sandbox.spec.models import RCode
+from sandbox.spec.values import RCode
 from sandbox.workflows.compare import _key_for
 from tests.unit.checks.samples import doctored, full_plan, good
 from tests.unit.factories import placed

@@ -11,7 +11,7 @@ from sandbox.checks.web import NoAnswer
 from sandbox.endpoints import Endpoint, Proof
 from sandbox.servers.server import Server
 from sandbox.servers.shiny import SERVER as SHINY
-from sandbox.spec.models import Services
+from sandbox.spec.services import Services
 from tests.unit.checks.samples import FakeMachine, page
 from tests.unit.factories import placed, shiny_plan
 

@@ -11,7 +11,7 @@ from sandbox.checks.results import CheckResult, Goal, Outcome
 from sandbox.facts.hashes import Hashes
 from sandbox.plan import Plan
 from sandbox.probe.untaken import new_key, placeholder, token
-from sandbox.spec.models import OptionValue, RCode
+from sandbox.spec.values import OptionValue, RCode
 from tests.unit.checks.samples import doctored, good
 from tests.unit.factories import placed, secret_plan, shiny_plan
 

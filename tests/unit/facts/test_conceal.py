@@ -7,7 +7,7 @@ from sandbox.facts.shown import shown_option, shown_value
 from sandbox.facts.subjects.configs import ConfigFile
 from sandbox.facts.subjects.r import RInstallations
 from sandbox.probe.untaken import holds, new_key, placeholder, without_hash
-from sandbox.spec.models import OptionValue, RCode, Secret
+from sandbox.spec.values import OptionValue, RCode, Secret
 from tests.unit.changed_facts import with_named
 from tests.unit.checks.samples import good
 

@@ -7,8 +7,8 @@ import pytest
 from sandbox.errors import ExitCode
 from sandbox.paths import data_dir
 from sandbox.spec.load import load_box
-from sandbox.spec.models import Services
 from sandbox.spec.problem import InvalidBoxError
+from sandbox.spec.services import Services
 from tests.unit.spec.conftest import HEAD, Load, Problems, Write
 
 GOLDEN = """\

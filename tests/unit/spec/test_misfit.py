@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError, model_validator
 
 from sandbox.spec.misfit import misfit
-from sandbox.spec.models import Model
 from sandbox.spec.source import read_source
 from sandbox.spec.translate import problems_by_place
+from sandbox.spec.values import Model
 from tests.unit.spec.conftest import Write
 
 

@@ -7,8 +7,8 @@ import pytest
 from sandbox.plan import Plan, resolve
 from sandbox.spec.hints import hints_about
 from sandbox.spec.load import load_box
-from sandbox.spec.models import Secret
 from sandbox.spec.problem import InvalidBoxError
+from sandbox.spec.values import Secret
 
 HEAD = "version: 1\nbase: debian-12\n"
 EVERYWHERE = """\

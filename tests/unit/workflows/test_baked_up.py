@@ -12,7 +12,8 @@ from sandbox.plan import Plan
 from sandbox.providers.base_images import PreparedBase
 from sandbox.providers.engine import Power
 from sandbox.render import rendered_files
-from sandbox.spec.models import Machine, RPackages
+from sandbox.spec.models import Machine
+from sandbox.spec.r import RPackages
 from sandbox.state import Instance
 from sandbox.summary import Phase
 from sandbox.trust import Consent

@@ -9,7 +9,7 @@ from sandbox.missing import missing_r_packages
 from sandbox.plan import Plan
 from sandbox.providers.fake import FakeEngine
 from sandbox.record import Record
-from sandbox.spec.models import R, RPackages
+from sandbox.spec.r import R, RPackages
 from sandbox.state import Instance
 from sandbox.workflows.choose_placement import without_known_missing
 from sandbox.workflows.rebuild import leave_out_missing, rebuild_notes

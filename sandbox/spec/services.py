@@ -1,0 +1,39 @@
+"""The part `services:` of a box: the servers that its machine runs."""
+
+from typing import Annotated, Self
+
+from pydantic import model_validator
+
+from sandbox.spec.misfit import misfit
+from sandbox.spec.texts import Port
+from sandbox.spec.values import NEWER, Model
+
+
+class ShinyServer(Model):
+    """Shiny Server, Debian's package."""
+
+    port: Port = 3838
+    """The port that Shiny Server listens on, inside the machine."""
+
+
+class Nginx(Model):
+    """nginx, Debian's package, in front of Shiny Server: it hands on every request."""
+
+    port: Port = 80
+    """The port that nginx listens on, inside the machine."""
+
+
+class Services(Model):
+    """The servers that the machine runs."""
+
+    shiny_server: ShinyServer | None = None
+    """Shiny Server; `{}` for its defaults, leave out for none."""
+    nginx: Annotated[Nginx | None, NEWER] = None
+    """nginx in front of Shiny Server; `{}` for its defaults, leave out for none."""
+
+    @model_validator(mode="after")
+    def _nginx_has_a_server_behind_it(self) -> Self:
+        if self.nginx is not None and self.shiny_server is None:
+            cure = "Add `shiny_server: {}` beside it"
+            raise misfit("nginx", "nginx has no server behind it to hand requests on to", cure)
+        return self
