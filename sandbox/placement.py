@@ -51,6 +51,10 @@ class Placement(PlanModel):
         """Return the same placement on a base that does not have these R packages."""
         return self.with_plan(self.plan.without_packages(names))
 
+    def as_made(self, earlier: "Placement") -> "Placement":
+        """Return the same placement with what was found out when its machine was made."""
+        return self.with_plan(self.plan.as_made(earlier.plan))
+
     def renamed(self, name: str) -> "Placement":
         """Return the same machine under another name."""
         return self.model_copy(update={"name": name})

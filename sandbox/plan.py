@@ -5,17 +5,19 @@ No module below this one sees a dict or reads the environment.
 
 import hashlib
 import json
+import platform
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.app_files import MAX_MB, TooMuchError, UnreadableError, app_files
 from sandbox.endpoints import Endpoint
 from sandbox.errors import BoxError
 from sandbox.fingerprint import digest_of
+from sandbox.obtained import Materials
 from sandbox.servers import wanted
 from sandbox.servers.server import Server
 from sandbox.spec.base_models import Base
@@ -90,6 +92,8 @@ class Plan(PlanModel):
     """Differences from production that may stay."""
     left_out: tuple[str, ...] = ()
     """R packages that the box wants, that its base does not have, and that may be missing."""
+    materials: Annotated[Materials, Field(exclude_if=lambda one: one == Materials())] = Materials()
+    """The files that this host fetches for the machine; none before they were looked for."""
 
     @property
     def key(self) -> str:
@@ -106,10 +110,38 @@ class Plan(PlanModel):
         for app in content["apps"]:
             # The fingerprint covers which of its files go
             del app["path"], app["include"], app["max_mb"]
+        for file in content.get("materials", {}).get("files", ()):
+            # The same bytes from another place make the same machine
+            del file["url"]
         if base_image:
             content["base_image"] = base_image
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def request_key(self) -> str:
+        """12 hex digits over what decides which files are fetched for the machine."""
+        asked = self.model_dump(mode="json", include={"base", "r", "services"})
+        # Builds of R and binary packages are made for one kind of processor
+        text = json.dumps([asked, platform.machine()], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def with_materials(self, materials: Materials) -> "Plan":
+        """Return the plan with the files that were found for it, and the packages they need."""
+        packages = {*self.apt_packages, *materials.debian_packages}
+        return self.model_copy(
+            update={"materials": materials, "apt_packages": tuple(sorted(packages))}
+        )
+
+    def as_made(self, earlier: "Plan") -> "Plan":
+        """Return the plan with what was found out when the machine was made from `earlier`.
+
+        That is: packages that its base lacks, and the files for it, while it asks for the same.
+        """
+        plan = self
+        if not plan.materials.files and plan.request_key == earlier.request_key:
+            plan = plan.with_materials(earlier.materials)
+        return plan.without_packages(earlier.left_out)
 
     def without_packages(self, names: Iterable[str]) -> "Plan":
         """Return the plan for a base that does not have these R packages."""

@@ -178,6 +178,7 @@ class ProvisionVars(BaseModel):
     apps_list: tuple[AppVars, ...]
     users_list: tuple[UserVars, ...]
     users_login: str
+    materials_sums: tuple[str, ...]
 
     secret_places: tuple[SecretPlace, ...] = Field(default=(), exclude=True)
     """Where a secret's value goes, in place of its name."""
@@ -278,6 +279,7 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
             for user in plan.users
         ),
         users_login=LOGIN_USER,
+        materials_sums=tuple(sorted(one.sha256 for one in plan.materials.files)),
     )
 
 

@@ -73,7 +73,7 @@ def run(
     argv: Sequence[str | Path],
     *,
     timeout_s: float,
-    stdin: str | bytes | None = None,
+    stdin: str | bytes | Path | None = None,
     env: Mapping[str, str] | None = None,
     only_env: bool = False,
     user: HostUser | None = None,
@@ -88,7 +88,7 @@ def run(
     Args:
         argv: the program and its arguments; never a shell line.
         timeout_s: after so many seconds the process group is ended and CommandError raised.
-        stdin: the input; nothing (an empty stream) when None.
+        stdin: the input, or the path of a file with it; nothing (an empty stream) when None.
         env: variables set on top of this process's own.
         only_env: give it `env` and nothing of this process's own.
         user: run it as this user, in its one group.
@@ -107,15 +107,16 @@ def run(
             the last lines.
     """
     words = tuple(str(word) for word in argv)
-    data = stdin.encode() if isinstance(stdin, str) else stdin
+    file = stdin if isinstance(stdin, Path) else None
+    data = stdin.encode() if isinstance(stdin, str) else stdin if file is None else None
     started, deadline = time.monotonic(), Deadline(timeout_s)
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _appended(log) as log_file:
+    with _appended(log) as log_file, _opened(file) as source:
         log_file.write(f"$ {shlex.join(words)}\n".encode("utf-8", "surrogateescape"))
         log_file.flush()
         variables = {**({} if only_env else os.environ), **(env or {})}
-        process = _spawn(words, data, variables, cwd, user)
+        process = _spawn(words, source if data is None else subprocess.PIPE, variables, cwd, user)
         streams = Streams(
             log_file, on_line, _HIDE.get(), most_bytes=LARGEST_BYTES, is_logged=log is not None
         )
@@ -247,15 +248,24 @@ def _appended(log: Path | None) -> IO[bytes]:
     return open(descriptor, "ab")  # noqa: PTH123
 
 
+@contextmanager
+def _opened(file: Path | None) -> Iterator[int]:
+    """The descriptor of a file for a command's input; of nothing without a file."""
+    if file is None:
+        yield subprocess.DEVNULL
+        return
+    with file.open("rb") as stream:
+        yield stream.fileno()
+
+
 def _spawn(
     words: tuple[str, ...],
-    data: bytes | None,
+    stdin: int,
     env: Mapping[str, str],
     cwd: Path | None,
     user: HostUser | None,
 ) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
-    stdin = pipe if data is not None else subprocess.DEVNULL
     return _start(words, env, stdin=stdin, stdout=pipe, stderr=pipe, cwd=cwd, user=user)
 
 

@@ -45,7 +45,7 @@ class SshTarget:
         command: tuple[str, ...],
         *,
         timeout_s: float,
-        stdin: str | bytes | None = None,
+        stdin: str | bytes | Path | None = None,
         log: Path | None = None,
         on_line: Callable[[str], None] | None = None,
         check: bool = True,

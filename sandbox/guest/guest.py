@@ -20,6 +20,7 @@ from sandbox.state import Instance
 if TYPE_CHECKING:
     from sandbox.checks.results import CheckReport, Goal
     from sandbox.facts.facts import Facts
+    from sandbox.guest.files_inside import HadBefore
     from sandbox.placement import Placement
     from sandbox.plan import Plan
     from sandbox.probe.untaken import HashKey
@@ -253,6 +254,22 @@ class Guest:
         if not first:
             bootstrap(placement, root_over_ssh(target), folder, listener, secrets=secrets)
         return target, status
+
+    def had_before(self, target: SshTarget) -> "HadBefore":
+        """Ask what the machine has installed, and which packages its apt would download."""
+        from sandbox.guest.files_inside import had_before
+
+        return had_before(self.plan, target)
+
+    def unpack(self, archive: Path, target: SshTarget) -> None:
+        """Unpack an archive at the root of the machine.
+
+        Raises:
+            ProvisionError: the machine has no room, or stopped answering.
+        """
+        from sandbox.guest.files_inside import unpack
+
+        unpack(archive, target)
 
     def provision(
         self, target: SshTarget, secrets: "SecretValues", *, mend: bool

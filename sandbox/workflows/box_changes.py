@@ -50,7 +50,7 @@ def _note(placement: "Placement", instance: Instance, seen: str) -> None:
     record = instance.read()
     if record is None:
         return
-    if record.placement.key != placement.without_packages(record.plan.left_out).key:
+    if record.placement.key != placement.as_made(record.placement).key:
         return
     if read_text(instance.folder / _NOTED) != seen:
         instance.write_text(_NOTED, seen)

@@ -18,6 +18,7 @@ from sandbox.state import Instance, instance_names, locked
 from sandbox.workflows.base import prepare_base
 from sandbox.workflows.cache_materials import KeptImage, PruneRule, Ranks, kept_beside, prune_beside
 from sandbox.workflows.context import Context
+from sandbox.workflows.files_to_fetch import with_files
 from sandbox.workflows.machine_spec import record_elsewhere
 from sandbox.workflows.power import destroy
 from sandbox.workflows.up import up
@@ -59,6 +60,7 @@ def bake(placement: Placement, *, context: Context, fresh: bool = False) -> Bake
         )
     # Before a base image is built, which takes minutes
     context.agreed_checks(plan)
+    placement = with_files(placement, context, again=fresh)
     keys = bake_keys(placement, prepare_base(placement, context).identity, engine)
     name = f"{_BAKE}{keys.whole}"
     found = None if fresh else find_whole(engine, keys)

@@ -98,7 +98,7 @@ def require_same_machine(instance: Instance, placement: Placement) -> None:
             )
 
 
-def without_known_missing(placement: Placement, instance: Instance) -> Placement:
-    """Return the plan without the packages that its base lacked when the machine was made."""
+def as_made(placement: Placement, instance: Instance) -> Placement:
+    """Return the placement with what was found out when its machine was made."""
     record = instance.read()
-    return placement if record is None else placement.without_packages(record.plan.left_out)
+    return placement if record is None else placement.as_made(record.placement)

@@ -20,8 +20,10 @@ from sandbox.record import Record
 from sandbox.secret_values import needed_secrets
 from sandbox.summary import Phase
 from sandbox.workflows.base import prepare_base
+from sandbox.workflows.bring_files import bring_files
 from sandbox.workflows.check import verify
 from sandbox.workflows.context import STOP_TIMEOUT_S, Context, require_usable
+from sandbox.workflows.files_to_fetch import with_files
 from sandbox.workflows.image_choice import Oven, choose_origin, create_from, keep_baked
 from sandbox.workflows.machine_spec import machine_spec, record_elsewhere
 from sandbox.workflows.rebuild import leave_out_missing, tell_rebuild
@@ -49,6 +51,7 @@ def make(
             _ask_for_secrets(guest, context)
         archives = stack.enter_context(archives_ahead()) if _is_new(guest) else None
         _refuse_impossible(guest, context)
+        guest.placement = with_files(guest.placement, context, again=cache is CacheUse.FRESH)
         tell_rebuild(guest.placement, guest.listener)
         oven = Oven(cache, will_check=checks, lock=stack, archives=archives)
         record, keys = _created(guest, context, oven)
@@ -267,6 +270,7 @@ def _provisioned(
     target, status = guest.bootstrap(secrets)
     if secrets:
         remember_given(guest.instance, plan, secrets)
+    bring_files(guest, context, target, mend=again)
     result = guest.provision(target, secrets, mend=again)
     if again:
         tell_put_back(guest, result)

@@ -16,7 +16,7 @@ from sandbox.secret_values import needed_secrets
 from sandbox.state import locked
 from sandbox.summary import Phase
 from sandbox.workflows.box_changes import noting
-from sandbox.workflows.choose_placement import require_same_machine, without_known_missing
+from sandbox.workflows.choose_placement import as_made, require_same_machine
 from sandbox.workflows.context import Context
 from sandbox.workflows.left_out import tell_left_out
 
@@ -60,7 +60,7 @@ def up(
     """
     with locked(placement.name) as instance, noting(placement, instance):
         require_same_machine(instance, placement)
-        guest = context.guest(without_known_missing(placement, instance), instance)
+        guest = context.guest(as_made(placement, instance), instance)
         tell_left_out(guest.placement, context.listener)
         provision_again = _has_new_secrets(guest, context) or provision_again
         if not provision_again and cache is not CacheUse.FRESH:
@@ -74,9 +74,8 @@ def up(
         # Takes half a second to import: only when there is something to do
         from sandbox.workflows.make_machine import make
 
-        wanted = guest.placement
         report = make(guest, context, cache=cache, checks=checks, again=provision_again)
-        return _result(guest, wanted, guest.status(), report)
+        return _result(guest, guest.placement, guest.status(), report)
 
 
 def _has_new_secrets(guest: Guest, context: Context) -> bool:

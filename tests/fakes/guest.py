@@ -8,6 +8,7 @@ from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
 from sandbox.errors import ConnectionLostError
 from sandbox.events import Listener
 from sandbox.facts.facts import Facts
+from sandbox.guest.files_inside import HadBefore
 from sandbox.guest.guest import Guest
 from sandbox.guest.pages import Page, proven_by_page
 from sandbox.placement import Placement
@@ -111,6 +112,9 @@ class FakeGuest(Guest):
     def bootstrap(self, secrets: SecretValues) -> tuple[SshTarget, MachineStatus]:
         status = self.status()
         return self.reach(status), status
+
+    def had_before(self, target: SshTarget) -> HadBefore:
+        return HadBefore()
 
     def wait_for_answer(self, timeout_s: float) -> None:
         self.login()

@@ -11,7 +11,7 @@ from sandbox.providers.fake import FakeEngine
 from sandbox.record import Record
 from sandbox.spec.r import R, RPackages
 from sandbox.state import Instance
-from sandbox.workflows.choose_placement import without_known_missing
+from sandbox.workflows.choose_placement import as_made
 from sandbox.workflows.rebuild import leave_out_missing, rebuild_notes
 from tests.unit.changed_facts import with_named
 from tests.unit.checks.samples import full_plan, good
@@ -66,4 +66,4 @@ def test_a_package_that_is_left_out_stays_left_out(
     assert [event.text for event in said if isinstance(event, Notice)] == [
         "debian-12 does not have the R package notInDebian: left out"
     ]
-    assert without_known_missing(wanted, instance) == guest.placement
+    assert as_made(wanted, instance) == guest.placement

@@ -1,0 +1,93 @@
+"""Bring files into a machine before it is provisioned: Debian packages, and what its plan names.
+
+The machine's apt would download its packages one after another, again for each machine. This host
+fetches them side by side, and keeps them: verified by the checksums of the machine's own lists.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from sandbox.errors import ProvisionError
+from sandbox.events import step
+from sandbox.fetch.errors import FetchError
+from sandbox.guest.guest import Guest
+from sandbox.materials.archive import Cargo, pack_cargo
+from sandbox.materials.debs import FOLDER as APT_FOLDER
+from sandbox.materials.debs import WantedDeb
+from sandbox.materials.installed import FOLDER, lacking
+from sandbox.obtained import Obtained
+from sandbox.ssh import SshTarget
+from sandbox.workflows.context import Context
+
+_AT_ONCE = 8
+"""Downloads side by side."""
+
+
+def bring_files(guest: Guest, context: Context, target: SshTarget, *, mend: bool) -> None:
+    """Send the files that the machine lacks; all files of the plan again with `mend`.
+
+    Raises:
+        ProvisionError: a file of the plan is not on this host any more, or cannot be sent.
+    """
+    there = guest.had_before(target)
+    missing = lacking(guest.plan.materials, "" if mend else there.installed)
+    if not missing and not there.wanted_debs:
+        return
+    with step(guest.listener, guest.name, "files") as note:
+        store = context.store()
+        cargo = [Cargo(store.path(one.sha256), f"{FOLDER}/{one.file_name}") for one in missing]
+        cargo += _debs(guest, context, there.wanted_debs)
+        if not cargo:
+            note.text = "none from here"
+            return
+        _send(guest, target, cargo)
+        note.text = _words(missing, cargo)
+
+
+def _debs(guest: Guest, context: Context, wanted: Sequence[WantedDeb]) -> list[Cargo]:
+    """The packages that this host has or can get; the machine's apt downloads the others."""
+    if not wanted or not context.place.is_local:
+        # A server elsewhere may be nearer to the mirror than to this host
+        return []
+    fetcher = context.fetcher(guest.plan)
+
+    def get(deb: WantedDeb) -> Cargo | FetchError:
+        try:
+            fetched = fetcher.obtain([deb.url], sha256=deb.sha256)
+        except FetchError as error:
+            return error
+        return Cargo(fetched.path, f"{APT_FOLDER}/{deb.name}")
+
+    # One first: where this host cannot reach the mirror, nobody should wait for each of them
+    smallest, *others = sorted(wanted, key=lambda one: one.size_bytes)
+    found = [get(smallest)]
+    if isinstance(found[0], Cargo):
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found += pool.map(get, others)
+    errors = [one for one in found if isinstance(one, FetchError)]
+    if errors:
+        count = len(wanted) - len(found) + len(errors)
+        guest.tell(f"the machine itself downloads {count} packages: {errors[0].message}")
+    return [one for one in found if isinstance(one, Cargo)]
+
+
+def _send(guest: Guest, target: SshTarget, cargo: Sequence[Cargo]) -> None:
+    archive = guest.folder / "files.tar"
+    try:
+        pack_cargo(cargo, archive)
+        guest.unpack(archive, target)
+    except OSError as error:
+        raise ProvisionError(
+            "a file that was fetched for the machine cannot be read, or there is no room for a copy",
+            details=f"{error.filename or archive}: {error.strerror}",
+            hint=f"look at the room with `df -h {guest.folder}`, and run the same command again",
+        ) from error
+    finally:
+        archive.unlink(missing_ok=True)
+
+
+def _words(missing: Sequence[Obtained], cargo: Sequence[Cargo]) -> str:
+    size_mb = sum(one.source.stat().st_size for one in cargo) / 1e6
+    packages = len(cargo) - len(missing)
+    counts = ((packages, "packages of the system"), (len(missing), "fetched files"))
+    return f"{' and '.join(f'{count} {what}' for count, what in counts if count)}, {size_mb:.0f} MB"

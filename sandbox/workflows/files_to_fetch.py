@@ -1,0 +1,110 @@
+"""Find and fetch the files that a plan asks for: builds of R, packages of R, RStudio Server.
+
+The plan then names each file by its checksum. An existing machine keeps its files while its box asks
+for the same; a new one gets what was found before: for good when the box names exact versions, and
+otherwise for as long as a baked machine may serve as a layer.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sandbox.baking import LAYER_MAX_AGE
+from sandbox.events import step
+from sandbox.files import private_folder, write_whole
+from sandbox.obtained import Materials
+from sandbox.paths import cache_dir
+from sandbox.placement import Placement
+from sandbox.plan import Plan
+from sandbox.saved import BrokenFileError, read_saved
+from sandbox.workflows.context import Context
+
+
+def with_files(placement: Placement, context: Context, *, again: bool = False) -> Placement:
+    """Return the placement with the files that its plan asks for, all of them on this host.
+
+    Args:
+        placement: the plan; with files already, these are fetched where they are gone.
+        context: the listener, and the user's mirrors.
+        again: look for newer ones, whatever was found before.
+
+    Raises:
+        FetchError: a file cannot be had; the hint names the mirror's key.
+        BoxError: the box asks for something that does not exist.
+    """
+    plan = placement.plan
+    if plan.materials.files:
+        _require_all(placement, context)
+        return placement
+    if not plan.needs_files:
+        return placement
+    known = None if again else _known(plan)
+    if known is not None:
+        found = placement.with_plan(plan.with_materials(known))
+        _require_all(found, context)
+        return found
+    with step(context.listener, placement.name, "files") as note:
+        materials = _found(placement, context)
+        note.text = f"{len(materials.files)} files"
+    _remember(plan, materials)
+    return placement.with_plan(plan.with_materials(materials))
+
+
+def _found(placement: Placement, context: Context) -> Materials:
+    # Only a plan that asks for such files pays for these imports
+    from sandbox.materials.packages.obtain import obtain as r_packages
+    from sandbox.materials.r_builds import obtain as r_builds
+    from sandbox.materials.rstudio import obtain as rstudio
+
+    plan, fetcher, tell = (
+        placement.plan,
+        context.fetcher(placement.plan),
+        _teller(placement, context),
+    )
+    parts = [obtain(plan, fetcher, tell) for obtain in (r_builds, rstudio, r_packages)]
+    files = [one for part in parts for one in part.files]
+    return Materials(
+        files=tuple(sorted(files, key=lambda one: (one.kind, one.r, one.name))),
+        debian_packages=tuple(sorted({name for part in parts for name in part.debian_packages})),
+    )
+
+
+def _teller(placement: Placement, context: Context) -> Callable[[str], None]:
+    from sandbox.events import Notice
+
+    return lambda text: context.listener(Notice(placement.name, text))
+
+
+def _require_all(placement: Placement, context: Context) -> None:
+    """Fetch again what was removed from the store, or is damaged there."""
+    store = context.store()
+    gone = [one for one in placement.plan.materials.files if not store.has(one.sha256)]
+    if not gone:
+        return
+    fetcher = context.fetcher(placement.plan)
+    with step(context.listener, placement.name, "files") as note:
+        for one in gone:
+            fetcher.obtain([one.url], sha256=one.sha256)
+        note.text = f"{len(gone)} files again"
+
+
+def _place(plan: Plan) -> Path:
+    return cache_dir() / "materials" / f"{plan.request_key}.json"
+
+
+def _known(plan: Plan) -> Materials | None:
+    """What was found for the same request before; None when that may be too old."""
+    place = _place(plan)
+    try:
+        found = read_saved(place, Materials, message="", hint="")
+        age_s = time.time() - place.stat().st_mtime if found is not None else 0.0
+    except (BrokenFileError, FileNotFoundError):
+        return None
+    is_young = age_s < LAYER_MAX_AGE.total_seconds()
+    return found if is_young or plan.asks_for_exact_files else None
+
+
+def _remember(plan: Plan, materials: Materials) -> None:
+    place = _place(plan)
+    private_folder(place.parent, cache_dir())
+    write_whole(place, materials.model_dump_json(indent=1))
