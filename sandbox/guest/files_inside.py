@@ -50,5 +50,5 @@ def unpack(archive: Path, target: SshTarget) -> None:
         raise ProvisionError(
             f"files cannot be copied to {target.host}",
             details=error.details or error.message,
-            hint=f"run the same command again; `sandbox ssh {target.host} -- df -h /` shows the room",
+            hint=f"run it again; sandbox exec {target.host} -- df -h / shows the room there",
         ) from error

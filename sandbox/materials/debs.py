@@ -1,6 +1,6 @@
 """The Debian packages that a machine's apt would download: its own list, with checksums.
 
-The list comes from the machine, whose apt has verified its lists of packages. What it says is checked
+The list comes from the machine, whose apt has verified its lists of packages. The answer is checked
 before use, like all that comes from a machine.
 """
 

@@ -1,4 +1,4 @@
-"""The fetched files that a machine has installed: a list of its own, kept by the role `materials`."""
+"""The fetched files that a machine has installed: its own list, kept by the role `materials`."""
 
 from typing import Final
 

@@ -78,7 +78,7 @@ def _send(guest: Guest, target: SshTarget, cargo: Sequence[Cargo]) -> None:
         guest.unpack(archive, target)
     except OSError as error:
         raise ProvisionError(
-            "a file that was fetched for the machine cannot be read, or there is no room for a copy",
+            "a file for the machine cannot be read, or there is no room for a copy of it",
             details=f"{error.filename or archive}: {error.strerror}",
             hint=f"look at the room with `df -h {guest.folder}`, and run the same command again",
         ) from error

@@ -1,8 +1,8 @@
 """Find and fetch the files that a plan asks for: builds of R, packages of R, RStudio Server.
 
-The plan then names each file by its checksum. An existing machine keeps its files while its box asks
-for the same; a new one gets what was found before: for good when the box names exact versions, and
-otherwise for as long as a baked machine may serve as a layer.
+The plan then names each file by its checksum. An existing machine keeps its files while its box
+asks for the same; a new one gets what was found before: for good when the box names exact versions,
+and otherwise for as long as a baked machine may serve as a layer.
 """
 
 import time
