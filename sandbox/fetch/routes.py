@@ -28,6 +28,16 @@ class UserProxies:
     https: str | None = field(default=None, repr=False)
     no_proxy: tuple[str, ...] = ()
 
+    @classmethod
+    def from_variables(cls, variables: Mapping[str, str]) -> "UserProxies":
+        """Read http_proxy, https_proxy and no_proxy, in small letters."""
+        excepted = tuple(one.strip() for one in variables.get("no_proxy", "").split(","))
+        return cls(
+            http=variables.get("http_proxy") or None,
+            https=variables.get("https_proxy") or None,
+            no_proxy=tuple(one for one in excepted if one),
+        )
+
 
 @dataclass(frozen=True)
 class Address:
