@@ -11,10 +11,8 @@ from sandbox.spec.misfit import misfit
 from sandbox.spec.texts import FileName, HttpUrl, Text
 from sandbox.spec.values import Model, ProxyOrSecret
 
-_HOST = re.compile(
-    r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?"
-)
-
+_HOST = re.compile(r"\*|(\*?\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?(:[0-9]{1,5})?")
+_BRACKETS = re.compile(r"\[([0-9a-fA-F:.]+)\](:[0-9]{1,5})?")
 
 NoProxyEntry = Annotated[Text, Field(min_length=1)]
 
