@@ -18,7 +18,7 @@ def missing_r_packages(plan: Plan, available: Iterable[str]) -> tuple[str, ...]:
     names = available if isinstance(available, frozenset | set) else frozenset(available)
     return tuple(
         name
-        for name in plan.r.packages.names
+        for name in plan.r.packages.debian_names
         if name not in R_ITSELF and f"r-cran-{name.lower()}" not in names
     )
 
@@ -46,7 +46,7 @@ def _missing_lines(
     plan: Plan, package: str, names: Iterable[str], places: dict[tuple[str, str], str]
 ) -> Iterator[str]:
     asked = False
-    for name in plan.r.packages.names if plan.r else ():
+    for name in plan.r.packages.debian_names if plan.r else ():
         if f"r-cran-{name.lower()}" == package:
             asked = True
             near = [other.removeprefix("r-cran-") for other in _near(package, names, "r-cran-")]
@@ -68,7 +68,7 @@ def _places(plan: Plan) -> dict[tuple[str, str], str]:
     except BoxError:
         return {}
     found = {}
-    for index, name in enumerate(loaded.box.r.packages.names if loaded.box.r else ()):
+    for index, name in enumerate(loaded.box.r.packages.debian_names if loaded.box.r else ()):
         found["r", name] = f"{loaded.place_of('r', 'packages', 'names', index)}: "
     for index, name in enumerate(loaded.box.system.packages):
         found["system", name] = f"{loaded.place_of('system', 'packages', index)}: "

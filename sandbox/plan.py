@@ -8,9 +8,9 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.app_files import MAX_MB, TooMuchError, UnreadableError, app_files
 from sandbox.endpoints import Endpoint
@@ -55,6 +55,17 @@ class PlannedApp(PlanModel):
         return self.sha256[:12]
 
 
+class RInput(PlanModel):
+    """A file or folder of this host that the packages of R come from."""
+
+    key: str
+    """The key of the box that names it, `r.packages.lock`."""
+    path: Path
+    """Absolute."""
+    place: str
+    """Where the box says so, `shiny.yml:12`."""
+
+
 class Plan(PlanModel):
     """Everything that decides what a machine is."""
 
@@ -86,6 +97,8 @@ class Plan(PlanModel):
     """Every Debian package the machine needs, sorted: installed in one transaction."""
     production: Path | None = None
     """Absolute: the facts of a production server."""
+    r_inputs: Annotated[tuple[RInput, ...], Field(exclude_if=lambda value: not value)] = ()
+    """Lock files and folders of R packages; what they hold is in the fetched files' checksums."""
     accept: tuple[Accepted, ...] = ()
     """Differences from production that may stay."""
     left_out: tuple[str, ...] = ()
@@ -155,6 +168,7 @@ _NOT_THE_MACHINE: Final = (
     {"box_name", "box_path", "box_files", "box_root", "providers"}
     | {"description"}
     | {"budget", "check_files", "production", "accept", "left_out"}
+    | {"r_inputs"}
     | {"ca_certificates"}  # their contents count, see ca_sha256
 )
 
@@ -189,6 +203,7 @@ def resolve(loaded: "LoadedBox") -> Plan:
             loaded.file_at("checks", "files", index) for index in range(len(box.checks.files))
         ),
         production=loaded.file_at("production") if box.production is not None else None,
+        r_inputs=tuple(_r_inputs(loaded)),
         accept=box.accept,
         ca_certificates=certificates,
         ca_sha256=tuple(
@@ -220,6 +235,18 @@ def _planned_apps(loaded: "LoadedBox") -> Iterator[PlannedApp]:
         )
 
 
+def _r_inputs(loaded: "LoadedBox") -> Iterator[RInput]:
+    r = loaded.box.r
+    if r is None:
+        return
+    for name in ("lock", "folder"):
+        if getattr(r.packages, name) is not None:
+            loc = ("r", "packages", name)
+            yield RInput(
+                key=".".join(loc), path=loaded.file_at(*loc), place=loaded.place_of(*loc)
+            )
+
+
 def _digest(files: Iterable[Path], folder: Path, place: str) -> str:
     """Hash over what the files hold.
 
@@ -247,7 +274,7 @@ def _apt_packages(box: Box) -> set[str]:
     if r is not None:
         # Without a font, cairo draws every glyph of a plot as the same empty box
         packages |= {"r-base-core", "fonts-dejavu-core"}
-        packages |= {f"r-cran-{name.lower()}" for name in r.packages.names if name not in R_ITSELF}
+        packages |= {f"r-cran-{name.lower()}" for name in r.packages.debian_names if name not in R_ITSELF}
         # Named in both cases: a machine with the other one is changed (back) to this one
         blas = {"openblas": ("libopenblas0-pthread",), "reference": ("libblas3", "liblapack3")}
         packages.update(blas[r.blas])

@@ -36,7 +36,7 @@ def findings_about(loaded: LoadedBox) -> Findings:
     """Read the apps of a box, and compare what they ask for with what the box names."""
     r, shiny = loaded.box.r, loaded.box.services.shiny_server
     index = known_index(loaded.box, loaded.base.name)
-    if r is None or shiny is None or index is None:
+    if r is None or shiny is None or index is None or r.packages.source != "debian":
         return Findings()
     debian = [f"r-cran-{name.lower()}" for name in r.packages.names]
     debian += ["shiny-server", *loaded.box.system.packages, *loaded.base.packages]

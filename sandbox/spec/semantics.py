@@ -15,6 +15,7 @@ from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
 from sandbox.spec.choices import SSH_PORT
 from sandbox.spec.models import App, Box
 from sandbox.spec.problem import Problem, alternatives, code, near, printable, short
+from sandbox.spec.r_package_fits import r_package_problems
 from sandbox.spec.r_packages import RPackageIndex, bases_with, known_index
 from sandbox.spec.root import Root, real
 from sandbox.spec.source import Value
@@ -91,6 +92,8 @@ def _r_packages(context: BoxContext) -> Iterator[Problem]:
     base, r = context.base, context.box.r
     if base is None or r is None or r.packages.if_missing == "skip":
         return
+    if r.packages.source != "debian":
+        return
     index = known_index(context.box, base.name)
     if index is None:
         return
@@ -115,7 +118,7 @@ def _elsewhere(name: str, index: RPackageIndex, base: Base, bases: Bases) -> str
     others = [other for other in bases_with(name, bases) if other != base.name]
     if others:
         return f"{alternatives(others)} has it"
-    return "Leave it out, or add `if_missing: skip` next to `names`: packages come from Debian only"
+    return "Leave it out, or add `if_missing: skip`, or take it from CRAN with `source: repository`"
 
 
 def _services(context: BoxContext) -> Iterator[Problem]:
@@ -339,6 +342,7 @@ _LOOKS: Final[tuple[Callable[[BoxContext], Iterator[Problem]], ...]] = (
     _base,
     _r_version,
     _r_packages,
+    r_package_problems,
     _services,
     _ports,
     _apps,

@@ -28,6 +28,7 @@ SUITE: Final = r"^[a-z]+$"
 _VAGRANT_BOX = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
 _VAGRANT_VERSION = r"^[0-9][A-Za-z0-9.+-]*$"
 _SHA256 = r"^[0-9a-f]{64}$"
+_SNAPSHOT = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 
 PATTERN_WORDS: Final[dict[str, str]] = {
     _ONE_LINE: "one line of text without control characters",
@@ -48,6 +49,7 @@ PATTERN_WORDS: Final[dict[str, str]] = {
     SUITE: "a Debian release's code name, such as bookworm",
     _VAGRANT_BOX: "the name of a Vagrant box, such as debian/bookworm64",
     _VAGRANT_VERSION: "the version of a Vagrant box, such as 12.20250126.1",
+    _SNAPSHOT: "a day, such as 2024-06-13",
     _SHA256: "a SHA-256 checksum: 64 digits and letters from a to f",
 }
 """What each pattern means, for error messages."""
@@ -73,6 +75,8 @@ Locale = Annotated[str, StringConstraints(pattern=_LOCALE, max_length=64)]
 VagrantBox = Annotated[str, StringConstraints(pattern=_VAGRANT_BOX, max_length=128)]
 VagrantVersion = Annotated[str, StringConstraints(pattern=_VAGRANT_VERSION, max_length=64)]
 Sha256 = Annotated[str, StringConstraints(pattern=_SHA256)]
+SnapshotDate = Annotated[str, StringConstraints(pattern=_SNAPSHOT)]
+"""A day; whether the month has it is checked beyond the models."""
 Architecture = Literal["amd64", "arm64"]
 BootSeconds = Annotated[int, Field(ge=10, le=7200)]
 Port = Annotated[int, Field(ge=1, le=65535)]
