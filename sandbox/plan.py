@@ -242,9 +242,7 @@ def _r_inputs(loaded: "LoadedBox") -> Iterator[RInput]:
     for name in ("lock", "folder"):
         if getattr(r.packages, name) is not None:
             loc = ("r", "packages", name)
-            yield RInput(
-                key=".".join(loc), path=loaded.file_at(*loc), place=loaded.place_of(*loc)
-            )
+            yield RInput(key=".".join(loc), path=loaded.file_at(*loc), place=loaded.place_of(*loc))
 
 
 def _digest(files: Iterable[Path], folder: Path, place: str) -> str:
@@ -274,7 +272,9 @@ def _apt_packages(box: Box) -> set[str]:
     if r is not None:
         # Without a font, cairo draws every glyph of a plot as the same empty box
         packages |= {"r-base-core", "fonts-dejavu-core"}
-        packages |= {f"r-cran-{name.lower()}" for name in r.packages.debian_names if name not in R_ITSELF}
+        packages |= {
+            f"r-cran-{name.lower()}" for name in r.packages.debian_names if name not in R_ITSELF
+        }
         # Named in both cases: a machine with the other one is changed (back) to this one
         blas = {"openblas": ("libopenblas0-pthread",), "reference": ("libblas3", "liblapack3")}
         packages.update(blas[r.blas])

@@ -137,4 +137,3 @@ def _not_a_folder(path: Path) -> str | None:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         return f"it cannot be read: {getattr(error, 'strerror', error)}"
     return None
-

@@ -109,7 +109,10 @@ def test_what_cannot_be_asked_for_is_told_as_that(
         ("r: {packages: {source: cran}}\n", "There is `debian`, `repository`, `renv` or `folder`"),
         ("r: {source: posit}\n", "R comes from the base's Debian only"),
         ("r: {packages: {versions: {shiny: '1.7'}}}\n", "For versions of packages, an renv.lock"),
-        ("r: {packages: {snapshot: 2024-01-01}}\n", "Write `source: repository`, `repository: URL`"),
+        (
+            "r: {packages: {snapshot: 2024-01-01}}\n",
+            "Write `source: repository`, `repository: URL`",
+        ),
         ("r: {packages: {github: [a/b]}}\n", "Bioconductor and GitHub come from an renv.lock. Wr"),
         ("r: {renv: renv.lock}\n", "It belongs under `r.packages`. Write `source: renv` and `lock"),
         ("r: {lock: renv.lock}\n", "It belongs under `r.packages`"),

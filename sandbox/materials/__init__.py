@@ -1,0 +1,1 @@
+"""What this host fetches for a machine, before the machine is made."""
