@@ -21,7 +21,9 @@ from sandbox.servers.server import Server
 from sandbox.spec.base_models import Base
 from sandbox.spec.models import Accepted, Box, Budget, Machine, Providers, System, User
 from sandbox.spec.problem import printable, short
-from sandbox.spec.r import R
+from sandbox.spec.r import InstalledR, R
+from sandbox.spec.r_fits import packages_place, r_places
+from sandbox.spec.r_installed import MachineR, machine_rs
 from sandbox.spec.r_packages import R_ITSELF
 from sandbox.spec.services import Services
 
@@ -58,8 +60,8 @@ class PlannedApp(PlanModel):
 class RInput(PlanModel):
     """A file or folder of this host that the packages of R come from."""
 
-    key: str
-    """The key of the box that names it, `r.packages.lock`."""
+    r: str
+    """The version of that R."""
     path: Path
     """Absolute."""
     place: str
@@ -129,16 +131,19 @@ class Plan(PlanModel):
         gone = frozenset(names)
         if self.r is None or not gone:
             return self
-        kept = tuple(name for name in self.r.packages.names if name not in gone)
-        packages = self.r.packages.model_copy(update={"names": kept})
         debian = {f"r-cran-{name.lower()}" for name in gone}
         return self.model_copy(
             update={
-                "r": self.r.model_copy(update={"packages": packages}),
+                "r": self.r.without_packages(gone),
                 "apt_packages": tuple(one for one in self.apt_packages if one not in debian),
                 "left_out": tuple(sorted({*self.left_out, *gone})),
             }
         )
+
+    @property
+    def rs(self) -> tuple[MachineR, ...]:
+        """Every R of the machine, the default first."""
+        return machine_rs(self.r, self.base, self.services)
 
     @property
     def servers(self) -> tuple[Server, ...]:
@@ -237,12 +242,14 @@ def _planned_apps(loaded: "LoadedBox") -> Iterator[PlannedApp]:
 
 def _r_inputs(loaded: "LoadedBox") -> Iterator[RInput]:
     r = loaded.box.r
-    if r is None:
-        return
-    for name in ("lock", "folder"):
-        if getattr(r.packages, name) is not None:
-            loc = ("r", "packages", name)
-            yield RInput(key=".".join(loc), path=loaded.file_at(*loc), place=loaded.place_of(*loc))
+    for place, one in r_places(r) if r is not None else ():
+        said = {"renv": "lock", "folder": "folder"}
+        name = said.get(one.packages.source) if one.packages is not None else None
+        if r is None or name is None:
+            continue
+        loc = (*packages_place(r, place), name)
+        version = one.version if one.source == "posit" and one.version else loaded.base.r_version
+        yield RInput(r=version, path=loaded.file_at(*loc), place=loaded.place_of(*loc))
 
 
 def _digest(files: Iterable[Path], folder: Path, place: str) -> str:
@@ -271,15 +278,23 @@ def _apt_packages(box: Box) -> set[str]:
     r = box.r
     if r is not None:
         # Without a font, cairo draws every glyph of a plot as the same empty box
-        packages |= {"r-base-core", "fonts-dejavu-core"}
-        packages |= {
-            f"r-cran-{name.lower()}" for name in r.packages.debian_names if name not in R_ITSELF
-        }
+        packages.add("fonts-dejavu-core")
+        for one in r.installed:
+            packages |= _of_r(one)
         # Named in both cases: a machine with the other one is changed (back) to this one
         blas = {"openblas": ("libopenblas0-pthread",), "reference": ("libblas3", "liblapack3")}
         packages.update(blas[r.blas])
-        if "rmarkdown" in r.packages.names:
-            packages.add("pandoc")
+    return packages
+
+
+def _of_r(one: InstalledR) -> set[str]:
+    """Debian packages of one R. Debian's R packages are for Debian's R, which brings none itself."""
+    names = one.packages.names if one.packages is not None else ()
+    packages = {"pandoc"} if "rmarkdown" in names else set()
+    if one.source == "debian":
+        packages |= {"r-base-core"}
+        if one.packages is not None and one.packages.source == "debian":
+            packages |= {f"r-cran-{name.lower()}" for name in names if name not in R_ITSELF}
     return packages
 
 

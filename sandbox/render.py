@@ -257,7 +257,7 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         r_repos=_shown(repos),
         # A service or cron job starts R without the variables of a login
         r_environment={"LANG": system.locale, **session},
-        r_packages_names=r.packages.debian_names if r else (),
+        r_packages_names=r.debian_packages.names if r else (),
         secrets_are_given=bool(places),
         secret_places=places,
         servers={

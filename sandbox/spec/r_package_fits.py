@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from sandbox.plain_file import is_of_the_kernel, not_a_file
-from sandbox.spec.models import Box
 from sandbox.spec.problem import Problem, code
-from sandbox.spec.r import RPackages
-from sandbox.spec.root import Root, real
+from sandbox.spec.r import InstalledR, RPackages
+from sandbox.spec.r_fits import Place, packages_place, r_places
+from sandbox.spec.root import real
 from sandbox.spec.source import Value
+
+if TYPE_CHECKING:
+    from sandbox.spec.semantics import BoxContext
 
 _READ_BY: Final[dict[str, tuple[str, ...]]] = {
     "names": ("debian", "repository", "folder"),
@@ -31,31 +34,29 @@ _FIRST_SNAPSHOT: Final = date(2014, 9, 17)
 """No public snapshot of CRAN is older."""
 
 
-class _Context(Protocol):
-    """The parts of `sandbox.spec.semantics.BoxContext` that are read here."""
-
-    @property
-    def box(self) -> Box: ...
-    @property
-    def said(self) -> Value: ...
-    @property
-    def complete(self) -> bool: ...
-    @property
-    def root(self) -> Root: ...
-    def at(self, *loc: str | int) -> Value:
-        """Return the value at `loc`, or the nearest one."""
-
-
-def r_package_problems(context: _Context) -> Iterator[Problem]:
+def r_package_problems(context: "BoxContext") -> Iterator[Problem]:
     """List what does not fit in the packages of every R of the box."""
     r = context.box.r
-    if r is not None:
-        yield from _problems(context, r.packages, ("r", "packages"))
+    seen = set[Place]()
+    for place, one in r_places(r) if r is not None else ():
+        if r is None or one.packages is None:
+            continue
+        where = packages_place(r, place)
+        if where not in seen:
+            yield from _problems(context, one.packages, where)
+            yield from _moving(context, one, where)
+        seen.add(where)
 
 
-def _problems(
-    context: _Context, packages: RPackages, loc: tuple[str | int, ...]
-) -> Iterator[Problem]:
+def _moving(context: "BoxContext", one: InstalledR, loc: Place) -> Iterator[Problem]:
+    packages = one.packages
+    if one.is_moving and packages is not None and packages.source != "debian":
+        message = f"R {one.version} is another R every day, and packages are built for one"
+        suggestion = 'Name a full version of R, such as "4.4.1"'
+        yield context.at(*loc, "source").problem(message, suggestion)
+
+
+def _problems(context: "BoxContext", packages: RPackages, loc: Place) -> Iterator[Problem]:
     yield from _unread(context, packages, loc)
     yield from _not_said(context, packages, loc)
     yield from _date(context, packages, loc)
@@ -65,9 +66,7 @@ def _problems(
         yield from _path(context, context.at(*loc, "folder"), is_folder=True)
 
 
-def _unread(
-    context: _Context, packages: RPackages, loc: tuple[str | int, ...]
-) -> Iterator[Problem]:
+def _unread(context: "BoxContext", packages: RPackages, loc: Place) -> Iterator[Problem]:
     """Keys that mean nothing for this source: whoever wrote them believes otherwise."""
     for key, sources in _READ_BY.items():
         said = context.said.get(*loc, key)
@@ -84,9 +83,7 @@ def _unread(
         yield context.at(*loc, key).problem(message, suggestion)
 
 
-def _not_said(
-    context: _Context, packages: RPackages, loc: tuple[str | int, ...]
-) -> Iterator[Problem]:
+def _not_said(context: "BoxContext", packages: RPackages, loc: Place) -> Iterator[Problem]:
     key, suggestion = _NEEDED.get(packages.source, ("", ""))
     # A key with a wrong value is told of elsewhere, and is not absent
     if not key or not context.complete or context.said.get(*loc, key) is not None:
@@ -95,7 +92,7 @@ def _not_said(
     yield context.at(*loc, "source").problem(message, suggestion)
 
 
-def _date(context: _Context, packages: RPackages, loc: tuple[str | int, ...]) -> Iterator[Problem]:
+def _date(context: "BoxContext", packages: RPackages, loc: Place) -> Iterator[Problem]:
     if packages.date is None:
         return
     value = context.at(*loc, "date")
@@ -114,7 +111,7 @@ def _date(context: _Context, packages: RPackages, loc: tuple[str | int, ...]) ->
         )
 
 
-def _path(context: _Context, value: Value, *, is_folder: bool) -> Iterator[Problem]:
+def _path(context: "BoxContext", value: Value, *, is_folder: bool) -> Iterator[Problem]:
     if (refusal := context.root.refusal(value)) is not None:
         yield refusal
         return

@@ -16,8 +16,9 @@ _MAX_BYTES: Final = 50_000_000
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]\Z")
 _URL: Final = re.compile(r"""(https?|file)://[^\s'"\\]+\Z""")
 _WORD: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z")
-_SOURCES: Final = ("Repository", "CRAN", "Bioconductor", "GitHub", "GitLab", "Bitbucket", "git") + (
-    ("url", "Local", "unknown")
+_SOURCES: Final = (
+    *("Repository", "CRAN", "Bioconductor", "GitHub", "GitLab", "Bitbucket"),
+    *("git", "url", "Local", "unknown"),
 )
 _NEEDS: Final = ("Requirements", "Depends", "Imports", "LinkingTo")
 
@@ -175,9 +176,8 @@ class _Reading:
             if isinstance(name, str) and isinstance(url, str) and _URL.match(url):
                 yield name, url.rstrip("/")
             else:
-                self.wrong(
-                    f"{code(str(url))} is no URL of a repository", key="R.Repositories", name="R"
-                )
+                # Not shown: there may be a login in it
+                self.wrong("this is no URL of a repository", key=f"R.Repositories.{name}", name="R")
 
     def _package(self, name: str, said: object) -> Locked | None:
         key = f"Packages.{name}"

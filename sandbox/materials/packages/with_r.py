@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from sandbox.materials.packages.versions import Version
-from sandbox.plan import Plan
+from sandbox.plan import Plan, RInput
 from sandbox.spec.r import RPackages
+from sandbox.spec.r_installed import MachineR
 from sandbox.spec.r_packages import R_ITSELF
 
 RECOMMENDED: Final = frozenset(
@@ -21,12 +22,24 @@ Architecture = Literal["x86_64", "aarch64"]
 class PackagesOfR:
     """One R of a machine, and the packages that the box wants for it."""
 
-    version: str
-    """Complete: 4.2.2."""
-    is_debians: bool
-    packages: RPackages
-    key: str
-    """Where the box says them: `r.packages`."""
+    machine: MachineR
+    source: RInput | None = None
+    """The lock file or folder that they come from, for those that come from one."""
+
+    @property
+    def version(self) -> str:
+        """Complete: 4.2.2."""
+        return self.machine.version
+
+    @property
+    def packages(self) -> RPackages:
+        """What the box says."""
+        return self.machine.packages
+
+    @property
+    def is_debians(self) -> bool:
+        """Whether it is the distribution's own R."""
+        return self.machine.source == "debian"
 
     @property
     def minor(self) -> str:
@@ -34,16 +47,11 @@ class PackagesOfR:
         return Version(self.version).minor
 
     @property
-    def home(self) -> str:
-        """R's own folder on the machine."""
-        return "/usr/lib/R" if self.is_debians else f"/opt/R/{self.version}/lib/R"
-
-    @property
     def library(self) -> str:
         """The folder of packages that this R has for everybody, and no other R reads."""
         if self.is_debians:
             return "/usr/local/lib/R/site-library"
-        return f"{self.home}/site-library"
+        return f"{self.machine.home}/site-library"
 
     @property
     def has(self) -> frozenset[str]:
@@ -53,8 +61,9 @@ class PackagesOfR:
 
 def rs_of(plan: Plan) -> tuple[PackagesOfR, ...]:
     """List the Rs of a plan whose packages this host fetches."""
-    r = plan.r
-    if r is None or r.packages.source == "debian":
-        return ()
-    # Debian's own R is the base's; a box may say only its minor
-    return (PackagesOfR(plan.base.r_version, True, r.packages, "r.packages"),)  # noqa: FBT003
+    inputs = {one.r: one for one in plan.r_inputs}
+    return tuple(
+        PackagesOfR(one, inputs.get(one.version))
+        for one in plan.rs
+        if one.packages.source != "debian" and not one.is_moving
+    )

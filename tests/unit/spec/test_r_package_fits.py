@@ -23,7 +23,7 @@ def packages(text: str) -> str:
         ("source: folder", "r.packages.source: `source: folder` needs `folder`"),
         (
             f"source: repository, repository: '{URL}', lock: renv.lock",
-            "r.packages.lock: `lock` means nothing for `source: repository`. Make it `source: renv`",
+            "r.packages.lock: `lock` means nothing for `source: repository`. Make it `source: ",
         ),
         ("lock: renv.lock", "r.packages.lock: `lock` means nothing for `source: debian`"),
         ("date: 2024-06-13", "r.packages.date: `date` means nothing for `source: debian`"),

@@ -107,7 +107,7 @@ def test_what_cannot_be_asked_for_is_told_as_that(
     ("text", "expected"),
     [
         ("r: {packages: {source: cran}}\n", "There is `debian`, `repository`, `renv` or `folder`"),
-        ("r: {source: posit}\n", "R comes from the base's Debian only"),
+        ("r: {source: cran}\n", "R comes from the base's Debian (`debian`), or from"),
         ("r: {packages: {versions: {shiny: '1.7'}}}\n", "For versions of packages, an renv.lock"),
         (
             "r: {packages: {snapshot: 2024-01-01}}\n",
