@@ -11,15 +11,6 @@ _VERSION: Final = re.compile(r"[0-9]+(?:[.-][0-9]+)*")
 _REQUIREMENT: Final = re.compile(
     r"\s*(?P<name>[A-Za-z][A-Za-z0-9.]*)\s*(?:\(\s*(?P<op>[<>=!]{1,2})\s*(?P<version>[^)\s]+)\s*\))?\s*"
 )
-_OPERATORS: Final[dict[str, Callable[[object, object], bool]]] = {
-    ">=": operator.ge,
-    ">": operator.gt,
-    "<=": operator.le,
-    "<": operator.lt,
-    "==": operator.eq,
-    "=": operator.eq,
-    "!=": operator.ne,
-}
 
 
 @total_ordering
@@ -58,6 +49,17 @@ class Version:
 
     def __repr__(self) -> str:
         return f"Version({self.text!r})"
+
+
+_OPERATORS: Final[dict[str, Callable[[Version, Version], bool]]] = {
+    ">=": operator.ge,
+    ">": operator.gt,
+    "<=": operator.le,
+    "<": operator.lt,
+    "==": operator.eq,
+    "=": operator.eq,
+    "!=": operator.ne,
+}
 
 
 @dataclass(frozen=True)
