@@ -3,11 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sandbox.images.sources import ArchivesAnswer
 from sandbox.spec.base_models import Base
 from sandbox.spec.choices import BaseSource
 from sandbox.spec.models import Mirror, VagrantOptions
+
+if TYPE_CHECKING:
+    # A listing of base images fetches nothing
+    from sandbox.fetch.fetcher import Fetcher
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,8 @@ class WantedBase:
     """The box's settings for this provider."""
     archives: ArchivesAnswer | None = None
     """The answer of this host's apt, if it was asked before."""
+    fetcher: "Fetcher | None" = None
+    """What fetches on this host; its routes say which mirrors and which proxy."""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ def prepare_base(
         mirror=plan.system.mirror,
         options=placement.options,
         archives=archives,
+        fetcher=context.fetcher(plan, sandbox=placement.name),
     )
     provider = context.providers[placement.provider]
     return provider.prepare_base(wanted, context.place, context.listener)

@@ -19,6 +19,7 @@ from sandbox.spec.problem import code
 
 _MAX_DESCRIPTION_BYTES: Final = 2_000_000
 _MAX_MEMBERS: Final = 200_000
+_CHUNK_BYTES: Final = 1 << 20
 _HEADER_BYTES: Final = 20
 _MACHINES: Final = {62: "x86_64", 183: "aarch64", 3: "i386", 40: "arm", 243: "riscv64"}
 _OTHER_SYSTEMS: Final = {
@@ -115,6 +116,9 @@ def inspect(path: Path, *, folder: str = "") -> PackageFile:
                 if number > _MAX_MEMBERS:
                     raise BrokenFileError(f"it holds more than {_MAX_MEMBERS} files")
                 look.take(archive, member)
+            # Python stops at tar's own end; a checksum comes after it
+            while archive.fileobj is not None and archive.fileobj.read(_CHUNK_BYTES):
+                pass
     except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:
         raise BrokenFileError(f"it is not a whole tar file ({error})") from error
     return look.found()

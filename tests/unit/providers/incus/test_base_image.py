@@ -85,7 +85,7 @@ def incus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeIncus:
     monkeypatch.setattr(base_image, "host_archives", lambda: ())
     monkeypatch.setattr(build, "obstacle", lambda *_, **__: None)
 
-    def build_root(recipe: Recipe, work: Path, log: Path, listener: object) -> Path:
+    def build_root(recipe: Recipe, work: Path, log: Path, listener: object, **_: Any) -> Path:
         incus.commands.append(("build", recipe.base.name))
         incus.next_key = recipe.key
         time.sleep(0.05)
@@ -156,7 +156,7 @@ def test_leftovers_of_a_killed_build_are_removed(incus: FakeIncus, tmp_path: Pat
 def test_a_failed_build_leaves_nothing(
     incus: FakeIncus, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def fail(*_: object) -> Path:
+    def fail(*_: object, **__: object) -> Path:
         raise ProviderError("the mirror is gone")
 
     monkeypatch.setattr(build, "build_root", fail)

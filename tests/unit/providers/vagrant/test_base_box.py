@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from sandbox.errors import BoxError, HostError, ProviderError
 from sandbox.events import Event, Notice, ignore
+from sandbox.fetch.fetcher import Fetched, Fetcher
 from sandbox.images import build
 from sandbox.providers.vagrant import base_box as vagrant_box
 from sandbox.providers.vagrant.base_box import (
@@ -146,6 +147,9 @@ def test_a_url_is_never_taken_without_a_checksum() -> None:
         PublicBox(box="debian/x", box_version="1", sha256={"arm64": "0" * 64})
 
 
+FILE = Path("/the/store/file")
+
+
 def told(
     public: PublicBox, sha256: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[str, dict[str, Any], list[str]]:
@@ -153,7 +157,7 @@ def told(
     asked: dict[str, Any] = {}
     heard: list[Event] = []
 
-    def add(words: tuple[str, ...], *_: object) -> None:
+    def add(words: tuple[str, ...], *_: object, **__: object) -> None:
         path = Path(words[0])
         asked.update(
             json.loads(path.read_text(encoding="utf-8"))
@@ -161,7 +165,12 @@ def told(
             else {"words": words}
         )
 
+    def obtain(_: Fetcher, urls: list[str], *, sha256: str) -> Fetched:
+        asked["fetched"] = urls
+        return Fetched(FILE, sha256, 1, urls[0])
+
     monkeypatch.setattr(vagrant_box, "_vagrant_add", add)
+    monkeypatch.setattr(Fetcher, "obtain", obtain)
     found = ensure_public_box(public, sha256, provider="virtualbox", listener=heard.append)
     return found.image, asked, [one.text for one in heard if isinstance(one, Notice)]
 
@@ -186,7 +195,9 @@ def test_each_architecture_has_its_own_checksum(
         (provider,) = asked["versions"][0]["providers"]
         assert provider["checksum"] == digest
         assert provider["architecture"] == architecture
-        assert provider["url"].startswith("https://boxes.example/bento/boxes/debian-12/")
+        assert provider["url"] == FILE.as_uri()
+        (url,) = asked["fetched"]
+        assert url.startswith("https://boxes.example/bento/boxes/debian-12/")
         assert notices == []
 
 
