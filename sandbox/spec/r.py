@@ -93,6 +93,11 @@ class R(Model):
         return next(one for one in self.installed if one.default)
 
     @property
+    def default_packages(self) -> RPackages:
+        """Return the packages of the default R."""
+        return self.default.packages or RPackages()
+
+    @property
     def debian_packages(self) -> RPackages:
         """Return the packages that Debian is to give its own R; none where there is no such R."""
         found = (one.packages for one in self.installed if one.source == "debian")
