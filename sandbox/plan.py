@@ -314,7 +314,7 @@ def _apt_packages(box: Box) -> set[str]:
 
 
 def _of_r(one: InstalledR) -> set[str]:
-    """Debian packages of one R. Debian's R packages are for Debian's R, which brings none itself."""
+    """Debian packages of one R."""
     names = one.packages.names if one.packages is not None else ()
     packages = {"pandoc"} if "rmarkdown" in names else set()
     if one.source == "debian":

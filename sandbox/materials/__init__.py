@@ -1,1 +1,1 @@
-"""What this host fetches for a machine, before the machine is made."""
+"""What this host fetches for a machine: builds of R, RStudio Server, packages of R."""

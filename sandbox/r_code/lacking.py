@@ -39,7 +39,7 @@ def findings_about(loaded: LoadedBox) -> Findings:
     index = known_index(loaded.box, loaded.base.name)
     if r is None or shiny is None or index is None or not _is_debians(r):
         return Findings()
-    debian = [f"r-cran-{name.lower()}" for name in r.packages.names]
+    debian = [f"r-cran-{name.lower()}" for name in r.default_packages.names]
     debian += ["shiny-server", *loaded.box.system.packages, *loaded.base.packages]
     there = index.brought_by(debian)
     found = _Found(loaded, index)
@@ -54,9 +54,8 @@ def findings_about(loaded: LoadedBox) -> Findings:
 
 
 def _is_debians(r: R) -> bool:
-    """Whether the R of the apps has its packages from Debian: of others we know no list."""
-    packages = r.default.packages
-    return packages is None or packages.source == "debian"
+    """Whether the R of the apps and its packages are Debian's: of others we know no list."""
+    return r.default.source == "debian" and r.default_packages.source == "debian"
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ class _Found:
 
     def _line_to_add(self) -> str:
         """The complete line for the box: lists are replaced, not merged."""
-        names = self._loaded.box.r.packages.names if self._loaded.box.r else ()
+        names = self._loaded.box.r.default_packages.names if self._loaded.box.r else ()
         wanted = [
             lack.package
             for lack in self._lacks

@@ -47,6 +47,11 @@ def posit_builds(base: Base) -> PositBuilds | None:
     return _BUILDS.get((base.distribution, base.suite))
 
 
+def deb_name(version: str, architecture: str) -> str:
+    """Name the file of a build; the portable one has the same name in another folder."""
+    return f"r-{version}_1_{architecture}.deb"
+
+
 def _is_later(version: str, other: str) -> bool:
     """Whether one version is later; a daily build is later than all."""
     if not version[:1].isdigit():

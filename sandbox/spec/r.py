@@ -61,7 +61,7 @@ class InstalledR(Model):
     """One R of several."""
 
     version: RBuild | None = None
-    """In quotes. From Posit the full one: "4.4.1". Of Debian's R, major.minor will do, or nothing."""
+    """In quotes. From Posit the full one: "4.4.1". Of Debian's R, major.minor will do."""
     source: RSource = "debian"
     """`debian`: the R of the base. `posit`: a build of Posit's, in /opt/R."""
     default: bool = False
@@ -90,7 +90,7 @@ class R(Model):
     """`debian`: the R of the base. `posit`: Posit's build for the base, else its portable one, in
     /opt/R."""
     versions: Annotated[tuple[InstalledR, ...] | None, NEWER] = None
-    """Several Rs side by side, instead of `version` and `source`; one of them has `default: true`."""
+    """Several Rs side by side, instead of `version` and `source`; one has `default: true`."""
     blas: Literal["reference", "openblas"] = "reference"
     """The linear algebra library; it changes the last digits of results, and the speed a lot. One
     for the whole machine."""
@@ -120,6 +120,11 @@ class R(Model):
     def default(self) -> InstalledR:
         """Return the R that `R` means."""
         return next(one for one in self.installed if one.default)
+
+    @property
+    def default_packages(self) -> RPackages:
+        """Return the packages of the default R."""
+        return self.default.packages or RPackages()
 
     @property
     def debian_packages(self) -> RPackages:

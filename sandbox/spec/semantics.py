@@ -216,7 +216,7 @@ def _app_folder(context: BoxContext, value: Value) -> Iterator[Problem]:
     if not documents and not _APP_FILES & set(names):
         message = f"no app in {code(value.raw)}: it has no app.R, server.R, ui.R or .Rmd file"
         yield value.problem(message)
-    packages = context.box.r.packages.names if context.box.r else ("rmarkdown",)
+    packages = context.box.r.default_packages.names if context.box.r else ("rmarkdown",)
     if documents and not _APP_FILES & set(names) and "rmarkdown" not in packages:
         message = f"the documents in {code(value.raw)} need the R package rmarkdown"
         yield value.problem(message, "Add it to `r.packages.names`")
