@@ -25,7 +25,9 @@ from sandbox.spec.mirrored import with_mirrors
 from sandbox.spec.mirrors import Mirrors
 from sandbox.spec.models import Accepted, Box, Budget, Machine, Providers, System, User
 from sandbox.spec.problem import printable, short
-from sandbox.spec.r import R
+from sandbox.spec.r import InstalledR, R
+from sandbox.spec.r_fits import packages_place, r_places
+from sandbox.spec.r_installed import MachineR, machine_rs
 from sandbox.spec.r_packages import R_ITSELF
 from sandbox.spec.services import Services
 from sandbox.spec.values import NEWER
@@ -58,6 +60,17 @@ class PlannedApp(PlanModel):
     def release(self) -> str:
         """The name of these files among the app's releases on the machine."""
         return self.sha256[:12]
+
+
+class RInput(PlanModel):
+    """A file or folder of this host that the packages of R come from."""
+
+    r: str
+    """The version of that R."""
+    path: Path
+    """Absolute."""
+    place: str
+    """Where the box says so, `shiny.yml:12`."""
 
 
 class Plan(PlanModel):
@@ -95,6 +108,8 @@ class Plan(PlanModel):
     """Every Debian package the machine needs, sorted: installed in one transaction."""
     production: Path | None = None
     """Absolute: the facts of a production server."""
+    r_inputs: Annotated[tuple[RInput, ...], Field(exclude_if=lambda value: not value)] = ()
+    """Lock files and folders of R packages; what they hold is in the fetched files' checksums."""
     accept: tuple[Accepted, ...] = ()
     """Differences from production that may stay."""
     left_out: tuple[str, ...] = ()
@@ -165,16 +180,19 @@ class Plan(PlanModel):
         gone = frozenset(names)
         if self.r is None or not gone:
             return self
-        kept = tuple(name for name in self.r.packages.names if name not in gone)
-        packages = self.r.packages.model_copy(update={"names": kept})
         debian = {f"r-cran-{name.lower()}" for name in gone}
         return self.model_copy(
             update={
-                "r": self.r.model_copy(update={"packages": packages}),
+                "r": self.r.without_packages(gone),
                 "apt_packages": tuple(one for one in self.apt_packages if one not in debian),
                 "left_out": tuple(sorted({*self.left_out, *gone})),
             }
         )
+
+    @property
+    def rs(self) -> tuple[MachineR, ...]:
+        """Every R of the machine, the default first."""
+        return machine_rs(self.r, self.base, self.services)
 
     @property
     def servers(self) -> tuple[Server, ...]:
@@ -204,6 +222,7 @@ _NOT_THE_MACHINE: Final = (
     {"box_name", "box_path", "box_files", "box_root", "providers"}
     | {"description"}
     | {"budget", "check_files", "production", "accept", "left_out"}
+    | {"r_inputs"}
     | {"ca_certificates"}  # their contents count, see ca_sha256
     | {"mirrors"}  # what of them gets into the machine is in `system`
 )
@@ -245,6 +264,7 @@ def resolve(loaded: "LoadedBox", user_mirrors: Mirrors | None = None) -> Plan:
             loaded.file_at("checks", "files", index) for index in range(len(box.checks.files))
         ),
         production=loaded.file_at("production") if box.production is not None else None,
+        r_inputs=tuple(_r_inputs(loaded)),
         accept=box.accept,
         ca_certificates=certificates,
         ca_sha256=tuple(
@@ -288,6 +308,18 @@ def _planned_apps(loaded: "LoadedBox") -> Iterator[PlannedApp]:
         )
 
 
+def _r_inputs(loaded: "LoadedBox") -> Iterator[RInput]:
+    r = loaded.box.r
+    for place, one in r_places(r) if r is not None else ():
+        said = {"renv": "lock", "folder": "folder"}
+        name = said.get(one.packages.source) if one.packages is not None else None
+        if r is None or name is None:
+            continue
+        loc = (*packages_place(r, place), name)
+        version = one.version if one.source == "posit" and one.version else loaded.base.r_version
+        yield RInput(r=version, path=loaded.file_at(*loc), place=loaded.place_of(*loc))
+
+
 def _digest(files: Iterable[Path], folder: Path, place: str) -> str:
     """Hash over what the files hold.
 
@@ -314,13 +346,23 @@ def _apt_packages(box: Box) -> set[str]:
     r = box.r
     if r is not None:
         # Without a font, cairo draws every glyph of a plot as the same empty box
-        packages |= {"r-base-core", "fonts-dejavu-core"}
-        packages |= {f"r-cran-{name.lower()}" for name in r.packages.names if name not in R_ITSELF}
+        packages.add("fonts-dejavu-core")
+        for one in r.installed:
+            packages |= _of_r(one)
         # Named in both cases: a machine with the other one is changed (back) to this one
         blas = {"openblas": ("libopenblas0-pthread",), "reference": ("libblas3", "liblapack3")}
         packages.update(blas[r.blas])
-        if "rmarkdown" in r.packages.names:
-            packages.add("pandoc")
+    return packages
+
+
+def _of_r(one: InstalledR) -> set[str]:
+    """Debian packages of one R."""
+    names = one.packages.names if one.packages is not None else ()
+    packages = {"pandoc"} if "rmarkdown" in names else set()
+    if one.source == "debian":
+        packages |= {"r-base-core"}
+        if one.packages is not None and one.packages.source == "debian":
+            packages |= {f"r-cran-{name.lower()}" for name in names if name not in R_ITSELF}
     return packages
 
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.errors import BoxError
 from sandbox.fetch.routes import goes_direct
+from sandbox.materials.r_variables import RVars, r_variables
 from sandbox.paths import data_dir
 from sandbox.placement import Placement
 from sandbox.plain_file import NotPlainError, read_plain
@@ -170,7 +171,7 @@ class ProvisionVars(BaseModel):
     system_limit_nofile: int | None
     system_limit_nproc: int | None
     r_wanted: bool
-    r_version: str | None
+    r_versions_list: tuple[RVars, ...]
     r_blas: str
     r_options: dict[str, bool | int | float | str]
     r_repos: dict[str, str]
@@ -256,13 +257,13 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         system_limit_nofile=system.limits.nofile,
         system_limit_nproc=system.limits.nproc,
         r_wanted=r is not None,
-        r_version=r.version if r else None,
+        r_versions_list=r_variables(plan),
         r_blas=r.blas if r else "reference",
         r_options=_shown(options),
         r_repos=_shown(repos),
         # A service or cron job starts R without the variables of a login
         r_environment={"LANG": system.locale, **session},
-        r_packages_names=r.packages.names if r else (),
+        r_packages_names=r.debian_packages.names if r else (),
         secrets_are_given=bool(places),
         secret_places=places,
         servers={

@@ -25,6 +25,6 @@ def with_mirrors(system: System, mirrors: Mirrors, base: Base) -> System:
 
 def _apt_mirror(mirrors: Mirrors, base: Base) -> Mirror | None:
     apt = mirrors.apt
-    if not base.name.startswith("debian-") or apt.debian is None:
+    if base.distribution != "debian" or apt.debian is None:
         return None
     return Mirror(debian=apt.debian, security=apt.debian_security)

@@ -14,6 +14,7 @@ _ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _DEBIAN_PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
 _R_PACKAGE = r"^[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]$"
 _R_VERSION = r"^[0-9]+\.[0-9]+(\.[0-9]+)?$"
+_R_BUILD = r"^([0-9]+\.[0-9]+(\.[0-9]+)?|devel|next)$"
 _R_OPTION = r"^[A-Za-z.][A-Za-z0-9._]*$"
 _REPO_NAME = r"^[A-Za-z][A-Za-z0-9_.]*$"
 _REPO_URL = r"""^(https?|file)://[^\s'"\\]+$"""
@@ -28,6 +29,7 @@ SUITE: Final = r"^[a-z]+$"
 _VAGRANT_BOX = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
 _VAGRANT_VERSION = r"^[0-9][A-Za-z0-9.+-]*$"
 _SHA256 = r"^[0-9a-f]{64}$"
+_SNAPSHOT = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 
 PATTERN_WORDS: Final[dict[str, str]] = {
     _ONE_LINE: "one line of text without control characters",
@@ -35,6 +37,7 @@ PATTERN_WORDS: Final[dict[str, str]] = {
     _DEBIAN_PACKAGE: "the name of a Debian package, such as libpq-dev",
     _R_PACKAGE: "the name of an R package, such as data.table",
     _R_VERSION: 'an R version in quotes, such as "4.2" or "4.2.2"',
+    _R_BUILD: 'an R version in quotes, such as "4.2" or "4.2.2"',
     _R_OPTION: "the name of an R option, such as digits",
     _REPO_NAME: "a repository's name, such as CRAN",
     _REPO_URL: "a URL that starts with http://, https:// or file://",
@@ -48,6 +51,7 @@ PATTERN_WORDS: Final[dict[str, str]] = {
     SUITE: "a Debian release's code name, such as bookworm",
     _VAGRANT_BOX: "the name of a Vagrant box, such as debian/bookworm64",
     _VAGRANT_VERSION: "the version of a Vagrant box, such as 12.20250126.1",
+    _SNAPSHOT: "a day, such as 2024-06-13",
     _SHA256: "a SHA-256 checksum: 64 digits and letters from a to f",
 }
 """What each pattern means, for error messages."""
@@ -61,6 +65,8 @@ DebianPackage = Annotated[str, StringConstraints(pattern=_DEBIAN_PACKAGE, max_le
 RPackage = Annotated[str, StringConstraints(pattern=_R_PACKAGE, max_length=128)]
 RText = Annotated[str, StringConstraints(pattern=_R_CODE, min_length=1, max_length=4096)]
 RVersion = Annotated[str, StringConstraints(pattern=_R_VERSION, max_length=32)]
+RBuild = Annotated[str, StringConstraints(pattern=_R_BUILD, max_length=32)]
+"""A version of R, or the name of one of Posit's builds that change every day."""
 ROption = Annotated[str, StringConstraints(pattern=_R_OPTION, max_length=128)]
 RepoName = Annotated[str, StringConstraints(pattern=_REPO_NAME, max_length=128)]
 RepoUrl = Annotated[str, StringConstraints(pattern=_REPO_URL, max_length=2048)]
@@ -73,6 +79,8 @@ Locale = Annotated[str, StringConstraints(pattern=_LOCALE, max_length=64)]
 VagrantBox = Annotated[str, StringConstraints(pattern=_VAGRANT_BOX, max_length=128)]
 VagrantVersion = Annotated[str, StringConstraints(pattern=_VAGRANT_VERSION, max_length=64)]
 Sha256 = Annotated[str, StringConstraints(pattern=_SHA256)]
+SnapshotDate = Annotated[str, StringConstraints(pattern=_SNAPSHOT)]
+"""A day; whether the month has it is checked beyond the models."""
 Architecture = Literal["amd64", "arm64"]
 BootSeconds = Annotated[int, Field(ge=10, le=7200)]
 Port = Annotated[int, Field(ge=1, le=65535)]
