@@ -71,6 +71,8 @@ class RInput(PlanModel):
     """Absolute."""
     place: str
     """Where the box says so, `shiny.yml:12`."""
+    sha256: str
+    """Hash over the file or the folder."""
 
 
 class Plan(PlanModel):
@@ -143,19 +145,23 @@ class Plan(PlanModel):
     @property
     def needs_files(self) -> bool:
         """Whether this host has to fetch something for the machine."""
-        return False
+        fetched = (one.source == "posit" or one.packages.source != "debian" for one in self.rs)
+        return any(fetched) or any(server.is_fetched for server in self.servers)
 
     @property
     def asks_for_exact_files(self) -> bool:
         """Whether the same request means the same files at any time."""
-        return False
+        packages = [one.packages for one in self.rs]
+        dated = (one.source in {"debian", "renv"} or one.date is not None for one in packages)
+        return all(dated) and not any(one.is_moving for one in self.rs)
 
     @property
     def request_key(self) -> str:
         """12 hex digits over what decides which files are fetched for the machine."""
         asked = self.model_dump(mode="json", include={"base", "r", "services"})
         # Builds of R and binary packages are made for one kind of processor
-        text = json.dumps([asked, platform.machine()], sort_keys=True)
+        own = [one.sha256 for one in self.r_inputs]
+        text = json.dumps([asked, own, platform.machine()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def with_materials(self, materials: Materials) -> "Plan":
@@ -317,7 +323,10 @@ def _r_inputs(loaded: "LoadedBox") -> Iterator[RInput]:
             continue
         loc = (*packages_place(r, place), name)
         version = one.version if one.source == "posit" and one.version else loaded.base.r_version
-        yield RInput(r=version, path=loaded.file_at(*loc), place=loaded.place_of(*loc))
+        path, place_of_it = loaded.file_at(*loc), loaded.place_of(*loc)
+        files = [path] if path.is_file() else sorted(path.rglob("*"))
+        sha256 = _digest(files, path.parent, place_of_it)
+        yield RInput(r=version, path=path, place=place_of_it, sha256=sha256)
 
 
 def _digest(files: Iterable[Path], folder: Path, place: str) -> str:

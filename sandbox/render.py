@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.errors import BoxError
 from sandbox.fetch.routes import goes_direct
+from sandbox.materials.packages.variables import LibraryVars, library_variables
 from sandbox.materials.r_variables import RVars, r_variables
 from sandbox.paths import data_dir
 from sandbox.placement import Placement
@@ -172,6 +173,7 @@ class ProvisionVars(BaseModel):
     system_limit_nproc: int | None
     r_wanted: bool
     r_versions_list: tuple[RVars, ...]
+    r_library_list: tuple[LibraryVars, ...]
     r_blas: str
     r_options: dict[str, bool | int | float | str]
     r_repos: dict[str, str]
@@ -258,6 +260,7 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         system_limit_nproc=system.limits.nproc,
         r_wanted=r is not None,
         r_versions_list=r_variables(plan),
+        r_library_list=library_variables(plan, plan.materials),
         r_blas=r.blas if r else "reference",
         r_options=_shown(options),
         r_repos=_shown(repos),

@@ -31,6 +31,8 @@ class Server:
     """The Debian packages that it comes in."""
     log_file: str = ""
     """What it writes of itself, on the machine; empty where that is in the journal alone."""
+    is_fetched: bool = False
+    """Whether this host fetches it, as the distribution has no package of it."""
     serves_apps: bool = False
     """Whether it serves the box's `apps:`."""
     workers: frozenset[str] = frozenset()
