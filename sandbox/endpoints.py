@@ -32,6 +32,13 @@ class Endpoint:
     proof: Proof
     is_app: bool = False
     """Whether it is an app of the box, and not a server's own page."""
+    is_local: bool = False
+    """Whether it answers inside the machine only; people reach it through ssh."""
+
+    @property
+    def way(self) -> str:
+        """The key of its URL among those of all servers: a server may have several ports."""
+        return f"{self.service}:{self.port}"
 
     @property
     def title(self) -> str:
@@ -46,7 +53,11 @@ class Endpoint:
             KeyError, TypeError, ValueError: the summary is not in this form.
         """
         port, is_app = saved["port"], saved["is_app"]
+        # Records before it do not have it
+        is_local = saved.get("is_local", False)
         if not isinstance(port, int) or not isinstance(is_app, bool):
+            raise TypeError("endpoint")
+        if not isinstance(is_local, bool):
             raise TypeError("endpoint")
         return cls(
             name=text_of(saved["name"]),
@@ -55,6 +66,7 @@ class Endpoint:
             path=text_of(saved["path"]),
             proof=Proof(saved["proof"]),
             is_app=is_app,
+            is_local=is_local,
         )
 
 

@@ -148,7 +148,7 @@ class Plan(PlanModel):
     @property
     def forwarded_ports(self) -> tuple[int, ...]:
         """The machine's ports that people on this host use; forwarded where there is no route."""
-        return tuple(dict.fromkeys(endpoint.port for endpoint in self.endpoints))
+        return tuple(dict.fromkeys(one.port for one in self.endpoints if not one.is_local))
 
 
 _NOT_THE_MACHINE: Final = (

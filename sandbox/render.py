@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from sandbox.errors import BoxError
 from sandbox.paths import data_dir
@@ -22,6 +22,7 @@ from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.plan import Plan
 from sandbox.secret_values import NO_VALUES, Plain, SecretValues
 from sandbox.servers import servers
+from sandbox.servers.server import Json
 from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
 from sandbox.spec.values import Secret
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 LOGIN_USER = "sandbox"
 """The account by which ssh and Ansible log in."""
-
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 # YAML takes some of these for line breaks, and forbids the others unless they are escaped
 _YAML_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
@@ -173,7 +172,7 @@ class ProvisionVars(BaseModel):
     r_environment: dict[str, str]
     r_packages_names: tuple[str, ...]
     secrets_are_given: bool
-    servers: dict[str, bool | int | str | None]
+    servers: dict[str, JsonValue]
     """The settings of each server that a machine can have, by the server's own variable names."""
     apps_list: tuple[AppVars, ...]
     users_list: tuple[UserVars, ...]

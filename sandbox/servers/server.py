@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from sandbox.spec.models import System
     from sandbox.spec.services import Services
 
-Variables = Mapping[str, bool | int | str | None]
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+"""What Ansible's variables hold."""
+Variables = Mapping[str, Json]
 """Variables of Ansible, by name."""
 
 

@@ -13,10 +13,12 @@ from sandbox.spec.base_models import Base
 from sandbox.spec.bases import Bases, gives_r
 from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
 from sandbox.spec.choices import SSH_PORT
+from sandbox.spec.listening import listening
 from sandbox.spec.models import App, Box
 from sandbox.spec.problem import Problem, alternatives, code, near, printable, short
 from sandbox.spec.r_packages import RPackageIndex, bases_with, known_index
 from sandbox.spec.root import Root, real
+from sandbox.spec.shiny_semantics import shiny_problems
 from sandbox.spec.source import Value
 from sandbox.spec.translate import private_key_problem
 from sandbox.spec.vboxmanage import why_not
@@ -143,16 +145,17 @@ def _ports(context: BoxContext) -> Iterator[Problem]:
     """Whether each server has a port for itself."""
     taken = {SSH_PORT: "ssh"}
     usual: dict[str, int] = {}
-    for name, settings in context.box.services:
-        if settings is None:
-            continue
-        usual[name] = type(settings).model_fields["port"].default
-        if (other := taken.get(settings.port)) is not None:
-            both = [f"{usual[one]} of {code(one)}" for one in (other, name) if one in usual]
-            ones = f"ones are {' and '.join(both)}" if len(both) > 1 else f"one is {usual[name]}"
-            message = f"port {settings.port} is taken: {other} listens there"
-            yield context.at("services", name, "port").problem(message, f"The usual {ones}")
-        taken.setdefault(settings.port, name)
+    for one in listening(context.box.services):
+        if one.usual is not None:
+            usual[one.service] = one.usual
+        if (other := taken.get(one.port)) is not None and not one.shares:
+            names = dict.fromkeys((other, one.service))
+            both = [f"{usual[name]} of {code(name)}" for name in names if name in usual]
+            ones = f"ones are {' and '.join(both)}" if len(both) > 1 else f"one is {one.usual}"
+            message = f"port {one.port} is taken: {other} listens there"
+            suggestion = f"The usual {ones}" if one.usual is not None else "Choose another"
+            yield context.at("services", *one.loc).problem(message, suggestion)
+        taken.setdefault(one.port, one.service)
 
 
 def _apps(context: BoxContext) -> Iterator[Problem]:
@@ -341,6 +344,7 @@ _LOOKS: Final[tuple[Callable[[BoxContext], Iterator[Problem]], ...]] = (
     _r_packages,
     _services,
     _ports,
+    shiny_problems,
     _apps,
     _files,
     _production,

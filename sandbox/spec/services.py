@@ -5,15 +5,9 @@ from typing import Annotated, Self
 from pydantic import model_validator
 
 from sandbox.spec.misfit import misfit
+from sandbox.spec.shiny_server import ShinyServer
 from sandbox.spec.texts import Port
 from sandbox.spec.values import NEWER, Model
-
-
-class ShinyServer(Model):
-    """Shiny Server, Debian's package."""
-
-    port: Port = 3838
-    """The port that Shiny Server listens on, inside the machine."""
 
 
 class Nginx(Model):
