@@ -35,6 +35,9 @@ class Endpoint:
     is_local: bool = False
     """Whether it answers inside the machine only; people reach it through ssh."""
 
+    kind: str = ""
+    """What it is, where it is neither an app nor a server's own page: API."""
+
     @property
     def way(self) -> str:
         """The key of its URL among those of all servers: a server may have several ports."""
@@ -43,7 +46,8 @@ class Endpoint:
     @property
     def title(self) -> str:
         """The name as it stands in a sentence."""
-        return f"the app {self.name}" if self.is_app else self.name
+        kind = "app" if self.is_app else self.kind
+        return f"the {kind} {self.name}" if kind else self.name
 
     @classmethod
     def from_saved(cls, saved: dict[str, Any]) -> Self:
@@ -67,6 +71,7 @@ class Endpoint:
             proof=Proof(saved["proof"]),
             is_app=is_app,
             is_local=is_local,
+            kind=text_of(saved.get("kind", "")),
         )
 
 

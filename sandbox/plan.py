@@ -8,9 +8,9 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.app_files import MAX_MB, TooMuchError, UnreadableError, app_files
 from sandbox.endpoints import Endpoint
@@ -19,7 +19,8 @@ from sandbox.fingerprint import digest_of
 from sandbox.servers import wanted
 from sandbox.servers.server import Server
 from sandbox.spec.base_models import Base
-from sandbox.spec.models import Accepted, Box, Budget, Machine, Providers, System, User
+from sandbox.spec.models import Accepted, App, Box, Budget, Machine, Providers, System, User
+from sandbox.spec.plumber import PlumberApi
 from sandbox.spec.problem import printable, short
 from sandbox.spec.r import R
 from sandbox.spec.r_packages import R_ITSELF
@@ -74,6 +75,8 @@ class Plan(PlanModel):
     r: R | None
     services: Services
     apps: tuple[PlannedApp, ...] = ()
+    apis: Annotated[tuple[PlannedApp, ...], Field(exclude_if=lambda value: not value)] = ()
+    """The folders of the box's APIs: `services.plumber` says how they run."""
     users: tuple[User, ...] = ()
     budget: Budget = Budget()
     check_files: tuple[Path, ...] = ()
@@ -103,7 +106,7 @@ class Plan(PlanModel):
         """Return the key of a machine made from a base image that the box itself names."""
         content = self.model_dump(mode="json", exclude=_NOT_THE_MACHINE)
         del content["system"]["ca_certificates"]
-        for app in content["apps"]:
+        for app in (*content["apps"], *content.get("apis", ())):
             # The fingerprint covers which of its files go
             del app["path"], app["include"], app["max_mb"]
         if base_image:
@@ -182,7 +185,10 @@ def resolve(loaded: "LoadedBox") -> Plan:
         system=box.system,
         r=box.r,
         services=box.services,
-        apps=tuple(_planned_apps(loaded)),
+        apps=tuple(
+            _planned_app(loaded, app, ("apps", index)) for index, app in enumerate(box.apps)
+        ),
+        apis=tuple(_planned_apis(loaded)),
         users=box.users,
         budget=box.checks.budget,
         check_files=tuple(
@@ -199,25 +205,32 @@ def resolve(loaded: "LoadedBox") -> Plan:
     )
 
 
-def _planned_apps(loaded: "LoadedBox") -> Iterator[PlannedApp]:
-    for index, app in enumerate(loaded.box.apps):
-        folder = loaded.file_at("apps", index, "path")
-        place = loaded.place_of("apps", index, "path")
-        try:
-            found = app_files(folder, include=app.include, max_mb=app.max_mb)
-        except (TooMuchError, UnreadableError) as error:
-            raise BoxError(
-                f"{place}: the app {app.name} cannot be copied to a machine",
-                details=printable(str(error)),
-                hint="sandbox validate says more",
-            ) from error
-        yield PlannedApp(
-            name=app.name,
-            path=folder,
-            sha256=_digest(found.taken, folder, place),
-            include=app.include,
-            max_mb=app.max_mb,
-        )
+def _planned_apis(loaded: "LoadedBox") -> Iterator[PlannedApp]:
+    plumber = loaded.box.services.plumber
+    for loc, api in plumber.placed if plumber is not None else ():
+        yield _planned_app(loaded, api, loc)
+
+
+def _planned_app(
+    loaded: "LoadedBox", app: App | PlumberApi, loc: tuple[str | int, ...]
+) -> PlannedApp:
+    folder = loaded.file_at(*loc, "path")
+    place = loaded.place_of(*loc, "path")
+    try:
+        found = app_files(folder, include=app.include, max_mb=app.max_mb)
+    except (TooMuchError, UnreadableError) as error:
+        raise BoxError(
+            f"{place}: the app {app.name} cannot be copied to a machine",
+            details=printable(str(error)),
+            hint="sandbox validate says more",
+        ) from error
+    return PlannedApp(
+        name=app.name,
+        path=folder,
+        sha256=_digest(found.taken, folder, place),
+        include=app.include,
+        max_mb=app.max_mb,
+    )
 
 
 def _digest(files: Iterable[Path], folder: Path, place: str) -> str:

@@ -132,6 +132,17 @@ class AppVars(BaseModel):
     """The tar file on this host."""
 
 
+class ApiVars(AppVars):
+    """One API, in the form that the role `plumber` wants."""
+
+    file: str
+    host: str
+    port: int
+    docs: bool
+    user: str
+    environment: dict[str, str]
+
+
 class UserVars(BaseModel):
     """One account, in the form that the role `users` wants."""
 
@@ -175,6 +186,7 @@ class ProvisionVars(BaseModel):
     servers: dict[str, JsonValue]
     """The settings of each server that a machine can have, by the server's own variable names."""
     apps_list: tuple[AppVars, ...]
+    plumber_apis: tuple[ApiVars, ...]
     users_list: tuple[UserVars, ...]
     users_login: str
 
@@ -230,6 +242,11 @@ def archive_path(folder: Path, app: str) -> Path:
     return folder / "apps" / f"{app}.tar"
 
 
+def api_archive_path(folder: Path, api: str) -> Path:
+    """Return the path of an API's tar file, in an instance's folder."""
+    return folder / "apis" / f"{api}.tar"
+
+
 def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
     """Make Ansible's variables for `plan`; app archives are named under `folder`."""
     system, r = plan.system, plan.r
@@ -272,12 +289,30 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
             )
             for app in plan.apps
         ),
+        plumber_apis=tuple(_api_vars(plan, folder)),
         users_list=tuple(
             UserVars(name=user.name, groups=user.groups, sudo=user.sudo, ssh_keys=user.ssh_keys)
             for user in plan.users
         ),
         users_login=LOGIN_USER,
     )
+
+
+def _api_vars(plan: Plan, folder: Path) -> Iterator[ApiVars]:
+    files = {api.name: api for api in plan.apis}
+    plumber = plan.services.plumber
+    for api in plumber.all if plumber is not None else ():
+        yield ApiVars(
+            name=api.name,
+            release=files[api.name].release,
+            archive=str(api_archive_path(folder, api.name)),
+            file=api.file,
+            host=api.host or "0.0.0.0",  # noqa: S104  (as the other servers listen)
+            port=api.port,
+            docs=api.docs,
+            user=api.user,
+            environment=api.environment,
+        )
 
 
 def _shown(values: "Mapping[str, Plain | Secret]") -> "dict[str, Plain | str]":

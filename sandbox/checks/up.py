@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sandbox.app_logs.answer import logs_script, parse_logs
 from sandbox.app_logs.trouble import trouble_with_app
-from sandbox.checks import fixes, fronts, places
+from sandbox.checks import apis, fixes, fronts, places
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt, equal
 from sandbox.checks.live import END_R, CheckedMachine, Seen, wait_for_page
 from sandbox.checks.results import Goal
@@ -41,6 +41,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
 def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
     """Yield the checks that need an answer of the live machine."""
     plan = placement.plan
+    yield from apis.live_checks(placement)
     if not SHINY.is_in(plan.services):
         return
     for app in plan.apps:
@@ -76,7 +77,7 @@ def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
 
 def services(plan: Plan) -> tuple[str, ...]:
     """List the units that the plan needs."""
-    return ("ssh", *(server.unit for server in plan.servers))
+    return ("ssh", *(unit for one in plan.servers for unit in one.units_in(plan.services)))
 
 
 def _system_state(placement: Placement, seen: Seen) -> Look:

@@ -208,5 +208,5 @@ def wait_for_pages(
             raise ProvisionError(
                 f"{page.endpoint.title} does not answer",
                 details=f"{page.url}: {answer} (for {timeout_s:g} s)",
-                hint=f"sandbox logs {name} shows what Shiny Server and the app say",
+                hint=f"sandbox logs {name} shows what the machine says of it",
             )

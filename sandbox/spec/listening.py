@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sandbox.spec.plumber import Plumber
 from sandbox.spec.services import Services
 from sandbox.spec.shiny_server import ShinyServer, ShinySite
 
@@ -27,6 +28,11 @@ def listening(services: Services) -> Iterator[Listens]:
     """Yield each port, in the order of the box."""
     for name, settings in services:
         if settings is None:
+            continue
+        if isinstance(settings, Plumber):
+            usual = None if settings.apis else Plumber.model_fields["port"].default
+            for loc, api in settings.placed:
+                yield Listens(name, (*loc[1:], "port"), api.port, usual)
             continue
         yield Listens(
             name, (name, "port"), settings.port, type(settings).model_fields["port"].default

@@ -14,7 +14,7 @@ from sandbox.spec.models import Box
 from sandbox.spec.values import Model
 
 SCHEMA_FILE = "box.schema.json"
-_ITEMS = frozenset({"App", "User", "ShinyLocation", "ShinySite"})
+_ITEMS = frozenset({"App", "User", "PlumberApi", "ShinyLocation", "ShinySite"})
 
 Json = dict[str, Any]
 

@@ -15,6 +15,8 @@ from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
 from sandbox.spec.choices import SSH_PORT
 from sandbox.spec.listening import listening
 from sandbox.spec.models import App, Box
+from sandbox.spec.plumber import PlumberApi
+from sandbox.spec.plumber_semantics import plumber_problems
 from sandbox.spec.problem import Problem, alternatives, code, near, printable, short
 from sandbox.spec.r_packages import RPackageIndex, bases_with, known_index
 from sandbox.spec.root import Root, real
@@ -174,7 +176,18 @@ def _apps(context: BoxContext) -> Iterator[Problem]:
             yield from _app_files(app, value)
 
 
-def _app_files(app: App, value: Value) -> Iterator[Problem]:
+def _apis(context: BoxContext) -> Iterator[Problem]:
+    """Whether the folders of the APIs can go into a machine."""
+    plumber = context.box.services.plumber
+    for loc, api in plumber.placed if plumber is not None else ():
+        value = context.at(*loc, "path")
+        if (refusal := context.root.refusal(value)) is not None:
+            yield refusal
+        else:
+            yield from _app_files(api, value)
+
+
+def _app_files(app: App | PlumberApi, value: Value) -> Iterator[Problem]:
     """Whether the app's files can go into a machine: not too much, and no home folder."""
     try:
         folder = real(value.as_path())
@@ -345,7 +358,9 @@ _LOOKS: Final[tuple[Callable[[BoxContext], Iterator[Problem]], ...]] = (
     _services,
     _ports,
     shiny_problems,
+    plumber_problems,
     _apps,
+    _apis,
     _files,
     _production,
     _system,
