@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from sandbox.errors import BoxError
 from sandbox.fetch.routes import goes_direct
@@ -26,6 +26,7 @@ from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.plan import Plan
 from sandbox.secret_values import NO_VALUES, Plain, SecretValues
 from sandbox.servers import servers
+from sandbox.servers.server import Json
 from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
 from sandbox.spec.models import System
 from sandbox.spec.values import Secret
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 LOGIN_USER = "sandbox"
 """The account by which ssh and Ansible log in."""
-
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 # YAML takes some of these for line breaks, and forbids the others unless they are escaped
 _YAML_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
@@ -139,6 +138,17 @@ class AppVars(BaseModel):
     """The tar file on this host."""
 
 
+class ApiVars(AppVars):
+    """One API, in the form that the role `plumber` wants."""
+
+    file: str
+    host: str
+    port: int
+    docs: bool
+    user: str
+    environment: dict[str, str]
+
+
 class UserVars(BaseModel):
     """One account, in the form that the role `users` wants."""
 
@@ -180,9 +190,10 @@ class ProvisionVars(BaseModel):
     r_environment: dict[str, str]
     r_packages_names: tuple[str, ...]
     secrets_are_given: bool
-    servers: dict[str, bool | int | str | None]
+    servers: dict[str, JsonValue]
     """The settings of each server that a machine can have, by the server's own variable names."""
     apps_list: tuple[AppVars, ...]
+    plumber_apis: tuple[ApiVars, ...]
     users_list: tuple[UserVars, ...]
     users_login: str
     materials_sums: tuple[str, ...]
@@ -239,6 +250,11 @@ def archive_path(folder: Path, app: str) -> Path:
     return folder / "apps" / f"{app}.tar"
 
 
+def api_archive_path(folder: Path, api: str) -> Path:
+    """Return the path of an API's tar file, in an instance's folder."""
+    return folder / "apis" / f"{api}.tar"
+
+
 def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
     """Make Ansible's variables for `plan`; app archives are named under `folder`."""
     system, r = plan.system, plan.r
@@ -282,6 +298,7 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
             )
             for app in plan.apps
         ),
+        plumber_apis=tuple(_api_vars(plan, folder)),
         users_list=tuple(
             UserVars(name=user.name, groups=user.groups, sudo=user.sudo, ssh_keys=user.ssh_keys)
             for user in plan.users
@@ -289,6 +306,23 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         users_login=LOGIN_USER,
         materials_sums=tuple(sorted(one.sha256 for one in plan.materials.files)),
     )
+
+
+def _api_vars(plan: Plan, folder: Path) -> Iterator[ApiVars]:
+    files = {api.name: api for api in plan.apis}
+    plumber = plan.services.plumber
+    for api in plumber.all if plumber is not None else ():
+        yield ApiVars(
+            name=api.name,
+            release=files[api.name].release,
+            archive=str(api_archive_path(folder, api.name)),
+            file=api.file,
+            host=api.host or "0.0.0.0",  # noqa: S104  (as the other servers listen)
+            port=api.port,
+            docs=api.docs,
+            user=api.user,
+            environment=api.environment,
+        )
 
 
 def _shown(values: "Mapping[str, Plain | Secret]") -> "dict[str, Plain | str]":

@@ -5,11 +5,12 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sandbox.capture.choose_base import choose_base
 from sandbox.facts import registry
 from sandbox.facts.facts import Facts
-from sandbox.facts.making import AskedFor, BoxValue, Change, Making, RCodeOf, Room, Unsaid
+from sandbox.facts.making import AskedFor, BoxItems, BoxValue, Change, Making, RCodeOf, Room, Unsaid
 from sandbox.facts.r_yaml import option_yaml
 from sandbox.facts.subjects.identity import Identity
 from sandbox.facts.subjects.os import Os
@@ -150,7 +151,24 @@ def _r(draft: _CapturedDraft) -> list[str]:
 
 def _services(draft: _CapturedDraft) -> list[str]:
     shiny = draft.under("services", "shiny_server")
-    return [f"shiny_server: {_inline(shiny)}"] if shiny else []
+    if len(shiny) < 2:  # noqa: PLR2004  (one key fits beside the name)
+        return [f"shiny_server: {_inline(shiny)}"] if shiny else []
+    lines = ["shiny_server:"]
+    for key, one in shiny.items():
+        if isinstance(one.value, BoxItems):
+            lines += [f"  {key}:", *(f"    - {_flow(item)}" for item in one.value.items)]
+        else:
+            lines.append(f"  {key}: {_flow(one.value)}")
+    return lines
+
+
+def _flow(value: Any) -> str:  # noqa: ANN401  (whatever JSON has)
+    """Write a plain value on one line."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_flow(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_flow, value))}]"
+    return _scalar(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _hidden(values: Mapping[str, Change]) -> list[str]:

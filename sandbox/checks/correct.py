@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from sandbox.checks import fixes, r_setup, settings
+from sandbox.checks import fixes, places, r_setup, settings
 from sandbox.checks.as_planned import differing, is_as_planned
 from sandbox.checks.check import Check, Look, none_of
 from sandbox.checks.inspection import Inspection, planned_packages
@@ -28,6 +28,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
     if planned_packages(placement.plan):
         yield _debian_packages(placement)
     yield from r_setup.seen_checks(placement)
+    yield from places.seen_checks(placement)
 
 
 def _check(  # noqa: PLR0917  (one statement a call, read in this order)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from sandbox.checks import fixes, ports
+from sandbox.checks import apis, fixes, ports
 from sandbox.checks.check import CannotLook, Check, Look, none_of
 from sandbox.checks.inspection import FileMode
 from sandbox.checks.live import Seen
@@ -32,6 +32,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
     yield from _keys(placement)
     yield from _sshd(placement)
     yield from _files(placement)
+    yield from apis.safe_checks(placement)
     if SHINY.is_in(placement.plan.services):
         yield _check(
             placement,

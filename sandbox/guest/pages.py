@@ -67,7 +67,7 @@ def direct_pages(endpoints: Iterable[Endpoint], status: MachineStatus) -> tuple[
     return tuple(
         Page(endpoint, base_url)
         for endpoint in endpoints
-        if (base_url := _direct_url(endpoint.port, status))
+        if not endpoint.is_local and (base_url := _direct_url(endpoint.port, status))
     )
 
 
@@ -82,8 +82,9 @@ def reached_pages(
     wanted = tuple(endpoints)
     with ExitStack() as stack:
         bases = {}
+        inside = {endpoint.port for endpoint in wanted if endpoint.is_local}
         for port in dict.fromkeys(endpoint.port for endpoint in wanted):
-            bases[port] = _direct_url(port, status)
+            bases[port] = _direct_url(port, status) if port not in inside else ""
             if not bases[port]:
                 local_port = stack.enter_context(forwarded(target, port))
                 bases[port] = f"http://127.0.0.1:{local_port}"
@@ -103,8 +104,12 @@ def apps_url(plan: "Plan", pages: Iterable[Page]) -> str:
 
 
 def urls_of(pages: Iterable[Page]) -> dict[str, str]:
-    """`http://HOST:PORT` of each server, by name."""
-    return {page.endpoint.service: page.base_url for page in pages}
+    """`http://HOST:PORT` of each server, by name, and of each of its ports, by `Endpoint.way`."""
+    found: dict[str, str] = {}
+    for page in pages:
+        found.setdefault(page.endpoint.service, page.base_url)
+        found[page.endpoint.way] = page.base_url
+    return found
 
 
 def _direct_url(port: int, status: MachineStatus) -> str:
@@ -203,5 +208,5 @@ def wait_for_pages(
             raise ProvisionError(
                 f"{page.endpoint.title} does not answer",
                 details=f"{page.url}: {answer} (for {timeout_s:g} s)",
-                hint=f"sandbox logs {name} shows what Shiny Server and the app say",
+                hint=f"sandbox logs {name} shows what the machine says of it",
             )

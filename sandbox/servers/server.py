@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from sandbox.spec.models import System
     from sandbox.spec.services import Services
 
-Variables = Mapping[str, bool | int | str | None]
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+"""What Ansible's variables hold."""
+Variables = Mapping[str, Json]
 """Variables of Ansible, by name."""
 
 
@@ -25,6 +27,8 @@ class Server:
     """The name that people use."""
     unit: str
     """Its systemd unit, without `.service`; checks also call the listening process by this name."""
+    units: "Callable[[Services], tuple[str, ...]] | None" = None
+    """Its units, where it may have several."""
     processes: frozenset[str]
     """The names of the processes that may listen on its port; a name has 15 characters."""
     packages: tuple[str, ...]
@@ -41,6 +45,10 @@ class Server:
     """Where it answers, given the box's settings and the names of its apps."""
     variables: "Callable[[Services, System], Variables]"
     """The variables for its role, also when the box does not ask for it."""
+
+    def units_in(self, services: "Services") -> tuple[str, ...]:
+        """List its units on a machine that has it."""
+        return self.units(services) if self.units is not None else (self.unit,)
 
     def is_in(self, services: "Services") -> bool:
         """Tell whether the box asks for the server."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from sandbox.spec.problem import code
 from sandbox.spec.services import Services
+from sandbox.spec.shiny_directives import DIRECTIVES, OTHERWISE, PRO_ONLY
 
 _NAME = r"[A-Za-z][A-Za-z0-9.]*"
 _VERSIONED: Final = re.compile(rf"({_NAME})\s*(?:@|_(?=[0-9])|\(?\s*(?:[=<>!~]=?=?))\s*\S.*")
@@ -85,10 +86,31 @@ def key_refusal(loc: Sequence[str | int]) -> Refusal | None:
         return Refusal(unknown, _KEYS[str(key)])
     if section == ["r"] and key in _UNDER_PACKAGES:
         return Refusal(unknown, f"It belongs under `r.packages`. {_KEYS.get(str(key), '')}".strip())
+    if section[:2] == ["services", "shiny_server"]:
+        return _shiny_refusal(str(key))
     if section == ["services"] and "rstudio" in str(key).lower():
         known = ", ".join(sorted(Services.model_fields))
         return Refusal(unknown, f"A box cannot ask for RStudio Server yet. Known here: {known}")
     return None
+
+
+def _shiny_refusal(key: str) -> Refusal | None:
+    """Say what is in the place of a directive that the open-source edition does not have."""
+    unknown = f"unknown key {code(key)}"
+    if key in PRO_ONLY:
+        return Refusal(
+            f"{unknown}: only Shiny Server Pro has it",
+            "Leave it out: Debian's is the open-source edition, which ends at this directive",
+        )
+    if key in OTHERWISE:
+        return Refusal(unknown, OTHERWISE[key])
+    if key in DIRECTIVES:
+        places = " and of ".join(_PLACES[one] for one in DIRECTIVES[key].places)
+        return Refusal(f"{code(key)} cannot stand here", f"It is a key of {places}")
+    return None
+
+
+_PLACES: Final = {"top": "`shiny_server`", "server": "`servers[]`", "location": "`locations[]`"}
 
 
 def source_refusal(loc: Sequence[str | int]) -> Refusal | None:

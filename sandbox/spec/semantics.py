@@ -13,12 +13,16 @@ from sandbox.spec.base_models import Base
 from sandbox.spec.bases import Bases
 from sandbox.spec.certificate import why_no_certificate
 from sandbox.spec.choices import SSH_PORT
+from sandbox.spec.listening import listening
 from sandbox.spec.models import App, Box
+from sandbox.spec.plumber import PlumberApi
+from sandbox.spec.plumber_semantics import plumber_problems
 from sandbox.spec.problem import Problem, alternatives, code, near, printable, short
 from sandbox.spec.r_fits import packages_place, r_places, r_problems
 from sandbox.spec.r_package_fits import r_package_problems
 from sandbox.spec.r_packages import RPackageIndex, bases_with, known_index
 from sandbox.spec.root import Root, real
+from sandbox.spec.shiny_semantics import shiny_problems
 from sandbox.spec.source import Value
 from sandbox.spec.translate import private_key_problem
 from sandbox.spec.vboxmanage import why_not
@@ -136,16 +140,17 @@ def _ports(context: BoxContext) -> Iterator[Problem]:
     """Whether each server has a port for itself."""
     taken = {SSH_PORT: "ssh"}
     usual: dict[str, int] = {}
-    for name, settings in context.box.services:
-        if settings is None:
-            continue
-        usual[name] = type(settings).model_fields["port"].default
-        if (other := taken.get(settings.port)) is not None:
-            both = [f"{usual[one]} of {code(one)}" for one in (other, name) if one in usual]
-            ones = f"ones are {' and '.join(both)}" if len(both) > 1 else f"one is {usual[name]}"
-            message = f"port {settings.port} is taken: {other} listens there"
-            yield context.at("services", name, "port").problem(message, f"The usual {ones}")
-        taken.setdefault(settings.port, name)
+    for one in listening(context.box.services):
+        if one.usual is not None:
+            usual[one.service] = one.usual
+        if (other := taken.get(one.port)) is not None and not one.shares:
+            names = dict.fromkeys((other, one.service))
+            both = [f"{usual[name]} of {code(name)}" for name in names if name in usual]
+            ones = f"ones are {' and '.join(both)}" if len(both) > 1 else f"one is {one.usual}"
+            message = f"port {one.port} is taken: {other} listens there"
+            suggestion = f"The usual {ones}" if one.usual is not None else "Choose another"
+            yield context.at("services", *one.loc).problem(message, suggestion)
+        taken.setdefault(one.port, one.service)
 
 
 def _apps(context: BoxContext) -> Iterator[Problem]:
@@ -164,7 +169,18 @@ def _apps(context: BoxContext) -> Iterator[Problem]:
             yield from _app_files(app, value)
 
 
-def _app_files(app: App, value: Value) -> Iterator[Problem]:
+def _apis(context: BoxContext) -> Iterator[Problem]:
+    """Whether the folders of the APIs can go into a machine."""
+    plumber = context.box.services.plumber
+    for loc, api in plumber.placed if plumber is not None else ():
+        value = context.at(*loc, "path")
+        if (refusal := context.root.refusal(value)) is not None:
+            yield refusal
+        else:
+            yield from _app_files(api, value)
+
+
+def _app_files(app: App | PlumberApi, value: Value) -> Iterator[Problem]:
     """Whether the app's files can go into a machine: not too much, and no home folder."""
     try:
         folder = real(value.as_path())
@@ -330,7 +346,10 @@ _LOOKS: Final[tuple[Callable[[BoxContext], Iterator[Problem]], ...]] = (
     r_package_problems,
     _services,
     _ports,
+    shiny_problems,
+    plumber_problems,
     _apps,
+    _apis,
     _files,
     _mirrors,
     _production,

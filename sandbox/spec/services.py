@@ -5,15 +5,10 @@ from typing import Annotated, Self
 from pydantic import model_validator
 
 from sandbox.spec.misfit import misfit
+from sandbox.spec.plumber import Plumber
+from sandbox.spec.shiny_server import ShinyServer
 from sandbox.spec.texts import Port
 from sandbox.spec.values import NEWER, Model
-
-
-class ShinyServer(Model):
-    """Shiny Server, Debian's package."""
-
-    port: Port = 3838
-    """The port that Shiny Server listens on, inside the machine."""
 
 
 class Nginx(Model):
@@ -30,6 +25,8 @@ class Services(Model):
     """Shiny Server; `{}` for its defaults, leave out for none."""
     nginx: Annotated[Nginx | None, NEWER] = None
     """nginx in front of Shiny Server; `{}` for its defaults, leave out for none."""
+    plumber: Annotated[Plumber | None, NEWER] = None
+    """APIs written in R; leave out for none."""
 
     @model_validator(mode="after")
     def _nginx_has_a_server_behind_it(self) -> Self:

@@ -30,6 +30,14 @@ _VAGRANT_BOX = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
 _VAGRANT_VERSION = r"^[0-9][A-Za-z0-9.+-]*$"
 _SHA256 = r"^[0-9a-f]{64}$"
 _SNAPSHOT = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+_MACHINE_PATH = r"""^/[^\s"'\\;{}#\x00-\x1f\x7f-\x9f\u2028\u2029]*$"""
+_ACCESS_LOG = r"""^/[^\s"'\\;{}#\x00-\x1f\x7f-\x9f]+( (default|short|tiny|dev|combined))?$"""
+_URL_PATH = r"^/[A-Za-z0-9._~/-]*$"
+_OCTAL_MODE = r"^0?[0-7]{3}$"
+_SHINY_ACCOUNT = r"^(:HOME_USER:|[a-z_][a-z0-9_-]{0,30})( [a-z_][a-z0-9_-]{0,30})*$"
+_FRAME_OPTIONS = r"""^(allow|deny|sameorigin|allow-from https?://[^\s'"\\;{}#]+)$"""
+_HOST_NAME = r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$"
+_WORD_TEXT = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 PATTERN_WORDS: Final[dict[str, str]] = {
     _ONE_LINE: "one line of text without control characters",
@@ -53,6 +61,14 @@ PATTERN_WORDS: Final[dict[str, str]] = {
     _VAGRANT_VERSION: "the version of a Vagrant box, such as 12.20250126.1",
     _SNAPSHOT: "a day, such as 2024-06-13",
     _SHA256: "a SHA-256 checksum: 64 digits and letters from a to f",
+    _MACHINE_PATH: "a path on the machine that begins with a slash, without blanks or quotes",
+    _ACCESS_LOG: "a file of the machine, perhaps with a form: /var/log/access.log combined",
+    _URL_PATH: "a place in a URL that begins with a slash, such as /sales",
+    _OCTAL_MODE: 'three octal digits in quotes, such as "0640"',
+    _SHINY_ACCOUNT: "the name of an account, such as shiny",
+    _FRAME_OPTIONS: "allow, deny, sameorigin or `allow-from URL`",
+    _HOST_NAME: "the name of a host, such as apps.example.org",
+    _WORD_TEXT: "one word of letters, digits, dots and dashes",
 }
 """What each pattern means, for error messages."""
 
@@ -81,6 +97,17 @@ VagrantVersion = Annotated[str, StringConstraints(pattern=_VAGRANT_VERSION, max_
 Sha256 = Annotated[str, StringConstraints(pattern=_SHA256)]
 SnapshotDate = Annotated[str, StringConstraints(pattern=_SNAPSHOT)]
 """A day; whether the month has it is checked beyond the models."""
+MachinePath = Annotated[str, StringConstraints(pattern=_MACHINE_PATH, max_length=1024)]
+"""A path on the machine that the box describes."""
+AccessLog = Annotated[str, StringConstraints(pattern=_ACCESS_LOG, max_length=1024)]
+"""A path on the machine, and perhaps a word for the form of its lines."""
+UrlPath = Annotated[str, StringConstraints(pattern=_URL_PATH, max_length=256)]
+OctalMode = Annotated[str, StringConstraints(pattern=_OCTAL_MODE)]
+ShinyAccount = Annotated[str, StringConstraints(pattern=_SHINY_ACCOUNT, max_length=256)]
+"""One or more accounts, with a blank between them."""
+FrameOptions = Annotated[str, StringConstraints(pattern=_FRAME_OPTIONS, max_length=1024)]
+HostName = Annotated[str, StringConstraints(pattern=_HOST_NAME, max_length=253)]
+WordText = Annotated[str, StringConstraints(pattern=_WORD_TEXT, max_length=64)]
 Architecture = Literal["amd64", "arm64"]
 BootSeconds = Annotated[int, Field(ge=10, le=7200)]
 Port = Annotated[int, Field(ge=1, le=65535)]

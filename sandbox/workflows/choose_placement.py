@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sandbox.errors import UsageError
 from sandbox.placement import Placement, place, sandbox_name
-from sandbox.plan import resolve
+from sandbox.resolving import resolve
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.choices import ProviderName
 from sandbox.spec.load import load_box

@@ -12,10 +12,11 @@ from sandbox.facts.facts import Facts
 from sandbox.facts.files import load_facts
 from sandbox.facts.hashes import NO_HASHES, Hashes
 from sandbox.facts.sides import Side, side_of_plan
-from sandbox.plan import Plan, resolve
+from sandbox.plan import Plan
 from sandbox.probe.keys import find_key
 from sandbox.probe.script import Taking
 from sandbox.probe.untaken import HashKey, new_key
+from sandbox.resolving import resolve
 from sandbox.spec.catalogue import list_boxes
 from sandbox.spec.load import SUFFIXES, load_box
 from sandbox.state import Instance

@@ -232,7 +232,7 @@ def test_a_compiler_error_is_shown_and_the_library_of_before_stays(bench: Bench)
     (only,) = result["problems"]
     assert (only["package"], only["what"]) == ("bad", "compile")
     assert "Calloc_is_gone" in only["words"]
-    assert Path(only["log"]).read_text().count("Calloc_is_gone") >= 1
+    assert Path(only["log"]).read_text(encoding="utf-8").count("Calloc_is_gone") >= 1
     assert f"bad 1.0 does not compile with R {r_version()}" in result["stderr"]
     assert "These packages were locked with R 4.1.0." in result["stderr"]
     assert (result["linked"], result["compiled"]) == (1, 1), "all failures are found at once"

@@ -12,7 +12,8 @@ from sandbox.plan import Plan
 from sandbox.providers.engine import MachineStatus, Power
 from sandbox.render import provision_vars
 from sandbox.servers.nginx import SERVER
-from sandbox.spec.services import Nginx, Services, ShinyServer
+from sandbox.spec.services import Nginx, Services
+from sandbox.spec.shiny_server import ShinyServer
 from tests.unit.factories import placed, shiny_plan
 
 RUNNING = MachineStatus("shiny", Power.RUNNING, address="192.0.2.7")

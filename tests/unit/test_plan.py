@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from sandbox.errors import BoxError, ExitCode, UsageError
 from sandbox.missing import missing_packages
 from sandbox.placement import place, valid_name
-from sandbox.plan import HostLimits, Plan, exceeds_host, resolve
+from sandbox.plan import HostLimits, Plan, exceeds_host
+from sandbox.resolving import resolve
 from sandbox.spec.load import load_box
 
 SHINY = """\

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import ExitCode
-from sandbox.plan import Plan, resolve
+from sandbox.plan import Plan
 from sandbox.render import render_bootstrap
+from sandbox.resolving import resolve
 from sandbox.spec.load import load_box
 from sandbox.spec.mirrors import AptMirrors, Mirrors
 from sandbox.spec.problem import InvalidBoxError
