@@ -305,3 +305,25 @@ def test_a_killed_download_leaves_nothing_for_the_next(web: Web, store: Store) -
     assert store.files() == ()
     assert fetcher(store).obtain([url]).path.read_bytes() == BODY
     assert left_in(store) == []
+
+
+def test_commands_say_what_is_wrong_in_the_users_settings(tmp_path: Path) -> None:
+    folder = tmp_path / "config" / "sandbox"
+    folder.mkdir(parents=True)
+    (folder / "config.yml").write_text("mirrors:\n  cram: https://in.example\n")
+    env = {**os.environ, "XDG_CONFIG_HOME": str(folder.parent), "XDG_STATE_HOME": str(tmp_path)}
+    words = (sys.executable, "-c", "from sandbox.cli.app import main; main()", "render", "r")
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert f"{folder}/config.yml:2: mirrors.cram: unknown key `cram`" in done.stderr
+    assert "Perhaps you meant `cran`?" in done.stderr
+    (folder / "config.yml").write_text("mirrors: {apt: {debian: 'http://in.example/debian'}}\n")
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "mirror=http://in.example/debian" in done.stdout
+
+
+def test_a_loaded_plan_needs_no_web(tmp_path: Path) -> None:
+    code = "import sys, sandbox.workflows.up; sys.exit('urllib3' in sys.modules)"
+    done = subprocess.run((sys.executable, "-c", code), check=False)
+    assert done.returncode == 0
