@@ -25,7 +25,7 @@ _TWICE = "www-port=1\nwww-port=2\n"
 def _needs() -> None:
     if os.geteuid() != 0:
         cannot_run("needs root, to sign somebody in: sudo make test")
-    for program in ("R", "openssl", "unshare"):
+    for program in ("R", "openssl", "unshare", "/usr/bin/python3"):
         if shutil.which(program) is None:
             cannot_run(f"there is no {program}: tools/prepare.sh --test")
     words = ["unshare", "-m", "--propagation", "private", "true"]
@@ -112,7 +112,8 @@ def test_r_runs_as_the_user_and_outlives_everything(lab: StandinLab) -> None:
     assert "https://cran.example" in client.run("getOption('repos')")
     assert "Error" in client.run("stop('as wanted')")
 
-    second = lab.client(cookies=dict(client.cookies))
+    second = lab.client()
+    second.cookies.update(client.cookies)
     assert "result" in second.start_session()
     assert client.call("/rpc/console_input", "1", "", 0)["error"]["code"] == 4
     assert second.run("x") == "[1] 42\n"
@@ -162,13 +163,13 @@ def test_no_r_no_server(lab: StandinLab) -> None:
 def test_groups_and_plain_passwords(lab: StandinLab) -> None:
     lab.configure("rserver.conf", "auth-required-user-group=analysts\nauth-encrypt-password=0\n")
     lab.start()
-    assert lab.client().sign_in(ANN, "", username=ANN, password=PASSWORD).error == "3"
+    assert lab.client().sign_in(ANN, PASSWORD, encrypts=False).error == "3"
     lab.stop()
     lab.configure(
         "rserver.conf", "auth-required-user-group=analysts,ann\nauth-encrypt-password=0\n"
     )
     lab.start()
-    assert lab.client().sign_in(ANN, "", username=ANN, password=PASSWORD).error == ""
+    assert lab.client().sign_in(ANN, PASSWORD, encrypts=False).error == ""
 
 
 def test_a_root_path_changes_addresses_and_nothing_else(lab: StandinLab) -> None:
@@ -181,7 +182,7 @@ def test_a_root_path_changes_addresses_and_nothing_else(lab: StandinLab) -> None
     assert answer.location.endswith("/rstudio/")
     paths = [value for name, value in answer.headers if name == "Set-Cookie"]
     assert all("path=/rstudio;" in value for value in paths)
-    secure = lab.client(extra={"X-Forwarded-Proto": "https"}).ask("GET", "/")
+    secure = lab.client().ask("GET", "/", **{"X-Forwarded-Proto": "https"})
     assert secure.location.startswith("https://")
 
 
@@ -204,7 +205,7 @@ def test_a_start_that_a_test_wants_to_fail(lab: StandinLab) -> None:
 @pytest.mark.parametrize(
     ("r_version", "is_known"), [("4.1.3", True), ("4.2.2", True), ("4.5.1", True), ("4.6.0", False)]
 )
-def test_an_r_newer_than_the_server_has_no_plots(r_version: str, is_known: bool) -> None:  # noqa: FBT001
+def test_an_r_newer_than_the_server_has_no_plots(r_version: str, is_known: bool) -> None:
     found = find_r.FoundR("R", "", "", "", "", r_version)
     assert (found.engine_problem() == "") == is_known
 

@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -17,13 +16,15 @@ from types import TracebackType
 
 from tests.conftest import is_alive
 from tests.standin.build import FOLDER
-from tests.standin.client import StandinClient
+from tests.standin.client import BROWSER, StandinClient
 
-BIN = FOLDER / "files/bin"
 ANN, PASSWORD = "ann", "horse battery"
 _UID = 47110
 _SEEN = ("passwd", "shadow", "group")
-_HIDE = 'for name in passwd shadow group; do mount --bind $0/$name /etc/$name || exit 99; done; exec "$@"'
+_HIDE = (
+    "for name in passwd shadow group; do mount --bind $0/$name /etc/$name || exit 99; done;"
+    ' exec "$@"'
+)
 
 
 def free_port() -> int:
@@ -43,6 +44,8 @@ class StandinLab:
 
     def __enter__(self) -> "StandinLab":
         self.folder.chmod(0o755)
+        # A copy: the user must be able to enter it, whoever owns this checkout
+        shutil.copytree(FOLDER / "files", self.folder / "usr")
         for name in ("etc/rstudio", "users", "home/ann"):
             (self.folder / name).mkdir(parents=True)
         hashed = subprocess.run(
@@ -77,6 +80,10 @@ class StandinLab:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
+    def _program(self) -> Path:
+        return self.folder / "usr/bin"
+
+    @property
     def home(self) -> Path:
         """The home of the one user."""
         return self.folder / "home/ann"
@@ -106,14 +113,14 @@ class StandinLab:
     def run(self, *words: str, program: str = "rserver") -> subprocess.CompletedProcess[str]:
         """Run a program of the stand-in to its end."""
         return subprocess.run(
-            [*self._begin(), str(BIN / program), *words],
+            [*self._begin(), str(self._program / program), *words],
             env=self._env(), cwd="/", capture_output=True, text=True, timeout=60, check=False,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
     def _begin(self) -> list[str]:
         hide = ["unshare", "-m", "--propagation", "private", "sh", "-c", _HIDE]
-        return [*hide, str(self.folder / "users"), sys.executable, "-I"]
+        return [*hide, str(self.folder / "users")]
 
     def _env(self) -> dict[str, str]:
         return {**os.environ, "RSTUDIO_STANDIN_ROOT": str(self.folder)}
@@ -123,7 +130,7 @@ class StandinLab:
         own = ("--server-daemonize=0", "--server-user=root", "--www-address=127.0.0.1")
         port = f"--www-port={self.port}"
         self.server = subprocess.Popen(
-            [*self._begin(), str(BIN / "rserver"), *own, port, *words],
+            [*self._begin(), str(self._program / "rserver"), *own, port, *words],
             env=self._env(), cwd="/", stdin=subprocess.DEVNULL, text=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
@@ -142,6 +149,6 @@ class StandinLab:
             assert self.server.wait(timeout=30) == 0
             self.server = None
 
-    def client(self, **more: str) -> StandinClient:
+    def client(self, agent: str = BROWSER) -> StandinClient:
         """Give a new browser."""
-        return StandinClient("127.0.0.1", self.port, **more)
+        return StandinClient("127.0.0.1", self.port, agent)
