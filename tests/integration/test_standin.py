@@ -37,6 +37,8 @@ def _needs() -> None:
 def running() -> Iterator[StandinLab]:
     _needs()
     with StandinLab() as lab:
+        # As long a key as the real server's; it takes seconds to make, so only once
+        lab.knob("key-bits=2048")
         lab.start()
         yield lab
 
@@ -60,6 +62,12 @@ def test_who_is_not_signed_in_is_sent_to_the_page(running: StandinLab) -> None:
     for name in ("username", "password", "staySignedIn", "signinbutton", "errorpanel", "errortext"):
         assert f'id="{name}"' in page
     assert client.cookies["rs-csrf-token"] in page
+
+
+def test_the_public_key_is_as_long_as_the_real_one(running: StandinLab) -> None:
+    exponent, modulus = running.client().ask("GET", "/auth-public-key").text.split(":")
+    assert exponent == "010001"
+    assert int(modulus, 16).bit_length() == 2048
 
 
 def test_only_browsers_are_welcome(running: StandinLab) -> None:
@@ -87,8 +95,8 @@ def test_who_may_not_use_it_sees_error_3(running: StandinLab) -> None:
 
 def test_what_the_page_did_not_send_is_refused(running: StandinLab) -> None:
     client = running.client()
-    assert client.sign_in(ANN, PASSWORD, **{"rs-csrf-token": "forged"}).error == "2"
-    assert client.sign_in(ANN, PASSWORD, v="bm9uc2Vuc2U=").error == "2"
+    assert client.sign_in(ANN, PASSWORD, fields={"rs-csrf-token": "forged"}).error == "2"
+    assert client.sign_in(ANN, PASSWORD, fields={"v": "bm9uc2Vuc2U="}).error == "2"
 
 
 def test_nobody_calls_without_signing_in(running: StandinLab) -> None:
@@ -196,7 +204,7 @@ def test_the_keys_are_made_once_and_private(running: StandinLab) -> None:
 
 
 def test_a_start_that_a_test_wants_to_fail(lab: StandinLab) -> None:
-    (lab.folder / "etc/rstudio-standin.conf").write_text("failing-start=on purpose\n")
+    lab.knob("failing-start=on purpose")
     done = lab.run()
     assert done.returncode == 1
     assert "on purpose" in done.stderr

@@ -69,7 +69,14 @@ class StandinClient:
         made = pow(block, int(exponent, 16), int(modulus, 16))
         return base64.b64encode(made.to_bytes(size, "big")).decode()
 
-    def sign_in(self, user: str, password: str, *, encrypts: bool = True, **fields: str) -> Answer:
+    def sign_in(
+        self,
+        user: str,
+        password: str,
+        *,
+        encrypts: bool = True,
+        fields: dict[str, str] | None = None,
+    ) -> Answer:
         """Sign in; `fields` win over what the page would send."""
         self.ask("GET", "/auth-sign-in?appUri=%2F")
         form = {
@@ -82,7 +89,7 @@ class StandinClient:
             "appUri": "/",
             "clientPath": "/auth-sign-in",
             "rs-csrf-token": self.cookies.get("rs-csrf-token", ""),
-            **fields,
+            **(fields or {}),
         }
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         return self.ask("POST", "/auth-do-sign-in", urlencode(form), **kind)

@@ -63,6 +63,7 @@ class StandinLab:
             path.write_text(f"{known}{lines[name]}\n", encoding="utf-8")
             path.chmod(0o644 if name != "shadow" else 0o600)
         os.chown(self.home, _UID, _UID)
+        self.knob("key-bits=1024")
         return self
 
     def __exit__(
@@ -109,6 +110,10 @@ class StandinLab:
     def configure(self, name: str, text: str) -> None:
         """Write a configuration file."""
         (self.folder / "etc/rstudio" / name).write_text(text, encoding="utf-8")
+
+    def knob(self, line: str) -> None:
+        """Set what only tests may set."""
+        (self.folder / "etc/rstudio-standin.conf").write_text(line + "\n", encoding="utf-8")
 
     def run(self, *words: str, program: str = "rserver") -> subprocess.CompletedProcess[str]:
         """Run a program of the stand-in to its end."""

@@ -6,7 +6,6 @@ import math
 import secrets
 from dataclasses import dataclass
 
-_BITS = 2048
 _EXPONENT = 65537
 # The product of all small odd primes: one gcd spares most of the slow tests
 _SMALL = math.prod(
@@ -68,7 +67,7 @@ class KeyPair:
         return plain[end + 1 :]
 
 
-def make_key_pair() -> KeyPair:
-    """Make a new 2048 bit key pair."""
-    first, second = _prime(_BITS // 2), _prime(_BITS // 2)
+def make_key_pair(bits: int) -> KeyPair:
+    """Make a new key pair."""
+    first, second = _prime(bits // 2), _prime(bits // 2)
     return KeyPair(first * second, pow(_EXPONENT, -1, (first - 1) * (second - 1)))

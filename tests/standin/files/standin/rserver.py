@@ -120,7 +120,8 @@ def _serve(options: Options, knobs: dict[str, str], log: Log) -> int:
             log.say_error(f"server-user '{user}' does not exist on this system")
             return 1
         cookies = make_all(options)
-        web = Web(options, key=make_key_pair(), cookies=cookies, sessions=sessions, log=log)
+        key = make_key_pair(int(knobs.get("key-bits", "2048")))
+        web = Web(options, key=key, cookies=cookies, sessions=sessions, log=log)
         root_path = options.text("www-root-path", "/")
         server = _listen(options, _handler(web, root_path, log))
     except (NoRError, OptionError, OSError, ValueError, sqlite3.Error) as error:
