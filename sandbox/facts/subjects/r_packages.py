@@ -10,7 +10,8 @@ from sandbox.facts.r_lines import R_VERSION, Fields, a_path
 from sandbox.facts.r_view import RPackage, RView
 from sandbox.facts.subject import Facts, Hashes, RSaid, Stated, Subject
 from sandbox.facts.subjects.packages import SystemPackages
-from sandbox.facts.subjects.r import makeable_rs, posit_version, series
+from sandbox.facts.subjects.r import posit_version, series
+from sandbox.facts.subjects.r_versions import makeable_rs
 from sandbox.plan import Plan
 from sandbox.probe.readers import name, path
 from sandbox.spec.fits import fits
