@@ -17,6 +17,7 @@ from sandbox.spec.models import App, Box
 from sandbox.spec.problem import Problem, alternatives, code, near, printable, short
 from sandbox.spec.r_packages import RPackageIndex, bases_with, known_index
 from sandbox.spec.root import Root, real
+from sandbox.spec.rstudio_semantics import rstudio_problems
 from sandbox.spec.source import Value
 from sandbox.spec.translate import private_key_problem
 from sandbox.spec.vboxmanage import why_not
@@ -340,6 +341,7 @@ _LOOKS: Final[tuple[Callable[[BoxContext], Iterator[Problem]], ...]] = (
     _r_version,
     _r_packages,
     _services,
+    rstudio_problems,
     _ports,
     _apps,
     _files,

@@ -28,6 +28,11 @@ SUITE: Final = r"^[a-z]+$"
 _VAGRANT_BOX = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
 _VAGRANT_VERSION = r"^[0-9][A-Za-z0-9.+-]*$"
 _SHA256 = r"^[0-9a-f]{64}$"
+RSTUDIO_VERSION: Final = r"^20[0-9]{2}\.(0[1-9]|1[0-2])\.[0-9]{1,3}\+[0-9]{1,5}$"
+_SETTING_NAME = r"^[A-Za-z][A-Za-z0-9_.-]*$"
+# No blank at either end: RStudio's readers of files differ in what they do with it
+_SETTING_TEXT = r"^[^\x00-\x20\x7f-\xa0\u2028\u2029]([^\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\x00-\x20\x7f-\xa0\u2028\u2029])?$"  # noqa: E501
+_URL_PATH = r"^(/[A-Za-z0-9_-]+)+$"
 
 PATTERN_WORDS: Final[dict[str, str]] = {
     _ONE_LINE: "one line of text without control characters",
@@ -49,6 +54,10 @@ PATTERN_WORDS: Final[dict[str, str]] = {
     _VAGRANT_BOX: "the name of a Vagrant box, such as debian/bookworm64",
     _VAGRANT_VERSION: "the version of a Vagrant box, such as 12.20250126.1",
     _SHA256: "a SHA-256 checksum: 64 digits and letters from a to f",
+    RSTUDIO_VERSION: "a version of RStudio Server with its build, such as 2024.12.0+467",
+    _SETTING_NAME: "the name of a setting, such as auth-timeout-minutes",
+    _SETTING_TEXT: "one line of text, without blanks at its beginning and its end",
+    _URL_PATH: "a path such as /rstudio, without a slash at its end",
 }
 """What each pattern means, for error messages."""
 
@@ -73,6 +82,10 @@ Locale = Annotated[str, StringConstraints(pattern=_LOCALE, max_length=64)]
 VagrantBox = Annotated[str, StringConstraints(pattern=_VAGRANT_BOX, max_length=128)]
 VagrantVersion = Annotated[str, StringConstraints(pattern=_VAGRANT_VERSION, max_length=64)]
 Sha256 = Annotated[str, StringConstraints(pattern=_SHA256)]
+RstudioVersionText = Annotated[str, StringConstraints(pattern=RSTUDIO_VERSION, max_length=32)]
+SettingName = Annotated[str, StringConstraints(pattern=_SETTING_NAME, max_length=128)]
+SettingText = Annotated[str, StringConstraints(pattern=_SETTING_TEXT, max_length=4096)]
+UrlPath = Annotated[str, StringConstraints(pattern=_URL_PATH, max_length=128)]
 Architecture = Literal["amd64", "arm64"]
 BootSeconds = Annotated[int, Field(ge=10, le=7200)]
 Port = Annotated[int, Field(ge=1, le=65535)]
