@@ -17,7 +17,7 @@ VERSION = "2024.12.0+467"
 
 
 def box(lines: str, *, version: str = VERSION, more: str = "users: [{name: ada}]") -> str:
-    """A box with RStudio Server; its first own line is line 7."""
+    """A box with RStudio Server; its first own line is line 8."""
     below = "".join(f"    {line}\n" for line in lines.splitlines())
     return f'{HEAD}r: {{}}\n{more}\nservices:\n  rstudio_server:\n    version: "{version}"\n{below}'
 
@@ -103,7 +103,7 @@ def test_a_key_that_is_not_right_is_told_with_its_line(
     problems: Problems, section: str, key: str, expected: str
 ) -> None:
     (problem,) = problems(box(config(section, key)))
-    place = f"box.yml:9: services.rstudio_server.config.{section}.{key}"
+    place = f"box.yml:10: services.rstudio_server.config.{section}.{key}"
     assert str(problem).split("\n")[0] == f"{place}: {expected}"
 
 
@@ -129,7 +129,7 @@ def test_an_override_for_nothing_is_told(problems: Problems) -> None:
 def test_a_key_that_stands_there_twice_is_told_by_the_reader(problems: Problems) -> None:
     text = box("config:\n  rserver:\n    auth-timeout-minutes: 1\n    auth-timeout-minutes: 2")
     (problem,) = problems(text)
-    assert problem.line == 10
+    assert problem.line == 11
 
 
 @pytest.mark.parametrize(
