@@ -93,12 +93,12 @@ def _field_descriptions() -> dict[tuple[str, str], str]:
 
 def _statements() -> Iterator[ast.stmt]:
     """All that is written in the modules of the models; a model below the one it builds on."""
-    modules = dict.fromkeys(model.__module__ for model in _models_below(Model))
-    for name in modules:
+    for name in dict.fromkeys(model.__module__ for model in models_below(Model)):
         yield from ast.parse(inspect.getsource(sys.modules[name])).body
 
 
-def _models_below(model: type[Model]) -> Iterator[type[Model]]:
+def models_below(model: type[Model]) -> Iterator[type[Model]]:
+    """List the models that build on `model`, each above those that build on it."""
     for below in model.__subclasses__():
         yield below
-        yield from _models_below(below)
+        yield from models_below(below)
