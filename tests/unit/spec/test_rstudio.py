@@ -55,10 +55,10 @@ def test_a_box_with_keys_of_every_file_is_right(load: Load) -> None:
         ),
         (
             "rsession",
-            "session-timeout-minute",
-            "RStudio Server 2024.12.0 has no `session-timeout-minute` in rsession.conf: "
+            "copilot-enable",
+            "RStudio Server 2024.12.0 has no `copilot-enable` in rsession.conf: "
             "with an unknown key people sign in and get no R session. "
-            "Perhaps you meant `session-timeout-minutes`?",
+            "Perhaps you meant `copilot-enabled`?",
         ),
         (
             "rserver",
