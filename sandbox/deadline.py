@@ -74,7 +74,7 @@ def keep_trying(
     deadline: Deadline | None = None,
     *,
     despite: type[E],
-    every_s: float,
+    every_s: float | Callable[[E], float],
     again: Callable[[E], bool],
     tries: float = math.inf,
 ) -> T:
@@ -84,7 +84,7 @@ def keep_trying(
         do: the action that may fail.
         deadline: once it is over, a failure is the last one.
         despite: the errors that may pass; all others are raised at once.
-        every_s: the pause after a failure.
+        every_s: the pause after a failure, or what says it for that failure.
         again: whether to try again after this error; may remove the cause of the error first.
         tries: how often to do it at the most.
 
@@ -101,7 +101,8 @@ def keep_trying(
         except despite as error:
             if tried >= tries or _is_over(deadline) or not again(error):
                 raise
-        time.sleep(every_s)
+            pause_s = every_s(error) if callable(every_s) else every_s
+        time.sleep(pause_s)
         tried += 1
 
 

@@ -40,7 +40,7 @@ def hand_over(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
         return
     real = path.resolve()
-    _sweep(real)
+    sweep(real)
     if mode is None:
         _replace(real, text, mode=0o666, exactly=False)
     else:
@@ -71,11 +71,21 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     When the block ends with an error, the old file is still there, and nothing else.
     """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.new")
+    with fresh_file(path) as fresh:
+        yield fresh
+        fresh.replace(path)
+
+
+@contextmanager
+def fresh_file(beside: Path) -> Iterator[Path]:
+    """Yield the name of a new file for the block to move away; it is removed at the end.
+
+    Its name is made of that of `beside`, so that `sweep` finds what a killed command has left.
+    """
+    fresh = beside.with_name(f".{beside.name}.{os.getpid()}-{threading.get_ident()}.new")
     fresh.unlink(missing_ok=True)
     try:
         yield fresh
-        fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
 
@@ -92,8 +102,8 @@ def _replace(path: Path, text: str, *, mode: int, exactly: bool = True) -> None:
             os.fsync(file.fileno())
 
 
-def _sweep(path: Path) -> None:
-    """Remove temporary files that killed commands have left next to a user's file."""
+def sweep(path: Path) -> None:
+    """Remove temporary files that killed commands have left next to `path`."""
     wanted = re.compile(rf"\.{re.escape(path.name)}\.([0-9]+)-[0-9]+\.new")
     for one in path.parent.iterdir():
         found = wanted.fullmatch(one.name)
