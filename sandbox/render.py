@@ -177,6 +177,7 @@ class ProvisionVars(BaseModel):
     """The settings of each server that a machine can have, by the server's own variable names."""
     apps_list: tuple[AppVars, ...]
     users_list: tuple[UserVars, ...]
+    users_with_password: tuple[str, ...]
     users_login: str
 
     secret_places: tuple[SecretPlace, ...] = Field(default=(), exclude=True)
@@ -263,7 +264,10 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         servers={
             name: value
             for server in servers()
-            for name, value in server.variables(plan.services, system).items()
+            for name, value in (
+                *server.variables(plan.services, system).items(),
+                *server.r_variables(plan.services, r, plan.base).items(),
+            )
         },
         apps_list=tuple(
             AppVars(
@@ -277,6 +281,7 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
             UserVars(name=user.name, groups=user.groups, sudo=user.sudo, ssh_keys=user.ssh_keys)
             for user in plan.users
         ),
+        users_with_password=plan.users_with_password,
         users_login=LOGIN_USER,
     )
 

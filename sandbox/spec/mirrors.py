@@ -11,7 +11,9 @@ from sandbox.spec.misfit import misfit
 from sandbox.spec.texts import FileName, HttpUrl, Text
 from sandbox.spec.values import Model, ProxyOrSecret
 
-_HOST = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?")
+_HOST = re.compile(
+    r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?"
+)
 
 
 class AptMirrors(Model):

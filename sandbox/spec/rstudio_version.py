@@ -81,3 +81,9 @@ def newest_r_below(version: RstudioVersion) -> str:
 def suggested_for(r: tuple[int, int]) -> str:
     """Name a version of RStudio Server that draws with this R."""
     return next((text for first, text in _SUGGESTED if r >= first), _SUGGESTED_BEFORE)
+
+
+def is_version(installed: str, wanted: str) -> bool:
+    """Tell whether an installed package has the wanted version; it may say more, `+ours1`."""
+    rest = installed.removeprefix(wanted)
+    return installed.startswith(wanted) and not rest[:1].isdigit()

@@ -55,10 +55,10 @@ def test_a_box_with_keys_of_every_file_is_right(load: Load) -> None:
         ),
         (
             "rsession",
-            "copilot-enable",
-            "RStudio Server 2024.12.0 has no `copilot-enable` in rsession.conf: "
+            "git-commit-large-file-sze",
+            "RStudio Server 2024.12.0 has no `git-commit-large-file-sze` in rsession.conf: "
             "with an unknown key people sign in and get no R session. "
-            "Perhaps you meant `copilot-enabled`?",
+            "Perhaps you meant `git-commit-large-file-size`?",
         ),
         (
             "rserver",

@@ -1,0 +1,1 @@
+"""What this host fetches for a machine: builds of R, RStudio Server, packages of R."""
