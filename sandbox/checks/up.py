@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sandbox.app_logs.answer import logs_script, parse_logs
 from sandbox.app_logs.trouble import trouble_with_app
-from sandbox.checks import fixes, fronts
+from sandbox.checks import fixes, fronts, rstudio
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt, equal
 from sandbox.checks.live import END_R, CheckedMachine, Seen, wait_for_page
 from sandbox.checks.results import Goal
@@ -41,6 +41,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
 def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
     """Yield the checks that need an answer of the live machine."""
     plan = placement.plan
+    yield from rstudio.up_checks(placement)
     if not SHINY.is_in(plan.services):
         return
     for app in plan.apps:
