@@ -19,7 +19,7 @@ from sandbox.probe.frame import Section
 from sandbox.probe.readers import name, path, whole
 from sandbox.probe.untaken import is_placeholder
 from sandbox.spec.rstudio_keys import Standing, is_of, rstudio_file
-from sandbox.spec.rstudio_version import RstudioVersion, first_for, parse_rstudio
+from sandbox.spec.rstudio_version import FOCAL_LAST, RstudioVersion, first_for, parse_rstudio
 
 _VERSION: Final = re.compile(r"[0-9][A-Za-z0-9.+~-]*")
 _FOLDER: Final = "/etc/rstudio/"
@@ -74,10 +74,12 @@ def _r_program(facts: Facts) -> Reading:
 
 
 def _makes(facts: Facts, making: Making) -> Iterator[Made]:
-    for one in facts.get(SystemPackages) or ():
-        if one.name.startswith("rstudio-") and one.name != "rstudio-server":
-            yield Unsaid(f"{one.name} {one.version}")
     found = facts.get(SeenRstudioServer)
+    for one in facts.get(SystemPackages) or ():
+        # Facts of an older sandbox know of its package only
+        is_told_below = found is not None and one.name == "rstudio-server"
+        if one.name.startswith("rstudio-") and not is_told_below:
+            yield Unsaid(f"{one.name} {one.version}")
     if found is None:
         return
     said = found.version or ""
@@ -91,6 +93,8 @@ def _makes(facts: Facts, making: Making) -> Iterator[Made]:
         return
     yield Change((*_BOX, "version"), str(version))
     yield from _settings(facts, version)
+    if found.r_program not in {None, "/usr/bin/R"}:
+        yield Unsaid(f"RStudio's sessions run {found.r_program}: the sandbox's run its default R")
     if not any(one.uid >= 1000 for one in facts.get(Accounts) or ()):  # noqa: PLR2004
         yield Unsaid("who signs in to RStudio Server: no people's accounts were seen there")
     # The people there are not the sandbox's
@@ -110,6 +114,8 @@ def _known_version(text: str) -> RstudioVersion | None:
 
 def _unfit(making: Making, version: RstudioVersion) -> str | None:
     """Why the sandbox's R could not be drawn with by that version."""
+    if making.base.suite == "bullseye" and version > FOCAL_LAST:
+        return f"the last one for {making.base.name} is {FOCAL_LAST}"
     minor = tuple(int(one) for one in making.base.r_version.split(".")[:2])
     first = first_for((minor[0], minor[1]))
     if first is not None and version < first:
@@ -171,7 +177,7 @@ RSTUDIO = Subject(
             12,
             title="the version of RStudio Server",
             how="exact",
-            why="a version knows settings that others do not start with, and draws with some R only",
+            why="a version starts with settings that others refuse, and draws with some R only",
             bug="rstudio/rstudio/issues/9898",
             read=_version,
         ),
