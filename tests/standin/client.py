@@ -40,14 +40,13 @@ class StandinClient:
     host: str
     port: int
     agent: str = BROWSER
-    extra: dict[str, str] = field(default_factory=dict)
     cookies: dict[str, str] = field(default_factory=dict)
     client_id: str = ""
 
     def ask(self, method: str, path: str, body: str = "", **headers: str) -> Answer:
         """Send one request, and keep the cookies of the answer."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=90)
-        sent = {"User-Agent": self.agent, **self.extra, **headers}
+        sent = {"User-Agent": self.agent, **headers}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{key}={value}" for key, value in self.cookies.items())
         connection.request(method, path, body.encode(), sent)
@@ -70,11 +69,15 @@ class StandinClient:
         made = pow(block, int(exponent, 16), int(modulus, 16))
         return base64.b64encode(made.to_bytes(size, "big")).decode()
 
-    def sign_in(self, user: str, password: str, **fields: str) -> Answer:
+    def sign_in(self, user: str, password: str, *, encrypts: bool = True, **fields: str) -> Answer:
         """Sign in; `fields` win over what the page would send."""
         self.ask("GET", "/auth-sign-in?appUri=%2F")
         form = {
-            "v": self.encrypted(user, password),
+            **(
+                {"v": self.encrypted(user, password)}
+                if encrypts
+                else {"username": user, "password": password}
+            ),
             "persist": "0",
             "appUri": "/",
             "clientPath": "/auth-sign-in",
