@@ -21,7 +21,8 @@ from sandbox.servers.server import Server
 from sandbox.spec.base_models import Base
 from sandbox.spec.models import Accepted, Box, Budget, Machine, Providers, System, User
 from sandbox.spec.problem import printable, short
-from sandbox.spec.r import R
+from sandbox.spec.r import InstalledR, R
+from sandbox.spec.r_installed import MachineR, machine_rs
 from sandbox.spec.r_packages import R_ITSELF
 from sandbox.spec.services import Services
 
@@ -116,16 +117,19 @@ class Plan(PlanModel):
         gone = frozenset(names)
         if self.r is None or not gone:
             return self
-        kept = tuple(name for name in self.r.packages.names if name not in gone)
-        packages = self.r.packages.model_copy(update={"names": kept})
         debian = {f"r-cran-{name.lower()}" for name in gone}
         return self.model_copy(
             update={
-                "r": self.r.model_copy(update={"packages": packages}),
+                "r": self.r.without_packages(gone),
                 "apt_packages": tuple(one for one in self.apt_packages if one not in debian),
                 "left_out": tuple(sorted({*self.left_out, *gone})),
             }
         )
+
+    @property
+    def rs(self) -> tuple[MachineR, ...]:
+        """Every R of the machine, the default first."""
+        return machine_rs(self.r, self.base, self.services)
 
     @property
     def servers(self) -> tuple[Server, ...]:
@@ -255,13 +259,22 @@ def _apt_packages(box: Box) -> set[str]:
     r = box.r
     if r is not None:
         # Without a font, cairo draws every glyph of a plot as the same empty box
-        packages |= {"r-base-core", "fonts-dejavu-core"}
-        packages |= {f"r-cran-{name.lower()}" for name in r.packages.names if name not in R_ITSELF}
+        packages.add("fonts-dejavu-core")
+        for one in r.installed:
+            packages |= _of_r(one)
         # Named in both cases: a machine with the other one is changed (back) to this one
         blas = {"openblas": ("libopenblas0-pthread",), "reference": ("libblas3", "liblapack3")}
         packages.update(blas[r.blas])
-        if "rmarkdown" in r.packages.names:
-            packages.add("pandoc")
+    return packages
+
+
+def _of_r(one: InstalledR) -> set[str]:
+    """Debian packages of one R."""
+    names = one.packages.names if one.packages is not None else ()
+    packages = {"pandoc"} if "rmarkdown" in names else set()
+    if one.source == "debian":
+        packages |= {"r-base-core"}
+        packages |= {f"r-cran-{name.lower()}" for name in names if name not in R_ITSELF}
     return packages
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.errors import BoxError
+from sandbox.materials.r_variables import RVars, r_variables
 from sandbox.paths import data_dir
 from sandbox.placement import Placement
 from sandbox.plain_file import NotPlainError, read_plain
@@ -166,7 +167,7 @@ class ProvisionVars(BaseModel):
     system_limit_nofile: int | None
     system_limit_nproc: int | None
     r_wanted: bool
-    r_version: str | None
+    r_versions_list: tuple[RVars, ...]
     r_blas: str
     r_options: dict[str, bool | int | float | str]
     r_repos: dict[str, str]
@@ -252,7 +253,7 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         system_limit_nofile=system.limits.nofile,
         system_limit_nproc=system.limits.nproc,
         r_wanted=r is not None,
-        r_version=r.version if r else None,
+        r_versions_list=r_variables(plan),
         r_blas=r.blas if r else "reference",
         r_options=_shown(options),
         r_repos=_shown(repos),

@@ -95,7 +95,7 @@ def _package(failure: Failure) -> str:
         one for one in failure.words.names_in(NO_PACKAGE, failure.text) if _R_NAME.fullmatch(one)
     ]
     plan = failure.plan
-    planned = plan.r.packages.names if plan.r is not None else ()
+    planned = plan.r.default_packages.names if plan.r is not None else ()
     absent = [name for name in names if name not in planned]
     if absent:
         other = {one.lower(): one for one in planned}

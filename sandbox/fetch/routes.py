@@ -7,7 +7,7 @@ message, note or record can show it.
 import hashlib
 import ipaddress
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -103,7 +103,7 @@ class Routes:
             return None
         return address_of(proxy if "://" in proxy else f"http://{proxy}")
 
-    def origin(self, address: Address, headers: dict[str, str]) -> str:
+    def origin(self, address: Address, headers: Mapping[str, str]) -> str:
         """Return a text for all that decides which bytes `address` gives.
 
         The way counts too: a box that names a proxy and an authority of its own must not decide

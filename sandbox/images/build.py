@@ -6,11 +6,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.architecture import DEBIAN_ARCHITECTURES
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice, StepOutput
 from sandbox.images import archives
 from sandbox.images.build_folder import MARK
-from sandbox.images.recipe import DEBIAN_ARCHITECTURES, Recipe, mmdebstrap_argv
+from sandbox.images.recipe import Recipe, mmdebstrap_argv
 from sandbox.images.sources import host_proxy
 from sandbox.images.tools import tool_path
 from sandbox.run import run

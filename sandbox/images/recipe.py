@@ -11,6 +11,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal
 
+from sandbox.architecture import DEBIAN_ARCHITECTURES
 from sandbox.errors import BoxError
 from sandbox.spec.base_models import Base
 
@@ -67,14 +68,6 @@ chroot "$1" sh -c 'apt-cache dumpavail | sed -n "s/^Package: //p" | sort -u' \
   | gzip -n > "$1{PACKAGE_INDEX}"
 """
 """Run by mmdebstrap while the root still has apt's lists; `$1` is the root."""
-
-DEBIAN_ARCHITECTURES = {
-    "x86_64": "amd64",
-    "aarch64": "arm64",
-    "ppc64le": "ppc64el",
-    "s390x": "s390x",
-}
-"""Incus's (and the kernel's) names, and Debian's."""
 
 _UNIT = re.compile(r"[A-Za-z0-9@._:\\-]+\.(service|socket|timer|mount|target|path|automount)")
 

@@ -36,9 +36,9 @@ def findings_about(loaded: LoadedBox) -> Findings:
     """Read the apps of a box, and compare what they ask for with what the box names."""
     r, shiny = loaded.box.r, loaded.box.services.shiny_server
     index = known_index(loaded.box, loaded.base.name)
-    if r is None or shiny is None or index is None:
+    if r is None or shiny is None or index is None or r.default.source != "debian":
         return Findings()
-    debian = [f"r-cran-{name.lower()}" for name in r.packages.names]
+    debian = [f"r-cran-{name.lower()}" for name in r.default_packages.names]
     debian += ["shiny-server", *loaded.box.system.packages, *loaded.base.packages]
     there = index.brought_by(debian)
     found = _Found(loaded, index)
@@ -127,7 +127,7 @@ class _Found:
 
     def _line_to_add(self) -> str:
         """The complete line for the box: lists are replaced, not merged."""
-        names = self._loaded.box.r.packages.names if self._loaded.box.r else ()
+        names = self._loaded.box.r.default_packages.names if self._loaded.box.r else ()
         wanted = [
             lack.package
             for lack in self._lacks

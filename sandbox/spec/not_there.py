@@ -95,7 +95,7 @@ def source_refusal(loc: Sequence[str | int]) -> Refusal | None:
         return Refusal(*_NO_CRAN)
     if list(loc) == ["r", "source"]:
         return Refusal(
-            "R comes from the base's Debian only; there are no builds of Posit's or CRAN's yet",
-            "Choose the base that has the R that you want: `sandbox boxes`",
+            "R comes from the base's Debian (`debian`), or from Posit's builds (`posit`)",
+            '`source: posit` has every version since R 4.0: name it in full, such as "4.4.1"',
         )
     return None

@@ -10,11 +10,12 @@ from sandbox.paths import homes, state_dir
 from sandbox.plain_file import NO_SUCH_FILE, NotPlainError, is_of_the_kernel, not_a_file, read_plain
 from sandbox.spec import words
 from sandbox.spec.base_models import Base
-from sandbox.spec.bases import Bases, gives_r
+from sandbox.spec.bases import Bases
 from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
 from sandbox.spec.choices import SSH_PORT
 from sandbox.spec.models import App, Box
 from sandbox.spec.problem import Problem, alternatives, code, near, printable, short
+from sandbox.spec.r_fits import packages_place, r_places, r_problems
 from sandbox.spec.r_packages import RPackageIndex, bases_with, known_index
 from sandbox.spec.root import Root, real
 from sandbox.spec.rstudio_semantics import rstudio_problems
@@ -72,41 +73,30 @@ def _base(context: BoxContext) -> Iterator[Problem]:
         yield context.at("base").problem(f"there is no base {code(name)}", suggestion)
 
 
-def _r_version(context: BoxContext) -> Iterator[Problem]:
-    base = context.base
-    wanted = context.box.r.version if context.box.r else None
-    if base is None or wanted is None or gives_r(base, wanted):
-        return
-    fitting = [f"`{other.name}`" for other in context.bases.values() if gives_r(other, wanted)]
-    if fitting:
-        suggestion = f"For R {wanted} use base {' or '.join(fitting)}"
-    else:
-        have = ", ".join(f"{one.r_version} ({one.name})" for one in context.bases.values())
-        suggestion = f"The bases have R {have}"
-    message = f"{base.name} has R {base.r_version}, not {wanted}"
-    yield context.at("r", "version").problem(message, suggestion)
-
-
 def _r_packages(context: BoxContext) -> Iterator[Problem]:
     """Packages that the base's Debian does not have; silent where that cannot be known."""
     base, r = context.base, context.box.r
-    if base is None or r is None or r.packages.if_missing == "skip":
+    index = known_index(context.box, base.name) if base is not None and r is not None else None
+    if base is None or r is None or index is None:
         return
-    index = known_index(context.box, base.name)
-    if index is None:
-        return
-    for number, name in enumerate(r.packages.names):
-        if index.has(name):
+    for place, one in r_places(r):
+        packages = one.packages
+        if packages is None or one.source != "debian" or packages.if_missing == "skip":
             continue
-        value = context.at("r", "packages", "names", number)
-        if (other := index.other_case(name)) is not None:
-            message = (
-                f"R tells capitals from small letters, and the package is called {code(other)}"
-            )
-            yield value.problem(message, f"Write {other}")
-            continue
-        suggestion = index.nearest(name) or _elsewhere(name, index, base, context.bases)
-        yield value.problem(f"{base.name} does not have the R package {code(name)}", suggestion)
+        where = (*packages_place(r, place), "names")
+        for number, name in enumerate(packages.names):
+            if not index.has(name):
+                yield _no_package(context, context.at(*where, number), name, index, base)
+
+
+def _no_package(
+    context: BoxContext, value: Value, name: str, index: RPackageIndex, base: Base
+) -> Problem:
+    if (other := index.other_case(name)) is not None:
+        message = f"R tells capitals from small letters, and the package is called {code(other)}"
+        return value.problem(message, f"Write {other}")
+    suggestion = index.nearest(name) or _elsewhere(name, index, base, context.bases)
+    return value.problem(f"{base.name} does not have the R package {code(name)}", suggestion)
 
 
 def _elsewhere(name: str, index: RPackageIndex, base: Base, bases: Bases) -> str:
@@ -224,7 +214,7 @@ def _app_folder(context: BoxContext, value: Value) -> Iterator[Problem]:
     if not documents and not _APP_FILES & set(names):
         message = f"no app in {code(value.raw)}: it has no app.R, server.R, ui.R or .Rmd file"
         yield value.problem(message)
-    packages = context.box.r.packages.names if context.box.r else ("rmarkdown",)
+    packages = context.box.r.default_packages.names if context.box.r else ("rmarkdown",)
     if documents and not _APP_FILES & set(names) and "rmarkdown" not in packages:
         message = f"the documents in {code(value.raw)} need the R package rmarkdown"
         yield value.problem(message, "Add it to `r.packages.names`")
@@ -338,7 +328,7 @@ def _providers(context: BoxContext) -> Iterator[Problem]:
 
 _LOOKS: Final[tuple[Callable[[BoxContext], Iterator[Problem]], ...]] = (
     _base,
-    _r_version,
+    r_problems,
     _r_packages,
     _services,
     rstudio_problems,

@@ -14,6 +14,7 @@ _ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _DEBIAN_PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
 _R_PACKAGE = r"^[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]$"
 _R_VERSION = r"^[0-9]+\.[0-9]+(\.[0-9]+)?$"
+_R_BUILD = r"^([0-9]+\.[0-9]+(\.[0-9]+)?|devel|next)$"
 _R_OPTION = r"^[A-Za-z.][A-Za-z0-9._]*$"
 _REPO_NAME = r"^[A-Za-z][A-Za-z0-9_.]*$"
 _REPO_URL = r"""^(https?|file)://[^\s'"\\]+$"""
@@ -40,6 +41,7 @@ PATTERN_WORDS: Final[dict[str, str]] = {
     _DEBIAN_PACKAGE: "the name of a Debian package, such as libpq-dev",
     _R_PACKAGE: "the name of an R package, such as data.table",
     _R_VERSION: 'an R version in quotes, such as "4.2" or "4.2.2"',
+    _R_BUILD: 'an R version in quotes, such as "4.2" or "4.2.2"',
     _R_OPTION: "the name of an R option, such as digits",
     _REPO_NAME: "a repository's name, such as CRAN",
     _REPO_URL: "a URL that starts with http://, https:// or file://",
@@ -70,6 +72,8 @@ DebianPackage = Annotated[str, StringConstraints(pattern=_DEBIAN_PACKAGE, max_le
 RPackage = Annotated[str, StringConstraints(pattern=_R_PACKAGE, max_length=128)]
 RText = Annotated[str, StringConstraints(pattern=_R_CODE, min_length=1, max_length=4096)]
 RVersion = Annotated[str, StringConstraints(pattern=_R_VERSION, max_length=32)]
+RBuild = Annotated[str, StringConstraints(pattern=_R_BUILD, max_length=32)]
+"""A version of R, or the name of one of Posit's builds that change every day."""
 ROption = Annotated[str, StringConstraints(pattern=_R_OPTION, max_length=128)]
 RepoName = Annotated[str, StringConstraints(pattern=_REPO_NAME, max_length=128)]
 RepoUrl = Annotated[str, StringConstraints(pattern=_REPO_URL, max_length=2048)]

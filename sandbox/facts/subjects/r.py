@@ -226,8 +226,17 @@ def startup(view: RView, _: Facts) -> Reading:
 def _stated(plan: Plan, _: Hashes) -> Stated:
     if plan.r is None:
         return {}
-    there = plan.base.r_version
-    return {"r.version": {"": PlannedVersion(there, series=plan.r.version or there)}}
+    rs = plan.rs
+    default, asked = rs[0], plan.r.default_version
+    found: dict[str, Reading] = {}
+    if not default.is_moving:
+        series_ = asked or default.version
+        found["r.version"] = {"": PlannedVersion(default.version, series=series_)}
+    if [one.source for one in rs] != ["debian"]:
+        found["r.home"] = {"": default.home}
+        if not any(one.is_moving for one in rs):
+            found["r.all"] = {"": frozenset(one.version for one in rs)}
+    return found
 
 
 def main_r(facts: Facts) -> RInstallation | None:

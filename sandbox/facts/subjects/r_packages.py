@@ -119,7 +119,7 @@ def libraries(view: RView, _: Facts) -> Reading:
 def _stated(plan: Plan, _: Hashes) -> Stated:
     if plan.r is None:
         return {}
-    return {"r.installed": dict.fromkeys(plan.r.packages.names, "installed")}
+    return {"r.installed": dict.fromkeys(plan.r.default_packages.names, "installed")}
 
 
 def _makes(facts: Facts, making: Making) -> Iterator[Made]:

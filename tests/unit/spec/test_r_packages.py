@@ -108,7 +108,7 @@ def test_what_cannot_be_asked_for_is_told_as_that(
     [
         ("r: {packages: {source: cran}}\n", "there is no CRAN, renv or GitHub for a box yet"),
         ("r: {packages: {source: renv}}\n", "there is no CRAN, renv or GitHub for a box yet"),
-        ("r: {source: posit}\n", "R comes from the base's Debian only"),
+        ("r: {source: cran}\n", "R comes from the base's Debian (`debian`), or from"),
         ("r: {packages: {versions: {shiny: '1.7'}}}\n", "unknown key `versions`. A box cannot ask"),
         ("r: {packages: {snapshot: 2024-01-01}}\n", "unknown key `snapshot`. A box cannot ask"),
         ("r: {packages: {github: [a/b]}}\n", "unknown key `github`. A box cannot ask for GitHub"),

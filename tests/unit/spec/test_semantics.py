@@ -39,7 +39,8 @@ def said(problem: object) -> str:
         (
             HEAD + "r: {version: '4.2.1'}\n",
             "box.yml:3: r.version: debian-12 has R 4.2.2, not 4.2.1. "
-            "The bases have R 4.0.4 (debian-11), 4.2.2 (debian-12), 4.5.0 (debian-13)",
+            "The bases have R 4.0.4 (debian-11), 4.2.2 (debian-12), 4.5.0 (debian-13); "
+            "Posit builds others: add `source: posit`",
         ),
         (
             "version: 1\nbase: debian-11\n" + SHINY,
