@@ -5,12 +5,12 @@ trusted, and said to be; from then on the store has its checksum.
 """
 
 import json
-import platform
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from sandbox.architecture import debian_architecture
 from sandbox.errors import BoxError
 from sandbox.fetch.addresses import RSTUDIO_DOWNLOADS, RSTUDIO_SITE
 from sandbox.fetch.errors import AbsentFileError, FetchError
@@ -31,7 +31,6 @@ _FOLDERS: Final = {"bullseye": ("focal",), "bookworm": ("jammy",), "jammy": ("ja
 """By the base's release: which OpenSSL a build needs decides where it runs."""
 _FOLDERS_OF_NEWER: Final = ("jammy", "noble")
 """noble had one version only; the later ones are under jammy again."""
-_ARCHITECTURES: Final = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _PLAIN: Final = re.compile(r"\s*([a-z0-9][a-z0-9+.-]+)(:any)?\s*(\([^)]*\))?\s*")
 
 
@@ -44,25 +43,29 @@ def obtain(plan: Plan, fetcher: "Fetcher", tell: Callable[[str], None]) -> Mater
         tell: told what the user must know of it.
 
     Raises:
-        FetchError: it cannot be fetched.
-        BoxError: there is no such version for the base, or the file is another package.
+        FetchError: it cannot be fetched, or is another package.
+        BoxError: there is no such version for the base.
     """
     rstudio = plan.services.rstudio_server
     if rstudio is None:
         return Materials()
-    architecture = architecture_here()
+    architecture = debian_architecture()
     urls = deb_urls(rstudio.version, plan.base.suite, architecture)
     is_known = any(fetcher.store.noted(url) is not None for url in urls)
     sha256 = None if is_known else _published(fetcher, urls)
     try:
-        found = fetcher.obtain(urls, sha256=sha256, max_bytes=MAX_DEB_BYTES)
+        found = fetcher.obtain(
+            urls,
+            sha256=sha256,
+            max_bytes=MAX_DEB_BYTES,
+            looks_wrong=lambda path: why_wrong(path, rstudio.version, architecture),
+        )
     except AbsentFileError as error:
         raise BoxError(
             f"there is no RStudio Server {rstudio.version} for {plan.base.name} on {architecture}",
             details="\n".join((error.message, *urls)),
             hint="choose another `version` of rstudio_server, or another base",
         ) from error
-    needs = read_needs(found.path, rstudio.version, architecture)
     if sha256 is None and not is_known:
         tell(
             f"RStudio Server {rstudio.version}: no checksum is published for this version, so this"
@@ -80,14 +83,8 @@ def obtain(plan: Plan, fetcher: "Fetcher", tell: Callable[[str], None]) -> Mater
                 size_bytes=found.size_bytes,
             ),
         ),
-        debian_packages=needs,
+        debian_packages=needs_of(found.path),
     )
-
-
-def architecture_here() -> str:
-    """Debian's name for this host's architecture, which is that of its machines."""
-    machine = platform.machine().lower()
-    return _ARCHITECTURES.get(machine, machine)
 
 
 def deb_name(version: str, architecture: str) -> str:
@@ -121,37 +118,37 @@ def _sums(index: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401  (JSON from 
             yield url.replace("%2B", "-").replace("+", "-"), str(sha256)
 
 
-def read_needs(deb: Path, version: str, architecture: str) -> tuple[str, ...]:
-    """See that the file is this package, and list the Debian packages that it needs, sorted.
+def why_wrong(deb: Path, version: str, architecture: str) -> str:
+    """Say why a file is not this package; empty when it is."""
+    control = _control(deb)
+    if control is None:
+        return "it is no Debian package"
+    name, found = control.get("Package", ""), control.get("Version", "")
+    if name != PACKAGE or not is_version(found, version):
+        return f"it is {name or 'a package without a name'} {found}".rstrip()
+    built_for = control.get("Architecture", "")
+    if built_for not in {architecture, "all"}:
+        return f"it is for {built_for}, and this host is {architecture}"
+    return ""
+
+
+def needs_of(deb: Path) -> tuple[str, ...]:
+    """List the Debian packages that a package needs, sorted.
 
     Those with alternatives are left to apt, which knows what the base has.
-
-    Raises:
-        BoxError: it is another package, or none.
     """
-    from debian.debfile import DebError, DebFile
-
-    wrong = ""
-    try:
-        with DebFile(str(deb)) as file:
-            control = file.debcontrol()
-    except (DebError, OSError, EOFError, ValueError, KeyError) as error:
-        raise _not_it(version, f"it is no Debian package: {error}") from error
-    name, found = control.get("Package", ""), control.get("Version", "")
-    built_for = control.get("Architecture", "")
-    if name != PACKAGE or not is_version(found, version):
-        wrong = f"it is {name or 'a package without a name'} {found}"
-    elif built_for not in {architecture, "all"}:
-        wrong = f"it is for {built_for}, and this host is {architecture}"
-    if wrong:
-        raise _not_it(version, wrong)
+    control = _control(deb) or {}
     wanted = [_PLAIN.fullmatch(one) for one in control.get("Depends", "").split(",")]
     return tuple(sorted({one[1] for one in wanted if one is not None}))
 
 
-def _not_it(version: str, wrong: str) -> BoxError:
-    return BoxError(
-        f"what came is not RStudio Server {version}",
-        details=wrong,
-        hint="see what `mirrors.rstudio` names, or choose another version",
-    )
+def _control(deb: Path) -> Mapping[str, str] | None:
+    """What a package says of itself; None for what is no package."""
+    from debian.arfile import ArError
+    from debian.debfile import DebFile
+
+    try:
+        with DebFile(str(deb)) as file:
+            return dict(file.debcontrol())
+    except (ArError, OSError, EOFError, ValueError, KeyError):
+        return None

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from sandbox.spec.problem import Problem, alternatives, code, near
+from sandbox.spec.r_installed import MachineR
 from sandbox.spec.rstudio import RstudioConfig, RstudioServer
 from sandbox.spec.rstudio_keys import RstudioFile, RstudioKey, Standing, is_of, rstudio_file
-from sandbox.spec.rstudio_r import RstudioR, rs_of, session_r
+from sandbox.spec.rstudio_r import asked_rs, minor_of, session_r
 from sandbox.spec.rstudio_version import (
     FOCAL_LAST,
     first_for,
@@ -156,7 +157,7 @@ def _r(context: "BoxContext", rstudio: RstudioServer) -> Iterator[Problem]:
         return
     if context.base is None:
         return
-    found = rs_of(context.box.r, context.base)
+    found = asked_rs(context.box.r, context.base)
     chosen = session_r(context.box.r, context.base, rstudio.r)
     if chosen is None:
         names = [one.version for one in found]
@@ -166,9 +167,10 @@ def _r(context: "BoxContext", rstudio: RstudioServer) -> Iterator[Problem]:
     yield from _engine(context, rstudio, chosen)
 
 
-def _engine(context: "BoxContext", rstudio: RstudioServer, r: RstudioR) -> Iterator[Problem]:
-    first = first_for(r.minor)
-    if first is None or rstudio.parsed_version >= first:
+def _engine(context: "BoxContext", rstudio: RstudioServer, r: MachineR) -> Iterator[Problem]:
+    minor = minor_of(r)
+    first = first_for(minor) if minor is not None else None
+    if minor is None or first is None or rstudio.parsed_version >= first:
         return
     key = "r" if rstudio.r is not None else "version"
     draws = newest_r_below(rstudio.parsed_version)
@@ -177,7 +179,7 @@ def _engine(context: "BoxContext", rstudio: RstudioServer, r: RstudioR) -> Itera
         f" {r.version}: sessions would have no Plots pane"
     )
     older = f", or an R up to {draws}" if draws else ""
-    suggestion = f'Write `version: "{suggested_for(r.minor)}"`{older}'
+    suggestion = f'Write `version: "{suggested_for(minor)}"`{older}'
     yield context.at(*_PLACE, key).problem(message, suggestion)
 
 

@@ -21,7 +21,9 @@ from sandbox.probe.untaken import is_placeholder
 from sandbox.spec.rstudio_keys import Standing, is_of, rstudio_file
 from sandbox.spec.rstudio_version import FOCAL_LAST, RstudioVersion, first_for, parse_rstudio
 
-_VERSION: Final = re.compile(r"[0-9][A-Za-z0-9.+~-]*")
+_SHAPE: Final = "[0-9]{1,4}[.][0-9]{1,2}[.][0-9]{1,4}([+-][0-9]{1,5})?([.+][a-z]{1,7}[0-9]{1,2})?"
+"""Of a version: with the build, and with what an edition or a rebuild adds, `.pro1`."""
+_VERSION: Final = re.compile(_SHAPE)
 _FOLDER: Final = "/etc/rstudio/"
 _WORKBENCH: Final = re.compile(r"[.+]pro[0-9]")
 _PORT, _LEAST_PORT, _MOST_PORT = 8787, 1, 65535
@@ -166,7 +168,7 @@ def _is_plain(value: str) -> bool:
 RSTUDIO = Subject(
     name="rstudio",
     rank=135,
-    takes=("=rstudio_version: [0-9][A-Za-z0-9.+~-]*\npath: rstudio_r\n=rstudio_sessions: [0-9]+\n"),
+    takes=(f"=rstudio_version: {_SHAPE}\npath: rstudio_r\n=rstudio_sessions: [0-9]{1, 4}\n"),
     part=SeenRstudioServer,
     sections={"rstudio-server": Shape(_check)},
     parse=_parse,
