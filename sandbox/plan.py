@@ -211,6 +211,15 @@ class Plan(PlanModel):
         )
 
     @property
+    def users_with_password(self) -> tuple[str, ...]:
+        """Who gets a password, to sign in to RStudio Server."""
+        rstudio = self.services.rstudio_server
+        if rstudio is None or not rstudio.passwords:
+            return ()
+        everybody = tuple(user.name for user in self.users)
+        return everybody if rstudio.users is None else rstudio.users
+
+    @property
     def forwarded_ports(self) -> tuple[int, ...]:
         """The machine's ports that people on this host use; forwarded where there is no route."""
         return tuple(dict.fromkeys(one.port for one in self.endpoints if not one.is_local))

@@ -195,6 +195,7 @@ class ProvisionVars(BaseModel):
     apps_list: tuple[AppVars, ...]
     plumber_apis: tuple[ApiVars, ...]
     users_list: tuple[UserVars, ...]
+    users_with_password: tuple[str, ...]
     users_login: str
     materials_sums: tuple[str, ...]
 
@@ -288,7 +289,10 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         servers={
             name: value
             for server in servers()
-            for name, value in server.variables(plan.services, system).items()
+            for name, value in (
+                *server.variables(plan.services, system).items(),
+                *server.r_variables(plan.services, r, plan.base).items(),
+            )
         },
         apps_list=tuple(
             AppVars(
@@ -303,6 +307,7 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
             UserVars(name=user.name, groups=user.groups, sudo=user.sudo, ssh_keys=user.ssh_keys)
             for user in plan.users
         ),
+        users_with_password=plan.users_with_password,
         users_login=LOGIN_USER,
         materials_sums=tuple(sorted(one.sha256 for one in plan.materials.files)),
     )

@@ -177,6 +177,10 @@ def _continued(text: str) -> str:
 
 
 def _services(draft: _CapturedDraft) -> list[str]:
+    return [*_shiny(draft), *_rstudio(draft)]
+
+
+def _shiny(draft: _CapturedDraft) -> list[str]:
     shiny = draft.under("services", "shiny_server")
     if len(shiny) < 2:  # noqa: PLR2004  (one key fits beside the name)
         return [f"shiny_server: {_inline(shiny)}"] if shiny else []
@@ -196,6 +200,34 @@ def _flow(value: Any) -> str:  # noqa: ANN401  (whatever JSON has)
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_flow, value))}]"
     return _scalar(value) if isinstance(value, str) else json.dumps(value)
+
+
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,8}")
+
+
+def _rstudio(draft: _CapturedDraft) -> list[str]:
+    place = ("services", "rstudio_server")
+    version = draft.value(*place, "version")
+    if not isinstance(version, str):
+        return []
+    lines = ["rstudio_server:", f"  version: {_quoted(version)}"]
+    lines += [
+        f"  {key}: {one.value}"
+        for key, one in draft.under(*place).items()
+        if key not in {"version", "config"}
+    ]
+    config = []
+    for section in ("rserver", "rsession", "logging", "repos"):
+        settings = draft.under(*place, "config", section)
+        if settings:
+            config.append(f"    {section}:")
+            config += [f"      {key}: {_setting(one.value)}" for key, one in settings.items()]
+    return lines + (["  config:", *config] if config else [])
+
+
+def _setting(value: BoxValue) -> str:
+    text = str(value)
+    return text if _WHOLE.fullmatch(text) else _scalar(text)
 
 
 def _hidden(values: Mapping[str, Change]) -> list[str]:

@@ -15,6 +15,10 @@ from sandbox.spec.plumber import unit_of
 WATCHED_FILES = (
     "/var/lib/rstudio-server/secure-cookie-key",
     "/etc/rstudio/secure-cookie-key",
+    "/var/lib/rstudio-server/session-rpc-key",
+    "/etc/rstudio/rserver.conf",
+    "/etc/rstudio/rsession.conf",
+    "/etc/pam.d/rstudio",
     "/etc/shiny-server/shiny-server.conf",
     "/var/log/shiny-server",
     "/var/log/shiny-server.log",

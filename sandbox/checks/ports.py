@@ -102,6 +102,8 @@ def _strange_ports(plan: Plan, seen: Seen) -> Iterator[str]:
 def _strange_loopback(plan: Plan, seen: Seen) -> Iterator[str]:
     workers = frozenset[str]().union(*(server.workers for server in plan.servers))
     planned = {one.port for one in _planned_ports(plan)}
+    for server in plan.servers:
+        planned.update(server.loopback_ports(plan.services))
     for one in _all_ports(seen):
         worker = one.process in workers and one.protocol == "tcp"
         if not one.loopback or worker or one.process in _SYSTEM_LOOPBACK:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sandbox.app_logs.answer import logs_script, parse_logs
 from sandbox.app_logs.trouble import trouble_with_app
-from sandbox.checks import apis, fixes, fronts, places
+from sandbox.checks import apis, fixes, fronts, places, rstudio
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt, equal
 from sandbox.checks.live import END_R, CheckedMachine, Seen, wait_for_page
 from sandbox.checks.results import Goal
@@ -42,6 +42,7 @@ def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
     """Yield the checks that need an answer of the live machine."""
     plan = placement.plan
     yield from apis.live_checks(placement)
+    yield from rstudio.up_checks(placement)
     if not SHINY.is_in(plan.services):
         return
     for app in plan.apps:

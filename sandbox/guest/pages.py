@@ -196,6 +196,8 @@ def wait_for_pages(
         nonlocal look
         answer = page_status(page.url, timeout_s=timeout_s)
         # Shiny Server gives this answer when an app's R has ended; other answers may change soon
+        if not page.endpoint.is_app:
+            return answer
         if answer.startswith("HTTP 5") or (answer and look.is_over):
             look = Deadline(_LOOK_EVERY_S)
             if (error := why(page.name, answer, since=since)) is not None:

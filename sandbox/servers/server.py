@@ -8,13 +8,25 @@ from sandbox.endpoints import Endpoint
 
 if TYPE_CHECKING:
     # A listing needs no models
+    from sandbox.spec.base_models import Base
     from sandbox.spec.models import System
+    from sandbox.spec.r import R
     from sandbox.spec.services import Services
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """What Ansible's variables hold."""
 Variables = Mapping[str, Json]
 """Variables of Ansible, by name."""
+
+
+def _no_ports(services: "Services") -> tuple[int, ...]:
+    del services
+    return ()
+
+
+def _no_variables(services: "Services", r: "R | None", base: "Base") -> Variables:
+    del services, r, base
+    return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +44,8 @@ class Server:
     processes: frozenset[str]
     """The names of the processes that may listen on its port; a name has 15 characters."""
     packages: tuple[str, ...]
-    """The Debian packages that it comes in."""
+    """The Debian packages that it comes in; of one whose package is fetched elsewhere, those that
+    this needs."""
     log_file: str = ""
     """What it writes of itself, on the machine; empty where that is in the journal alone."""
     is_fetched: bool = False
@@ -45,6 +58,10 @@ class Server:
     """Where it answers, given the box's settings and the names of its apps."""
     variables: "Callable[[Services, System], Variables]"
     """The variables for its role, also when the box does not ask for it."""
+    r_variables: "Callable[[Services, R | None, Base], Variables]" = _no_variables
+    """More of them, which tell of the machine's R."""
+    loopback_ports: "Callable[[Services], tuple[int, ...]]" = _no_ports
+    """Ports that it has on the loopback address only, for another server in front of it."""
 
     def units_in(self, services: "Services") -> tuple[str, ...]:
         """List its units on a machine that has it."""

@@ -121,7 +121,10 @@ class Budget(Model):
     first_page_s: Annotated[float, Field(gt=0, le=300)] = 5.0
     """An app's page when no R process of it runs yet."""
     warm_page_s: Annotated[float, Field(gt=0, le=300)] = 1.0
-    """The same page again."""
+    """The same page again, and the sign-in page of RStudio Server."""
+    rstudio_session_s: Annotated[float | None, Field(gt=0, le=300), NEWER] = None
+    """A session of RStudio Server, from its start to the first line that its R runs; 20 when it is
+    not said."""
 
 
 class Checks(Model):

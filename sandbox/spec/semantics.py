@@ -22,6 +22,7 @@ from sandbox.spec.r_fits import packages_place, r_places, r_problems
 from sandbox.spec.r_package_fits import r_package_problems
 from sandbox.spec.r_packages import RPackageIndex, bases_with, known_index
 from sandbox.spec.root import Root, real
+from sandbox.spec.rstudio_semantics import rstudio_problems
 from sandbox.spec.shiny_semantics import shiny_problems
 from sandbox.spec.source import Value
 from sandbox.spec.translate import private_key_problem
@@ -345,6 +346,7 @@ _LOOKS: Final[tuple[Callable[[BoxContext], Iterator[Problem]], ...]] = (
     _r_packages,
     r_package_problems,
     _services,
+    rstudio_problems,
     _ports,
     shiny_problems,
     plumber_problems,

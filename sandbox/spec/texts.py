@@ -38,6 +38,11 @@ _SHINY_ACCOUNT = r"^(:HOME_USER:|[a-z_][a-z0-9_-]{0,30})( [a-z_][a-z0-9_-]{0,30}
 _FRAME_OPTIONS = r"""^(allow|deny|sameorigin|allow-from https?://[^\s'"\\;{}#]+)$"""
 _HOST_NAME = r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$"
 _WORD_TEXT = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+RSTUDIO_VERSION: Final = r"^20[0-9]{2}\.(0[1-9]|1[0-2])\.[0-9]{1,3}\+[0-9]{1,5}$"
+_SETTING_NAME = r"^[A-Za-z][A-Za-z0-9_.-]*$"
+# No blank at either end: RStudio's readers of files differ in what they do with it
+_SETTING_TEXT = r"^[^\x00-\x20\x7f-\xa0\u2028\u2029]([^\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\x00-\x20\x7f-\xa0\u2028\u2029])?$"  # noqa: E501
+_FRONT_PATH = r"^(/[A-Za-z0-9_-]+)+$"
 
 PATTERN_WORDS: Final[dict[str, str]] = {
     _ONE_LINE: "one line of text without control characters",
@@ -69,6 +74,10 @@ PATTERN_WORDS: Final[dict[str, str]] = {
     _FRAME_OPTIONS: "allow, deny, sameorigin or `allow-from URL`",
     _HOST_NAME: "the name of a host, such as apps.example.org",
     _WORD_TEXT: "one word of letters, digits, dots and dashes",
+    RSTUDIO_VERSION: "a version of RStudio Server with its build, such as 2024.12.0+467",
+    _SETTING_NAME: "the name of a setting, such as auth-timeout-minutes",
+    _SETTING_TEXT: "one line of text, without blanks at its beginning and its end",
+    _FRONT_PATH: "a path such as /rstudio, without a slash at its end",
 }
 """What each pattern means, for error messages."""
 
@@ -108,6 +117,10 @@ ShinyAccount = Annotated[str, StringConstraints(pattern=_SHINY_ACCOUNT, max_leng
 FrameOptions = Annotated[str, StringConstraints(pattern=_FRAME_OPTIONS, max_length=1024)]
 HostName = Annotated[str, StringConstraints(pattern=_HOST_NAME, max_length=253)]
 WordText = Annotated[str, StringConstraints(pattern=_WORD_TEXT, max_length=64)]
+RstudioVersionText = Annotated[str, StringConstraints(pattern=RSTUDIO_VERSION, max_length=32)]
+SettingName = Annotated[str, StringConstraints(pattern=_SETTING_NAME, max_length=128)]
+SettingText = Annotated[str, StringConstraints(pattern=_SETTING_TEXT, max_length=4096)]
+FrontPath = Annotated[str, StringConstraints(pattern=_FRONT_PATH, max_length=128)]
 Architecture = Literal["amd64", "arm64"]
 BootSeconds = Annotated[int, Field(ge=10, le=7200)]
 Port = Annotated[int, Field(ge=1, le=65535)]

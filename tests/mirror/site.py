@@ -106,7 +106,7 @@ class Site:
         return _json({"r_versions": [*versions, "devel", "next"]})
 
     def _r_build(self, _asked: Asked, distribution: str, name: str) -> Answer | None:
-        version = name.split("_")[0].removeprefix("r-")
+        version = name.split("_", maxsplit=1)[0].removeprefix("r-")
         if version not in R_BUILDS.get(distribution, ()):
             return None
         return _file(self.contents.folder / "r" / name, "application/vnd.debian.binary-package")

@@ -8,7 +8,8 @@ from sandbox.spec.bases import load_bases
 from sandbox.spec.posit_r import posit_builds
 from sandbox.spec.r import InstalledR, R, RPackages
 from sandbox.spec.r_installed import default_r, machine_rs
-from sandbox.spec.services import Services, ShinyServer
+from sandbox.spec.services import Services
+from sandbox.spec.shiny_server import ShinyServer
 from tests.unit.spec.conftest import HEAD, Load, Problems, Write
 
 DEBIAN_11 = "version: 1\nbase: debian-11\n"
