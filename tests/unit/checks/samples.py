@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from sandbox.checks.check import CannotLook
 from sandbox.checks.inspection import FileMode, Inspection, Login
-from sandbox.checks.live import Seen
+from sandbox.checks.live import RstudioRun, Seen
 from sandbox.checks.safe import fingerprint
 from sandbox.checks.shiny_page import ShinyPage
 from sandbox.checks.shiny_session import SessionOutcome
