@@ -309,6 +309,19 @@ def test_a_killed_download_leaves_nothing_for_the_next(web: Web, store: Store) -
     assert left_in(store) == []
 
 
+def test_pruning_clears_what_killed_downloads_left(web: Web, store: Store) -> None:
+    with child(store, f"{web.url}/slow/pruned") as one, store.hold("ours", on_wait=lambda: None):
+        deadline = time.monotonic() + 20
+        while not list(store.folder.glob("incoming/.*.new")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        store.remove(frozenset())
+        assert len(left_in(store)) == 3, "a download that runs is left alone"
+        one.send_signal(signal.SIGKILL)
+        one.wait()
+        store.remove(frozenset())
+        assert len(left_in(store)) == 1, "our own lock is held"
+
+
 def test_commands_say_what_is_wrong_in_the_users_settings(tmp_path: Path) -> None:
     folder = tmp_path / "config" / "sandbox"
     folder.mkdir(parents=True)
@@ -352,3 +365,10 @@ def test_apt_trusts_the_users_authorities_too(tmp_path: Path) -> None:
     assert not authorities.exists()
     with authorities_file(Routes()) as none:
         assert none is None
+
+
+def test_a_server_without_tls_is_no_matter_of_certificates(web: Web, store: Store) -> None:
+    url = web.url.replace("http:", "https:")
+    with pytest.raises(FetchError, match=r"TLS with 127.* failed") as refused:
+        fetcher(store).read(f"{url}/a", max_bytes=9)
+    assert "ca_certificates" not in refused.value.hint

@@ -184,8 +184,14 @@ class ProxyHandler(BaseHTTPRequestHandler):
             return
         parts = urlsplit(self.path)
         with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=10) as to:
-            request = f"GET {parts.path} HTTP/1.0\r\nHost: {parts.netloc}\r\n\r\n"
-            to.sendall(request.encode())
+            kept = {
+                name: value
+                for name, value in self.headers.items()
+                if name.lower() not in {"host", "connection"} and "proxy" not in name.lower()
+            }
+            lines = [f"GET {parts.path} HTTP/1.1", f"Host: {parts.netloc}", "Connection: close"]
+            lines += [f"{name}: {value}" for name, value in kept.items()]
+            to.sendall("\r\n".join([*lines, "", ""]).encode())
             while chunk := to.recv(65536):
                 self.connection.sendall(chunk)
         self.close_connection = True
