@@ -23,6 +23,7 @@ lint: $(bin)/.dev ## Style, types, import contracts, playbooks, scripts
 	$(bin)/lint-imports
 	$(bin)/ansible-lint --offline -q playbooks
 	shellcheck tools/*.sh templates/*.sh sandbox/cli/shells/*.bash .ci/run
+	shellcheck tests/standin/scripts/* tests/standin/files/bin/rstudio-server
 
 unit: $(bin)/.dev ## Unit tests: seconds, no processes
 	$(bin)/python -m pytest tests/unit

@@ -42,6 +42,8 @@ if [ "${1:-}" = --test ]; then
   command -v gcc >/dev/null || install gcc libc6-dev
   command -v gawk >/dev/null || install gawk
   command -v original-awk >/dev/null || install original-awk
+  # The password of a user of the stand-in for RStudio Server
+  command -v openssl >/dev/null || install openssl
   command -v chromium >/dev/null || command -v google-chrome >/dev/null || install chromium
   # The YAML support of editors, to test the schema of boxes
   command -v npm >/dev/null || install nodejs npm

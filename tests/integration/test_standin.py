@@ -241,6 +241,39 @@ def test_a_browser_signs_in(lab: StandinLab) -> None:
     assert (lab.home / "seen").exists()
 
 
+def test_new_versions_look_at_a_whole_configuration(lab: StandinLab) -> None:
+    lab.configure("rserver.conf", "admin-enabled=1\nlauncher-port=5559\n")
+    lab.configure("rsession.conf", "session-nonsense=1\n")
+    lab.claim("2026.05.1+225")
+    assert "unrecognised option 'check-config'" in lab.run("--check-config").stderr
+    lab.claim("2026.06.0+242")
+    done = lab.run("--check-config")
+    assert done.returncode == 1
+    assert "rserver.conf: unrecognized option(s): admin-enabled, launcher-port\n" in done.stdout
+    assert "rsession.conf: unrecognized option(s): session-nonsense\n" in done.stdout
+    lab.configure("rserver.conf", "www-port=8787 # as always\n")
+    lab.configure("rsession.conf", "session-timeout-minutes=120\n")
+    assert lab.run("--check-config").returncode == 0
+
+
+def test_old_versions_have_two_names_for_the_token(lab: StandinLab) -> None:
+    lab.claim("2022.12.0+353")
+    lab.start()
+    client = lab.client()
+    answer = client.sign_in(ANN, PASSWORD, fields={"rs-csrf-token": "", "csrf-token": "forged"})
+    assert (answer.status, answer.text) == (400, "Missing or incorrect token.")
+    token = client.cookies["csrf-token"]
+    fields = {"rs-csrf-token": "", "csrf-token": token}
+    assert client.sign_in(ANN, PASSWORD, fields=fields).error == ""
+
+
+def test_a_server_that_is_up_and_does_not_listen_yet(lab: StandinLab) -> None:
+    lab.knob("slow-start-seconds=2\nkey-bits=1024")
+    began = time.monotonic()
+    lab.start()
+    assert time.monotonic() - began > 2
+
+
 def test_the_package_says_what_it_is(tmp_path: Path) -> None:
     if shutil.which("dpkg-deb") is None:
         cannot_run("there is no dpkg-deb")

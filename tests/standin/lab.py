@@ -111,6 +111,10 @@ class StandinLab:
         """Write a configuration file."""
         (self.folder / "etc/rstudio" / name).write_text(text, encoding="utf-8")
 
+    def claim(self, version: str) -> None:
+        """Be another version."""
+        (self.folder / "usr/standin/VERSION").write_text(version + "\n", encoding="utf-8")
+
     def knob(self, line: str) -> None:
         """Set what only tests may set."""
         (self.folder / "etc/rstudio-standin.conf").write_text(line + "\n", encoding="utf-8")

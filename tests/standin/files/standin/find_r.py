@@ -16,8 +16,9 @@ _HOMES = (
     "/opt/local/lib/R", "/opt/local/lib64/R",
 )  # fmt: skip
 _FOLDERS = ("/opt/R", "/opt/local/R")
+_MARK = "standin:\n"
 _ASK = (
-    'cat(R.home(), R.home("share"), R.home("include"), R.home("doc"),'
+    'cat("standin:", R.home(), R.home("share"), R.home("include"), R.home("doc"),'
     ' paste(R.version$major, R.version$minor, sep="."), sep="\\n")'
 )
 # Graphics engine of R's minor versions, and the first RStudio that knows it
@@ -85,7 +86,8 @@ def find_r(which_r: str) -> FoundR:
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NoRError(f"Error running R ({script}): {error}") from error
-    lines = done.stdout.split("\n")
+    # Before it R may complain: of a package that is not configured yet, it has no Renviron
+    lines = done.stdout.partition(_MARK)[2].split("\n")
     if done.returncode != 0 or len(lines) < 5:
         raise NoRError(f"Error running R ({script}): {done.stderr.strip()[-500:]}")
     return FoundR(script, *lines[:5])

@@ -194,8 +194,8 @@ def _verify_installation(options: Options) -> int:
 def _options(words: list[str]) -> Options:
     """Read the command line, then the file; raises OptionError."""
     pairs = [(key.lstrip("-"), value) for key, _, value in (word.partition("=") for word in words)]
-    path = config_dir() / "rserver.conf"
-    return Options({**read_file(path, RSERVER), **parse(pairs, RSERVER)})
+    given = parse(pairs, RSERVER)
+    return Options({**read_file(config_dir() / "rserver.conf", RSERVER), **given})
 
 
 def main(words: list[str]) -> int:
