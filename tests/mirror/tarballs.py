@@ -38,6 +38,11 @@ def parse_description(text: str) -> Description:
         key: re.sub(r"\s+", " ", value).strip()
         for key, value in Deb822(text.splitlines()).items()
     }  # fmt: skip
+    return described(fields)
+
+
+def described(fields: dict[str, str]) -> Description:
+    """Make a description of its fields."""
     return Description(fields["Package"], fields["Version"], fields)
 
 
@@ -105,7 +110,7 @@ def rewrite(tarball: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
             data = change(member.name.removeprefix("./"), stream.read())
             member.size = len(data)
             new.addfile(member, io.BytesIO(data))
-    return gzip.compress(raw.getvalue(), 6, mtime=0)
+    return gzip.compress(raw.getvalue(), 1, mtime=0)
 
 
 def from_repository(name: str, data: bytes) -> bytes:
