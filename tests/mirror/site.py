@@ -102,11 +102,11 @@ class Site:
         ))  # fmt: skip
 
     def _r_versions(self, _asked: Asked) -> Answer:
-        versions = [deb.name.split("_")[0].removeprefix("r-") for deb in self.contents.r_builds]
+        versions = [deb.name.partition("_")[0].removeprefix("r-") for deb in self.contents.r_builds]
         return _json({"r_versions": [*versions, "devel", "next"]})
 
     def _r_build(self, _asked: Asked, distribution: str, name: str) -> Answer | None:
-        version = name.split("_", maxsplit=1)[0].removeprefix("r-")
+        version = name.partition("_")[0].removeprefix("r-")
         if version not in R_BUILDS.get(distribution, ()):
             return None
         return _file(self.contents.folder / "r" / name, "application/vnd.debian.binary-package")
@@ -131,7 +131,7 @@ class Site:
 
     def _source(self, _asked: Asked, date: str, rest: str) -> Answer | None:
         shot = self._snapshot(date)
-        return shot and _manager(_repository_file(shot, rest))
+        return _manager(_repository_file(shot, rest)) if shot else None
 
     def _form_1_and_2(self, asked: Asked, codename: str, date: str, rest: str) -> Answer | None:
         shot = self._snapshot(date)
@@ -157,7 +157,7 @@ class Site:
 
     def _plain(self, _asked: Asked, rest: str) -> Answer | None:
         shot = self._snapshot("latest")
-        return shot and _repository_file(shot, rest)
+        return _repository_file(shot, rest) if shot else None
 
     def _bioconductor(self, _asked: Asked, release: str, part: str, rest: str) -> Answer | None:
         sources = bioconductor(self.contents, release)
@@ -180,7 +180,7 @@ class Site:
     def _snapshot(self, date: str) -> Snapshot | None:
         today = self.settings.today
         day = day_of(today if date == "latest" else date, today=today)
-        return day and snapshot(self.contents, day)
+        return snapshot(self.contents, day) if day else None
 
     def _binary(
         self, shot: Snapshot, codename: str, arch: str, minor: str, file_name: str

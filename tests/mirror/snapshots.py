@@ -1,7 +1,8 @@
 """What CRAN had on which day.
 
 Each day has the versions of one release of Debian; where its source is not to be had, the next
-older one, else the next newer. Between 2023-06-09 and 2023-06-12 some packages change, and one goes.
+older one, else the next newer. Between 2023-06-09 and 2023-06-12 some packages change, and one
+goes.
 """
 
 from collections.abc import Iterable, Iterator
@@ -70,7 +71,7 @@ def snapshot(contents: Contents, day: Day) -> Snapshot:
     for name, versions in _by_name(cran):
         era = SUITES.index(day.suite) + (name in day.newer)
         chosen = _choose(versions, era)
-        older = [one for one in versions[: versions.index(chosen)]]
+        older = versions[: versions.index(chosen)]
         if name in day.archived:
             archive += [*older, chosen]
         else:

@@ -38,6 +38,11 @@ def parse_description(text: str) -> Description:
         key: re.sub(r"\s+", " ", value).strip()
         for key, value in Deb822(text.splitlines()).items()
     }  # fmt: skip
+    return described(fields)
+
+
+def described(fields: dict[str, str]) -> Description:
+    """Make a description of its fields."""
     return Description(fields["Package"], fields["Version"], fields)
 
 
@@ -105,7 +110,7 @@ def rewrite(tarball: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
             data = change(member.name.removeprefix("./"), stream.read())
             member.size = len(data)
             new.addfile(member, io.BytesIO(data))
-    return gzip.compress(raw.getvalue(), 6, mtime=0)
+    return gzip.compress(raw.getvalue(), 1, mtime=0)
 
 
 def from_repository(name: str, data: bytes) -> bytes:
@@ -120,7 +125,8 @@ def built_again(name: str, data: bytes) -> bytes:
     """Change when a binary was built: another build of the same version."""
     if name.count("/") != 1 or not name.endswith("/DESCRIPTION"):
         return data
-    return re.sub(rb"(?m)^(Built:.*; )\d{4}-\d\d-\d\d [^;]*(;.*)$", rb"\g<1>2031-01-01 00:00:00 UTC\2", data)  # fmt: skip
+    built = re.compile(rb"(?m)^(Built:.*; )\d{4}-\d\d-\d\d [^;]*(;.*)$")
+    return built.sub(rb"\g<1>2031-01-01 00:00:00 UTC\2", data)
 
 
 def for_other_processor(name: str, data: bytes) -> bytes:
