@@ -131,11 +131,11 @@ class _Getting:
                 return self._go(wish, way)
             except FetchError as error:
                 failures.append(error)
-        error = _telling(failures)
-        if _is_of_the_way(error):
+        failure = _telling(failures)
+        if _is_of_the_way(failure):
             # The others would wait for the same server in vain
             self.stopped.set()
-        raise error
+        raise failure
 
     def _go(self, wish: Wish, way: Way) -> Got:
         look = _Look(wish, self.demands)
