@@ -455,3 +455,51 @@ def test_compilers_share_the_processors(bench: Bench) -> None:
         busy += change
         most = max(most, busy)
     assert most == 3, "all processors are used, and no more jobs are started than there are"
+
+
+def test_the_role_says_what_failed_and_changes_nothing_the_second_time(bench: Bench) -> None:
+    """The role on this host, into folders of the test."""
+    playbook = shutil.which("ansible-playbook", path=str(Path(sys.executable).parent))
+    if playbook is None:
+        cannot_run("ansible-playbook is not installed")
+    bench.add(source(bench.materials, "aa"))
+    said = subprocess.run(["R", "RHOME"], capture_output=True, text=True, check=True)
+
+    def play() -> subprocess.CompletedProcess[str]:
+        variables = {
+            "ansible_python_interpreter": sys.executable,
+            "r_library_list": [
+                {
+                    "r": r_version(),
+                    "home": said.stdout.strip(),
+                    "library": str(bench.library),
+                    "files": bench.packages,
+                }
+            ],
+            "r_library_materials": str(bench.materials),
+            "r_library_logs": str(bench.logs),
+            "r_library_folder": str(bench.folder / "role"),
+        }
+        (bench.folder / "vars.json").write_text(json.dumps(variables))
+        role = INSTALLER.parents[1]
+        (bench.folder / "play.yml").write_text(
+            f"- hosts: localhost\n  gather_facts: false\n  roles: [{role}]\n"
+        )
+        return subprocess.run(
+            [playbook, "-i", "localhost,", "-c", "local", "-e", "@vars.json", "play.yml"],
+            cwd=bench.folder,
+            env={**os.environ, "ANSIBLE_HOME": str(bench.folder / "ansible")},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    first = play()
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert bench.versions() == {"aa": "1.0"}
+    assert "changed=0" in play().stdout
+    bench.add(source(bench.materials, "bad", r="this is no R code"))
+    last = play()
+    assert last.returncode != 0
+    assert "bad 1.0 does not compile with R" in last.stdout

@@ -86,6 +86,10 @@ class WrongFileError(FetchError):
     """The server gave a file, and it is not the package that was wished for."""
 
 
+class _StoppedError(FetchError):
+    """It was not asked for, since another one failed."""
+
+
 class _Look:
     """Looks into a file that came, and remembers what it saw."""
 
@@ -122,12 +126,16 @@ class _Getting:
         failures = list[FetchError]()
         for way in wish.ways:
             if self.stopped.is_set():
-                break
+                raise _StoppedError("not asked for: another one failed", url="")
             try:
                 return self._go(wish, way)
             except FetchError as error:
                 failures.append(error)
-        raise _telling(wish, failures)
+        failure = _telling(failures)
+        if _is_of_the_way(failure):
+            # The others would wait for the same server in vain
+            self.stopped.set()
+        raise failure
 
     def _go(self, wish: Wish, way: Way) -> Got:
         look = _Look(wish, self.demands)
@@ -146,13 +154,9 @@ class _Getting:
         return Got(wish, fetched, look.file, look.file.is_binary)
 
 
-def _telling(wish: Wish, failures: Sequence[FetchError]) -> FetchError:
+def _telling(failures: Sequence[FetchError]) -> FetchError:
     present = [one for one in failures if not isinstance(one, AbsentFileError)]
-    if present:
-        return present[0]
-    if failures:
-        return failures[-1]
-    return FetchError(f"{wish.name} was not asked for any more", url="")
+    return present[0] if present else failures[-1]
 
 
 def get_all(wishes: Sequence[Wish], fetcher: Fetching, demands: Demands, tell: Tell) -> list[Got]:
@@ -173,13 +177,12 @@ def get_all(wishes: Sequence[Wish], fetcher: Fetching, demands: Demands, tell: T
                 wish = futures[future]
                 try:
                     got.append(future.result())
+                except _StoppedError:
+                    continue
                 except FetchError as error:
                     absent[wish.name] = _line(wish, error)
                     if _is_of_the_way(error):
                         unreachable = unreachable or error
-                        getting.stopped.set()
-                        pool.shutdown(wait=False, cancel_futures=True)
-                        break
                 if len(got) % _TELL_EVERY == 0 or len(got) == len(wishes):
                     tell(f"R packages: {len(got)} of {len(wishes)}")
         except BaseException:

@@ -57,11 +57,17 @@ class NoPackageError(Exception):
     """It is no package that can be installed; the message says why."""
 
 
-def take(path: Path, store: Store, demands: Demands) -> Got:
+def take(path: Path, store: Store, demands: Demands, wanted: Wish | None = None) -> Got:
     """Take one package, a tar file or a folder, into the store.
 
+    Args:
+        path: the file or folder.
+        store: where it is kept.
+        demands: what it must fit.
+        wanted: the package that it must be; any when None.
+
     Raises:
-        BoxError: it cannot be read.
+        NoPackageError: it is none that can be installed, or another one.
     """
     origin = f"file:{path}"
     with store.incoming(origin) as fresh:
@@ -75,7 +81,7 @@ def take(path: Path, store: Store, demands: Demands) -> Got:
             file = inspect(fresh)
         except BrokenFileError as error:
             raise NoPackageError(str(error)) from error
-        wish = Wish(file.name, file.version, ())
+        wish = wanted or Wish(file.name, file.version, ())
         if not file.name or (wrong := demands.wrong(wish, file)):
             raise NoPackageError(wrong if file.name else "its DESCRIPTION names no package")
         sha256, size = sha256_of(fresh), fresh.stat().st_size

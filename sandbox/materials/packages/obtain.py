@@ -4,16 +4,16 @@ Restored exactly, or refused with the reason: no version is put in another one's
 the packages need of each other is compared before a machine is touched.
 """
 
-import platform
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from sandbox.architecture import debian_architecture
 from sandbox.errors import BoxError, HostError
 from sandbox.fetch.errors import AbsentFileError
 from sandbox.materials.packages.dcf import MAX_INDEX_BYTES, BrokenFileError
 from sandbox.materials.packages.getting import Demands, Fetching, Got, Tell, get_all
 from sandbox.materials.packages.index import Index
-from sandbox.materials.packages.local import beside_lock, local_packages, take
+from sandbox.materials.packages.local import NoPackageError, beside_lock, local_packages, take
 from sandbox.materials.packages.renv_lock import RenvLock, read_renv_lock
 from sandbox.materials.packages.repositories import (
     R_OF_BIOCONDUCTOR,
@@ -23,20 +23,16 @@ from sandbox.materials.packages.repositories import (
 )
 from sandbox.materials.packages.resolve import CircleError, choose, in_order, unmet
 from sandbox.materials.packages.versions import Version
-from sandbox.materials.packages.wishes import from_index, from_lock
+from sandbox.materials.packages.wishes import Wish, from_index, from_lock
 from sandbox.materials.packages.with_r import Architecture, PackagesOfR, rs_of
-from sandbox.materials.sysreqs.rules import build_tools, matching
+from sandbox.materials.sysreqs.rules import build_tools, matching, without_package
 from sandbox.obtained import Materials, Obtained
 from sandbox.plan import Plan
 from sandbox.spec.base_models import Base
-from sandbox.spec.problem import code
+from sandbox.spec.problem import code, short
 
-_ARCHITECTURES: Final[dict[str, Architecture]] = {
-    "x86_64": "x86_64",
-    "amd64": "x86_64",
-    "aarch64": "aarch64",
-    "arm64": "aarch64",
-}
+_ARCHITECTURES: Final[dict[str, Architecture]] = {"amd64": "x86_64", "arm64": "aarch64"}
+"""R's words, by Debian's."""
 
 
 def obtain(
@@ -60,24 +56,27 @@ def obtain(
         work = _Work(plan, r, target, fetcher, tell)
         got = work.get()
         files += work.files(got)
-        debian |= _debian_packages(plan.base, r, got)
+        debian |= _debian_packages(plan.base, r, got, tell)
     files.sort(key=lambda one: (one.kind, one.r, one.name))
     return Materials(files=tuple(files), debian_packages=tuple(sorted(debian)))
 
 
 def _own_architecture() -> Architecture:
-    machine = platform.machine().lower()
-    if machine not in _ARCHITECTURES:
-        raise HostError(f"R packages cannot be fetched for {machine or 'this machine'}")
-    return _ARCHITECTURES[machine]
+    name = debian_architecture()
+    if name not in _ARCHITECTURES:
+        raise HostError(f"R packages cannot be fetched for the architecture {name}")
+    return _ARCHITECTURES[name]
 
 
-def _debian_packages(base: Base, r: PackagesOfR, got: Sequence[Got]) -> set[str]:
+def _debian_packages(base: Base, r: PackagesOfR, got: Sequence[Got], tell: Tell) -> set[str]:
     """The distribution's packages that these need: libraries, and compilers where one is source."""
     _, _, release = base.name.partition("-")
     found = set[str]()
     for one in got:
-        found.update(matching(one.file.system_requirements, base.distribution, release))
+        words = one.file.system_requirements
+        found.update(matching(words, base.distribution, release))
+        for need in without_package(words, base.distribution, release):
+            tell(f"R packages: {one.wish.name} needs {need}, and {base.name} has no package of it")
     if any(not one.is_binary for one in got):
         found.update(build_tools(is_debians_r=r.is_debians))
     return found
@@ -220,10 +219,14 @@ class _Work:
                 where = f"put it at renv/cellar/{locked.name}_{locked.version}.tar.gz"
                 problems.append(f"{lock.place(locked)}: {locked.name}: {why}; {where}")
             else:
-                own.append(take(path, self._fetcher.store, self._demands))
+                try:
+                    wish = Wish(locked.name, locked.version, (), f"{lock.place(locked)}: ")
+                    own.append(take(path, self._fetcher.store, self._demands, wish))
+                except NoPackageError as error:
+                    problems.append(f"{lock.place(locked)}: {short(path)}: {error}")
         if problems:
             raise BoxError(
-                "packages of the lock file have no address",
+                "packages of the lock file cannot be had",
                 details="\n".join(problems),
                 hint="nothing was changed",
             )

@@ -60,8 +60,10 @@ def test_a_version_that_r_cannot_read_meets_nothing() -> None:
 
 
 def test_values_over_several_lines_and_odd_lines() -> None:
-    text = "Package: a\r\nDepends: R,\r\n  b,\r\n\tc\r\nno colon here\r\n goes nowhere\r\n"
-    text += "\r\n\r\nPackage: b\r\n"
+    text = (
+        "Package: a\r\nDepends: R,\r\n  b,\r\n\tc\r\nno colon here\r\n goes nowhere\r\n"
+        "\r\n\r\nPackage: b\r\n"
+    )
     assert list(records(text)) == [{"Package": "a", "Depends": "R, b, c"}, {"Package": "b"}]
 
 

@@ -87,8 +87,8 @@ def test_a_lock_of_renv_0(tmp_path: Path) -> None:
             "this is no URL of a repository",
         ),
         (
-            '{"R": {"Version": "4.2.2"}, "Packages": '
-            '{\n"ab": {"Version": "1"},\n"ab": {"Version": "2"}}}',
+            '{"R": {"Version": "4.2.2"}, "Packages": {\n'
+            '"ab": {"Version": "1"},\n"ab": {"Version": "2"}}}',
             "renv.lock:3: Packages: `ab` is there twice",
         ),
     ],
