@@ -14,7 +14,12 @@ from sandbox.events import Listener, Notice, step
 from sandbox.images import build
 from sandbox.images.build_folder import build_folder, build_lock
 from sandbox.images.recipe import Recipe
-from sandbox.images.sources import ArchivesAnswer, choose_sources, host_archives
+from sandbox.images.sources import (
+    ArchivesAnswer,
+    NoMirrorError,
+    choose_sources,
+    host_archives,
+)
 from sandbox.paths import cache_dir
 from sandbox.providers.incus.answer import environment_of
 from sandbox.providers.incus.client import ExistsError, IncusClient, NotFoundError, api_path
@@ -119,7 +124,12 @@ def _recipe(
     kind = choose_kind(source, machine)
     if kind == "public":
         return Recipe(base, machine, kind)
-    sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
+    try:
+        sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
+    except NoMirrorError:
+        if source == "build":
+            raise
+        return Recipe(base, machine, "public")
     return Recipe(base, machine, kind, sources)
 
 
