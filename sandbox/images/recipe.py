@@ -43,6 +43,10 @@ PACKAGES = (
 )
 
 
+ADDED_PACKAGES = {"jammy": ("usrmerge",)}
+"""By suite: Ubuntu 22.04 is installed with a merged /usr, and its archive alone makes another."""
+
+
 @dataclass(frozen=True)
 class Form:
     """The purpose of a root, and its changes on top of what every image of a base has in common."""
@@ -238,7 +242,8 @@ def mmdebstrap_argv(
     The hooks are passed as text, not as files: in `unshare` mode the user that runs them may not be
     able to read our folders.
     """
-    form = recipe.form
+    form, base = recipe.form, recipe.base
+    added = ADDED_PACKAGES.get(base.suite, ())
     before = (f"--essential-hook={form.before_packages}",) if form.before_packages else ()
     after = (f"--customize-hook={form.after_settling}",) if form.after_settling else ()
     return (
@@ -247,7 +252,7 @@ def mmdebstrap_argv(
         f"--mode={'unshare' if unshare else 'root'}",
         "--format=tar",
         f"--architectures={DEBIAN_ARCHITECTURES.get(recipe.machine, recipe.machine)}",
-        f"--include={','.join((*PACKAGES, *form.packages))}",
+        f"--include={','.join((*PACKAGES, *added, *form.packages))}",
         *extra,
         *before,
         '--aptopt=Acquire::Languages "none"',

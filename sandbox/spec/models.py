@@ -58,12 +58,25 @@ class Limits(Model):
 
 
 class Mirror(Model):
-    """Where Debian's packages come from, when not from the base image's sources."""
+    """Where the distribution's packages come from, when not from the base image's sources."""
 
-    debian: HttpUrl
-    """Base URL of a Debian mirror."""
+    debian: Annotated[HttpUrl | None, NEWER] = None
+    """Base URL of a Debian mirror, for a base of Debian's."""
     security: HttpUrl | None = None
-    """Base URL of the security archive."""
+    """Base URL of the security archive; for Ubuntu the same as `ubuntu` when left out."""
+    ubuntu: Annotated[HttpUrl | None, NEWER] = None
+    """Base URL of an Ubuntu mirror, with `main` and `universe`, for a base of Ubuntu's."""
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if self.debian is None and self.ubuntu is None:
+            cure = "Say `debian:` or `ubuntu:`, the base URL of a mirror"
+            raise misfit("debian", "no mirror is named", cure)
+        return self
+
+    def of(self, distribution: str) -> str | None:
+        """Return the mirror of a distribution; None when the box names none of it."""
+        return {"debian": self.debian, "ubuntu": self.ubuntu}.get(distribution)
 
 
 class System(Model):
@@ -225,7 +238,8 @@ class Box(Model):
     """Another box: a file, relative to this one, or the name of a shipped box. This file overrides
     that box: maps are merged, lists replaced, and null takes back a value."""
     base: BaseName | None = None
-    """The operating system it starts from: debian-11, debian-12, debian-13."""
+    """The operating system it starts from: debian-11, debian-12, debian-13, ubuntu-22.04,
+    ubuntu-24.04."""
     provider: ProviderName | None = None
     """The provider, unless --provider says otherwise."""
     providers: Providers = Providers()

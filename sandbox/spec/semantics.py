@@ -280,6 +280,15 @@ def _production(context: BoxContext) -> Iterator[Problem]:
         yield context.at("accept").problem(message, "Add `production: NAME.facts.json`")
 
 
+def _mirror(context: BoxContext) -> Iterator[Problem]:
+    """Whether the mirror is one of the base's distribution."""
+    mirror, base = context.box.system.mirror, context.base
+    if mirror is not None and base is not None and mirror.of(base.distribution) is None:
+        message = f"{base.name} needs a mirror of its own distribution"
+        suggestion = f"Say `{base.distribution}:`, the base URL of such a mirror"
+        yield context.at("system", "mirror").problem(message, suggestion)
+
+
 def _system(context: BoxContext) -> Iterator[Problem]:
     zone = context.box.system.timezone
     value = context.at("system", "timezone")
@@ -355,6 +364,7 @@ _LOOKS: Final[tuple[Callable[[BoxContext], Iterator[Problem]], ...]] = (
     _files,
     _mirrors,
     _production,
+    _mirror,
     _system,
     _options,
     _users,

@@ -16,7 +16,12 @@ from sandbox.fetch.routes import Routes
 from sandbox.images import build
 from sandbox.images.build_folder import build_folder, build_lock
 from sandbox.images.recipe import Recipe
-from sandbox.images.sources import ArchivesAnswer, choose_sources, host_archives
+from sandbox.images.sources import (
+    ArchivesAnswer,
+    NoMirrorError,
+    choose_sources,
+    host_archives,
+)
 from sandbox.paths import cache_dir
 from sandbox.providers.incus.answer import environment_of
 from sandbox.providers.incus.client import ExistsError, IncusClient, NotFoundError, api_path
@@ -124,7 +129,12 @@ def _recipe(
     kind = choose_kind(source, machine)
     if kind == "public":
         return Recipe(base, machine, kind)
-    sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
+    try:
+        sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
+    except NoMirrorError:
+        if source == "build":
+            raise
+        return Recipe(base, machine, "public")
     return Recipe(base, machine, kind, sources)
 
 

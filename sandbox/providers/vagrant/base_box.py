@@ -22,7 +22,12 @@ from sandbox.fetch.routes import Routes, address_of
 from sandbox.images import build, disk
 from sandbox.images.build_folder import build_folder, build_lock
 from sandbox.images.recipe import Recipe
-from sandbox.images.sources import ArchivesAnswer, choose_sources, host_archives
+from sandbox.images.sources import (
+    ArchivesAnswer,
+    NoMirrorError,
+    choose_sources,
+    host_archives,
+)
 from sandbox.images.tools import host_architecture, missing_tools
 from sandbox.images.vm_recipe import vm_form
 from sandbox.paths import cache_dir
@@ -84,8 +89,14 @@ def ensure_vagrant_box(
     if choose_box_kind(source, provider) == "public":
         public = public_box(base, provider)
         return ensure_public_box(public, provider=provider, listener=listener, fetcher=fetcher)
-    sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
-    root = vm_form(login_user=BOX_USER, authorized_key=INSECURE_KEY)
+    try:
+        sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
+    except NoMirrorError:
+        if source == "build" or base.images.public_box(provider) is None:
+            raise
+        public = public_box(base, provider)
+        return ensure_public_box(public, provider=provider, listener=listener, fetcher=fetcher)
+    root = vm_form(login_user=BOX_USER, authorized_key=INSECURE_KEY, distribution=base.distribution)
     recipe = Recipe(base, MACHINE, "build", sources, root, wrapping(form))
     folder = cache_dir() / "images" / recipe.key
     name = f"sandbox/{base.name}-{recipe.key}"

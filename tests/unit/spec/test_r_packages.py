@@ -123,13 +123,20 @@ def test_sources_that_are_said_otherwise(problems: Problems, text: str, expected
     assert expected in str(problem)
 
 
-def test_every_base_has_its_list() -> None:
-    for base in load_bases():
+def test_every_base_of_debians_has_its_list() -> None:
+    bases = load_bases()
+    for base in (one for one in bases if bases[one].distribution == "debian"):
         index = index_of(base)
         assert index is not None, f"run: tools/r_packages.sh SUITE {base}"
         assert index.has("shiny")
         assert index.has("stats")
         assert index.homes["DT"] == "r-cran-dt"
+
+
+def test_what_ubuntu_has_is_not_known_here(load: Load) -> None:
+    assert index_of("ubuntu-24.04") is None
+    text = "version: 1\nbase: ubuntu-24.04\nr: {packages: {names: [nosuch]}}\n"
+    assert load(text).base.name == "ubuntu-24.04"
 
 
 def test_what_a_package_brings_is_there_too() -> None:

@@ -134,6 +134,10 @@ def test_every_base_names_public_boxes() -> None:
     bases = load_bases()
     for base in bases.values():
         for provider in ("libvirt", "virtualbox"):
+            if (base.name, provider) == ("ubuntu-22.04", "libvirt"):
+                # None is published at a version that we know to stay
+                assert base.images.public_box(provider) is None
+                continue
             found = public_box(base, provider)
             assert found.box_version
     arm64 = public_box(bases["debian-12"], "virtualbox").architectures
