@@ -7,7 +7,6 @@ from typing import Any, Final, Self
 
 from sandbox.saved import text_of
 
-
 BROWSER: Final = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
     " Chrome/140.0.0.0 Safari/537.36"
