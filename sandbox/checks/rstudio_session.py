@@ -20,13 +20,9 @@ from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from sandbox.deadline import Deadline, wait_until
+from sandbox.endpoints import BROWSER
 from sandbox.servers.rstudio import SIGN_IN
 
-_BROWSER: Final = (
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
-    " Chrome/140.0.0.0 Safari/537.36"
-)
-"""RStudio Server turns away what it does not take for a browser of today."""
 _TOKENS: Final = ("rs-csrf-token", "csrf-token")
 """Cookies of which one, by version, must come back in the form, and in a header."""
 _KEY: Final = re.compile(r"\s*([0-9a-fA-F]{1,16}):([0-9a-fA-F]{64,2048})\s*")
@@ -220,7 +216,7 @@ class RstudioClient:
     ) -> RstudioAnswer:
         place = urlsplit(self.base_url)
         headers = {
-            "User-Agent": _BROWSER,
+            "User-Agent": BROWSER,
             "Origin": f"{place.scheme}://{place.netloc}",
             **(more or {}),
         }

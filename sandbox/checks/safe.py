@@ -144,7 +144,7 @@ def _passwords(planned: tuple[str, ...], seen: Seen) -> Iterator[str]:
 
 
 def _no_strangers(placement: Placement, seen: Seen) -> Look:
-    planned = {"root", seen.facts.probe.user, *(user.name for user in placement.plan.users)}
+    planned = _expected(placement.plan, seen)
     commands: list[tuple[str, ...]] = []
     for login in seen.inspection.logins:
         if login.name in planned or not (login.has_shell or login.uid == 0):
@@ -159,8 +159,15 @@ def _no_strangers(placement: Placement, seen: Seen) -> Look:
     return replace(found, fix=fixes.each_as_root(placement, commands))
 
 
+def _expected(plan: Plan, seen: Seen) -> set[str]:
+    of_servers = frozenset[str]().union(*(server.accounts for server in plan.servers))
+    locked = {one.name for one in seen.inspection.logins if one.password == _LOCKED}
+    people = {user.name for user in plan.users}
+    return {"root", seen.facts.probe.user} | people | (of_servers & locked)
+
+
 def _strangers(plan: Plan, seen: Seen) -> Iterator[str]:
-    expected = {"root", seen.facts.probe.user, *(user.name for user in plan.users)}
+    expected = _expected(plan, seen)
     for login in seen.inspection.logins:
         if login.uid == 0 and login.name != "root":
             yield f"{login.name}: has root's uid 0"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from sandbox.deadline import Deadline, wait_until, wait_while
-from sandbox.endpoints import Endpoint, Proof
+from sandbox.endpoints import BROWSER, Endpoint, Proof
 from sandbox.errors import ProvisionError
 from sandbox.providers.engine import MachineStatus
 from sandbox.ssh import SshTarget, forwarded
@@ -127,7 +127,8 @@ def page_status(url: str, *, timeout_s: float) -> str:
     # Never through a proxy of the user's: the machine is on this host or at the end of a tunnel
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=timeout_s) as answer:
+        asked = urllib.request.Request(url, headers={"User-Agent": BROWSER})  # noqa: S310
+        with opener.open(asked, timeout=timeout_s) as answer:
             answer.read()
     except urllib.error.HTTPError as error:
         return f"HTTP {error.code} {error.reason}"

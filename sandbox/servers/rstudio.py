@@ -123,6 +123,7 @@ SERVER: Final = Server(
     log_file="/var/log/rstudio/rstudio-server/rserver.log",
     # A session listens for its own terminals and help pages
     workers=frozenset({"rsession"}),
+    accounts=frozenset({"rstudio-server"}),
     endpoints=_endpoints,
     variables=_variables,
     r_variables=_r_variables,

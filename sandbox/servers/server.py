@@ -54,6 +54,8 @@ class Server:
     """Whether it serves the box's `apps:`."""
     workers: frozenset[str] = frozenset()
     """The names of processes of its own that listen on the loopback address, on any port."""
+    accounts: frozenset[str] = frozenset()
+    """Accounts that its package makes, which have a shell and no password."""
     endpoints: "Callable[[Services, Sequence[str]], tuple[Endpoint, ...]]"
     """Where it answers, given the box's settings and the names of its apps."""
     variables: "Callable[[Services, System], Variables]"

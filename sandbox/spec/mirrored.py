@@ -11,7 +11,7 @@ from sandbox.spec.models import Mirror, System
 def with_mirrors(system: System, mirrors: Mirrors, base: Base) -> System:
     """Return the machine's settings, with what the mirrors say where they say nothing.
 
-    The certificates are files: `sandbox.plan.resolve` finds them.
+    The certificates are files: `sandbox.resolving.resolve` finds them.
     """
     update: dict[str, object] = {}
     if system.mirror is None and (mirror := _apt_mirror(mirrors, base)) is not None:
@@ -25,6 +25,6 @@ def with_mirrors(system: System, mirrors: Mirrors, base: Base) -> System:
 
 def _apt_mirror(mirrors: Mirrors, base: Base) -> Mirror | None:
     apt = mirrors.apt
-    if base.distribution != "debian" or apt.debian is None:
-        return None
-    return Mirror(debian=apt.debian, security=apt.debian_security)
+    if base.distribution == "ubuntu":
+        return None if apt.ubuntu is None else Mirror(ubuntu=apt.ubuntu)
+    return None if apt.debian is None else Mirror(debian=apt.debian, security=apt.debian_security)

@@ -92,5 +92,5 @@ def test_a_path_that_only_changes_addresses(lab: StandinLab) -> None:
 def test_nothing_that_is_no_rstudio_server(lab: StandinLab) -> None:
     with pytest.raises(NoSession):
         RstudioClient("http://127.0.0.1:1").open_sign_in()
-    with pytest.raises(NoSession, match="no answer|refused"):
+    with pytest.raises(NoSession, match=r"no answer|refused"):
         client(lab).sign_in(ANN, PASSWORD)

@@ -71,7 +71,8 @@ def test_servers_are_found_by_their_files() -> None:
     others = {"__init__", "server", "shiny_config"}
     files = {path.stem for path in folder.glob("*.py")} - others
     assert len(servers.servers()) == len(files)
-    assert [server.name for server in servers.servers()] == ["nginx", "plumber", "shiny_server"]
+    names = ["nginx", "plumber", "rstudio_server", "shiny_server"]
+    assert [server.name for server in servers.servers()] == names
 
 
 def test_each_app_is_an_endpoint_of_shiny_server() -> None:

@@ -323,7 +323,12 @@ class FakeMachine:
     emulated: bool = False
     first_pages: dict[str, float] = dataclasses.field(default_factory=dict)
     websocket_status: int = 101
-    rstudio_run: RstudioRun = dataclasses.field(default_factory=RstudioRun)
+    rstudio: RstudioRun = dataclasses.field(default_factory=RstudioRun)
+    address: str = "http://192.0.2.7:8787"
+
+    def address_of(self, server: str) -> str:
+        self.asked.append(f"address of {server}")
+        return self.address
 
     def get(self, path: str, *, timeout_s: float = 30.0) -> WebAnswer:
         self.asked.append(path)
@@ -343,14 +348,6 @@ class FakeMachine:
     def through(self, server: str) -> "FakeMachine":
         self.asked.append(f"through {server}")
         return self
-
-    def address_of(self, server: str) -> str:
-        self.asked.append(f"address of {server}")
-        return ""
-
-    @property
-    def rstudio(self) -> RstudioRun:
-        return self.rstudio_run
 
     def sudo(self, script: str) -> str:
         self.asked.append(script)

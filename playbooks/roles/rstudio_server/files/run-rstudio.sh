@@ -35,7 +35,9 @@ systemctl reset-failed "$unit" 2>/dev/null || true
 systemctl restart "$unit" || give_up start
 tries=300
 until listens; do
-    [ "$tries" -gt 0 ] && [ "$(systemctl is-active "$unit")" != failed ] || give_up "listen on port $port"
+    if [ "$tries" -le 0 ] || [ "$(systemctl is-active "$unit")" = failed ]; then
+        give_up "listen on port $port"
+    fi
     tries=$((tries - 1))
     sleep 0.1
 done
