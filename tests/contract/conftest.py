@@ -251,6 +251,15 @@ def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Lab:
     return made
 
 
+@pytest.fixture(params=["fake", pytest.param("incus", marks=pytest.mark.incus)])
+def quick_lab(request: pytest.FixtureRequest, tmp_path: Path) -> Lab:
+    """Each of those labs in which a boot takes no minute: on libvirt, one machine shows more."""
+    if request.param == "fake":
+        return FakeLab(tmp_path)
+    made: Lab = request.getfixturevalue("incus_lab")
+    return made
+
+
 def run_quietly(*argv: str) -> subprocess.CompletedProcess[str]:
     """A command of the test's own; what it says is kept, its failure is not raised."""
     return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)

@@ -60,6 +60,10 @@ class LibvirtLab:
     def is_there(self, name: str) -> bool:
         return any(f"{self.prefix}-{name}" in line.split() for line in self.traces())
 
+    def disk(self, image: str) -> Path:
+        """The file of a baked image."""
+        return Path(virsh("vol-path", "--pool", self.prefix, f"{self.prefix}-{image}.img").strip())
+
     def traces(self) -> list[str]:
         """Everything of these tests that libvirt knows: VMs, disks, consoles."""
         virsh("pool-refresh", self.prefix)
