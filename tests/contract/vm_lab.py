@@ -102,8 +102,12 @@ def libvirt_image(libvirt_host: Host) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def libvirt_prefix(libvirt_host: Host) -> str:
-    """The prefix of all names, and the storage pool that setup made."""
-    return libvirt_host.prefix
+    """The prefix of all names, and the storage pool that setup made; VMs can be made there."""
+    prefix = libvirt_host.prefix
+    report = BakingVagrantEngine(Libvirt(prefix), libvirt_host.home / "instances").check_host()
+    if not report.usable:
+        cannot_run("; ".join(one.detail for one in report.findings if not one.ok))
+    return prefix
 
 
 @pytest.fixture
@@ -115,9 +119,6 @@ def libvirt_lab(libvirt_image: str, libvirt_prefix: str) -> Iterator[LibvirtLab]
         instances = folder / "instances"
         instances.mkdir()
         made = LibvirtLab(instances, libvirt_image, libvirt_prefix)
-        report = made.engine.check_host()
-        if not report.usable:
-            cannot_run("; ".join(one.detail for one in report.findings if not one.ok))
         try:
             yield made
         finally:

@@ -137,12 +137,11 @@ def test_the_next_one_is_a_clone_and_itself_however_often_it_was_killed(vm: Vm) 
         assert "quick checks" in done.stderr
         assert "provision" not in done.stderr
         assert host.sandbox("exec", "twin", "--", "hostname").stdout == "twin\n"
-        checked = json.loads(host.sandbox("check", "twin", "--json", timeout_s=600).stdout)
-        assert {one["outcome"] for one in checked["results"]} == {"passed"}, checked
-        facts = [
-            json.loads((host.instances / name / "facts.json").read_text())["identity"]
-            for name in ("r", "twin")
-        ]
+        twin = Vm(host, "twin")
+        assert {one["outcome"] for one in twin.kept("checks.json")["results"]} == {"passed"}
+        assert twin.exec("Rscript", "-e", "cat(6 * 7)") == "42"
+        probed = json.loads(host.sandbox("probe", "twin", timeout_s=300).stdout)
+        facts = [found["identity"] for found in (vm.kept("facts.json"), probed)]
         assert facts[0]["machine_id"] != facts[1]["machine_id"]
         keys = [set(one["ssh_host_keys"]) for one in facts]
         assert all(keys)
