@@ -97,11 +97,17 @@ def test_destroy_removes_a_half_made_sandbox(host: Host, box: Path, step: str) -
 
 @pytest.fixture
 def elsewhere(host: Host, tmp_path: Path) -> Iterator[Host]:
-    """A place without any image, in the same Incus, with a cache of its own."""
+    """A place without any image, in the same Incus, with a cache of its own.
+
+    Packages that other builds have fetched are in it: from where they come is no question here.
+    """
     # Short, for the sockets below
     home = Path(tempfile.mkdtemp(prefix="sbxtest-", dir="/tmp"))
     its = replace(host, home=home, prefix="sbxkilled", started=[])
     try:
+        shelves = Path("cache", "sandbox", "archives")
+        if (host.home / shelves).exists():
+            shutil.copytree(host.home / shelves, home / shelves, copy_function=os.link)
         its.sandbox("host", "setup", "--yes")
         yield its
     finally:
