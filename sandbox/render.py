@@ -6,7 +6,6 @@ Ansible gets is data: every string is marked so that Ansible does not take it fo
 
 import json
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +23,7 @@ from sandbox.paths import data_dir
 from sandbox.placement import Placement
 from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.plan import Plan
+from sandbox.quoting import Json, ruby, sh, yaml
 from sandbox.secret_values import NO_VALUES, Plain, SecretValues
 from sandbox.servers import servers
 from sandbox.servers.server import Json
@@ -36,59 +36,6 @@ if TYPE_CHECKING:
 
 LOGIN_USER = "sandbox"
 """The account by which ssh and Ansible log in."""
-
-# YAML takes some of these for line breaks, and forbids the others unless they are escaped
-_YAML_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
-_HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
-_RUBY_PLAIN = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
-
-
-def sh(value: str) -> str:
-    """Quote a word for a POSIX shell, whatever characters are in it.
-
-    Raises:
-        BoxError: the value holds a NUL, which no shell word can.
-    """
-    if "\0" in value:
-        raise BoxError(f"a NUL byte cannot be passed to a shell: {value!r}")
-    return shlex.quote(value)
-
-
-def ruby(value: Json) -> str:
-    """Write a Ruby literal in which Ruby interpolates nothing."""
-    match value:
-        case None:
-            literal = "nil"
-        case bool():
-            literal = str(value).lower()
-        case int() | float():
-            literal = repr(value)
-        case list():
-            literal = f"[{', '.join(ruby(item) for item in value)}]"
-        case dict():
-            pairs = (f"{ruby(key)} => {ruby(item)}" for key, item in value.items())
-            literal = f"{{{', '.join(pairs)}}}"
-        case str() if _RUBY_PLAIN.fullmatch(value):
-            # Between single quotes only these two mean anything
-            literal = "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-        case _:
-            literal = '"' + "".join(_ruby_character(character) for character in value) + '"'
-    return literal
-
-
-def _ruby_character(character: str) -> str:
-    code = ord(character)
-    if re.fullmatch(r"[A-Za-z0-9 _./:,=-]", character):
-        return character
-    if 0xD800 <= code <= 0xDFFF:  # noqa: PLR2004  (a byte that was not UTF-8, as Python keeps it)
-        return f"\\x{code & 0xFF:02X}"
-    return f"\\u{{{code:X}}}"
-
-
-def yaml(value: Json) -> str:
-    """Write a value that YAML and JSON read alike, on one line."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return _YAML_ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 @cache
@@ -439,7 +386,8 @@ def _direct_hosts(system: System) -> list[str]:
     """The hosts that apt must not ask its proxy for. It knows only whole names, no domains."""
     excepted = system.no_proxy or ()
     mirror = system.mirror
-    urls = (mirror.debian, mirror.security or mirror.debian) if mirror is not None else ()
+    said = (mirror.debian, mirror.ubuntu, mirror.security) if mirror is not None else ()
+    urls = [url for url in said if url is not None]
     named = {urlsplit(url).hostname or "" for url in urls if goes_direct(url, excepted)}
     named |= {one for one in excepted if _HOST.fullmatch(one)}
     return sorted(name for name in named if _HOST.fullmatch(name))

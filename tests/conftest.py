@@ -242,10 +242,18 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever may set up libvirt belongs to one run: `make test` has another beside it."""
+    """Mark what sets up Incus or libvirt, by the fixtures that do.
+
+    For libvirt, one run has all of that: `make test` has another beside it. And whoever asks for
+    tests without Incus takes no host down that another run has set up under the same prefix.
+    """
     for item in items:
-        if {"libvirt_host", "vagrant_tools"} & set(getattr(item, "fixturenames", ())):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if {"libvirt_host", "vagrant_tools"} & fixtures:
             item.add_marker("libvirt")
+        # Unit tests have hosts of their own, which are none
+        if "host" in fixtures and ROOT / "tests" / "unit" not in item.path.parents:
+            item.add_marker("incus")
 
 
 @pytest.fixture(scope="session")

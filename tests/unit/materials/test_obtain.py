@@ -36,7 +36,9 @@ def index(*records: str) -> bytes:
 
 
 def plan(packages: RPackages, path: Path | None = None) -> Plan:
-    inputs = (RInput(r="4.2.2", path=path, place="box.yml:3"),) if path is not None else ()
+    inputs = (
+        (RInput(r="4.2.2", path=path, place="box.yml:3", sha256=""),) if path is not None else ()
+    )
     return plain_plan().model_copy(update={"r": R(packages=packages), "r_inputs": inputs})
 
 
