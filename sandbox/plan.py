@@ -5,10 +5,10 @@ No module below this one sees a dict or reads the environment.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,12 +19,15 @@ from sandbox.fingerprint import digest_of
 from sandbox.servers import wanted
 from sandbox.servers.server import Server
 from sandbox.spec.base_models import Base
+from sandbox.spec.mirrored import with_mirrors
+from sandbox.spec.mirrors import Mirrors
 from sandbox.spec.models import Accepted, Box, Budget, Machine, Providers, System, User
 from sandbox.spec.problem import printable, short
 from sandbox.spec.r import InstalledR, R
 from sandbox.spec.r_installed import MachineR, machine_rs
 from sandbox.spec.r_packages import R_ITSELF
 from sandbox.spec.services import Services
+from sandbox.spec.values import NEWER
 
 if TYPE_CHECKING:
     # A reader of a saved plan needs no YAML
@@ -72,6 +75,10 @@ class Plan(PlanModel):
     providers: Providers = Providers()
     machine: Machine
     system: System
+    """With what the mirrors say of the machine's apt."""
+    mirrors: Annotated[Mirrors | None, NEWER] = None
+    """The box's own part: where this host fetches. It does not decide what the machine is: bytes
+    are checked. The files of certificates are absolute."""
     r: R | None
     services: Services
     apps: tuple[PlannedApp, ...] = ()
@@ -160,20 +167,26 @@ _NOT_THE_MACHINE: Final = (
     | {"description"}
     | {"budget", "check_files", "production", "accept", "left_out"}
     | {"ca_certificates"}  # their contents count, see ca_sha256
+    | {"mirrors"}  # what of them gets into the machine is in `system`
 )
 
 
-def resolve(loaded: "LoadedBox") -> Plan:
+def resolve(loaded: "LoadedBox", user_mirrors: Mirrors | None = None) -> Plan:
     """Freeze a box into a plan. Reads only app folders (for fingerprints) and certificates.
+
+    Args:
+        loaded: the box.
+        user_mirrors: what the user says for all boxes; the box's own values win.
 
     Raises:
         BoxError: an app's folder or a certificate cannot be read.
     """
     box = loaded.box
-    certificates = tuple(
-        loaded.file_at("system", "ca_certificates", index)
-        for index in range(len(box.system.ca_certificates))
-    )
+    own = _own_mirrors(loaded)
+    mirrors = (own or Mirrors()).over(user_mirrors or Mirrors())
+    certificates = _certificates(loaded, "system", box.system.ca_certificates)
+    if not certificates:
+        certificates = tuple(Path(name) for name in mirrors.ca_certificates)
     return Plan(
         box_name=loaded.name,
         box_path=loaded.path,
@@ -183,7 +196,8 @@ def resolve(loaded: "LoadedBox") -> Plan:
         base=loaded.base,
         providers=box.providers,
         machine=box.machine,
-        system=box.system,
+        system=with_mirrors(box.system, mirrors, loaded.base),
+        mirrors=own,
         r=box.r,
         services=box.services,
         apps=tuple(_planned_apps(loaded)),
@@ -196,11 +210,23 @@ def resolve(loaded: "LoadedBox") -> Plan:
         accept=box.accept,
         ca_certificates=certificates,
         ca_sha256=tuple(
-            _digest([path], path.parent, loaded.place_of("system", "ca_certificates", index))
-            for index, path in enumerate(certificates)
+            _digest([path], path.parent, loaded.place_of("system", "ca_certificates"))
+            for path in certificates
         ),
         apt_packages=tuple(sorted({*_apt_packages(box), *loaded.base.packages})),
     )
+
+
+def _own_mirrors(loaded: "LoadedBox") -> Mirrors | None:
+    said = loaded.box.mirrors
+    if said is None:
+        return None
+    files = _certificates(loaded, "mirrors", said.ca_certificates)
+    return said.model_copy(update={"ca_certificates": tuple(map(str, files))} if files else {})
+
+
+def _certificates(loaded: "LoadedBox", part: str, names: Sequence[str]) -> tuple[Path, ...]:
+    return tuple(loaded.file_at(part, "ca_certificates", index) for index in range(len(names)))
 
 
 def _planned_apps(loaded: "LoadedBox") -> Iterator[PlannedApp]:

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.errors import BoxError
+from sandbox.fetch.routes import goes_direct
 from sandbox.materials.r_variables import RVars, r_variables
 from sandbox.paths import data_dir
 from sandbox.placement import Placement
@@ -24,6 +26,7 @@ from sandbox.plan import Plan
 from sandbox.secret_values import NO_VALUES, Plain, SecretValues
 from sandbox.servers import servers
 from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
+from sandbox.spec.models import System
 from sandbox.spec.values import Secret
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 # YAML takes some of these for line breaks, and forbids the others unless they are escaped
 _YAML_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _RUBY_PLAIN = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
 
 
@@ -335,7 +339,7 @@ def render_bootstrap(
             "suite": plan.base.suite,
             "mirror": plan.system.mirror,
             "proxy": proxy,
-            "proxy_conf": _apt_proxy(proxy),
+            "proxy_conf": _apt_proxy(proxy, plan.system),
             "certificates": read_certificates(plan) if certificates is None else certificates,
         },
     )
@@ -356,11 +360,24 @@ def rendered_files(placement: Placement, folder: Path = Path()) -> tuple[Rendere
     )
 
 
-def _apt_proxy(proxy: str | None) -> str:
+def _apt_proxy(proxy: str | None, system: System) -> str:
     if proxy is None:
         return ""
     # The model allows no quote, backslash or blank in it; apt has no escape for them
-    return f'Acquire::http::Proxy "{proxy}";\nAcquire::https::Proxy "{proxy}";'
+    lines = [f'Acquire::http::Proxy "{proxy}";', f'Acquire::https::Proxy "{proxy}";']
+    for host in _direct_hosts(system):
+        lines += [f'Acquire::{scheme}::Proxy::{host} "DIRECT";' for scheme in ("http", "https")]
+    return "\n".join(lines)
+
+
+def _direct_hosts(system: System) -> list[str]:
+    """The hosts that apt must not ask its proxy for. It knows only whole names, no domains."""
+    excepted = system.no_proxy or ()
+    mirror = system.mirror
+    urls = (mirror.debian, mirror.security or mirror.debian) if mirror is not None else ()
+    named = {urlsplit(url).hostname or "" for url in urls if goes_direct(url, excepted)}
+    named |= {one for one in excepted if _HOST.fullmatch(one)}
+    return sorted(name for name in named if _HOST.fullmatch(name))
 
 
 def _render(template: str, values: Mapping[str, object]) -> str:

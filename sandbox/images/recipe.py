@@ -168,6 +168,12 @@ class Sources:
     note: str = ""
     """Why the sources are not those of the host or the box, when they are not."""
 
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The addresses in the lines."""
+        words = (word for line in self.lines for word in line.split())
+        return tuple(dict.fromkeys(word for word in words if "://" in word))
+
 
 @dataclass(frozen=True)
 class Recipe:

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from sandbox.app_files import MAX_MB
 from sandbox.spec.choices import ProviderName
+from sandbox.spec.mirrors import Mirrors, NoProxyEntry
 from sandbox.spec.misfit import misfit
 from sandbox.spec.r import R
 from sandbox.spec.services import Services
@@ -82,6 +83,8 @@ class System(Model):
     """Where Debian's packages come from; leave it out for the base image's sources."""
     proxy: ProxyOrSecret | None = None
     """HTTP proxy that the machine uses to fetch packages; or `{secret: NAME}`."""
+    no_proxy: Annotated[tuple[NoProxyEntry, ...] | None, NEWER] = None
+    """What the machine's apt reaches without the proxy: a host, .domain, 10.0.0.0/8."""
     ca_certificates: tuple[FileName, ...] = ()
     """PEM files, relative to the box file, that the machine trusts."""
 
@@ -226,6 +229,8 @@ class Box(Model):
     """Settings for one provider."""
     machine: Machine = Machine()
     """The size of the machine."""
+    mirrors: Annotated[Mirrors | None, NEWER] = None
+    """Servers that stand for public ones; also in ~/.config/sandbox/config.yml, for all boxes."""
     system: System = System()
     """Time zone, locale, packages and the like."""
     r: R | None = None

@@ -7,11 +7,11 @@ from typing import Final
 
 from sandbox.app_files import IGNORE_FILE, TooMuchError, UnreadableError, app_files
 from sandbox.paths import homes, state_dir
-from sandbox.plain_file import NO_SUCH_FILE, NotPlainError, is_of_the_kernel, not_a_file, read_plain
+from sandbox.plain_file import NO_SUCH_FILE, is_of_the_kernel, not_a_file
 from sandbox.spec import words
 from sandbox.spec.base_models import Base
 from sandbox.spec.bases import Bases
-from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
+from sandbox.spec.certificate import why_no_certificate
 from sandbox.spec.choices import SSH_PORT
 from sandbox.spec.models import App, Box
 from sandbox.spec.problem import Problem, alternatives, code, near, printable, short
@@ -230,14 +230,21 @@ def _files(context: BoxContext) -> Iterator[Problem]:
             yield value.problem(f"no checks at {code(value.raw)}: {wrong}")
         elif not value.raw.endswith(".py"):
             yield value.problem(f"checks are Python files, and {code(value.raw)} is not")
-    for index, _ in enumerate(context.box.system.ca_certificates):
-        value = context.at("system", "ca_certificates", index)
-        if (refusal := context.root.refusal(value)) is not None:
-            yield refusal
-            continue
-        wrong = not_a_file(value.as_path()) or _not_a_certificate(value.as_path())
-        if wrong is not None:
-            yield value.problem(f"no certificate at {code(value.raw)}: {wrong}")
+    mirrors = context.box.mirrors.ca_certificates if context.box.mirrors else ()
+    for part, names in (("system", context.box.system.ca_certificates), ("mirrors", mirrors)):
+        for index, _ in enumerate(names):
+            value = context.at(part, "ca_certificates", index)
+            if (refusal := context.root.refusal(value)) is not None:
+                yield refusal
+            elif (wrong := why_no_certificate(value.as_path())) is not None:
+                yield value.problem(f"no certificate at {code(value.raw)}: {wrong}")
+
+
+def _mirrors(context: BoxContext) -> Iterator[Problem]:
+    for name in context.box.mirrors.with_logins if context.box.mirrors else ():
+        message = "a login must not stand in a box"
+        cure = "Write this mirror into ~/.config/sandbox/config.yml, which only you can read"
+        yield context.at("mirrors", name).problem(message, cure)
 
 
 def _production(context: BoxContext) -> Iterator[Problem]:
@@ -251,18 +258,6 @@ def _production(context: BoxContext) -> Iterator[Problem]:
     elif context.box.accept and context.absent("production"):
         message = "differences are accepted, and no production is named"
         yield context.at("accept").problem(message, "Add `production: NAME.facts.json`")
-
-
-def _not_a_certificate(path: Path) -> str | None:
-    try:
-        data = read_plain(path, max_bytes=MAX_PEM_BYTES)
-    except NotPlainError as error:
-        return str(error)
-    if b"PRIVATE KEY-----" in data:
-        return "it holds a private key, which must not get into a machine"
-    if not certificates_in(data):
-        return "it is not in PEM format (no `-----BEGIN CERTIFICATE-----`)"
-    return None
 
 
 def _system(context: BoxContext) -> Iterator[Problem]:
@@ -333,6 +328,7 @@ _LOOKS: Final[tuple[Callable[[BoxContext], Iterator[Problem]], ...]] = (
     _ports,
     _apps,
     _files,
+    _mirrors,
     _production,
     _system,
     _options,

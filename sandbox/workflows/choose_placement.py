@@ -47,7 +47,7 @@ def placement_for(
     loaded = load_box(path, root=overrides.root)
     name = sandbox_name(overrides.name, loaded.name)
     return place(
-        resolve(loaded),
+        resolve(loaded, context.user_config().mirrors),
         provider=choose_provider(context, _provider_of(name) or loaded.provider),
         name=name,
         cpus=overrides.cpus,

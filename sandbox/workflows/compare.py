@@ -97,13 +97,13 @@ def side_of(
     if word.endswith(".json"):
         return Side(name=word, facts=load_facts(path))
     if word.endswith(SUFFIXES):
-        return side_of_plan(_plan_of(path, root), hashes)
+        return side_of_plan(_plan_of(path, root, context), hashes)
     if "@" not in word and "/" not in word and Instance(word).read() is not None:
         return Side(name=word, facts=context.guest_named(word).probe(key))
     if "@" not in word:
         for entry in list_boxes(cwd):
             if entry.name == word:
-                return side_of_plan(_plan_of(entry.path, root), hashes)
+                return side_of_plan(_plan_of(entry.path, root, context), hashes)
     if "/" in word or path.exists():
         raise UsageError(
             f"`{word}` is neither a sandbox, a file of facts (.json), a box (.yml), nor a host"
@@ -111,5 +111,5 @@ def side_of(
     return Side(name=word, facts=ssh.read(word, key))
 
 
-def _plan_of(path: Path, root: Path | None) -> Plan:
-    return resolve(load_box(path, root=root))
+def _plan_of(path: Path, root: Path | None, context: Context) -> Plan:
+    return resolve(load_box(path, root=root), context.user_config().mirrors)
