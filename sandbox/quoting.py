@@ -1,4 +1,4 @@
-"""Write values as words of a shell, of Ruby, and of YAML: nothing in a value means anything there."""
+"""Write values as words of a shell, of Ruby and of YAML: no character of them acts there."""
 
 import json
 import re

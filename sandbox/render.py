@@ -26,13 +26,14 @@ from sandbox.plan import Plan
 from sandbox.quoting import Json, ruby, sh, yaml
 from sandbox.secret_values import NO_VALUES, Plain, SecretValues
 from sandbox.servers import servers
-from sandbox.servers.server import Json
 from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
 from sandbox.spec.models import System
 from sandbox.spec.values import Secret
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+_HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 LOGIN_USER = "sandbox"
 """The account by which ssh and Ansible log in."""

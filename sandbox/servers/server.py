@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sandbox.endpoints import Endpoint
+from sandbox.quoting import Json
 
 if TYPE_CHECKING:
     # A listing needs no models
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from sandbox.spec.r import R
     from sandbox.spec.services import Services
 
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-"""What Ansible's variables hold."""
 Variables = Mapping[str, Json]
 """Variables of Ansible, by name."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from sandbox.servers.server import Json
+from sandbox.quoting import Json
 from sandbox.spec.shiny_directives import Place
 from sandbox.spec.shiny_server import ShinyLocation, ShinyServer, ShinySettings, ShinySite
 
