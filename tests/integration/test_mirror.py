@@ -250,12 +250,14 @@ def test_the_repacked_r_starts_and_knows_its_home(opt: Path, version: str) -> No
     home = f"/opt/R/{version}/lib/R"
     code = (
         "library(Matrix); library(MASS); cat(as.character(getRversion()), R.home(),"
-        " R.home('share'), .libPaths(), capabilities('cairo'), Sys.getenv('RHOME'), sep = '\\n')"
+        " R.home('share'), .libPaths(), capabilities('cairo'), nzchar(Sys.getenv('RHOME')),"
+        " sep = '\\n')"
     )
     for program in ("R", "Rscript"):
         words = ("-s", "-e", code) if program == "R" else ("-e", code)
         out = in_namespace(opt, f"/opt/R/{version}/bin/{program}", "--vanilla", *words)
-        assert out.split("\n") == [version, home, f"{home}/share", f"{home}/library", "TRUE", ""]
+        told = [version, home, f"{home}/share", f"{home}/library", "TRUE", "FALSE"]
+        assert out.splitlines() == told
     text = (opt / f"R/{version}/bin/R").read_text(encoding="utf-8")
     assert f"\nR_HOME_DIR={home}\n" in text
     assert not (opt / f"R/{version}/lib/R/etc/Rprofile.site").exists()
