@@ -168,7 +168,7 @@ def _is_plain(value: str) -> bool:
 RSTUDIO = Subject(
     name="rstudio",
     rank=135,
-    takes=(f"=rstudio_version: {_SHAPE}\npath: rstudio_r\n=rstudio_open: [0-9]{1, 4}\n"),
+    takes=f"=rstudio_version: {_SHAPE}\npath: rstudio_r\n=rstudio_open: " + "[0-9]{1,4}\n",
     part=SeenRstudioServer,
     sections={"rstudio-server": Shape(_check)},
     parse=_parse,
