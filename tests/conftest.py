@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import evidence
+from tests.mirror import Contents, Mirror, NoMirrorError, prepare, serving
 
 # How long one example takes says more about the machine than about the code: 200 ms,
 # hypothesis' own limit, are gone when something else has the processor
@@ -276,3 +277,19 @@ def vagrant_tools(request: pytest.FixtureRequest) -> None:
 
     if missing_tools() or not (shutil.which("vagrant") and shutil.which("ruby")):
         request.getfixturevalue("libvirt_host")
+
+
+@pytest.fixture(scope="session")
+def mirror_contents() -> Contents:
+    """Give the mirror's files; the first run on a host makes them."""
+    try:
+        return prepare()
+    except NoMirrorError as error:
+        cannot_run(str(error))
+
+
+@pytest.fixture
+def mirror(mirror_contents: Contents, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    """Give a mirror of the test's own: its knobs and its log are nobody else's."""
+    with serving(mirror_contents, tmp_path_factory.mktemp("rstudio")) as running:
+        yield running

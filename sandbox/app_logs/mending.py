@@ -140,7 +140,12 @@ def _library(failure: Failure) -> str:
 def _version(failure: Failure) -> str:
     if not _VERSIONS.search("\n".join(failure.error.lines)):
         return ""
-    base = failure.plan.base
+    base, rs = failure.plan.base, failure.plan.rs
+    if rs and rs[0].source == "posit":
+        return (
+            f"the app runs on R {rs[0].version}: choose another version in {failure.place('r')}, "
+            "or take out what wants another one"
+        )
     return (
         f"{base.name} has R {base.r_version or '?'} and the packages that fit it: choose another "
         f"`base:` in {failure.place('base')}, or take out what wants another version"

@@ -132,6 +132,9 @@ def _r(draft: _CapturedDraft) -> list[str]:
     version, blas = draft.value("r", "version"), draft.value("r", "blas")
     if isinstance(version, str):
         lines.append(f"version: {_quoted(version)}")
+    if (source := draft.value("r", "source")) is not None:
+        lines.append(f"source: {source}")
+    lines += _versions(draft)
     if isinstance(blas, str):
         lines.append(f"blas: {_scalar(blas)}")
     options = draft.under("r", "options")
@@ -139,13 +142,37 @@ def _r(draft: _CapturedDraft) -> list[str]:
     repos = draft.under("r", "repos")
     asked_as = _secret_names([f"repo.{name}" for name in _hidden(repos)])
     lines += _named("repos", repos, {name: asked_as.get(f"repo.{name}", "") for name in repos})
-    if packages := draft.under("r", "packages"):
-        lines.append("packages:")
-        for key, one in packages.items():
-            value = one.value
-            plain = f"{key}: {_scalar(str(value))}"
-            lines.append(_indented(_list(key, value) if isinstance(value, tuple) else plain))
+    lines += _packages(draft, "r")
     return lines
+
+
+def _packages(draft: _CapturedDraft, *place: str) -> list[str]:
+    lines = []
+    for key, one in draft.under(*place, "packages").items():
+        value = one.value
+        plain = f"{key}: {_scalar(str(value))}"
+        lines.append(_indented(_list(key, value) if isinstance(value, tuple) else plain))
+    return ["packages:", *lines] if lines else []
+
+
+def _versions(draft: _CapturedDraft) -> list[str]:
+    """Several Rs, each an item of the list with its own packages."""
+    numbers = {place[2] for place in draft.changes if place[:2] == ("r", "versions")}
+    lines = []
+    for number in sorted(numbers, key=int):
+        place = ("r", "versions", number)
+        said = draft.under(*place)
+        keys = [
+            f"{key}: {_quoted(str(one.value)) if key == 'version' else one.value}"
+            for key, one in said.items()
+        ]
+        first, *others = [*keys, *_packages(draft, *place)]
+        lines += [f"  - {first}", *(f"    {_continued(one)}" for one in others)]
+    return ["versions:", *lines] if lines else []
+
+
+def _continued(text: str) -> str:
+    return text.replace("\n", "\n    ")
 
 
 def _services(draft: _CapturedDraft) -> list[str]:

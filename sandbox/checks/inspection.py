@@ -90,7 +90,7 @@ class Inspection:
     """As `systemctl is-system-running` says: running, degraded."""
     failed_units: tuple[str, ...]
     files: tuple[FileMode, ...]
-    """Of WATCHED_FILES, those that are there."""
+    """Of `watched_files`, those that are there."""
     packages: dict[str, str]
     """Installed Debian packages, of those that the plan names, with versions."""
     half_installed: dict[str, str]
@@ -111,9 +111,16 @@ class Inspection:
 def inspection_script(plan: Plan) -> str:
     """Write the shell script to run as root; every word from the plan is quoted."""
     # Debian's package names cannot hold anything that a double-quoted shell string would read
-    return _SCRIPT.replace("@FILES@", shlex.join(WATCHED_FILES)).replace(
+    return _SCRIPT.replace("@FILES@", shlex.join(watched_files(plan))).replace(
         "@PACKAGES@", shlex.join(planned_packages(plan))
     )
+
+
+def watched_files(plan: Plan) -> tuple[str, ...]:
+    """List WATCHED_FILES, and the site files of Posit's Rs, each in its own folder."""
+    homes = [one.home for one in plan.rs if one.source == "posit"]
+    own = [f"{home}/etc/{name}" for home in homes for name in ("Rprofile.site", "Renviron.site")]
+    return (*WATCHED_FILES, *own)
 
 
 def planned_packages(plan: Plan) -> tuple[str, ...]:

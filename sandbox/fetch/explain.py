@@ -43,8 +43,7 @@ def trouble_of(error: Exception, asked: Address, proxy: Address | None) -> Troub
     if isinstance(error, exceptions.ProxyError):
         return _proxy_trouble(error, proxy)
     if isinstance(error, exceptions.SSLError):
-        reason = _ssl_reason(error)
-        return Trouble(f"the certificate of {host} is not trusted ({reason})", is_certificate=True)
+        return _tls_trouble(error, host)
     for kind, words in _PASSING:
         if isinstance(error, kind):
             return Trouble(words.format(host=host, reason=_last_words(error)), may_pass=True)
@@ -66,8 +65,7 @@ def _proxy_trouble(error: exceptions.ProxyError, proxy: Address | None) -> Troub
     cause = error.original_error
     text = str(cause)
     if isinstance(cause, exceptions.SSLError | ssl.SSLError):
-        what = f"the certificate of the proxy {where} is not trusted"
-        return Trouble(what, is_certificate=True)
+        return _tls_trouble(cause, f"the proxy {where}")
     if "407" in text:
         return Trouble(f"the proxy {where} wants a login (407)", is_proxy=True)
     if "Tunnel connection failed" in text:
@@ -77,16 +75,19 @@ def _proxy_trouble(error: exceptions.ProxyError, proxy: Address | None) -> Troub
     return Trouble(f"the proxy {where} cannot be reached", may_pass=True, is_proxy=True)
 
 
-def _ssl_reason(error: BaseException) -> str:
-    """OpenSSL's own reason: `self-signed certificate in certificate chain`."""
-    found: BaseException | object | None = error
+def _tls_trouble(error: BaseException, host: str) -> Trouble:
+    """Tell a certificate that is not trusted from a connection that broke; in OpenSSL's words."""
+    found: object = error
     while isinstance(found, BaseException):
         if isinstance(found, ssl.SSLCertVerificationError):
-            return found.verify_message
+            why = found.verify_message
+            what = f"the certificate of {host} is not trusted ({why})"
+            return Trouble(what, is_certificate=True)
         if isinstance(found, ssl.SSLError):
-            return (found.reason or "TLS failed").replace("_", " ").lower()
+            why = (found.reason or "no reason given").replace("_", " ").lower()
+            return Trouble(f"TLS with {host} failed ({why})", may_pass=True)
         found = found.args[0] if found.args else None
-    return "TLS failed"
+    return Trouble(f"TLS with {host} failed", may_pass=True)
 
 
 def _last_words(error: BaseException) -> str:

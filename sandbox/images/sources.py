@@ -75,7 +75,7 @@ def choose_sources(base: Base, mirror: Mirror | None, archives: Iterable[Archive
         ]
         if mirror.security is not None:
             wanted.append(Archive(mirror.security, f"{base.suite}-security", "main"))
-        whose = "the box's mirror"
+        whose = "the mirror of the box or of your settings"
     else:
         suites = (base.suite, f"{base.suite}-updates", f"{base.suite}-security")
         wanted = [

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sandbox.fetch.routes import Routes
 from sandbox.images.sources import ArchivesAnswer
 from sandbox.spec.base_models import Base
 from sandbox.spec.choices import BaseSource
@@ -26,8 +27,10 @@ class WantedBase:
     """The box's settings for this provider."""
     archives: ArchivesAnswer | None = None
     """The answer of this host's apt, if it was asked before."""
-    fetcher: "Fetcher | None" = None
-    """What fetches on this host; its routes say which mirrors and which proxy."""
+    routes: Callable[[], Routes] = Routes
+    """Which mirrors and which proxy; asked only when something is fetched: it may want a secret."""
+    fetcher: "Callable[[], Fetcher] | None" = None
+    """Makes what fetches on this host, by these routes."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.events import Event, StepOutput, ignore
+from sandbox.fetch.authorities import authorities_file
 from sandbox.fetch.errors import AbsentFileError, FetchError, WrongSumError
 from sandbox.fetch.fetcher import Fetcher
 from sandbox.fetch.routes import Routes
@@ -22,6 +23,7 @@ from sandbox.fetch.transport import Patience
 from sandbox.spec.mirrors import Mirrors
 from tests.integration.web import BODY, SHA256, Web, authority, proxying, serving
 
+APT_HELPER = "/usr/lib/apt/apt-helper"
 HASTY = Patience(connect_s=2, read_s=0.5, tries=3, pauses_s=(0.05,), longest_pause_s=2)
 PUBLIC = "https://cdn.posit.co/r/pkgs/r-4.4.1_1_amd64.deb"
 
@@ -305,3 +307,68 @@ def test_a_killed_download_leaves_nothing_for_the_next(web: Web, store: Store) -
     assert store.files() == ()
     assert fetcher(store).obtain([url]).path.read_bytes() == BODY
     assert left_in(store) == []
+
+
+def test_pruning_clears_what_killed_downloads_left(web: Web, store: Store) -> None:
+    with child(store, f"{web.url}/slow/pruned") as one, store.hold("ours", on_wait=lambda: None):
+        deadline = time.monotonic() + 20
+        while not list(store.folder.glob("incoming/.*.new")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        store.remove(frozenset())
+        assert len(left_in(store)) == 3, "a download that runs is left alone"
+        one.send_signal(signal.SIGKILL)
+        one.wait()
+        store.remove(frozenset())
+        assert len(left_in(store)) == 1, "our own lock is held"
+
+
+def test_commands_say_what_is_wrong_in_the_users_settings(tmp_path: Path) -> None:
+    folder = tmp_path / "config" / "sandbox"
+    folder.mkdir(parents=True)
+    (folder / "config.yml").write_text("mirrors:\n  cram: https://in.example\n")
+    env = {**os.environ, "XDG_CONFIG_HOME": str(folder.parent), "XDG_STATE_HOME": str(tmp_path)}
+    words = (sys.executable, "-c", "from sandbox.cli.app import main; main()", "render", "r")
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert f"{folder}/config.yml:2: mirrors.cram: unknown key `cram`" in done.stderr
+    assert "Perhaps you meant `cran`?" in done.stderr
+    (folder / "config.yml").write_text("mirrors: {apt: {debian: 'http://in.example/debian'}}\n")
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "mirror=http://in.example/debian" in done.stdout
+
+
+def test_a_loaded_plan_needs_no_web(tmp_path: Path) -> None:
+    code = "import sys, sandbox.workflows.up; sys.exit('urllib3' in sys.modules)"
+    done = subprocess.run((sys.executable, "-c", code), check=False)
+    assert done.returncode == 0
+
+
+@pytest.mark.skipif(not Path(APT_HELPER).exists(), reason="needs apt")
+def test_apt_trusts_the_users_authorities_too(tmp_path: Path) -> None:
+    """As mmdebstrap gets them: apt takes one file, and reads it as another user."""
+    pem, context = authority(tmp_path)
+    routes = Routes(Mirrors(ca_certificates=(str(pem),)))
+    with serving(context) as web, authorities_file(routes) as authorities:
+        assert authorities is not None
+        assert authorities.read_text().count("BEGIN CERTIFICATE") > 1
+        for option, status in (
+            (f"Acquire::https::CaInfo={authorities}", 0),
+            ("Dpkg::Use-Pty=0", 100),
+        ):
+            words = (APT_HELPER, "-o", option, "-o", "Acquire::Retries=0", "download-file")
+            target = tmp_path / f"file-{status}"
+            done = subprocess.run(
+                (*words, f"{web.url}/a", target), capture_output=True, text=True, check=False
+            )
+            assert (done.returncode, target.exists()) == (status, status == 0), done.stderr
+    assert not authorities.exists()
+    with authorities_file(Routes()) as none:
+        assert none is None
+
+
+def test_a_server_without_tls_is_no_matter_of_certificates(web: Web, store: Store) -> None:
+    url = web.url.replace("http:", "https:")
+    with pytest.raises(FetchError, match=r"TLS with 127.* failed") as refused:
+        fetcher(store).read(f"{url}/a", max_bytes=9)
+    assert "ca_certificates" not in refused.value.hint

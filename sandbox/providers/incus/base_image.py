@@ -5,6 +5,7 @@ killed one; Incus itself shows an image only when it has all of it.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -56,7 +57,7 @@ def ensure_base(
     listener: Listener,
     refresh: bool = False,
     archives: ArchivesAnswer | None = None,
-    routes: Routes | None = None,
+    routes: Callable[[], Routes] = Routes,
 ) -> BaseImage:
     """Find, build or fetch the image of `base`; with `refresh`, again even if there is one.
 
@@ -73,7 +74,7 @@ def ensure_base(
             # Another command may have made it while we waited
             found = None if refresh else find_image(client, recipe)
             if found is None:
-                found = _make(recipe, client, folder, listener, routes or Routes())
+                found = _make(recipe, client, folder, listener, routes())
     index = folder / build.INDEX_NAME
     return BaseImage(recipe.alias, found, index if index.is_file() else None)
 

@@ -72,7 +72,7 @@ class IncusProvider:
             mirror=wanted.mirror,
             listener=listener,
             archives=wanted.archives,
-            routes=wanted.fetcher.routes if wanted.fetcher is not None else None,
+            routes=wanted.routes,
         )
         return PreparedBase(made.alias, made.fingerprint, available_packages(made))
 

@@ -9,18 +9,16 @@ import json
 import os
 import re
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sandbox.errors import BoxError, CommandError, HostError, ProviderError
 from sandbox.events import Listener, Notice, StepOutput, step
 from sandbox.fetch.addresses import VAGRANT_BOXES
 from sandbox.fetch.authorities import authorities_file
-from sandbox.fetch.fetcher import Fetcher
 from sandbox.fetch.routes import Routes, address_of
-from sandbox.fetch.store import Store
 from sandbox.images import build, disk
 from sandbox.images.build_folder import build_folder, build_lock
 from sandbox.images.recipe import Recipe
@@ -35,6 +33,9 @@ from sandbox.run import run
 from sandbox.spec.base_models import Base, PublicBox
 from sandbox.spec.choices import BaseSource
 from sandbox.spec.models import Mirror
+
+if TYPE_CHECKING:
+    from sandbox.fetch.fetcher import Fetcher
 
 MACHINE = "x86_64"
 """The architecture of images built here; for arm64 there are public boxes."""
@@ -69,7 +70,8 @@ def ensure_vagrant_box(
     listener: Listener,
     refresh: bool = False,
     archives: ArchivesAnswer | None = None,
-    fetcher: Fetcher | None = None,
+    routes: Callable[[], Routes] = Routes,
+    fetcher: "Callable[[], Fetcher] | None" = None,
 ) -> VagrantBox:
     """Find, build or fetch the box of `base`; with `refresh`, again even if there is one.
 
@@ -91,8 +93,7 @@ def ensure_vagrant_box(
         with build_lock(folder, base.name, listener):
             # Another command may have made it while we waited
             if refresh or not is_whole(name, VERSION, provider):
-                routes = fetcher.routes if fetcher is not None else Routes()
-                _make(recipe, name, form, folder, listener, routes=routes)
+                _make(recipe, name, form, folder, listener, routes=routes())
     index = folder / build.INDEX_NAME
     return VagrantBox(name, VERSION, provider, index if index.is_file() else None)
 
@@ -103,7 +104,7 @@ def ensure_public_box(
     *,
     provider: VmProvider,
     listener: Listener,
-    fetcher: Fetcher | None = None,
+    fetcher: "Callable[[], Fetcher] | None" = None,
 ) -> VagrantBox:
     """Find or fetch somebody else's box, at exactly that version.
 
@@ -131,9 +132,8 @@ def ensure_public_box(
         folder = cache_dir() / "images" / f"public-{digest}"
         with build_lock(folder, public.box, listener):
             if not is_whole(name, public.box_version, provider):
-                if fetcher is None:
-                    fetcher = Fetcher(Routes(), Store(), listener)
-                _fetch(public, found, sha256, folder, listener, fetcher=fetcher)
+                its = fetcher() if fetcher is not None else _plain_fetcher(listener)
+                _fetch(public, found, sha256, folder, listener, fetcher=its)
     return found
 
 
@@ -276,7 +276,7 @@ def _fetch(
     folder: Path,
     listener: Listener,
     *,
-    fetcher: Fetcher,
+    fetcher: "Fetcher",
 ) -> None:
     title = f"fetch the public box {public.box} {public.box_version}"
     provider, architecture = wanted.provider, host_architecture()
@@ -293,19 +293,29 @@ def _fetch(
             return
         where = f"{public.box.replace('/', '/boxes/', 1)}/versions/{public.box_version}"
         own = f"{_server(fetcher.routes)}/{where}/providers/{provider}/{architecture}/vagrant.box"
-        # By ourselves: through the user's mirror and proxy, and checked before Vagrant has it
-        file = fetcher.obtain([public.url or own], sha256=sha256)
+        url = public.url or own
+        if not url.startswith("file:"):
+            # By ourselves: through the user's mirror and proxy, and checked before Vagrant has it
+            url = fetcher.obtain([url], sha256=sha256).path.as_uri()
         text = catalogue(
             wanted.name,
             wanted.version,
             provider,
-            file.path.as_uri(),
+            url,
             sha256=sha256,
             architecture=architecture,
         )
         _add(text, provider, work, log, listener)
         # Vagrant has its own copy now
         fetcher.store.remove(frozenset({sha256}))
+
+
+def _plain_fetcher(listener: Listener) -> "Fetcher":
+    """What fetches where no mirrors are known. Loaded late: most boxes are there already."""
+    from sandbox.fetch.fetcher import Fetcher
+    from sandbox.fetch.store import Store
+
+    return Fetcher(Routes(), Store(), listener)
 
 
 def _server(routes: Routes) -> str:

@@ -60,6 +60,7 @@ class VagrantProvider(ABC):
                 mirror=wanted.mirror,
                 listener=listener,
                 archives=wanted.archives,
+                routes=wanted.routes,
                 fetcher=wanted.fetcher,
             )
         return PreparedBase(found.image, found.image, available_packages(found))

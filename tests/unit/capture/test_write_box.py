@@ -147,9 +147,7 @@ def test_comments_stay_short_whatever_is_installed() -> None:
 
 
 def test_an_r_that_no_base_has() -> None:
-    r = FACTS[RInstallations][0].model_copy(
-        update={"version": "4.4.1", "home": "/opt/R/4.4.1/lib/R"}
-    )
+    r = FACTS[RInstallations][0].model_copy(update={"version": "4.4.1", "home": "/usr/local/lib/R"})
     box = captured(facts(r=(r,)))
     assert box.base.name == "debian-12"
     assert "version:" not in box.text.partition("\nr:")[2].partition("production")[0]

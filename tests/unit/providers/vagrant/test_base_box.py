@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sandbox.errors import BoxError, HostError, ProviderError
 from sandbox.events import Event, Notice, ignore
 from sandbox.fetch.fetcher import Fetched, Fetcher
+from sandbox.fetch.routes import Routes
 from sandbox.images import build
 from sandbox.providers.vagrant import base_box as vagrant_box
 from sandbox.providers.vagrant.base_box import (
@@ -25,6 +26,7 @@ from sandbox.providers.vagrant.files import VmProvider
 from sandbox.providers.vagrant.hypervisor import find_stored_box
 from sandbox.spec.base_models import PublicBox
 from sandbox.spec.bases import load_bases
+from sandbox.spec.mirrors import Mirrors
 from tests.box_forms import FORMS
 from tests.unit.factories import BASE
 
@@ -231,3 +233,22 @@ def test_a_box_for_another_architecture_is_not_ours(
     assert find_stored_box(f"{NAME}@1.0.0", "virtualbox").folder == store / "arm64" / "virtualbox"
     with pytest.raises(ProviderError, match="has no base image"):
         find_stored_box(f"{NAME}@2.0.0", "virtualbox")
+
+
+def test_a_mirror_stands_for_the_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAGRANT_SERVER_URL", "https://boxes.example")
+    assert vagrant_box._server(Routes()) == "https://boxes.example"
+    assert vagrant_box._by_itself(Routes()) == {}
+    mirrors = Mirrors(
+        vagrant_boxes="https://me:word@in.example/boxes",
+        proxy="http://p.example:1",
+        no_proxy=("in.example",),
+    )
+    routes = Routes(mirrors)
+    assert routes.route(vagrant_box._server(routes)).address.url == "https://in.example/boxes"
+    assert vagrant_box._by_itself(routes) == {
+        "VAGRANT_SERVER_URL": "https://in.example/boxes",
+        "http_proxy": "http://p.example:1",
+        "https_proxy": "http://p.example:1",
+        "no_proxy": "in.example",
+    }
