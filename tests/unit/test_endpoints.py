@@ -71,7 +71,8 @@ def test_servers_are_found_by_their_files() -> None:
     others = {"__init__", "server"}
     files = {path.stem for path in folder.glob("*.py")} - others
     assert len(servers.servers()) == len(files)
-    assert [server.name for server in servers.servers()] == ["nginx", "rstudio_server", "shiny_server"]
+    names = [server.name for server in servers.servers()]
+    assert names == ["nginx", "rstudio_server", "shiny_server"]
 
 
 def test_each_app_is_an_endpoint_of_shiny_server() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 from sandbox.facts.diff import compare
 from sandbox.facts.differences import DiffOutcome
-from sandbox.facts.sides import Side
 from sandbox.facts.facts import Facts
+from sandbox.facts.sides import Side
 from sandbox.facts.subjects.configs import ConfigFile, Configs
 from sandbox.facts.subjects.rstudio import SeenRstudioServer
 from tests.unit.capture.test_write_box import FACTS, captured, content, facts
