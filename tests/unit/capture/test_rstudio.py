@@ -33,7 +33,7 @@ def server(version: str | None = "2024.12.0+467", **more: Any) -> Facts:
         ConfigFile(path="/etc/rstudio/repos.conf", settings={"CRAN": "https://cran.example"}),
         ConfigFile(path="/etc/rstudio/logging.conf", settings={"*.log-level": "debug"}),
     ]
-    return facts(rstudio=seen, configs=tuple([*own, *files]))
+    return facts(rstudio=seen, configs=(*own, *files))
 
 
 def test_its_settings_are_keys_of_the_box(tmp_path: Path) -> None:
