@@ -131,7 +131,7 @@ def test_a_setting_changed_by_hand_is_found_and_put_right(host: Host, box: Path)
 def test_a_broken_api_says_so_in_rs_own_words(host: Host, box: Path) -> None:
     (box.parent / "api" / "plumber.R").write_text("library(nosuchpackage)\n")
     said = host.sandbox("up", box, timeout_s=600, expect=6).stderr
-    assert "the API api does not run: Error in library(nosuchpackage)" in said
+    assert "the API api does not run: Error in" in said
     assert "there is no package called" in said
     assert "nosuchpackage" in host.sandbox("logs", NAME, "api").stdout
     (box.parent / "api" / "plumber.R").write_text(API)
