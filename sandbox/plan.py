@@ -56,6 +56,15 @@ class PlannedApp(PlanModel):
         return self.sha256[:12]
 
 
+@dataclass(frozen=True)
+class PackageMirror:
+    """The mirror of a box, as the machine's apt uses it."""
+
+    uri: str
+    security: str | None
+    components: str
+
+
 class Plan(PlanModel):
     """Everything that decides what a machine is."""
 
@@ -129,6 +138,18 @@ class Plan(PlanModel):
                 "left_out": tuple(sorted({*self.left_out, *gone})),
             }
         )
+
+    @property
+    def mirror(self) -> PackageMirror | None:
+        """Where the machine gets its packages; None for the base image's own sources."""
+        named = self.system.mirror
+        uri = named.of(self.base.distribution) if named is not None else None
+        if named is None or uri is None:
+            return None
+        if self.base.distribution == "ubuntu":
+            # A mirror of Ubuntu's has the suite of security, too
+            return PackageMirror(uri, named.security or uri, "main universe")
+        return PackageMirror(uri, named.security, "main")
 
     @property
     def servers(self) -> tuple[Server, ...]:

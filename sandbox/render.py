@@ -367,32 +367,12 @@ def render_bootstrap(
             "login_user": LOGIN_USER,
             "suite": plan.base.suite,
             "distribution": plan.base.distribution,
-            "mirror": _mirror(plan),
+            "mirror": plan.mirror,
             "proxy": proxy,
             "proxy_conf": _apt_proxy(proxy),
             "certificates": read_certificates(plan) if certificates is None else certificates,
         },
     )
-
-
-@dataclass(frozen=True)
-class BootstrapMirror:
-    """The mirror of a box, as the bootstrap script writes it."""
-
-    uri: str
-    security: str | None
-    components: str
-
-
-def _mirror(plan: Plan) -> BootstrapMirror | None:
-    named, base = plan.system.mirror, plan.base
-    uri = named.of(base.distribution) if named is not None else None
-    if named is None or uri is None:
-        return None
-    if base.distribution == "ubuntu":
-        # A mirror of Ubuntu's has the suite of security, too
-        return BootstrapMirror(uri, named.security or uri, "main universe")
-    return BootstrapMirror(uri, named.security, "main")
 
 
 def rendered_files(placement: Placement, folder: Path = Path()) -> tuple[RenderedFile, ...]:
