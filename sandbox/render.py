@@ -299,12 +299,11 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
 
 
 def _api_vars(plan: Plan, folder: Path) -> Iterator[ApiVars]:
-    files = {api.name: api for api in plan.apis}
-    plumber = plan.services.plumber
-    for api in plumber.all if plumber is not None else ():
+    releases = {api.name: api.release for api in plan.apis}
+    for api in plan.services.plumber.all if plan.services.plumber is not None else ():
         yield ApiVars(
             name=api.name,
-            release=files[api.name].release,
+            release=releases[api.name],
             archive=str(api_archive_path(folder, api.name)),
             file=api.file,
             host=api.host or "0.0.0.0",  # noqa: S104  (as the other servers listen)
