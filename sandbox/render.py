@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from sandbox.errors import BoxError
 from sandbox.fetch.routes import goes_direct
+from sandbox.materials.installed import mark
 from sandbox.materials.packages.variables import LibraryVars, library_variables
 from sandbox.materials.r_variables import RVars, r_variables
 from sandbox.paths import data_dir
@@ -145,7 +146,7 @@ class ProvisionVars(BaseModel):
     users_list: tuple[UserVars, ...]
     users_with_password: tuple[str, ...]
     users_login: str
-    materials_sums: tuple[str, ...]
+    materials_marks: tuple[str, ...]
 
     secret_places: tuple[SecretPlace, ...] = Field(default=(), exclude=True)
     """Where a secret's value goes, in place of its name."""
@@ -257,7 +258,7 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         ),
         users_with_password=plan.users_with_password,
         users_login=LOGIN_USER,
-        materials_sums=tuple(sorted(one.sha256 for one in plan.materials.files)),
+        materials_marks=tuple(sorted({mark(one) for one in plan.materials.files})),
     )
 
 

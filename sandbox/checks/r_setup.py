@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from sandbox.checks import fixes, installed_rs, settings
+from sandbox.checks import fixes, installed_rs, r_libraries, settings
 from sandbox.checks.as_planned import is_as_planned
 from sandbox.checks.check import CannotLook, Check, Look, equal, none_of
 from sandbox.checks.live import Seen
@@ -114,6 +114,7 @@ def _packages(placement: Placement, r: R) -> Iterator[Check[Seen]]:
             look=_package(name, placement.plan),
             fix=fixes.up_command(placement),
         )
+    yield from r_libraries.seen_checks(placement)
     yield from per_viewer(
         placement,
         id="r.packages.built",

@@ -4,7 +4,8 @@
 
 A new library is made next to the one in use: packages that have not changed are linked from it,
 binaries unpacked, sources compiled. Every package is loaded once, the new library compared with the
-list, and then swapped in. Never asks the network. Prints JSON; and what failed, on stderr.
+list, and then swapped in. Never asks the network. Prints JSON, or what failed, on stderr; the JSON
+is in result.json among its logs in both cases.
 
 Runs on the machine with its own Python (3.9 and later), without any other module.
 """
@@ -131,6 +132,8 @@ class Install:
                 words = "%s is damaged: its SHA-256 is not %s" % (path, one["sha256"])
                 wrong.append(problem(name, one["version"], "file", words))
         if wrong:
+            # The next run brings all files, and not only those that have changed
+            (self.order.materials / "installed").unlink(missing_ok=True)
             raise Failed(wrong)
 
     def _unpack(self, names):
@@ -366,10 +369,14 @@ def main(argv):
         "seconds": round(time.monotonic() - started, 1),
         **install.counts,
     }
-    print(json.dumps(result, indent=1))
+    text = json.dumps(result, indent=1)
+    order.logs.mkdir(parents=True, exist_ok=True)
+    (order.logs / "result.json").write_text(text + "\n", "utf-8")
     if wrong:
         print(told(order, wrong), file=sys.stderr)
-    return 1 if wrong else 0
+        return 1
+    print(text)
+    return 0
 
 
 if __name__ == "__main__":
