@@ -106,6 +106,7 @@ _BOOTSTRAP = {
 """Exit statuses of bootstrap.sh (and of ssh) that say what happened."""
 
 _LAST_LINES = 25
+_NOTHING_SAID = "non-zero return code"
 _URL_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -156,7 +157,9 @@ def explained_bootstrap(error: CommandError, log: Path, *, name: str) -> Provisi
 def _words(failure: TaskFailure) -> str:
     """The module's messages, each once."""
     parts: list[str] = []
-    for text in (failure.msg, failure.stderr, failure.stdout):
+    # Of a command that said something itself, Ansible's words add nothing
+    msg = "" if failure.msg == _NOTHING_SAID and failure.stderr.strip() else failure.msg
+    for text in (msg, failure.stderr, failure.stdout):
         lines = [line for line in text.strip().splitlines() if line.strip()]
         part = "\n".join(lines[-_LAST_LINES:])
         if part and not any(part in known for known in parts):

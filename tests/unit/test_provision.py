@@ -61,6 +61,14 @@ def test_an_unknown_failure_keeps_the_modules_own_words_once() -> None:
     assert told.details.splitlines() == ["boom", "why", "boom"]
 
 
+def test_of_a_command_its_own_words_are_told_and_ansibles_only_where_it_has_none() -> None:
+    nothing = "non-zero return code"
+    told = explained(error(), failed(msg=nothing, stderr="it broke"), LOG, name="shiny")
+    assert told.details == "it broke"
+    told = explained(error(), failed(msg=nothing), LOG, name="shiny")
+    assert told.details == nothing
+
+
 def test_a_lost_connection_is_not_taken_for_a_missing_mirror() -> None:
     lost = TaskFailure(task="r : Ask R", kind="unreachable", msg="ssh: Connection refused")
     told = explained(error(4), PlaybookSummary(failures=(lost,)), LOG, name="shiny")
