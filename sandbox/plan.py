@@ -65,6 +65,15 @@ class RInput(PlanModel):
     """Hash over the file or the folder."""
 
 
+@dataclass(frozen=True)
+class PackageMirror:
+    """The mirror of a box, as the machine's apt uses it."""
+
+    uri: str
+    security: str | None
+    components: str
+
+
 class Plan(PlanModel):
     """Everything that decides what a machine is."""
 
@@ -191,6 +200,18 @@ class Plan(PlanModel):
     def rs(self) -> tuple[MachineR, ...]:
         """Every R of the machine, the default first."""
         return machine_rs(self.r, self.base, self.services)
+
+    @property
+    def mirror(self) -> PackageMirror | None:
+        """Where the machine gets its packages; None for the base image's own sources."""
+        named = self.system.mirror
+        uri = named.of(self.base.distribution) if named is not None else None
+        if named is None or uri is None:
+            return None
+        if self.base.distribution == "ubuntu":
+            # A mirror of Ubuntu's has the suite of security, too
+            return PackageMirror(uri, named.security or uri, "main universe")
+        return PackageMirror(uri, named.security, "main")
 
     @property
     def servers(self) -> tuple[Server, ...]:

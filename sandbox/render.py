@@ -225,7 +225,7 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         system_limit_nofile=system.limits.nofile,
         system_limit_nproc=system.limits.nproc,
         r_wanted=r is not None,
-        r_versions_list=r_variables(plan),
+        r_versions_list=r_variables(plan, plan.materials),
         r_library_list=library_variables(plan, plan.materials),
         r_blas=r.blas if r else "reference",
         r_options=_shown(options),
@@ -263,12 +263,11 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
 
 
 def _api_vars(plan: Plan, folder: Path) -> Iterator[ApiVars]:
-    files = {api.name: api for api in plan.apis}
-    plumber = plan.services.plumber
-    for api in plumber.all if plumber is not None else ():
+    releases = {api.name: api.release for api in plan.apis}
+    for api in plan.services.plumber.all if plan.services.plumber is not None else ():
         yield ApiVars(
             name=api.name,
-            release=files[api.name].release,
+            release=releases[api.name],
             archive=str(api_archive_path(folder, api.name)),
             file=api.file,
             host=api.host or "0.0.0.0",  # noqa: S104  (as the other servers listen)
@@ -331,32 +330,12 @@ def render_bootstrap(
             "login_user": LOGIN_USER,
             "suite": plan.base.suite,
             "distribution": plan.base.distribution,
-            "mirror": _mirror(plan),
+            "mirror": plan.mirror,
             "proxy": proxy,
             "proxy_conf": _apt_proxy(proxy, plan.system),
             "certificates": read_certificates(plan) if certificates is None else certificates,
         },
     )
-
-
-@dataclass(frozen=True)
-class BootstrapMirror:
-    """The mirror of a box, as the bootstrap script writes it."""
-
-    uri: str
-    security: str | None
-    components: str
-
-
-def _mirror(plan: Plan) -> BootstrapMirror | None:
-    named, base = plan.system.mirror, plan.base
-    uri = named.of(base.distribution) if named is not None else None
-    if named is None or uri is None:
-        return None
-    if base.distribution == "ubuntu":
-        # A mirror of Ubuntu's has the suite of security, too
-        return BootstrapMirror(uri, named.security or uri, "main universe")
-    return BootstrapMirror(uri, named.security, "main")
 
 
 def rendered_files(placement: Placement, folder: Path = Path()) -> tuple[RenderedFile, ...]:

@@ -109,7 +109,7 @@ def _session(placement: Placement, machine: CheckedMachine) -> Look:
         proof = proof_of(placement, machine)
     except (NoSession, SignInFailed) as error:
         return Look(ok=False, actual=str(error))
-    return Look(ok=True, actual=f"{proof.version} wrote a file after {proof.elapsed_s:.1f} s")
+    return Look(ok=True, actual=f"R {proof.version} wrote a file after {proof.elapsed_s:.1f} s")
 
 
 def proof_of(placement: Placement, machine: CheckedMachine) -> RstudioProof:

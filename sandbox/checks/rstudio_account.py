@@ -18,6 +18,9 @@ _PROOF: Final = "sandbox-proof"
 
 _REMOVE: Final = f"""\
 remove_account() {{
+  uid=$(id -u "$1" 2>/dev/null || true)
+  # systemd's own process for it, which would count as failed if it were killed
+  systemctl stop "user@$uid.service" 2>/dev/null || true
   pkill -KILL -u "$1" 2>/dev/null || true
   tries=50
   while pgrep -u "$1" >/dev/null 2>&1 && [ "$tries" -gt 0 ]; do
@@ -25,6 +28,7 @@ remove_account() {{
   done
   userdel --force --remove "$1" 2>/dev/null || true
   groupdel "$1" 2>/dev/null || true
+  systemctl reset-failed "user@$uid.service" 2>/dev/null || true
 }}
 for left in $(getent passwd | awk -F: '$5 == "{_MARK}" {{ print $1 }}'); do
   remove_account "$left"

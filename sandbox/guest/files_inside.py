@@ -29,10 +29,17 @@ def had_before(plan: Plan, target: SshTarget) -> HadBefore:
     """Ask a machine for both.
 
     Raises:
-        CommandError: it does not answer.
+        ProvisionError: it does not answer.
     """
     script = f"cat {INSTALLED} 2>/dev/null; echo '{_BETWEEN}'; {question(plan.apt_packages)}"
-    answer = target.run(("sudo", "-n", "sh", "-c", script), timeout_s=_ASK_S).stdout
+    try:
+        answer = target.run(("sudo", "-n", "sh", "-c", script), timeout_s=_ASK_S).stdout
+    except CommandError as error:
+        raise ProvisionError(
+            f"{target.host} does not say what it has installed",
+            details=error.details or error.message,
+            hint="run the same command again",
+        ) from error
     installed, _, wanted = answer.partition(f"{_BETWEEN}\n")
     return HadBefore(installed, wanted_debs(wanted))
 

@@ -169,7 +169,7 @@ def test_somebody_signs_in_with_a_real_browser(rstudio: Rstudio) -> None:
     time.sleep(5)
     with open_browser(program) as browser:
         browser.open(rstudio.url)
-        browser.wait_for("document.getElementById('username')")
+        browser.wait_for("document.getElementById('username') !== null")
         for key, value in (("username", "ada"), ("password", rstudio.passwords["ada"])):
             browser.ask(f"document.getElementById('{key}').value = {json.dumps(value)}")
         browser.ask("document.getElementById('signinbutton').click()")

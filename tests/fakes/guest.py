@@ -1,8 +1,10 @@
 """A machine that nobody has to make: it is reached, provisioned and checked as a test says."""
 
+import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome
 from sandbox.errors import ConnectionLostError
@@ -40,6 +42,9 @@ class Behaviour:
     given: dict[str, str] = field(default_factory=dict, repr=False)
     """The secrets of the last run."""
     verified: list[str] = field(default_factory=list)
+    had_before: HadBefore = field(default_factory=HadBefore)
+    unpacked: list[str] = field(default_factory=list)
+    """The files that were sent, by their paths in the machine."""
 
     def wait(self, pages: Sequence[Page]) -> None:
         """An app was released, and somebody waits for its page."""
@@ -114,7 +119,11 @@ class FakeGuest(Guest):
         return self.reach(status), status
 
     def had_before(self, target: SshTarget) -> HadBefore:
-        return HadBefore()
+        return self.behaviour.had_before
+
+    def unpack(self, archive: Path, target: SshTarget) -> None:
+        with tarfile.open(archive) as tar:
+            self.behaviour.unpacked += tar.getnames()
 
     def wait_for_answer(self, timeout_s: float) -> None:
         self.login()

@@ -72,7 +72,7 @@ def test_a_session_in_which_r_wrote_a_file(server: dict[str, Exception | None]) 
     its = machine(ACCOUNT, PROOF, "")
     found = look("up.session.rstudio", its)
     assert found.ok
-    assert found.actual.startswith("4.2.2 wrote a file after")
+    assert found.actual.startswith("R 4.2.2 wrote a file after")
     # Whatever happens, the account goes
     assert "userdel" in its.asked[-1]
     assert look("correct.rstudio.r", its).ok
