@@ -233,7 +233,7 @@ def test_the_library_stays_when_a_package_does_not_compile(stack: Stack) -> None
     before = stack.library()
     # R 4.0.4 beside it has this very file: here it is sent, compiled, and fails
     stack.lock({**NEWER_DIGEST, "needsoldr": "1.0.0"})
-    said = stack.up(expect=1)
+    said = stack.up(expect=6)
     assert "needsoldr 1.0.0 does not compile with R 4.2.2" in said
     assert '#error "this package was written for R 4.0 and compiles on no newer one"' in said
     assert "locked with R 4.2.3" in said
