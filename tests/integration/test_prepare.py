@@ -76,7 +76,7 @@ def test_the_first_that_is_good_is_taken(place: Path) -> None:
 # What the tests need, by the packages that bring it; `fdisk` and `e2fsprogs` may be in an sbin
 PACKAGES = (
     *("shellcheck", "openssh-client", "fish", "tcsh", "zsh", "busybox", "r-base-core"),
-    *("gcc", "libc6-dev", "gawk", "original-awk", "chromium", "nodejs", "npm"),
+    *("gcc", "libc6-dev", "gawk", "original-awk", "openssl", "chromium", "nodejs", "npm"),
 )
 APT_GET = """\
 #!/bin/sh
@@ -127,5 +127,5 @@ def test_what_is_there_is_not_installed(place: Path) -> None:
 
 def test_where_all_is_there_apt_is_not_asked(place: Path) -> None:
     programs = ("shellcheck", "ssh-keygen", "sfdisk", "debugfs", "fish", "tcsh", "zsh", "busybox")
-    others = ("R", "gcc", "gawk", "original-awk", "chromium", "npm")
+    others = ("R", "gcc", "gawk", "original-awk", "openssl", "chromium", "npm")
     assert _commands_of_apt(place, *programs, *others) == []
