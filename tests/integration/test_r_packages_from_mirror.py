@@ -73,14 +73,6 @@ def test_a_library_for_another_processor_is_never_taken(mirror: Mirror, tmp_path
     assert (found.is_binary, "/bin/" in found.url) == (False, False)
 
 
-def test_a_binary_that_another_minor_of_r_built_is_never_taken(
-    mirror: Mirror, tmp_path: Path
-) -> None:
-    # Debian's own build of this version, which the mirror serves, was made with R 4.1
-    assert not get(names(mirror, "glue"), tmp_path)["glue"].is_binary
-    assert [one.path for one in mirror.log if "/bin/linux/" in one.path and "glue_" in one.path]
-
-
 def test_another_day_has_other_versions(mirror: Mirror, tmp_path: Path) -> None:
     before = get(names(mirror, "glue"), tmp_path)["glue"].version
     after = get(names(mirror, "glue", date="2023-06-12"), tmp_path)["glue"].version

@@ -69,7 +69,7 @@ def elsewhere(tmp_path: Path) -> Path:
 def test_the_shipped_boxes_come_along(environment: Path, elsewhere: Path) -> None:
     said = run([environment / "bin" / "sandbox", "boxes", "--json"], timeout_s=60, cwd=elsewhere)
     listed = json.loads(said.stdout)
-    assert [box["name"] for box in listed] == ["r-4.0", "r-4.5", "r", "shiny"]
+    assert [box["name"] for box in listed] == ["r-4.0", "r-4.5", "r", "rstudio", "shiny"]
     for box in listed:
         assert box["valid"]
         assert Path(box["path"]).is_relative_to(environment)
