@@ -159,7 +159,15 @@ class Plan(PlanModel):
     @property
     def request_key(self) -> str:
         """12 hex digits over what decides which files are fetched for the machine."""
-        asked = self.model_dump(mode="json", include={"base", "r", "services"})
+        # Another option or port must not bring newer packages from a repository without a date
+        packages = [one.packages.model_dump(mode="json") for one in self.rs]
+        # The distribution's own are no files of ours
+        fetched = [one if one["source"] != "debian" else None for one in packages]
+        rs = [[one.version, one.source] for one in self.rs]
+        rstudio = self.services.rstudio_server
+        version = rstudio.version if rstudio is not None else None
+        blas = self.r.blas if self.r is not None else None
+        asked = [self.base.name, self.base.suite, rs, fetched, blas, version]
         # Builds of R and binary packages are made for one kind of processor
         own = [one.sha256 for one in self.r_inputs]
         text = json.dumps([asked, own, platform.machine()], sort_keys=True)

@@ -15,7 +15,9 @@ from sandbox.materials.debs import WantedDeb
 from sandbox.materials.installed import mark
 from sandbox.obtained import Materials, Obtained
 from sandbox.providers.place import Place
-from sandbox.spec.r import R
+from sandbox.spec.r import R, RPackages
+from sandbox.spec.services import Services
+from sandbox.spec.shiny_server import ShinyServer
 from sandbox.workflows.context import Context
 from tests.unit.factories import plain_plan
 from tests.unit.workflows.conftest import Bench
@@ -124,6 +126,26 @@ def test_an_earlier_plan_gives_its_files_while_the_box_asks_for_the_same() -> No
     assert "libcurl4" in again.apt_packages
     other = plain_plan().model_copy(update={"r": R()})
     assert other.as_made(earlier).materials == Materials()
+
+
+def test_another_option_or_port_asks_for_the_same_files() -> None:
+    dated = RPackages(source="repository", names=("cli",), repository="https://cran.example")
+    one = plain_plan().model_copy(update={"r": R(packages=dated)})
+    same = one.model_copy(
+        update={
+            "r": R(packages=dated, options={"digits": 9}),
+            "services": Services(shiny_server=ShinyServer(port=3839)),
+        }
+    )
+    assert same.request_key == one.request_key
+    for other in (
+        R(packages=dated.model_copy(update={"names": ("cli", "glue")})),
+        R(packages=dated.model_copy(update={"date": "2024-06-13"})),
+        R(packages=dated, blas="openblas"),
+        R(version="4.4.1", source="posit", packages=dated),
+    ):
+        changed = one.model_copy(update={"r": other})
+        assert changed.request_key != one.request_key
 
 
 def test_where_a_file_comes_from_is_no_part_of_the_key() -> None:
