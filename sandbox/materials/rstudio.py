@@ -51,14 +51,20 @@ def obtain(plan: Plan, fetcher: "Fetcher", tell: Callable[[str], None]) -> Mater
         return Materials()
     architecture = debian_architecture()
     urls = deb_urls(rstudio.version, plan.base.suite, architecture)
-    is_known = any(fetcher.store.noted(url) is not None for url in urls)
-    sha256 = None if is_known else _published(fetcher, urls)
+    sha256 = _published(fetcher, urls)
+    came = list[Path]()
+
+    def looks_wrong(path: Path) -> str:
+        # Only a file that has just come is looked at
+        came.append(path)
+        return why_wrong(path, rstudio.version, architecture)
+
     try:
         found = fetcher.obtain(
             urls,
             sha256=sha256,
             max_bytes=MAX_DEB_BYTES,
-            looks_wrong=lambda path: why_wrong(path, rstudio.version, architecture),
+            looks_wrong=looks_wrong,
         )
     except AbsentFileError as error:
         raise BoxError(
@@ -66,7 +72,7 @@ def obtain(plan: Plan, fetcher: "Fetcher", tell: Callable[[str], None]) -> Mater
             details="\n".join((error.message, *urls)),
             hint="choose another `version` of rstudio_server, or another base",
         ) from error
-    if sha256 is None and not is_known:
+    if sha256 is None and came:
         tell(
             f"RStudio Server {rstudio.version}: no checksum is published for this version, so this"
             f" first download is trusted (sha256 {found.sha256}); from now on it must be the same"
