@@ -1,6 +1,6 @@
 # `make up` and `make test` do all set-up by themselves; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help up test lint unit contract integration e2e soak test-libvirt test-incus test-here test-virtualbox bench bench-libvirt lock schema clean
+.PHONY: help up test lint unit contract integration e2e soak test-libvirt test-incus test-here test-virtualbox test-ubuntu bench bench-libvirt lock schema clean
 SHELL := /bin/sh
 bin := .venv/bin
 
@@ -23,6 +23,7 @@ lint: $(bin)/.dev ## Style, types, import contracts, playbooks, scripts
 	$(bin)/lint-imports
 	$(bin)/ansible-lint --offline -q playbooks
 	shellcheck tools/*.sh templates/*.sh sandbox/cli/shells/*.bash .ci/run
+	shellcheck tests/standin/scripts/* tests/standin/files/bin/rstudio-server
 
 unit: $(bin)/.dev ## Unit tests: seconds, no processes
 	$(bin)/python -m pytest tests/unit
@@ -50,6 +51,9 @@ test-here: $(bin)/.dev ## The tests that need no machine
 
 test-virtualbox: $(bin)/.dev ## The life of a VM on real VirtualBox: any VBoxManage on PATH
 	SANDBOX_TEST_VIRTUALBOX=1 $(bin)/python -m pytest -v -s tests/virtualbox
+
+test-ubuntu: $(bin)/.dev ## Boxes of Ubuntu on real Incus; says what it needs
+	SANDBOX_TEST_UBUNTU=1 $(bin)/python -m pytest -v -s tests/ubuntu
 
 bench: $(bin)/.dev ## Measure against the same by hand, in turn; not a test
 	$(bin)/python -m bench

@@ -14,11 +14,11 @@ from bench.measure import Series, Table, in_turn, timed
 from bench.place import BOX, baked, client, incus_place, name, sandbox
 from sandbox.events import ignore
 from sandbox.placement import Placement
-from sandbox.plan import resolve
 from sandbox.providers.engine import MachineSpec
 from sandbox.providers.incus.client import api_path
 from sandbox.providers.incus.engine import IncusEngine
 from sandbox.record import Record
+from sandbox.resolving import resolve
 from sandbox.run import run
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.load import load_box

@@ -16,10 +16,11 @@ import typer
 
 from sandbox.cli.settings import place
 from sandbox.events import ignore
-from sandbox.plan import Plan, resolve
+from sandbox.plan import Plan
 from sandbox.providers.libvirt.accelerator import accelerator
 from sandbox.providers.libvirt.box_form import LIBVIRT_BOX
 from sandbox.providers.vagrant.base_box import ensure_vagrant_box
+from sandbox.resolving import resolve
 from sandbox.run import run
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.load import load_box

@@ -22,12 +22,13 @@ import typer
 
 from bench.libvirt import BY_HAND, PORT, ours, timed
 from sandbox.cli.settings import place
-from sandbox.plan import Plan, resolve
+from sandbox.plan import Plan
 from sandbox.providers.libvirt.accelerator import accelerator
 from sandbox.providers.libvirt.domains import URI
 from sandbox.providers.libvirt.hypervisor import base_volume_name
 from sandbox.providers.libvirt.virsh import COPY_S, Virsh
 from sandbox.providers.vagrant.hypervisor import find_stored_box as stored_box
+from sandbox.resolving import resolve
 from sandbox.run import run
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.load import load_box

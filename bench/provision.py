@@ -18,12 +18,12 @@ from bench.measure import Series, Table, ratio, timed
 from bench.place import BOX, incus_place
 from sandbox.events import StepEnded, ignore
 from sandbox.placement import Placement
-from sandbox.plan import resolve
 from sandbox.providers.engine import MachineSpec
 from sandbox.providers.incus.base_image import ensure_base
 from sandbox.providers.incus.client import IncusClient
 from sandbox.providers.incus.engine import IncusEngine
 from sandbox.provision import bootstrap, provision, root_over_ssh
+from sandbox.resolving import resolve
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.load import load_box
 from sandbox.ssh import SshTarget, disconnect, make_key, write_config

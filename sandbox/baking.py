@@ -88,7 +88,7 @@ def without_packages(plan: Plan) -> Plan:
     system = plan.system.model_copy(update={"packages": ()})
     r = plan.r
     if r is not None:
-        r = r.model_copy(update={"packages": r.packages.model_copy(update={"names": ()})})
+        r = r.without_packages([*r.packages.names, *r.debian_packages.names])
     return plan.model_copy(update={"system": system, "r": r, "apt_packages": ()})
 
 

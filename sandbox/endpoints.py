@@ -3,9 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from sandbox.saved import text_of
+
+BROWSER: Final = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/140.0.0.0 Safari/537.36"
+)
+"""How we name ourselves to a server that turns away what is no browser of today (RStudio's)."""
 
 
 class Proof(StrEnum):
@@ -32,11 +38,22 @@ class Endpoint:
     proof: Proof
     is_app: bool = False
     """Whether it is an app of the box, and not a server's own page."""
+    is_local: bool = False
+    """Whether it answers inside the machine only; people reach it through ssh."""
+
+    kind: str = ""
+    """What it is, where it is neither an app nor a server's own page: API."""
+
+    @property
+    def way(self) -> str:
+        """The key of its URL among those of all servers: a server may have several ports."""
+        return f"{self.service}:{self.port}"
 
     @property
     def title(self) -> str:
         """The name as it stands in a sentence."""
-        return f"the app {self.name}" if self.is_app else self.name
+        kind = "app" if self.is_app else self.kind
+        return f"the {kind} {self.name}" if kind else self.name
 
     @classmethod
     def from_saved(cls, saved: dict[str, Any]) -> Self:
@@ -46,7 +63,11 @@ class Endpoint:
             KeyError, TypeError, ValueError: the summary is not in this form.
         """
         port, is_app = saved["port"], saved["is_app"]
+        # Records before it do not have it
+        is_local = saved.get("is_local", False)
         if not isinstance(port, int) or not isinstance(is_app, bool):
+            raise TypeError("endpoint")
+        if not isinstance(is_local, bool):
             raise TypeError("endpoint")
         return cls(
             name=text_of(saved["name"]),
@@ -55,6 +76,8 @@ class Endpoint:
             path=text_of(saved["path"]),
             proof=Proof(saved["proof"]),
             is_app=is_app,
+            is_local=is_local,
+            kind=text_of(saved.get("kind", "")),
         )
 
 

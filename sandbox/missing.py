@@ -8,17 +8,18 @@ from sandbox.errors import BoxError
 from sandbox.plan import Plan
 from sandbox.spec.load import load_box
 from sandbox.spec.problem import code, short
+from sandbox.spec.r_fits import packages_place, r_places
 from sandbox.spec.r_packages import R_ITSELF
 
 
 def missing_r_packages(plan: Plan, available: Iterable[str]) -> tuple[str, ...]:
     """List the R packages that are missing and may be; `available` as in `missing_packages`."""
-    if plan.r is None or plan.r.packages.if_missing != "skip":
+    if plan.r is None or plan.r.debian_packages.if_missing != "skip":
         return ()
     names = available if isinstance(available, frozenset | set) else frozenset(available)
     return tuple(
         name
-        for name in plan.r.packages.names
+        for name in plan.r.debian_packages.names
         if name not in R_ITSELF and f"r-cran-{name.lower()}" not in names
     )
 
@@ -46,7 +47,7 @@ def _missing_lines(
     plan: Plan, package: str, names: Iterable[str], places: dict[tuple[str, str], str]
 ) -> Iterator[str]:
     asked = False
-    for name in plan.r.packages.names if plan.r else ():
+    for name in plan.r.debian_packages.names if plan.r else ():
         if f"r-cran-{name.lower()}" == package:
             asked = True
             near = [other.removeprefix("r-cran-") for other in _near(package, names, "r-cran-")]
@@ -68,8 +69,15 @@ def _places(plan: Plan) -> dict[tuple[str, str], str]:
     except BoxError:
         return {}
     found = {}
-    for index, name in enumerate(loaded.box.r.packages.names if loaded.box.r else ()):
-        found["r", name] = f"{loaded.place_of('r', 'packages', 'names', index)}: "
+    r = loaded.box.r
+    for place, one in r_places(r) if r is not None else ():
+        if r is None or one.source != "debian" or one.packages is None:
+            continue
+        if one.packages.source != "debian":
+            continue
+        where = (*packages_place(r, place), "names")
+        for index, name in enumerate(one.packages.names):
+            found["r", name] = f"{loaded.place_of(*where, index)}: "
     for index, name in enumerate(loaded.box.system.packages):
         found["system", name] = f"{loaded.place_of('system', 'packages', index)}: "
     return found

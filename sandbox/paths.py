@@ -82,6 +82,11 @@ def homes() -> tuple[Path, ...]:
     return tuple(sorted(kept))
 
 
+def user_config_path() -> Path:
+    """Return the file with the user's own settings, which may not be there."""
+    return _xdg("XDG_CONFIG_HOME", ".config") / "config.yml"
+
+
 def runtime_dir() -> Path:
     """Return a short folder of this user's own, for sockets (a ControlPath has about 100 bytes).
 

@@ -6,30 +6,25 @@ No module below this one sees a dict or reads the environment.
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sandbox.app_files import MAX_MB, TooMuchError, UnreadableError, app_files
+from sandbox.app_files import MAX_MB
 from sandbox.endpoints import Endpoint
-from sandbox.errors import BoxError
-from sandbox.fingerprint import digest_of
 from sandbox.obtained import Materials
 from sandbox.servers import wanted
 from sandbox.servers.server import Server
 from sandbox.spec.base_models import Base
-from sandbox.spec.models import Accepted, Box, Budget, Machine, Providers, System, User
-from sandbox.spec.problem import printable, short
+from sandbox.spec.mirrors import Mirrors
+from sandbox.spec.models import Accepted, Budget, Machine, Providers, System, User
 from sandbox.spec.r import R
-from sandbox.spec.r_packages import R_ITSELF
+from sandbox.spec.r_installed import MachineR, machine_rs
 from sandbox.spec.services import Services
-
-if TYPE_CHECKING:
-    # A reader of a saved plan needs no YAML
-    from sandbox.spec.load import LoadedBox
+from sandbox.spec.values import NEWER
 
 
 class PlanModel(BaseModel):
@@ -57,6 +52,19 @@ class PlannedApp(PlanModel):
         return self.sha256[:12]
 
 
+class RInput(PlanModel):
+    """A file or folder of this host that the packages of R come from."""
+
+    r: str
+    """The version of that R."""
+    path: Path
+    """Absolute."""
+    place: str
+    """Where the box says so, `shiny.yml:12`."""
+    sha256: str
+    """Hash over the file or the folder."""
+
+
 class Plan(PlanModel):
     """Everything that decides what a machine is."""
 
@@ -73,9 +81,15 @@ class Plan(PlanModel):
     providers: Providers = Providers()
     machine: Machine
     system: System
+    """With what the mirrors say of the machine's apt."""
+    mirrors: Annotated[Mirrors | None, NEWER] = None
+    """The box's own part: where this host fetches. It does not decide what the machine is: bytes
+    are checked. The files of certificates are absolute."""
     r: R | None
     services: Services
     apps: tuple[PlannedApp, ...] = ()
+    apis: Annotated[tuple[PlannedApp, ...], Field(exclude_if=lambda value: not value)] = ()
+    """The folders of the box's APIs: `services.plumber` says how they run."""
     users: tuple[User, ...] = ()
     budget: Budget = Budget()
     check_files: tuple[Path, ...] = ()
@@ -88,6 +102,8 @@ class Plan(PlanModel):
     """Every Debian package the machine needs, sorted: installed in one transaction."""
     production: Path | None = None
     """Absolute: the facts of a production server."""
+    r_inputs: Annotated[tuple[RInput, ...], Field(exclude_if=lambda value: not value)] = ()
+    """Lock files and folders of R packages; what they hold is in the fetched files' checksums."""
     accept: tuple[Accepted, ...] = ()
     """Differences from production that may stay."""
     left_out: tuple[str, ...] = ()
@@ -107,7 +123,7 @@ class Plan(PlanModel):
         """Return the key of a machine made from a base image that the box itself names."""
         content = self.model_dump(mode="json", exclude=_NOT_THE_MACHINE)
         del content["system"]["ca_certificates"]
-        for app in content["apps"]:
+        for app in (*content["apps"], *content.get("apis", ())):
             # The fingerprint covers which of its files go
             del app["path"], app["include"], app["max_mb"]
         for file in content.get("materials", {}).get("files", ()):
@@ -119,11 +135,25 @@ class Plan(PlanModel):
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
+    def needs_files(self) -> bool:
+        """Whether this host has to fetch something for the machine."""
+        fetched = (one.source == "posit" or one.packages.source != "debian" for one in self.rs)
+        return any(fetched) or any(server.is_fetched for server in self.servers)
+
+    @property
+    def asks_for_exact_files(self) -> bool:
+        """Whether the same request means the same files at any time."""
+        packages = [one.packages for one in self.rs]
+        dated = (one.source in {"debian", "renv"} or one.date is not None for one in packages)
+        return all(dated) and not any(one.is_moving for one in self.rs)
+
+    @property
     def request_key(self) -> str:
         """12 hex digits over what decides which files are fetched for the machine."""
         asked = self.model_dump(mode="json", include={"base", "r", "services"})
         # Builds of R and binary packages are made for one kind of processor
-        text = json.dumps([asked, platform.machine()], sort_keys=True)
+        own = [one.sha256 for one in self.r_inputs]
+        text = json.dumps([asked, own, platform.machine()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def with_materials(self, materials: Materials) -> "Plan":
@@ -148,16 +178,19 @@ class Plan(PlanModel):
         gone = frozenset(names)
         if self.r is None or not gone:
             return self
-        kept = tuple(name for name in self.r.packages.names if name not in gone)
-        packages = self.r.packages.model_copy(update={"names": kept})
         debian = {f"r-cran-{name.lower()}" for name in gone}
         return self.model_copy(
             update={
-                "r": self.r.model_copy(update={"packages": packages}),
+                "r": self.r.without_packages(gone),
                 "apt_packages": tuple(one for one in self.apt_packages if one not in debian),
                 "left_out": tuple(sorted({*self.left_out, *gone})),
             }
         )
+
+    @property
+    def rs(self) -> tuple[MachineR, ...]:
+        """Every R of the machine, the default first."""
+        return machine_rs(self.r, self.base, self.services)
 
     @property
     def servers(self) -> tuple[Server, ...]:
@@ -178,114 +211,28 @@ class Plan(PlanModel):
         )
 
     @property
+    def users_with_password(self) -> tuple[str, ...]:
+        """Who gets a password, to sign in to RStudio Server."""
+        rstudio = self.services.rstudio_server
+        if rstudio is None or not rstudio.passwords:
+            return ()
+        everybody = tuple(user.name for user in self.users)
+        return everybody if rstudio.users is None else rstudio.users
+
+    @property
     def forwarded_ports(self) -> tuple[int, ...]:
         """The machine's ports that people on this host use; forwarded where there is no route."""
-        return tuple(dict.fromkeys(endpoint.port for endpoint in self.endpoints))
+        return tuple(dict.fromkeys(one.port for one in self.endpoints if not one.is_local))
 
 
 _NOT_THE_MACHINE: Final = (
     {"box_name", "box_path", "box_files", "box_root", "providers"}
     | {"description"}
     | {"budget", "check_files", "production", "accept", "left_out"}
+    | {"r_inputs"}
     | {"ca_certificates"}  # their contents count, see ca_sha256
+    | {"mirrors"}  # what of them gets into the machine is in `system`
 )
-
-
-def resolve(loaded: "LoadedBox") -> Plan:
-    """Freeze a box into a plan. Reads only app folders (for fingerprints) and certificates.
-
-    Raises:
-        BoxError: an app's folder or a certificate cannot be read.
-    """
-    box = loaded.box
-    certificates = tuple(
-        loaded.file_at("system", "ca_certificates", index)
-        for index in range(len(box.system.ca_certificates))
-    )
-    return Plan(
-        box_name=loaded.name,
-        box_path=loaded.path,
-        box_files=loaded.files,
-        box_root=loaded.named_root,
-        description=box.description,
-        base=loaded.base,
-        providers=box.providers,
-        machine=box.machine,
-        system=box.system,
-        r=box.r,
-        services=box.services,
-        apps=tuple(_planned_apps(loaded)),
-        users=box.users,
-        budget=box.checks.budget,
-        check_files=tuple(
-            loaded.file_at("checks", "files", index) for index in range(len(box.checks.files))
-        ),
-        production=loaded.file_at("production") if box.production is not None else None,
-        accept=box.accept,
-        ca_certificates=certificates,
-        ca_sha256=tuple(
-            _digest([path], path.parent, loaded.place_of("system", "ca_certificates", index))
-            for index, path in enumerate(certificates)
-        ),
-        apt_packages=tuple(sorted({*_apt_packages(box), *loaded.base.packages})),
-    )
-
-
-def _planned_apps(loaded: "LoadedBox") -> Iterator[PlannedApp]:
-    for index, app in enumerate(loaded.box.apps):
-        folder = loaded.file_at("apps", index, "path")
-        place = loaded.place_of("apps", index, "path")
-        try:
-            found = app_files(folder, include=app.include, max_mb=app.max_mb)
-        except (TooMuchError, UnreadableError) as error:
-            raise BoxError(
-                f"{place}: the app {app.name} cannot be copied to a machine",
-                details=printable(str(error)),
-                hint="sandbox validate says more",
-            ) from error
-        yield PlannedApp(
-            name=app.name,
-            path=folder,
-            sha256=_digest(found.taken, folder, place),
-            include=app.include,
-            max_mb=app.max_mb,
-        )
-
-
-def _digest(files: Iterable[Path], folder: Path, place: str) -> str:
-    """Hash over what the files hold.
-
-    Raises:
-        BoxError: a file cannot be read; `place` is where the box names it.
-    """
-    try:
-        return digest_of(files, folder)
-    except OSError as error:
-        raise BoxError(
-            f"{place}: {short(Path(error.filename or folder))} cannot be read: {error.strerror}",
-            hint="see who may read it: ls -l",
-        ) from error
-
-
-def _apt_packages(box: Box) -> set[str]:
-    """Every Debian package that the box needs, by its name in the releases of our bases."""
-    # Nothing is left to what a base image happens to have, or to Recommends: those stay out
-    packages = {"ca-certificates", "tzdata", *box.system.packages}
-    if box.system.locale not in {"C", "POSIX", "C.UTF-8"}:
-        packages.add("locales")
-    for server in wanted(box.services):
-        packages.update(server.packages)
-    r = box.r
-    if r is not None:
-        # Without a font, cairo draws every glyph of a plot as the same empty box
-        packages |= {"r-base-core", "fonts-dejavu-core"}
-        packages |= {f"r-cran-{name.lower()}" for name in r.packages.names if name not in R_ITSELF}
-        # Named in both cases: a machine with the other one is changed (back) to this one
-        blas = {"openblas": ("libopenblas0-pthread",), "reference": ("libblas3", "liblapack3")}
-        packages.update(blas[r.blas])
-        if "rmarkdown" in r.packages.names:
-            packages.add("pandoc")
-    return packages
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from sandbox.placement import Placement
 from sandbox.plan import PlannedApp
 from sandbox.provision_errors import explained, explained_bootstrap, read_summary
 from sandbox.render import (
+    api_archive_path,
     archive_path,
     not_templates,
     provision_vars,
@@ -182,6 +183,8 @@ def provision(
     _require_all(placement, secrets)
     for app in placement.plan.apps:
         pack(app, archive_path(folder, app.name))
+    for api in placement.plan.apis:
+        pack(api, api_archive_path(folder, api.name))
     home = folder / "ansible"
     _write(home / "vars.json", provision_vars(placement.plan, folder).for_ansible())
     watch = Watch(placement.name, listener, asked_by(root_over_ssh(target), folder))

@@ -6,84 +6,37 @@ Ansible gets is data: every string is marked so that Ansible does not take it fo
 
 import json
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from sandbox.errors import BoxError
+from sandbox.fetch.routes import goes_direct
+from sandbox.materials.packages.variables import LibraryVars, library_variables
+from sandbox.materials.r_variables import RVars, r_variables
 from sandbox.paths import data_dir
 from sandbox.placement import Placement
 from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.plan import Plan
+from sandbox.quoting import Json, ruby, sh, yaml
 from sandbox.secret_values import NO_VALUES, Plain, SecretValues
 from sandbox.servers import servers
 from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
+from sandbox.spec.models import System
 from sandbox.spec.values import Secret
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+
 LOGIN_USER = "sandbox"
 """The account by which ssh and Ansible log in."""
-
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-
-# YAML takes some of these for line breaks, and forbids the others unless they are escaped
-_YAML_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
-_RUBY_PLAIN = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
-
-
-def sh(value: str) -> str:
-    """Quote a word for a POSIX shell, whatever characters are in it.
-
-    Raises:
-        BoxError: the value holds a NUL, which no shell word can.
-    """
-    if "\0" in value:
-        raise BoxError(f"a NUL byte cannot be passed to a shell: {value!r}")
-    return shlex.quote(value)
-
-
-def ruby(value: Json) -> str:
-    """Write a Ruby literal in which Ruby interpolates nothing."""
-    match value:
-        case None:
-            literal = "nil"
-        case bool():
-            literal = str(value).lower()
-        case int() | float():
-            literal = repr(value)
-        case list():
-            literal = f"[{', '.join(ruby(item) for item in value)}]"
-        case dict():
-            pairs = (f"{ruby(key)} => {ruby(item)}" for key, item in value.items())
-            literal = f"{{{', '.join(pairs)}}}"
-        case str() if _RUBY_PLAIN.fullmatch(value):
-            # Between single quotes only these two mean anything
-            literal = "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-        case _:
-            literal = '"' + "".join(_ruby_character(character) for character in value) + '"'
-    return literal
-
-
-def _ruby_character(character: str) -> str:
-    code = ord(character)
-    if re.fullmatch(r"[A-Za-z0-9 _./:,=-]", character):
-        return character
-    if 0xD800 <= code <= 0xDFFF:  # noqa: PLR2004  (a byte that was not UTF-8, as Python keeps it)
-        return f"\\x{code & 0xFF:02X}"
-    return f"\\u{{{code:X}}}"
-
-
-def yaml(value: Json) -> str:
-    """Write a value that YAML and JSON read alike, on one line."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return _YAML_ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 @cache
@@ -133,6 +86,17 @@ class AppVars(BaseModel):
     """The tar file on this host."""
 
 
+class ApiVars(AppVars):
+    """One API, in the form that the role `plumber` wants."""
+
+    file: str
+    host: str
+    port: int
+    docs: bool
+    user: str
+    environment: dict[str, str]
+
+
 class UserVars(BaseModel):
     """One account, in the form that the role `users` wants."""
 
@@ -166,17 +130,20 @@ class ProvisionVars(BaseModel):
     system_limit_nofile: int | None
     system_limit_nproc: int | None
     r_wanted: bool
-    r_version: str | None
+    r_versions_list: tuple[RVars, ...]
+    r_library_list: tuple[LibraryVars, ...]
     r_blas: str
     r_options: dict[str, bool | int | float | str]
     r_repos: dict[str, str]
     r_environment: dict[str, str]
     r_packages_names: tuple[str, ...]
     secrets_are_given: bool
-    servers: dict[str, bool | int | str | None]
+    servers: dict[str, JsonValue]
     """The settings of each server that a machine can have, by the server's own variable names."""
     apps_list: tuple[AppVars, ...]
+    plumber_apis: tuple[ApiVars, ...]
     users_list: tuple[UserVars, ...]
+    users_with_password: tuple[str, ...]
     users_login: str
     materials_sums: tuple[str, ...]
 
@@ -232,6 +199,11 @@ def archive_path(folder: Path, app: str) -> Path:
     return folder / "apps" / f"{app}.tar"
 
 
+def api_archive_path(folder: Path, api: str) -> Path:
+    """Return the path of an API's tar file, in an instance's folder."""
+    return folder / "apis" / f"{api}.tar"
+
+
 def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
     """Make Ansible's variables for `plan`; app archives are named under `folder`."""
     system, r = plan.system, plan.r
@@ -252,19 +224,23 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         system_limit_nofile=system.limits.nofile,
         system_limit_nproc=system.limits.nproc,
         r_wanted=r is not None,
-        r_version=r.version if r else None,
+        r_versions_list=r_variables(plan),
+        r_library_list=library_variables(plan, plan.materials),
         r_blas=r.blas if r else "reference",
         r_options=_shown(options),
         r_repos=_shown(repos),
         # A service or cron job starts R without the variables of a login
         r_environment={"LANG": system.locale, **session},
-        r_packages_names=r.packages.names if r else (),
+        r_packages_names=r.debian_packages.names if r else (),
         secrets_are_given=bool(places),
         secret_places=places,
         servers={
             name: value
             for server in servers()
-            for name, value in server.variables(plan.services, system).items()
+            for name, value in (
+                *server.variables(plan.services, system).items(),
+                *server.r_variables(plan.services, r, plan.base).items(),
+            )
         },
         apps_list=tuple(
             AppVars(
@@ -274,13 +250,32 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
             )
             for app in plan.apps
         ),
+        plumber_apis=tuple(_api_vars(plan, folder)),
         users_list=tuple(
             UserVars(name=user.name, groups=user.groups, sudo=user.sudo, ssh_keys=user.ssh_keys)
             for user in plan.users
         ),
+        users_with_password=plan.users_with_password,
         users_login=LOGIN_USER,
         materials_sums=tuple(sorted(one.sha256 for one in plan.materials.files)),
     )
+
+
+def _api_vars(plan: Plan, folder: Path) -> Iterator[ApiVars]:
+    files = {api.name: api for api in plan.apis}
+    plumber = plan.services.plumber
+    for api in plumber.all if plumber is not None else ():
+        yield ApiVars(
+            name=api.name,
+            release=files[api.name].release,
+            archive=str(api_archive_path(folder, api.name)),
+            file=api.file,
+            host=api.host or "0.0.0.0",  # noqa: S104  (as the other servers listen)
+            port=api.port,
+            docs=api.docs,
+            user=api.user,
+            environment=api.environment,
+        )
 
 
 def _shown(values: "Mapping[str, Plain | Secret]") -> "dict[str, Plain | str]":
@@ -334,12 +329,33 @@ def render_bootstrap(
         {
             "login_user": LOGIN_USER,
             "suite": plan.base.suite,
-            "mirror": plan.system.mirror,
+            "distribution": plan.base.distribution,
+            "mirror": _mirror(plan),
             "proxy": proxy,
-            "proxy_conf": _apt_proxy(proxy),
+            "proxy_conf": _apt_proxy(proxy, plan.system),
             "certificates": read_certificates(plan) if certificates is None else certificates,
         },
     )
+
+
+@dataclass(frozen=True)
+class BootstrapMirror:
+    """The mirror of a box, as the bootstrap script writes it."""
+
+    uri: str
+    security: str | None
+    components: str
+
+
+def _mirror(plan: Plan) -> BootstrapMirror | None:
+    named, base = plan.system.mirror, plan.base
+    uri = named.of(base.distribution) if named is not None else None
+    if named is None or uri is None:
+        return None
+    if base.distribution == "ubuntu":
+        # A mirror of Ubuntu's has the suite of security, too
+        return BootstrapMirror(uri, named.security or uri, "main universe")
+    return BootstrapMirror(uri, named.security, "main")
 
 
 def rendered_files(placement: Placement, folder: Path = Path()) -> tuple[RenderedFile, ...]:
@@ -357,11 +373,25 @@ def rendered_files(placement: Placement, folder: Path = Path()) -> tuple[Rendere
     )
 
 
-def _apt_proxy(proxy: str | None) -> str:
+def _apt_proxy(proxy: str | None, system: System) -> str:
     if proxy is None:
         return ""
     # The model allows no quote, backslash or blank in it; apt has no escape for them
-    return f'Acquire::http::Proxy "{proxy}";\nAcquire::https::Proxy "{proxy}";'
+    lines = [f'Acquire::http::Proxy "{proxy}";', f'Acquire::https::Proxy "{proxy}";']
+    for host in _direct_hosts(system):
+        lines += [f'Acquire::{scheme}::Proxy::{host} "DIRECT";' for scheme in ("http", "https")]
+    return "\n".join(lines)
+
+
+def _direct_hosts(system: System) -> list[str]:
+    """The hosts that apt must not ask its proxy for. It knows only whole names, no domains."""
+    excepted = system.no_proxy or ()
+    mirror = system.mirror
+    said = (mirror.debian, mirror.ubuntu, mirror.security) if mirror is not None else ()
+    urls = [url for url in said if url is not None]
+    named = {urlsplit(url).hostname or "" for url in urls if goes_direct(url, excepted)}
+    named |= {one for one in excepted if _HOST.fullmatch(one)}
+    return sorted(name for name in named if _HOST.fullmatch(name))
 
 
 def _render(template: str, values: Mapping[str, object]) -> str:

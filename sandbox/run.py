@@ -108,7 +108,7 @@ def run(
     """
     words = tuple(str(word) for word in argv)
     file = stdin if isinstance(stdin, Path) else None
-    data = stdin.encode() if isinstance(stdin, str) else stdin if file is None else None
+    data = stdin.encode() if isinstance(stdin, str) else None if isinstance(stdin, Path) else stdin
     started, deadline = time.monotonic(), Deadline(timeout_s)
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

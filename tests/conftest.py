@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import evidence
+from tests.mirror import Contents, Mirror, NoMirrorError, prepare, serving
 
 # How long one example takes says more about the machine than about the code: 200 ms,
 # hypothesis' own limit, are gone when something else has the processor
@@ -241,10 +242,18 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever may set up libvirt belongs to one run: `make test` has another beside it."""
+    """Mark what sets up Incus or libvirt, by the fixtures that do.
+
+    For libvirt, one run has all of that: `make test` has another beside it. And whoever asks for
+    tests without Incus takes no host down that another run has set up under the same prefix.
+    """
     for item in items:
-        if {"libvirt_host", "vagrant_tools"} & set(getattr(item, "fixturenames", ())):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if {"libvirt_host", "vagrant_tools"} & fixtures:
             item.add_marker("libvirt")
+        # Unit tests have hosts of their own, which are none
+        if "host" in fixtures and ROOT / "tests" / "unit" not in item.path.parents:
+            item.add_marker("incus")
 
 
 @pytest.fixture(scope="session")
@@ -276,3 +285,19 @@ def vagrant_tools(request: pytest.FixtureRequest) -> None:
 
     if missing_tools() or not (shutil.which("vagrant") and shutil.which("ruby")):
         request.getfixturevalue("libvirt_host")
+
+
+@pytest.fixture(scope="session")
+def mirror_contents() -> Contents:
+    """Give the mirror's files; the first run on a host makes them."""
+    try:
+        return prepare()
+    except NoMirrorError as error:
+        cannot_run(str(error))
+
+
+@pytest.fixture
+def mirror(mirror_contents: Contents, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    """Give a mirror of the test's own: its knobs and its log are nobody else's."""
+    with serving(mirror_contents, tmp_path_factory.mktemp("rstudio")) as running:
+        yield running

@@ -1,6 +1,6 @@
 """Random kills and signals over all commands, on real machines; each is recovered from.
 
-`python -m tests.soak --rounds 1000` (`make soak`) takes an hour or more; tests/e2e runs fifty. The
+`python -m tests.soak --rounds 1000` (`make soak`) takes an hour or more; tests/e2e runs thirty. The
 seed is printed: the same one gives the same commands, signals and moments again.
 
 A round: some command is started, and cut off at some moment of it. Then `sandbox up` must end well,

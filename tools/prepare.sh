@@ -11,6 +11,7 @@ as_root() {
   if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+updated=
 install() {
   if ! command -v apt-get >/dev/null; then
     echo "error: please install: $*" >&2
@@ -18,7 +19,9 @@ install() {
     exit 4
   fi
   echo "installing $*" >&2
-  as_root apt-get update -qq >&2
+  # Once: python3 may be still to come
+  [ -n "$updated" ] || as_root apt-get update -qq >&2
+  updated=yes
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 
@@ -26,25 +29,37 @@ usable() {
   "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
 }
 
+# need PROGRAM PACKAGES: to be installed, all in one go, unless the program is there
+missing=
+need() {
+  program=$1
+  shift
+  PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null || missing="$missing $*"
+}
+
 if [ "${1:-}" = --test ]; then
-  command -v shellcheck >/dev/null || install shellcheck
-  command -v ssh-keygen >/dev/null || install openssh-client
+  need shellcheck shellcheck
+  need ssh-keygen openssh-client
   # They read the disks of virtual machines
-  PATH="$PATH:/usr/sbin:/sbin" command -v sfdisk >/dev/null || install fdisk
-  PATH="$PATH:/usr/sbin:/sbin" command -v debugfs >/dev/null || install e2fsprogs
+  need sfdisk fdisk
+  need debugfs e2fsprogs
   # Login shells that are not POSIX, for tests of capture; a browser, to look at reports with
   for shell in fish tcsh zsh busybox; do
-    command -v "$shell" >/dev/null || install "$shell"
+    need "$shell" "$shell"
   done
   # R's own parser and start-up, for tests of what may leave a server; every awk that a server may have
-  command -v R >/dev/null || install r-base-core
+  need R r-base-core
   # Shared objects, as R packages have them
-  command -v gcc >/dev/null || install gcc libc6-dev
-  command -v gawk >/dev/null || install gawk
-  command -v original-awk >/dev/null || install original-awk
-  command -v chromium >/dev/null || command -v google-chrome >/dev/null || install chromium
+  need gcc gcc libc6-dev
+  need gawk gawk
+  need original-awk original-awk
+  # The password of a user of the stand-in for RStudio Server
+  need openssl openssl
+  command -v google-chrome >/dev/null || need chromium chromium
   # The YAML support of editors, to test the schema of boxes
-  command -v npm >/dev/null || install nodejs npm
+  need npm nodejs npm
+  # shellcheck disable=SC2086  # package names, one word each
+  [ -z "$missing" ] || install $missing
 fi
 
 # all_may_enter FOLDER: whether everybody may enter it, and all folders above it

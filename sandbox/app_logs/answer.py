@@ -41,11 +41,21 @@ class AppLog(_Answer):
     """Whether the log ended before the app's present files were released."""
 
 
+class UnitLog(_Answer):
+    """What a unit of systemd said since its last start."""
+
+    state: Word
+    """As systemd has it: `active (running)`."""
+    text: Said
+
+
 class AppLogs(_Answer):
     """The machine's answer about its apps."""
 
     apps: dict[str, tuple[AppLog, ...]] = {}
     """The last starts of each app, newest first. A start that ended well has no log any more."""
+    units: dict[str, UnitLog] = {}
+    """The units that were asked for."""
     served: dict[str, Word] = {}
     """The served release of each app; empty when somebody changed it by hand on the machine."""
     listeners: tuple[Word, ...] = ()
@@ -71,6 +81,7 @@ def logs_script(
     explain: bool = True,
     most_bytes: int = LOG_BYTES,
     after: Mapping[str, int] | None = None,
+    units: Iterable[str] = (),
 ) -> str:
     """Return the shell script that collects the answer; root runs it on the machine.
 
@@ -81,10 +92,12 @@ def logs_script(
         explain: also ask what explains an error: who listens, what was ended, R's languages.
         most_bytes: the most bytes to read of each log.
         after: bytes already read, by log: of these logs read only the whole lines after that.
+        units: units of systemd to read the last start of.
     """
     shiny = plan.services.shiny_server
     asked = {
         "apps": list(apps),
+        "units": list(units),
         "starts": 1,
         "bytes": most_bytes,
         "port": shiny.port if shiny is not None and explain else 0,
@@ -97,6 +110,11 @@ def logs_script(
     }
     program = _PROGRAM.read_text(encoding="utf-8")
     return shlex.join(["/usr/bin/python3", "-I", "-c", program, json.dumps(asked)])
+
+
+def unit_script(plan: Plan, units: Iterable[str], *, most_bytes: int = LOG_BYTES) -> str:
+    """Return the shell script that asks only for these units of systemd, and R's own messages."""
+    return logs_script(plan, (), within_s=0, most_bytes=most_bytes, units=units)
 
 
 def parse_logs(text: str) -> AppLogs:

@@ -95,7 +95,7 @@ def _package(failure: Failure) -> str:
         one for one in failure.words.names_in(NO_PACKAGE, failure.text) if _R_NAME.fullmatch(one)
     ]
     plan = failure.plan
-    planned = plan.r.packages.names if plan.r is not None else ()
+    planned = plan.r.default_packages.names if plan.r is not None else ()
     absent = [name for name in names if name not in planned]
     if absent:
         other = {one.lower(): one for one in planned}
@@ -135,7 +135,12 @@ def _library(failure: Failure) -> str:
 def _version(failure: Failure) -> str:
     if not _VERSIONS.search("\n".join(failure.error.lines)):
         return ""
-    base = failure.plan.base
+    base, rs = failure.plan.base, failure.plan.rs
+    if rs and rs[0].source == "posit":
+        return (
+            f"the app runs on R {rs[0].version}: choose another version in {failure.place('r')}, "
+            "or take out what wants another one"
+        )
     return (
         f"{base.name} has R {base.r_version or '?'} and the packages that fit it: choose another "
         f"`base:` in {failure.place('base')}, or take out what wants another version"

@@ -1,5 +1,6 @@
 """Find out from the machine's answer what is wrong with an app, and what mends it."""
 
+import re
 from dataclasses import dataclass
 
 from sandbox.app_logs.answer import AppLogs
@@ -8,6 +9,9 @@ from sandbox.app_logs.r_errors import last_error
 from sandbox.app_logs.r_words import RWords
 from sandbox.placement import Placement
 from sandbox.servers.shiny import SERVER
+from sandbox.spec.plumber import unit_of
+
+_SYSTEMD = re.compile(r"(plumber-|Start|Stopp|Failed to start)\S*.*(\.service|plumber API)")
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,26 @@ def trouble_with_app(
     what = "fails" if error.serves else "does not start"
     because = f": {error.title}" if error.title else ""
     return Trouble(f"the app {name} {what}{because}", error.lines, mend(failure), error.known)
+
+
+def trouble_with_api(placement: Placement, name: str, logs: AppLogs) -> Trouble | None:
+    """Find the error of an API's last start; None where it has none, and may still answer."""
+    log = logs.units.get(unit_of(name))
+    if log is None:
+        return None
+    # systemd's own lines, about the end of the process, are not R's
+    text = "\n".join(line for line in log.text.splitlines() if not _SYSTEMD.match(line))
+    error = last_error(text, RWords(logs.messages))
+    if error is None or not (error.known or log.state.startswith("failed")):
+        return None
+    because = f": {error.title}" if error.title else ""
+    return Trouble(
+        f"the API {name} does not run{because}",
+        error.lines,
+        f"mend it, then sandbox up {placement.name}; sandbox logs {placement.name} {name} shows "
+        "what it said",
+        error.known,
+    )
 
 
 def trouble_with_port(placement: Placement, logs: AppLogs) -> Trouble | None:

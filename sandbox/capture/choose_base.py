@@ -4,7 +4,7 @@ import re
 
 from sandbox.facts.facts import Facts
 from sandbox.facts.subjects.os import Os
-from sandbox.facts.subjects.r import main_r, series
+from sandbox.facts.subjects.r import RInstallation, main_r, posit_version, series
 from sandbox.spec.base_models import Base
 from sandbox.spec.bases import Bases
 
@@ -13,9 +13,9 @@ def choose_base(facts: Facts, bases: Bases) -> tuple[Base, tuple[str, ...]]:
     """Pick the closest base and list how it differs from production.
 
     A base with production's release counts most if it also has production's R. If not, R's version
-    counts most, because results of code depend on it.
+    counts most, because results of code depend on it. Builds of Posit's run on every base.
     """
-    r = main_r(facts)
+    r = _r_of_the_base(facts)
     wanted = r.version if r is not None else None
     same_os = next((b for b in bases.values() if _is_release(b, facts)), None)
     by_r = [base for base in bases.values() if wanted and series(base.r_version) == series(wanted)]
@@ -39,6 +39,12 @@ def choose_base(facts: Facts, bases: Bases) -> tuple[Base, tuple[str, ...]]:
             f"{base.name} has {base.r_version}"
         )
     return base, tuple(notes)
+
+
+def _r_of_the_base(facts: Facts) -> RInstallation | None:
+    """The R that only a base can give: none where Posit's is the main one."""
+    r = main_r(facts)
+    return r if r is not None and posit_version(r.home) is None else None
 
 
 def _is_release(base: Base, facts: Facts) -> bool:

@@ -5,11 +5,12 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sandbox.capture.choose_base import choose_base
 from sandbox.facts import registry
 from sandbox.facts.facts import Facts
-from sandbox.facts.making import AskedFor, BoxValue, Change, Making, RCodeOf, Room, Unsaid
+from sandbox.facts.making import AskedFor, BoxItems, BoxValue, Change, Making, RCodeOf, Room, Unsaid
 from sandbox.facts.r_yaml import option_yaml
 from sandbox.facts.subjects.identity import Identity
 from sandbox.facts.subjects.os import Os
@@ -132,6 +133,9 @@ def _r(draft: _CapturedDraft) -> list[str]:
     version, blas = draft.value("r", "version"), draft.value("r", "blas")
     if isinstance(version, str):
         lines.append(f"version: {_quoted(version)}")
+    if (source := draft.value("r", "source")) is not None:
+        lines.append(f"source: {source}")
+    lines += _versions(draft)
     if isinstance(blas, str):
         lines.append(f"blas: {_scalar(blas)}")
     options = draft.under("r", "options")
@@ -139,18 +143,91 @@ def _r(draft: _CapturedDraft) -> list[str]:
     repos = draft.under("r", "repos")
     asked_as = _secret_names([f"repo.{name}" for name in _hidden(repos)])
     lines += _named("repos", repos, {name: asked_as.get(f"repo.{name}", "") for name in repos})
-    if packages := draft.under("r", "packages"):
-        lines.append("packages:")
-        for key, one in packages.items():
-            value = one.value
-            plain = f"{key}: {_scalar(str(value))}"
-            lines.append(_indented(_list(key, value) if isinstance(value, tuple) else plain))
+    lines += _packages(draft, "r")
     return lines
 
 
+def _packages(draft: _CapturedDraft, *place: str) -> list[str]:
+    lines = []
+    for key, one in draft.under(*place, "packages").items():
+        value = one.value
+        plain = f"{key}: {_scalar(str(value))}"
+        lines.append(_indented(_list(key, value) if isinstance(value, tuple) else plain))
+    return ["packages:", *lines] if lines else []
+
+
+def _versions(draft: _CapturedDraft) -> list[str]:
+    """Several Rs, each an item of the list with its own packages."""
+    numbers = {place[2] for place in draft.changes if place[:2] == ("r", "versions")}
+    lines = []
+    for number in sorted(numbers, key=int):
+        place = ("r", "versions", number)
+        said = draft.under(*place)
+        keys = [
+            f"{key}: {_quoted(str(one.value)) if key == 'version' else one.value}"
+            for key, one in said.items()
+        ]
+        first, *others = [*keys, *_packages(draft, *place)]
+        lines += [f"  - {first}", *(f"    {_continued(one)}" for one in others)]
+    return ["versions:", *lines] if lines else []
+
+
+def _continued(text: str) -> str:
+    return text.replace("\n", "\n    ")
+
+
 def _services(draft: _CapturedDraft) -> list[str]:
+    return [*_shiny(draft), *_rstudio(draft)]
+
+
+def _shiny(draft: _CapturedDraft) -> list[str]:
     shiny = draft.under("services", "shiny_server")
-    return [f"shiny_server: {_inline(shiny)}"] if shiny else []
+    if len(shiny) < 2:  # noqa: PLR2004  (one key fits beside the name)
+        return [f"shiny_server: {_inline(shiny)}"] if shiny else []
+    lines = ["shiny_server:"]
+    for key, one in shiny.items():
+        if isinstance(one.value, BoxItems):
+            lines += [f"  {key}:", *(f"    - {_flow(item)}" for item in one.value.items)]
+        else:
+            lines.append(f"  {key}: {_flow(one.value)}")
+    return lines
+
+
+def _flow(value: Any) -> str:  # noqa: ANN401  (whatever JSON has)
+    """Write a plain value on one line."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_flow(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_flow, value))}]"
+    return _scalar(value) if isinstance(value, str) else json.dumps(value)
+
+
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,8}")
+
+
+def _rstudio(draft: _CapturedDraft) -> list[str]:
+    place = ("services", "rstudio_server")
+    version = draft.value(*place, "version")
+    if not isinstance(version, str):
+        return []
+    lines = ["rstudio_server:", f"  version: {_quoted(version)}"]
+    lines += [
+        f"  {key}: {one.value}"
+        for key, one in draft.under(*place).items()
+        if key not in {"version", "config"}
+    ]
+    config = []
+    for section in ("rserver", "rsession", "logging", "repos"):
+        settings = draft.under(*place, "config", section)
+        if settings:
+            config.append(f"    {section}:")
+            config += [f"      {key}: {_setting(one.value)}" for key, one in settings.items()]
+    return lines + (["  config:", *config] if config else [])
+
+
+def _setting(value: BoxValue) -> str:
+    text = str(value)
+    return text if _WHOLE.fullmatch(text) else _scalar(text)
 
 
 def _hidden(values: Mapping[str, Change]) -> list[str]:

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from sandbox.checks import fixes, r_setup, settings
+from sandbox.checks import fixes, places, r_setup, rstudio_state, settings
 from sandbox.checks.as_planned import differing, is_as_planned
 from sandbox.checks.check import Check, Look, none_of
 from sandbox.checks.inspection import Inspection, planned_packages
-from sandbox.checks.live import Seen
+from sandbox.checks.live import CheckedMachine, Seen
 from sandbox.checks.results import Goal
 from sandbox.checks.views import per_viewer_and_seen
 from sandbox.facts.r_view import RView
@@ -28,6 +28,13 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
     if planned_packages(placement.plan):
         yield _debian_packages(placement)
     yield from r_setup.seen_checks(placement)
+    yield from places.seen_checks(placement)
+    yield from rstudio_state.seen_checks(placement)
+
+
+def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
+    """Yield the checks that must ask the live machine."""
+    yield from rstudio_state.correct_checks(placement)
 
 
 def _check(  # noqa: PLR0917  (one statement a call, read in this order)

@@ -11,6 +11,7 @@ from sandbox.checks.shiny_page import describe, is_app_page, is_document, is_shi
 from sandbox.checks.web import NoAnswer
 from sandbox.endpoints import Endpoint, Proof
 from sandbox.placement import Placement
+from sandbox.plan import Plan
 
 
 def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
@@ -21,7 +22,15 @@ def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
         if endpoint.proof is Proof.PAGE and endpoint.is_app and endpoint.service in names:
             title = names[endpoint.service]
             yield _page(placement, endpoint, title)
-            yield _websocket(placement, endpoint, title)
+            if _has_websockets(placement.plan):
+                yield _websocket(placement, endpoint, title)
+
+
+def _has_websockets(plan: Plan) -> bool:
+    shiny = plan.services.shiny_server
+    return shiny is None or not (
+        shiny.disable_websockets or "websocket" in (shiny.disable_protocols or ())
+    )
 
 
 def _page(placement: Placement, endpoint: Endpoint, title: str) -> Check[CheckedMachine]:

@@ -6,14 +6,19 @@ The facts describe any machine, production included; this asks about what one pl
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sandbox.plan import Plan
+from sandbox.spec.plumber import unit_of
 
 WATCHED_FILES = (
     "/var/lib/rstudio-server/secure-cookie-key",
     "/etc/rstudio/secure-cookie-key",
+    "/var/lib/rstudio-server/session-rpc-key",
+    "/etc/rstudio/rserver.conf",
+    "/etc/rstudio/rsession.conf",
+    "/etc/pam.d/rstudio",
     "/etc/shiny-server/shiny-server.conf",
     "/var/log/shiny-server",
     "/var/log/shiny-server.log",
@@ -45,6 +50,10 @@ echo "@accounts"; awk -F : '
   NR == FNR { password[$1] = $2 == "" ? "empty" : ($2 ~ /^[!*]/ ? "locked" : "set"); next }
   { print $1 ":" $3 ":" $7 ":" ($2 == "" ? "empty" : ($1 in password ? password[$1] : "set")) }
 ' /etc/shadow /etc/passwd
+echo "@owners"; for unit in @UNITS@; do
+  pid=$(systemctl show -p MainPID --value -- "$unit")
+  if [ "${pid:-0}" -gt 0 ]; then echo "$unit $(stat -c %U "/proc/$pid" 2>/dev/null)"; fi
+done
 # OMP_NUM_THREADS changes what nproc says
 echo "@disk"; df -Pm / | tail -n 1
 echo "@inodes"; df -Pi / | tail -n 1
@@ -90,7 +99,7 @@ class Inspection:
     """As `systemctl is-system-running` says: running, degraded."""
     failed_units: tuple[str, ...]
     files: tuple[FileMode, ...]
-    """Of WATCHED_FILES, those that are there."""
+    """Of `watched_files`, those that are there."""
     packages: dict[str, str]
     """Installed Debian packages, of those that the plan names, with versions."""
     half_installed: dict[str, str]
@@ -102,6 +111,8 @@ class Inspection:
     disk_free_mb: int
     inodes_used_percent: int | None
     """None where the file system has no fixed number of them."""
+    owners: dict[str, str] = field(default_factory=dict)
+    """Of the units that run APIs: the account of each main process."""
 
     def file(self, path: str) -> FileMode | None:
         """Find one watched file, if it is there."""
@@ -111,9 +122,18 @@ class Inspection:
 def inspection_script(plan: Plan) -> str:
     """Write the shell script to run as root; every word from the plan is quoted."""
     # Debian's package names cannot hold anything that a double-quoted shell string would read
-    return _SCRIPT.replace("@FILES@", shlex.join(WATCHED_FILES)).replace(
-        "@PACKAGES@", shlex.join(planned_packages(plan))
+    return (
+        _SCRIPT.replace("@FILES@", shlex.join(watched_files(plan)))
+        .replace("@PACKAGES@", shlex.join(planned_packages(plan)))
+        .replace("@UNITS@", shlex.join(unit_of(api.name) for api in plan.apis))
     )
+
+
+def watched_files(plan: Plan) -> tuple[str, ...]:
+    """List WATCHED_FILES, and the site files of Posit's Rs, each in its own folder."""
+    homes = [one.home for one in plan.rs if one.source == "posit"]
+    own = [f"{home}/etc/{name}" for home in homes for name in ("Rprofile.site", "Renviron.site")]
+    return (*WATCHED_FILES, *own)
 
 
 def planned_packages(plan: Plan) -> tuple[str, ...]:
@@ -142,6 +162,7 @@ def parse_inspection(text: str) -> Inspection:
         disk_used_percent=used or 0,
         disk_free_mb=free_mb,
         inodes_used_percent=inodes_used,
+        owners=dict(_pairs(parts.get("owners", []))),
     )
 
 
@@ -154,6 +175,12 @@ def _sections(text: str) -> dict[str, list[str]]:
         elif line.strip():
             lines.append(line.strip())
     return parts
+
+
+def _pairs(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        name, _, value = line.partition(" ")
+        yield name, value
 
 
 def _files(lines: Iterable[str]) -> Iterator[FileMode]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sandbox.checks.check import CannotLook
 from sandbox.checks.inspection import Inspection
@@ -16,6 +16,9 @@ from sandbox.facts.r_view import RView
 from sandbox.facts.subjects.os import Os
 from sandbox.facts.subjects.r import r_view
 from sandbox.providers.engine import patient
+
+if TYPE_CHECKING:
+    from sandbox.checks.rstudio_proof import RstudioProof
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,13 @@ class Seen:
         return found
 
 
+@dataclass
+class RstudioRun:
+    """What one session of RStudio Server has shown in this run; others ask for it again."""
+
+    proof: "RstudioProof | None" = None
+
+
 class CheckedMachine(Protocol):
     """What live checks may do: talk to the machine's web server, and run commands as root."""
 
@@ -55,6 +65,15 @@ class CheckedMachine(Protocol):
     @property
     def first_pages(self) -> dict[str, float]:
         """Seconds that a path took as the first page after Shiny Server started in this run."""
+        ...
+
+    @property
+    def rstudio(self) -> RstudioRun:
+        """What a session of RStudio Server has shown in this run."""
+        ...
+
+    def address_of(self, server: str) -> str:
+        """`http://HOST:PORT` of one of its servers as seen from here; empty without a way to it."""
         ...
 
     def get(self, path: str, *, timeout_s: float = 30.0) -> WebAnswer:
@@ -148,12 +167,18 @@ class LiveMachine:
         emulated: bool = False,
         first_pages: dict[str, float] | None = None,
         urls: Mapping[str, str] | None = None,
+        rstudio: RstudioRun | None = None,
     ) -> None:
+        self.rstudio = rstudio if rstudio is not None else RstudioRun()
         self._base_url = base_url.rstrip("/")
         self._urls = urls or {}
         self._run = run
         self.emulated = emulated
         self.first_pages = first_pages if first_pages is not None else {}
+
+    def address_of(self, server: str) -> str:
+        """`http://HOST:PORT` of one of its servers as seen from here."""
+        return self._urls.get(server, "")
 
     def get(self, path: str, *, timeout_s: float = 30.0) -> WebAnswer:
         """GET a path of the machine's Shiny Server."""

@@ -12,7 +12,7 @@ from testinfra.backend.base import BaseBackend
 
 from sandbox.checks import inspection
 from sandbox.checks.check import Check, Verify, require
-from sandbox.checks.live import CheckedMachine, LiveMachine, Seen, is_emulated
+from sandbox.checks.live import CheckedMachine, LiveMachine, RstudioRun, Seen, is_emulated
 from sandbox.checks.recorder import Recorder, note_actual
 from sandbox.checks.request import CheckRequest, ResultFolder
 from sandbox.facts.facts import Facts
@@ -82,12 +82,19 @@ def first_pages() -> dict[str, float]:
     return {}
 
 
+@pytest.fixture(scope="session")
+def rstudio_run() -> RstudioRun:
+    """A session of RStudio Server that one file of the suite tried, for the others."""
+    return RstudioRun()
+
+
 @pytest.fixture(scope="module")
 def machine(
     host: Any,  # noqa: ANN401  (testinfra has no types)
     request: pytest.FixtureRequest,
     facts: Facts,
     first_pages: dict[str, float],
+    rstudio_run: RstudioRun,
 ) -> CheckedMachine:
     """The live machine, as the suite's own checks use it."""
     asked = request.config.stash[_REQUEST]
@@ -97,6 +104,7 @@ def machine(
         emulated=is_emulated(facts),
         first_pages=first_pages,
         urls=asked.urls,
+        rstudio=rstudio_run,
     )
 
 

@@ -28,6 +28,8 @@ class _PlannedPort:
     name: str
     port: int
     processes: frozenset[str]
+    is_local: bool = False
+    """Whether nobody outside the machine may reach it."""
 
 
 def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
@@ -71,9 +73,11 @@ def _planned_ports(plan: Plan) -> tuple[_PlannedPort, ...]:
     return (
         _PlannedPort("sshd", 22, frozenset({"sshd", "systemd"})),
         *(
-            _PlannedPort(server.unit, port, server.processes)
+            _PlannedPort(server.unit, port, server.processes, is_local=is_local)
             for server in plan.servers
-            for port in dict.fromkeys(e.port for e in endpoints if e.service == server.name)
+            for port, is_local in dict.fromkeys(
+                (one.port, one.is_local) for one in endpoints if one.service == server.name
+            )
         ),
     )
 
@@ -98,6 +102,8 @@ def _strange_ports(plan: Plan, seen: Seen) -> Iterator[str]:
 def _strange_loopback(plan: Plan, seen: Seen) -> Iterator[str]:
     workers = frozenset[str]().union(*(server.workers for server in plan.servers))
     planned = {one.port for one in _planned_ports(plan)}
+    for server in plan.servers:
+        planned.update(server.loopback_ports(plan.services))
     for one in _all_ports(seen):
         worker = one.process in workers and one.protocol == "tcp"
         if not one.loopback or worker or one.process in _SYSTEM_LOOPBACK:
@@ -122,6 +128,8 @@ def _owner_of(placement: Placement, planned: _PlannedPort) -> Callable[[Seen], L
         strangers = [one for one in there if one.process is not None and one.process not in names]
         if strangers:
             return replace(none_of(map(_named, strangers)), fix=fixes.reset_command(placement))
-        return Look(ok=True, actual=", ".join(dict.fromkeys(_named(one) for one in there)))
+        open_ones = [one for one in there if planned.is_local and not one.loopback]
+        found = ", ".join(dict.fromkeys(_named(one) for one in open_ones or there))
+        return Look(ok=not open_ones, actual=found)
 
     return look

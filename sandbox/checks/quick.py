@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sandbox.checks import inspection, safe, snappy, up
+from sandbox.checks import inspection, rstudio_state, safe, snappy, up
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt
 from sandbox.checks.live import LiveMachine, Seen
 from sandbox.checks.request import own_key
@@ -55,7 +55,7 @@ def run_quick(  # noqa: PLR0917  (what a machine is, and how it is reached)
         urls: the same as `base_url` of each of its servers, by name.
     """
     started = time.monotonic()
-    machine = _machine(target, base_url, urls)
+    machine = live_machine(target, base_url, urls)
     seen: Seen | CannotLook
     try:
         answer = machine.sudo(inspection.inspection_script(placement.plan))
@@ -77,7 +77,7 @@ def run_live(
 ) -> CheckReport:
     """Run only these checks of the live machine; the caller knows that they end no process."""
     started = time.monotonic()
-    machine = _machine(target, base_url)
+    machine = live_machine(target, base_url)
     results = tuple(_result(one, machine) for one in up.live_checks(placement) if one.id in ids)
     return CheckReport(
         sandbox=placement.name,
@@ -88,9 +88,11 @@ def run_live(
     )
 
 
-def _machine(
+def live_machine(
     target: SshTarget, base_url: str, urls: Mapping[str, str] | None = None
 ) -> LiveMachine:
+    """Return the machine for checks that run in this process."""
+
     def run(command: str, *words: str) -> _Done:
         line = command % tuple(shlex.quote(word) for word in words)
         try:
@@ -111,6 +113,8 @@ def _all(
         yield check, seen
     for live in up.live_checks(placement):
         yield live, machine
+    for own in rstudio_state.clone_checks(placement):
+        yield own, machine
     for check in (*safe.seen_checks(placement), *snappy.seen_checks(placement)):
         yield check, seen
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from sandbox.checks import fixes, settings
+from sandbox.checks import fixes, installed_rs, settings
 from sandbox.checks.as_planned import is_as_planned
 from sandbox.checks.check import CannotLook, Check, Look, equal, none_of
 from sandbox.checks.live import Seen
@@ -13,6 +13,7 @@ from sandbox.facts.subjects.blas import blas_library
 from sandbox.facts.subjects.objects import UnresolvedObjects
 from sandbox.facts.subjects.r import RInstallations
 from sandbox.placement import Placement
+from sandbox.plan import Plan
 from sandbox.spec.r import R
 
 _RNG = ("Mersenne-Twister", "Inversion", "Rejection")
@@ -33,27 +34,21 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
 
 
 def _versions(placement: Placement, r: R) -> Iterator[Check[Seen]]:
-    planned = r.version or placement.plan.base.r_version
-    yield Check(
-        id="correct.r.one",
-        goal=Goal.CORRECT,
-        title="there is one R",
-        expected="one installation",
-        why="with two, a cron job and an app can run different ones, and nobody sees it",
-        look=_one_r,
-        fix=fixes.reset_command(placement),
-    )
-    yield from per_viewer_and_seen(
-        placement,
-        id="r.version",
-        title=f"R is {planned}",
-        expected=planned,
-        why="R 3.6 changed sample(), R 4.0 stringsAsFactors: the same script, other results",
-        look=lambda view, seen: Look(
-            is_as_planned(seen, placement.plan, "r.version", view=view), view.version
-        ),
-        fix=fixes.reset_command(placement),
-    )
+    yield from installed_rs.seen_checks(placement)
+    default = r.default
+    if not default.is_moving:
+        planned = default.version or placement.plan.base.r_version
+        yield from per_viewer_and_seen(
+            placement,
+            id="r.version",
+            title=f"R is {planned}",
+            expected=planned,
+            why="R 3.6 changed sample(), R 4.0 stringsAsFactors: the same script, other results",
+            look=lambda view, seen: Look(
+                is_as_planned(seen, placement.plan, "r.version", view=view), view.version
+            ),
+            fix=fixes.reset_command(placement),
+        )
     yield from per_viewer(
         placement,
         id="r.startup",
@@ -63,11 +58,6 @@ def _versions(placement: Placement, r: R) -> Iterator[Check[Seen]]:
         look=_startup,
         fix=fixes.reset_command(placement),
     )
-
-
-def _one_r(seen: Seen) -> Look:
-    homes = [f"{one.version or 'broken'} in {one.home}" for one in seen.facts[RInstallations]]
-    return Look(len(homes) == 1, "; ".join(homes) or "no R")
 
 
 def _startup(view: RView) -> Look:
@@ -114,14 +104,14 @@ def _numbers(placement: Placement, r: R) -> Iterator[Check[Seen]]:
 
 
 def _packages(placement: Placement, r: R) -> Iterator[Check[Seen]]:
-    for name in r.packages.names:
+    for name in r.default_packages.names:
         yield Check(
             id=f"correct.r.package.{name}",
             goal=Goal.CORRECT,
             title=f"the package {name} is there and loads",
             expected=f"loadNamespace('{name}') works, logins and apps find the same version",
             why="a package can be installed and yet not load, after an upgrade of what it links to",
-            look=_package(name),
+            look=_package(name, placement.plan),
             fix=fixes.up_command(placement),
         )
     yield from per_viewer(
@@ -144,9 +134,15 @@ def _packages(placement: Placement, r: R) -> Iterator[Check[Seen]]:
     )
 
 
-def _package(name: str) -> Callable[[Seen], Look]:
+def _package(name: str, plan: Plan) -> Callable[[Seen], Look]:
+    # Another R than the default has packages of its own
+    homes = {one.home for one in plan.rs if one.is_default} if len(plan.rs) > 1 else None
+
     def look(seen: Seen) -> Look:
-        views = [view for one in seen.facts[RInstallations] for view in one.views]
+        installations = seen.facts[RInstallations]
+        views = [
+            view for one in installations for view in one.views if not homes or view.home in homes
+        ]
         found = {view.seen_by: view.package(name) for view in views}
         versions = {one.version for one in found.values() if one is not None}
         if not versions or None in found.values():

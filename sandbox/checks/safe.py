@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from sandbox.checks import fixes, ports
+from sandbox.checks import apis, fixes, ports, rstudio_state
 from sandbox.checks.check import CannotLook, Check, Look, none_of
-from sandbox.checks.inspection import FileMode
-from sandbox.checks.live import Seen
+from sandbox.checks.inspection import FileMode, Login
+from sandbox.checks.live import CheckedMachine, Seen
 from sandbox.checks.results import Goal
 from sandbox.facts.subjects.accounts import Accounts
 from sandbox.facts.subjects.r import r_view
@@ -20,6 +20,7 @@ from sandbox.plan import Plan
 from sandbox.servers.shiny import SERVER as SHINY
 
 _COOKIE_KEY = "secure-cookie-key"
+_RSTUDIO_KEYS = (_COOKIE_KEY, "session-rpc-key")
 _LOCKED, _EMPTY = "locked", "empty"
 _LEAST_PERSON, _MOST_PERSON = 1000, 60000
 """The numbers that Debian gives to people's accounts."""
@@ -32,6 +33,7 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
     yield from _keys(placement)
     yield from _sshd(placement)
     yield from _files(placement)
+    yield from apis.safe_checks(placement)
     if SHINY.is_in(placement.plan.services):
         yield _check(
             placement,
@@ -41,6 +43,11 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
             "an app runs whatever its users can talk it into: as root, that is the whole machine",
             _run_as,
         )
+
+
+def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
+    """Yield the checks that must ask the live machine."""
+    yield from rstudio_state.safe_checks(placement)
 
 
 def _check(  # noqa: PLR0917  (one statement a call, read in this order)
@@ -64,8 +71,8 @@ def _accounts(placement: Placement) -> Iterator[Check[Seen]]:
     yield _check(
         placement,
         "safe.passwords",
-        "no account has a password",
-        "every password locked: the box plans none, logins use keys",
+        "no account has a password that the box does not plan",
+        _planned_passwords(placement.plan),
         "images with rstudio/rstudio in them were found by strangers and mined coins within days",
         lambda seen: _no_passwords(placement, seen),
     )
@@ -108,22 +115,36 @@ def _names(plan: Plan) -> str:
 
 
 def _no_passwords(placement: Placement, seen: Seen) -> Look:
-    names = [one.name for one in seen.inspection.logins if one.password != _LOCKED]
+    planned = placement.plan.users_with_password
+    names = [one.name for one in _with_password(planned, seen)]
     lock = [("passwd", "--lock", name) for name in names]
-    found = none_of(_passwords(seen), nothing="all locked")
+    nothing = "all others locked" if planned else "all locked"
+    found = none_of(_passwords(planned, seen), nothing=nothing)
     return replace(found, fix=fixes.each_as_root(placement, lock))
 
 
-def _passwords(seen: Seen) -> Iterator[str]:
+def _planned_passwords(plan: Plan) -> str:
+    if names := plan.users_with_password:
+        return f"only {', '.join(names)} may have one, for RStudio Server; ssh takes keys alone"
+    return "every password locked: the box plans none, logins use keys"
+
+
+def _with_password(planned: tuple[str, ...], seen: Seen) -> Iterator[Login]:
+    """Accounts that a password opens, or nothing at all, and the box plans none for them."""
     for login in seen.inspection.logins:
-        if login.password == _EMPTY:
-            yield f"{login.name}: empty, anyone can log in"
-        elif login.password != _LOCKED:
-            yield f"{login.name}: set"
+        is_planned = login.name in planned and login.password != _EMPTY
+        if login.password != _LOCKED and not is_planned:
+            yield login
+
+
+def _passwords(planned: tuple[str, ...], seen: Seen) -> Iterator[str]:
+    for login in _with_password(planned, seen):
+        said = "empty, anyone can log in" if login.password == _EMPTY else "set"
+        yield f"{login.name}: {said}"
 
 
 def _no_strangers(placement: Placement, seen: Seen) -> Look:
-    planned = {"root", seen.facts.probe.user, *(user.name for user in placement.plan.users)}
+    planned = _expected(placement.plan, seen)
     commands: list[tuple[str, ...]] = []
     for login in seen.inspection.logins:
         if login.name in planned or not (login.has_shell or login.uid == 0):
@@ -138,8 +159,15 @@ def _no_strangers(placement: Placement, seen: Seen) -> Look:
     return replace(found, fix=fixes.each_as_root(placement, commands))
 
 
+def _expected(plan: Plan, seen: Seen) -> set[str]:
+    of_servers = frozenset[str]().union(*(server.accounts for server in plan.servers))
+    locked = {one.name for one in seen.inspection.logins if one.password == _LOCKED}
+    people = {user.name for user in plan.users}
+    return {"root", seen.facts.probe.user} | people | (of_servers & locked)
+
+
 def _strangers(plan: Plan, seen: Seen) -> Iterator[str]:
-    expected = {"root", seen.facts.probe.user, *(user.name for user in plan.users)}
+    expected = _expected(plan, seen)
     for login in seen.inspection.logins:
         if login.uid == 0 and login.name != "root":
             yield f"{login.name}: has root's uid 0"
@@ -323,7 +351,7 @@ def _files(placement: Placement) -> Iterator[Check[Seen]]:
 
 
 def _cookie_key(placement: Placement, seen: Seen) -> Look:
-    keys = [file for file in seen.inspection.files if file.path.endswith(_COOKIE_KEY)]
+    keys = [file for file in seen.inspection.files if file.path.endswith(_RSTUDIO_KEYS)]
     if not keys:
         return Look(ok=True, actual="absent")
     open_ones = [f"{file.path} is {file.octal}" for file in keys if file.mode & 0o077]
@@ -348,7 +376,7 @@ def _writable(files: Iterable[FileMode]) -> Iterator[str]:
         logs = file.path.startswith("/var/log/")
         if file.mode & 0o002:
             yield f"{file.path} is {file.octal}: anyone can write to it"
-        elif _COOKIE_KEY in file.path:
+        elif file.path.endswith(_RSTUDIO_KEYS):
             # RStudio Server's own, and judged by a check of its own
             continue
         elif file.path.startswith("/etc/") and (file.owner != "root" or file.mode & 0o020):

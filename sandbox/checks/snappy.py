@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Iterator
 
-from sandbox.checks import fixes
+from sandbox.checks import apis, fixes, rstudio_state
 from sandbox.checks.as_planned import is_as_planned
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt
 from sandbox.checks.live import END_R, CheckedMachine, Seen
@@ -55,9 +55,11 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
 def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
     """Yield the checks of pages' times, which need a stopwatch."""
     plan = placement.plan
+    yield from apis.timed_checks(placement)
     for app in plan.apps if SHINY.is_in(plan.services) else ():
         yield _warm(plan, app.name)
         yield _first(plan, app.name)
+    yield from rstudio_state.snappy_checks(placement)
 
 
 def _cpus(seen: Seen, plan: Plan) -> Look:

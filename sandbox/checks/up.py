@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sandbox.app_logs.answer import logs_script, parse_logs
 from sandbox.app_logs.trouble import trouble_with_app
-from sandbox.checks import fixes, fronts
+from sandbox.checks import apis, fixes, fronts, places, rstudio
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt, equal
 from sandbox.checks.live import END_R, CheckedMachine, Seen, wait_for_page
 from sandbox.checks.results import Goal
@@ -41,12 +41,15 @@ def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
 def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
     """Yield the checks that need an answer of the live machine."""
     plan = placement.plan
+    yield from apis.live_checks(placement)
+    yield from rstudio.up_checks(placement)
     if not SHINY.is_in(plan.services):
         return
     for app in plan.apps:
         yield _page(placement, app.name)
         yield _session(placement, app.name)
     yield from fronts.live_checks(placement)
+    yield from places.live_checks(placement)
     if not plan.apps:
         yield Check(
             id="up.ping",
@@ -75,7 +78,7 @@ def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
 
 def services(plan: Plan) -> tuple[str, ...]:
     """List the units that the plan needs."""
-    return ("ssh", *(server.unit for server in plan.servers))
+    return ("ssh", *(unit for one in plan.servers for unit in one.units_in(plan.services)))
 
 
 def _system_state(placement: Placement, seen: Seen) -> Look:
@@ -166,6 +169,8 @@ def _session(placement: Placement, app: str) -> Check[CheckedMachine]:
     path = f"/{app}/"
 
     def look(machine: CheckedMachine) -> Look:
+        if not _may_poll(placement.plan):
+            raise NothingToLookAt("the box disables the protocol by which checks hold a session")
         started = time.monotonic()
         try:
             page = machine.get(path)
@@ -193,6 +198,12 @@ def _session(placement: Placement, app: str) -> Check[CheckedMachine]:
         look=look,
         fix=f"sandbox logs {placement.name} {app}",
     )
+
+
+def _may_poll(plan: Plan) -> bool:
+    shiny = plan.services.shiny_server
+    disabled = (shiny.disable_protocols or ()) if shiny is not None else ()
+    return not {"polling", "xhr-polling"} & set(disabled)
 
 
 def _explained(

@@ -27,6 +27,7 @@ GROUPS: Final = {
     "init": ("init",),
     "boxes": ("validate", "schema", "boxes"),
     "trust": ("trust",),
+    "passwords": ("password",),
     "host": ("doctor", "host"),
 }
 """The modules of this folder and their commands, in the order of `--help`."""

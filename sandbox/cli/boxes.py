@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sandbox.spec.catalogue import Entry
+    from sandbox.spec.load import LoadedBox
     from sandbox.spec.problem import Problem
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -169,11 +170,19 @@ def _listing(entry: "Entry") -> dict[str, Any]:
         "name": entry.name,
         "description": loaded.box.description if loaded else "",
         "base": loaded.base.name if loaded else None,
-        "r": loaded.base.r_version if loaded and loaded.box.r else None,
+        "r": _default_r(loaded) if loaded else None,
         "where": entry.where,
         "path": str(entry.path),
         "valid": loaded is not None,
     }
+
+
+def _default_r(loaded: "LoadedBox") -> str | None:
+    """The version of the R that `R` means there."""
+    from sandbox.spec.r_installed import machine_rs
+
+    rs = machine_rs(loaded.box.r, loaded.base, loaded.box.services)
+    return rs[0].version if rs else None
 
 
 def _verdict(entry: "Entry", hints: "Sequence[Problem]") -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 
 from sandbox.cli.complete import complete_box_or_name, complete_names
 from sandbox.cli.console import Progress, agreed, next_steps, say, show, show_error, show_json
+from sandbox.cli.passwords import tell_passwords
 from sandbox.cli.secrets import given_secrets
 from sandbox.cli.settings import (
     BaseSourceOption,
@@ -105,6 +106,7 @@ def up(
             placement, context=its_context, checks=checks, provision_again=provision, cache=cache
         )
     _show_up(result, as_json=as_json)
+    tell_passwords(result.placement.name, result.passwords)
     if result.report is not None and not result.report.ok:
         raise typer.Exit(1)
 

@@ -12,6 +12,7 @@ from sandbox.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from sandbox.providers.place import Place
+    from sandbox.spec.user_config import UserConfig
     from sandbox.workflows.context import Context
     from sandbox.workflows.secrets_given import SecretSource
 
@@ -99,7 +100,24 @@ def context(
         base_source=parse_base_source(base_source),
         consent=consent(trust=trust),
         secrets=GivenSecrets() if secrets is None else secrets,
+        user_config=_user_config,
+        user_proxies=_user_proxies(),
     )
+
+
+def _user_config() -> "UserConfig":
+    from sandbox.paths import user_config_path
+    from sandbox.spec.user_config import load_user_config
+
+    return load_user_config(user_config_path())
+
+
+def _user_proxies() -> dict[str, str]:
+    """The variables that curl and others know, in small or capital letters."""
+    names = ("http_proxy", "https_proxy", "no_proxy")
+    # As with curl: of a web server's own variables, HTTP_PROXY is what a visitor sent
+    found = {name: os.environ.get(name.upper(), "") for name in names if name != "http_proxy"}
+    return found | {name: os.environ[name] for name in names if name in os.environ}
 
 
 NameArgument = Annotated[

@@ -7,6 +7,7 @@ import typer
 
 from sandbox.cli.complete import complete_snapshot
 from sandbox.cli.console import Progress, agreed, say, show, show_json
+from sandbox.cli.passwords import tell_passwords
 from sandbox.cli.rows import columns
 from sandbox.cli.settings import NameArgument, context
 from sandbox.errors import UsageError
@@ -137,8 +138,9 @@ def reset(name: NameArgument) -> None:
     from sandbox.workflows import snapshot as workflow
 
     with Progress() as progress:
-        workflow.reset(name, context=context(progress))
+        passwords = workflow.reset(name, context=context(progress))
     say(f"{name} is as it was after provisioning")
+    tell_passwords(name, passwords)
 
 
 def register(app: typer.Typer) -> None:

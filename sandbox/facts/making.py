@@ -1,8 +1,8 @@
 """What in a box makes a machine as it was seen: changes as data, and what no box can say."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sandbox.facts.r_view import RView
 from sandbox.spec.base_models import Base
@@ -42,7 +42,14 @@ class AskedFor:
     """A value that was not taken: `sandbox up` asks for the sandbox's own."""
 
 
-BoxValue = str | int | tuple[str, ...] | RCodeOf | AskedFor
+@dataclass(frozen=True)
+class BoxItems:
+    """A list of maps, as a box has them: plain values, which the models have accepted."""
+
+    items: tuple[Mapping[str, Any], ...]
+
+
+BoxValue = str | int | float | tuple[str, ...] | RCodeOf | AskedFor | BoxItems
 
 
 @dataclass(frozen=True)

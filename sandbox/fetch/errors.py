@@ -10,6 +10,8 @@ class FetchError(HostError):
         super().__init__(message, details=details, hint=hint)
         self.url = url
         """The public URL, without a login."""
+        self.status: int | None = None
+        """What the server answered, where that is the trouble."""
 
 
 class AbsentFileError(FetchError):

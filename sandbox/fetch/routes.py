@@ -7,7 +7,7 @@ message, note or record can show it.
 import hashlib
 import ipaddress
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,16 @@ class UserProxies:
     http: str | None = field(default=None, repr=False)
     https: str | None = field(default=None, repr=False)
     no_proxy: tuple[str, ...] = ()
+
+    @classmethod
+    def from_variables(cls, variables: Mapping[str, str]) -> "UserProxies":
+        """Read http_proxy, https_proxy and no_proxy, in small letters."""
+        excepted = tuple(one.strip() for one in variables.get("no_proxy", "").split(","))
+        return cls(
+            http=variables.get("http_proxy") or None,
+            https=variables.get("https_proxy") or None,
+            no_proxy=tuple(one for one in excepted if one),
+        )
 
 
 @dataclass(frozen=True)
@@ -103,7 +113,20 @@ class Routes:
             return None
         return address_of(proxy if "://" in proxy else f"http://{proxy}")
 
-    def origin(self, address: Address, headers: dict[str, str]) -> str:
+    def variables(self, urls: Iterable[str] = ()) -> dict[str, str]:
+        """Return the environment for a program that fetches by itself from `urls`, and elsewhere.
+
+        Empty where `mirrors:` names no proxy: then the program has the user's own environment. The
+        programs know no networks in `no_proxy`, so hosts of `urls` in one are named.
+        """
+        if self._proxy is None:
+            return {}
+        excepted = self.mirrors.no_proxy
+        direct = [urlsplit(url).hostname or "" for url in urls if goes_direct(url, excepted)]
+        without = ",".join(dict.fromkeys((*excepted, *direct)))
+        return {"http_proxy": self._proxy, "https_proxy": self._proxy, "no_proxy": without}
+
+    def origin(self, address: Address, headers: Mapping[str, str]) -> str:
         """Return a text for all that decides which bytes `address` gives.
 
         The way counts too: a box that names a proxy and an authority of its own must not decide

@@ -17,7 +17,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sandbox.files import fresh_file, private_folder, sweep, write_whole
-from sandbox.locks import Lock, hold
+from sandbox.locks import HeldError, Lock, hold, hold_now
 from sandbox.paths import cache_dir
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -145,6 +145,9 @@ class Store:
             self.path_of(sha256).unlink(missing_ok=True)
         for path in (self.folder / "incoming").glob(".*.new"):
             sweep(path.with_name(path.name[1:].split(".")[0]))
+        for path in (self.folder / "incoming").glob("*.lock"):
+            with suppress(HeldError), hold_now(path) as lock:
+                lock.remove_file()
 
     def _note_path(self, origin: str) -> Path:
         return self.folder / "notes" / f"{_digest(origin)}.json"

@@ -116,7 +116,7 @@ def probe_guest(guest: Guest, target: SshTarget, status: MachineStatus, key: Has
         NoSshError: the machine refuses our login.
     """
     plan = guest.plan
-    packages = plan.r.packages.names if plan.r is not None else ()
+    packages = plan.r.default_packages.names if plan.r is not None else ()
     try:
         facts = probe(
             target,

@@ -227,6 +227,18 @@ class Guest:
                 self.wait_for_pages(wanted, status, target)
         return wanted
 
+    def first_session(self) -> None:
+        """Prove that people can sign in and get a session of R, where they are to.
+
+        Raises:
+            ProvisionError: they cannot; with the reason.
+        """
+        from sandbox.guest.rstudio import prove_session
+        from sandbox.servers.rstudio import SERVER
+
+        if SERVER.is_in(self.plan.services):
+            prove_session(self)
+
     def no_page_before_mending(self, status: MachineStatus, target: SshTarget) -> str:
         """Say why no page can come before the playbooks have run; empty when one may."""
         from sandbox.guest.health import found_broken

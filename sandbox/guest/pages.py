@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from sandbox.deadline import Deadline, wait_until, wait_while
-from sandbox.endpoints import Endpoint, Proof
+from sandbox.endpoints import BROWSER, Endpoint, Proof
 from sandbox.errors import ProvisionError
 from sandbox.providers.engine import MachineStatus
 from sandbox.ssh import SshTarget, forwarded
@@ -67,7 +67,7 @@ def direct_pages(endpoints: Iterable[Endpoint], status: MachineStatus) -> tuple[
     return tuple(
         Page(endpoint, base_url)
         for endpoint in endpoints
-        if (base_url := _direct_url(endpoint.port, status))
+        if not endpoint.is_local and (base_url := _direct_url(endpoint.port, status))
     )
 
 
@@ -82,8 +82,9 @@ def reached_pages(
     wanted = tuple(endpoints)
     with ExitStack() as stack:
         bases = {}
+        inside = {endpoint.port for endpoint in wanted if endpoint.is_local}
         for port in dict.fromkeys(endpoint.port for endpoint in wanted):
-            bases[port] = _direct_url(port, status)
+            bases[port] = _direct_url(port, status) if port not in inside else ""
             if not bases[port]:
                 local_port = stack.enter_context(forwarded(target, port))
                 bases[port] = f"http://127.0.0.1:{local_port}"
@@ -103,8 +104,12 @@ def apps_url(plan: "Plan", pages: Iterable[Page]) -> str:
 
 
 def urls_of(pages: Iterable[Page]) -> dict[str, str]:
-    """`http://HOST:PORT` of each server, by name."""
-    return {page.endpoint.service: page.base_url for page in pages}
+    """`http://HOST:PORT` of each server, by name, and of each of its ports, by `Endpoint.way`."""
+    found: dict[str, str] = {}
+    for page in pages:
+        found.setdefault(page.endpoint.service, page.base_url)
+        found[page.endpoint.way] = page.base_url
+    return found
 
 
 def _direct_url(port: int, status: MachineStatus) -> str:
@@ -122,7 +127,8 @@ def page_status(url: str, *, timeout_s: float) -> str:
     # Never through a proxy of the user's: the machine is on this host or at the end of a tunnel
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=timeout_s) as answer:
+        asked = urllib.request.Request(url, headers={"User-Agent": BROWSER})  # noqa: S310
+        with opener.open(asked, timeout=timeout_s) as answer:
             answer.read()
     except urllib.error.HTTPError as error:
         return f"HTTP {error.code} {error.reason}"
@@ -191,6 +197,8 @@ def wait_for_pages(
         nonlocal look
         answer = page_status(page.url, timeout_s=timeout_s)
         # Shiny Server gives this answer when an app's R has ended; other answers may change soon
+        if not page.endpoint.is_app:
+            return answer
         if answer.startswith("HTTP 5") or (answer and look.is_over):
             look = Deadline(_LOOK_EVERY_S)
             if (error := why(page.name, answer, since=since)) is not None:
@@ -203,5 +211,5 @@ def wait_for_pages(
             raise ProvisionError(
                 f"{page.endpoint.title} does not answer",
                 details=f"{page.url}: {answer} (for {timeout_s:g} s)",
-                hint=f"sandbox logs {name} shows what Shiny Server and the app say",
+                hint=f"sandbox logs {name} shows what the machine says of it",
             )

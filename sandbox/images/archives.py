@@ -23,8 +23,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from sandbox.architecture import DEBIAN_ARCHITECTURES
 from sandbox.files import private_folder
-from sandbox.images.recipe import DEBIAN_ARCHITECTURES, Recipe
+from sandbox.images.recipe import Recipe
 from sandbox.paths import cache_dir
 
 MAX_BYTES: Final = 2_000_000_000

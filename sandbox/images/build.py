@@ -6,11 +6,14 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.architecture import DEBIAN_ARCHITECTURES
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice, StepOutput
+from sandbox.fetch.authorities import authorities_file
+from sandbox.fetch.routes import Routes
 from sandbox.images import archives
 from sandbox.images.build_folder import MARK
-from sandbox.images.recipe import DEBIAN_ARCHITECTURES, Recipe, mmdebstrap_argv
+from sandbox.images.recipe import Recipe, mmdebstrap_argv
 from sandbox.images.sources import host_proxy
 from sandbox.images.tools import tool_path
 from sandbox.run import run
@@ -56,7 +59,9 @@ def obstacle(machine: str, *, whose: str) -> Obstacle | None:
     return None
 
 
-def build_root(recipe: Recipe, work: Path, log: Path, listener: Listener) -> Path:
+def build_root(
+    recipe: Recipe, work: Path, log: Path, listener: Listener, *, routes: Routes | None = None
+) -> Path:
     """Run mmdebstrap; afterwards the root's tarball and the package index are in `work`.
 
     Raises:
@@ -66,7 +71,8 @@ def build_root(recipe: Recipe, work: Path, log: Path, listener: Listener) -> Pat
     name, shelf, folder = recipe.base.name, archives.shelf_of(recipe), work / "archives"
     log.unlink(missing_ok=True)
     loan = archives.borrow(shelf, folder)
-    root = _mmdebstrap(recipe, loan, work, log, listener)
+    routes = Routes() if routes is None else routes
+    root = _mmdebstrap(recipe, loan, work, log, listener, routes=routes)
     if wrong := loan.wrong():
         names = ", ".join(deb.name for deb in wrong[:3])
         text = f"kept packages are not those of the archive ({names}): built again without them"
@@ -74,7 +80,7 @@ def build_root(recipe: Recipe, work: Path, log: Path, listener: Listener) -> Pat
         archives.drop(wrong)
         root.unlink()
         loan = archives.borrow(shelf, folder, nothing=True)
-        root = _mmdebstrap(recipe, loan, work, log, listener)
+        root = _mmdebstrap(recipe, loan, work, log, listener, routes=routes)
     try:
         loan.settle()
     except OSError as error:
@@ -83,17 +89,16 @@ def build_root(recipe: Recipe, work: Path, log: Path, listener: Listener) -> Pat
 
 
 def _mmdebstrap(
-    recipe: Recipe, loan: archives.Loan, work: Path, log: Path, listener: Listener
+    recipe: Recipe,
+    loan: archives.Loan,
+    work: Path,
+    log: Path,
+    listener: Listener,
+    *,
+    routes: Routes,
 ) -> Path:
     base, root = recipe.base, work / "rootfs.tar"
     unshare = os.geteuid() != 0
-    argv = mmdebstrap_argv(
-        recipe,
-        rootfs=str(root),
-        index=str(work / INDEX_NAME),
-        unshare=unshare,
-        extra=loan.mmdebstrap_options,
-    )
     told: list[str] = []
 
     def tell(line: str) -> None:
@@ -106,7 +111,17 @@ def _mmdebstrap(
         # `unshare` mode cannot enter a private folder: then the default folder must do
         place = {} if unshare else {"TMPDIR": str(work)}
         place[MARK] = str(work)
-        run(argv, timeout_s=_BUILD_S, env={**_environment(), **place}, log=log, on_line=tell)
+        environment = {**_environment(routes, recipe.sources.urls), **place}
+        with authorities_file(routes) as authorities:
+            trust = (f'--aptopt=Acquire::https::CaInfo "{authorities}"',) if authorities else ()
+            argv = mmdebstrap_argv(
+                recipe,
+                rootfs=str(root),
+                index=str(work / INDEX_NAME),
+                unshare=unshare,
+                extra=(*loan.mmdebstrap_options, *trust),
+            )
+            run(argv, timeout_s=_BUILD_S, env=environment, log=log, on_line=tell)
     except CommandError as error:
         raise _explain(error, base, log, told) from error
     return root
@@ -117,8 +132,10 @@ def keep_index(work: Path, folder: Path) -> None:
     (work / INDEX_NAME).replace(folder / INDEX_NAME)
 
 
-def _environment() -> dict[str, str]:
+def _environment(routes: Routes, urls: tuple[str, ...]) -> dict[str, str]:
     environment = {"LC_ALL": "C.UTF-8", "PATH": tool_path()}
+    if proxies := routes.variables(urls):
+        return environment | proxies
     for scheme in ("http", "https"):
         name = f"{scheme}_proxy"
         if name not in os.environ and (proxy := host_proxy(scheme)):

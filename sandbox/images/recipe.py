@@ -11,6 +11,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal
 
+from sandbox.architecture import DEBIAN_ARCHITECTURES
 from sandbox.errors import BoxError
 from sandbox.spec.base_models import Base
 
@@ -42,6 +43,10 @@ PACKAGES = (
 )
 
 
+ADDED_PACKAGES = {"jammy": ("usrmerge",)}
+"""By suite: Ubuntu 22.04 is installed with a merged /usr, and its archive alone makes another."""
+
+
 @dataclass(frozen=True)
 class Form:
     """The purpose of a root, and its changes on top of what every image of a base has in common."""
@@ -67,14 +72,6 @@ chroot "$1" sh -c 'apt-cache dumpavail | sed -n "s/^Package: //p" | sort -u' \
   | gzip -n > "$1{PACKAGE_INDEX}"
 """
 """Run by mmdebstrap while the root still has apt's lists; `$1` is the root."""
-
-DEBIAN_ARCHITECTURES = {
-    "x86_64": "amd64",
-    "aarch64": "arm64",
-    "ppc64le": "ppc64el",
-    "s390x": "s390x",
-}
-"""Incus's (and the kernel's) names, and Debian's."""
 
 _UNIT = re.compile(r"[A-Za-z0-9@._:\\-]+\.(service|socket|timer|mount|target|path|automount)")
 
@@ -175,6 +172,12 @@ class Sources:
     note: str = ""
     """Why the sources are not those of the host or the box, when they are not."""
 
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The addresses in the lines."""
+        words = (word for line in self.lines for word in line.split())
+        return tuple(dict.fromkeys(word for word in words if "://" in word))
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -239,7 +242,8 @@ def mmdebstrap_argv(
     The hooks are passed as text, not as files: in `unshare` mode the user that runs them may not be
     able to read our folders.
     """
-    form = recipe.form
+    form, base = recipe.form, recipe.base
+    added = ADDED_PACKAGES.get(base.suite, ())
     before = (f"--essential-hook={form.before_packages}",) if form.before_packages else ()
     after = (f"--customize-hook={form.after_settling}",) if form.after_settling else ()
     return (
@@ -248,7 +252,7 @@ def mmdebstrap_argv(
         f"--mode={'unshare' if unshare else 'root'}",
         "--format=tar",
         f"--architectures={DEBIAN_ARCHITECTURES.get(recipe.machine, recipe.machine)}",
-        f"--include={','.join((*PACKAGES, *form.packages))}",
+        f"--include={','.join((*PACKAGES, *added, *form.packages))}",
         *extra,
         *before,
         '--aptopt=Acquire::Languages "none"',

@@ -17,6 +17,9 @@ from sandbox.spec.models import Mirror
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 """Debian's own keys: part of every Debian; on Ubuntu, package debian-archive-keyring."""
 
+UBUNTU_KEYRING = Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg")
+"""Ubuntu's keys: part of every Ubuntu; on Debian, package ubuntu-archive-keyring."""
+
 _COLUMNS = "$(CREATED_BY)\t$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)"
 
 
@@ -66,38 +69,84 @@ def archives_ahead() -> Iterator[ArchivesAnswer]:
         yield pool.submit(host_archives).result
 
 
+class NoMirrorError(HostError):
+    """No mirror of that distribution is known here, so that its root cannot be built."""
+
+
 def choose_sources(base: Base, mirror: Mirror | None, archives: Iterable[Archive]) -> Sources:
-    """Choose the box's mirror if it names one, else the host's for that suite, else the default."""
-    if mirror is not None:
-        wanted = [
-            Archive(mirror.debian, base.suite, "main"),
-            Archive(mirror.debian, f"{base.suite}-updates", "main"),
-        ]
-        if mirror.security is not None:
-            wanted.append(Archive(mirror.security, f"{base.suite}-security", "main"))
-        whose = "the box's mirror"
-    else:
-        suites = (base.suite, f"{base.suite}-updates", f"{base.suite}-security")
-        wanted = [
-            archive
-            for suite in suites
-            for archive in archives
-            if archive.suite == suite and archive.component == "main"
-        ]
-        whose = "this host's mirror"
+    """Choose the box's mirror if it names one, else the host's for that suite, else the default.
+
+    Raises:
+        NoMirrorError: the base is Ubuntu's, and neither the box nor this host names a mirror of it.
+        HostError: the keys by which the mirror's packages are verified are not here.
+    """
+    named = mirror.of(base.distribution) if mirror is not None else None
+    whose = (
+        "the mirror of the box or of your settings" if named is not None else "this host's mirror"
+    )
+    wanted = (
+        _named_archives(base, named, mirror.security if mirror is not None else None)
+        if named is not None
+        else _host_archives_of(base, archives)
+    )
+    is_ubuntu = base.distribution == "ubuntu"
     if not any(archive.suite == base.suite for archive in wanted):
+        if is_ubuntu:
+            raise NoMirrorError(
+                f"the base image {base.name} cannot be built: this host knows no Ubuntu mirror",
+                hint="name one in the box (system: {mirror: {ubuntu: URL}}), or take the public "
+                "image: --base-source public",
+            )
         return Sources()
     for archive in wanted:
         if why := unusable(archive.uri):
+            if is_ubuntu:
+                raise NoMirrorError(f"{whose} cannot be used for {base.name}: {why}")
             return Sources(note=f"{whose} is not used for the base image: {why}")
-    if not KEYRING.exists():
-        return Sources(note=f"{whose} is not used for the base image: {KEYRING} is missing here")
+    keyring = UBUNTU_KEYRING if is_ubuntu else KEYRING
+    if not keyring.exists():
+        if is_ubuntu:
+            raise HostError(
+                f"the base image {base.name} cannot be built: {keyring} is missing, the keys "
+                "by which Ubuntu's packages are verified",
+                hint="sudo apt-get install ubuntu-archive-keyring (Debian 12 has it in "
+                "bookworm-backports: add `-t bookworm-backports`)",
+            )
+        return Sources(note=f"{whose} is not used for the base image: {keyring} is missing here")
     return Sources(
         tuple(
-            f"deb [signed-by={KEYRING}] {archive.uri} {archive.suite} {archive.component}"
+            f"deb [signed-by={keyring}] {archive.uri} {archive.suite} {archive.component}"
             for archive in wanted
         )
     )
+
+
+COMPONENTS = {"debian": ("main",), "ubuntu": ("main", "universe")}
+"""By distribution: where R and all that a box can ask for are."""
+
+
+def _named_archives(base: Base, uri: str, security: str | None) -> list[Archive]:
+    """The suites of a box's mirror; Ubuntu's has those of security too."""
+    if base.distribution == "ubuntu":
+        places = [(uri, ""), (uri, "-updates"), (security or uri, "-security")]
+    else:
+        places = [(uri, ""), (uri, "-updates"), *([(security, "-security")] if security else [])]
+    return [
+        Archive(place, f"{base.suite}{suffix}", " ".join(COMPONENTS[base.distribution]))
+        for place, suffix in places
+    ]
+
+
+def _host_archives_of(base: Base, archives: Iterable[Archive]) -> list[Archive]:
+    """The suites of that release which this host's own apt uses."""
+    known = list(archives)
+    suites = (base.suite, f"{base.suite}-updates", f"{base.suite}-security")
+    return [
+        archive
+        for suite in suites
+        for archive in known
+        if archive.suite == suite and archive.component in COMPONENTS[base.distribution]
+    ]
 
 
 def unusable(uri: str) -> str:

@@ -16,6 +16,9 @@ KERNEL_ARGUMENTS = (
     "cryptomgr.notests"
 )
 
+_UBUNTU_PACKAGES = ("linux-image-virtual", "initramfs-tools", *("fdisk", "e2fsprogs", "zstd"))
+"""Ubuntu's kernel for virtual machines; systemd-timesyncd is there already."""
+
 # linux-image-cloud-amd64 is a third of the size, but lacks what VirtualBox needs: ahci, e1000, and
 # vboxguest with vboxsf, without which there are no synced folders. fdisk (sfdisk) and e2fsprogs
 # (resize2fs, which Debian 13 no longer has by itself) let the root file system grow. A container
@@ -66,6 +69,15 @@ put 0755 /etc/initramfs-tools/hooks/sandbox <<'END'
 if [ "${1:-}" = prereqs ]; then exit 0; fi
 . /usr/share/initramfs-tools/hook-functions
 manual_add_modules @MODULES@
+END
+"""
+
+# GRUB looks for the links of the newest kernel in the root's own folder, as on Debian
+_UBUNTU_BEFORE = """\
+put 0644 /etc/kernel-img.conf <<'END'
+do_symlinks = yes
+image_dest = /
+link_in_boot = no
 END
 """
 
@@ -166,20 +178,22 @@ boot
 """
 
 
-def vm_form(*, login_user: str, authorized_key: str) -> Form:
+def vm_form(*, login_user: str, authorized_key: str, distribution: str = "debian") -> Form:
     """Return the form that `sandbox.images.recipe` needs to make a virtual machine's root.
 
     `login_user` is the account for the first login, with `authorized_key`.
     """
+    is_ubuntu = distribution == "ubuntu"
     excludes = "\n".join(f"path-exclude=*/modules/*/kernel/{path}/*" for path in _LEFT_OUT_DRIVERS)
     blacklist = "\n".join(f"blacklist {module}" for module in _NOT_LOADED)
     after = _AFTER_SETTLING.replace("@LABEL@", ROOT_LABEL).replace("@USER@", login_user)
     after = after.replace("@BLACKLIST@", blacklist).replace("@MASKED@", " ".join(_MASKED_UNITS))
     return Form(
         login_user=login_user,
-        packages=PACKAGES,
+        packages=_UBUNTU_PACKAGES if is_ubuntu else PACKAGES,
         before_packages=_BEFORE_PACKAGES.replace("@EXCLUDES@", excludes).replace(
             "@MODULES@", _INITRAMFS_MODULES
-        ),
+        )
+        + (_UBUNTU_BEFORE if is_ubuntu else ""),
         after_settling=after.replace("@KEY@", authorized_key),
     )

@@ -1,1 +1,1 @@
-"""The files that this host fetches for a machine: builds of R, packages of R, RStudio Server."""
+"""What this host fetches for a machine: builds of R, RStudio Server, packages of R."""

@@ -3,11 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+from sandbox.fetch.routes import Routes
 from sandbox.images.sources import ArchivesAnswer
 from sandbox.spec.base_models import Base
 from sandbox.spec.choices import BaseSource
 from sandbox.spec.models import Mirror, VagrantOptions
+
+if TYPE_CHECKING:
+    # A listing of base images fetches nothing
+    from sandbox.fetch.fetcher import Fetcher
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,10 @@ class WantedBase:
     """The box's settings for this provider."""
     archives: ArchivesAnswer | None = None
     """The answer of this host's apt, if it was asked before."""
+    routes: Callable[[], Routes] = Routes
+    """Which mirrors and which proxy; asked only when something is fetched: it may want a secret."""
+    fetcher: "Callable[[], Fetcher] | None" = None
+    """Makes what fetches on this host, by these routes."""
 
 
 @dataclass(frozen=True)

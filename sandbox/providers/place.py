@@ -37,3 +37,8 @@ class Place:
                 f"{remote!r} is not the name of an Incus remote", hint="incus remote list"
             )
         return cls(prefix, remote)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its machines are on this host, whatever their provider."""
+        return self.remote == LOCAL

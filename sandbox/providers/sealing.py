@@ -20,7 +20,8 @@ _SECRETS: Final = r"""/etc/ssh/ssh_host_* \
   /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /var/lib/urandom/random-seed \
   /var/lib/NetworkManager/secret_key \
   /var/lib/rstudio-server/secure-cookie-key /etc/rstudio/secure-cookie-key \
-  /var/lib/rstudio-server/rstudio-os.sqlite /var/lib/rstudio-server/rstudio.sqlite \
+  /var/lib/rstudio-server/session-rpc-key \
+  /var/lib/rstudio-server/rstudio-os.sqlite* /var/lib/rstudio-server/rstudio.sqlite* \
   /var/lib/shiny-server/secure-cookie-key /etc/shiny-server/secure-cookie-key \
   /etc/ssl/private/ssl-cert-snakeoil.key"""
 """Files that must differ between machines, as shell patterns."""
@@ -46,6 +47,13 @@ fi
 rm -f @SECRETS@
 rm -f /etc/ssl/certs/ssl-cert-snakeoil.pem /var/lib/NetworkManager/*.lease
 rm -rf /var/lib/rstudio-server/sessions /var/lib/systemd/coredump
+key=$(sed -n 's/^[[:space:]]*secure-cookie-key-file[[:space:]]*=[[:space:]]*//p' \
+  /etc/rstudio/rserver.conf 2>/dev/null || true)
+case $key in /*) rm -f -- "$key" ;; esac
+# Passwords that people got on this machine; keys of theirs are the box's own
+for account in $(getent passwd | awk -F: '$5 == "sandbox user" { print $1 }'); do
+  usermod --password '!' "$account"
+done
 
 # An old lease would make the machine ask for the address of another one
 rm -f /var/lib/dhcp/*.leases /var/lib/dhcpcd/*.lease* /run/dhclient* 2>/dev/null || true

@@ -9,6 +9,7 @@ from sandbox.r_code.app import AppCode, FoundUse, read_app
 from sandbox.r_code.uses import Need
 from sandbox.spec.load import LoadedBox
 from sandbox.spec.problem import Problem, code, printable, short
+from sandbox.spec.r import R
 from sandbox.spec.r_packages import RPackageIndex, known_index
 
 ADDS: Final = ("Make it ", "Add to ")
@@ -36,9 +37,9 @@ def findings_about(loaded: LoadedBox) -> Findings:
     """Read the apps of a box, and compare what they ask for with what the box names."""
     r, shiny = loaded.box.r, loaded.box.services.shiny_server
     index = known_index(loaded.box, loaded.base.name)
-    if r is None or shiny is None or index is None:
+    if r is None or shiny is None or index is None or not _is_debians(r):
         return Findings()
-    debian = [f"r-cran-{name.lower()}" for name in r.packages.names]
+    debian = [f"r-cran-{name.lower()}" for name in r.default_packages.names]
     debian += ["shiny-server", *loaded.box.system.packages, *loaded.base.packages]
     there = index.brought_by(debian)
     found = _Found(loaded, index)
@@ -50,6 +51,11 @@ def findings_about(loaded: LoadedBox) -> Findings:
             continue  # the box itself is told so
         found.take(app.name, read, [one for one in read.uses if one.package not in there])
     return found.told()
+
+
+def _is_debians(r: R) -> bool:
+    """Whether the R of the apps and its packages are Debian's: of others we know no list."""
+    return r.default.source == "debian" and r.default_packages.source == "debian"
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ class _Found:
 
     def _line_to_add(self) -> str:
         """The complete line for the box: lists are replaced, not merged."""
-        names = self._loaded.box.r.packages.names if self._loaded.box.r else ()
+        names = self._loaded.box.r.default_packages.names if self._loaded.box.r else ()
         wanted = [
             lack.package
             for lack in self._lacks

@@ -67,7 +67,7 @@ class Base(Model):
     """The version of this format: 1."""
     name: BaseName
     description: Text
-    distribution: Literal["debian"]
+    distribution: Literal["debian", "ubuntu"]
     suite: Annotated[str, StringConstraints(pattern=SUITE)]
     """The release's code name: bookworm."""
     r_version: RVersion

@@ -11,9 +11,10 @@ from sandbox.spec.misfit import misfit
 from sandbox.spec.texts import FileName, HttpUrl, Text
 from sandbox.spec.values import Model, ProxyOrSecret
 
-_HOST = re.compile(
-    r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?"
-)
+_HOST = re.compile(r"\*|(\*?\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?(:[0-9]{1,5})?")
+_BRACKETS = re.compile(r"\[([0-9a-fA-F:.]+)\](:[0-9]{1,5})?")
+
+NoProxyEntry = Annotated[Text, Field(min_length=1)]
 
 
 class AptMirrors(Model):
@@ -48,7 +49,7 @@ class Mirrors(Model):
     """Stands for the public image server of Incus (simplestreams, https)."""
     proxy: ProxyOrSecret | None = None
     """HTTP proxy of this host's own downloads, and of the machine's apt; or `{secret: NAME}`."""
-    no_proxy: tuple[Annotated[Text, Field(min_length=1)], ...] = ()
+    no_proxy: tuple[NoProxyEntry, ...] = ()
     """What is reached without the proxy: a host, .domain, 10.0.0.0/8, each also with :port."""
     ca_certificates: tuple[FileName, ...] = ()
     """PEM files of authorities to trust besides the system's, relative to the file that says it."""
@@ -62,11 +63,22 @@ class Mirrors(Model):
         if isinstance(self.proxy, str) and has_login(self.proxy):
             cure = "Write `proxy: {secret: NAME}`: the value then comes from NAME=http://USER:…"
             raise misfit("proxy", "a login must not stand in this address", cure)
-        for name in ("debian", "debian_security", "ubuntu"):
+        for name in AptMirrors.model_fields:
             if has_login(getattr(self.apt, name) or ""):
-                cure = "Use a mirror without a login for the machine's apt"
+                cure = "Name a mirror without a login: the machine's apt would keep it in a file"
                 raise misfit("apt", f"a login must not stand in the address of `{name}`", cure)
+        if self.apt.debian_security is not None and self.apt.debian is None:
+            raise misfit("apt", "`debian_security` is there without `debian`", "Add `debian` to it")
+        if has_login(self.incus_images or ""):
+            cure = "Incus takes none: name a server without a login"
+            raise misfit("incus_images", "a login must not stand in this address", cure)
         return self
+
+    @property
+    def with_logins(self) -> tuple[str, ...]:
+        """The keys whose addresses carry a login."""
+        names = ("cran", "bioconductor", "posit", "rstudio", "github", "vagrant_boxes")
+        return tuple(name for name in names if has_login(getattr(self, name) or ""))
 
     def over(self, below: "Mirrors") -> "Mirrors":
         """Return these values, and those of `below` for the keys that are not said here."""
@@ -89,8 +101,9 @@ def is_no_proxy_entry(text: str) -> bool:
     """Tell whether a text is an entry of `no_proxy` that we understand."""
     if _HOST.fullmatch(text):
         return True
+    found = _BRACKETS.fullmatch(text)
     try:
-        ipaddress.ip_network(text, strict=False)
+        ipaddress.ip_network(found[1] if found else text, strict=False)
     except ValueError:
         return False
     return True

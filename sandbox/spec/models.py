@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from sandbox.app_files import MAX_MB
 from sandbox.spec.choices import ProviderName
+from sandbox.spec.mirrors import Mirrors, NoProxyEntry
 from sandbox.spec.misfit import misfit
 from sandbox.spec.r import R
 from sandbox.spec.services import Services
@@ -57,12 +58,25 @@ class Limits(Model):
 
 
 class Mirror(Model):
-    """Where Debian's packages come from, when not from the base image's sources."""
+    """Where the distribution's packages come from, when not from the base image's sources."""
 
-    debian: HttpUrl
-    """Base URL of a Debian mirror."""
+    debian: Annotated[HttpUrl | None, NEWER] = None
+    """Base URL of a Debian mirror, for a base of Debian's."""
     security: HttpUrl | None = None
-    """Base URL of the security archive."""
+    """Base URL of the security archive; for Ubuntu the same as `ubuntu` when left out."""
+    ubuntu: Annotated[HttpUrl | None, NEWER] = None
+    """Base URL of an Ubuntu mirror, with `main` and `universe`, for a base of Ubuntu's."""
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if self.debian is None and self.ubuntu is None:
+            cure = "Say `debian:` or `ubuntu:`, the base URL of a mirror"
+            raise misfit("debian", "no mirror is named", cure)
+        return self
+
+    def of(self, distribution: str) -> str | None:
+        """Return the mirror of a distribution; None when the box names none of it."""
+        return {"debian": self.debian, "ubuntu": self.ubuntu}.get(distribution)
 
 
 class System(Model):
@@ -82,6 +96,8 @@ class System(Model):
     """Where Debian's packages come from; leave it out for the base image's sources."""
     proxy: ProxyOrSecret | None = None
     """HTTP proxy that the machine uses to fetch packages; or `{secret: NAME}`."""
+    no_proxy: Annotated[tuple[NoProxyEntry, ...] | None, NEWER] = None
+    """What the machine's apt reaches without the proxy: a host, .domain, 10.0.0.0/8."""
     ca_certificates: tuple[FileName, ...] = ()
     """PEM files, relative to the box file, that the machine trusts."""
 
@@ -118,7 +134,10 @@ class Budget(Model):
     first_page_s: Annotated[float, Field(gt=0, le=300)] = 5.0
     """An app's page when no R process of it runs yet."""
     warm_page_s: Annotated[float, Field(gt=0, le=300)] = 1.0
-    """The same page again."""
+    """The same page again, and the sign-in page of RStudio Server."""
+    rstudio_session_s: Annotated[float | None, Field(gt=0, le=300), NEWER] = None
+    """A session of RStudio Server, from its start to the first line that its R runs; 20 when it is
+    not said."""
 
 
 class Checks(Model):
@@ -219,13 +238,16 @@ class Box(Model):
     """Another box: a file, relative to this one, or the name of a shipped box. This file overrides
     that box: maps are merged, lists replaced, and null takes back a value."""
     base: BaseName | None = None
-    """The operating system it starts from: debian-11, debian-12, debian-13."""
+    """The operating system it starts from: debian-11, debian-12, debian-13, ubuntu-22.04,
+    ubuntu-24.04."""
     provider: ProviderName | None = None
     """The provider, unless --provider says otherwise."""
     providers: Providers = Providers()
     """Settings for one provider."""
     machine: Machine = Machine()
     """The size of the machine."""
+    mirrors: Annotated[Mirrors | None, NEWER] = None
+    """Servers that stand for public ones; also in ~/.config/sandbox/config.yml, for all boxes."""
     system: System = System()
     """Time zone, locale, packages and the like."""
     r: R | None = None

@@ -1,5 +1,6 @@
 """One thing that is wrong with a box file, and how several of them become one error."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -9,6 +10,7 @@ from sandbox.errors import BoxError
 
 _SHOWN = 110
 """Longer text is cut."""
+_LOGIN = re.compile(r"://\S*@")
 _MOST = 50
 """The most problems that one error shows; `problems` has them all."""
 
@@ -53,7 +55,11 @@ def short(path: Path) -> str:
 
 
 def printable(text: str, *, limit: int = _SHOWN) -> str:
-    """Make text from a file safe to print: nothing moves a terminal's cursor, cut to a line."""
+    """Make text from a file safe to print: nothing moves a terminal's cursor, cut to a line.
+
+    A login in an address is not shown.
+    """
+    text = _LOGIN.sub("://***@", text)
     clean = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     return clean if len(clean) <= limit else f"{clean[: limit - 3]}..."
 

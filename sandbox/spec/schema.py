@@ -14,6 +14,7 @@ from sandbox.spec.models import Box
 from sandbox.spec.values import Model
 
 SCHEMA_FILE = "box.schema.json"
+_ITEMS = frozenset({"App", "User", "PlumberApi", "ShinyLocation", "ShinySite"})
 
 Json = dict[str, Any]
 
@@ -35,7 +36,7 @@ def box_schema() -> Json:
                 rule["description"] = description
     _offer_bases(sections["Box"])
     for name, section in sections.items():
-        if name not in {"App", "User"}:  # items of a list: lists are replaced, not merged
+        if name not in _ITEMS:  # items of a list: lists are replaced, not merged
             _allow_null(section)
     del schema["required"]
     return {

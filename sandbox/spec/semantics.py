@@ -7,16 +7,23 @@ from typing import Final
 
 from sandbox.app_files import IGNORE_FILE, TooMuchError, UnreadableError, app_files
 from sandbox.paths import homes, state_dir
-from sandbox.plain_file import NO_SUCH_FILE, NotPlainError, is_of_the_kernel, not_a_file, read_plain
+from sandbox.plain_file import NO_SUCH_FILE, is_of_the_kernel, not_a_file
 from sandbox.spec import words
 from sandbox.spec.base_models import Base
-from sandbox.spec.bases import Bases, gives_r
-from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
+from sandbox.spec.bases import Bases
+from sandbox.spec.certificate import why_no_certificate
 from sandbox.spec.choices import SSH_PORT
+from sandbox.spec.listening import listening
 from sandbox.spec.models import App, Box
+from sandbox.spec.plumber import PlumberApi
+from sandbox.spec.plumber_semantics import plumber_problems
 from sandbox.spec.problem import Problem, alternatives, code, near, printable, short
+from sandbox.spec.r_fits import packages_place, r_places, r_problems
+from sandbox.spec.r_package_fits import r_package_problems
 from sandbox.spec.r_packages import RPackageIndex, bases_with, known_index
 from sandbox.spec.root import Root, real
+from sandbox.spec.rstudio_semantics import rstudio_problems
+from sandbox.spec.shiny_semantics import shiny_problems
 from sandbox.spec.source import Value
 from sandbox.spec.translate import private_key_problem
 from sandbox.spec.vboxmanage import why_not
@@ -71,41 +78,32 @@ def _base(context: BoxContext) -> Iterator[Problem]:
         yield context.at("base").problem(f"there is no base {code(name)}", suggestion)
 
 
-def _r_version(context: BoxContext) -> Iterator[Problem]:
-    base = context.base
-    wanted = context.box.r.version if context.box.r else None
-    if base is None or wanted is None or gives_r(base, wanted):
-        return
-    fitting = [f"`{other.name}`" for other in context.bases.values() if gives_r(other, wanted)]
-    if fitting:
-        suggestion = f"For R {wanted} use base {' or '.join(fitting)}"
-    else:
-        have = ", ".join(f"{one.r_version} ({one.name})" for one in context.bases.values())
-        suggestion = f"The bases have R {have}"
-    message = f"{base.name} has R {base.r_version}, not {wanted}"
-    yield context.at("r", "version").problem(message, suggestion)
-
-
 def _r_packages(context: BoxContext) -> Iterator[Problem]:
     """Packages that the base's Debian does not have; silent where that cannot be known."""
     base, r = context.base, context.box.r
-    if base is None or r is None or r.packages.if_missing == "skip":
+    index = known_index(context.box, base.name) if base is not None and r is not None else None
+    if base is None or r is None or index is None:
         return
-    index = known_index(context.box, base.name)
-    if index is None:
-        return
-    for number, name in enumerate(r.packages.names):
-        if index.has(name):
+    for place, one in r_places(r):
+        packages = one.packages
+        if packages is None or one.source != "debian" or packages.if_missing == "skip":
             continue
-        value = context.at("r", "packages", "names", number)
-        if (other := index.other_case(name)) is not None:
-            message = (
-                f"R tells capitals from small letters, and the package is called {code(other)}"
-            )
-            yield value.problem(message, f"Write {other}")
+        if packages.source != "debian":
             continue
-        suggestion = index.nearest(name) or _elsewhere(name, index, base, context.bases)
-        yield value.problem(f"{base.name} does not have the R package {code(name)}", suggestion)
+        where = (*packages_place(r, place), "names")
+        for number, name in enumerate(packages.names):
+            if not index.has(name):
+                yield _no_package(context, context.at(*where, number), name, index, base)
+
+
+def _no_package(
+    context: BoxContext, value: Value, name: str, index: RPackageIndex, base: Base
+) -> Problem:
+    if (other := index.other_case(name)) is not None:
+        message = f"R tells capitals from small letters, and the package is called {code(other)}"
+        return value.problem(message, f"Write {other}")
+    suggestion = index.nearest(name) or _elsewhere(name, index, base, context.bases)
+    return value.problem(f"{base.name} does not have the R package {code(name)}", suggestion)
 
 
 def _elsewhere(name: str, index: RPackageIndex, base: Base, bases: Bases) -> str:
@@ -115,7 +113,7 @@ def _elsewhere(name: str, index: RPackageIndex, base: Base, bases: Bases) -> str
     others = [other for other in bases_with(name, bases) if other != base.name]
     if others:
         return f"{alternatives(others)} has it"
-    return "Leave it out, or add `if_missing: skip` next to `names`: packages come from Debian only"
+    return "Leave it out, or add `if_missing: skip`, or take it from CRAN with `source: repository`"
 
 
 def _services(context: BoxContext) -> Iterator[Problem]:
@@ -143,16 +141,17 @@ def _ports(context: BoxContext) -> Iterator[Problem]:
     """Whether each server has a port for itself."""
     taken = {SSH_PORT: "ssh"}
     usual: dict[str, int] = {}
-    for name, settings in context.box.services:
-        if settings is None:
-            continue
-        usual[name] = type(settings).model_fields["port"].default
-        if (other := taken.get(settings.port)) is not None:
-            both = [f"{usual[one]} of {code(one)}" for one in (other, name) if one in usual]
-            ones = f"ones are {' and '.join(both)}" if len(both) > 1 else f"one is {usual[name]}"
-            message = f"port {settings.port} is taken: {other} listens there"
-            yield context.at("services", name, "port").problem(message, f"The usual {ones}")
-        taken.setdefault(settings.port, name)
+    for one in listening(context.box.services):
+        if one.usual is not None:
+            usual[one.service] = one.usual
+        if (other := taken.get(one.port)) is not None and not one.shares:
+            names = dict.fromkeys((other, one.service))
+            both = [f"{usual[name]} of {code(name)}" for name in names if name in usual]
+            ones = f"ones are {' and '.join(both)}" if len(both) > 1 else f"one is {one.usual}"
+            message = f"port {one.port} is taken: {other} listens there"
+            suggestion = f"The usual {ones}" if one.usual is not None else "Choose another"
+            yield context.at("services", *one.loc).problem(message, suggestion)
+        taken.setdefault(one.port, one.service)
 
 
 def _apps(context: BoxContext) -> Iterator[Problem]:
@@ -171,7 +170,18 @@ def _apps(context: BoxContext) -> Iterator[Problem]:
             yield from _app_files(app, value)
 
 
-def _app_files(app: App, value: Value) -> Iterator[Problem]:
+def _apis(context: BoxContext) -> Iterator[Problem]:
+    """Whether the folders of the APIs can go into a machine."""
+    plumber = context.box.services.plumber
+    for loc, api in plumber.placed if plumber is not None else ():
+        value = context.at(*loc, "path")
+        if (refusal := context.root.refusal(value)) is not None:
+            yield refusal
+        else:
+            yield from _app_files(api, value)
+
+
+def _app_files(app: App | PlumberApi, value: Value) -> Iterator[Problem]:
     """Whether the app's files can go into a machine: not too much, and no home folder."""
     try:
         folder = real(value.as_path())
@@ -223,7 +233,7 @@ def _app_folder(context: BoxContext, value: Value) -> Iterator[Problem]:
     if not documents and not _APP_FILES & set(names):
         message = f"no app in {code(value.raw)}: it has no app.R, server.R, ui.R or .Rmd file"
         yield value.problem(message)
-    packages = context.box.r.packages.names if context.box.r else ("rmarkdown",)
+    packages = context.box.r.default_packages.names if context.box.r else ("rmarkdown",)
     if documents and not _APP_FILES & set(names) and "rmarkdown" not in packages:
         message = f"the documents in {code(value.raw)} need the R package rmarkdown"
         yield value.problem(message, "Add it to `r.packages.names`")
@@ -240,14 +250,21 @@ def _files(context: BoxContext) -> Iterator[Problem]:
             yield value.problem(f"no checks at {code(value.raw)}: {wrong}")
         elif not value.raw.endswith(".py"):
             yield value.problem(f"checks are Python files, and {code(value.raw)} is not")
-    for index, _ in enumerate(context.box.system.ca_certificates):
-        value = context.at("system", "ca_certificates", index)
-        if (refusal := context.root.refusal(value)) is not None:
-            yield refusal
-            continue
-        wrong = not_a_file(value.as_path()) or _not_a_certificate(value.as_path())
-        if wrong is not None:
-            yield value.problem(f"no certificate at {code(value.raw)}: {wrong}")
+    mirrors = context.box.mirrors.ca_certificates if context.box.mirrors else ()
+    for part, names in (("system", context.box.system.ca_certificates), ("mirrors", mirrors)):
+        for index, _ in enumerate(names):
+            value = context.at(part, "ca_certificates", index)
+            if (refusal := context.root.refusal(value)) is not None:
+                yield refusal
+            elif (wrong := why_no_certificate(value.as_path())) is not None:
+                yield value.problem(f"no certificate at {code(value.raw)}: {wrong}")
+
+
+def _mirrors(context: BoxContext) -> Iterator[Problem]:
+    for name in context.box.mirrors.with_logins if context.box.mirrors else ():
+        message = "a login must not stand in a box"
+        cure = "Write this mirror into ~/.config/sandbox/config.yml, which only you can read"
+        yield context.at("mirrors", name).problem(message, cure)
 
 
 def _production(context: BoxContext) -> Iterator[Problem]:
@@ -263,16 +280,13 @@ def _production(context: BoxContext) -> Iterator[Problem]:
         yield context.at("accept").problem(message, "Add `production: NAME.facts.json`")
 
 
-def _not_a_certificate(path: Path) -> str | None:
-    try:
-        data = read_plain(path, max_bytes=MAX_PEM_BYTES)
-    except NotPlainError as error:
-        return str(error)
-    if b"PRIVATE KEY-----" in data:
-        return "it holds a private key, which must not get into a machine"
-    if not certificates_in(data):
-        return "it is not in PEM format (no `-----BEGIN CERTIFICATE-----`)"
-    return None
+def _mirror(context: BoxContext) -> Iterator[Problem]:
+    """Whether the mirror is one of the base's distribution."""
+    mirror, base = context.box.system.mirror, context.base
+    if mirror is not None and base is not None and mirror.of(base.distribution) is None:
+        message = f"{base.name} needs a mirror of its own distribution"
+        suggestion = f"Say `{base.distribution}:`, the base URL of such a mirror"
+        yield context.at("system", "mirror").problem(message, suggestion)
 
 
 def _system(context: BoxContext) -> Iterator[Problem]:
@@ -337,13 +351,20 @@ def _providers(context: BoxContext) -> Iterator[Problem]:
 
 _LOOKS: Final[tuple[Callable[[BoxContext], Iterator[Problem]], ...]] = (
     _base,
-    _r_version,
+    r_problems,
     _r_packages,
+    r_package_problems,
     _services,
+    rstudio_problems,
     _ports,
+    shiny_problems,
+    plumber_problems,
     _apps,
+    _apis,
     _files,
+    _mirrors,
     _production,
+    _mirror,
     _system,
     _options,
     _users,

@@ -31,6 +31,7 @@ _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _NOT_FINITE = frozenset({".inf", "-.inf", "+.inf", ".nan"})
 _TAG = "tag:yaml.org,2002:"
 _MAX_DIGITS = 30
+_EMPTY_BOX: Final = "it is empty; a box says at least `version: 1` and `base: debian-12`"
 
 Scalar = str | int | float | bool | None
 
@@ -128,8 +129,11 @@ class ParsedFile:
     """Whether it is clearly meant to be a box: only then may its text be shown."""
 
 
-def read_source(path: Path) -> ParsedFile:
-    """Read and parse one file. The file's content never raises an error; `problems` has it all."""
+def read_source(path: Path, *, empty: str = _EMPTY_BOX) -> ParsedFile:
+    """Read and parse one file. The file's content never raises an error; `problems` has it all.
+
+    Where nothing is in it, `empty` is the problem; there is none when that is "".
+    """
     whole = SourceFile(path, "")
     try:
         data = read_plain(path, max_bytes=MAX_BYTES)
@@ -143,10 +147,10 @@ def read_source(path: Path) -> ParsedFile:
         message = f"byte 0x{data[error.start]:02x} is not UTF-8"
         found = [whole.problem(line, "", message, "Save the file as UTF-8")]
         return ParsedFile(problems=found, is_box=_reads_like_a_box(data.decode(errors="replace")))
-    return parse_source(path, text)
+    return parse_source(path, text, empty=empty)
 
 
-def parse_source(path: Path, text: str) -> ParsedFile:
+def parse_source(path: Path, text: str, *, empty: str = _EMPTY_BOX) -> ParsedFile:
     """Parse the text of one file; `path` is only for the messages."""
     source = SourceFile.from_text(path, text)
     parsed = ParsedFile(is_box=_reads_like_a_box(text))
@@ -161,14 +165,14 @@ def parse_source(path: Path, text: str) -> ParsedFile:
     except (ValueError, OverflowError):  # PyYAML on "\UFFFFFFFF", which is no character
         parsed.problems.append(source.problem(0, "", "an escape that stands for no character"))
     else:
-        _build_top(source, node, parsed)
+        _build_top(source, node, parsed, empty)
     return parsed
 
 
-def _build_top(source: SourceFile, node: yaml.Node | None, parsed: ParsedFile) -> None:
+def _build_top(source: SourceFile, node: yaml.Node | None, parsed: ParsedFile, empty: str) -> None:
     if node is None or (isinstance(node, yaml.ScalarNode) and node.value in _NULLS):
-        message = "it is empty; a box says at least `version: 1` and `base: debian-12`"
-        parsed.problems.append(replace(source.problem(0, "", message), reveals=False))
+        if empty:
+            parsed.problems.append(replace(source.problem(0, "", empty), reveals=False))
         return
     if not isinstance(node, yaml.MappingNode):
         kind = "a list" if isinstance(node, yaml.SequenceNode) else "one bare value"

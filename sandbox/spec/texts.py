@@ -14,6 +14,7 @@ _ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _DEBIAN_PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
 _R_PACKAGE = r"^[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]$"
 _R_VERSION = r"^[0-9]+\.[0-9]+(\.[0-9]+)?$"
+_R_BUILD = r"^([0-9]+\.[0-9]+(\.[0-9]+)?|devel|next)$"
 _R_OPTION = r"^[A-Za-z.][A-Za-z0-9._]*$"
 _REPO_NAME = r"^[A-Za-z][A-Za-z0-9_.]*$"
 _REPO_URL = r"""^(https?|file)://[^\s'"\\]+$"""
@@ -28,6 +29,20 @@ SUITE: Final = r"^[a-z]+$"
 _VAGRANT_BOX = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
 _VAGRANT_VERSION = r"^[0-9][A-Za-z0-9.+-]*$"
 _SHA256 = r"^[0-9a-f]{64}$"
+_SNAPSHOT = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+_MACHINE_PATH = r"""^/[^\s"'\\;{}#\x00-\x1f\x7f-\x9f\u2028\u2029]*$"""
+_ACCESS_LOG = r"""^/[^\s"'\\;{}#\x00-\x1f\x7f-\x9f]+( (default|short|tiny|dev|combined))?$"""
+_URL_PATH = r"^/[A-Za-z0-9._~/-]*$"
+_OCTAL_MODE = r"^0?[0-7]{3}$"
+_SHINY_ACCOUNT = r"^(:HOME_USER:|[a-z_][a-z0-9_-]{0,30})( [a-z_][a-z0-9_-]{0,30})*$"
+_FRAME_OPTIONS = r"""^(allow|deny|sameorigin|allow-from https?://[^\s'"\\;{}#]+)$"""
+_HOST_NAME = r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$"
+_WORD_TEXT = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+RSTUDIO_VERSION: Final = r"^20[0-9]{2}\.(0[1-9]|1[0-2])\.[0-9]{1,3}\+[0-9]{1,5}$"
+_SETTING_NAME = r"^[A-Za-z][A-Za-z0-9_.-]*$"
+# No blank at either end: RStudio's readers of files differ in what they do with it
+_SETTING_TEXT = r"^[^\x00-\x20\x7f-\xa0\u2028\u2029]([^\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\x00-\x20\x7f-\xa0\u2028\u2029])?$"  # noqa: E501
+_FRONT_PATH = r"^(/[A-Za-z0-9_-]+)+$"
 
 PATTERN_WORDS: Final[dict[str, str]] = {
     _ONE_LINE: "one line of text without control characters",
@@ -35,6 +50,7 @@ PATTERN_WORDS: Final[dict[str, str]] = {
     _DEBIAN_PACKAGE: "the name of a Debian package, such as libpq-dev",
     _R_PACKAGE: "the name of an R package, such as data.table",
     _R_VERSION: 'an R version in quotes, such as "4.2" or "4.2.2"',
+    _R_BUILD: 'an R version in quotes, such as "4.2" or "4.2.2"',
     _R_OPTION: "the name of an R option, such as digits",
     _REPO_NAME: "a repository's name, such as CRAN",
     _REPO_URL: "a URL that starts with http://, https:// or file://",
@@ -48,7 +64,20 @@ PATTERN_WORDS: Final[dict[str, str]] = {
     SUITE: "a Debian release's code name, such as bookworm",
     _VAGRANT_BOX: "the name of a Vagrant box, such as debian/bookworm64",
     _VAGRANT_VERSION: "the version of a Vagrant box, such as 12.20250126.1",
+    _SNAPSHOT: "a day, such as 2024-06-13",
     _SHA256: "a SHA-256 checksum: 64 digits and letters from a to f",
+    _MACHINE_PATH: "a path on the machine that begins with a slash, without blanks or quotes",
+    _ACCESS_LOG: "a file of the machine, perhaps with a form: /var/log/access.log combined",
+    _URL_PATH: "a place in a URL that begins with a slash, such as /sales",
+    _OCTAL_MODE: 'three octal digits in quotes, such as "0640"',
+    _SHINY_ACCOUNT: "the name of an account, such as shiny",
+    _FRAME_OPTIONS: "allow, deny, sameorigin or `allow-from URL`",
+    _HOST_NAME: "the name of a host, such as apps.example.org",
+    _WORD_TEXT: "one word of letters, digits, dots and dashes",
+    RSTUDIO_VERSION: "a version of RStudio Server with its build, such as 2024.12.0+467",
+    _SETTING_NAME: "the name of a setting, such as auth-timeout-minutes",
+    _SETTING_TEXT: "one line of text, without blanks at its beginning and its end",
+    _FRONT_PATH: "a path such as /rstudio, without a slash at its end",
 }
 """What each pattern means, for error messages."""
 
@@ -61,6 +90,8 @@ DebianPackage = Annotated[str, StringConstraints(pattern=_DEBIAN_PACKAGE, max_le
 RPackage = Annotated[str, StringConstraints(pattern=_R_PACKAGE, max_length=128)]
 RText = Annotated[str, StringConstraints(pattern=_R_CODE, min_length=1, max_length=4096)]
 RVersion = Annotated[str, StringConstraints(pattern=_R_VERSION, max_length=32)]
+RBuild = Annotated[str, StringConstraints(pattern=_R_BUILD, max_length=32)]
+"""A version of R, or the name of one of Posit's builds that change every day."""
 ROption = Annotated[str, StringConstraints(pattern=_R_OPTION, max_length=128)]
 RepoName = Annotated[str, StringConstraints(pattern=_REPO_NAME, max_length=128)]
 RepoUrl = Annotated[str, StringConstraints(pattern=_REPO_URL, max_length=2048)]
@@ -73,6 +104,23 @@ Locale = Annotated[str, StringConstraints(pattern=_LOCALE, max_length=64)]
 VagrantBox = Annotated[str, StringConstraints(pattern=_VAGRANT_BOX, max_length=128)]
 VagrantVersion = Annotated[str, StringConstraints(pattern=_VAGRANT_VERSION, max_length=64)]
 Sha256 = Annotated[str, StringConstraints(pattern=_SHA256)]
+SnapshotDate = Annotated[str, StringConstraints(pattern=_SNAPSHOT)]
+"""A day; whether the month has it is checked beyond the models."""
+MachinePath = Annotated[str, StringConstraints(pattern=_MACHINE_PATH, max_length=1024)]
+"""A path on the machine that the box describes."""
+AccessLog = Annotated[str, StringConstraints(pattern=_ACCESS_LOG, max_length=1024)]
+"""A path on the machine, and perhaps a word for the form of its lines."""
+UrlPath = Annotated[str, StringConstraints(pattern=_URL_PATH, max_length=256)]
+OctalMode = Annotated[str, StringConstraints(pattern=_OCTAL_MODE)]
+ShinyAccount = Annotated[str, StringConstraints(pattern=_SHINY_ACCOUNT, max_length=256)]
+"""One or more accounts, with a blank between them."""
+FrameOptions = Annotated[str, StringConstraints(pattern=_FRAME_OPTIONS, max_length=1024)]
+HostName = Annotated[str, StringConstraints(pattern=_HOST_NAME, max_length=253)]
+WordText = Annotated[str, StringConstraints(pattern=_WORD_TEXT, max_length=64)]
+RstudioVersionText = Annotated[str, StringConstraints(pattern=RSTUDIO_VERSION, max_length=32)]
+SettingName = Annotated[str, StringConstraints(pattern=_SETTING_NAME, max_length=128)]
+SettingText = Annotated[str, StringConstraints(pattern=_SETTING_TEXT, max_length=4096)]
+FrontPath = Annotated[str, StringConstraints(pattern=_FRONT_PATH, max_length=128)]
 Architecture = Literal["amd64", "arm64"]
 BootSeconds = Annotated[int, Field(ge=10, le=7200)]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -112,7 +112,7 @@ def _refusal(loc: Loc, kind: str, value: Value) -> Refusal | None:
     if loc[:3] == ("r", "packages", "names"):
         if isinstance(value.content, dict):
             words = f"{code('names')} takes only names, and this is a map of keys and values"
-            return Refusal(words, "Versions and sources of packages cannot be asked for yet")
+            return Refusal(words, "Versions come from an renv.lock: `source: renv`")
         is_list = len(loc) == len(("r", "packages", "names"))
         return (
             package_refusal(value.raw) if isinstance(value.content, str) and not is_list else None

@@ -26,6 +26,8 @@ def prepare_base(
         mirror=plan.system.mirror,
         options=placement.options,
         archives=archives,
+        routes=lambda: context.routes(plan),
+        fetcher=lambda: context.fetcher(plan, sandbox=placement.name),
     )
     provider = context.providers[placement.provider]
     return provider.prepare_base(wanted, context.place, context.listener)

@@ -106,7 +106,7 @@ def _seen(plan: "Plan") -> dict[str, Any]:
                 "stamp": _stamp(app.path, app.include, app.max_mb),
                 "sha256": app.sha256,
             }
-            for app in plan.apps
+            for app in (*plan.apps, *plan.apis)
         ],
     }
 

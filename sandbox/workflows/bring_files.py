@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from sandbox.errors import ProvisionError
 from sandbox.events import step
 from sandbox.fetch.errors import FetchError
+from sandbox.fetch.fetcher import Fetcher
 from sandbox.guest.guest import Guest
 from sandbox.materials.archive import Cargo, pack_cargo
 from sandbox.materials.debs import FOLDER as APT_FOLDER
@@ -34,30 +35,37 @@ def bring_files(guest: Guest, context: Context, target: SshTarget, *, mend: bool
     if not missing and not there.wanted_debs:
         return
     with step(guest.listener, guest.name, "files") as note:
-        store = context.store()
-        cargo = [Cargo(store.path(one.sha256), f"{FOLDER}/{one.file_name}") for one in missing]
-        cargo += _debs(guest, context, there.wanted_debs)
-        if not cargo:
-            note.text = "none from here"
-            return
-        _send(guest, target, cargo)
+        fetcher = context.fetcher(guest.plan, sandbox=guest.name)
+        cargo = _files(missing, fetcher)
+        if context.place.is_local:
+            # A server elsewhere may be nearer to its mirror than to this host
+            cargo += _debs(guest, there.wanted_debs, fetcher)
         note.text = _words(missing, cargo)
+        _send(guest, target, cargo)
 
 
-def _debs(guest: Guest, context: Context, wanted: Sequence[WantedDeb]) -> list[Cargo]:
+def _files(missing: Sequence[Obtained], fetcher: Fetcher) -> list[Cargo]:
+    """The files of the plan, each by its checksum; fetched again where one was removed."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = pool.map(lambda one: fetcher.obtain([one.url], sha256=one.sha256), missing)
+        return [
+            Cargo(fetched.path, f"{FOLDER}/{one.file_name}")
+            for one, fetched in zip(missing, found, strict=True)
+        ]
+
+
+def _debs(guest: Guest, wanted: Sequence[WantedDeb], fetcher: Fetcher) -> list[Cargo]:
     """The packages that this host has or can get; the machine's apt downloads the others."""
-    if not wanted or not context.place.is_local:
-        # A server elsewhere may be nearer to the mirror than to this host
-        return []
-    fetcher = context.fetcher(guest.plan)
 
     def get(deb: WantedDeb) -> Cargo | FetchError:
         try:
-            fetched = fetcher.obtain([deb.url], sha256=deb.sha256)
+            fetched = fetcher.obtain([deb.url], sha256=deb.sha256, max_bytes=deb.size_bytes)
         except FetchError as error:
             return error
         return Cargo(fetched.path, f"{APT_FOLDER}/{deb.name}")
 
+    if not wanted:
+        return []
     # One first: where this host cannot reach the mirror, nobody should wait for each of them
     smallest, *others = sorted(wanted, key=lambda one: one.size_bytes)
     found = [get(smallest)]
@@ -72,6 +80,8 @@ def _debs(guest: Guest, context: Context, wanted: Sequence[WantedDeb]) -> list[C
 
 
 def _send(guest: Guest, target: SshTarget, cargo: Sequence[Cargo]) -> None:
+    if not cargo:
+        return
     archive = guest.folder / "files.tar"
     try:
         pack_cargo(cargo, archive)
@@ -89,5 +99,7 @@ def _send(guest: Guest, target: SshTarget, cargo: Sequence[Cargo]) -> None:
 def _words(missing: Sequence[Obtained], cargo: Sequence[Cargo]) -> str:
     size_mb = sum(one.source.stat().st_size for one in cargo) / 1e6
     packages = len(cargo) - len(missing)
+    if not cargo:
+        return "none from here"
     counts = ((packages, "packages of the system"), (len(missing), "fetched files"))
     return f"{' and '.join(f'{count} {what}' for count, what in counts if count)}, {size_mb:.0f} MB"

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sandbox.errors import SandboxError
 from sandbox.events import Listener, Notice, step
+from sandbox.fetch.store import Store, StoredFile
 from sandbox.images.archives import Shelf, remove_shelf, shelves
 from sandbox.images.build_folder import clear_folder, stale_folders
 from sandbox.providers.abilities import Baking, BaseCopies, BaseCopy
@@ -28,7 +29,8 @@ class KeptImage(BaseModel):
     """Its name in the provider's store, or its folder on this host."""
     kind: str
     """`baked` (a provisioned machine), `base` (a bare one), `copy` (of a base, in the hypervisor's
-    own store), `packages` (for building bases), or `build` (what a build left)."""
+    own store), `packages` (for building bases), `fetched` (builds of R, RStudio, R packages), or
+    `build` (what a build left)."""
     provider: str
     box: str = ""
     """The box that was baked; empty for everything else."""
@@ -81,7 +83,10 @@ def kept_beside(context: Context) -> list[KeptImage]:
             found += [_base_as_kept(one, name) for one in provider.stored_bases(context.place)]
     for provider_name, _, copies in _copies(context):
         found += [_copy_as_kept(copy, provider_name) for copy in copies]
-    return found + [_shelf_as_kept(shelf) for shelf in shelves()]
+    found += [_shelf_as_kept(shelf) for shelf in shelves()]
+    store = Store()
+    files = store.files()
+    return [*found, _files_as_kept(store, files)] if files else found
 
 
 def prune_beside(rule: PruneRule, context: Context, *, dry_run: bool) -> Iterator[KeptImage]:
@@ -93,6 +98,7 @@ def prune_beside(rule: PruneRule, context: Context, *, dry_run: bool) -> Iterato
     yield from _prune_copies(context, dry_run=dry_run)
     yield from _prune_builds(context, dry_run=dry_run)
     yield from _prune_packages(rule, context.listener, dry_run=dry_run)
+    yield from _prune_fetched(rule, context.listener, dry_run=dry_run)
 
 
 def _prune_bases(rule: PruneRule, context: Context, *, dry_run: bool) -> Iterator[KeptImage]:
@@ -162,6 +168,23 @@ def _prune_packages(rule: PruneRule, listener: Listener, *, dry_run: bool) -> It
         yield _shelf_as_kept(shelf)
 
 
+def _prune_fetched(rule: PruneRule, listener: Listener, *, dry_run: bool) -> Iterator[KeptImage]:
+    """Fetched files that were not used for so long; a sandbox that has one keeps its own link."""
+    if rule.keep_last and not rule.older_than:
+        # Of these there is no newest one: which of them are needed, only their age can tell
+        return
+    store = Store()
+    files = tuple(one for one in store.files() if rule.is_old(one.used_at))
+    if not dry_run:
+        try:
+            store.remove(frozenset(one.sha256 for one in files))
+        except OSError as error:
+            listener(Notice("", f"{store.folder} stays: {error}"))
+            return
+    if files:
+        yield _files_as_kept(store, files)
+
+
 def _copies(context: Context) -> Iterator[tuple[str, BaseCopies, tuple[BaseCopy, ...]]]:
     for provider in context.providers:
         engine = context.engine(provider)
@@ -212,4 +235,14 @@ def _shelf_as_kept(shelf: Shelf) -> KeptImage:
         made_at=shelf.changed_at,
         last_used_at=shelf.used_at,
         size_bytes=shelf.size_bytes,
+    )
+
+
+def _files_as_kept(store: Store, files: tuple[StoredFile, ...]) -> KeptImage:
+    return KeptImage(
+        image=str(store.folder),
+        kind="fetched",
+        provider="",
+        last_used_at=max(one.used_at for one in files),
+        size_bytes=sum(one.size_bytes for one in files),
     )

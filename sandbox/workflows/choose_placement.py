@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sandbox.errors import UsageError
 from sandbox.placement import Placement, place, sandbox_name
-from sandbox.plan import resolve
+from sandbox.resolving import resolve
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.choices import ProviderName
 from sandbox.spec.load import load_box
@@ -47,7 +47,7 @@ def placement_for(
     loaded = load_box(path, root=overrides.root)
     name = sandbox_name(overrides.name, loaded.name)
     return place(
-        resolve(loaded),
+        resolve(loaded, context.user_config().mirrors),
         provider=choose_provider(context, _provider_of(name) or loaded.provider),
         name=name,
         cpus=overrides.cpus,

@@ -12,10 +12,11 @@ from sandbox.facts.facts import Facts
 from sandbox.facts.files import load_facts
 from sandbox.facts.hashes import NO_HASHES, Hashes
 from sandbox.facts.sides import Side, side_of_plan
-from sandbox.plan import Plan, resolve
+from sandbox.plan import Plan
 from sandbox.probe.keys import find_key
 from sandbox.probe.script import Taking
 from sandbox.probe.untaken import HashKey, new_key
+from sandbox.resolving import resolve
 from sandbox.spec.catalogue import list_boxes
 from sandbox.spec.load import SUFFIXES, load_box
 from sandbox.state import Instance
@@ -97,13 +98,13 @@ def side_of(
     if word.endswith(".json"):
         return Side(name=word, facts=load_facts(path))
     if word.endswith(SUFFIXES):
-        return side_of_plan(_plan_of(path, root), hashes)
+        return side_of_plan(_plan_of(path, root, context), hashes)
     if "@" not in word and "/" not in word and Instance(word).read() is not None:
         return Side(name=word, facts=context.guest_named(word).probe(key))
     if "@" not in word:
         for entry in list_boxes(cwd):
             if entry.name == word:
-                return side_of_plan(_plan_of(entry.path, root), hashes)
+                return side_of_plan(_plan_of(entry.path, root, context), hashes)
     if "/" in word or path.exists():
         raise UsageError(
             f"`{word}` is neither a sandbox, a file of facts (.json), a box (.yml), nor a host"
@@ -111,5 +112,5 @@ def side_of(
     return Side(name=word, facts=ssh.read(word, key))
 
 
-def _plan_of(path: Path, root: Path | None) -> Plan:
-    return resolve(load_box(path, root=root))
+def _plan_of(path: Path, root: Path | None, context: Context) -> Plan:
+    return resolve(load_box(path, root=root), context.user_config().mirrors)

@@ -1,6 +1,6 @@
 """The context of every workflow: the listener, the providers, and the place of the machines."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
@@ -15,12 +15,22 @@ from sandbox.state import Instance
 from sandbox.trust import Consent, HostCode, agreed_code
 
 if TYPE_CHECKING:
+    from sandbox.fetch.fetcher import Fetcher
+    from sandbox.fetch.routes import Routes
     from sandbox.placement import Placement
     from sandbox.plan import Plan
+    from sandbox.spec.user_config import UserConfig
 from sandbox.workflows.secrets_given import GivenSecrets, SecretSource
 
 STOP_TIMEOUT_S = 60.0
 """How long a machine may take to shut itself down; after that it is switched off by force."""
+
+
+def no_config() -> "UserConfig":
+    """Return the settings of a user who has none."""
+    from sandbox.spec.user_config import UserConfig
+
+    return UserConfig()
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,10 @@ class Context:
     make_guest: Callable[["Placement", Instance, Engine, Listener], Guest] = Guest
     secrets: SecretSource = field(default_factory=GivenSecrets)
     """The source of values that a box only names; empty, unless the CLI sets one."""
+    user_config: Callable[[], "UserConfig"] = no_config
+    """Reads the user's own settings; only commands that need them meet what is wrong there."""
+    user_proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The user's variables http_proxy, https_proxy and no_proxy."""
 
     def engine(self, provider: str) -> Engine:
         """Make the engine that drives `provider`."""
@@ -60,6 +74,38 @@ class Context:
         """
         instance = Instance(name)
         return self.guest(instance.require().placement, instance)
+
+    def routes(self, plan: "Plan") -> "Routes":
+        """Return the ways to what this host fetches for a plan: the box's mirrors, then the user's.
+
+        Raises:
+            InvalidBoxError: the user's settings are wrong.
+            UsageError: the proxy is a secret that has no value.
+        """
+        from sandbox.fetch.routes import Routes, UserProxies
+        from sandbox.secret_values import NeededSecret
+        from sandbox.spec.values import Secret
+
+        mirrors = self.user_config().mirrors
+        if plan.mirrors is not None:
+            mirrors = plan.mirrors.over(mirrors)
+        proxy = mirrors.proxy
+        if isinstance(proxy, Secret):
+            needed = NeededSecret(proxy.secret, ("mirrors.proxy",), frozenset({"proxy"}))
+            proxy = str(self.secrets.all_of([needed]).of(proxy))
+        variables = UserProxies.from_variables(self.user_proxies)
+        return Routes(mirrors, proxy=proxy, user_proxies=variables)
+
+    def fetcher(self, plan: "Plan", *, sandbox: str = "") -> "Fetcher":
+        """Return what fetches for a plan on this host; `sandbox` is the name in its events.
+
+        Raises:
+            SandboxError: as in `routes`.
+        """
+        from sandbox.fetch.fetcher import Fetcher
+        from sandbox.fetch.store import Store
+
+        return Fetcher(self.routes(plan), Store(), self.listener, sandbox=sandbox)
 
     def statuses(self, provider: str) -> dict[str, MachineStatus]:
         """List our machines at a provider.

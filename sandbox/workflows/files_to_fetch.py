@@ -21,10 +21,10 @@ from sandbox.workflows.context import Context
 
 
 def with_files(placement: Placement, context: Context, *, again: bool = False) -> Placement:
-    """Return the placement with the files that its plan asks for, all of them on this host.
+    """Return the placement with the files that its plan asks for.
 
     Args:
-        placement: the plan; with files already, these are fetched where they are gone.
+        placement: the plan; nothing is looked for when it has its files already.
         context: the listener, and the user's mirrors.
         again: look for newer ones, whatever was found before.
 
@@ -33,16 +33,11 @@ def with_files(placement: Placement, context: Context, *, again: bool = False) -
         BoxError: the box asks for something that does not exist.
     """
     plan = placement.plan
-    if plan.materials.files:
-        _require_all(placement, context)
-        return placement
-    if not plan.needs_files:
+    if plan.materials.files or not plan.needs_files:
         return placement
     known = None if again else _known(plan)
     if known is not None:
-        found = placement.with_plan(plan.with_materials(known))
-        _require_all(found, context)
-        return found
+        return placement.with_plan(plan.with_materials(known))
     with step(context.listener, placement.name, "files") as note:
         materials = _found(placement, context)
         note.text = f"{len(materials.files)} files"
@@ -73,19 +68,6 @@ def _teller(placement: Placement, context: Context) -> Callable[[str], None]:
     from sandbox.events import Notice
 
     return lambda text: context.listener(Notice(placement.name, text))
-
-
-def _require_all(placement: Placement, context: Context) -> None:
-    """Fetch again what was removed from the store, or is damaged there."""
-    store = context.store()
-    gone = [one for one in placement.plan.materials.files if not store.has(one.sha256)]
-    if not gone:
-        return
-    fetcher = context.fetcher(placement.plan)
-    with step(context.listener, placement.name, "files") as note:
-        for one in gone:
-            fetcher.obtain([one.url], sha256=one.sha256)
-        note.text = f"{len(gone)} files again"
 
 
 def _place(plan: Plan) -> Path:

@@ -10,7 +10,7 @@ _MOST_SHOWN = 5
 
 def tell_left_out(placement: Placement, listener: Listener) -> None:
     """Say which files of each app stay here; nothing for an app that goes whole."""
-    for app in placement.plan.apps:
+    for app in (*placement.plan.apps, *placement.plan.apis):
         try:
             names = app_files(app.path, include=app.include, max_mb=app.max_mb).left_out
         except (TooMuchError, UnreadableError):

@@ -11,6 +11,7 @@ from sandbox.errors import CommandError, ProviderError, UsageError
 from sandbox.interrupts import Interrupted
 from sandbox.placement import Placement
 from sandbox.servers import wanted
+from sandbox.spec.plumber import unit_of
 from sandbox.ssh import SshTarget
 from sandbox.state import Instance, instance_names
 from sandbox.workflows.context import Context
@@ -70,6 +71,10 @@ def machine_logs(name: str, *, context: Context, lines: int, app: str | None = N
             last = "\n".join(log.text.splitlines()[-lines:])
             release = ", by a release before" if log.earlier else ""
             parts.append(f"==> {log.path} (written {log.age_s:.0f} s ago{release}) <==\n{last}")
+    for api in reader.apis:
+        log_of = answer.units[unit_of(api)]
+        last = "\n".join(log_of.text.splitlines()[-lines:])
+        parts.append(f"==> {unit_of(api)}, since its last start: {log_of.state} <==\n{last}")
     if app is None:
         files = [one.log_file for one in wanted(reader.placement.plan.services) if one.log_file]
         parts.append(reader.run(("sh", "-s", "--", str(lines), *files), stdin=_SYSTEM))
@@ -84,6 +89,12 @@ def follow(name: str, *, context: Context, lines: int, app: str | None = None) -
         ProviderError: the machine does not answer any more.
     """
     reader = _LogReader.of(name, app, context)
+    if not reader.apps and reader.apis:
+        unit = unit_of(reader.apis[0])
+        raise UsageError(
+            "only the logs of apps can be followed here",
+            hint=f"sandbox ssh {name} -- sudo journalctl -f -u {unit}",
+        )
     ends: dict[str, int] = {}
     shown = ""
     try:
@@ -127,11 +138,15 @@ class _LogReader:
     placement: Placement
     target: SshTarget
     apps: tuple[str, ...]
+    apis: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, name: str, app: str | None, context: Context) -> "_LogReader":
         guest = context.guest_named(name)
         known = tuple(one.name for one in guest.plan.apps)
+        apis = tuple(one.name for one in guest.plan.apis)
+        if app is not None and app in apis:
+            return cls(guest.placement, guest.require_login(), (), (app,))
         if app is not None and app not in known:
             raise UsageError(
                 f"the sandbox {name} has no app `{app}`",
@@ -139,13 +154,20 @@ class _LogReader:
                 hint=f"sandbox logs {name}",
             )
         target = guest.require_login()
-        return cls(guest.placement, target, known if app is None else (app,))
+        if app is not None:
+            return cls(guest.placement, target, (app,))
+        return cls(guest.placement, target, known, apis)
 
     def ask(
         self, *, most_bytes: int = LOG_BYTES, after: Mapping[str, int] | None = None
     ) -> AppLogs:
         words = logs_script(
-            self.placement.plan, self.apps, explain=False, most_bytes=most_bytes, after=after
+            self.placement.plan,
+            self.apps,
+            explain=False,
+            most_bytes=most_bytes,
+            after=after,
+            units=map(unit_of, self.apis),
         )
         try:
             return parse_logs(self.run(("sh", "-c", words)))

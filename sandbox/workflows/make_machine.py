@@ -2,7 +2,7 @@
 
 import math
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sandbox.baking import BakeKeys, CacheUse, recipe_key
 from sandbox.checks.results import CheckReport
@@ -10,6 +10,7 @@ from sandbox.errors import HostError, ProviderError, UsageError
 from sandbox.events import step
 from sandbox.guest.guest import Guest
 from sandbox.guest.hashes import remember_given
+from sandbox.guest.passwords import NewPassword, give_missing_passwords
 from sandbox.images.sources import archives_ahead
 from sandbox.missing import missing_packages
 from sandbox.placement import Placement
@@ -34,13 +35,21 @@ NEEDED_DISK_GB = 2
 """With less, not even the base image and R fit."""
 
 
-def make(
-    guest: Guest, context: Context, *, cache: CacheUse, checks: bool, again: bool
-) -> CheckReport | None:
+@dataclass(frozen=True)
+class Made:
+    """What came of making a machine."""
+
+    report: CheckReport | None
+    """The checks that ran; None with `checks` off."""
+    passwords: tuple[NewPassword, ...] = ()
+    """To be shown once."""
+
+
+def make(guest: Guest, context: Context, *, cache: CacheUse, checks: bool, again: bool) -> Made:
     """Make the machine match the plan, from any state; the caller holds the lock.
 
     Returns:
-        The checks that ran; None with `checks` off.
+        The checks that ran, and passwords that people got.
 
     Raises:
         SandboxError: see errors.py; running it again goes on from the last whole step.
@@ -56,14 +65,22 @@ def make(
         oven = Oven(cache, will_check=checks, lock=stack, archives=archives)
         record, keys = _created(guest, context, oven)
         if _is_whole(record) and not again:
-            return _woken(guest, record, context, checks=checks)
+            report = _woken(guest, record, context, checks=checks)
+            return Made(report, _passwords(guest, checks=checks))
         record, kept = _provisioned(guest, record, context, again=again)
         report = verify(guest, context) if checks else None
         if not kept:
             report = _proven_again(guest, record, report)
         if keys is not None and report is not None and report.ok:
             keep_baked(guest, keys)
-        return report
+        return Made(report, _passwords(guest, checks=checks))
+
+
+def _passwords(guest: Guest, *, checks: bool) -> tuple[NewPassword, ...]:
+    """Let people in, once the machine is proven, and kept as an image without any password."""
+    if not checks:
+        guest.first_session()
+    return give_missing_passwords(guest)
 
 
 def _will_provision(guest: Guest, *, again: bool) -> bool:

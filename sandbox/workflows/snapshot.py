@@ -9,6 +9,7 @@ from datetime import datetime
 from sandbox.errors import SandboxError, UsageError
 from sandbox.events import step
 from sandbox.guest.guest import Guest
+from sandbox.guest.passwords import NewPassword, give_missing_passwords
 from sandbox.providers.abilities import Snapshot, Snapshots
 from sandbox.providers.engine import Power
 from sandbox.record import Record
@@ -58,8 +59,11 @@ def restore(name: str, snapshot: str | None, *, context: Context) -> str:
     return chosen
 
 
-def reset(name: str, *, context: Context) -> None:
+def reset(name: str, *, context: Context) -> tuple[NewPassword, ...]:
     """Take the sandbox back to how it was after its last provisioning, and let it run.
+
+    Returns:
+        New passwords, to be shown once: the snapshot is from before anybody had one.
 
     Raises:
         UsageError: no such sandbox, or it was never provisioned.
@@ -78,6 +82,10 @@ def reset(name: str, *, context: Context) -> None:
         _go_back(guest, kept, engine, PROVISIONED)
         if guest.status().power is not Power.RUNNING:
             guest.start()
+        if not guest.plan.users_with_password:
+            return ()
+        guest.reach(guest.status())
+        return give_missing_passwords(guest)
 
 
 def saved(name: str, *, context: Context) -> tuple[Saved, ...]:

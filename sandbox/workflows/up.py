@@ -4,6 +4,7 @@ This module finds out whether a machine needs nothing; `make_machine` does the r
 """
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from sandbox.baking import CacheUse, recipe_key
 from sandbox.checks.results import CheckReport, last_report
@@ -19,6 +20,9 @@ from sandbox.workflows.box_changes import noting
 from sandbox.workflows.choose_placement import as_made, require_same_machine
 from sandbox.workflows.context import Context
 from sandbox.workflows.left_out import tell_left_out
+
+if TYPE_CHECKING:
+    from sandbox.guest.passwords import NewPassword
 
 _PAGE_S = 10.0
 
@@ -36,6 +40,8 @@ class UpResult:
     released: tuple[str, ...] = ()
     """Apps that were the only change: only they were checked now, in `fresh`."""
     fresh: CheckReport | None = None
+    passwords: "tuple[NewPassword, ...]" = ()
+    """Those that people got just now, for RStudio Server; nothing keeps them."""
 
 
 def up(
@@ -67,15 +73,25 @@ def up(
             # Before a repair: what failed may be the very app that is new now
             done = _unchanged(guest) or _released(guest, checks=checks)
             if done is not None:
-                return done
+                return _with_passwords(guest, done)
         provision_again = _is_to_mend(guest) or provision_again
         if checks:
             context.agreed_checks(guest.plan)
         # Takes half a second to import: only when there is something to do
         from sandbox.workflows.make_machine import make
 
-        report = make(guest, context, cache=cache, checks=checks, again=provision_again)
-        return _result(guest, guest.placement, guest.status(), report)
+        made = make(guest, context, cache=cache, checks=checks, again=provision_again)
+        result = _result(guest, guest.placement, guest.status(), made.report)
+        return replace(result, passwords=made.passwords)
+
+
+def _with_passwords(guest: Guest, result: UpResult) -> UpResult:
+    """Give passwords that an earlier run, which was killed, did not come to give."""
+    if not guest.plan.users_with_password:
+        return result
+    from sandbox.guest.passwords import give_missing_passwords
+
+    return replace(result, passwords=give_missing_passwords(guest))
 
 
 def _has_new_secrets(guest: Guest, context: Context) -> bool:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -224,16 +225,23 @@ def incus_image(host: Host, incus_place: IncusPlace) -> str:
     return base_of(host, incus_place, read_base()).image
 
 
-@pytest.fixture
-def incus_lab(incus_place: IncusPlace, incus_image: str) -> Iterator[IncusLab]:
+@contextmanager
+def lab_on_incus(place: IncusPlace, image: str) -> Iterator[IncusLab]:
+    """A lab in that place; at the end no machine is in it."""
     # Not tmp_path: the keys' folders must not be kept after the test
     folder = Path(tempfile.mkdtemp(prefix="sbx-lab-"))
-    lab = IncusLab(IncusEngine(incus_place), incus_image, folder)
+    lab = IncusLab(IncusEngine(place), image, folder)
     try:
         yield lab
         lab.close()
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+def incus_lab(incus_place: IncusPlace, incus_image: str) -> Iterator[IncusLab]:
+    with lab_on_incus(incus_place, incus_image) as lab:
+        yield lab
 
 
 @pytest.fixture(
@@ -248,6 +256,15 @@ def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Lab:
     if request.param == "fake":
         return FakeLab(tmp_path)
     made: Lab = request.getfixturevalue(f"{request.param}_lab")
+    return made
+
+
+@pytest.fixture(params=["fake", pytest.param("incus", marks=pytest.mark.incus)])
+def quick_lab(request: pytest.FixtureRequest, tmp_path: Path) -> Lab:
+    """Each of those labs in which a boot takes no minute: on libvirt, one machine shows more."""
+    if request.param == "fake":
+        return FakeLab(tmp_path)
+    made: Lab = request.getfixturevalue("incus_lab")
     return made
 
 

@@ -50,12 +50,15 @@ class Pool:
         said = virsh("define", str(path))
         assert "error" not in said, said
 
+    @property
+    def images(self) -> LibvirtImages:
+        return LibvirtImages(Virsh(URI, self.prefix), self.prefix)
+
     def bake(self, image: str) -> None:
         """A finished one."""
         self.record(image)
         self.volume(f"{self.prefix}-{image}-work.img")
-        images = LibvirtImages(Virsh(URI, self.prefix), self.prefix)
-        images.finish(Draft(image, image.split("-")[1], LABELS))
+        self.images.finish(Draft(image, image.split("-")[1], LABELS))
 
     def volumes(self) -> set[str]:
         virsh("pool-refresh", self.prefix)
@@ -79,6 +82,15 @@ def pool(libvirt_host: Host) -> Iterator[Pool]:
     made.clear()
     yield made
     made.clear()
+
+
+def test_the_newest_image_of_a_key_comes_first(pool: Pool) -> None:
+    made = [f"Baked-aaaa-00000{number}" for number in (2, 3, 1)]
+    for image in made:
+        pool.bake(image)
+    found = pool.images.all()
+    assert [one.image for one in found] == made[::-1]
+    assert {(one.key, one.complete) for one in found} == {("aaaa", True)}
 
 
 def put_box(host: Host, key: str) -> Path:

@@ -23,9 +23,11 @@ def test_the_host_is_usable(lab: Lab) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_a_life_in_which_every_call_can_be_repeated(lab: Lab) -> None:
+def test_a_life_in_which_every_call_can_be_killed_and_repeated(lab: Lab) -> None:
     engine, spec = lab.engine, lab.spec("life")
     assert isinstance(engine, RootExec)
+    for after_s in (0.1, 0.3):
+        _kill_in(lab, "create", spec, after_s)
     _twice(lambda: engine.create(spec, ignore))
     made = engine.status()["life"]
     assert made.power is Power.STOPPED
@@ -34,6 +36,7 @@ def test_a_life_in_which_every_call_can_be_repeated(lab: Lab) -> None:
     with pytest.raises(SandboxError):
         engine.exec_as_root("life", ("true",), timeout_s=10)
 
+    _kill_in(lab, "start", spec, 0.3)
     _twice(lambda: engine.start("life", ignore))
     running = engine.status(["life"])["life"]
     assert running.power is Power.RUNNING
@@ -52,6 +55,7 @@ def test_a_life_in_which_every_call_can_be_repeated(lab: Lab) -> None:
     assert engine.ssh_endpoint("life").host_keys == endpoint.host_keys
 
     # It runs: `destroy` stops it first
+    _kill_in(lab, "destroy", spec, 0.15)
     engine.destroy("life")
     assert engine.status(["life"])["life"].power is Power.ABSENT
     assert "life" not in engine.status()
@@ -143,20 +147,6 @@ def test_a_killed_create_can_be_destroyed(lab: Lab, after_s: float) -> None:
     _kill_in(lab, "create", lab.spec("killed"), after_s)
     lab.engine.destroy("killed")
     assert not lab.is_there("killed")
-
-
-def test_killed_in_every_call_the_next_one_mends_it(lab: Lab) -> None:
-    engine, spec = lab.engine, lab.spec("halfway")
-    for after_s in (0.1, 0.3):
-        _kill_in(lab, "create", spec, after_s)
-    engine.create(spec, ignore)
-    _kill_in(lab, "start", spec, 0.3)
-    engine.start("halfway", ignore)
-    assert engine.status(["halfway"])["halfway"].power is Power.RUNNING
-    assert engine.ssh_endpoint("halfway").host_keys
-    _kill_in(lab, "destroy", spec, 0.15)
-    engine.destroy("halfway")
-    assert not lab.is_there("halfway")
 
 
 def _kill_in(lab: Lab, call: str, spec: MachineSpec, after_s: float) -> None:

@@ -21,19 +21,48 @@ from sandbox.providers.incus.instances import ssh_port_is_open
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.ssh import SshTarget, disconnect, write_config
 from tests.conftest import wait_until
-from tests.contract.conftest import IncusLab
+from tests.contract.conftest import IncusLab, lab_on_incus
 
 pytestmark = pytest.mark.incus
 
 
+@pytest.fixture(scope="module")
+def house(incus_place: IncusPlace, incus_image: str) -> Iterator[IncusLab]:
+    with lab_on_incus(incus_place, incus_image) as lab:
+        yield lab
+
+
 @pytest.fixture
-def machine(incus_lab: IncusLab) -> Iterator[MachineSpec]:
-    """A running machine, with its ssh_config written."""
-    spec = incus_lab.spec("box")
+def incus_lab(house: IncusLab) -> Iterator[IncusLab]:
+    """The same for all of these tests; of machines, only `box` is still there for the next one."""
+    yield house
+    for name in house.engine.status():
+        if name != "box":
+            house.engine.destroy(name)
+
+
+@pytest.fixture(scope="module")
+def box(house: IncusLab) -> MachineSpec:
+    spec = house.spec("box")
+    house.engine.create(spec, ignore)
+    return spec
+
+
+@pytest.fixture
+def machine(incus_lab: IncusLab, box: MachineSpec) -> MachineSpec:
+    """The running machine `box`, which each test leaves whole."""
+    if incus_lab.engine.status(["box"])["box"].power is not Power.RUNNING:
+        incus_lab.engine.start("box", ignore)
+    return box
+
+
+@pytest.fixture
+def spare(incus_lab: IncusLab) -> MachineSpec:
+    """A running machine of the test's own, which may break it."""
+    spec = incus_lab.spec("spare")
     incus_lab.engine.create(spec, ignore)
-    incus_lab.engine.start("box", ignore)
-    yield spec
-    incus_lab.engine.destroy("box")
+    incus_lab.engine.start("spare", ignore)
+    return spec
 
 
 def connect(lab: IncusLab, spec: MachineSpec, *, through_incus: bool = False) -> SshTarget:
@@ -42,6 +71,29 @@ def connect(lab: IncusLab, spec: MachineSpec, *, through_incus: bool = False) ->
         proxy = lab.engine.proxy_command(spec.name)
         endpoint = replace(endpoint, host=spec.name, proxy_command=proxy)
     return write_config(spec.instance_dir, spec.name, endpoint)
+
+
+def test_the_machine_as_it_comes(incus_lab: IncusLab, machine: MachineSpec) -> None:
+    assert incus_lab.run("box", "systemctl", "is-system-running").strip() == "running"
+    assert 0 < int(incus_lab.run("box", "id", "-u", "sandbox")) < 1000
+    shadow = [line.split(":")[1] for line in incus_lab.run("box", "getent", "shadow").splitlines()]
+    assert all(field.startswith(("!", "*")) for field in shadow)
+    sshd = incus_lab.run("box", "/usr/sbin/sshd", "-T").splitlines()
+    assert "passwordauthentication no" in sshd
+    assert "kbdinteractiveauthentication no" in sshd
+    assert "permitrootlogin no" in sshd
+    listening = incus_lab.run("box", "sh", "-c", "ss -Hlnt || cat /proc/net/tcp").split("\n")
+    assert all(":22 " in line for line in listening if line)
+    keys = incus_lab.run("box", "cat", "/home/sandbox/.ssh/authorized_keys").splitlines()
+    assert keys == [machine.authorized_key]
+
+
+def test_our_own_looks_at_sshd_are_no_errors_in_its_log(
+    incus_lab: IncusLab, machine: MachineSpec
+) -> None:
+    incus_lab.engine.ssh_endpoint("box")
+    journal = ("journalctl", "--no-pager", "-q", "-u", "ssh.service", "-p", "err")
+    assert incus_lab.run("box", *journal) == ""
 
 
 def test_the_limits_are_real(incus_lab: IncusLab, machine: MachineSpec) -> None:
@@ -55,6 +107,7 @@ def test_the_limits_are_real(incus_lab: IncusLab, machine: MachineSpec) -> None:
         "box", ("fallocate", "-l", "5G", "/big"), timeout_s=60, check=False
     )
     assert "quota exceeded" in full.stderr.lower()
+    incus_lab.run("box", "rm", "-f", "/big")
 
 
 def test_ssh_by_either_road(incus_lab: IncusLab, machine: MachineSpec) -> None:
@@ -113,74 +166,51 @@ def test_identity_survives_a_restart(incus_lab: IncusLab, machine: MachineSpec) 
     assert len(before.strip()) == 32
 
 
-def test_the_machine_as_it_comes(incus_lab: IncusLab, machine: MachineSpec) -> None:
-    assert incus_lab.run("box", "systemctl", "is-system-running").strip() == "running"
-    assert 0 < int(incus_lab.run("box", "id", "-u", "sandbox")) < 1000
-    shadow = [line.split(":")[1] for line in incus_lab.run("box", "getent", "shadow").splitlines()]
-    assert all(field.startswith(("!", "*")) for field in shadow)
-    sshd = incus_lab.run("box", "/usr/sbin/sshd", "-T").splitlines()
-    assert "passwordauthentication no" in sshd
-    assert "kbdinteractiveauthentication no" in sshd
-    assert "permitrootlogin no" in sshd
-    listening = incus_lab.run("box", "sh", "-c", "ss -Hlnt || cat /proc/net/tcp").split("\n")
-    assert all(":22 " in line for line in listening if line)
-    keys = incus_lab.run("box", "cat", "/home/sandbox/.ssh/authorized_keys").splitlines()
-    assert keys == [machine.authorized_key]
-
-
-def test_our_own_looks_at_sshd_are_no_errors_in_its_log(
-    incus_lab: IncusLab, machine: MachineSpec
-) -> None:
-    incus_lab.engine.ssh_endpoint("box")
-    journal = ("journalctl", "--no-pager", "-q", "-u", "ssh.service", "-p", "err")
-    assert incus_lab.run("box", *journal) == ""
-
-
-def test_a_new_key_is_let_in(incus_lab: IncusLab, machine: MachineSpec) -> None:
+def test_a_new_key_is_let_in(incus_lab: IncusLab, spare: MachineSpec) -> None:
     for half in ("id_ed25519", "id_ed25519.pub"):
-        (machine.instance_dir / half).unlink()
-    renewed = incus_lab.spec("box")
-    assert renewed.authorized_key != machine.authorized_key
+        (spare.instance_dir / half).unlink()
+    renewed = incus_lab.spec("spare")
+    assert renewed.authorized_key != spare.authorized_key
     incus_lab.engine.create(renewed, ignore)
-    incus_lab.engine.start("box", ignore)
+    incus_lab.engine.start("spare", ignore)
     target = connect(incus_lab, renewed)
     assert target.run(("true",), timeout_s=30).returncode == 0
     disconnect(target)
 
 
-def test_an_image_without_sshd_and_login(incus_lab: IncusLab, machine: MachineSpec) -> None:
+def test_an_image_without_sshd_and_login(incus_lab: IncusLab, spare: MachineSpec) -> None:
     """As the public images are: the engine prepares what it can and says what is missing."""
     strip = (
         "systemctl stop ssh; userdel --remove sandbox; rm /etc/sudoers.d/sandbox; "
         "dpkg --purge --force-depends openssh-server sudo; rm -rf /etc/ssh"
     )
-    incus_lab.run("box", "sh", "-c", strip)
-    incus_lab.engine.stop("box", timeout_s=30)
+    incus_lab.run("spare", "sh", "-c", strip)
+    incus_lab.engine.stop("spare", timeout_s=30)
     heard: list[Event] = []
-    incus_lab.engine.start("box", heard.append)
-    assert Notice("box", "the machine has no sshd yet") in heard
-    assert machine.authorized_key in incus_lab.run(
-        "box", "cat", "/home/sandbox/.ssh/authorized_keys"
+    incus_lab.engine.start("spare", heard.append)
+    assert Notice("spare", "the machine has no sshd yet") in heard
+    assert spare.authorized_key in incus_lab.run(
+        "spare", "cat", "/home/sandbox/.ssh/authorized_keys"
     )
     with pytest.raises(ProviderError, match="no ssh host key"):
-        incus_lab.engine.ssh_endpoint("box")
+        incus_lab.engine.ssh_endpoint("spare")
 
 
-def test_failed_units_are_named(incus_lab: IncusLab, machine: MachineSpec) -> None:
+def test_failed_units_are_named(incus_lab: IncusLab, spare: MachineSpec) -> None:
     unit = "[Service]\nType=oneshot\nExecStart=/bin/false\n[Install]\nWantedBy=multi-user.target\n"
-    incus_lab.run("box", "sh", "-c", "cat > /etc/systemd/system/bad.service", stdin=unit)
-    incus_lab.run("box", "systemctl", "enable", "bad.service")
-    incus_lab.engine.stop("box", timeout_s=30)
+    incus_lab.run("spare", "sh", "-c", "cat > /etc/systemd/system/bad.service", stdin=unit)
+    incus_lab.run("spare", "systemctl", "enable", "bad.service")
+    incus_lab.engine.stop("spare", timeout_s=30)
     heard: list[Event] = []
-    incus_lab.engine.start("box", heard.append)
-    assert Notice("box", "systemd is degraded; failed: bad.service") in heard
+    incus_lab.engine.start("spare", heard.append)
+    assert Notice("spare", "systemd is degraded; failed: bad.service") in heard
 
 
-def test_a_machine_that_does_not_stop(incus_lab: IncusLab, machine: MachineSpec) -> None:
-    incus_lab.client.run("pause", incus_lab.client.ref("box"))
-    assert incus_lab.engine.status(["box"])["box"].power is Power.PAUSED
-    incus_lab.engine.destroy("box")
-    assert not incus_lab.is_there("box")
+def test_a_machine_that_does_not_stop(incus_lab: IncusLab, spare: MachineSpec) -> None:
+    incus_lab.client.run("pause", incus_lab.client.ref("spare"))
+    assert incus_lab.engine.status(["spare"])["spare"].power is Power.PAUSED
+    incus_lab.engine.destroy("spare")
+    assert not incus_lab.is_there("spare")
 
 
 def test_the_image_is_gone(incus_lab: IncusLab) -> None:
@@ -322,14 +352,14 @@ def test_an_sshd_that_is_dead_is_brought_back(
 
 
 def test_an_sshd_with_a_broken_configuration_is_told_in_its_own_words(
-    incus_lab: IncusLab, machine: MachineSpec
+    incus_lab: IncusLab, spare: MachineSpec
 ) -> None:
     harm = "echo 'PermitRootLogni no' >> /etc/ssh/sshd_config; systemctl restart ssh; true"
-    incus_lab.run("box", "sh", "-c", harm)
-    with pytest.raises(ProviderError, match="sshd does not start in box") as caught:
-        incus_lab.engine.start("box", ignore)
+    incus_lab.run("spare", "sh", "-c", harm)
+    with pytest.raises(ProviderError, match="sshd does not start in spare") as caught:
+        incus_lab.engine.start("spare", ignore)
     assert "Bad configuration option: PermitRootLogni" in caught.value.details
-    assert "sandbox reset box" in caught.value.hint
+    assert "sandbox reset spare" in caught.value.hint
 
 
 @pytest.mark.slow

@@ -1,4 +1,7 @@
-"""A machine in which something stands still: it is said, mended, or ended with the reason."""
+"""A machine in which something stands still: it is said, mended, or ended with the reason.
+
+One machine for all: each test ends with a bootstrap that goes well.
+"""
 
 import time
 from collections.abc import Iterator
@@ -11,9 +14,10 @@ from sandbox.errors import ProvisionError
 from sandbox.events import Event, Notice, ignore
 from sandbox.guest.login import root_inside
 from sandbox.placement import Placement
+from sandbox.providers.incus.place import IncusPlace
 from sandbox.provision import bootstrap
 from sandbox.spec.models import Mirror
-from tests.contract.conftest import IncusLab
+from tests.contract.conftest import IncusLab, lab_on_incus
 from tests.unit.factories import plain_plan, plain_sandbox
 
 pytestmark = pytest.mark.incus
@@ -35,12 +39,18 @@ with open("/var/lib/dpkg/lock-frontend", "w") as lock:
 """
 
 
+@pytest.fixture(scope="module")
+def lab(incus_place: IncusPlace, incus_image: str) -> Iterator[IncusLab]:
+    """With the machine `stuck` in it, which runs."""
+    with lab_on_incus(incus_place, incus_image) as made:
+        made.engine.create(made.spec("stuck"), ignore)
+        made.engine.start("stuck", ignore)
+        yield made
+
+
 @pytest.fixture
-def stuck(incus_lab: IncusLab, tmp_path: Path) -> Iterator["Stuck"]:
-    incus_lab.engine.create(incus_lab.spec("stuck"), ignore)
-    incus_lab.engine.start("stuck", ignore)
-    yield Stuck(incus_lab, tmp_path)
-    incus_lab.engine.destroy("stuck")
+def stuck(lab: IncusLab, tmp_path: Path) -> "Stuck":
+    return Stuck(lab, tmp_path)
 
 
 class Stuck:
@@ -88,7 +98,7 @@ def test_a_lock_that_somebody_holds_is_told_and_waited_for(stuck: Stuck) -> None
 def test_a_mirror_that_hangs_is_told_and_given_up(
     stuck: Stuck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "GIVEN_UP_AFTER_S", 20.0)
+    monkeypatch.setattr(waiting, "GIVEN_UP_AFTER_S", 8.0)
     stuck.background("", python=_HANGING)
     started = time.monotonic()
     with pytest.raises(ProvisionError, match="takes connections and does not answer"):
@@ -106,7 +116,7 @@ def test_names_that_cannot_be_looked_up_are_told(
     stuck: Stuck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # apt itself would try for two minutes
-    monkeypatch.setattr(waiting, "GIVEN_UP_AFTER_S", 20.0)
+    monkeypatch.setattr(waiting, "GIVEN_UP_AFTER_S", 8.0)
     stuck.sh("echo nameserver 192.0.2.1 > /etc/resolv.conf; rm -f /var/lib/sandbox/apt-updated")
     started = time.monotonic()
     with pytest.raises(ProvisionError, match="names cannot be resolved inside") as caught:

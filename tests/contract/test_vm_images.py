@@ -1,8 +1,6 @@
 """The base image of virtual machines, built for real and read offline: what must not be in it."""
 
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,44 +9,21 @@ import pytest
 
 from sandbox.events import ignore
 from sandbox.images.package_index import available_packages
-from sandbox.images.tools import tool_path
 from sandbox.providers.vagrant.base_box import VagrantBox, box_root, ensure_vagrant_box
 from sandbox.providers.vagrant.files import BOX_USER, INSECURE_KEY
 from tests.box_forms import FORMS
 from tests.conftest import Host
 from tests.contract.conftest import read_base
+from tests.contract.vm_disk import RawDisk
 
 pytestmark = pytest.mark.slow
 
-PARTITION = "?offset=1048576"
 
-
-@dataclass
-class BuiltBox:
-    """The box in Vagrant's store, and its disk as a raw image."""
+@dataclass(frozen=True)
+class BuiltBox(RawDisk):
+    """The disk of the box in Vagrant's store."""
 
     box: VagrantBox
-    raw: Path
-
-    def ask(self, command: str) -> str:
-        """One debugfs command on the root file system; nothing is mounted."""
-        done = subprocess.run(
-            ["debugfs", "-R", command, f"{self.raw}{PARTITION}"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=True,
-            env={**os.environ, "PATH": tool_path()},
-        )
-        return done.stdout
-
-    def read(self, path: str) -> str:
-        return self.ask(f"cat {path}")
-
-    def names(self, folder: str) -> set[str]:
-        """What is in a folder; empty when there is no such folder."""
-        entries = (line.split("/") for line in self.ask(f"ls -p {folder}").splitlines())
-        return {entry[5] for entry in entries if len(entry) > 5} - {".", ".."}
 
 
 @pytest.fixture(scope="module", params=["debian-12", "debian-13"])
@@ -68,9 +43,7 @@ def built(
             listener=ignore,
         )
         (image,) = box_root(box.name).rglob("box.img")
-        raw = folder / "disk.raw"
-        subprocess.run(["qemu-img", "convert", "-O", "raw", image, raw], check=True)
-        yield BuiltBox(box, raw)
+        yield BuiltBox(RawDisk.of(image, folder / "disk.raw").path, box)
     shutil.rmtree(folder)
 
 

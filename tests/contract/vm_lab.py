@@ -60,6 +60,10 @@ class LibvirtLab:
     def is_there(self, name: str) -> bool:
         return any(f"{self.prefix}-{name}" in line.split() for line in self.traces())
 
+    def disk(self, image: str) -> Path:
+        """The file of a baked image."""
+        return Path(virsh("vol-path", "--pool", self.prefix, f"{self.prefix}-{image}.img").strip())
+
     def traces(self) -> list[str]:
         """Everything of these tests that libvirt knows: VMs, disks, consoles."""
         virsh("pool-refresh", self.prefix)
@@ -98,8 +102,12 @@ def libvirt_image(libvirt_host: Host) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def libvirt_prefix(libvirt_host: Host) -> str:
-    """The prefix of all names, and the storage pool that setup made."""
-    return libvirt_host.prefix
+    """The prefix of all names, and the storage pool that setup made; VMs can be made there."""
+    prefix = libvirt_host.prefix
+    report = BakingVagrantEngine(Libvirt(prefix), libvirt_host.home / "instances").check_host()
+    if not report.usable:
+        cannot_run("; ".join(one.detail for one in report.findings if not one.ok))
+    return prefix
 
 
 @pytest.fixture
@@ -111,9 +119,6 @@ def libvirt_lab(libvirt_image: str, libvirt_prefix: str) -> Iterator[LibvirtLab]
         instances = folder / "instances"
         instances.mkdir()
         made = LibvirtLab(instances, libvirt_image, libvirt_prefix)
-        report = made.engine.check_host()
-        if not report.usable:
-            cannot_run("; ".join(one.detail for one in report.findings if not one.ok))
         try:
             yield made
         finally:

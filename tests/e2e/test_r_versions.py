@@ -1,4 +1,7 @@
-"""Three R versions side by side, each proven from inside; servers like them are rebuilt."""
+"""Three R versions side by side, each proven from inside; servers like them are rebuilt.
+
+The third one is the shared Shiny sandbox's: test_shiny.py asks it all that is asked here.
+"""
 
 import json
 from collections.abc import Iterator
@@ -7,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Host
+from tests.e2e.conftest import Shiny
 from tests.e2e.servers import PLANTED, a_server
 
-BOXES = {"r-4.0": "4.0.4", "r": "4.2.2", "r-4.5": "4.5.0"}
+BOXES = {"r-4.0": "4.0.4", "r-4.5": "4.5.0"}
 
 
 @pytest.fixture(scope="module")
-def versions(host: Host) -> Iterator[dict[str, str]]:
+def versions(host: Host, shiny: Shiny) -> Iterator[dict[str, str]]:
+    del shiny
     names = {box: box.replace(".", "-") for box in BOXES}
     try:
         for box in names:
@@ -28,11 +33,11 @@ def test_each_sandbox_runs_the_r_of_its_base(host: Host, versions: dict[str, str
     states = {
         row["name"]: row["state"] for row in json.loads(host.sandbox("list", "--json").stdout)
     }
-    for box, wanted in BOXES.items():
-        name = versions[box]
+    script = "cat(as.character(getRversion()))"
+    for name, wanted in (("shiny", "4.2.2"), *((versions[box], BOXES[box]) for box in BOXES)):
         assert states[name] == "running"
-        script = "cat(as.character(getRversion()))"
         assert host.sandbox("exec", name, "--", "Rscript", "-e", script).stdout == wanted
+    for name in versions.values():
         report = json.loads(host.sandbox("check", name, "--json").stdout)
         outcomes = {result["id"]: result["outcome"] for result in report["results"]}
         assert set(outcomes.values()) == {"passed"}, outcomes

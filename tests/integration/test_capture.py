@@ -22,6 +22,7 @@ from sandbox.events import ignore
 from sandbox.facts.making import Room
 from sandbox.facts.subjects.identity import Identity
 from sandbox.facts.subjects.os import Os
+from sandbox.facts.subjects.r import RInstallations
 from sandbox.workflows.capture import capture
 from tests.conftest import cannot_run
 from tests.integration.ssh_lab import lab, run_shell
@@ -29,6 +30,12 @@ from tests.integration.ssh_lab import lab, run_shell
 PATIENT_S = 240.0
 """A busy machine takes its time; what is tested here is not how long."""
 Behave = Callable[[paramiko.Channel, str], None]
+_FINDS_NO_R = """\
+sed -u -e 's|"$1" /usr/bin/R /usr/local/bin/R .*|"$1" \\\\|' \\
+    -e 's/command -v R/command -v no-R/g' | sh -s
+"""
+WITHOUT_R = run_shell("/bin/sh", "-c", _FINDS_NO_R, "sh")
+"""For the road to a server: asking R takes most of the time that a probe takes."""
 
 
 def test_one_session_and_complete_facts(tmp_path: Path) -> None:
@@ -66,8 +73,8 @@ def test_through_a_jump_host(tmp_path: Path) -> None:
     (tmp_path / "far").mkdir()
     (tmp_path / "near").mkdir()
     with (
-        lab(tmp_path / "far", run_shell("/bin/sh")) as far,
-        lab(tmp_path / "near", run_shell("/bin/sh")) as near,
+        lab(tmp_path / "far", WITHOUT_R) as far,
+        lab(tmp_path / "near", WITHOUT_R) as near,
     ):
         text = near.config.read_text().replace("Host prod", "Host gate")
         far.config.write_text(
@@ -77,13 +84,14 @@ def test_through_a_jump_host(tmp_path: Path) -> None:
         assert near.forwarded == [("127.0.0.1", far.port)]
         assert near.commands == []
     assert facts[Identity].hostname == os.uname().nodename
+    assert facts[RInstallations] == ()
 
 
 def test_through_two_jump_hosts(tmp_path: Path) -> None:
     with (
-        lab(_folder(tmp_path, "far"), run_shell("/bin/sh")) as far,
-        lab(_folder(tmp_path, "inner"), run_shell("/bin/sh")) as inner,
-        lab(_folder(tmp_path, "outer"), run_shell("/bin/sh")) as outer,
+        lab(_folder(tmp_path, "far"), WITHOUT_R) as far,
+        lab(_folder(tmp_path, "inner"), WITHOUT_R) as inner,
+        lab(_folder(tmp_path, "outer"), WITHOUT_R) as outer,
     ):
         hosts = [
             one.config.read_text().replace("Host prod", f"Host {name}").partition("none\n")[2]
@@ -108,7 +116,7 @@ def test_a_proxy_command_is_the_shells(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("SHELL", "/bin/bash")
     monkeypatch.setenv("WAY", "/dev/tcp")
     inner = 'exec 3<>"$WAY/$0/$1"; cat <&3 & exec cat >&3'
-    with lab(tmp_path, run_shell("/bin/sh")) as its:
+    with lab(tmp_path, WITHOUT_R) as its:
         its.configure(f"ProxyCommand bash -c '{inner}' %h \"%p\" 2>/dev/null # 100%%")
         facts = read_host("prod", config=its.config, timeout_s=PATIENT_S)
         assert its.connections == 1
@@ -125,7 +133,7 @@ def test_a_proxy_command_may_hand_over_a_connection(
         "far = socket.create_connection((sys.argv[1], int(sys.argv[2])))\n"
         "socket.send_fds(socket.socket(fileno=1), [b'x'], [far.fileno()])\n"
     )
-    with lab(tmp_path, run_shell("/bin/sh")) as its:
+    with lab(tmp_path, WITHOUT_R) as its:
         its.configure("ProxyUseFdpass yes", f"ProxyCommand {sys.executable} '{script}' %h %p")
         read_host("prod", config=its.config, timeout_s=PATIENT_S)
         assert its.connections == 1
@@ -144,7 +152,7 @@ def test_a_proxy_command_that_fails_says_why(
 ) -> None:
     monkeypatch.setenv("SHELL", "/bin/sh")
     started = time.monotonic()
-    with lab(tmp_path, run_shell("/bin/sh")) as its:
+    with lab(tmp_path, WITHOUT_R) as its:
         its.configure(f"ProxyCommand {command}")
         with pytest.raises(HostError, match="the ProxyCommand of prod failed") as caught:
             read_host("prod", config=its.config, timeout_s=30)
@@ -155,7 +163,7 @@ def test_a_proxy_command_that_fails_says_why(
 
 def test_a_shell_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHELL", str(tmp_path / "none"))
-    with lab(tmp_path, run_shell("/bin/sh")) as its:
+    with lab(tmp_path, WITHOUT_R) as its:
         its.configure("ProxyCommand nc %h %p")
         with pytest.raises(HostError, match=r"cannot be run: .*none` is not there"):
             read_host("prod", config=its.config, timeout_s=30)
@@ -168,7 +176,7 @@ def test_a_certificate(tmp_path: Path, kind: str, place: str) -> None:
     _keygen("-t", kind, "-N", "", "-f", str(key))
     _keygen("-t", "ed25519", "-N", "", "-f", str(tmp_path / "ca"))
     _keygen("-s", str(tmp_path / "ca"), "-I", "anna", "-n", "anna", f"{key}.pub")
-    with lab(tmp_path, run_shell("/bin/sh")) as its:
+    with lab(tmp_path, WITHOUT_R) as its:
         its.wants_certificate = True
         with pytest.raises(HostError, match="lets nobody in"):
             read_host("prod", config=its.config, timeout_s=PATIENT_S)
@@ -185,7 +193,7 @@ def _keygen(*words: str) -> None:
 
 def test_match_exec_and_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYS", str(tmp_path))
-    with lab(tmp_path, run_shell("/bin/sh")) as its:
+    with lab(tmp_path, WITHOUT_R) as its:
         (tmp_path / "id_ecdsa").rename(tmp_path / "100%anna")
         text = its.config.read_text().replace(f"Port {its.port}", "")
         text = text.replace(f"{tmp_path}/id_ecdsa", "${KEYS}/100%%%r")

@@ -13,7 +13,8 @@ from sandbox.errors import ProvisionError
 from sandbox.events import ignore
 from sandbox.plan import Plan
 from sandbox.provision import play, provision
-from sandbox.render import Certificate, not_templates, render_bootstrap, sh
+from sandbox.quoting import sh
+from sandbox.render import Certificate, not_templates, render_bootstrap
 from sandbox.ssh import SshTarget
 from tests.conftest import cannot_run
 from tests.unit.factories import placed, shiny_plan

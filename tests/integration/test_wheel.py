@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from sandbox.paths import data_dir
 from sandbox.placement import Placement, place
-from sandbox.plan import resolve
+from sandbox.resolving import resolve
 from sandbox.render import rendered_files
 from sandbox.spec.catalogue import find_box
 from sandbox.spec.load import load_box

@@ -8,7 +8,8 @@ from sandbox.plan import Plan, PlannedApp
 from sandbox.spec.base_models import Base, BaseImages
 from sandbox.spec.models import Machine, System
 from sandbox.spec.r import R, RPackages
-from sandbox.spec.services import Services, ShinyServer
+from sandbox.spec.services import Services
+from sandbox.spec.shiny_server import ShinyServer
 from sandbox.spec.values import Secret
 
 BASE = Base(

@@ -23,31 +23,31 @@ from tests.unit.factories import placed, plain_plan, shiny_plan
 RUNNING = MachineStatus("shiny", Power.RUNNING, address="192.0.2.7")
 
 
-class Plumber(Model):
+class Metrics(Model):
     """The settings of a server that nobody has yet."""
 
     port: int = 8000
 
 
 class MoreServices(Services):
-    plumber: Plumber | None = None
+    metrics: Metrics | None = None
 
 
 def _endpoints(services: Services, _: Sequence[str]) -> tuple[Endpoint, ...]:
     assert isinstance(services, MoreServices)
-    assert services.plumber is not None
-    port, path = services.plumber.port, "/__docs__/"
-    return (Endpoint(name="Plumber", service="plumber", port=port, path=path, proof=Proof.PAGE),)
+    assert services.metrics is not None
+    port, path = services.metrics.port, "/__docs__/"
+    return (Endpoint(name="Metrics", service="metrics", port=port, path=path, proof=Proof.PAGE),)
 
 
 def _variables(services: Services, _: object) -> Variables:
-    return {"plumber_wanted": PLUMBER.is_in(services)}
+    return {"metrics_wanted": METRICS.is_in(services)}
 
 
-PLUMBER = Server(
-    name="plumber",
-    title="Plumber",
-    unit="plumber-api",
+METRICS = Server(
+    name="metrics",
+    title="Metrics",
+    unit="metrics-api",
     processes=frozenset({"R"}),
     packages=("r-cran-plumber",),
     endpoints=_endpoints,
@@ -58,20 +58,21 @@ PLUMBER = Server(
 @pytest.fixture
 def two_servers(monkeypatch: pytest.MonkeyPatch) -> Plan:
     """A plan with Shiny Server, and with another that is one more file in `sandbox/servers`."""
-    known = (*servers.servers(), PLUMBER)
+    known = (*servers.servers(), METRICS)
     monkeypatch.setattr("sandbox.servers.servers", lambda: known)
     monkeypatch.setattr("sandbox.render.servers", lambda: known)
     shiny = shiny_plan()
-    services = MoreServices(shiny_server=shiny.services.shiny_server, plumber=Plumber())
+    services = MoreServices(shiny_server=shiny.services.shiny_server, metrics=Metrics())
     return shiny.model_copy(update={"services": services})
 
 
 def test_servers_are_found_by_their_files() -> None:
     folder = Path(servers.__file__).parent
-    others = {"__init__", "server"}
+    others = {"__init__", "server", "shiny_config"}
     files = {path.stem for path in folder.glob("*.py")} - others
     assert len(servers.servers()) == len(files)
-    assert [server.name for server in servers.servers()] == ["nginx", "shiny_server"]
+    names = ["nginx", "plumber", "rstudio_server", "shiny_server"]
+    assert [server.name for server in servers.servers()] == names
 
 
 def test_each_app_is_an_endpoint_of_shiny_server() -> None:
@@ -99,11 +100,11 @@ def test_a_second_server_is_asked_for_everywhere(two_servers: Plan) -> None:
         "http://192.0.2.7:3838/faithful/",
         "http://192.0.2.7:8000/__docs__/",
     ]
-    assert [one.title for one in plan.endpoints] == ["the app faithful", "Plumber"]
+    assert [one.title for one in plan.endpoints] == ["the app faithful", "Metrics"]
     checks = [one.id for one in ports.seen_checks(placed(plan))]
     assert checks[-3:] == ["safe.port.22", "safe.port.3838", "safe.port.8000"]
-    assert up.services(plan) == ("ssh", "shiny-server", "plumber-api")
-    assert provision_vars(plan, Path()).servers["plumber_wanted"] is True
+    assert up.services(plan) == ("ssh", "shiny-server", "metrics-api")
+    assert provision_vars(plan, Path()).servers["metrics_wanted"] is True
     assert Record(placement=placed(plan)).summary.endpoints == plan.endpoints
     assert apps_url(plan, direct_pages(plan.endpoints, RUNNING)) == "http://192.0.2.7:3838"
 

@@ -12,7 +12,8 @@ from sandbox.plan import Plan
 from sandbox.providers.engine import MachineStatus, Power
 from sandbox.render import provision_vars
 from sandbox.servers.nginx import SERVER
-from sandbox.spec.services import Nginx, Services, ShinyServer
+from sandbox.spec.services import Nginx, Services
+from sandbox.spec.shiny_server import ShinyServer
 from tests.unit.factories import placed, shiny_plan
 
 RUNNING = MachineStatus("shiny", Power.RUNNING, address="192.0.2.7")
@@ -26,7 +27,8 @@ def both(*, port: int = 80, behind: int = 3838) -> Plan:
 def site(**values: object) -> str:
     template = data_dir("playbooks") / "roles" / "nginx" / "templates" / "site.conf.j2"
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
-    return environment.from_string(template.read_text(encoding="utf-8")).render(**values)
+    usual = {"nginx_upstream_wanted": True, "nginx_rstudio_path": None, "nginx_rstudio_port": 8787}
+    return environment.from_string(template.read_text(encoding="utf-8")).render(usual | values)
 
 
 def test_the_apps_answer_at_nginx_first_and_behind_it() -> None:

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from sandbox.errors import BoxError, ExitCode, UsageError
 from sandbox.missing import missing_packages
 from sandbox.placement import place, valid_name
-from sandbox.plan import HostLimits, Plan, exceeds_host, resolve
+from sandbox.plan import HostLimits, Plan, exceeds_host
+from sandbox.resolving import resolve
 from sandbox.spec.load import load_box
 
 SHINY = """\
@@ -268,3 +269,32 @@ def test_a_saved_plan_of_an_older_version_is_read(make: Make) -> None:
     content = make().model_dump(mode="json")
     del content["box_root"], content["apps"][0]["include"], content["apps"][0]["max_mb"]
     assert Plan.model_validate_json(json.dumps(content)) == make()
+
+
+TWO_RS = """\
+version: 1
+base: debian-12
+r:
+  versions:
+    - {version: "4.4.1", source: posit, default: true}
+    - {version: "4.2", packages: {names: [DBI]}}
+"""
+
+
+def test_debians_r_is_installed_only_where_it_is_wanted(make: Make) -> None:
+    posit = "version: 1\nbase: debian-12\nr: {version: '4.4.1', source: posit}\n"
+    assert "r-base-core" not in make(posit).apt_packages
+    both = make(TWO_RS).apt_packages
+    assert {"r-base-core", "r-cran-dbi", "fonts-dejavu-core", "libblas3"} <= {*both}
+
+
+def test_another_version_of_posits_is_another_machine(make: Make) -> None:
+    assert make(TWO_RS).key == make(TWO_RS, file="other.yml").key
+    assert make(TWO_RS).key != make(TWO_RS.replace("4.4.1", "4.4.2")).key
+
+
+def test_a_package_that_may_be_missing_is_left_out_of_the_r_that_has_it(make: Make) -> None:
+    plan = make(TWO_RS.replace("[DBI]", "[DBI, shiny]")).without_packages(["DBI"])
+    assert plan.r is not None
+    assert plan.r.debian_packages.names == ("shiny",)
+    assert "r-cran-dbi" not in plan.apt_packages

@@ -13,6 +13,7 @@ from jinja2 import UndefinedError
 
 from sandbox.errors import BoxError
 from sandbox.plan import Plan
+from sandbox.quoting import ruby, sh, yaml
 from sandbox.render import (
     Certificate,
     jinja_environment,
@@ -20,9 +21,6 @@ from sandbox.render import (
     provision_vars,
     render_bootstrap,
     rendered_files,
-    ruby,
-    sh,
-    yaml,
 )
 from sandbox.spec.models import Limits, Mirror, System, User
 from sandbox.spec.r import R

@@ -4,7 +4,7 @@ import pytest
 
 from sandbox.checks import correct, production
 from sandbox.checks.check import Check, Verify
-from sandbox.checks.live import Seen
+from sandbox.checks.live import CheckedMachine, Seen
 
 
 @pytest.mark.made_from_plan.with_args(correct.seen_checks)
@@ -15,3 +15,8 @@ def test_seen(check: Check[Seen], seen: Seen, verify: Verify) -> None:
 @pytest.mark.made_from_plan.with_args(production.seen_checks)
 def test_production(check: Check[Seen], seen: Seen, verify: Verify) -> None:
     verify(check, seen)
+
+
+@pytest.mark.made_from_plan.with_args(correct.live_checks)
+def test_live(check: Check[CheckedMachine], machine: CheckedMachine, verify: Verify) -> None:
+    verify(check, machine)

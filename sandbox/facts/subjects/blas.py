@@ -1,14 +1,17 @@
 """The libraries that do R's linear algebra: BLAS and LAPACK."""
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from sandbox.facts.kind import CannotReadError, Consequence, Reading, kind_of_r
 from sandbox.facts.making import Change, Made, Making, Unsaid
+from sandbox.facts.part import FactsPart
 from sandbox.facts.r_lines import Fields
 from sandbox.facts.r_view import RView
 from sandbox.facts.subject import Facts, Hashes, RSaid, Stated, Subject
 from sandbox.plan import Plan
+from sandbox.probe.readers import MalformedError
 
 _FAMILIES = (
     ("openblas", "openblas"),
@@ -21,6 +24,25 @@ _FAMILIES = (
 )
 
 
+_OWN = re.compile(r".*/libRblas\.so")
+
+
+class OwnBlas(FactsPart):
+    """The BLAS in R's own folder; Posit's portable builds have OpenBLAS there, under R's name."""
+
+    family: Literal["openblas", "reference"]
+
+
+def _a_family(fields: tuple[str, ...], _: str) -> None:
+    if fields[0] not in ("openblas", "reference"):
+        raise MalformedError("the family of R's own BLAS")
+
+
+def _parse(said: RSaid) -> OwnBlas | None:
+    found = said.one("own_blas")
+    return OwnBlas.model_validate({"family": found}) if found else None
+
+
 def _fields(said: RSaid) -> Mapping[str, Any]:
     return {"la_library": said.one("la_library"), "la_version": said.one("la_version")}
 
@@ -30,7 +52,12 @@ def blas(view: RView, _: Facts) -> Reading:
     path = blas_library(view)
     if not path:
         raise CannotReadError("this R does not say which BLAS it uses")
-    return {"": blas_family(path)}
+    return {"": _family(view, path)}
+
+
+def _family(view: RView, path: str) -> str:
+    own = view.get(OwnBlas)
+    return own.family if own is not None and _OWN.fullmatch(path) else blas_family(path)
 
 
 def blas_library(view: RView) -> str:
@@ -65,14 +92,18 @@ def _makes(_: Facts, making: Making) -> Iterator[Made]:
 
 def _asked(view: RView) -> tuple[str | None, str]:
     """`openblas` or `reference`, or None and the name of what a box cannot ask for."""
-    family = blas_family(blas_library(view))
+    family = _family(view, blas_library(view))
     return (family if family in ("openblas", "reference") else None), family
 
 
 BLAS = Subject(
     name="blas",
     rank=63,
+    takes="=own_blas: openblas|reference\n",
+    r_part=OwnBlas,
+    parse_r=_parse,
     r_lines={
+        "own_blas": Fields(1, 1, _a_family, takes="own_blas"),
         "la_library": Fields(1, 1, takes="library"),
         "la_version": Fields(1, 1, takes="version"),
     },

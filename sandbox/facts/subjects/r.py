@@ -1,6 +1,7 @@
 """Every R on the machine, and how it is seen: by a login, an app, a session."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -13,7 +14,6 @@ from sandbox.facts.kind import (
     kind_of_machine,
     kind_of_r,
 )
-from sandbox.facts.making import Change, Made, Making, Unsaid
 from sandbox.facts.part import FactsModel, ListPart
 from sandbox.facts.planned import PlannedVersion
 from sandbox.facts.r_lines import (
@@ -226,8 +226,17 @@ def startup(view: RView, _: Facts) -> Reading:
 def _stated(plan: Plan, _: Hashes) -> Stated:
     if plan.r is None:
         return {}
-    there = plan.base.r_version
-    return {"r.version": {"": PlannedVersion(there, series=plan.r.version or there)}}
+    rs = plan.rs
+    default, asked = rs[0], plan.r.default_version
+    found: dict[str, Reading] = {}
+    if not default.is_moving:
+        series_ = asked or default.version
+        found["r.version"] = {"": PlannedVersion(default.version, series=series_)}
+    if [one.source for one in rs] != ["debian"]:
+        found["r.home"] = {"": default.home}
+        if not any(one.is_moving for one in rs):
+            found["r.all"] = {"": frozenset(one.version for one in rs)}
+    return found
 
 
 def main_r(facts: Facts) -> RInstallation | None:
@@ -252,17 +261,13 @@ def series(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def _makes(facts: Facts, making: Making) -> Iterator[Made]:
-    main = main_r(facts)
-    if main is None:
-        return
-    if main.version == making.base.r_version:
-        yield Change(("r", "version"), series(making.base.r_version))
-    others = [one for one in facts[RInstallations] if one is not main]
-    if others:
-        yield Unsaid(f"more Rs: {', '.join(f'{o.version} in {o.home}' for o in others)}")
-    if making.view is None:
-        yield Unsaid("R did not start there, so nothing of it is known")
+_POSIT_HOME = re.compile(r"/opt/R/([0-9]+[.][0-9]+[.][0-9]+|devel|next)/lib/R")
+
+
+def posit_version(home: str) -> str | None:
+    """Return the version, in Posit's words, of an R whose home is where Posit's builds are."""
+    found = _POSIT_HOME.fullmatch(home)
+    return found[1] if found is not None else None
 
 
 _TAKES = (
@@ -337,5 +342,4 @@ R = Subject(
         ),
     ),
     stated=_stated,
-    makes=_makes,
 )

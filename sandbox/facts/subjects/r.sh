@@ -8,7 +8,8 @@ R_OPTIONS='--slave --no-save --no-restore --no-init-file'
 find_r() {
     probe_last=
     for probe_file in "$1" /usr/bin/R /usr/local/bin/R /usr/lib/R /usr/lib64/R /usr/local/lib/R \
-        /usr/local/lib64/R /opt/local/lib/R /opt/local/lib64/R /opt/R/* /opt/local/R/*; do
+        /usr/local/lib64/R /opt/local/lib/R /opt/local/lib64/R /opt/R/* /opt/local/R/* \
+        /usr/local/bin/R-*; do
         probe_r=$probe_file
         [ -d "$probe_file" ] && probe_r=$probe_file/bin/R
         if [ -n "$probe_file" ] && [ -f "$probe_r" ] && [ -x "$probe_r" ]; then

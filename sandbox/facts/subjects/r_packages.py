@@ -10,7 +10,8 @@ from sandbox.facts.r_lines import R_VERSION, Fields, a_path
 from sandbox.facts.r_view import RPackage, RView
 from sandbox.facts.subject import Facts, Hashes, RSaid, Stated, Subject
 from sandbox.facts.subjects.packages import SystemPackages
-from sandbox.facts.subjects.r import series
+from sandbox.facts.subjects.r import posit_version, series
+from sandbox.facts.subjects.r_versions import makeable_rs
 from sandbox.plan import Plan
 from sandbox.probe.readers import name, path
 from sandbox.spec.fits import fits
@@ -119,7 +120,7 @@ def libraries(view: RView, _: Facts) -> Reading:
 def _stated(plan: Plan, _: Hashes) -> Stated:
     if plan.r is None:
         return {}
-    return {"r.installed": dict.fromkeys(plan.r.packages.names, "installed")}
+    return {"r.installed": dict.fromkeys(plan.r.default_packages.names, "installed")}
 
 
 def _makes(facts: Facts, making: Making) -> Iterator[Made]:
@@ -127,6 +128,9 @@ def _makes(facts: Facts, making: Making) -> Iterator[Made]:
     if view is None:
         return
     wanted = _wanted(view)
+    if posit_version(view.home) is not None:
+        yield from _of_posits_r(facts, view, wanted)
+        return
     if wanted:
         # What this base's Debian does not have is left out, and said, when the sandbox is made
         yield Change(("r", "packages", "if_missing"), "skip")
@@ -135,6 +139,18 @@ def _makes(facts: Facts, making: Making) -> Iterator[Made]:
     if own:
         yield Unsaid(f"R packages not from Debian, in these versions: {some(own, '; ')}")
     yield from few([f"two versions of {one}" for one in _shadowed(view)])
+
+
+def _of_posits_r(facts: Facts, view: RView, wanted: tuple[str, ...]) -> Iterator[Made]:
+    """Debian has no packages for it; those of the distribution's own R beside it are its own."""
+    if wanted:
+        yield Unsaid(f"R packages of R {view.version} in {view.home}: {some(wanted)}")
+    for number, one in enumerate(makeable_rs(facts)):
+        names = _wanted(one.views[0]) if one.views else ()
+        if names and posit_version(one.home) is None:
+            place = ("r", "versions", str(number), "packages")
+            yield Change((*place, "if_missing"), "skip")
+            yield Change((*place, "names"), names)
 
 
 def _wanted(view: RView) -> tuple[str, ...]:

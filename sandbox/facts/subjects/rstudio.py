@@ -1,16 +1,198 @@
-"""Sessions of RStudio Server, from inside which R is asked too (rstudio.sh)."""
+"""RStudio Server: its version, the R that it runs, its settings as keys of a box.
 
-from collections.abc import Iterator
+From inside a session that somebody has open, R is asked too (rstudio.sh).
+"""
 
-from sandbox.facts.making import Made, Making, Unsaid
-from sandbox.facts.subject import Facts, Subject
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from sandbox.facts.kind import Consequence, Reading, kind_of_machine
+from sandbox.facts.making import Change, Made, Making, Unsaid
+from sandbox.facts.part import FactsPart
+from sandbox.facts.shapes import Shape, check_pairs
+from sandbox.facts.subject import Facts, ProbeAnswer, Subject
+from sandbox.facts.subjects.accounts import Accounts
+from sandbox.facts.subjects.configs import Configs
 from sandbox.facts.subjects.packages import SystemPackages
+from sandbox.probe.frame import Section
+from sandbox.probe.readers import name, path, whole
+from sandbox.probe.untaken import is_placeholder
+from sandbox.spec.rstudio_keys import Standing, is_of, rstudio_file
+from sandbox.spec.rstudio_version import FOCAL_LAST, RstudioVersion, first_for, parse_rstudio
+
+_SHAPE: Final = "[0-9]{1,4}[.][0-9]{1,2}[.][0-9]{1,4}([+-][0-9]{1,5})?([.+][a-z]{1,7}[0-9]{1,2})?"
+"""Of a version: with the build, and with what an edition or a rebuild adds, `.pro1`."""
+_VERSION: Final = re.compile(_SHAPE)
+_FOLDER: Final = "/etc/rstudio/"
+_WORKBENCH: Final = re.compile(r"[.+]pro[0-9]")
+_PORT, _LEAST_PORT, _MOST_PORT = 8787, 1, 65535
 
 
-def _makes(facts: Facts, _: Making) -> Iterator[Made]:
+class SeenRstudioServer(FactsPart):
+    """RStudio Server, as it is installed."""
+
+    version: str | None
+    """As its package says it: 2024.12.0+467."""
+    r_program: str | None
+    """The R of its sessions: `rsession-which-r`, or the first on the PATH of services."""
+    sessions: int
+    """How many run."""
+
+
+def _check(section: Section) -> None:
+    check_pairs(
+        section,
+        {
+            "rstudio_version": lambda text: name(text, "RStudio's version", pattern=_VERSION),
+            "rstudio_r": lambda text: path(text, "the R of RStudio's sessions"),
+            "rstudio_sessions": lambda text: whole(text, "the number of sessions"),
+        },
+    )
+
+
+def _parse(answer: ProbeAnswer) -> SeenRstudioServer | None:
+    values = answer.values("rstudio-server")
+    if not values:
+        return None
+    return SeenRstudioServer(
+        version=values.get("rstudio_version"),
+        r_program=values.get("rstudio_r"),
+        sessions=int(values.get("rstudio_sessions", "0")),
+    )
+
+
+def _version(facts: Facts) -> Reading:
+    found = facts.get(SeenRstudioServer)
+    return {"": found.version} if found is not None and found.version else {}
+
+
+def _r_program(facts: Facts) -> Reading:
+    found = facts.get(SeenRstudioServer)
+    return {"": found.r_program} if found is not None and found.r_program else {}
+
+
+# Captured
+
+
+def _makes(facts: Facts, making: Making) -> Iterator[Made]:
+    found = facts.get(SeenRstudioServer)
     for one in facts.get(SystemPackages) or ():
-        if one.name.startswith("rstudio-"):
+        # Facts of an older sandbox know of its package only
+        is_told_below = found is not None and one.name == "rstudio-server"
+        if one.name.startswith("rstudio-") and not is_told_below:
             yield Unsaid(f"{one.name} {one.version}")
+    if found is None:
+        return
+    said = found.version or ""
+    version = _known_version(said)
+    if version is None:
+        what = "Posit Workbench" if _WORKBENCH.search(said) else "RStudio Server"
+        yield Unsaid(f"{what} {said or 'of a version that was not seen'}, which no box can ask for")
+        return
+    if (refused := _unfit(making, version)) is not None:
+        yield Unsaid(f"RStudio Server {version}: {refused}")
+        return
+    yield Change((*_BOX, "version"), str(version))
+    yield from _settings(facts, version)
+    if found.r_program not in {None, "/usr/bin/R"}:
+        yield Unsaid(f"RStudio's sessions run {found.r_program}: the sandbox's run its default R")
+    if not any(one.uid >= 1000 for one in facts.get(Accounts) or ()):  # noqa: PLR2004
+        yield Unsaid("who signs in to RStudio Server: no people's accounts were seen there")
+    # The people there are not the sandbox's
+    yield Change((*_BOX, "passwords"), "false")
 
 
-RSTUDIO = Subject(name="rstudio", rank=135, makes=_makes)
+_BOX: Final = ("services", "rstudio_server")
+
+
+def _known_version(text: str) -> RstudioVersion | None:
+    """Its version in the form of a box; packages of rpm write `-` for the build's `+`."""
+    try:
+        return parse_rstudio(re.sub(r"^(\d+\.\d+\.\d+)-(\d+)$", r"\1+\2", text))
+    except ValueError:
+        return None
+
+
+def _unfit(making: Making, version: RstudioVersion) -> str | None:
+    """Why the sandbox's R could not be drawn with by that version."""
+    if making.base.suite == "bullseye" and version > FOCAL_LAST:
+        return f"the last one for {making.base.name} is {FOCAL_LAST}"
+    minor = tuple(int(one) for one in making.base.r_version.split(".")[:2])
+    first = first_for((minor[0], minor[1]))
+    if first is not None and version < first:
+        return f"it does not know the graphics of {making.base.name}'s R {making.base.r_version}"
+    return None
+
+
+def _settings(facts: Facts, version: RstudioVersion) -> Iterator[Made]:
+    files = {
+        one.path.removeprefix(_FOLDER): one.settings
+        for one in facts.get(Configs) or ()
+        if one.path.startswith(_FOLDER)
+    }
+    rserver = files.get("rserver.conf", {})
+    port = rserver.get("www-port", "")
+    if port.isdecimal() and int(port) in range(_LEAST_PORT, _MOST_PORT + 1):
+        yield Change((*_BOX, "port"), int(port))
+    if address := rserver.get("www-address"):
+        yield Unsaid(f"RStudio Server listens on {address} only: the sandbox's on its own address")
+    for section in ("rserver", "rsession", "logging"):
+        yield from _known_settings(section, files.get(f"{section}.conf", {}), version)
+    for key, value in files.get("repos.conf", {}).items():
+        if _is_plain(value):
+            yield Change((*_BOX, "config", "repos", key.removeprefix("*.")), value)
+
+
+def _known_settings(
+    section: str, settings: Mapping[str, str], version: RstudioVersion
+) -> Iterator[Made]:
+    file = rstudio_file(section)
+    for full, value in settings.items():
+        key = full.removeprefix("*.")
+        known = file.find(key)
+        if known is not None and known.standing is Standing.OURS:
+            continue
+        if known is None or known.standing is not Standing.KNOWN or not is_of(known, version):
+            yield Unsaid(f"{_FOLDER}{file.name} says {key}, which {version} does not know")
+        elif not _is_plain(value):
+            yield Unsaid(f"{_FOLDER}{file.name} says {key}; its value was not taken")
+        else:
+            yield Change((*_BOX, "config", section, key), value)
+
+
+def _is_plain(value: str) -> bool:
+    return bool(value.strip()) and value == value.strip() and not is_placeholder(value)
+
+
+RSTUDIO = Subject(
+    name="rstudio",
+    rank=135,
+    takes=(f"=rstudio_version: {_SHAPE}\npath: rstudio_r\n=rstudio_sessions: [0-9]{1, 4}\n"),
+    part=SeenRstudioServer,
+    sections={"rstudio-server": Shape(_check)},
+    parse=_parse,
+    kinds=(
+        kind_of_machine(
+            "rstudio.version",
+            Consequence.BEHAVIOUR,
+            12,
+            title="the version of RStudio Server",
+            how="exact",
+            why="a version starts with settings that others refuse, and draws with some R only",
+            bug="rstudio/rstudio/issues/9898",
+            read=_version,
+        ),
+        kind_of_machine(
+            "rstudio.r",
+            Consequence.ANSWERS,
+            15,
+            title="the R of RStudio's sessions",
+            how="exact",
+            why="it takes the first R that it finds: people get other packages than in a terminal",
+            bug="rstudio/rstudio/issues/16138",
+            read=_r_program,
+        ),
+    ),
+    makes=_makes,
+)

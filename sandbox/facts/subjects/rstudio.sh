@@ -6,6 +6,30 @@ has_rstudio() {
     [ -d /usr/lib/rstudio-server ]
 }
 
+# The R of its sessions: as it is said, or the first on the path that services have
+rstudio_program() {
+    probe_program=$(LC_ALL=C sed -n 's/^[[:space:]]*rsession-which-r[[:space:]]*=[[:space:]]*\(\/.*\)/\1/p' \
+        /etc/rstudio/rserver.conf 2>/dev/null | tail -n 1)
+    [ -n "$probe_program" ] || probe_program=$(PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+        command -v R)
+    printf '%s\n' "$probe_program"
+}
+
+rstudio_at_once() {
+    has_rstudio || return
+    section rstudio-server
+    {
+        probe_version=$(dpkg-query -W -f '${Version}' rstudio-server 2>/dev/null ||
+            rpm -q --qf '%{VERSION}' rstudio-server 2>/dev/null)
+        [ -z "$probe_version" ] || printf 'rstudio_version\t%s\n' "$probe_version"
+        probe_program=$(rstudio_program)
+        [ -z "$probe_program" ] || printf 'rstudio_r\t%s\n' "$probe_program"
+        printf 'rstudio_sessions\t%s\n' "$(processes_like 'rsession' | while read -r probe_pid; do
+            case $(readlink "/proc/$probe_pid/exe" 2>/dev/null) in */rsession) echo 1 ;; esac
+        done | wc -l | tr -d ' ')"
+    } | take pairs
+}
+
 # Only of a session that somebody has open: to start one would be to log in as somebody
 probe_r_rstudio() {
     has_rstudio || return

@@ -2,17 +2,20 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Final
 
 from sandbox.facts.kind import Consequence, Reading, kind_of_machine
 from sandbox.facts.making import Change, Made, Making, Unsaid
 from sandbox.facts.part import FactsModel, FactsPart
 from sandbox.facts.shapes import MOST_LINES, Shape
-from sandbox.facts.subject import Facts, Subject
+from sandbox.facts.shiny_keys import ShinyKeys, shiny_keys
+from sandbox.facts.subject import Facts, Hashes, Stated, Subject
 from sandbox.facts.unsaid import listed
+from sandbox.plan import Plan
 from sandbox.probe.frame import Frame, Section
 from sandbox.probe.readers import PORTS, path, whole
+from sandbox.servers.shiny_config import shiny_statements
 from sandbox.spec.choices import SSH_PORT
 
 # A placeholder is one word: the `#` of its hash begins no comment
@@ -144,6 +147,29 @@ def run_as(facts: Facts) -> Reading:
     return {"": ", ".join(shiny.run_as) or "shiny"}
 
 
+def settings(facts: Facts) -> Reading:
+    """Return all other settings of the configuration, by the blocks that they stand in."""
+    shiny = facts.get(SeenShinyServer)
+    found = shiny.statements if shiny is not None else ()
+    return {
+        " > ".join((*one.within, one.name)): " ".join(one.words)
+        for one in found
+        if not one.block and (one.within or one.name != "run_as")
+    }
+
+
+def _stated(plan: Plan, _: Hashes) -> Stated:
+    shiny = plan.services.shiny_server
+    if shiny is None:
+        return {}
+    said = shiny_statements(shiny)
+    account = said.pop("run_as", "")
+    stated: dict[str, Reading] = {"shiny.setting": dict(said)} if said else {}
+    # Those of locations count, too: the kind has every account that apps run as
+    others = any(name.endswith(" > run_as") for name in said)
+    return stated | ({"access.run-as": {"": account}} if account and not others else {})
+
+
 _USUAL_STATEMENTS: Final = frozenset(
     {"run_as shiny", "site_dir /srv/shiny-server", "log_dir /var/log/shiny-server"}
     | {"directory_index on", "location / {", "server {"}
@@ -157,6 +183,7 @@ def _makes(facts: Facts, making: Making) -> Iterator[Made]:
     shiny = facts.get(SeenShinyServer)
     if shiny is None:
         return
+    said = ShinyKeys()
     if "shiny_server" not in making.base.offers:
         yield Unsaid(f"Shiny Server {shiny.version or ''}: {making.base.name} has none".strip())
     else:
@@ -165,20 +192,29 @@ def _makes(facts: Facts, making: Making) -> Iterator[Made]:
             yield Unsaid(f"Shiny Server listens on port {port}, which no sandbox can")
             port = _USUAL_PORT
         yield Change(("services", "shiny_server", "port"), port)
+        said = shiny_keys(shiny.statements)
+        for key, value in said.values.items():
+            yield Change(("services", "shiny_server", key), value)
         places = ", ".join((*shiny.site_dirs, *shiny.app_dirs))
         yield Unsaid(f"the apps of Shiny Server ({places}): copy them, and name them in `apps:`")
-    yield from map(Unsaid, other_statements(shiny))
+    yield from map(Unsaid, other_statements(shiny, said.used))
 
 
-def other_statements(shiny: SeenShinyServer) -> Iterator[str]:
-    """Yield the server's statements, but for the usual ones and the first port it listens on."""
+def other_statements(shiny: SeenShinyServer, said: Container[int] = ()) -> Iterator[str]:
+    """Yield the server's statements, but for the usual ones and the first port it listens on.
+
+    Args:
+        shiny: as it was seen.
+        said: numbers of the statements that the box says.
+    """
     listens = iter([one for one in shiny.statements if one.name == "listen"])
     first = next(listens, None)
     usual = f"listen {first.words[0]}" if first is not None and first.words else ""
     found = [
         _shown(one)
-        for one in shiny.statements
-        if one.text not in _USUAL_STATEMENTS
+        for number, one in enumerate(shiny.statements)
+        if number not in said
+        and one.text not in _USUAL_STATEMENTS
         and not (one is first and one.text in (usual, f"{usual} *", f"{usual} 0.0.0.0"))
     ]
     if found:
@@ -206,6 +242,17 @@ SHINY = Subject(
             bug="rstudio/shiny/issues/2313",
             read=run_as,
         ),
+        kind_of_machine(
+            "shiny.setting",
+            Consequence.BEHAVIOUR,
+            45,
+            title="a setting of Shiny Server",
+            how="exact",
+            why="sessions end sooner, logs are gone or a place answers with another app",
+            bug="rstudio/shiny-server/issues/329",
+            read=settings,
+        ),
     ),
+    stated=_stated,
     makes=_makes,
 )

@@ -5,16 +5,23 @@ killed one; Incus itself shows an image only when it has all of it.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from sandbox.errors import BoxError, HostError, ProviderError, SandboxError
 from sandbox.events import Listener, Notice, step
+from sandbox.fetch.routes import Routes
 from sandbox.images import build
 from sandbox.images.build_folder import build_folder, build_lock
 from sandbox.images.recipe import Recipe
-from sandbox.images.sources import ArchivesAnswer, choose_sources, host_archives
+from sandbox.images.sources import (
+    ArchivesAnswer,
+    NoMirrorError,
+    choose_sources,
+    host_archives,
+)
 from sandbox.paths import cache_dir
 from sandbox.providers.incus.answer import environment_of
 from sandbox.providers.incus.client import ExistsError, IncusClient, NotFoundError, api_path
@@ -24,6 +31,8 @@ from sandbox.spec.choices import BaseSource
 from sandbox.spec.models import Mirror
 
 _COPY_S = 1800.0
+_PUBLIC_REMOTE = "images"
+"""The name that every Incus has for the public image server."""
 _PUBLIC = "default"
 """The project that an image server shows to everybody."""
 
@@ -53,6 +62,7 @@ def ensure_base(
     listener: Listener,
     refresh: bool = False,
     archives: ArchivesAnswer | None = None,
+    routes: Callable[[], Routes] = Routes,
 ) -> BaseImage:
     """Find, build or fetch the image of `base`; with `refresh`, again even if there is one.
 
@@ -69,7 +79,7 @@ def ensure_base(
             # Another command may have made it while we waited
             found = None if refresh else find_image(client, recipe)
             if found is None:
-                found = _make(recipe, client, folder, listener)
+                found = _make(recipe, client, folder, listener, routes())
     index = folder / build.INDEX_NAME
     return BaseImage(recipe.alias, found, index if index.is_file() else None)
 
@@ -119,7 +129,12 @@ def _recipe(
     kind = choose_kind(source, machine)
     if kind == "public":
         return Recipe(base, machine, kind)
-    sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
+    try:
+        sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
+    except NoMirrorError:
+        if source == "build":
+            raise
+        return Recipe(base, machine, "public")
     return Recipe(base, machine, kind, sources)
 
 
@@ -145,15 +160,17 @@ def _point(client: IncusClient, alias: str, fingerprint: str) -> None:
         )
 
 
-def _make(recipe: Recipe, client: IncusClient, folder: Path, listener: Listener) -> str:
+def _make(
+    recipe: Recipe, client: IncusClient, folder: Path, listener: Listener, routes: Routes
+) -> str:
     if recipe.sources.note:
         listener(Notice(recipe.base.name, recipe.sources.note))
     if recipe.kind == "public":
-        return _fetch(recipe, client, listener)
+        return _fetch(recipe, client, listener, routes)
     name = recipe.base.name
     with build_folder(folder) as work:
         with step(listener, name, f"build the base image {name}") as note:
-            root = build.build_root(recipe, work, folder / "build.log", listener)
+            root = build.build_root(recipe, work, folder / "build.log", listener, routes=routes)
             note.text = f"{root.stat().st_size / 1e6:.0f} MB"
         # Before the import: after it nobody builds again, and so nobody would make the index
         build.keep_index(work, folder)
@@ -187,7 +204,7 @@ def _forget(client: IncusClient, fingerprint: str) -> None:
         return
 
 
-def _fetch(recipe: Recipe, client: IncusClient, listener: Listener) -> str:
+def _fetch(recipe: Recipe, client: IncusClient, listener: Listener, routes: Routes) -> str:
     public = recipe.base.images.incus_public
     with step(listener, recipe.base.name, f"fetch the public base image {public}"):
         if ":" not in public or public.startswith("-"):
@@ -196,19 +213,45 @@ def _fetch(recipe: Recipe, client: IncusClient, listener: Listener) -> str:
                 hint="`images.incus_public` of the base: REMOTE:NAME, such as images:debian/12",
             )
         try:
-            fingerprint = _public_fingerprint(client, public)
-            if not client.exists("images", fingerprint):
-                target = (f"{client.place.remote}:", "--target-project", client.place.project)
-                client.run("image", "copy", public, *target, timeout_s=_COPY_S, project=_PUBLIC)
+            remote, _, name = public.partition(":")
+            mirror = routes.mirrors.incus_images
+            if mirror is not None and remote == _PUBLIC_REMOTE:
+                fingerprint = _pulled(client, mirror, name)
+            else:
+                fingerprint = _copied(client, public)
         except SandboxError as error:
             raise ProviderError(
                 f"cannot fetch the public image {public}",
                 details=error.details or error.message,
-                hint="is the image server reachable? A Debian host can build the image instead: "
-                "`--base-source build`",
+                hint="is the image server reachable (or its mirror, `mirrors.incus_images`)? A "
+                "Debian host can build the image instead: `--base-source build`",
             ) from error
         _point(client, recipe.alias, fingerprint)
         return fingerprint
+
+
+def _copied(client: IncusClient, public: str) -> str:
+    fingerprint = _public_fingerprint(client, public)
+    if not client.exists("images", fingerprint):
+        target = (f"{client.place.remote}:", "--target-project", client.place.project)
+        client.run("image", "copy", public, *target, timeout_s=_COPY_S, project=_PUBLIC)
+    return fingerprint
+
+
+def _pulled(client: IncusClient, server: str, name: str) -> str:
+    """Let the daemon fetch from a mirror: the user's own list of servers stays as it is."""
+    source = {
+        "type": "image",
+        "mode": "pull",
+        "protocol": "simplestreams",
+        "server": server,
+        "alias": name,
+    }
+    done = client.query("POST", api_path("images"), {"source": source}, timeout_s=_COPY_S)
+    found = (done.get("metadata") or {}).get("fingerprint") if isinstance(done, dict) else None
+    if not isinstance(found, str) or not re.fullmatch(r"[0-9a-f]{64}", found):
+        raise ProviderError(f"Incus named no fingerprint of {name}", details=str(done)[:2000])
+    return found
 
 
 def _public_fingerprint(client: IncusClient, public: str) -> str:

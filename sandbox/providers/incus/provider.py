@@ -72,6 +72,7 @@ class IncusProvider:
             mirror=wanted.mirror,
             listener=listener,
             archives=wanted.archives,
+            routes=wanted.routes,
         )
         return PreparedBase(made.alias, made.fingerprint, available_packages(made))
 

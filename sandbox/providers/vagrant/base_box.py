@@ -9,17 +9,25 @@ import json
 import os
 import re
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sandbox.errors import BoxError, CommandError, HostError, ProviderError
 from sandbox.events import Listener, Notice, StepOutput, step
+from sandbox.fetch.addresses import VAGRANT_BOXES
+from sandbox.fetch.authorities import authorities_file
+from sandbox.fetch.routes import Routes, address_of
 from sandbox.images import build, disk
 from sandbox.images.build_folder import build_folder, build_lock
 from sandbox.images.recipe import Recipe
-from sandbox.images.sources import ArchivesAnswer, choose_sources, host_archives
+from sandbox.images.sources import (
+    ArchivesAnswer,
+    NoMirrorError,
+    choose_sources,
+    host_archives,
+)
 from sandbox.images.tools import host_architecture, missing_tools
 from sandbox.images.vm_recipe import vm_form
 from sandbox.paths import cache_dir
@@ -31,11 +39,13 @@ from sandbox.spec.base_models import Base, PublicBox
 from sandbox.spec.choices import BaseSource
 from sandbox.spec.models import Mirror
 
+if TYPE_CHECKING:
+    from sandbox.fetch.fetcher import Fetcher
+
 MACHINE = "x86_64"
 """The architecture of images built here; for arm64 there are public boxes."""
 
 _ADD_S = 3600.0
-_DEFAULT_SERVER = "https://vagrantcloud.com"
 _UNREACHABLE = ("Could not resolve", "Failed to connect", "Couldn't connect", "timed out")
 
 
@@ -65,6 +75,8 @@ def ensure_vagrant_box(
     listener: Listener,
     refresh: bool = False,
     archives: ArchivesAnswer | None = None,
+    routes: Callable[[], Routes] = Routes,
+    fetcher: "Callable[[], Fetcher] | None" = None,
 ) -> VagrantBox:
     """Find, build or fetch the box of `base`; with `refresh`, again even if there is one.
 
@@ -75,9 +87,16 @@ def ensure_vagrant_box(
     """
     provider = form.provider
     if choose_box_kind(source, provider) == "public":
-        return ensure_public_box(public_box(base, provider), provider=provider, listener=listener)
-    sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
-    root = vm_form(login_user=BOX_USER, authorized_key=INSECURE_KEY)
+        public = public_box(base, provider)
+        return ensure_public_box(public, provider=provider, listener=listener, fetcher=fetcher)
+    try:
+        sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
+    except NoMirrorError:
+        if source == "build" or base.images.public_box(provider) is None:
+            raise
+        public = public_box(base, provider)
+        return ensure_public_box(public, provider=provider, listener=listener, fetcher=fetcher)
+    root = vm_form(login_user=BOX_USER, authorized_key=INSECURE_KEY, distribution=base.distribution)
     recipe = Recipe(base, MACHINE, "build", sources, root, wrapping(form))
     folder = cache_dir() / "images" / recipe.key
     name = f"sandbox/{base.name}-{recipe.key}"
@@ -85,7 +104,7 @@ def ensure_vagrant_box(
         with build_lock(folder, base.name, listener):
             # Another command may have made it while we waited
             if refresh or not is_whole(name, VERSION, provider):
-                _make(recipe, name, form, folder, listener)
+                _make(recipe, name, form, folder, listener, routes=routes())
     index = folder / build.INDEX_NAME
     return VagrantBox(name, VERSION, provider, index if index.is_file() else None)
 
@@ -96,6 +115,7 @@ def ensure_public_box(
     *,
     provider: VmProvider,
     listener: Listener,
+    fetcher: "Callable[[], Fetcher] | None" = None,
 ) -> VagrantBox:
     """Find or fetch somebody else's box, at exactly that version.
 
@@ -123,7 +143,8 @@ def ensure_public_box(
         folder = cache_dir() / "images" / f"public-{digest}"
         with build_lock(folder, public.box, listener):
             if not is_whole(name, public.box_version, provider):
-                _fetch(public, found, sha256, folder, listener)
+                its = fetcher() if fetcher is not None else _plain_fetcher(listener)
+                _fetch(public, found, sha256, folder, listener, fetcher=its)
     return found
 
 
@@ -213,14 +234,16 @@ def _needed(metadata: dict[str, object], folder: Path) -> Mapping[str, int | Non
     return dict.fromkeys(listed or ["box.img"])
 
 
-def _make(recipe: Recipe, name: str, form: BoxForm, folder: Path, listener: Listener) -> None:
+def _make(
+    recipe: Recipe, name: str, form: BoxForm, folder: Path, listener: Listener, *, routes: Routes
+) -> None:
     base = recipe.base.name
     if recipe.sources.note:
         listener(Notice(base, recipe.sources.note))
     log = folder / "build.log"
     with build_folder(folder) as work:
         with step(listener, base, f"build the base image {base} for {form.provider}") as note:
-            root = build.build_root(recipe, work, log, listener)
+            root = build.build_root(recipe, work, log, listener, routes=routes)
             raw = disk.build_disk(root, work, log)
             root.unlink()
             image = work / form.disk_name
@@ -258,7 +281,13 @@ def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def _fetch(
-    public: PublicBox, wanted: VagrantBox, sha256: str | None, folder: Path, listener: Listener
+    public: PublicBox,
+    wanted: VagrantBox,
+    sha256: str | None,
+    folder: Path,
+    listener: Listener,
+    *,
+    fetcher: "Fetcher",
 ) -> None:
     title = f"fetch the public box {public.box} {public.box_version}"
     provider, architecture = wanted.provider, host_architecture()
@@ -268,33 +297,71 @@ def _fetch(
             text = "no checksum of it is pinned: Vagrant goes by the one that the catalogue names"
             listener(Notice(public.box, text))
             words = (public.box, "--box-version", public.box_version)
-            _vagrant_add(words, provider, work, log, listener)
+            with authorities_file(fetcher.routes) as authorities:
+                trust = ("--cacert", str(authorities)) if authorities else ()
+                env = _by_itself(fetcher.routes)
+                _vagrant_add((*words, *trust), provider, work, log, listener, network=env)
             return
-        server = os.environ.get("VAGRANT_SERVER_URL") or _DEFAULT_SERVER
         where = f"{public.box.replace('/', '/boxes/', 1)}/versions/{public.box_version}"
-        own = f"{server.rstrip('/')}/{where}/providers/{provider}/{architecture}/vagrant.box"
+        own = f"{_server(fetcher.routes)}/{where}/providers/{provider}/{architecture}/vagrant.box"
+        url = public.url or own
+        if not url.startswith("file:"):
+            # By ourselves: through the user's mirror and proxy, and checked before Vagrant has it
+            url = fetcher.obtain([url], sha256=sha256).path.as_uri()
         text = catalogue(
             wanted.name,
             wanted.version,
             provider,
-            public.url or own,
+            url,
             sha256=sha256,
             architecture=architecture,
         )
         _add(text, provider, work, log, listener)
+        # Vagrant has its own copy now
+        fetcher.store.remove(frozenset({sha256}))
+
+
+def _plain_fetcher(listener: Listener) -> "Fetcher":
+    """What fetches where no mirrors are known. Loaded late: most boxes are there already."""
+    from sandbox.fetch.fetcher import Fetcher
+    from sandbox.fetch.store import Store
+
+    return Fetcher(Routes(), Store(), listener)
+
+
+def _server(routes: Routes) -> str:
+    """The catalogue to ask: the public one when a mirror stands for it, else as Vagrant does."""
+    own = os.environ.get("VAGRANT_SERVER_URL")
+    is_chosen = own and routes.mirrors.vagrant_boxes is None
+    return own.rstrip("/") if own and is_chosen else VAGRANT_BOXES
+
+
+def _by_itself(routes: Routes) -> dict[str, str]:
+    """The environment in which Vagrant fetches through the user's mirror and proxy."""
+    mirror = routes.mirrors.vagrant_boxes
+    if mirror is None:
+        return routes.variables()
+    url = address_of(mirror).url
+    return {"VAGRANT_SERVER_URL": url, **routes.variables([url])}
 
 
 def _add(text: str, provider: VmProvider, work: Path, log: Path, listener: Listener) -> None:
     """Let Vagrant add the box that a catalogue of our own describes."""
     path = work / "catalogue.json"
     path.write_text(text, encoding="utf-8")
-    _vagrant_add((str(path),), provider, work, log, listener)
+    _vagrant_add((str(path),), provider, work, log, listener, network={})
     # It would ask that file for newer versions, and complain that it is gone
     (box_root(json.loads(text)["name"]) / "metadata_url").unlink(missing_ok=True)
 
 
 def _vagrant_add(
-    words: tuple[str, ...], provider: VmProvider, work: Path, log: Path, listener: Listener
+    words: tuple[str, ...],
+    provider: VmProvider,
+    work: Path,
+    log: Path,
+    listener: Listener,
+    *,
+    network: Mapping[str, str],
 ) -> None:
     # --force: replaces what a killed command left in the store
     argv = ("vagrant", "box", "add", *words, "--provider", provider, "--force", "--no-color")
@@ -305,7 +372,7 @@ def _vagrant_add(
             argv,
             timeout_s=_ADD_S,
             cwd=work,
-            env=env,
+            env={**env, **network},
             log=log,
             on_line=lambda line: listener(StepOutput("vagrant", line)),
         )

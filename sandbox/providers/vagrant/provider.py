@@ -49,7 +49,9 @@ class VagrantProvider(ABC):
         if options is not None and options.base_image and options.base_image_version:
             public = named_box(options.base_image, options.base_image_version)
             sha256 = options.base_image_sha256
-            found = ensure_public_box(public, sha256, provider=self.name, listener=listener)
+            found = ensure_public_box(
+                public, sha256, provider=self.name, listener=listener, fetcher=wanted.fetcher
+            )
         else:
             found = ensure_vagrant_box(
                 wanted.base,
@@ -58,6 +60,8 @@ class VagrantProvider(ABC):
                 mirror=wanted.mirror,
                 listener=listener,
                 archives=wanted.archives,
+                routes=wanted.routes,
+                fetcher=wanted.fetcher,
             )
         return PreparedBase(found.image, found.image, available_packages(found))
 

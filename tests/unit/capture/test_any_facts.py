@@ -20,8 +20,8 @@ from sandbox.facts.shown import planned_code
 from sandbox.facts.subjects.locale import box_locale
 from sandbox.facts.subjects.options import _NOT_TO_SET, _R_DEFAULTS
 from sandbox.facts.subjects.r import RInstallations
-from sandbox.plan import resolve
 from sandbox.probe.untaken import HashKey, placeholder, without_hash
+from sandbox.resolving import resolve
 from sandbox.spec.bases import load_bases
 from sandbox.spec.load import load_box
 from sandbox.spec.values import Secret

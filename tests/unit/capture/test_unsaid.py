@@ -52,6 +52,7 @@ def shiny(text: str) -> SeenShinyServer:
 CONF = f"""
 run_as apps;
 app_init_timeout 120;
+utilization_scheduler 20 0.9 3;
 server {{
   listen 3838;
   location / {{ site_dir /srv/shiny-server; log_dir /var/log/shiny-server; directory_index on; }}
@@ -70,14 +71,14 @@ server {{
 def test_each_statement_of_shiny_server_that_a_box_cannot_say() -> None:
     said = notes(with_named(FACTS, shiny_server=shiny(CONF)))
     for wanted in (
-        "run_as apps",
-        "app_init_timeout 120",
+        "utilization_scheduler 20 0.9 3",
         "> app_dir /srv/sales",
         "> app_idle_timeout 0",
-        "server > location /users > user_dirs",
         "server #2 > listen 8080",
     ):
         assert wanted in said, wanted
+    for in_the_box in ("run_as apps", "app_init_timeout 120", "location /users"):
+        assert in_the_box not in said
     assert "also says: listen 3838" not in said
     assert "directory_index" not in said
 

@@ -147,9 +147,7 @@ def test_comments_stay_short_whatever_is_installed() -> None:
 
 
 def test_an_r_that_no_base_has() -> None:
-    r = FACTS[RInstallations][0].model_copy(
-        update={"version": "4.4.1", "home": "/opt/R/4.4.1/lib/R"}
-    )
+    r = FACTS[RInstallations][0].model_copy(update={"version": "4.4.1", "home": "/usr/local/lib/R"})
     box = captured(facts(r=(r,)))
     assert box.base.name == "debian-12"
     assert "version:" not in box.text.partition("\nr:")[2].partition("production")[0]
@@ -163,7 +161,7 @@ def test_the_r_of_another_release_decides() -> None:
     assert any("the nearest is debian-13" in note for note in box.notes)
 
 
-@pytest.mark.parametrize(("os_id", "version"), [("rocky", "9.4"), ("ubuntu", "24.04"), ("", "")])
+@pytest.mark.parametrize(("os_id", "version"), [("rocky", "9.4"), ("ubuntu", "20.04"), ("", "")])
 def test_other_systems_get_the_base_whose_r_is_nearest(os_id: str, version: str) -> None:
     os = FACTS[Os].model_copy(
         update={"id": os_id, "version": version, "name": f"{os_id} {version}"}
@@ -172,6 +170,19 @@ def test_other_systems_get_the_base_whose_r_is_nearest(os_id: str, version: str)
     box = captured(facts(os=os, r=(r,)))
     assert box.base.name == "debian-13"
     assert any(note.startswith("production runs") for note in box.notes)
+
+
+@pytest.mark.parametrize(
+    ("version", "r_version"), [("22.04", "4.1.2"), ("24.04", "4.3.3"), ("24.04", "4.4.1")]
+)
+def test_ubuntu_servers_get_ubuntu(version: str, r_version: str) -> None:
+    os = FACTS[Os].model_copy(
+        update={"id": "ubuntu", "version": version, "name": f"Ubuntu {version}"}
+    )
+    r = FACTS[RInstallations][0].model_copy(update={"version": r_version})
+    box = captured(facts(os=os, r=(r,)))
+    assert box.base.name == f"ubuntu-{version}"
+    assert not any(note.startswith("production runs") for note in box.notes)
 
 
 def test_a_server_without_r(tmp_path: Path) -> None:

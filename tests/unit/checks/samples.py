@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from sandbox.checks.check import CannotLook
 from sandbox.checks.inspection import FileMode, Inspection, Login
-from sandbox.checks.live import Seen
+from sandbox.checks.live import RstudioRun, Seen
 from sandbox.checks.safe import fingerprint
 from sandbox.checks.shiny_page import ShinyPage
 from sandbox.checks.shiny_session import SessionOutcome
@@ -323,6 +323,12 @@ class FakeMachine:
     emulated: bool = False
     first_pages: dict[str, float] = dataclasses.field(default_factory=dict)
     websocket_status: int = 101
+    rstudio: RstudioRun = dataclasses.field(default_factory=RstudioRun)
+    address: str = "http://192.0.2.7:8787"
+
+    def address_of(self, server: str) -> str:
+        self.asked.append(f"address of {server}")
+        return self.address
 
     def get(self, path: str, *, timeout_s: float = 30.0) -> WebAnswer:
         self.asked.append(path)

@@ -5,7 +5,7 @@ import pytest
 from sandbox.checks import correct, safe, snappy, up
 from sandbox.paths import data_dir
 from sandbox.placement import place
-from sandbox.plan import resolve
+from sandbox.resolving import resolve
 from sandbox.spec.load import load_box
 from tests.e2e.breakages import BREAKAGES, Breakage
 

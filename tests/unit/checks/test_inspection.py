@@ -7,15 +7,18 @@ import pytest
 from sandbox.checks import correct, snappy
 from sandbox.checks.check import NothingToLookAt
 from sandbox.checks.inspection import (
+    WATCHED_FILES,
     FileMode,
     Login,
     inspection_script,
     parse_inspection,
     planned_packages,
+    watched_files,
 )
 from sandbox.facts.facts import NotSeen
+from sandbox.spec.r import R
 from tests.unit.checks.samples import doctored, full_plan, good
-from tests.unit.factories import placed, plain_plan
+from tests.unit.factories import placed, plain_plan, shiny_plan
 
 ANSWER = """@state
 degraded
@@ -108,3 +111,14 @@ def test_a_package_that_an_installation_has_left_halfway_says_what_mends_it() ->
     found = check.look(half)
     assert not found.ok
     assert found.actual == "pandoc is installed but half-configured: sudo dpkg --configure -a"
+
+
+def test_the_site_files_of_every_r_are_watched() -> None:
+    plan = shiny_plan()
+    assert watched_files(plan) == WATCHED_FILES
+    posits = plan.model_copy(update={"r": R(version="4.4.1", source="posit")})
+    assert watched_files(posits)[-2:] == (
+        "/opt/R/4.4.1/lib/R/etc/Rprofile.site",
+        "/opt/R/4.4.1/lib/R/etc/Renviron.site",
+    )
+    assert "/opt/R/4.4.1/lib/R/etc/Rprofile.site" in inspection_script(posits)

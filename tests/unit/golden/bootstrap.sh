@@ -210,7 +210,8 @@ if [ -n "$missing" ]; then
     apt install $missing
 fi
 
-# A machine that can be reached now must be reached after its next start, too
+# A machine that can be reached now must be reached after its next start, too. Ubuntu 24.04 has a
+# socket that starts ssh.service: that stays, and hands its connections to the service
 if [ -d /run/systemd/system ] && ! systemctl --quiet is-enabled ssh.service 2>/dev/null; then
     systemctl --quiet unmask ssh.service
     systemctl --quiet enable ssh.service

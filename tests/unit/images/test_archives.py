@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from sandbox.events import Event, Notice
+from sandbox.events import Event, Notice, ignore
+from sandbox.fetch.routes import Routes
 from sandbox.images import archives, build
 from sandbox.images.archives import Loan, borrow, shelf_of
 from sandbox.images.recipe import Form, Recipe, Sources, mmdebstrap_argv
 from sandbox.run import Completed
+from sandbox.spec.mirrors import Mirrors
 from tests.unit.factories import BASE
 
 RECIPE = Recipe(BASE, "x86_64", "build")
@@ -210,8 +212,11 @@ class FakeMmdebstrap:
     def __init__(self, work: Path) -> None:
         self.work = work
         self.fetched: list[bool] = []
+        self.env: dict[str, str] = {}
+        self.argv: tuple[str, ...] = ()
 
-    def __call__(self, argv: tuple[str, ...], **_: Any) -> Completed:
+    def __call__(self, argv: tuple[str, ...], *, env: dict[str, str], **_: Any) -> Completed:
+        self.env, self.argv = env, argv
         folder = self.work / "archives"
         needed = not (folder / "lent" / HELLO).exists()
         self.fetched.append(needed)
@@ -278,3 +283,23 @@ def test_what_is_kept_decides_nothing_about_the_image(shelf: Path, work: Path) -
     assert [word for word in given if word not in extra] == list(plain)
     # It is the plain command that the key is made of: its folders may be anywhere
     assert str(work) not in " ".join(plain)
+
+
+def test_a_build_goes_through_the_users_proxy_and_trusts_the_users_authority(
+    mmdebstrap: FakeMmdebstrap, work: Path, tmp_path: Path
+) -> None:
+    pem = tmp_path / "bank.pem"
+    pem.write_text("-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n")
+    mirrors = Mirrors(
+        proxy="http://p.example:1", no_proxy=("10.0.0.0/8",), ca_certificates=(str(pem),)
+    )
+    lines = ("deb [signed-by=/k.gpg] https://10.1.2.3/debian bookworm main",)
+    recipe = Recipe(BASE, "x86_64", "build", Sources(lines))
+    build.build_root(recipe, work, work / "log", ignore, routes=Routes(mirrors))
+    assert mmdebstrap.env["http_proxy"] == mmdebstrap.env["https_proxy"] == "http://p.example:1"
+    assert mmdebstrap.env["no_proxy"] == "10.0.0.0/8,10.1.2.3"
+    (trust,) = [word for word in mmdebstrap.argv if "CaInfo" in word]
+    assert not Path(trust.split('"')[1]).exists()
+    build.build_root(RECIPE, work, work / "log", ignore)
+    assert "http_proxy" not in mmdebstrap.env
+    assert not [word for word in mmdebstrap.argv if "CaInfo" in word]

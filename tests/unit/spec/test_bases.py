@@ -14,6 +14,8 @@ def test_the_bases_we_ship() -> None:
         "debian-11": "4.0.4",
         "debian-12": "4.2.2",
         "debian-13": "4.5.0",
+        "ubuntu-22.04": "4.1.2",
+        "ubuntu-24.04": "4.3.3",
     }
     assert [base.name for base in load_bases().values()] == list(load_bases())
 

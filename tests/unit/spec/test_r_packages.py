@@ -29,8 +29,8 @@ def names(words: str, more: str = "") -> str:
         (
             "polished",
             "debian-12 does not have the R package `polished`. "
-            "Leave it out, or add `if_missing: skip` next to `names`: "
-            "packages come from Debian only",
+            "Leave it out, or add `if_missing: skip`, or take it from CRAN with "
+            "`source: repository`",
         ),
         (
             "DESeq2",
@@ -62,7 +62,7 @@ def test_what_may_be_there_is_not_called_missing(load: Load, text: str) -> None:
     assert load(text)
 
 
-ELSEWHERE = "R packages come from the base's Debian only, at its version"
+ELSEWHERE = "an renv.lock (`source: renv`) says versions, and GitHub"
 
 
 @pytest.mark.parametrize(
@@ -106,27 +106,37 @@ def test_what_cannot_be_asked_for_is_told_as_that(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("r: {packages: {source: cran}}\n", "there is no CRAN, renv or GitHub for a box yet"),
-        ("r: {packages: {source: renv}}\n", "there is no CRAN, renv or GitHub for a box yet"),
-        ("r: {source: posit}\n", "R comes from the base's Debian only"),
-        ("r: {packages: {versions: {shiny: '1.7'}}}\n", "unknown key `versions`. A box cannot ask"),
-        ("r: {packages: {snapshot: 2024-01-01}}\n", "unknown key `snapshot`. A box cannot ask"),
-        ("r: {packages: {github: [a/b]}}\n", "unknown key `github`. A box cannot ask for GitHub"),
-        ("r: {renv: renv.lock}\n", "unknown key `renv`. A box cannot ask for renv.lock yet"),
+        ("r: {packages: {source: cran}}\n", "There is `debian`, `repository`, `renv` or `folder`"),
+        ("r: {source: cran}\n", "R comes from the base's Debian (`debian`), or from"),
+        ("r: {packages: {versions: {shiny: '1.7'}}}\n", "For versions of packages, an renv.lock"),
+        (
+            "r: {packages: {snapshot: 2024-01-01}}\n",
+            "Write `source: repository`, `repository: URL`",
+        ),
+        ("r: {packages: {github: [a/b]}}\n", "Bioconductor and GitHub come from an renv.lock. Wr"),
+        ("r: {renv: renv.lock}\n", "It belongs under `r.packages`. Write `source: renv` and `lock"),
+        ("r: {lock: renv.lock}\n", "It belongs under `r.packages`"),
     ],
 )
-def test_sources_that_are_not_there_yet(problems: Problems, text: str, expected: str) -> None:
+def test_sources_that_are_said_otherwise(problems: Problems, text: str, expected: str) -> None:
     (problem,) = problems(HEAD + text)
     assert expected in str(problem)
 
 
-def test_every_base_has_its_list() -> None:
-    for base in load_bases():
+def test_every_base_of_debians_has_its_list() -> None:
+    bases = load_bases()
+    for base in (one for one in bases if bases[one].distribution == "debian"):
         index = index_of(base)
         assert index is not None, f"run: tools/r_packages.sh SUITE {base}"
         assert index.has("shiny")
         assert index.has("stats")
         assert index.homes["DT"] == "r-cran-dt"
+
+
+def test_what_ubuntu_has_is_not_known_here(load: Load) -> None:
+    assert index_of("ubuntu-24.04") is None
+    text = "version: 1\nbase: ubuntu-24.04\nr: {packages: {names: [nosuch]}}\n"
+    assert load(text).base.name == "ubuntu-24.04"
 
 
 def test_what_a_package_brings_is_there_too() -> None:

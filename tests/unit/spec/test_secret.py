@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.plan import Plan, resolve
+from sandbox.plan import Plan
+from sandbox.resolving import resolve
 from sandbox.spec.hints import hints_about
 from sandbox.spec.load import load_box
 from sandbox.spec.problem import InvalidBoxError

@@ -7,6 +7,7 @@ import pytest
 from sandbox.spec import words
 from tests.unit.spec.conftest import HEAD, Load, Problems, Write
 
+BASES = "`debian-11`, `debian-12`, `debian-13`, `ubuntu-22.04` or `ubuntu-24.04`"
 SHINY = "r: {}\nservices: {shiny_server: {}}\n"
 _BLOB = (11).to_bytes(4, "big") + b"ssh-ed25519" + (32).to_bytes(4, "big") + bytes(32)
 PUBLIC_KEY = f"ssh-ed25519 {base64.b64encode(_BLOB).decode()} anna@laptop"
@@ -21,16 +22,25 @@ def said(problem: object) -> str:
     [
         (
             "version: 1\n",
-            "box.yml:1: base: `base` is missing: `debian-11`, `debian-12` or `debian-13`",
+            f"box.yml:1: base: `base` is missing: {BASES}",
         ),
         (
             "version: 1\nbase:\n",
-            "box.yml:2: base: `base` is missing: `debian-11`, `debian-12` or `debian-13`",
+            f"box.yml:2: base: `base` is missing: {BASES}",
         ),
         (
             "version: 1\nbase: centos-7\n",
-            "box.yml:2: base: there is no base `centos-7`. "
-            "There is `debian-11`, `debian-12` or `debian-13`",
+            f"box.yml:2: base: there is no base `centos-7`. There is {BASES}",
+        ),
+        (
+            "version: 1\nbase: ubuntu-24.04\nsystem: {mirror: {debian: 'http://x.org'}}\n",
+            "box.yml:3: system.mirror: ubuntu-24.04 needs a mirror of its own distribution. "
+            "Say `ubuntu:`, the base URL of such a mirror",
+        ),
+        (
+            HEAD + "system: {mirror: {security: 'http://x.org'}}\n",
+            "box.yml:3: system.mirror: no mirror is named. "
+            "Say `debian:` or `ubuntu:`, the base URL of a mirror",
         ),
         (
             HEAD + "r: {version: '4.5'}\n",
@@ -39,12 +49,13 @@ def said(problem: object) -> str:
         (
             HEAD + "r: {version: '4.2.1'}\n",
             "box.yml:3: r.version: debian-12 has R 4.2.2, not 4.2.1. "
-            "The bases have R 4.0.4 (debian-11), 4.2.2 (debian-12), 4.5.0 (debian-13)",
+            "The bases have R 4.0.4 (debian-11), 4.2.2 (debian-12), 4.5.0 (debian-13), "
+            "4.1.2 (ubuntu-22.04), 4.3.3 (ubuntu-24.04); Posit builds others: add `source: posit`",
         ),
         (
             "version: 1\nbase: debian-11\n" + SHINY,
             "box.yml:4: services.shiny_server: debian-11 has no package of Shiny Server. "
-            "Use base `debian-12` or `debian-13`",
+            "Use base `debian-12`, `debian-13` or `ubuntu-24.04`",
         ),
         (
             HEAD + "services: {shiny_server: {}}\n",

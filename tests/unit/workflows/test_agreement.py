@@ -11,9 +11,9 @@ import pytest
 from sandbox.checks.results import CheckReport
 from sandbox.errors import BoxError, UsageError
 from sandbox.placement import Placement, place
-from sandbox.plan import resolve
 from sandbox.providers.engine import Power
 from sandbox.record import Record
+from sandbox.resolving import resolve
 from sandbox.spec.bases import load_bases
 from sandbox.spec.catalogue import examine
 from sandbox.spec.load import load_box

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import BoxError, ExitCode
-from sandbox.plan import Plan, resolve
+from sandbox.plan import Plan
 from sandbox.record import Record
+from sandbox.resolving import resolve
 from sandbox.spec.load import load_box
 from sandbox.state import Instance, locked
 from sandbox.summary import Phase

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import ProvisionError
-from sandbox.plan import Plan, resolve
+from sandbox.plan import Plan
+from sandbox.resolving import resolve
 from sandbox.spec.load import load_box
 from sandbox.state import Instance
 from sandbox.workflows import listing

@@ -1,5 +1,6 @@
 """What is kept beside baked images: listed with its size, pruned when nobody needs it."""
 
+import hashlib
 import os
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import ProviderError
+from sandbox.fetch.store import SourceNote, Store
 from sandbox.paths import cache_dir
 from sandbox.providers import Registry
 from sandbox.providers.abilities import BaseCopy
@@ -224,3 +226,34 @@ def test_what_cannot_be_asked_hides_nothing_else(bench: Bench, host: Shelves) ->
     folder = shelf("bookworm")
     assert [one.image for one in cache.kept(bench.context)] == [str(folder)]
     assert prune(bench) == [str(folder)]
+
+
+def test_fetched_files_are_listed_together_and_go_by_age(bench: Bench, host: Shelves) -> None:
+    del host
+    store = Store()
+    old, new = (hashlib.sha256(content).hexdigest() for content in (b"old", b"new"))
+    for sha256, days in ((old, 40), (new, 1)):
+        with store.incoming(sha256) as fresh:
+            fresh.write_bytes(b"old" if sha256 == old else b"new")
+            path = store.keep(fresh, sha256)
+        at = (NOW - days * DAY).timestamp()
+        os.utime(path, (at, at))
+        url = f"https://in.example/{sha256}"
+        store.note(sha256, SourceNote(url=url, sha256=sha256, size_bytes=3))
+
+    def fetched() -> list[tuple[str, int | None]]:
+        return [
+            (one.image, one.size_bytes)
+            for one in cache.kept(bench.context)
+            if one.kind == "fetched"
+        ]
+
+    assert fetched() == [(str(cache_dir() / "fetched"), 6)]
+    (gone,) = cache.prune(PruneRule(older_than=30 * DAY, keep_last=1), context=bench.context)
+    assert (gone.kind, gone.size_bytes) == ("fetched", 3)
+    assert (store.noted(old), store.find(old)) == (None, None)
+    assert store.noted(new) is not None
+    assert store.find(new) is not None
+    assert cache.prune(PruneRule(keep_last=1), context=bench.context) == ()
+    cache.prune(PruneRule(), context=bench.context)
+    assert fetched() == []

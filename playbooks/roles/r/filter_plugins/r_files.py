@@ -82,9 +82,14 @@ def _renviron_quoted(value):
     return "".join(pieces) or "''"
 
 
+def r_check_words(one):
+    """`one` R of `r_versions_list` as the words that check-r.sh takes."""
+    return [one["program"], one["expected"]]
+
+
 class FilterModule:
     """Found by Ansible."""
 
     def filters(self):
         """Name to function."""
-        return {"r_literal": r_literal, "renviron": renviron}
+        return {"r_literal": r_literal, "renviron": renviron, "r_check_words": r_check_words}

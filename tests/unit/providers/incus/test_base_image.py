@@ -12,6 +12,7 @@ import pytest
 
 from sandbox.errors import BoxError, CommandError, HostError, ProviderError
 from sandbox.events import Event, Notice, ignore
+from sandbox.fetch.routes import Routes
 from sandbox.images import build
 from sandbox.images.build import Obstacle
 from sandbox.images.package_index import available_packages
@@ -22,6 +23,7 @@ from sandbox.providers.incus.client import ExistsError, IncusClient
 from sandbox.providers.incus.image_metadata import KEY_PROPERTY
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.run import Completed
+from sandbox.spec.mirrors import Mirrors
 from tests.unit.factories import BASE
 
 
@@ -85,7 +87,7 @@ def incus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeIncus:
     monkeypatch.setattr(base_image, "host_archives", lambda: ())
     monkeypatch.setattr(build, "obstacle", lambda *_, **__: None)
 
-    def build_root(recipe: Recipe, work: Path, log: Path, listener: object) -> Path:
+    def build_root(recipe: Recipe, work: Path, log: Path, listener: object, **_: Any) -> Path:
         incus.commands.append(("build", recipe.base.name))
         incus.next_key = recipe.key
         time.sleep(0.05)
@@ -156,7 +158,7 @@ def test_leftovers_of_a_killed_build_are_removed(incus: FakeIncus, tmp_path: Pat
 def test_a_failed_build_leaves_nothing(
     incus: FakeIncus, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def fail(*_: object) -> Path:
+    def fail(*_: object, **__: object) -> Path:
         raise ProviderError("the mirror is gone")
 
     monkeypatch.setattr(build, "build_root", fail)
@@ -192,6 +194,31 @@ def test_a_public_image_is_copied_into_our_project(incus: FakeIncus) -> None:
     assert copy[-2:] == ("--target-project", "sandbox")
     assert made.package_index_path is None
     assert made.alias in incus.aliases
+
+
+def test_a_mirror_of_the_image_server_is_asked_by_the_daemon(
+    incus: FakeIncus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    plain = FakeIncus.query
+
+    def query(its: FakeIncus, method: str, path: str, data: Any = None, **rest: Any) -> Any:
+        if (method, path) == ("POST", "/1.0/images"):
+            asked.append(data["source"])
+            its.images["f" * 64] = {}
+            return {"class": "task", "metadata": {"fingerprint": "f" * 64}}
+        return plain(its, method, path, data, **rest)
+
+    monkeypatch.setattr(FakeIncus, "query", query)
+    routes = Routes(Mirrors(incus_images="https://in.example/images"))
+    made = ensure_base(
+        BASE, client=incus, source="public", mirror=None, listener=ignore, routes=lambda: routes
+    )
+    assert made.fingerprint == "f" * 64
+    (source,) = asked
+    assert (source["server"], source["alias"]) == ("https://in.example/images", "debian/12")
+    assert (source["protocol"], source["mode"]) == ("simplestreams", "pull")
+    assert [words for words in incus.commands if words[0] == "image"] == []
 
 
 def test_a_public_name_never_becomes_an_option(incus: FakeIncus) -> None:

@@ -1,0 +1,1 @@
+"""Which packages of a distribution an R package needs, from its words about them."""

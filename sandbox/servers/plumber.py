@@ -1,0 +1,55 @@
+"""APIs of the R package plumber, as Debian ships it: each under a unit of its own."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from sandbox.endpoints import Endpoint, Proof
+from sandbox.servers.server import Server, Variables
+from sandbox.spec.plumber import unit_of
+
+if TYPE_CHECKING:
+    from sandbox.spec.models import System
+    from sandbox.spec.services import Services
+
+_NAME: Final = "plumber"
+_LOOPBACK: Final = "127.0.0.1"
+
+
+def _endpoints(services: "Services", apps: Sequence[str]) -> tuple[Endpoint, ...]:
+    del apps
+    found = services.plumber.all if services.plumber is not None else ()
+    return tuple(
+        Endpoint(
+            name=api.name,
+            service=_NAME,
+            port=api.port,
+            path=api.ready_path,
+            proof=Proof.PAGE,
+            is_local=api.host == _LOOPBACK,
+            kind="API",
+        )
+        for api in found
+    )
+
+
+def _variables(services: "Services", system: "System") -> Variables:
+    return {
+        "plumber_wanted": services.plumber is not None,
+        "plumber_limit_nofile": system.limits.nofile,
+    }
+
+
+def _units(services: "Services") -> tuple[str, ...]:
+    return tuple(unit_of(api.name) for api in services.plumber.all) if services.plumber else ()
+
+
+SERVER: Final = Server(
+    name=_NAME,
+    title="plumber",
+    unit=_NAME,
+    units=_units,
+    processes=frozenset({"R"}),
+    packages=("r-cran-plumber",),
+    endpoints=_endpoints,
+    variables=_variables,
+)

@@ -1,0 +1,254 @@
+"""RStudio Server on real machines: the stand-in for it, fetched from a mirror of the tests' own.
+
+Beside it runs a real R, real PAM and a real systemd; nothing of the product knows of the stand-in.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sandbox.checks.rstudio_session import NoSession, Refusal, RstudioClient, SignInFailed
+from sandbox.deadline import Deadline
+from tests.conftest import Host, cannot_run
+from tests.mirror import Contents, Mirror, serving
+from tests.standin.browser import open_browser
+from tests.standin.build import build_deb
+
+VERSION = "2024.12.0+467"
+NAME = "rserver1"
+PASSWORD = re.compile(r"^\s+(\w+)\s+([a-zA-Z2-9]{4}(?:-[a-zA-Z2-9]{4}){3})$", re.MULTILINE)
+KEYS = "/var/lib/rstudio-server/secure-cookie-key /var/lib/rstudio-server/session-rpc-key"
+
+
+@dataclass
+class Rstudio:
+    """A sandbox with RStudio Server, and what `up` said of it."""
+
+    host: Host
+    name: str
+    box: Path
+    passwords: dict[str, str]
+    url: str
+
+    @property
+    def client(self) -> RstudioClient:
+        return RstudioClient(self.url)
+
+    def as_root(self, script: str, *, expect: int | None = 0) -> str:
+        words = ("exec", self.name, "--", "sudo", "-n", "bash", "-c", script)
+        return self.host.sandbox(*words, expect=expect).stdout
+
+
+def box_text(mirror: Mirror, more: str = "") -> str:
+    return f"""\
+version: 1
+base: debian-12
+machine: {{cpus: 2, memory_mb: 1024, disk_gb: 8}}
+mirrors: {{rstudio: "{mirror.url}/rstudio"}}
+r: {{}}
+services:
+  rstudio_server:
+    version: "{VERSION}"
+    config:
+      rserver: {{auth-timeout-minutes: 480}}
+      rsession: {{session-timeout-minutes: 120}}
+{more}users: [{{name: ada}}, {{name: bob}}]
+"""
+
+
+def made(host: Host, box: Path, name: str) -> Rstudio:
+    done = host.sandbox("up", box, "--name", name, timeout_s=1800)
+    page = next(word for word in done.stdout.split() if word.endswith("/auth-sign-in"))
+    passwords = dict(PASSWORD.findall(done.stderr))
+    return Rstudio(host, name, box, passwords, page.removesuffix("/auth-sign-in"))
+
+
+@pytest.fixture(scope="module")
+def served(mirror_contents: Contents, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    folder = tmp_path_factory.mktemp("rstudio-deb")
+    with serving(mirror_contents, tmp_path_factory.mktemp("rstudio")) as mirror:
+        mirror.add_rstudio(build_deb(folder, version=VERSION), VERSION)
+        yield mirror
+
+
+@pytest.fixture(scope="module")
+def rstudio(
+    host: Host, served: Mirror, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Rstudio]:
+    box = tmp_path_factory.mktemp("box") / "rserver.yml"
+    box.write_text(box_text(served))
+    try:
+        yield made(host, box, NAME)
+    finally:
+        host.sandbox("destroy", NAME, expect=None)
+
+
+def test_everybody_gets_a_password_once_and_signs_in(rstudio: Rstudio) -> None:
+    assert set(rstudio.passwords) == {"ada", "bob"}
+    again = rstudio.host.sandbox("up", rstudio.box, "--name", NAME)
+    assert PASSWORD.findall(again.stderr) == []
+    client = rstudio.client
+    client.sign_in("ada", rstudio.passwords["ada"])
+    client.start_session(Deadline(60))
+    client.type('writeLines(R.version.string, "~/proof")')
+    done = "for n in $(seq 100); do [ -s /home/ada/proof ] && break; sleep .1; done"
+    assert rstudio.as_root(f"{done}; cat /home/ada/proof").startswith("R version 4.2.2")
+    assert rstudio.as_root("stat -c %U /home/ada/proof").strip() == "ada"
+
+
+def test_no_file_has_a_password(rstudio: Rstudio) -> None:
+    folder = rstudio.host.instances / NAME
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files
+    for password in rstudio.passwords.values():
+        for path in files:
+            assert password.encode() not in path.read_bytes(), path
+        found = f"grep -rlF -- {password} /var/log /etc /var/lib /tmp /root 2>/dev/null || true"
+        # The command itself is on nobody's disk; the journal holds the line of sudo that runs it
+        there = [one for one in rstudio.as_root(found).split() if "/journal/" not in one]
+        assert there == []
+
+
+def test_all_checks_pass_and_leave_nobody_behind(rstudio: Rstudio) -> None:
+    report = json.loads(rstudio.host.sandbox("check", NAME, "--json").stdout)
+    outcomes = {one["id"]: one["outcome"] for one in report["results"]}
+    wanted = {
+        "up.session.rstudio",
+        "up.restart.rstudio-server",
+        "safe.rstudio.keys",
+        "safe.rstudio.pam",
+        "safe.rstudio.wrong-password",
+        "correct.rstudio.version",
+        "correct.rstudio.config",
+        "correct.rstudio.r",
+        "correct.rstudio.libraries",
+        "snappy.session.rstudio",
+    }
+    assert wanted <= set(outcomes)
+    assert set(outcomes.values()) <= {"passed", "skipped"}, outcomes
+    assert "sandbox-check" not in rstudio.as_root("getent passwd; ls /home")
+
+
+def test_three_refusals_have_three_messages(rstudio: Rstudio) -> None:
+    messages = []
+    time.sleep(5)
+    for name, password in (("bob", "wrong"), ("bob", rstudio.passwords["bob"]), ("root", "wrong")):
+        with pytest.raises(SignInFailed) as found:
+            rstudio.client.sign_in(name, password)
+        messages.append((found.value.refusal, str(found.value)))
+    assert [one for one, _ in messages] == [Refusal.PASSWORD, Refusal.BUSY, Refusal.ACCOUNT]
+    assert len({text for _, text in messages}) == 3
+
+
+def test_a_lost_password_is_replaced(rstudio: Rstudio) -> None:
+    done = rstudio.host.sandbox("password", NAME, "bob")
+    ((name, new),) = PASSWORD.findall(done.stderr)
+    assert name == "bob"
+    assert new != rstudio.passwords["bob"]
+    time.sleep(5)
+    with pytest.raises(SignInFailed):
+        rstudio.client.sign_in("bob", rstudio.passwords["bob"])
+    time.sleep(5)
+    rstudio.client.sign_in("bob", new)
+    rstudio.passwords["bob"] = new
+    denied = rstudio.host.sandbox("password", NAME, "root", expect=2)
+    assert "root has no password" in denied.stderr
+
+
+def test_somebody_signs_in_with_a_real_browser(rstudio: Rstudio) -> None:
+    program = shutil.which("chromium")
+    if program is None:
+        cannot_run("there is no chromium: tools/prepare.sh --test")
+    time.sleep(5)
+    with open_browser(program) as browser:
+        browser.open(rstudio.url)
+        browser.wait_for("document.getElementById('username')")
+        for key, value in (("username", "ada"), ("password", rstudio.passwords["ada"])):
+            browser.ask(f"document.getElementById('{key}').value = {json.dumps(value)}")
+        browser.ask("document.getElementById('signinbutton').click()")
+        browser.wait_for("!location.pathname.includes('auth-sign-in')")
+
+
+def test_two_clones_share_nothing(rstudio: Rstudio) -> None:
+    """The first machine passed its checks and was baked: the second is its clone."""
+    try:
+        other = made(rstudio.host, rstudio.box, "rserver2")
+        assert set(other.passwords) == {"ada", "bob"}
+        assert not set(other.passwords.values()) & set(rstudio.passwords.values())
+        read = f"cat {KEYS} | sha256sum; sha256sum {KEYS}"
+        mine, theirs = rstudio.as_root(read).split(), other.as_root(read).split()
+        assert not {one for one in mine if len(one) == 64} & {
+            one for one in theirs if len(one) == 64
+        }
+        time.sleep(5)
+        with pytest.raises(SignInFailed):
+            other.client.sign_in("ada", rstudio.passwords["ada"])
+        time.sleep(5)
+        other.client.sign_in("ada", other.passwords["ada"])
+    finally:
+        rstudio.host.sandbox("destroy", "rserver2", expect=None)
+
+
+def test_the_port_is_closed_until_it_is_configured(rstudio: Rstudio) -> None:
+    """Install it once more, and look at the port all the while."""
+    watch = (
+        "systemctl stop rstudio-server; dpkg --purge rstudio-server >/dev/null 2>&1;"
+        " rm -rf /var/lib/rstudio-server /etc/rstudio/rserver.conf;"
+        " nohup sh -c 'while sleep 0.02; do"
+        ' if ss -Hltn "sport = :8787" | grep -q .; then'
+        " if systemctl is-enabled rstudio-server | grep -q masked; then echo open; fi;"
+        " if ! grep -q ^www-address /etc/rstudio/rserver.conf; then echo early; fi; fi;"
+        " done' >/run/seen 2>/dev/null </dev/null & echo $! >/run/watcher"
+    )
+    rstudio.as_root(watch, expect=None)
+    rstudio.host.sandbox("up", rstudio.box, "--name", NAME, "--provision", timeout_s=900)
+    rstudio.as_root("kill $(cat /run/watcher)", expect=None)
+    assert rstudio.as_root("cat /run/seen") == ""
+    assert rstudio.as_root("systemctl is-active rstudio-server").strip() == "active"
+
+
+def test_what_somebody_broke_is_found_and_put_right(rstudio: Rstudio) -> None:
+    spoil = "echo no-such-key=1 >>/etc/rstudio/rsession.conf; pkill rsession || true"
+    rstudio.as_root(spoil)
+    found = rstudio.host.sandbox("check", NAME, "--goal", "up", "--json", expect=1)
+    failed = {
+        one["id"] for one in json.loads(found.stdout)["results"] if one["outcome"] == "failed"
+    }
+    assert failed == {"up.session.rstudio"}
+    rstudio.host.sandbox("up", rstudio.box, "--name", NAME, timeout_s=900)
+
+
+def test_behind_nginx_it_is_there_at_its_path_alone(rstudio: Rstudio, served: Mirror) -> None:
+    more = "    path: /rstudio\n  nginx: {}\n"
+    rstudio.box.write_text(box_text(served, more))
+    moved = made(rstudio.host, rstudio.box, NAME)
+    assert moved.url.endswith(":80/rstudio") or moved.url.endswith("/rstudio")
+    time.sleep(5)
+    client = moved.client
+    client.sign_in("ada", rstudio.passwords["ada"])
+    client.start_session(Deadline(60))
+    address = moved.url.split("/")[2].split(":")[0]
+    with pytest.raises(NoSession):
+        RstudioClient(f"http://{address}:8787").open_sign_in()
+
+
+def test_a_bad_key_is_refused_before_anything_is_made(
+    host: Host, served: Mirror, tmp_path: Path
+) -> None:
+    box = tmp_path / "bad.yml"
+    box.write_text(box_text(served).replace("auth-timeout-minutes", "admin-enabled"))
+    done = host.sandbox("up", box, "--name", "rserver3", expect=3)
+    assert "bad.yml:10" in done.stderr
+    assert "admin-enabled" in done.stderr
+    listed = subprocess.run(
+        ["incus", "list", "--all-projects", "--format", "csv", "-c", "n"],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "rserver3" not in listed.stdout

@@ -1,0 +1,1 @@
+"""What the stand-in's package puts below /usr/lib/rstudio-server."""
