@@ -224,7 +224,7 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         system_limit_nofile=system.limits.nofile,
         system_limit_nproc=system.limits.nproc,
         r_wanted=r is not None,
-        r_versions_list=r_variables(plan),
+        r_versions_list=r_variables(plan, plan.materials),
         r_library_list=library_variables(plan, plan.materials),
         r_blas=r.blas if r else "reference",
         r_options=_shown(options),

@@ -103,6 +103,11 @@ def _package(failure: Failure) -> str:
         if wrong:
             return f"R tells capitals from small letters; the box has {', '.join(wrong)}"
         what = ", ".join(absent)
+        if plan.r is not None and plan.r.default_packages.source == "renv":
+            return (
+                f"add {what} to the project's renv.lock (in R: renv::snapshot()), "
+                f"then sandbox up {failure.placement.name}"
+            )
         return (
             f"add {what} to r.packages.names in {failure.place('r', 'packages', 'names')}, "
             f"then sandbox up {failure.placement.name}"

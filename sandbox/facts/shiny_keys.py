@@ -121,11 +121,21 @@ class _Reader:
             if (bare == "/" and not at_root) or bare in found:
                 continue
             said = dict(self._settings(inside, "location"))
+            plain = {"log_dir"} if self._logs_as_usual(said, within) else set[str]()
+            for name in plain:
+                del said[name]
             made = _made(ShinyLocation, {"path": path, **said})
             if made is not None:
                 found[bare] = made
-                self._use(inside, set(said))
+                self._use(inside, {*said, *plain})
         return list(found.values())
+
+    def _logs_as_usual(self, said: Mapping[str, Setting], within: tuple[str, ...]) -> bool:
+        """Whether a location's log folder is the one that it has without saying so."""
+        elsewhere = "log_dir" in self.keys.values or any(
+            one.name == "log_dir" for _, one in self._within(within)
+        )
+        return said.get("log_dir") == _USUAL["log_dir"] and not elsewhere
 
     def _settings(self, within: tuple[str, ...], place: Place) -> Iterator[tuple[str, Setting]]:
         for _, one in self._within(within):

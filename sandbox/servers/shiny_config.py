@@ -9,6 +9,8 @@ from sandbox.spec.shiny_server import ShinyLocation, ShinyServer, ShinySettings,
 
 SITE_DIR: Final = "/srv/shiny-server"
 """Where the role `apps` puts the apps of a box."""
+LOG_DIR: Final = "/var/log/shiny-server"
+"""Where apps log when the box does not say."""
 _Words = tuple[str, ...]
 
 
@@ -17,8 +19,8 @@ def shiny_role_variables(shiny: ShinyServer) -> dict[str, Json]:
     found: dict[str, Json] = {
         "shiny_server_host": shiny.host,
         "shiny_server_settings": _lines(shiny, "top"),
-        "shiny_server_locations": [_location(one) for one in shiny.locations or ()],
-        "shiny_server_servers": [_site(one) for one in shiny.servers or ()],
+        "shiny_server_locations": [_location(one, (shiny,)) for one in shiny.locations or ()],
+        "shiny_server_servers": [_site(one, shiny) for one in shiny.servers or ()],
         "shiny_server_accounts": [*accounts_of(shiny)],
         "shiny_server_folders": [*_folders(shiny)],
     }
@@ -85,14 +87,18 @@ def _said_at(location: ShinyLocation) -> dict[str, _Words]:
     return {**app, **location.said("location")}
 
 
-def _location(location: ShinyLocation) -> Json:
+def _location(location: ShinyLocation, around: tuple[ShinySettings, ...]) -> Json:
     lines: list[Json] = [[name, *words] for name, words in _said_at(location).items()]
+    runs_apps = location.served in {"app", "app_dir", "site_dir"}
+    if runs_apps and all(one.log_dir is None for one in (location, *around)):
+        # Shiny Server ends at a place of apps that has none
+        lines.append(["log_dir", LOG_DIR])
     return {"path": location.path, "settings": lines}
 
 
-def _site(site: ShinySite) -> Json:
+def _site(site: ShinySite, shiny: ShinyServer) -> Json:
     return {
         "listen": [*_listen(site)],
         "settings": _lines(site, "server"),
-        "locations": [_location(one) for one in site.locations],
+        "locations": [_location(one, (site, shiny)) for one in site.locations],
     }

@@ -41,11 +41,20 @@ def listening(services: Services) -> Iterator[Listens]:
             yield from _further(name, settings)
 
 
+def _address(site: ShinyServer | ShinySite) -> str:
+    """The address, in one spelling for all addresses."""
+    return "::" if site.host in (None, "*") else str(site.host)
+
+
 def _further(name: str, shiny: ShinyServer) -> Iterator[Listens]:
     before: list[ShinyServer | ShinySite] = [shiny]
     for index, site in enumerate(shiny.servers or ()):
-        shares = site.server_name is not None and any(
-            (one.port, one.host) == (site.port, site.host) for one in before
+        beside = [one for one in before if one.port == site.port]
+        names = {name for one in beside for name in getattr(one, "server_name", None) or ()}
+        shares = (
+            site.server_name is not None
+            and not names & set(site.server_name)
+            and all(_address(one) == _address(site) for one in beside)
         )
         yield Listens(name, (name, "servers", index, "port"), site.port, shares=shares)
         before.append(site)

@@ -35,12 +35,19 @@ class Binary:
     path: Path
 
 
-def from_debian(deb: Path, codename: str, folder: Path, scratch: Path) -> Binary:
-    """Make a binary tarball of a package that Debian has built."""
+def from_debian(deb: Path, codename: str, folder: Path, scratch: Path) -> Binary | None:
+    """Make a binary tarball of a package that Debian has built.
+
+    None when Debian built it with the R before its release's own: a package manager never serves
+    such a one.
+    """
     with tempfile.TemporaryDirectory(dir=scratch, prefix="deb-") as name:
         root = Path(name)
         subprocess.run(("dpkg-deb", "-x", deb, root), check=True, timeout=120)
         (installed,) = root.glob("usr/lib/R/*library/*")
+        description = (installed / "DESCRIPTION").read_text(encoding="utf-8")
+        if f"\nBuilt: R {MINORS[codename]}." not in description:
+            return None
         return _keep(installed, codename, MINORS[codename], folder)
 
 

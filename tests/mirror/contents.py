@@ -41,7 +41,10 @@ BINARIES = (
 )  # fmt: skip
 """Packages that Debian has built. Not jsonlite: CRAN's has a library in it that Debian's needs."""
 
-BUILT_HERE = ("mime", "praise", "fastmap", "chainlast", "chainmiddle", "chainfirst", "oldcalloc")
+BUILT_HERE = (
+    "mime", "praise", "fastmap", "glue", "R6", "chainlast", "chainmiddle", "chainfirst",
+    "oldcalloc",
+)  # fmt: skip
 """Packages that this host's R builds, in the order in which they need each other."""
 
 
@@ -200,10 +203,8 @@ _INDEX = "descriptions.json"
 def _write_index(folder: Path) -> None:
     """Note what each tarball says of itself: to read a hundred tarballs takes seconds."""
     made = _look_at(folder)
-    fields = {
-        str(one.path.relative_to(folder)): one.description.fields
-        for one in (*made.sources, *made.binaries)
-    }
+    tarred: tuple[Source | Binary, ...] = (*made.sources, *made.binaries)
+    fields = {str(one.path.relative_to(folder)): one.description.fields for one in tarred}
     (folder / _INDEX).write_text(json.dumps(fields), encoding="utf-8")
 
 

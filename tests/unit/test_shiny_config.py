@@ -149,6 +149,28 @@ def test_with_two_servers_it_is_not_said_for_all() -> None:
     assert set(found.values) == {"servers"}
 
 
+def test_the_place_that_fits_all_is_the_last() -> None:
+    own = ShinyServer(locations=(ShinyLocation(path="/faithful", app="faithful"),))
+    text = rendered(own)
+    assert text.index('location "/faithful"') < text.index("location / {")
+    assert "listen 3838;\n\n  location" in text
+
+
+def test_each_place_of_apps_has_a_log_folder() -> None:
+    plain = ShinyServer(
+        locations=(
+            ShinyLocation(path="/a", app="faithful"),
+            ShinyLocation(path="/b", redirect="https://example.org/"),
+        ),
+        servers=(ShinySite(port=4001, locations=(ShinyLocation(path="/", app_dir="/srv/one"),)),),
+    )
+    # One of the box's own apps, /a and port 4001: without it Shiny Server ends
+    assert rendered(plain).count("log_dir") == 3
+    assert rendered(FULL).count("log_dir") == 2
+    found = shiny_keys(seen(rendered(plain)).statements).values
+    assert "log_dir" not in str(found)
+
+
 def test_each_place_is_an_endpoint() -> None:
     found = {(one.port, one.path): one for one in plan_with(FULL).endpoints}
     assert set(found) == {(4000, "/faithful/"), (4000, "/sales/"), (4000, "/old/"), (4001, "/")}

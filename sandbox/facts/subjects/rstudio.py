@@ -46,7 +46,7 @@ def _check(section: Section) -> None:
         {
             "rstudio_version": lambda text: name(text, "RStudio's version", pattern=_VERSION),
             "rstudio_r": lambda text: path(text, "the R of RStudio's sessions"),
-            "rstudio_sessions": lambda text: whole(text, "the number of sessions"),
+            "rstudio_open": lambda text: whole(text, "the number of sessions"),
         },
     )
 
@@ -58,7 +58,7 @@ def _parse(answer: ProbeAnswer) -> SeenRstudioServer | None:
     return SeenRstudioServer(
         version=values.get("rstudio_version"),
         r_program=values.get("rstudio_r"),
-        sessions=int(values.get("rstudio_sessions", "0")),
+        sessions=int(values.get("rstudio_open", "0")),
     )
 
 
@@ -168,7 +168,7 @@ def _is_plain(value: str) -> bool:
 RSTUDIO = Subject(
     name="rstudio",
     rank=135,
-    takes=(f"=rstudio_version: {_SHAPE}\npath: rstudio_r\n=rstudio_sessions: [0-9]{1, 4}\n"),
+    takes=f"=rstudio_version: {_SHAPE}\npath: rstudio_r\n=rstudio_open: " + "[0-9]{1,4}\n",
     part=SeenRstudioServer,
     sections={"rstudio-server": Shape(_check)},
     parse=_parse,

@@ -24,7 +24,7 @@ rstudio_at_once() {
         [ -z "$probe_version" ] || printf 'rstudio_version\t%s\n' "$probe_version"
         probe_program=$(rstudio_program)
         [ -z "$probe_program" ] || printf 'rstudio_r\t%s\n' "$probe_program"
-        printf 'rstudio_sessions\t%s\n' "$(processes_like 'rsession' | while read -r probe_pid; do
+        printf 'rstudio_open\t%s\n' "$(processes_like 'rsession' | while read -r probe_pid; do
             case $(readlink "/proc/$probe_pid/exe" 2>/dev/null) in */rsession) echo 1 ;; esac
         done | wc -l | tr -d ' ')"
     } | take pairs

@@ -70,7 +70,7 @@ def test_several_boxes_are_listed(write: Write, tmp_path: Path) -> None:
 def test_no_box_at_all_names_the_shipped(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         find_box(None, cwd=tmp_path)
-    assert caught.value.details == "shipped with sandbox: r, r-4.0, r-4.5, shiny"
+    assert caught.value.details == "shipped with sandbox: r, r-4.0, r-4.5, rstudio, shiny"
 
 
 def test_the_list_has_local_and_shipped_boxes_and_the_broken_ones(
@@ -87,6 +87,7 @@ def test_the_list_has_local_and_shipped_boxes_and_the_broken_ones(
         "r-4.0",
         "r-4.5",
         "r",
+        "rstudio",
         "shiny",
     ]
     assert entries[1].loaded is None

@@ -77,6 +77,13 @@ def test_each_key_is_a_directive_that_may_stand_there() -> None:
             "(line 7)",
         ),
         (
+            "    servers:\n"
+            "      - {port: 80, server_name: [a.org], locations: [{path: /, app_dir: /a}]}\n"
+            "      - {port: 80, server_name: [a.org], locations: [{path: /, app_dir: /b}]}\n",
+            "box.yml:9: services.shiny_server.servers[1].port: port 80 is taken: shiny_server "
+            "listens there. Choose another",
+        ),
+        (
             "    servers: [{port: 3838, locations: [{path: /, app_dir: /a}]}]\n",
             "box.yml:7: services.shiny_server.servers[0].port: port 3838 is taken: shiny_server "
             "listens there. Choose another",

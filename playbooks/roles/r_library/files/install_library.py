@@ -86,8 +86,9 @@ class Install:
             self._compare()
             self._load(rs)
             write_note(self.stage, order)
-            old = swap(self.stage, order.library)
-            return True, self._put_away(old, before)
+            away = self._save_strange(before)
+            shutil.rmtree(swap(self.stage, order.library), ignore_errors=True)
+            return True, away
         finally:
             for folder in (self.stage, self.work):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -251,18 +252,16 @@ class Install:
         if wrong:
             raise Failed(wrong)
 
-    def _put_away(self, old, before):
-        """Remove the old library; packages that somebody else put there are kept elsewhere."""
-        ours = set(before.get("packages", {}))
-        strange = sorted(set(files.installed(old)) - ours)
+    def _save_strange(self, before):
+        """Keep elsewhere the packages that somebody else put into the library, before it goes."""
+        library = self.order.library
+        strange = sorted(set(files.installed(library)) - set(before.get("packages", {})))
         if not strange:
-            shutil.rmtree(old, ignore_errors=True)
             return ""
-        away = self.order.moved_away / ("%s.%d" % (self.order.library.name, time.time_ns()))
+        away = self.order.moved_away / ("%s.%d" % (library.name, time.time_ns()))
         away.mkdir(parents=True)
         for name in strange:
-            shutil.move(str(old / name), str(away / name))
-        shutil.rmtree(old, ignore_errors=True)
+            files.link_tree(library / name, away / name)
         return str(away)
 
 
