@@ -1,4 +1,4 @@
-"""Lock files as text: YAML, sorted, one line for each thing, so that a small change is a small diff."""
+"""Lock files as text: YAML, sorted, a line for each thing: a small change is a small diff."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -8,12 +8,16 @@ from typing import Final
 from pydantic import BaseModel, ValidationError
 
 from sandbox.box_lock.model import BoxLock, MachineLock
-from sandbox.errors import UsageError
-from sandbox.spec.problem import box_error, short
-from sandbox.spec.source import read_source
+from sandbox.errors import BoxError, UsageError
+from sandbox.plain_file import NotPlainError, read_plain
+from sandbox.spec.problem import Problem, short
+from sandbox.spec.source import parse_source
 from sandbox.spec.translate import problems_by_place
 
 SUFFIX: Final = ".lock.yml"
+_MAX_BYTES: Final = 20_000_000
+_MOST: Final = 20
+"""So many problems are shown."""
 
 _HEAD: Final = "# Written by `sandbox lock`: keep it with the box. Do not edit it by hand.\n"
 
@@ -32,12 +36,12 @@ def lock_text(lock: BoxLock) -> str:
 
 
 def _machine(machine: MachineLock) -> Iterator[str]:
-    for key in ("date", "box", "request"):
-        yield f"    {key}: {_word(getattr(machine, key))}"
+    yield f"    date: {_word(machine.date)}"
     yield f"    base: {_flow(machine.base)}"
     for key in ("inputs", "debs", "from_base", "files"):
         yield from _list(key, (_flow(one) for one in getattr(machine, key)))
-    yield from _list("debian_packages", map(_word, machine.debian_packages))
+    for key in ("debian_packages", "left_out"):
+        yield from _list(key, map(_word, getattr(machine, key)))
 
 
 def _list(key: str, items: Iterable[str]) -> Iterator[str]:
@@ -62,17 +66,29 @@ def read_lock(path: Path) -> BoxLock:
 
     Raises:
         UsageError: there is none.
-        InvalidBoxError: it is damaged; every mistake with its line.
+        BoxError: it is damaged; every mistake with its line.
     """
     if not path.is_file():
-        raise UsageError(
-            f"there is no lock file {short(path)}", hint="sandbox lock BOX writes it"
-        )
-    parsed = read_source(path)
+        raise UsageError(f"there is no lock file {short(path)}", hint="sandbox lock BOX writes it")
+    try:
+        text = read_plain(path, max_bytes=_MAX_BYTES).decode("utf-8")
+    except (NotPlainError, UnicodeDecodeError) as error:
+        why = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise _broken(path, [Problem(path, 0, "", why)]) from error
+    parsed = parse_source(path, text, empty="it is empty")
     if parsed.problems or parsed.top is None:
-        raise box_error(parsed.problems, path)
+        raise _broken(path, parsed.problems)
     try:
         return BoxLock.model_validate_json(json.dumps(parsed.top.plain()))
     except ValidationError as error:
         found = problems_by_place(error, parsed.top, BoxLock)
-        raise box_error(list(found.values()), path) from None
+        raise _broken(path, list(found.values())) from None
+
+
+def _broken(path: Path, problems: list[Problem]) -> BoxError:
+    number = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return BoxError(
+        f"the lock file {short(path)} has {number}",
+        details="\n".join(str(one) for one in problems[:_MOST]),
+        hint="sandbox lock BOX writes it anew; or take the one that your repository has",
+    )

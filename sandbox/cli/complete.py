@@ -73,6 +73,16 @@ def complete_base_source(incomplete: str) -> list[str]:
     return [source for source in _BASE_SOURCES if source.startswith(incomplete)]
 
 
+def complete_export(incomplete: str) -> list[str]:
+    """List the forms in which a lock's R packages are exported."""
+    return _fitting(("renv",), incomplete)
+
+
+def complete_sbom(incomplete: str) -> list[str]:
+    """List the forms of a bill of materials."""
+    return _fitting(("cyclonedx",), incomplete)
+
+
 def complete_app(ctx: typer.Context, incomplete: str) -> list[str]:
     """List the apps of the sandbox that was named before."""
     from sandbox.state import Instance
