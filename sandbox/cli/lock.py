@@ -86,7 +86,9 @@ def lock(
         placement = placement_for(box, Overrides(root=root), its_context, cwd=Path.cwd())
         if export is not None or sbom is not None:
             text = export_lock(placement, renv=export, sbom=sbom, output=output)
-        elif check:
+            _show_export(text, output)
+            return
+        if check:
             result = workflow.fitting_lock(placement)
         elif upgrade is not None:
             from sandbox.workflows.lock_upgrade import upgrade as upgrade_package
@@ -94,11 +96,12 @@ def lock(
             result = upgrade_package(placement, upgrade, context=its_context)
         else:
             result = workflow.lock(placement, context=its_context)
-    if export is not None or sbom is not None:
-        if output is None:
-            show(text, end="")
-        return
     _show(result, placement, as_json=as_json, check=check)
+
+
+def _show_export(text: str, output: Path | None) -> None:
+    if output is None:
+        show(text, end="")
 
 
 def _one_of(**given: object) -> None:

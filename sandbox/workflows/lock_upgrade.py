@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from itertools import chain
 
 from sandbox.box_lock.model import LockedFile, MachineLock
 from sandbox.errors import UsageError
@@ -43,7 +42,7 @@ def _require_locked(package: str, old: MachineLock, again: str) -> None:
     names = {one.name for one in old.files if one.kind == "r_package"}
     if package in names:
         return
-    if any(package == one.name for one in chain(old.debs, old.from_base)):
+    if package in {one.name for one in old.debs} | {one.name for one in old.from_base}:
         raise UsageError(
             f"{package} is a package of the distribution: it cannot change alone",
             details="what it needs in its new version can need new versions of others, and apt "
