@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 
 from sandbox.box_lock.errors import DiffersFromLockError
+from sandbox.box_lock.model import LockedFile
 from sandbox.box_lock.text import read_lock
-from sandbox.errors import BoxError, ProvisionError, UsageError
+from sandbox.errors import BoxError, ProviderError, ProvisionError, UsageError
 from sandbox.obtained import Materials, Obtained
 from sandbox.placement import Placement
 from sandbox.spec.r import R, RPackages
 from sandbox.state import instance_names
+from sandbox.workflows import cache
 from sandbox.workflows import lock as workflow
+from sandbox.workflows.cache_materials import PruneRule
 from sandbox.workflows.context import Context
 from sandbox.workflows.lock_export import export_lock
 from sandbox.workflows.lock_upgrade import mixed, upgrade
@@ -105,6 +108,20 @@ def test_a_failure_leaves_no_machine_and_no_lock(
         lock(bench, box)
     assert instance_names() == []
     assert not box.plan.box_path.with_name("plain.lock.yml").exists()
+
+
+def test_what_a_killed_lock_left_is_pruned(
+    bench: Bench, fetcher: FakeFetcher, box: Placement
+) -> None:
+    bench.engine.failures["destroy"] = KeyboardInterrupt()
+    bench.fail_lock = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        lock(bench, box)
+    assert len(instance_names()) == 1
+    bench.engine.failures.clear()
+    bench.bases = ProviderError("nobody answers")
+    cache.prune(PruneRule(), context=bench.context)
+    assert instance_names() == []
 
 
 def test_a_damaged_lock_is_not_written_over(
@@ -335,4 +352,4 @@ def test_a_file_keeps_all_that_a_plan_has_of_it() -> None:
         linked_to=("Rcpp 1.0",),
         remote=(("RemoteSha", "1" * 40),),
     )
-    assert workflow.LockedFile.of(file).obtained() == file
+    assert LockedFile.of(file).obtained() == file
