@@ -10,14 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from sandbox.errors import ProvisionError
 from sandbox.events import step
 from sandbox.fetch.errors import FetchError
-from sandbox.fetch.fetcher import Fetcher
+from sandbox.fetch.fetcher import Fetched, Fetcher
 from sandbox.guest.guest import Guest
 from sandbox.materials.archive import Cargo, pack_cargo
 from sandbox.materials.debs import FOLDER as APT_FOLDER
 from sandbox.materials.debs import WantedDeb
 from sandbox.materials.installed import FOLDER, lacking
 from sandbox.materials.lock_answers import LOCKED_FOLDER
+from sandbox.materials.packages.repositories import headers_for
 from sandbox.obtained import Obtained
+from sandbox.spec.base_models import Base
 from sandbox.ssh import SshTarget
 from sandbox.workflows.context import Context
 from sandbox.workflows.locked_machine import require_base_of_lock
@@ -41,7 +43,7 @@ def bring_files(guest: Guest, context: Context, target: SshTarget, *, mend: bool
         return
     with step(guest.listener, guest.name, "files") as note:
         fetcher = context.fetcher(guest.plan, sandbox=guest.name)
-        cargo = _files(missing, fetcher)
+        cargo = _files(missing, guest.plan.base, fetcher)
         if guest.plan.locked is not None:
             cargo += _locked_debs(there.wanted_debs, fetcher)
         elif context.place.is_local:
@@ -51,10 +53,15 @@ def bring_files(guest: Guest, context: Context, target: SshTarget, *, mend: bool
         _send(guest, target, cargo)
 
 
-def _files(missing: Sequence[Obtained], fetcher: Fetcher) -> list[Cargo]:
+def _files(missing: Sequence[Obtained], base: Base, fetcher: Fetcher) -> list[Cargo]:
     """The files of the plan, each by its checksum; fetched again where one was removed."""
+
+    def get(one: Obtained) -> Fetched:
+        headers = headers_for(one, base)
+        return fetcher.obtain([one.url], sha256=one.sha256, headers=headers)
+
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = pool.map(lambda one: fetcher.obtain([one.url], sha256=one.sha256), missing)
+        found = pool.map(get, missing)
         return [
             Cargo(fetched.path, f"{FOLDER}/{one.file_name}")
             for one, fetched in zip(missing, found, strict=True)

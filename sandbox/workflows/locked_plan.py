@@ -7,9 +7,11 @@ from sandbox.box_lock.errors import DiffersFromLockError, differences
 from sandbox.box_lock.model import LockedDeb, LockedFile
 from sandbox.events import step
 from sandbox.fetch.errors import FetchError, WrongSumError
-from sandbox.fetch.fetcher import Fetcher
+from sandbox.fetch.fetcher import NO_HEADERS, Fetcher
+from sandbox.materials.packages.repositories import headers_for
 from sandbox.obtained import Materials
 from sandbox.placement import Placement
+from sandbox.spec.base_models import Base
 from sandbox.workflows.context import Context
 from sandbox.workflows.lock import fitting_lock
 
@@ -33,17 +35,20 @@ def locked_placement(placement: Placement, context: Context) -> Placement:
     placement = placement.with_plan(plan)
     with step(context.listener, placement.name, "locked files") as note:
         wanted: list[LockedDeb | LockedFile] = [*machine.system.new_debs, *machine.files]
-        _require_bytes(wanted, context.fetcher(plan, sandbox=placement.name))
+        _require_bytes(wanted, plan.base, context.fetcher(plan, sandbox=placement.name))
         note.text = f"{len(wanted)} files"
     return placement
 
 
-def _require_bytes(wanted: Sequence[LockedDeb | LockedFile], fetcher: Fetcher) -> None:
+def _require_bytes(wanted: Sequence[LockedDeb | LockedFile], base: Base, fetcher: Fetcher) -> None:
     """Have all of them on this host, before anything is made."""
 
     def trouble(one: LockedDeb | LockedFile) -> str:
+        headers = NO_HEADERS
+        if isinstance(one, LockedFile):
+            headers = headers_for(one.obtained(), base)
         try:
-            fetcher.obtain([one.url], sha256=one.sha256)
+            fetcher.obtain([one.url], sha256=one.sha256, headers=headers)
         except WrongSumError as error:
             return f"{one.name} {one.version}: {error.message}"
         except FetchError as error:

@@ -1,5 +1,6 @@
 """Lock, check, up --locked: which of three differs, and that nothing is left behind."""
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,6 @@ BASE = (("libc6", "2.36-9"), ("perl", "5.36-7"))
 
 
 def answer() -> str:
-    from hashlib import sha256
-
     wanted = f"'{URL}' tree_2-1_amd64.deb {len(TREE)} SHA256:{sha256(TREE).hexdigest()}\n"
     known = f"'http://m.example/l.deb' libc6_2.36-9_amd64.deb 7 SHA256:{'ab' * 32}\n"
     return CUT.join((dpkg(*BASE), wanted, "", known))
@@ -219,6 +218,32 @@ def test_bytes_that_are_gone_or_others(bench: Bench, fetcher: FakeFetcher, box: 
         locked_placement(box, bench.context)
     assert "SHA-256" in caught.value.details
     assert instance_names() == []
+
+
+def test_a_binary_package_is_asked_for_as_r_does(
+    bench: Bench, fetcher: FakeFetcher, box: Placement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, data = "https://c.example/cran/src/contrib/ab_1.0.tar.gz", b"compiled"
+    package = r_package("ab", sha256=sha256(data).hexdigest(), url=url)
+    known_files(monkeypatch, package)
+    box = with_r(box, UNDATED)
+    lock(bench, box)
+    fetcher.web[url] = b"source"
+    with pytest.raises(DiffersFromLockError, match="the bytes differ"):
+        locked_placement(box, bench.context)
+    fetcher.web[f"{url} AGENT"] = data
+    assert locked_placement(box, bench.context).plan.materials.files == (package.obtained(),)
+
+
+def test_a_package_of_a_folder_that_is_not_kept_here(
+    bench: Bench, fetcher: FakeFetcher, box: Placement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known_files(monkeypatch, r_package("own", url="packages/own", is_binary=False))
+    box = with_r(box, UNDATED)
+    lock(bench, box)
+    with pytest.raises(DiffersFromLockError, match="the bytes differ") as caught:
+        locked_placement(box, bench.context)
+    assert "own 1.0 is not kept here" in caught.value.details
 
 
 def test_a_base_of_another_build_is_named(
