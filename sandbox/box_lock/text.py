@@ -10,11 +10,11 @@ from pydantic import BaseModel, ValidationError
 from sandbox.box_lock.model import BoxLock, MachineLock
 from sandbox.errors import BoxError, UsageError
 from sandbox.plain_file import NotPlainError, read_plain
+from sandbox.spec.load import LOCK_SUFFIX
 from sandbox.spec.problem import Problem, short
 from sandbox.spec.source import parse_source
 from sandbox.spec.translate import problems_by_place
 
-SUFFIX: Final = ".lock.yml"
 _MAX_BYTES: Final = 20_000_000
 _MOST: Final = 20
 """So many problems are shown."""
@@ -24,7 +24,7 @@ _HEAD: Final = "# Written by `sandbox lock`: keep it with the box. Do not edit i
 
 def lock_path(box: Path) -> Path:
     """Return the place of a box's lock file: next to the box."""
-    return box.with_name(f"{box.stem}{SUFFIX}")
+    return box.with_name(f"{box.stem}{LOCK_SUFFIX}")
 
 
 def lock_text(lock: BoxLock) -> str:

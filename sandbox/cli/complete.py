@@ -18,6 +18,7 @@ from sandbox.providers import PROVIDERS
 _GOALS: Final = ("up", "safe", "correct", "snappy")
 _BASE_SOURCES: Final = ("auto", "build", "public")
 _BOX_SUFFIXES: Final = (".yml", ".yaml")
+_LOCK_SUFFIX: Final = ".lock.yml"
 _FACTS: Final = ".facts.json"
 
 
@@ -117,11 +118,12 @@ def _fitting(words: Iterable[str], incomplete: str) -> list[str]:
 def _shipped(incomplete: str) -> list[str]:
     from sandbox.paths import data_dir
 
-    return _fitting((path.stem for path in data_dir("boxes").glob("*.yml")), incomplete)
+    names = (path.name for path in data_dir("boxes").glob("*.yml"))
+    return _fitting((name.removesuffix(".yml") for name in names if _is_box(name)), incomplete)
 
 
 def _is_box(name: str) -> bool:
-    return name.endswith(_BOX_SUFFIXES)
+    return name.endswith(_BOX_SUFFIXES) and not name.endswith(_LOCK_SUFFIX)
 
 
 def _files(incomplete: str, wanted: Callable[[str], bool]) -> list[str]:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from sandbox.box_lock.text import lock_text
 from sandbox.cli.app import program
-from sandbox.cli.complete import complete_export, complete_sbom
+from sandbox.cli.complete import complete_box, complete_export, complete_sbom
 from sandbox.errors import UsageError
 from sandbox.resolving import resolve
 from sandbox.spec.load import load_box
@@ -74,3 +74,8 @@ def test_forms_are_completed() -> None:
         ["cyclonedx"],
         [],
     )
+
+
+def test_a_lock_is_not_completed_as_a_box(box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(box.parent)
+    assert [one for one in complete_box("x") if one.startswith("x")] == ["x.yml"]
