@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.app_files import MAX_MB
+from sandbox.box_lock.model import LockedSystem
 from sandbox.endpoints import Endpoint
 from sandbox.obtained import Materials
 from sandbox.servers import wanted
@@ -119,6 +120,8 @@ class Plan(PlanModel):
     """R packages that the box wants, that its base does not have, and that may be missing."""
     materials: Annotated[Materials, Field(exclude_if=lambda one: one == Materials())] = Materials()
     """The files that this host fetches for the machine; none before they were looked for."""
+    locked: Annotated[LockedSystem | None, NEWER] = None
+    """The packages of the distribution by version and checksum; None: those of today."""
 
     @property
     def key(self) -> str:
@@ -135,7 +138,8 @@ class Plan(PlanModel):
         for app in (*content["apps"], *content.get("apis", ())):
             # The fingerprint covers which of its files go
             del app["path"], app["include"], app["max_mb"]
-        for file in content.get("materials", {}).get("files", ()):
+        files = content.get("materials", {}).get("files", ())
+        for file in (*files, *(content.get("locked") or {}).get("debs", ())):
             # The same bytes from another place make the same machine
             del file["url"]
         if base_image:

@@ -61,8 +61,7 @@ def jinja_environment() -> "Environment":
 class RenderedFile:
     """A file, ready to be written into an instance's folder."""
 
-    path: Path
-    """The path relative to that folder."""
+    path: Path  # relative to that folder
     content: str
 
 
@@ -124,6 +123,7 @@ class ProvisionVars(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    locked_packages_wanted: bool
     system_packages: tuple[str, ...]
     system_timezone: str
     system_locale: str
@@ -218,6 +218,7 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         *_secrets_in("r_repos", repos),
     )
     return ProvisionVars(
+        locked_packages_wanted=plan.locked is not None,
         system_packages=plan.apt_packages,
         system_timezone=system.timezone,
         system_locale=system.locale,
@@ -230,7 +231,7 @@ def provision_vars(plan: Plan, folder: Path) -> ProvisionVars:
         r_blas=r.blas if r else "reference",
         r_options=_shown(options),
         r_repos=_shown(repos),
-        # A service or cron job starts R without the variables of a login
+        # A service starts R without the variables of a login
         r_environment={"LANG": system.locale, **session},
         r_packages_names=r.debian_packages.names if r else (),
         secrets_are_given=bool(places),
@@ -330,6 +331,7 @@ def render_bootstrap(
             "login_user": LOGIN_USER,
             "suite": plan.base.suite,
             "distribution": plan.base.distribution,
+            "locked": plan.locked is not None,
             "mirror": plan.mirror,
             "proxy": proxy,
             "proxy_conf": _apt_proxy(proxy, plan.system),

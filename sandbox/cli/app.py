@@ -20,6 +20,7 @@ GROUPS: Final = {
     "look": ("list", "status", "ssh", "exec", "open", "logs", "render"),
     "snapshot": ("snapshot", "reset"),
     "cache": ("bake", "cache"),
+    "lock": ("lock",),
     "verify": ("check",),
     "fidelity": ("capture", "diff", "report"),
     "kinds": ("kinds",),

@@ -18,6 +18,7 @@ from sandbox.providers import PROVIDERS
 _GOALS: Final = ("up", "safe", "correct", "snappy")
 _BASE_SOURCES: Final = ("auto", "build", "public")
 _BOX_SUFFIXES: Final = (".yml", ".yaml")
+_LOCK_SUFFIX: Final = ".lock.yml"
 _FACTS: Final = ".facts.json"
 
 
@@ -73,6 +74,16 @@ def complete_base_source(incomplete: str) -> list[str]:
     return [source for source in _BASE_SOURCES if source.startswith(incomplete)]
 
 
+def complete_export(incomplete: str) -> list[str]:
+    """List the forms in which a lock's R packages are exported."""
+    return _fitting(("renv",), incomplete)
+
+
+def complete_sbom(incomplete: str) -> list[str]:
+    """List the forms of a bill of materials."""
+    return _fitting(("cyclonedx",), incomplete)
+
+
 def complete_app(ctx: typer.Context, incomplete: str) -> list[str]:
     """List the apps of the sandbox that was named before."""
     from sandbox.state import Instance
@@ -107,11 +118,12 @@ def _fitting(words: Iterable[str], incomplete: str) -> list[str]:
 def _shipped(incomplete: str) -> list[str]:
     from sandbox.paths import data_dir
 
-    return _fitting((path.stem for path in data_dir("boxes").glob("*.yml")), incomplete)
+    names = (path.name for path in data_dir("boxes").glob("*.yml"))
+    return _fitting((name.removesuffix(".yml") for name in names if _is_box(name)), incomplete)
 
 
 def _is_box(name: str) -> bool:
-    return name.endswith(_BOX_SUFFIXES)
+    return name.endswith(_BOX_SUFFIXES) and not name.endswith(_LOCK_SUFFIX)
 
 
 def _files(incomplete: str, wanted: Callable[[str], bool]) -> list[str]:

@@ -56,6 +56,10 @@ def up(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Make it without a baked image, and bake it again.")
     ] = False,
+    locked: Annotated[
+        bool,
+        typer.Option("--locked", help="Exactly what BOX.lock.yml says; see `sandbox lock`."),
+    ] = False,
     secrets: Annotated[
         Path | None,
         typer.Option(
@@ -80,6 +84,8 @@ def up(
     sandbox up shiny
 
     sandbox up sales.yml --name bug-42 --memory-mb 4096
+
+    sandbox up sales.yml --locked
     """
     from sandbox.baking import CacheUse
     from sandbox.errors import UsageError
@@ -102,6 +108,10 @@ def up(
         overrides = Overrides(name, cpus, memory_mb, disk_gb, root)
         placement = placement_for(box, overrides, its_context, cwd=Path.cwd())
         refuse_unmet_needs(placement, its_context)
+        if locked:
+            from sandbox.workflows.locked_plan import locked_placement
+
+            placement = locked_placement(placement, its_context)
         result = bring_up(
             placement, context=its_context, checks=checks, provision_again=provision, cache=cache
         )

@@ -1,5 +1,6 @@
 """Files inside a machine: what is there, what its apt would download, and how ours get in."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 from sandbox.errors import CommandError, ProvisionError
 from sandbox.materials.debs import WantedDeb, question, wanted_debs
 from sandbox.materials.installed import INSTALLED
+from sandbox.materials.lock_answers import INSTALLED_QUESTION, lock_question, missing_debs
 from sandbox.plan import Plan
 from sandbox.ssh import SshTarget
 
@@ -22,7 +24,9 @@ class HadBefore:
     installed: str = ""
     """Its list of fetched files."""
     wanted_debs: tuple[WantedDeb, ...] = ()
-    """The packages of the plan that its apt would download."""
+    """The packages of the plan that its apt would download; of a locked plan, those it lacks."""
+    packages: str = ""
+    """Its list of packages, where the plan is locked."""
 
 
 def had_before(plan: Plan, target: SshTarget) -> HadBefore:
@@ -31,7 +35,9 @@ def had_before(plan: Plan, target: SshTarget) -> HadBefore:
     Raises:
         ProvisionError: it does not answer.
     """
-    script = f"cat {INSTALLED} 2>/dev/null; echo '{_BETWEEN}'; {question(plan.apt_packages)}"
+    locked = plan.locked
+    asked = question(plan.apt_packages) if locked is None else INSTALLED_QUESTION
+    script = f"cat {INSTALLED} 2>/dev/null; echo '{_BETWEEN}'; {asked}"
     try:
         answer = target.run(("sudo", "-n", "sh", "-c", script), timeout_s=_ASK_S).stdout
     except CommandError as error:
@@ -41,7 +47,35 @@ def had_before(plan: Plan, target: SshTarget) -> HadBefore:
             hint="run the same command again",
         ) from error
     installed, _, wanted = answer.partition(f"{_BETWEEN}\n")
+    if locked is not None:
+        return HadBefore(installed, missing_debs(locked, wanted), wanted)
     return HadBefore(installed, wanted_debs(wanted))
+
+
+def installed_packages(target: SshTarget) -> str:
+    """Ask a machine for its list of packages.
+
+    Raises:
+        CommandError: it does not answer.
+    """
+    return target.run(("sh", "-c", INSTALLED_QUESTION), timeout_s=_ASK_S).stdout
+
+
+def ask_for_lock(packages: Iterable[str], debs: Iterable[str], target: SshTarget) -> str:
+    """Ask a bare machine what the lock of its box wants to know.
+
+    Raises:
+        ProvisionError: its apt cannot find a way to install all that.
+    """
+    script = lock_question(packages, debs)
+    try:
+        return target.run(("sudo", "-n", "sh", "-c", script), timeout_s=_ASK_S).stdout
+    except CommandError as error:
+        raise ProvisionError(
+            "the packages cannot be locked: the machine's apt cannot install them together",
+            details=error.details or error.stderr or error.message,
+            hint="sandbox up BOX says more about a package that is not there",
+        ) from error
 
 
 def unpack(archive: Path, target: SshTarget) -> None:

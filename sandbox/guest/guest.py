@@ -273,6 +273,22 @@ class Guest:
 
         return had_before(self.plan, target)
 
+    def installed_packages(self, target: SshTarget) -> str:
+        """Ask for the list of the machine's packages."""
+        from sandbox.guest.files_inside import installed_packages
+
+        return installed_packages(target)
+
+    def ask_for_lock(self, debs: Iterable[str], target: SshTarget) -> str:
+        """Ask what apt would bring for the plan and these package files on the machine.
+
+        Raises:
+            ProvisionError: it cannot find a way to install all that.
+        """
+        from sandbox.guest.files_inside import ask_for_lock
+
+        return ask_for_lock(self.plan.apt_packages, debs, target)
+
     def unpack(self, archive: Path, target: SshTarget) -> None:
         """Unpack an archive at the root of the machine.
 

@@ -9,7 +9,7 @@ from sandbox.errors import UsageError
 from sandbox.paths import data_dir
 from sandbox.plain_file import not_a_file
 from sandbox.spec.bases import Bases, load_bases
-from sandbox.spec.load import SUFFIXES, LoadedBox, load_box
+from sandbox.spec.load import LOCK_SUFFIX, SUFFIXES, LoadedBox, load_box, shipped_boxes
 from sandbox.spec.problem import InvalidBoxError, Problem, near, short
 from sandbox.spec.root import Root
 from sandbox.spec.source import read_source
@@ -72,9 +72,13 @@ def boxes_to_validate(folder: Path) -> tuple[list[Path], list[Path]]:
     return meant, others
 
 
+def _may_be_box(path: Path) -> bool:
+    return path.suffix in SUFFIXES and not path.name.endswith(LOCK_SUFFIX)
+
+
 def _yaml_files(folder: Path, *, may_be_absent: bool) -> list[Path]:
     try:
-        return [path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES]
+        return [path for path in sorted(folder.iterdir()) if _may_be_box(path)]
     except (FileNotFoundError, NotADirectoryError) as error:
         if may_be_absent:
             return []
@@ -100,10 +104,11 @@ def list_boxes(cwd: Path) -> list[Entry]:
     """List all boxes, the local ones first, each loaded."""
     bases = load_bases()
     shipped_folder = data_dir("boxes").resolve()
+    shipped = (shipped_folder / path.name for path in shipped_boxes())
     here = [path for path in local_boxes(cwd) if path.resolve().parent != shipped_folder]
     return [
         *(examine(path, "here", bases) for path in here),
-        *(examine(path, "shipped", bases) for path in sorted(shipped_folder.glob("*.yml"))),
+        *(examine(path, "shipped", bases) for path in shipped),
     ]
 
 
@@ -121,7 +126,7 @@ def _existing(path: Path, target: str, cwd: Path) -> Path:
     wrong = not_a_file(path)
     if wrong is None:
         return path
-    known = {box.stem for box in [*local_boxes(cwd), *data_dir("boxes").glob("*.yml")]}
+    known = {box.stem for box in [*local_boxes(cwd), *shipped_boxes()]}
     suggestion = near(Path(target).stem, known)
     if path.is_dir():
         suggestion = f"sandbox init {shlex.quote(target)} writes a box for the apps in that folder"
@@ -143,7 +148,7 @@ def _only_box(cwd: Path) -> Path:
                 details="\n".join(short(path) for path in found),
                 hint=f"name one: sandbox up {short(found[0])}",
             )
-    shipped = sorted(path.stem for path in data_dir("boxes").glob("*.yml"))
+    shipped = sorted(path.stem for path in shipped_boxes())
     raise UsageError(
         "there is no box file in this folder",
         details=f"shipped with sandbox: {', '.join(shipped)}",
@@ -153,7 +158,7 @@ def _only_box(cwd: Path) -> Path:
 
 def _boxes_of(folder: Path) -> list[Path]:
     try:
-        files = [path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES]
+        files = [path for path in sorted(folder.iterdir()) if _may_be_box(path)]
     except OSError:  # not a folder, or not readable: no boxes there
         return []
     sure, unreadable = [], []

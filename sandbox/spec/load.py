@@ -20,12 +20,20 @@ from sandbox.spec.source import Value, read_source
 from sandbox.spec.translate import FieldPlace, problems_by_place
 
 SUFFIXES = (".yml", ".yaml")
+LOCK_SUFFIX = ".lock.yml"
+"""What a box's lock ends with: next to its box, and no box."""
 MAX_CHAIN = 16
 """How many boxes may extend each other, one the next."""
 _NO_BOX = "this does not look like a box, so its text is not shown"
 _WHAT_A_BOX_SAYS = "A box says `version: 1` and `base: debian-12`, or `extends: BOX`"
 _ROUNDS = 10
 """How often wrong values are taken out until the rest is valid."""
+
+
+def shipped_boxes() -> list[Path]:
+    """List our own boxes."""
+    found = sorted(data_dir("boxes").glob("*.yml"))
+    return [path for path in found if not path.name.endswith(LOCK_SUFFIX)]
 
 
 @dataclass(frozen=True)
@@ -167,7 +175,7 @@ def _parent(said: Value, chain: tuple[Path, ...], root: Root) -> tuple[Path | No
         return None, said.problem(f"the boxes extend each other in a circle: {circle}")
     absent = wrong == NO_SUCH_FILE  # anything else (a NUL in the name) no folder can be asked about
     siblings = [file.name for file in parent.parent.glob("*.y*ml")] if absent else []
-    boxes = [file.stem for file in data_dir("boxes").glob("*.yml")]
+    boxes = [file.stem for file in shipped_boxes()]
     suggestion = near(name, [*siblings, *boxes])
     return None, said.problem(f"no box at {code(name)}: {wrong} ({short(parent)})", suggestion)
 

@@ -10,15 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 from sandbox.errors import ProvisionError
 from sandbox.events import step
 from sandbox.fetch.errors import FetchError
-from sandbox.fetch.fetcher import Fetcher
+from sandbox.fetch.fetcher import Fetched, Fetcher
 from sandbox.guest.guest import Guest
 from sandbox.materials.archive import Cargo, pack_cargo
 from sandbox.materials.debs import FOLDER as APT_FOLDER
 from sandbox.materials.debs import WantedDeb
 from sandbox.materials.installed import FOLDER, lacking
+from sandbox.materials.lock_answers import LOCKED_FOLDER
+from sandbox.materials.packages.repositories import headers_for
 from sandbox.obtained import Obtained
+from sandbox.spec.base_models import Base
 from sandbox.ssh import SshTarget
 from sandbox.workflows.context import Context
+from sandbox.workflows.locked_machine import require_base_of_lock
 
 _AT_ONCE = 8
 """Downloads side by side."""
@@ -29,28 +33,48 @@ def bring_files(guest: Guest, context: Context, target: SshTarget, *, mend: bool
 
     Raises:
         ProvisionError: a file of the plan is not on this host any more, or cannot be sent.
+        DiffersFromLockError: the plan is locked, and the machine has another base.
     """
     there = guest.had_before(target)
+    if guest.plan.locked is not None:
+        require_base_of_lock(guest.plan.locked, there.packages)
     missing = lacking(guest.plan.materials, "" if mend else there.installed)
     if not missing and not there.wanted_debs:
         return
     with step(guest.listener, guest.name, "files") as note:
         fetcher = context.fetcher(guest.plan, sandbox=guest.name)
-        cargo = _files(missing, fetcher)
-        if context.place.is_local:
+        cargo = _files(missing, guest.plan.base, fetcher)
+        if guest.plan.locked is not None:
+            cargo += _locked_debs(there.wanted_debs, fetcher)
+        elif context.place.is_local:
             # A server elsewhere may be nearer to its mirror than to this host
             cargo += _debs(guest, there.wanted_debs, fetcher)
         note.text = _words(missing, cargo)
         _send(guest, target, cargo)
 
 
-def _files(missing: Sequence[Obtained], fetcher: Fetcher) -> list[Cargo]:
+def _files(missing: Sequence[Obtained], base: Base, fetcher: Fetcher) -> list[Cargo]:
     """The files of the plan, each by its checksum; fetched again where one was removed."""
+
+    def get(one: Obtained) -> Fetched:
+        headers = headers_for(one, base)
+        return fetcher.obtain([one.url], sha256=one.sha256, headers=headers)
+
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = pool.map(lambda one: fetcher.obtain([one.url], sha256=one.sha256), missing)
+        found = pool.map(get, missing)
         return [
             Cargo(fetched.path, f"{FOLDER}/{one.file_name}")
             for one, fetched in zip(missing, found, strict=True)
+        ]
+
+
+def _locked_debs(wanted: Sequence[WantedDeb], fetcher: Fetcher) -> list[Cargo]:
+    """The packages of the lock, each by its checksum: the machine itself downloads none."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = pool.map(lambda one: fetcher.obtain([one.url], sha256=one.sha256), wanted)
+        return [
+            Cargo(fetched.path, f"{LOCKED_FOLDER}/{one.name}")
+            for one, fetched in zip(wanted, found, strict=True)
         ]
 
 

@@ -24,8 +24,8 @@ from sandbox.workflows.power import destroy
 from sandbox.workflows.up import up
 
 _BAKE = "bake-"
-_BAKE_SANDBOX = re.compile(rf"{_BAKE}[0-9a-f]{{12}}")
-"""The name that `bake` gives its own sandbox."""
+_BAKE_SANDBOX = re.compile(r"(bake|lock)-[0-9a-f]{12}")
+"""The name that `bake` gives its own sandbox; `lock`, too, throws its own away."""
 
 
 @dataclass(frozen=True)

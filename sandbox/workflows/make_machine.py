@@ -19,6 +19,7 @@ from sandbox.providers.abilities import Isolation, Settling
 from sandbox.providers.engine import Power
 from sandbox.record import Record
 from sandbox.secret_values import needed_secrets
+from sandbox.ssh import SshTarget
 from sandbox.summary import Phase
 from sandbox.workflows.base import prepare_base
 from sandbox.workflows.bring_files import bring_files
@@ -26,6 +27,7 @@ from sandbox.workflows.check import verify
 from sandbox.workflows.context import STOP_TIMEOUT_S, Context, require_usable
 from sandbox.workflows.files_to_fetch import with_files
 from sandbox.workflows.image_choice import Oven, choose_origin, create_from, keep_baked
+from sandbox.workflows.locked_machine import require_locked
 from sandbox.workflows.machine_spec import machine_spec, record_elsewhere
 from sandbox.workflows.rebuild import leave_out_missing, tell_rebuild
 from sandbox.workflows.repair import after_repair, tell_put_back
@@ -68,12 +70,29 @@ def make(guest: Guest, context: Context, *, cache: CacheUse, checks: bool, again
             report = _woken(guest, record, context, checks=checks)
             return Made(report, _passwords(guest, checks=checks))
         record, kept = _provisioned(guest, record, context, again=again)
+        if guest.plan.locked is not None:
+            require_locked(guest, guest.login())
         report = verify(guest, context) if checks else None
         if not kept:
             report = _proven_again(guest, record, report)
         if keys is not None and report is not None and report.ok:
             keep_baked(guest, keys)
         return Made(report, _passwords(guest, checks=checks))
+
+
+def make_bare(guest: Guest, context: Context) -> SshTarget:
+    """Make the machine from its base image, ready for apt, and install nothing of the plan.
+
+    Raises:
+        SandboxError: as in `make`.
+    """
+    with ExitStack() as stack:
+        archives = stack.enter_context(archives_ahead())
+        _refuse_impossible(guest, context)
+        _created(guest, context, Oven(CacheUse.OFF, False, stack, archives))  # noqa: FBT003
+        proxies = [one for one in needed_secrets(guest.plan) if "proxy" in one.kinds]
+        target, _ = guest.bootstrap(context.secrets.all_of(proxies))
+        return target
 
 
 def _passwords(guest: Guest, *, checks: bool) -> tuple[NewPassword, ...]:

@@ -20,6 +20,7 @@ from sandbox.workflows.box_changes import noting
 from sandbox.workflows.choose_placement import as_made, require_same_machine
 from sandbox.workflows.context import Context
 from sandbox.workflows.left_out import tell_left_out
+from sandbox.workflows.locked_machine import require_locked
 
 if TYPE_CHECKING:
     from sandbox.guest.passwords import NewPassword
@@ -73,6 +74,8 @@ def up(
             # Before a repair: what failed may be the very app that is new now
             done = _unchanged(guest) or _released(guest, checks=checks)
             if done is not None:
+                if guest.plan.locked is not None:
+                    require_locked(guest, guest.login())
                 return _with_passwords(guest, done)
         provision_again = _is_to_mend(guest) or provision_again
         if checks:

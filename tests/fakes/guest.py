@@ -13,6 +13,7 @@ from sandbox.facts.facts import Facts
 from sandbox.guest.files_inside import HadBefore
 from sandbox.guest.guest import Guest
 from sandbox.guest.pages import Page, proven_by_page
+from sandbox.materials.lock_answers import missing_debs
 from sandbox.placement import Placement
 from sandbox.providers.engine import Engine, MachineStatus
 from sandbox.provision import ProvisionResult
@@ -45,6 +46,14 @@ class Behaviour:
     had_before: HadBefore = field(default_factory=HadBefore)
     unpacked: list[str] = field(default_factory=list)
     """The files that were sent, by their paths in the machine."""
+    base_packages: str = ""
+    """The machine's list of packages, before it is provisioned."""
+    packages: str = ""
+    """The machine's list of packages, at the end."""
+    lock_answer: str = ""
+    """What a bare machine says for a lock."""
+    asked_for_lock: list[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
+    fail_lock: BaseException | None = None
 
     def wait(self, pages: Sequence[Page]) -> None:
         """An app was released, and somebody waits for its page."""
@@ -119,11 +128,24 @@ class FakeGuest(Guest):
         return self.reach(status), status
 
     def had_before(self, target: SshTarget) -> HadBefore:
-        return self.behaviour.had_before
+        locked = self.plan.locked
+        if locked is None:
+            return self.behaviour.had_before
+        packages = self.behaviour.base_packages
+        return HadBefore("", missing_debs(locked, packages), packages)
 
     def unpack(self, archive: Path, target: SshTarget) -> None:
         with tarfile.open(archive) as tar:
             self.behaviour.unpacked += tar.getnames()
+
+    def installed_packages(self, target: SshTarget) -> str:
+        return self.behaviour.packages
+
+    def ask_for_lock(self, debs: Iterable[str], target: SshTarget) -> str:
+        self.behaviour.asked_for_lock.append((self.plan.apt_packages, tuple(debs)))
+        if self.behaviour.fail_lock is not None:
+            raise self.behaviour.fail_lock
+        return self.behaviour.lock_answer
 
     def wait_for_answer(self, timeout_s: float) -> None:
         self.login()

@@ -73,6 +73,17 @@ def test_known_bytes_need_no_network(web: Web, store: Store) -> None:
     assert found.url == elsewhere
 
 
+def test_what_is_kept_needs_no_address(store: Store) -> None:
+    with store.incoming("own") as fresh:
+        fresh.write_bytes(b"own package")
+        digest = hashlib.sha256(b"own package").hexdigest()
+        store.keep(fresh, digest)
+    kept = fetcher(store).obtain(["own_1.0.tar.gz"], sha256=digest)
+    assert (kept.path.read_bytes(), kept.url) == (b"own package", "own_1.0.tar.gz")
+    with pytest.raises(FetchError, match="only http"):
+        fetcher(store).obtain(["own_1.0.tar.gz"], sha256="ab" * 32)
+
+
 def test_a_damaged_file_is_fetched_again(web: Web, store: Store) -> None:
     url = f"{web.url}/damaged"
     found = fetcher(store).obtain([url])

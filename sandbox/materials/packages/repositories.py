@@ -4,6 +4,7 @@ A package manager has compiled packages for Linux under three forms of address; 
 no special request is tried first, since a plain download and a proxy understand it.
 """
 
+import platform
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from urllib.parse import quote
 
 from sandbox.materials.packages.versions import Version
 from sandbox.materials.packages.with_r import Architecture
+from sandbox.obtained import Obtained
+from sandbox.spec.base_models import Base
 
 LATEST: Final = "latest"
 _SNAPSHOT: Final = re.compile(r"(?P<base>.*?)/(?P<snapshot>[0-9]{4}-[0-9]{2}-[0-9]{2}|latest)/*")
@@ -39,6 +42,14 @@ class Target:
         """What R itself says to a repository, by which a package manager knows its binaries."""
         platform = f"{self.architecture}-pc-linux-gnu {self.architecture} linux-gnu"
         return f"R/{self.r_version} R ({self.r_version} {platform})"
+
+
+def headers_for(file: Obtained, base: Base) -> Mapping[str, str]:
+    """Return what to say when a file is fetched again: a manager may give R alone binaries."""
+    if file.kind != "r_package" or not file.is_binary:
+        return {}
+    architecture: Architecture = "aarch64" if platform.machine() == "aarch64" else "x86_64"
+    return {"User-Agent": Target(base.suite, architecture, file.r).user_agent}
 
 
 @dataclass(frozen=True)

@@ -85,15 +85,14 @@ def ensure_vagrant_box(
         HostError: this host cannot build it, is of another architecture, or has no space left.
         ProviderError: the build, the fetch or `vagrant box add` failed.
     """
-    provider = form.provider
-    if choose_box_kind(source, provider) == "public":
-        public = public_box(base, provider)
-        return ensure_public_box(public, provider=provider, listener=listener, fetcher=fetcher)
-    try:
-        sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
-    except NoMirrorError:
-        if source == "build" or base.images.public_box(provider) is None:
-            raise
+    provider, sources = form.provider, None
+    if choose_box_kind(source, provider) != "public":
+        try:
+            sources = choose_sources(base, mirror, () if mirror else (archives or host_archives)())
+        except NoMirrorError:
+            if source == "build" or base.images.public_box(provider) is None:
+                raise
+    if sources is None:
         public = public_box(base, provider)
         return ensure_public_box(public, provider=provider, listener=listener, fetcher=fetcher)
     root = vm_form(login_user=BOX_USER, authorized_key=INSECURE_KEY, distribution=base.distribution)

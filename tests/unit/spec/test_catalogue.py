@@ -8,7 +8,7 @@ import pytest
 from sandbox.errors import UsageError
 from sandbox.paths import data_dir
 from sandbox.spec import catalogue
-from sandbox.spec.catalogue import find_box, list_boxes
+from sandbox.spec.catalogue import boxes_to_validate, find_box, list_boxes
 from sandbox.spec.source import ParsedFile, read_source
 from tests.unit.spec.conftest import HEAD, Write
 
@@ -126,3 +126,12 @@ def test_a_folder_in_a_boxs_place_can_be_given_one(tmp_path: Path, target: str) 
         find_box(target, cwd=tmp_path)
     words = shlex.quote(target)
     assert caught.value.hint == f"sandbox init {words} writes a box for the apps in that folder"
+
+
+def test_a_lock_is_no_box(tmp_path: Path) -> None:
+    box = tmp_path / "x.yml"
+    box.write_text("version: 1\nbase: debian-12\n")
+    # Even one that would pass for a box
+    (tmp_path / "x.lock.yml").write_text("version: 1\nbase: debian-12\n")
+    assert find_box(None, cwd=tmp_path) == box
+    assert boxes_to_validate(tmp_path) == ([box], [])

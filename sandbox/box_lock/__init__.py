@@ -1,0 +1,1 @@
+"""`BOX.lock.yml`: the exact bytes that a box's machine is made of."""
