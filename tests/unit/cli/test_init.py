@@ -174,9 +174,11 @@ def test_folders_of_any_name(home: Path, folder: str) -> None:
     assert run("validate").exit_code == 0
 
 
-def test_the_example_of_the_readme_is_valid_as_it_stands(home: Path) -> None:
+def test_the_examples_of_the_readme_are_valid_as_they_stand(home: Path) -> None:
     text = (ROOT / "README.md").read_text()
-    (example,) = re.findall(r"```yaml\n# (\w+\.yml)\n(.*?)```", text, re.DOTALL)
-    (home / "work" / example[0]).write_text(example[1])
-    done = run("validate", example[0])
-    assert done.exit_code == 0, done.exception
+    examples = re.findall(r"```yaml\n# (\w+\.yml)\n(.*?)```", text, re.DOTALL)
+    assert [name for name, _ in examples] == ["staging.yml", "analysis.yml"]
+    for name, content in examples:
+        (home / "work" / name).write_text(content)
+        done = run("validate", name)
+        assert done.exit_code == 0, done.exception
