@@ -117,6 +117,11 @@ class BundledBase(Model):
     files: tuple[Sha256, ...] = Field(min_length=1, max_length=8)
     """In the order in which the provider wants them back."""
 
+    @property
+    def title(self) -> str:
+        """Its name, and the beginning of its identity."""
+        return f"{self.name} {self.identity[:12]}"
+
 
 class Manifest(Model):
     """Everything about a bundle."""

@@ -238,3 +238,32 @@ class Settling(Protocol):
             ProviderError: it does not finish.
         """
         ...
+
+
+@runtime_checkable
+class BaseTransfer(Protocol):
+    """Engines that can give a base image as files, and take it back as the very same image."""
+
+    def export_base(self, identity: str, folder: Path) -> tuple[Path, ...]:
+        """Write the image into an empty folder; `import_base` wants the files in this order.
+
+        Raises:
+            HostError, ProviderError: it is not there, or there is no room.
+        """
+        ...
+
+    def has_base(self, identity: str) -> bool:
+        """Tell whether the image is there.
+
+        Raises:
+            HostError, ProviderError: the provider cannot be asked.
+        """
+        ...
+
+    def import_base(self, identity: str, base: str, files: Sequence[Path]) -> None:
+        """Take the image in, under a name of its own: no other box may start from it.
+
+        Raises:
+            HostError, ProviderError: the files are another image, or there is no room.
+        """
+        ...

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sandbox.errors import ProviderError
 from sandbox.fetch.routes import Routes
 from sandbox.images.sources import ArchivesAnswer
 from sandbox.spec.base_models import Base
@@ -31,6 +32,17 @@ class WantedBase:
     """Which mirrors and which proxy; asked only when something is fetched: it may want a secret."""
     fetcher: "Callable[[], Fetcher] | None" = None
     """Makes what fetches on this host, by these routes."""
+    identity: str = ""
+    """The very image, and no other: nothing is built or fetched, and nobody's apt is asked."""
+
+
+def not_here(wanted: WantedBase) -> ProviderError:
+    """Return the error for an image that a bundle brought, and that is gone."""
+    return ProviderError(
+        f"the base image of the bundle is not here any more: {wanted.base.name}, "
+        f"{wanted.identity[:12]}",
+        hint="the bundle has it: sandbox up FILE, with the file of the bundle",
+    )
 
 
 @dataclass(frozen=True)

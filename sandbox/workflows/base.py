@@ -3,13 +3,14 @@
 from sandbox.images.sources import ArchivesAnswer
 from sandbox.placement import Placement
 from sandbox.providers.base_images import PreparedBase, WantedBase
+from sandbox.workflows.bundled import manifest_of
 from sandbox.workflows.context import Context
 
 
 def prepare_base(
     placement: Placement, context: Context, archives: ArchivesAnswer | None = None
 ) -> PreparedBase:
-    """Find, build or fetch the base image.
+    """Find, build or fetch the base image; for a box of a bundle, the one that it brought.
 
     Args:
         placement: the machine that needs the image.
@@ -20,6 +21,7 @@ def prepare_base(
         SandboxError: as in `Provider.prepare_base`.
     """
     plan = placement.plan
+    manifest = manifest_of(plan.box_path)
     wanted = WantedBase(
         base=plan.base,
         source=context.base_source,
@@ -28,6 +30,7 @@ def prepare_base(
         archives=archives,
         routes=lambda: context.routes(plan),
         fetcher=lambda: context.fetcher(plan, sandbox=placement.name),
+        identity=manifest.base.identity if manifest is not None else "",
     )
     provider = context.providers[placement.provider]
     return provider.prepare_base(wanted, context.place, context.listener)

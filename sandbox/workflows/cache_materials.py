@@ -3,10 +3,12 @@
 All of them can be made or fetched again. `sandbox.workflows.cache` has the baked images.
 """
 
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,6 +19,7 @@ from sandbox.images.archives import Shelf, remove_shelf, shelves
 from sandbox.images.build_folder import clear_folder, stale_folders
 from sandbox.providers.abilities import Baking, BaseCopies, BaseCopy
 from sandbox.providers.base_images import StoredBase
+from sandbox.workflows.bundled import unused_bundles
 from sandbox.workflows.context import Context
 
 
@@ -29,8 +32,9 @@ class KeptImage(BaseModel):
     """Its name in the provider's store, or its folder on this host."""
     kind: str
     """`baked` (a provisioned machine), `base` (a bare one), `copy` (of a base, in the hypervisor's
-    own store), `packages` (for building bases), `fetched` (builds of R, RStudio, R packages), or
-    `build` (what a build left)."""
+    own store), `packages` (for building bases), `fetched` (builds of R, RStudio, R packages),
+    `bundle` (a box that came in one, and that no sandbox is made from), or `build` (what a build
+    left)."""
     provider: str
     box: str = ""
     """The box that was baked; empty for everything else."""
@@ -84,6 +88,7 @@ def kept_beside(context: Context) -> list[KeptImage]:
     for provider_name, _, copies in _copies(context):
         found += [_copy_as_kept(copy, provider_name) for copy in copies]
     found += [_shelf_as_kept(shelf) for shelf in shelves()]
+    found += [_bundle_as_kept(folder) for folder in unused_bundles()]
     store = Store()
     files = store.files()
     return [*found, _files_as_kept(store, files)] if files else found
@@ -99,6 +104,27 @@ def prune_beside(rule: PruneRule, context: Context, *, dry_run: bool) -> Iterato
     yield from _prune_builds(context, dry_run=dry_run)
     yield from _prune_packages(rule, context.listener, dry_run=dry_run)
     yield from _prune_fetched(rule, context.listener, dry_run=dry_run)
+    yield from _prune_bundles(rule, context.listener, dry_run=dry_run)
+
+
+def _prune_bundles(rule: PruneRule, listener: Listener, *, dry_run: bool) -> Iterator[KeptImage]:
+    """Boxes of bundles that no sandbox is made from."""
+    for folder in unused_bundles():
+        kept = _bundle_as_kept(folder)
+        if kept.made_at is None or not rule.is_old(kept.made_at):
+            continue
+        if not dry_run:
+            with step(listener, "", f"remove {folder.name[:12]}"):
+                shutil.rmtree(folder, ignore_errors=True)
+        yield kept
+
+
+def _bundle_as_kept(folder: Path) -> KeptImage:
+    try:
+        made_at = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        made_at = None
+    return KeptImage(image=str(folder), kind="bundle", provider="", made_at=made_at)
 
 
 def _prune_bases(rule: PruneRule, context: Context, *, dry_run: bool) -> Iterator[KeptImage]:

@@ -10,6 +10,7 @@ from sandbox.spec.catalogue import find_box
 from sandbox.spec.choices import ProviderName
 from sandbox.spec.load import load_box
 from sandbox.state import Instance
+from sandbox.workflows.bundled import manifest_of
 from sandbox.workflows.context import Context, choose_provider
 
 
@@ -46,8 +47,10 @@ def placement_for(
         path = find_box(target, cwd=cwd)
     loaded = load_box(path, root=overrides.root)
     name = sandbox_name(overrides.name, loaded.name)
+    # A box of a bundle is the same machine for everybody
+    its_own = manifest_of(path) is not None
     return place(
-        resolve(loaded, context.user_config().mirrors),
+        resolve(loaded, None if its_own else context.user_config().mirrors),
         provider=choose_provider(context, _provider_of(name) or loaded.provider),
         name=name,
         cpus=overrides.cpus,

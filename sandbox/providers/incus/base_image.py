@@ -5,7 +5,7 @@ killed one; Incus itself shows an image only when it has all of it.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -90,13 +90,13 @@ def find_image(client: IncusClient, recipe: Recipe) -> str | None:
     Raises:
         HostError, ProviderError: Incus could not be asked.
     """
-    images = _images(client)
+    images = our_images(client)
     for image in images:
         if any(entry["name"] == recipe.alias for entry in image.get("aliases") or ()):
             return str(image["fingerprint"])
     for image in images:
         if _made_by(image, recipe):
-            _point(client, recipe.alias, str(image["fingerprint"]))
+            point(client, recipe.alias, str(image["fingerprint"]))
             return str(image["fingerprint"])
     return None
 
@@ -138,7 +138,12 @@ def _recipe(
     return Recipe(base, machine, kind, sources)
 
 
-def _images(client: IncusClient) -> list[dict[str, Any]]:
+def our_images(client: IncusClient) -> list[dict[str, Any]]:
+    """List the images of our project, as Incus describes them.
+
+    Raises:
+        HostError, ProviderError: Incus could not be asked.
+    """
     images = client.query("GET", api_path("images"), parameters={"recursion": "1"})
     return list(images)
 
@@ -147,7 +152,7 @@ def _made_by(image: dict[str, Any], recipe: Recipe) -> bool:
     return bool((image.get("properties") or {}).get(KEY_PROPERTY) == recipe.key)
 
 
-def _point(client: IncusClient, alias: str, fingerprint: str) -> None:
+def point(client: IncusClient, alias: str, fingerprint: str) -> None:
     """Make `alias` mean the image `fingerprint`, whatever it meant before."""
     entry = {"name": alias, "target": fingerprint, "description": ""}
     try:
@@ -182,18 +187,27 @@ def _make(
 
 def _import(recipe: Recipe, client: IncusClient, metadata: Path, root: Path) -> str:
     """Give the tarballs to Incus; when the new image is there, older ones of the recipe go."""
-    older = [str(image["fingerprint"]) for image in _images(client) if _made_by(image, recipe)]
-    target = f"{client.place.remote}:"
-    done = client.run("image", "import", metadata, root, target, timeout_s=_COPY_S)
-    found = re.search(r"\b[0-9a-f]{64}\b", done.stdout + done.stderr)
-    if found is None:
-        raise ProviderError("Incus named no fingerprint", details=done.stdout + done.stderr)
-    fingerprint = found.group()
-    _point(client, recipe.alias, fingerprint)
+    older = [str(image["fingerprint"]) for image in our_images(client) if _made_by(image, recipe)]
+    fingerprint = import_image(client, (metadata, root))
+    point(client, recipe.alias, fingerprint)
     for other in older:
         if other != fingerprint:
             _forget(client, other)
     return fingerprint
+
+
+def import_image(client: IncusClient, files: Sequence[Path]) -> str:
+    """Give files of an image to Incus, and return its fingerprint.
+
+    Raises:
+        HostError, ProviderError: Incus does not take them.
+    """
+    target = f"{client.place.remote}:"
+    done = client.run("image", "import", *files, target, timeout_s=_COPY_S)
+    found = re.search(r"\b[0-9a-f]{64}\b", done.stdout + done.stderr)
+    if found is None:
+        raise ProviderError("Incus named no fingerprint", details=done.stdout + done.stderr)
+    return found.group()
 
 
 def _forget(client: IncusClient, fingerprint: str) -> None:
@@ -226,7 +240,7 @@ def _fetch(recipe: Recipe, client: IncusClient, listener: Listener, routes: Rout
                 hint="is the image server reachable (or its mirror, `mirrors.incus_images`)? A "
                 "Debian host can build the image instead: `--base-source build`",
             ) from error
-        _point(client, recipe.alias, fingerprint)
+        point(client, recipe.alias, fingerprint)
         return fingerprint
 
 

@@ -14,6 +14,7 @@ from sandbox.providers.engine import MachineSpec, MachineStatus, Power, SshEndpo
 from sandbox.providers.findings import HostReport
 from sandbox.providers.incus import ready_script as inside
 from sandbox.providers.incus.baking import IncusBaking
+from sandbox.providers.incus.base_transfer import IncusBaseTransfer
 from sandbox.providers.incus.client import (
     ExistsError,
     IncusClient,
@@ -45,7 +46,7 @@ _UNHEARD_S = 2.0
 """Seconds until a machine that gave no answer is asked again."""
 
 
-class IncusEngine(IncusPower, IncusSnapshots, IncusBaking):
+class IncusEngine(IncusPower, IncusSnapshots, IncusBaking, IncusBaseTransfer):
     """Machines as Incus containers, in a project of our own."""
 
     provider = "incus"

@@ -58,16 +58,23 @@ class IncusProvider:
         """Find, build or fetch an image.
 
         Raises:
-            SandboxError: as in `ensure_base`.
+            SandboxError: as in `ensure_base`; or the very image that is wanted is not here.
         """
         from sandbox.images.package_index import available_packages
-        from sandbox.providers.base_images import PreparedBase
+        from sandbox.providers.base_images import PreparedBase, not_here
         from sandbox.providers.incus.base_image import ensure_base
+        from sandbox.providers.incus.base_transfer import exact_base
         from sandbox.providers.incus.client import IncusClient
 
+        client = IncusClient(IncusPlace.at(place))
+        if wanted.identity:
+            exact = exact_base(client, wanted.base.name, wanted.identity)
+            if exact is None:
+                raise not_here(wanted)
+            return PreparedBase(exact.alias, exact.fingerprint, None)
         made = ensure_base(
             wanted.base,
-            client=IncusClient(IncusPlace.at(place)),
+            client=client,
             source=wanted.source,
             mirror=wanted.mirror,
             listener=listener,

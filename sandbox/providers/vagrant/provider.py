@@ -34,10 +34,10 @@ class VagrantProvider(ABC):
         """Find, build or fetch a box: the one named by the sandbox's box file, if it names one.
 
         Raises:
-            SandboxError: as in `ensure_vagrant_box` and `ensure_public_box`.
+            SandboxError: as in `ensure_vagrant_box`, `ensure_public_box`, `not_here`.
         """
         from sandbox.images.package_index import available_packages
-        from sandbox.providers.base_images import PreparedBase
+        from sandbox.providers.base_images import PreparedBase, not_here
         from sandbox.providers.vagrant.base_box import (
             ensure_public_box,
             ensure_vagrant_box,
@@ -45,6 +45,8 @@ class VagrantProvider(ABC):
         )
 
         del place
+        if wanted.identity:
+            raise not_here(wanted)
         options = wanted.options
         if options is not None and options.base_image and options.base_image_version:
             public = named_box(options.base_image, options.base_image_version)
