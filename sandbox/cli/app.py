@@ -21,6 +21,7 @@ GROUPS: Final = {
     "snapshot": ("snapshot", "reset"),
     "cache": ("bake", "cache"),
     "lock": ("lock",),
+    "bundle": ("bundle",),
     "verify": ("check",),
     "fidelity": ("capture", "diff", "report"),
     "kinds": ("kinds",),

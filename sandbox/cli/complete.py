@@ -19,6 +19,7 @@ _GOALS: Final = ("up", "safe", "correct", "snappy")
 _BASE_SOURCES: Final = ("auto", "build", "public")
 _BOX_SUFFIXES: Final = (".yml", ".yaml")
 _LOCK_SUFFIX: Final = ".lock.yml"
+_BUNDLE: Final = ".sandbox"
 _FACTS: Final = ".facts.json"
 
 
@@ -45,6 +46,19 @@ def complete_box(incomplete: str) -> list[str]:
 def complete_box_or_name(incomplete: str) -> list[str]:
     """List the names of sandboxes, box files, and the names of our own boxes."""
     return list(dict.fromkeys([*complete_name(incomplete), *complete_box(incomplete)]))
+
+
+def complete_up(incomplete: str) -> list[str]:
+    """List the things that `up` takes: sandboxes, boxes, bundles."""
+    bundles = _files(incomplete, lambda name: name.endswith(_BUNDLE))
+    return list(dict.fromkeys([*complete_box_or_name(incomplete), *bundles]))
+
+
+def complete_bundle(ctx: typer.Context, incomplete: str) -> list[str]:
+    """List boxes and the word `verify`; after that word, bundles."""
+    if ctx.params.get("words"):
+        return _files(incomplete, lambda name: name.endswith(_BUNDLE))
+    return [*_fitting(("verify",), incomplete), *complete_box(incomplete)]
 
 
 def complete_side(incomplete: str) -> list[str]:

@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sandbox.cli.complete import complete_box_or_name, complete_names
+from sandbox.cli.complete import complete_names, complete_up
 from sandbox.cli.console import Progress, agreed, next_steps, say, show, show_error, show_json
 from sandbox.cli.passwords import tell_passwords
 from sandbox.cli.secrets import given_secrets
@@ -22,6 +23,7 @@ from sandbox.cli.settings import (
 from sandbox.errors import HostError, SandboxError
 
 if TYPE_CHECKING:
+    from sandbox.workflows.context import Context
     from sandbox.workflows.up import UpResult
 
 
@@ -29,8 +31,8 @@ def up(
     box: Annotated[
         str | None,
         typer.Argument(
-            help="A box file, a box's name, or a sandbox. Default: the only box file here.",
-            autocompletion=complete_box_or_name,
+            help="A box file, a box's name, a sandbox, or a bundle. Default: the only box here.",
+            autocompletion=complete_up,
         ),
     ] = None,
     *,
@@ -86,10 +88,13 @@ def up(
     sandbox up sales.yml --name bug-42 --memory-mb 4096
 
     sandbox up sales.yml --locked
+
+    sandbox up sales.sandbox
     """
     from sandbox.baking import CacheUse
     from sandbox.errors import UsageError
     from sandbox.workflows.app_needs import refuse_unmet_needs
+    from sandbox.workflows.bundled import manifest_of
     from sandbox.workflows.choose_placement import Overrides, placement_for
     from sandbox.workflows.up import up as bring_up
 
@@ -105,10 +110,11 @@ def up(
             trust=trust,
             secrets=given_secrets(secrets),
         )
+        box, its_context = _unpacked(box, its_context)
         overrides = Overrides(name, cpus, memory_mb, disk_gb, root)
         placement = placement_for(box, overrides, its_context, cwd=Path.cwd())
         refuse_unmet_needs(placement, its_context)
-        if locked:
+        if locked or manifest_of(placement.plan.box_path) is not None:
             from sandbox.workflows.locked_plan import locked_placement
 
             placement = locked_placement(placement, its_context)
@@ -119,6 +125,19 @@ def up(
     tell_passwords(result.placement.name, result.passwords)
     if result.report is not None and not result.report.ok:
         raise typer.Exit(1)
+
+
+def _unpacked(box: str | None, its_context: "Context") -> "tuple[str | None, Context]":
+    """The box in a bundle, at the bundle's provider; anything else as it was said."""
+    from sandbox.workflows.bundled import bundle_at
+
+    file = bundle_at(box, cwd=Path.cwd())
+    if file is None:
+        return box, its_context
+    from sandbox.workflows.unbundle import unpack
+
+    found = unpack(file, context=its_context)
+    return str(found.box), replace(its_context, provider=found.manifest.base.provider)
 
 
 def _show_up(result: "UpResult", *, as_json: bool) -> None:

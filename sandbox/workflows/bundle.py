@@ -35,12 +35,12 @@ from sandbox.spec.load import LoadedBox, load_box
 from sandbox.spec.problem import short
 from sandbox.spec.root import real, shipped
 from sandbox.workflows.base import prepare_base
+from sandbox.workflows.bundled import SUFFIX
 from sandbox.workflows.context import Context
 from sandbox.workflows.lock import fitting_lock, lock
 from sandbox.workflows.lock_inputs import machine_of, stale_inputs
 from sandbox.workflows.locked_plan import locked_placement
 
-SUFFIX: Final = ".sandbox"
 _CHUNK_BYTES: Final = 1024**2
 _TELL_EVERY_S: Final = 1.0
 

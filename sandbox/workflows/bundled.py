@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 from sandbox.errors import SandboxError
 from sandbox.paths import state_dir
+from sandbox.plain_file import not_a_file
 from sandbox.saved import BrokenFileError, read_saved
+from sandbox.spec.load import SUFFIXES as BOX_SUFFIXES
 from sandbox.state import Instance, instance_names
 
 if TYPE_CHECKING:
     from sandbox.bundle.model import Manifest
 
+SUFFIX: Final = ".sandbox"
+"""What a bundle's name ends with, unless somebody chose another one."""
 MANIFEST: Final = "manifest.json"
 TREE: Final = "box"
 """The folder next to the manifest: what the box may read."""
@@ -20,6 +24,24 @@ TREE: Final = "box"
 def bundles_dir() -> Path:
     """Return the folder with one folder for each bundle, by the checksum of its manifest."""
     return state_dir() / "bundles"
+
+
+def bundle_at(target: str | None, *, cwd: Path) -> Path | None:
+    """Return the bundle that the user's word means; None when it means something else."""
+    if target is None or target.endswith(BOX_SUFFIXES) or not ("/" in target or "." in target):
+        return None
+    path = cwd / target
+    if not_a_file(path) is not None:
+        return None
+    if path.name.endswith(SUFFIX):
+        return path
+    from sandbox.bundle.form import BLOCK, looks_like_bundle
+
+    try:
+        with path.open("rb") as stream:
+            return path if looks_like_bundle(stream.read(BLOCK)) else None
+    except OSError:
+        return None
 
 
 def manifest_of(box: Path) -> "Manifest | None":

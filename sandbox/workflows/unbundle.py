@@ -13,7 +13,7 @@ from sandbox import __version__
 from sandbox.baking import recipe_digest
 from sandbox.box_lock.text import lock_path, read_lock
 from sandbox.bundle.errors import BrokenBundleError, OtherSandboxError
-from sandbox.bundle.form import BLOCK, Examined, looks_like_bundle, read_bundle
+from sandbox.bundle.form import Examined, read_bundle
 from sandbox.bundle.model import Blob, Manifest
 from sandbox.bundle.tree import lay_tree
 from sandbox.errors import SandboxError, UsageError
@@ -27,7 +27,7 @@ from sandbox.providers.abilities import BaseTransfer
 from sandbox.resolving import resolve
 from sandbox.spec.load import load_box
 from sandbox.spec.problem import short
-from sandbox.workflows.bundle import SUFFIX, progress
+from sandbox.workflows.bundle import progress
 from sandbox.workflows.bundled import MANIFEST, TREE, bundles_dir
 from sandbox.workflows.context import Context
 
@@ -41,22 +41,6 @@ class Unpacked:
 
     box: Path
     manifest: Manifest
-
-
-def bundle_at(target: str | None, *, cwd: Path) -> Path | None:
-    """Return the bundle that the user's word means; None when it means something else."""
-    if target is None or not ("/" in target or "." in target):
-        return None
-    path = cwd / target
-    if not_a_file(path) is not None:
-        return None
-    if path.name.endswith(SUFFIX):
-        return path
-    try:
-        with path.open("rb") as stream:
-            return path if looks_like_bundle(stream.read(BLOCK)) else None
-    except OSError:
-        return None
 
 
 def verify_bundle(file: Path, *, context: Context) -> Examined:
