@@ -67,7 +67,7 @@ def _opened(file: Path) -> BinaryIO:
 
 def _examined(file: Path, stream: BinaryIO, context: Context) -> Examined:
     told = progress(context.listener, file.name, os.fstat(stream.fileno()).st_size)
-    with step(context.listener, file.name, "verify the bundle") as note:
+    with step(context.listener, file.name, "read the bundle") as note:
         found = read_bundle(stream, told=told)
         if found.manifest is not None:
             note.text = f"{len(found.manifest.blobs)} files"

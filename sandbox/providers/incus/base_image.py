@@ -196,14 +196,19 @@ def _import(recipe: Recipe, client: IncusClient, metadata: Path, root: Path) -> 
     return fingerprint
 
 
-def import_image(client: IncusClient, files: Sequence[Path]) -> str:
+def import_image(client: IncusClient, files: Sequence[Path], *properties: str) -> str:
     """Give files of an image to Incus, and return its fingerprint.
+
+    Args:
+        client: of our project.
+        files: what describes the image, then its root; or both in one.
+        properties: `KEY=VALUE`, instead of what the image says itself.
 
     Raises:
         HostError, ProviderError: Incus does not take them.
     """
     target = f"{client.place.remote}:"
-    done = client.run("image", "import", *files, target, timeout_s=_COPY_S)
+    done = client.run("image", "import", *files, target, *properties, timeout_s=_COPY_S)
     found = re.search(r"\b[0-9a-f]{64}\b", done.stdout + done.stderr)
     if found is None:
         raise ProviderError("Incus named no fingerprint", details=done.stdout + done.stderr)

@@ -44,17 +44,15 @@ class IncusBaseTransfer:
         Raises:
             HostError, ProviderError: Incus does not take them, or they are another image.
         """
-        came = import_image(self.client, files)
+        # Only whoever asks for this very image gets it. By its recipe's key, other boxes would take
+        # it for one that was built here, and nobody here knows who made it.
+        came = import_image(self.client, files, f"{KEY_PROPERTY}=")
         if came != identity:
             self.client.query("DELETE", api_path("images", came))
             raise ProviderError(
                 "the base image of the bundle is another one than the bundle says",
                 details=f"{came[:12]}, and not {identity[:12]}: it was removed",
             )
-        # Only whoever asks for this very image gets it. By its recipe's key, other boxes would take
-        # it for one that was built here, and nobody here knows who made it.
-        taken_away = {"properties": {KEY_PROPERTY: ""}}
-        self.client.query("PATCH", api_path("images", identity), taken_away)
         point(self.client, _bundled(base, identity), identity)
 
 
