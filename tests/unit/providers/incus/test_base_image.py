@@ -17,11 +17,16 @@ from sandbox.images import build
 from sandbox.images.build import Obstacle
 from sandbox.images.package_index import available_packages
 from sandbox.images.recipe import Recipe, Sources
+from sandbox.providers.base_images import WantedBase
 from sandbox.providers.incus import base_image
 from sandbox.providers.incus.base_image import BaseImage, ensure_base
+from sandbox.providers.incus.base_transfer import exact_base
 from sandbox.providers.incus.client import ExistsError, IncusClient
+from sandbox.providers.incus.engine import IncusEngine
 from sandbox.providers.incus.image_metadata import KEY_PROPERTY
 from sandbox.providers.incus.place import IncusPlace
+from sandbox.providers.incus.provider import PROVIDER as INCUS
+from sandbox.providers.place import Place
 from sandbox.run import Completed
 from sandbox.spec.mirrors import Mirrors
 from tests.unit.factories import BASE
@@ -276,3 +281,85 @@ def test_what_mmdebstrap_says(
     with pytest.raises(family, match=words) as caught:
         build.build_root(Recipe(BASE, "x86_64", "build"), tmp_path, tmp_path / "log", ignore)
     assert said in getattr(caught.value, "details", "")
+
+
+FINGERPRINT = "ab" * 32
+
+
+class Exporting(FakeIncus):
+    """Writes these files when an image is exported, and gives every import one fingerprint."""
+
+    def __init__(self, files: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.files = files
+        self.deleted: list[str] = []
+
+    def run(self, *args: str | Path, **_: Any) -> Completed:
+        words = tuple(str(arg) for arg in args)
+        self.commands.append(words)
+        if words[1] == "export":
+            Path(words[3]).mkdir(exist_ok=True)
+            for name in self.files:
+                (Path(words[3]) / name).touch()
+        else:
+            self.images[FINGERPRINT] = {}
+        return Completed(words, 0, f"Image imported with fingerprint: {FINGERPRINT}\n", "", 0.0)
+
+    def query(self, method: str, path: str, *args: Any, **more: Any) -> Any:
+        if method == "DELETE":
+            self.deleted.append(path)
+            return None
+        return super().query(method, path, *args, **more)
+
+
+def test_no_other_box_starts_from_an_image_of_a_bundle(tmp_path: Path) -> None:
+    incus = Exporting()
+    engine = IncusEngine(incus.place)
+    engine.client = incus
+    files = [tmp_path / "meta.tar", tmp_path / "root.tar"]
+    engine.import_base(FINGERPRINT, "debian-12", files)
+    (words,) = incus.commands
+    assert words == ("image", "import", *map(str, files), "local:", f"{KEY_PROPERTY}=")
+    assert incus.aliases == {f"base-bundled-debian-12-{FINGERPRINT[:12]}": FINGERPRINT}
+    assert engine.has_base(FINGERPRINT)
+    found = exact_base(incus, "debian-12", FINGERPRINT)
+    assert found == BaseImage(f"base-bundled-debian-12-{FINGERPRINT[:12]}", FINGERPRINT, None)
+    assert exact_base(incus, "debian-12", "f" * 64) is None
+
+
+def test_an_image_that_is_another_one_is_removed(tmp_path: Path) -> None:
+    incus = Exporting()
+    engine = IncusEngine(incus.place)
+    engine.client = incus
+    with pytest.raises(ProviderError, match="another one than the bundle says"):
+        engine.import_base("e" * 64, "debian-12", [tmp_path / "x.tar"])
+    assert incus.deleted == [f"/1.0/images/{FINGERPRINT}"]
+    assert incus.aliases == {}
+
+
+def test_an_image_comes_out_with_what_describes_it_first(tmp_path: Path) -> None:
+    incus = Exporting(("0.squashfs", "meta-0.tar.xz"))
+    engine = IncusEngine(incus.place)
+    engine.client = incus
+    found = engine.export_base(FINGERPRINT, tmp_path)
+    assert [one.name for one in found] == ["meta-0.tar.xz", "0.squashfs"]
+    assert incus.commands == [("image", "export", f"local:{FINGERPRINT}", str(tmp_path))]
+    engine.client = Exporting()
+    with pytest.raises(ProviderError, match="wrote nothing"):
+        engine.export_base(FINGERPRINT, tmp_path / "none")
+
+
+def test_a_bundle_asks_for_its_image_and_for_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    incus = Exporting()
+    monkeypatch.setattr("sandbox.providers.incus.client.IncusClient", lambda _: incus)
+
+    def never() -> tuple[()]:
+        raise AssertionError("apt was asked")
+
+    wanted = WantedBase(BASE, identity=FINGERPRINT, archives=never)
+    with pytest.raises(ProviderError, match="is not here any more") as caught:
+        INCUS.prepare_base(wanted, Place("sandbox"), ignore)
+    assert "sandbox up FILE" in caught.value.hint
+    incus.images[FINGERPRINT] = {}
+    found = INCUS.prepare_base(wanted, Place("sandbox"), ignore)
+    assert (found.identity, found.packages) == (FINGERPRINT, None)
