@@ -17,7 +17,7 @@ from sandbox.box_lock.errors import DiffersFromLockError
 from sandbox.box_lock.model import LockedFile, MachineLock
 from sandbox.box_lock.text import lock_path, read_lock
 from sandbox.bundle.form import write_bundle
-from sandbox.bundle.model import Blob, BundledBase, Manifest, Tree
+from sandbox.bundle.model import Blob, BundledBase, Manifest, Role, Tree
 from sandbox.bundle.tree import Lister, OutsideError, Source, lay_tree
 from sandbox.errors import BoxError, SandboxError, UsageError
 from sandbox.events import Listener, StepOutput, step
@@ -229,10 +229,11 @@ def _locked(placement: Placement, machine: MachineLock, context: Context) -> Ite
     plan = placement.plan
     fetcher = context.fetcher(plan, sandbox=placement.name)
     for one in (*machine.system.new_debs, *machine.files):
-        is_file = isinstance(one, LockedFile)
-        headers = headers_for(one.obtained(), plan.base) if is_file else NO_HEADERS
+        role: Role = "deb"
+        headers = NO_HEADERS
+        if isinstance(one, LockedFile):
+            role, headers = "file", headers_for(one.obtained(), plan.base)
         found = fetcher.obtain([one.url], sha256=one.sha256, headers=headers)
-        role = "file" if is_file else "deb"
         yield Source(found.path, found.sha256, found.size_bytes, role, one.file_name)
 
 

@@ -62,7 +62,7 @@ def test_it_is_the_same_each_time_and_a_tar_file_for_others() -> None:
     assert bundle() == WHOLE == put_together(manifest().text(), members())
     with tarfile.open(fileobj=io.BytesIO(WHOLE)) as tar:
         names = [one.name for one in tar]
-        assert names[0], names[-1] == ("manifest.json", "trailer.json")
+        assert (names[0], names[-1]) == ("manifest.json", "trailer.json")
         assert len(names) == len(FILES) + 2
         assert {(one.mtime, one.uid, one.uname, one.mode) for one in tar} == {(0, 0, "", 0o644)}
 

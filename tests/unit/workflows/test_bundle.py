@@ -17,7 +17,7 @@ from sandbox.fetch.store import Store
 from sandbox.paths import cache_dir, state_dir
 from sandbox.placement import Placement
 from sandbox.providers.abilities import BaseTransfer
-from sandbox.providers.base_images import PreparedBase
+from sandbox.providers.base_images import PreparedBase, WantedBase
 from sandbox.providers.fake import FakeEngine, FakeProvider
 from sandbox.spec.user_config import UserConfig
 from sandbox.trust import Consent
@@ -202,9 +202,9 @@ def test_the_base_image_is_asked_for_by_its_identity(site: Site) -> None:
     made = site.bundle()
     site.move()
     found = site.unpack(made.path)
-    wanted = []
+    wanted: list[WantedBase] = []
 
-    def prepare(self: FakeProvider, one: object, *_: object) -> PreparedBase:
+    def prepare(self: FakeProvider, one: WantedBase, *_: object) -> PreparedBase:
         wanted.append(one)
         return self.base
 
