@@ -216,17 +216,13 @@ def _blob(source: _Source, blob: Blob, take: Take) -> None:
 
 
 def _content(source: _Source, blob: Blob, what: str) -> Iterator[bytes]:
-    left, digest = blob.size_bytes, hashlib.sha256()
+    left, digest, chunk = blob.size_bytes, hashlib.sha256(), b""
     while left:
+        if chunk:
+            yield chunk
         chunk = source.exactly(min(left, _CHUNK_BYTES), what)
         digest.update(chunk)
         left -= len(chunk)
-        if left:
-            yield chunk
-        else:
-            break
-    else:
-        chunk = b""
     # The last piece comes only with the right checksum
     if digest.hexdigest() != blob.sha256:
         raise _BrokenError(f"{what} has other bytes than its checksum says")

@@ -41,24 +41,26 @@ class Blob(Model):
         return f"blobs/sha256/{self.sha256}"
 
 
-class TreeFile(Model):
-    """A file of the box's folder."""
+class TreeEntry(Model):
+    """Something in the box's folder."""
 
     path: _Path
+
+
+class TreeFile(TreeEntry):
+    """A file of the box's folder."""
+
     sha256: Sha256
     is_program: bool = False
 
 
-class TreeFolder(Model):
+class TreeFolder(TreeEntry):
     """A folder of the box's folder."""
 
-    path: _Path
 
-
-class TreeLink(Model):
+class TreeLink(TreeEntry):
     """A link in the box's folder, which leads to another place in it."""
 
-    path: _Path
     target: _Path
 
 
@@ -73,13 +75,14 @@ class Tree(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        paths = [one.path for one in (*self.files, *self.folders, *self.links)]
+        entries: tuple[TreeEntry, ...] = (*self.files, *self.folders, *self.links)
+        paths = [one.path for one in entries]
         if len(paths) != len(set(paths)):
             raise ValueError("a path of the box's folder is there twice")
         for path in paths:
             if not _is_inside(path):
                 raise ValueError(f"{path!r} is no path inside of the box's folder")
-        no_folders = {one.path for one in (*self.files, *self.links)}
+        no_folders = {one.path for one in entries if not isinstance(one, TreeFolder)}
         for path in paths:
             if any(str(above) in no_folders for above in PurePosixPath(path).parents):
                 raise ValueError(f"{path!r} lies in something that is no folder")

@@ -14,7 +14,7 @@ from sandbox import __version__
 from sandbox.app_files import TooMuchError, UnreadableError, app_files
 from sandbox.baking import recipe_digest
 from sandbox.box_lock.errors import DiffersFromLockError
-from sandbox.box_lock.model import LockedFile, MachineLock
+from sandbox.box_lock.model import LockedDeb, LockedFile, MachineLock
 from sandbox.box_lock.text import lock_path, read_lock
 from sandbox.bundle.form import write_bundle
 from sandbox.bundle.model import Blob, BundledBase, Manifest, Role, Tree
@@ -228,7 +228,8 @@ def _locked(placement: Placement, machine: MachineLock, context: Context) -> Ite
     """Every file of the lock; `locked_placement` has seen that they are here."""
     plan = placement.plan
     fetcher = context.fetcher(plan, sandbox=placement.name)
-    for one in (*machine.system.new_debs, *machine.files):
+    wanted: list[LockedDeb | LockedFile] = [*machine.system.new_debs, *machine.files]
+    for one in wanted:
         role: Role = "deb"
         headers = NO_HEADERS
         if isinstance(one, LockedFile):

@@ -198,7 +198,8 @@ class _Delivery:
         kept = set[str]()
         with suppress(SandboxError):
             for machine in read_lock(path).machines.values():
-                kept |= {one.sha256 for one in (*machine.debs, *machine.files)}
+                kept |= {one.sha256 for one in machine.debs}
+                kept |= {one.sha256 for one in machine.files}
         if gone - kept:
             self.store.remove(frozenset(gone - kept))
 
