@@ -33,7 +33,7 @@ r:
   version: "4.2"
   packages: {names: [jsonlite]}
 """
-FIRST, THERE = "bundled1", "bundled2"
+NAME = "bundled"
 GROUP = 64901
 TABLE = "sbxbundle"
 CUT = """\
@@ -92,7 +92,8 @@ def cut_off(bridge: str) -> Iterator[dict[str, str]]:
             knock = "import socket; socket.create_connection(('192.0.2.1', 80), 5)"
             assert alone("python3", "-c", knock).returncode != 0
             before = refused()
-            assert before > 0
+            if before == 0:
+                cannot_run("this host has no way to anywhere: there is nothing to cut off")
             where = f"http://127.0.0.1:{proxy.getsockname()[1]}"
             yield {"http_proxy": where, "https_proxy": where}
             assert refused() == before
@@ -117,7 +118,7 @@ def elsewhere(host: Host) -> Iterator[Host]:
         assert its.incus("image", "list", "-f", "csv") == ""
         yield its
     finally:
-        its.sandbox("destroy", THERE, expect=None)
+        its.sandbox("destroy", NAME, expect=None)
         gone = its.sandbox("host", "teardown", "--yes", timeout_s=600, expect=None)
         left = leftovers(its)
         shutil.rmtree(home, ignore_errors=True)
@@ -137,20 +138,20 @@ def test_a_bundle_gives_the_same_machine_without_a_network(
     assert (whole["ok"], whole["manifest_sha256"]) == (True, made["manifest_sha256"])
     facts = tmp_path / "first.facts.json"
     try:
-        host.sandbox("up", "--locked", box, "--name", FIRST, timeout_s=1200)
-        facts.write_text(host.sandbox("probe", FIRST).stdout)
+        host.sandbox("up", "--locked", box, "--name", NAME, timeout_s=1200)
+        facts.write_text(host.sandbox("probe", NAME).stdout)
     finally:
-        host.sandbox("destroy", FIRST, expect=None)
+        host.sandbox("destroy", NAME, expect=None)
 
     # The box is not there either
     box.unlink()
     with cut_off(f"{elsewhere.prefix}br0") as proxies:
-        up = (str(SANDBOX), "up", str(file), "--name", THERE)
+        up = (str(SANDBOX), "up", str(file), "--name", NAME)
         done = alone(*up, env={**elsewhere.env, **proxies})
         assert done.returncode == 0, done.stdout + done.stderr
         again = alone(*up, env={**elsewhere.env, **proxies})
         assert "is up and unchanged" in again.stderr, again.stdout + again.stderr
-    compared = json.loads(elsewhere.sandbox("diff", facts, THERE, "--json", expect=None).stdout)
+    compared = json.loads(elsewhere.sandbox("diff", facts, NAME, "--json", expect=None).stdout)
     assert [one for one in compared["facts"] if one["outcome"] == "differs"] == []
     assert len([one for one in compared["facts"] if one["outcome"] == "equal"]) > 100
     (image,) = elsewhere.incus("image", "list", "-f", "csv", "-c", "F").split()
