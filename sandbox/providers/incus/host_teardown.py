@@ -270,6 +270,7 @@ class _IncusTeardown:
                 case ChangeKind.NETWORK:
                     self._delete_shared("network", self.place.network)
                 case ChangeKind.POOL:
+                    self._delete_copies_of_images()
                     self._delete_shared("storage", self.place.pool)
                 case ChangeKind.DAEMON:
                     self._stop_daemon()
@@ -299,6 +300,14 @@ class _IncusTeardown:
         """Delete a thing that belongs to no project; our project may be gone by then."""
         client = HostClient(replace(self.place, project="default"), self.root)
         client.run(what, "delete", client.ref(name), timeout_s=_DELETE_TIMEOUT_S)
+
+    def _delete_copies_of_images(self) -> None:
+        """Delete unpacked copies of images that another project has too: they keep the pool."""
+        client = HostClient(replace(self.place, project="default"), self.root)
+        for volume in _volumes(client, self.place.pool):
+            if volume["type"] == "image":
+                words = ("storage", "volume", "delete", client.ref(self.place.pool))
+                client.run(*words, f"image/{volume['name']}", timeout_s=_DELETE_TIMEOUT_S)
 
     def _remove_project(self, contents: Contents) -> None:
         for name in (*contents.instances, *contents.baked):

@@ -44,6 +44,9 @@ def others_on_ours(place: IncusPlace, server: ServerFacts) -> Iterator[str]:
             continue
         for path in thing.used_by:
             found = urlsplit(path)
+            if what == "storage pool" and found.path.startswith("/1.0/images/"):
+                # Incus's own unpacked copy; the image itself is elsewhere, and stays
+                continue
             project = parse_qs(found.query).get("project", ["default"])[0]
             if project != place.project:
                 name = _name(unquote(found.path))

@@ -179,6 +179,14 @@ def test_what_others_use_is_named_before_anything_goes(thing: str, path: str, sa
     require_unused(PLACE, replace(ready, **changes))
 
 
+def test_the_same_image_in_another_project_is_no_use_of_our_pool() -> None:
+    """A base image that a bundle brought to the host that has made it."""
+    ready = a_ready_server()
+    path = "/1.0/images/0123abcd?project=other"
+    pool = a_thing(PLACE.pool, mark=PLACE.project, used_by=(path,))
+    require_unused(PLACE, replace(ready, pools=(pool,)))
+
+
 def test_what_is_not_ours_may_be_used() -> None:
     ready = a_ready_server()
     pool = a_thing(PLACE.pool, mark=None, used_by=("/1.0/instances/web",))
