@@ -43,11 +43,11 @@ chown -R anna: /home/anna
 rm -f /usr/lib/x86_64-linux-gnu/libsodium.so.23*
 
 # A second R, built by hand
-mkdir -p /opt/R/4.1.0/lib /opt/R/4.1.0/bin
-cp -a /usr/lib/R /opt/R/4.1.0/lib/R
-sed -i 's|^R_HOME_DIR=.*|R_HOME_DIR=/opt/R/4.1.0/lib/R|' /opt/R/4.1.0/lib/R/bin/R
-sed -i 's/^Version: .*/Version: 4.1.0/' /opt/R/4.1.0/lib/R/library/base/DESCRIPTION
-ln -s ../lib/R/bin/R /opt/R/4.1.0/bin/R
+mkdir -p /opt/local/R/4.1.0/lib /opt/local/R/4.1.0/bin
+cp -a /usr/lib/R /opt/local/R/4.1.0/lib/R
+sed -i 's|^R_HOME_DIR=.*|R_HOME_DIR=/opt/local/R/4.1.0/lib/R|' /opt/local/R/4.1.0/lib/R/bin/R
+sed -i 's/^Version: .*/Version: 4.1.0/' /opt/local/R/4.1.0/lib/R/library/base/DESCRIPTION
+ln -s ../lib/R/bin/R /opt/local/R/4.1.0/bin/R
 
 # /tmp on which nothing can be run
 mount -t tmpfs -o noexec,nosuid tmpfs /tmp
