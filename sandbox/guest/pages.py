@@ -197,7 +197,8 @@ def wait_for_pages(
         nonlocal look
         answer = page_status(page.url, timeout_s=timeout_s)
         # Shiny Server gives this answer when an app's R has ended; other answers may change soon
-        if not page.endpoint.is_app:
+        if not (page.endpoint.is_app or page.endpoint.kind):
+            # A server's own page: nobody's code stands behind it
             return answer
         if answer.startswith("HTTP 5") or (answer and look.is_over):
             look = Deadline(_LOOK_EVERY_S)
