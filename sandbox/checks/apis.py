@@ -10,6 +10,7 @@ from sandbox.app_logs.answer import parse_logs, unit_script
 from sandbox.app_logs.trouble import trouble_with_api
 from sandbox.checks import fixes
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt
+from sandbox.checks.killing import NO_PROCESS, RESTART_S, kill_main_process
 from sandbox.checks.live import CheckedMachine, Seen, wait_for_page
 from sandbox.checks.results import Goal
 from sandbox.checks.shiny_page import describe
@@ -20,7 +21,6 @@ from sandbox.plan import Plan
 from sandbox.servers.plumber import SERVER as PLUMBER
 from sandbox.spec.plumber import unit_of
 
-RESTART_S = 30.0
 _TRIES = 3
 
 
@@ -109,26 +109,6 @@ def _explained(placement: Placement, api: Endpoint, machine: CheckedMachine, fou
     return Look(ok=False, actual=f"{found}; R says:\n{trouble.told}", fix=trouble.advice)
 
 
-_KILL = f"""\
-set -eu
-unit=@UNIT@
-main_pid() {{ systemctl show -p MainPID --value "$unit"; }}
-before=$(main_pid)
-if [ "${{before:-0}}" -eq 0 ]; then echo 0 0; exit 0; fi
-kill -KILL "$before"
-while [ -e "/proc/$before" ]; do sleep 0.05; done
-tries={RESTART_S * 10:.0f}
-while [ $tries -gt 0 ]; do
-  after=$(main_pid)
-  case $after in
-  '' | 0 | "$before") tries=$((tries - 1)); sleep 0.1 ;;
-  *) echo "$before $after"; exit 0 ;;
-  esac
-done
-echo "$before 0"
-"""
-
-
 class _Restart:
     """Kill the process of an API; a new one must answer, by itself."""
 
@@ -138,13 +118,12 @@ class _Restart:
 
     def __call__(self, machine: CheckedMachine) -> Look:
         started = time.monotonic()
-        script = _KILL.replace("@UNIT@", shlex.quote(self._unit))
-        before, after = machine.sudo(script).split()
-        if before == "0":
+        before, after = kill_main_process(machine, self._unit)
+        if before == NO_PROCESS:
             return Look(
                 ok=False, actual="it does not run, so there is nothing to kill", fix=self._up
             )
-        if after == "0":
+        if after == NO_PROCESS:
             return self._dead(machine, "no new process")
         waited = self._wait(machine)
         if waited:

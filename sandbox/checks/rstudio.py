@@ -10,6 +10,7 @@ from typing import Final
 
 from sandbox.checks import fixes
 from sandbox.checks.check import CannotLook, Check, Look
+from sandbox.checks.killing import NO_PROCESS, RESTART_S, kill_main_process
 from sandbox.checks.live import CheckedMachine
 from sandbox.checks.results import Goal
 from sandbox.checks.rstudio_account import (
@@ -31,7 +32,6 @@ from sandbox.spec.rstudio_r import session_r
 
 START_S: Final = 60.0
 """How long a session may take to start at the most, before its budget is asked for."""
-RESTART_S: Final = 30.0
 _WRITE_S: Final = 20.0
 _OFF: Final = ("0", "false", "no")
 
@@ -175,29 +175,10 @@ def why_refused(machine: CheckedMachine, name: str, error: SignInFailed) -> Sign
     return SignInFailed(error.refusal, f"{error}: {why}")
 
 
-_KILL: Final = f"""\
-set -eu
-main_pid() {{ systemctl show -p MainPID --value {SERVER.unit}.service; }}
-before=$(main_pid)
-if [ "${{before:-0}}" -eq 0 ]; then echo 0 0; exit 0; fi
-kill -KILL "$before"
-while [ -e "/proc/$before" ]; do sleep 0.05; done
-tries={RESTART_S * 10:.0f}
-while [ $tries -gt 0 ]; do
-  after=$(main_pid)
-  case $after in
-  '' | 0 | "$before") tries=$((tries - 1)); sleep 0.1 ;;
-  *) echo "$before $after"; exit 0 ;;
-  esac
-done
-echo "$before 0"
-"""
-
-
 def _restart(placement: Placement, machine: CheckedMachine) -> Look:
     started = time.monotonic()
-    before, after = machine.sudo(_KILL).split()
-    if before == "0":
+    before, after = kill_main_process(machine, f"{SERVER.unit}.service")
+    if before == NO_PROCESS:
         up = fixes.up_command(placement)
         return Look(ok=False, actual="it does not run, so there is nothing to kill", fix=up)
     last = "no new process"
@@ -209,7 +190,7 @@ def _restart(placement: Placement, machine: CheckedMachine) -> Look:
             return str(error)
         return ""
 
-    if after != "0":
+    if after != NO_PROCESS:
         deadline = Deadline(patient(RESTART_S, emulated=machine.emulated))
         last = wait_while(ask, deadline, every_s=0.1)
     if not last:
