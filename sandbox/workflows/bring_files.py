@@ -50,7 +50,7 @@ def bring_files(guest: Guest, context: Context, target: SshTarget, *, mend: bool
             # A server elsewhere may be nearer to its mirror than to this host
             cargo += _debs(guest, there.wanted_debs, fetcher)
         note.text = _words(missing, cargo)
-        _send(guest, target, cargo)
+        send_cargo(guest, target, cargo)
 
 
 def _files(missing: Sequence[Obtained], base: Base, fetcher: Fetcher) -> list[Cargo]:
@@ -103,7 +103,12 @@ def _debs(guest: Guest, wanted: Sequence[WantedDeb], fetcher: Fetcher) -> list[C
     return [one for one in found if isinstance(one, Cargo)]
 
 
-def _send(guest: Guest, target: SshTarget, cargo: Sequence[Cargo]) -> None:
+def send_cargo(guest: Guest, target: SshTarget, cargo: Sequence[Cargo]) -> None:
+    """Put files into a machine, in one archive.
+
+    Raises:
+        ProvisionError: one cannot be read, or there is no room here or in the machine.
+    """
     if not cargo:
         return
     archive = guest.folder / "files.tar"

@@ -18,7 +18,7 @@ from sandbox.errors import ProvisionError, UsageError
 from sandbox.events import step
 from sandbox.files import hand_over
 from sandbox.guest.guest import Guest
-from sandbox.materials.archive import Cargo, pack_cargo
+from sandbox.materials.archive import Cargo
 from sandbox.materials.installed import FOLDER
 from sandbox.materials.lock_answers import OddAnswerError, locked_system, read_lock_answer
 from sandbox.obtained import Obtained
@@ -26,6 +26,7 @@ from sandbox.placement import Placement
 from sandbox.spec.problem import short
 from sandbox.state import Instance, locked
 from sandbox.workflows.base import prepare_base
+from sandbox.workflows.bring_files import send_cargo
 from sandbox.workflows.context import Context
 from sandbox.workflows.files_to_fetch import with_files
 from sandbox.workflows.lock_inputs import inputs_of, machine_of, machine_title, stale_inputs
@@ -123,12 +124,7 @@ def _send_debs(guest: Guest, context: Context) -> tuple[str, ...]:
         Cargo(fetcher.obtain([one.url], sha256=one.sha256).path, f"{FOLDER}/{one.file_name}")
         for one in files
     ]
-    archive = guest.folder / "files.tar"
-    try:
-        pack_cargo(cargo, archive)
-        guest.unpack(archive, guest.login())
-    finally:
-        archive.unlink(missing_ok=True)
+    send_cargo(guest, guest.login(), cargo)
     return tuple(one.target for one in cargo)
 
 
