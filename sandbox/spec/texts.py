@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints
 _ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 _ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _DEBIAN_PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
-_R_PACKAGE = r"^[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]$"
+R_PACKAGE: Final = r"^[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]$"
 _R_VERSION = r"^[0-9]+\.[0-9]+(\.[0-9]+)?$"
 _R_BUILD = r"^([0-9]+\.[0-9]+(\.[0-9]+)?|devel|next)$"
 _R_OPTION = r"^[A-Za-z.][A-Za-z0-9._]*$"
@@ -48,7 +48,7 @@ PATTERN_WORDS: Final[dict[str, str]] = {
     _ONE_LINE: "one line of text without control characters",
     _ENV_NAME: "a variable name of letters, digits and underscores, such as OMP_NUM_THREADS",
     _DEBIAN_PACKAGE: "the name of a Debian package, such as libpq-dev",
-    _R_PACKAGE: "the name of an R package, such as data.table",
+    R_PACKAGE: "the name of an R package, such as data.table",
     _R_VERSION: 'an R version in quotes, such as "4.2" or "4.2.2"',
     _R_BUILD: 'an R version in quotes, such as "4.2" or "4.2.2"',
     _R_OPTION: "the name of an R option, such as digits",
@@ -87,7 +87,7 @@ FileName = Annotated[str, StringConstraints(pattern=_ONE_LINE, min_length=1, max
 """A path; one that is not absolute is relative to the box file that says it."""
 EnvName = Annotated[str, StringConstraints(pattern=_ENV_NAME, max_length=128)]
 DebianPackage = Annotated[str, StringConstraints(pattern=_DEBIAN_PACKAGE, max_length=128)]
-RPackage = Annotated[str, StringConstraints(pattern=_R_PACKAGE, max_length=128)]
+RPackage = Annotated[str, StringConstraints(pattern=R_PACKAGE, max_length=128)]
 RText = Annotated[str, StringConstraints(pattern=_R_CODE, min_length=1, max_length=4096)]
 RVersion = Annotated[str, StringConstraints(pattern=_R_VERSION, max_length=32)]
 RBuild = Annotated[str, StringConstraints(pattern=_R_BUILD, max_length=32)]

@@ -1,6 +1,7 @@
 """Packages of a folder of this host: source tarballs, and folders that become tarballs."""
 
 import gzip
+import re
 import shutil
 import tarfile
 from collections.abc import Iterator
@@ -17,7 +18,9 @@ from sandbox.materials.packages.inspect import inspect
 from sandbox.materials.packages.wishes import Wish
 from sandbox.plain_file import not_a_file
 from sandbox.spec.problem import code, printable
+from sandbox.spec.texts import R_PACKAGE
 
+_NAME: Final = re.compile(R_PACKAGE)
 _TAR_NAMES: Final = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
@@ -81,9 +84,12 @@ def take(path: Path, store: Store, demands: Demands, wanted: Wish | None = None)
             file = inspect(fresh)
         except BrokenFileError as error:
             raise NoPackageError(str(error)) from error
+        if not _NAME.fullmatch(file.name):
+            # It becomes the name of files in the machine, and a word of R's
+            raise NoPackageError("its DESCRIPTION names no package")
         wish = wanted or Wish(file.name, file.version, ())
-        if not file.name or (wrong := demands.wrong(wish, file)):
-            raise NoPackageError(wrong if file.name else "its DESCRIPTION names no package")
+        if wrong := demands.wrong(wish, file):
+            raise NoPackageError(wrong)
         sha256, size = sha256_of(fresh), fresh.stat().st_size
         kept = store.keep(fresh, sha256)
     fetched = Fetched(kept, sha256, size, path.name)

@@ -11,9 +11,10 @@ from sandbox.errors import BoxError
 from sandbox.materials.packages.versions import Requirement, Version, requirements
 from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.spec.problem import Problem, code, near, short
+from sandbox.spec.texts import R_PACKAGE
 
 _MAX_BYTES: Final = 50_000_000
-_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]\Z")
+_NAME: Final = re.compile(R_PACKAGE)
 _URL: Final = re.compile(r"""(https?|file)://[^\s'"\\]+\Z""")
 _WORD: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z")
 _SOURCES: Final = (
@@ -181,7 +182,7 @@ class _Reading:
 
     def _package(self, name: str, said: object) -> Locked | None:
         key = f"Packages.{name}"
-        if not _NAME.match(name) or not isinstance(said, dict):
+        if not _NAME.fullmatch(name) or not isinstance(said, dict):
             self.wrong("this is no record of an R package", key=key, name=name)
             return None
         fields = {str(k): text for k, v in said.items() if (text := _text(v)) is not None}

@@ -16,7 +16,7 @@ from sandbox.plan import Plan, RInput
 from sandbox.spec.r import InstalledR, R, RPackages
 from tests.fakes.fetching import FakeFetcher
 from tests.unit.factories import plain_plan
-from tests.unit.materials.made import AARCH64, X86_64, binary, elf, source, tar
+from tests.unit.materials.made import AARCH64, X86_64, binary, description, elf, source, tar
 
 BASE = "https://p.example/cran"
 DAY = f"{BASE}/2024-06-13/src/contrib"
@@ -425,6 +425,14 @@ def test_a_folder_of_sources(web: FakeFetcher, tmp_path: Path) -> None:
         ({"aa_1.0.tar.gz": b"x"}, "aa_1.0.tar.gz: it is not a whole tar file"),
         ({"aa_1.0.tar.gz": source("aa"), "b.tar.gz": source("aa")}, "are both the package aa"),
         ({"aa_1.0.tar.gz": binary("aa", r="4.1.0")}, "it was built with R 4.1.0"),
+        (
+            {"aa_1.0.tar.gz": tar({"aa/DESCRIPTION": description("../../etc")})},
+            "aa_1.0.tar.gz: its DESCRIPTION names no package",
+        ),
+        (
+            {"aa_1.0.tar.gz": tar({"aa/DESCRIPTION": description('a"); q("no')})},
+            "aa_1.0.tar.gz: its DESCRIPTION names no package",
+        ),
     ],
 )
 def test_a_folder_that_will_not_do(
