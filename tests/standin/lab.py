@@ -79,6 +79,10 @@ class StandinLab:
         while self.processes() and time.monotonic() < deadline:
             time.sleep(0.1)
         shutil.rmtree(self.folder, ignore_errors=True)
+        # R, ended by a signal, leaves its own
+        for left in Path("/tmp").glob("Rtmp*"):
+            if left.stat().st_uid == _UID:
+                shutil.rmtree(left)
 
     @property
     def _program(self) -> Path:
