@@ -90,6 +90,8 @@ def open_browser(program: str) -> Iterator[Browser]:
     ) as folder, subprocess.Popen(
         [program, *_FLAGS, f"--user-data-dir={folder}"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        # It leaves a lock's folder there
+        env={**os.environ, "TMPDIR": folder},
         preexec_fn=place, pass_fds=(3, 4),  # noqa: PLW1509 the two numbers are Chromium's own
     ) as process:  # fmt: skip
         os.close(their_in)
