@@ -176,6 +176,14 @@ def leftovers(host: Host) -> list[str]:
     return found
 
 
+def forget_earlier_run(host: Host) -> None:
+    """Remove the kernel's settings that a killed run left: the journal of that run is gone."""
+    left = Path(f"/etc/sysctl.d/60-{host.prefix}.conf")
+    if left.exists():
+        left.unlink()
+        sys.stderr.write(f"an earlier run of these tests left {left}: removed\n")
+
+
 @pytest.fixture(scope="session")
 def host() -> Iterator[Host]:
     """A host made ready by `sandbox host setup`, and taken back by `sandbox host teardown`."""
@@ -185,6 +193,7 @@ def host() -> Iterator[Host]:
     home = Path(tempfile.mkdtemp(prefix="sbxtest-", dir="/tmp"))
     its = Host(home)
     try:
+        forget_earlier_run(its)
         its.sandbox("host", "setup", "--yes", timeout_s=900)
         yield its
     finally:

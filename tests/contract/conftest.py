@@ -19,10 +19,11 @@ from sandbox.events import ignore
 from sandbox.paths import data_dir
 from sandbox.providers.engine import Engine, MachineSpec
 from sandbox.providers.fake import FakeEngine
-from sandbox.providers.incus.base_image import BaseImage, ensure_base
+from sandbox.providers.incus.base_image import ensure_base
 from sandbox.providers.incus.client import IncusClient, api_path
 from sandbox.providers.incus.engine import IncusEngine
 from sandbox.providers.incus.place import IncusPlace
+from sandbox.providers.incus.project_images import BaseImage
 from sandbox.spec.base_models import Base
 from sandbox.ssh import make_key
 from tests.conftest import Host

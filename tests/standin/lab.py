@@ -72,7 +72,13 @@ class StandinLab:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        try:
+            self.stop()
+        finally:
+            self._clear()
+
+    def _clear(self) -> None:
+        """End the sessions, and remove what the lab has written."""
         for process in self.processes():
             os.kill(process, signal.SIGTERM)
         deadline = time.monotonic() + 20

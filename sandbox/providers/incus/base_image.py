@@ -5,8 +5,7 @@ killed one; Incus itself shows an image only when it has all of it.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,33 +23,24 @@ from sandbox.images.sources import (
 )
 from sandbox.paths import cache_dir
 from sandbox.providers.incus.answer import environment_of
-from sandbox.providers.incus.client import ExistsError, IncusClient, NotFoundError, api_path
-from sandbox.providers.incus.image_metadata import KEY_PROPERTY, write_metadata
+from sandbox.providers.incus.client import IncusClient, NotFoundError, api_path
+from sandbox.providers.incus.image_metadata import write_metadata
+from sandbox.providers.incus.project_images import (
+    COPY_S,
+    KEY_PROPERTY,
+    BaseImage,
+    import_image,
+    our_images,
+    point,
+)
 from sandbox.spec.base_models import Base
 from sandbox.spec.choices import BaseSource
 from sandbox.spec.models import Mirror
 
-_COPY_S = 1800.0
 _PUBLIC_REMOTE = "images"
 """The name that every Incus has for the public image server."""
 _PUBLIC = "default"
 """The project that an image server shows to everybody."""
-
-
-@dataclass(frozen=True)
-class BaseImage:
-    """A base image that Incus has."""
-
-    alias: str
-    """Its name in Incus, `base-debian-12-0123456789ab`: the base and the key."""
-    fingerprint: str
-    package_index_path: Path | None
-    """The names of the packages its archive has, gzipped; None when nobody listed them."""
-
-    @property
-    def image(self) -> str:
-        """The name for `MachineSpec.image`."""
-        return self.alias
 
 
 def ensure_base(
@@ -138,31 +128,8 @@ def _recipe(
     return Recipe(base, machine, kind, sources)
 
 
-def our_images(client: IncusClient) -> list[dict[str, Any]]:
-    """List the images of our project, as Incus describes them.
-
-    Raises:
-        HostError, ProviderError: Incus could not be asked.
-    """
-    images = client.query("GET", api_path("images"), parameters={"recursion": "1"})
-    return list(images)
-
-
 def _made_by(image: dict[str, Any], recipe: Recipe) -> bool:
     return bool((image.get("properties") or {}).get(KEY_PROPERTY) == recipe.key)
-
-
-def point(client: IncusClient, alias: str, fingerprint: str) -> None:
-    """Make `alias` mean the image `fingerprint`, whatever it meant before."""
-    entry = {"name": alias, "target": fingerprint, "description": ""}
-    try:
-        client.query("POST", api_path("images", "aliases"), entry)
-    except ExistsError:
-        client.query(
-            "PUT",
-            api_path("images", "aliases", alias),
-            {"target": fingerprint, "description": ""},
-        )
 
 
 def _make(
@@ -194,25 +161,6 @@ def _import(recipe: Recipe, client: IncusClient, metadata: Path, root: Path) -> 
         if other != fingerprint:
             _forget(client, other)
     return fingerprint
-
-
-def import_image(client: IncusClient, files: Sequence[Path], *properties: str) -> str:
-    """Give files of an image to Incus, and return its fingerprint.
-
-    Args:
-        client: of our project.
-        files: what describes the image, then its root; or both in one.
-        properties: `KEY=VALUE`, instead of what the image says itself.
-
-    Raises:
-        HostError, ProviderError: Incus does not take them.
-    """
-    target = f"{client.place.remote}:"
-    done = client.run("image", "import", *files, target, *properties, timeout_s=_COPY_S)
-    found = re.search(r"\b[0-9a-f]{64}\b", done.stdout + done.stderr)
-    if found is None:
-        raise ProviderError("Incus named no fingerprint", details=done.stdout + done.stderr)
-    return found.group()
 
 
 def _forget(client: IncusClient, fingerprint: str) -> None:
@@ -253,7 +201,7 @@ def _copied(client: IncusClient, public: str) -> str:
     fingerprint = _public_fingerprint(client, public)
     if not client.exists("images", fingerprint):
         target = (f"{client.place.remote}:", "--target-project", client.place.project)
-        client.run("image", "copy", public, *target, timeout_s=_COPY_S, project=_PUBLIC)
+        client.run("image", "copy", public, *target, timeout_s=COPY_S, project=_PUBLIC)
     return fingerprint
 
 
@@ -266,7 +214,7 @@ def _pulled(client: IncusClient, server: str, name: str) -> str:
         "server": server,
         "alias": name,
     }
-    done = client.query("POST", api_path("images"), {"source": source}, timeout_s=_COPY_S)
+    done = client.query("POST", api_path("images"), {"source": source}, timeout_s=COPY_S)
     found = (done.get("metadata") or {}).get("fingerprint") if isinstance(done, dict) else None
     if not isinstance(found, str) or not re.fullmatch(r"[0-9a-f]{64}", found):
         raise ProviderError(f"Incus named no fingerprint of {name}", details=str(done)[:2000])

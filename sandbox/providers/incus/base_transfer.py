@@ -5,11 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox.errors import ProviderError
-from sandbox.providers.incus.base_image import BaseImage, import_image, our_images, point
 from sandbox.providers.incus.client import IncusClient, api_path
-from sandbox.providers.incus.image_metadata import KEY_PROPERTY
+from sandbox.providers.incus.project_images import (
+    COPY_S,
+    KEY_PROPERTY,
+    BaseImage,
+    import_image,
+    our_images,
+    point,
+)
 
-_COPY_S = 1800.0
 _ALIAS = re.compile(r"base-.+-[0-9a-f]{12}")
 
 
@@ -24,7 +29,7 @@ class IncusBaseTransfer:
         Raises:
             HostError, ProviderError: Incus does not have it, or cannot write it.
         """
-        self.client.run("image", "export", self.client.ref(identity), folder, timeout_s=_COPY_S)
+        self.client.run("image", "export", self.client.ref(identity), folder, timeout_s=COPY_S)
         files = sorted(folder.iterdir(), key=lambda one: (not _describes(one), one.name))
         if not files:
             raise ProviderError(f"Incus wrote nothing of the image {identity[:12]}")

@@ -7,9 +7,7 @@ import time
 from pathlib import Path
 
 from sandbox.images.recipe import TEMPLATE_TARGETS, TEMPLATES, Recipe
-
-KEY_PROPERTY = "sandbox.key"
-"""Says which recipe an image was made by."""
+from sandbox.providers.incus.project_images import KEY_PROPERTY
 
 
 def write_metadata(path: Path, recipe: Recipe) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from sandbox.images.build_folder import clear_folder
 from sandbox.paths import cache_dir
 from sandbox.providers.incus.client import IncusClient, NotFoundError, api_path
-from sandbox.providers.incus.image_metadata import KEY_PROPERTY
+from sandbox.providers.incus.project_images import KEY_PROPERTY
 
 _ALIAS = re.compile(r"base-(?P<base>.+)-(?P<key>[0-9a-f]{12})")
 _FRACTION = re.compile(r"\.[0-9]+")

@@ -78,6 +78,9 @@ def _handler(web: Web, root_path: str, log: Log) -> type[BaseHTTPRequestHandler]
     return Handler
 
 
+_ENDS = (signal.SIGTERM, signal.SIGINT)
+
+
 def _listen(options: Options, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
     address = options.text("www-address", "0.0.0.0")
     # Of the real server a string, since it may be a range on a desktop
@@ -123,6 +126,8 @@ def _serve(options: Options, knobs: dict[str, str], log: Log) -> int:
         key = make_key_pair(int(knobs.get("key-bits", "2048")))
         web = Web(options, key=key, cookies=cookies, sessions=sessions, log=log)
         root_path = options.text("www-root-path", "/")
+        # From the moment that the port answers, a signal to end is one to end well
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
         server = _listen(options, _handler(web, root_path, log))
     except (NoRError, OptionError, OSError, ValueError, sqlite3.Error) as error:
         log.say_error(str(error))
@@ -130,9 +135,10 @@ def _serve(options: Options, knobs: dict[str, str], log: Log) -> int:
     _own(user, state_dir(), _log_dir())
     _put_root_aside(user)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _ENDS:
         # From a thread: shutdown() waits for the loop that this handler interrupts
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
     log.say_info(f"{NAME} {claimed_version()}{SUFFIX} with R {found.version} at {found.home}")
     server.serve_forever(poll_interval=0.1)
     server.server_close()

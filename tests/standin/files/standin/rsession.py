@@ -178,13 +178,14 @@ def main(words: list[str]) -> int:
     found = FoundR(**json.loads(_value(words, "--standin-r")))
     try:
         session = Session(user, found, _value(words, "--standin-libraries"), options)
+        # First: who sees the socket may send a signal
+        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(number, lambda *_: session.r.end(signal.SIGKILL))
         listener = _listen(socket_path)
     except OSError as problem:
         log.say_error(f"Cannot start: {problem}")
         return 1
     server_uid = int(_value(words, "--standin-server-uid") or 0)
-    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
-        signal.signal(number, lambda *_: session.r.end(signal.SIGKILL))
     arguments = (listener, session, server_uid)
     threading.Thread(target=_serve, args=arguments, daemon=True).start()
     while not session.has_ended.wait(0.5):

@@ -19,12 +19,12 @@ from sandbox.images.package_index import available_packages
 from sandbox.images.recipe import Recipe, Sources
 from sandbox.providers.base_images import WantedBase
 from sandbox.providers.incus import base_image
-from sandbox.providers.incus.base_image import BaseImage, ensure_base
+from sandbox.providers.incus.base_image import ensure_base
 from sandbox.providers.incus.base_transfer import exact_base
 from sandbox.providers.incus.client import ExistsError, IncusClient
 from sandbox.providers.incus.engine import IncusEngine
-from sandbox.providers.incus.image_metadata import KEY_PROPERTY
 from sandbox.providers.incus.place import IncusPlace
+from sandbox.providers.incus.project_images import KEY_PROPERTY, BaseImage
 from sandbox.providers.incus.provider import PROVIDER as INCUS
 from sandbox.providers.place import Place
 from sandbox.run import Completed
