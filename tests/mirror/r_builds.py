@@ -23,7 +23,7 @@ RECOMMENDED = (
     "r-cran-nlme", "r-cran-nnet", "r-cran-rpart", "r-cran-spatial", "r-cran-survival",
 )  # fmt: skip
 
-CARRIED = ("libicu67", "libtiff5", "libwebp6")
+CARRIED = ("libdeflate0", "libicu67", "libjbig0", "libtiff5", "libwebp6")
 """Libraries of Debian 11 that Debian 12 lacks: they travel inside the R of Debian 11."""
 
 _BUILDING = (

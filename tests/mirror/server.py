@@ -81,16 +81,17 @@ def serving(
     contents: Contents,
     rstudio_folder: Path,
     *,
+    address: str = "127.0.0.1",
     port: int = 0,
     certificate: ssl.SSLContext | None = None,
 ) -> Iterator[Mirror]:
-    """Serve on 127.0.0.1 in a thread; port 0 takes a free one."""
+    """Serve in a thread; port 0 takes a free one."""
     mirror = Mirror("", Site(contents, rstudio_folder))
-    server = _Server(("127.0.0.1", port), mirror)
+    server = _Server((address, port), mirror)
     if certificate is not None:
         server.socket = certificate.wrap_socket(server.socket, server_side=True)
     scheme = "http" if certificate is None else "https"
-    mirror.url = f"{scheme}://127.0.0.1:{server.server_address[1]}"
+    mirror.url = f"{scheme}://{address}:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
