@@ -43,7 +43,7 @@ def validate(
     """Check box files without starting anything; shows all problems at once.
 
     Also reads the code of their apps (and runs none of it): an R package that an app needs and the
-    box does not name is a problem.
+    box does not name is a problem. So is an renv.lock that cannot be restored in the box's R.
 
     sandbox validate shiny
 
@@ -55,7 +55,7 @@ def validate(
 
     bases = load_bases()
     found = [catalogue.examine(path, "here", bases, root) for path in _named(targets or ())]
-    entries, notes = _with_their_apps(found)
+    entries, notes = _with_their_files(found)
     if as_json:
         show_json([_verdict(entry, notes[entry.path]) for entry in entries])
     else:
@@ -100,12 +100,13 @@ def _named(targets: "Sequence[str]") -> list[Path]:
     return list(dict.fromkeys(paths))
 
 
-def _with_their_apps(
+def _with_their_files(
     entries: "Sequence[Entry]",
 ) -> "tuple[list[Entry], dict[Path, list[Problem]]]":
-    """Add what the code of the boxes' apps shows: problems to each box, and hints by file."""
+    """Add what their lock files and the code of their apps show: problems, and hints by file."""
     from dataclasses import replace
 
+    from sandbox.materials.packages.lock_findings import lock_problems
     from sandbox.r_code.lacking import findings_about
     from sandbox.spec.hints import hints_about
 
@@ -118,7 +119,8 @@ def _with_their_apps(
             continue
         found = findings_about(entry.loaded)
         notes[entry.path] = [*hints_about(entry.loaded), *found.notes]
-        looked.append(replace(entry, problems=found.problems))
+        problems = (*lock_problems(entry.loaded), *found.problems)
+        looked.append(replace(entry, problems=problems))
     return looked, notes
 
 

@@ -14,15 +14,10 @@ from sandbox.materials.packages.dcf import MAX_INDEX_BYTES, BrokenFileError
 from sandbox.materials.packages.getting import Demands, Fetching, Got, Tell, get_all
 from sandbox.materials.packages.index import Index
 from sandbox.materials.packages.local import NoPackageError, beside_lock, local_packages, take
-from sandbox.materials.packages.renv_lock import RenvLock, read_renv_lock
-from sandbox.materials.packages.repositories import (
-    R_OF_BIOCONDUCTOR,
-    Repository,
-    Source,
-    Target,
-)
+from sandbox.materials.packages.lock_findings import misfit_with_r
+from sandbox.materials.packages.renv_lock import read_renv_lock
+from sandbox.materials.packages.repositories import Repository, Source, Target
 from sandbox.materials.packages.resolve import CircleError, choose, in_order, unmet
-from sandbox.materials.packages.versions import Version
 from sandbox.materials.packages.wishes import Wish, from_index, from_lock
 from sandbox.materials.packages.with_r import Architecture, PackagesOfR, rs_of
 from sandbox.materials.sysreqs.rules import build_tools, matching, without_package
@@ -204,7 +199,9 @@ class _Work:
     def _from_lock(self) -> list[Got]:
         assert self._r.source is not None  # noqa: S101  (a plan with this source has a lock)
         lock = read_renv_lock(self._r.source.path)
-        self._refuse_other_r(lock)
+        if misfit := misfit_with_r(lock, self._r.version):
+            where = f"{self._place}: {lock.place()}"
+            raise BoxError(f"{where} {misfit.says}", details=misfit.why, hint=misfit.cure)
         said = self._packages.repository
         wanted = from_lock(
             lock,
@@ -231,25 +228,6 @@ class _Work:
                 hint="nothing was changed",
             )
         return [*own, *get_all(wanted.wishes, self._fetcher, self._demands, self._tell)]
-
-    def _refuse_other_r(self, lock: RenvLock) -> None:
-        minor = Version(lock.r_version).minor
-        if minor != self._r.minor:
-            cure = f'`version: "{lock.r_version}"` and `source: posit` under `r`'
-            raise BoxError(
-                f"{self._place}: {lock.place()} was locked with R {lock.r_version}, and this R is "
-                f"{self._r.version}",
-                details="packages of one minor version of R are not for another",
-                hint=f"give the box that R: {cure}; or lock anew with R {self._r.minor}",
-            )
-        for_r = R_OF_BIOCONDUCTOR.get(lock.bioconductor)
-        uses = any(one.source == "Bioconductor" for one in lock.packages)
-        if uses and for_r is not None and for_r != self._r.minor:
-            raise BoxError(
-                f"{lock.place()} has packages of Bioconductor {lock.bioconductor}, which is for "
-                f"R {for_r}, and this R is {self._r.version}",
-                hint="lock anew: in R, BiocManager::install(), then renv::snapshot()",
-            )
 
     # From a folder
 

@@ -14,6 +14,8 @@ from sandbox.spec.problem import Problem, code, near, short
 from sandbox.spec.texts import R_PACKAGE
 
 _MAX_BYTES: Final = 50_000_000
+_MAX_SHOWN: Final = 50
+"""Problems in one message; a damaged file of a thousand packages has as many."""
 _NAME: Final = re.compile(R_PACKAGE)
 _URL: Final = re.compile(r"""(https?|file)://[^\s'"\\]+\Z""")
 _WORD: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z")
@@ -73,24 +75,35 @@ def read_renv_lock(path: Path) -> RenvLock:
     Raises:
         BoxError: it is no lock file, or says what cannot be; with all that is wrong.
     """
+    lock, problems = examine_renv_lock(path)
+    if lock is not None:
+        return lock
+    number = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
+    raise BoxError(
+        f"the lock file {short(path)} has {number}",
+        details="\n".join(str(one) for one in problems[:_MAX_SHOWN]),
+        hint="mend it, or write it anew in the project's R: renv::snapshot()",
+    )
+
+
+def examine_renv_lock(path: Path) -> tuple[RenvLock | None, tuple[Problem, ...]]:
+    """Read a lock file; return it, or else all that is wrong with it."""
     try:
         text = read_plain(path, max_bytes=_MAX_BYTES).decode("utf-8-sig")
     except (NotPlainError, UnicodeDecodeError) as error:
         why = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise _error(path, [Problem(path, 0, "", why)]) from error
+        return None, (Problem(path, 0, "", why),)
     try:
         said = json.loads(text, object_pairs_hook=_Pairs)
     except json.JSONDecodeError as error:
         conflict = any(line.startswith("<<<<<<< ") for line in text.splitlines())
         why = "git left a conflict in it" if conflict else f"it is not JSON: {error.msg}"
-        raise _error(path, [Problem(path, error.lineno, "", why)]) from error
-    except RecursionError as error:
-        raise _error(path, [Problem(path, 0, "", "it is nested too deeply")]) from error
+        return None, (Problem(path, error.lineno, "", why),)
+    except RecursionError:
+        return None, (Problem(path, 0, "", "it is nested too deeply"),)
     reading = _Reading(path, text, said)
     lock = reading.lock()
-    if reading.problems:
-        raise _error(path, reading.problems)
-    return lock
+    return (None, tuple(reading.problems)) if reading.problems else (lock, ())
 
 
 class _Pairs(dict[str, object]):
@@ -102,15 +115,6 @@ class _Pairs(dict[str, object]):
         self.doubled = (
             sorted({key for key in seen if seen.count(key) > 1}) if (len(seen) != len(self)) else []
         )
-
-
-def _error(path: Path, problems: list[Problem]) -> BoxError:
-    number = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return BoxError(
-        f"the lock file {short(path)} has {number}",
-        details="\n".join(str(one) for one in problems[:50]),
-        hint="mend it, or write it anew in the project's R: renv::snapshot()",
-    )
 
 
 class _Reading:

@@ -70,6 +70,33 @@ def test_json_has_every_problem_with_its_place(folder: Path) -> None:
     }
 
 
+LOCKED = "version: 1\nbase: debian-12\nr: {packages: {source: renv, lock: renv.lock}}\n"
+
+
+@pytest.mark.parametrize(
+    ("lock", "expected"),
+    [
+        (
+            '{"R": {"Version": "4.4.1"}, "Packages": {}}',
+            "it was locked with R 4.4.1, and this R is 4.2.2",
+        ),
+        ('{"R": {"Version": "4.2.1"},\n <<<<<<< ours', "it is not JSON"),
+        ('{"R": {"Version": "4.2.1"},\n "Packages": {\n"aa": {"Package": "aa"}}}', "renv.lock:3"),
+    ],
+)
+def test_a_lock_file_that_cannot_be_restored_is_a_problem(
+    folder: Path, lock: str, expected: str
+) -> None:
+    (folder / "a.yml").write_text(LOCKED)
+    (folder / "renv.lock").write_text(lock)
+    result = run("validate", "a.yml")
+    assert isinstance(result.exception, InvalidBoxError)
+    assert expected in "\n".join(map(str, result.exception.problems))
+    good = '{"R": {"Version": "4.2.1"}, "Packages": {}}'
+    (folder / "renv.lock").write_text(good)
+    assert run("validate", "a.yml").exit_code == 0
+
+
 def test_nothing_to_validate(folder: Path) -> None:
     result = run("validate")
     assert isinstance(result.exception, UsageError)
