@@ -100,7 +100,7 @@ def warm(runs: int) -> Table:
     notes = [
         ratio(mine, peer),
         "RStudio Server is the tests' stand-in for it; R is Debian's. Both end when R in a session"
-        " has written a file. Ours makes an account for that, a login, a snapshot to go back to, new"
-        " passwords and keys, the probe and the quick checks as well.",
+        " has written a file. Ours makes an account for that, a login, a snapshot to go back to,"
+        " new passwords and keys, the probe and the quick checks as well.",
     ]
     return Table("Warm up: RStudio Server, from a baked image to a session", [mine, peer], notes)
