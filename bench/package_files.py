@@ -66,6 +66,11 @@ class Package:
         }
 
 
+def kept_folder() -> Path:
+    """Name the folder that keeps the files between runs; who changes the list removes it."""
+    return default_place().parent / "bench-packages"
+
+
 def hundred() -> tuple[Package, ...]:
     """Make the files, unless they are there; each package stands after all that it needs.
 
@@ -74,7 +79,7 @@ def hundred() -> tuple[Package, ...]:
     Raises:
         NoMirrorError: this host has no apt that knows a mirror of Debian.
     """
-    folder = default_place().parent / "bench-packages"
+    folder = kept_folder()
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix="part-") as name:

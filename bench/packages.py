@@ -17,7 +17,7 @@ from pathlib import Path
 import typer
 
 from bench.measure import Series, Table, ratio, timed
-from bench.package_files import ROOT, Package, hundred
+from bench.package_files import ROOT, Package, hundred, kept_folder
 from bench.place import gone_after, incus, name, sandbox
 
 _BOX = """\
@@ -40,6 +40,7 @@ for each in */DESCRIPTION; do
   version=$(sed -n 's/^Version: *//p' "$each")
   tar -czf "{at}/binary/${{package}}_$version.tar.gz" "$package"
 done
+tar -C /root -cf /root/binary.tar bench/binary
 """
 _THEIRS = """\
 install.packages(readLines("{at}/names"), lib = "{at}/theirs", repos = "file://{at}/{kind}.repo",
@@ -121,13 +122,18 @@ def _machine() -> Iterator[Machine]:
 
 
 def _prepare(machine: Machine, kind: str) -> None:
-    """Bring the files of this kind into place; the binaries are made of the sources, there."""
+    """Bring the files of this kind into place; binaries are made there once, of the sources."""
     r = re.findall(r"R version (\S+)", machine.run("R", "--version"))[0]
     machine.write_order("source", r)
     if kind == "binary":
-        machine.forget()
-        machine.ours("source")
-        machine.run("sh", "-c", _PACK.format(at=_AT))
+        kept = kept_folder() / f"binary-{r}.tar"
+        if kept.is_file():
+            machine.send(kept)
+        else:
+            machine.forget()
+            machine.ours("source")
+            machine.run("sh", "-c", _PACK.format(at=_AT))
+            incus("file", "pull", "-q", f"{machine.name}/root/binary.tar", str(kept))
         machine.write_order("binary", r)
     machine.run("sh", "-c", _REPOSITORY.format(at=_AT, kind=kind))
 

@@ -4,10 +4,12 @@ The server is the tests' stand-in for RStudio Server (tests/standin): a real R, 
 beside a server that is not RStudio's. The peer's browser is the tests' own client, in this process.
 """
 
+import http.client
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.measure import Table, in_turn, ratio
@@ -15,7 +17,6 @@ from bench.place import (
     address_by_hand,
     baked,
     copy_by_hand,
-    first_page,
     gone_after,
     incus,
     name,
@@ -68,8 +69,8 @@ def _by_hand(source: str, machine: str) -> None:
     incus("start", machine)
     address = address_by_hand(machine)
     incus("exec", machine, "--", "sh", "-c", "echo $0 | chpasswd", f"{_USER}:{password}")
-    first_page(address, "/auth-sign-in", port=_PORT)
     client = StandinClient(address, _PORT)
+    _wait_for_page(client)
     signed = client.sign_in(_USER, password)
     if signed.error or not signed.location:
         raise SandboxError(f"the sign-in by hand was refused: {signed}")
@@ -77,6 +78,16 @@ def _by_hand(source: str, machine: str) -> None:
     client.run('writeLines(R.version.string, "~/proof")')
     if "R version" not in incus("exec", machine, "--", "cat", f"/home/{_USER}/proof").stdout:
         raise SandboxError("the session by hand has written nothing")
+
+
+def _wait_for_page(client: StandinClient) -> None:
+    """Ask until the sign-in page is there; it is for browsers alone."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with suppress(OSError, http.client.HTTPException):
+            if client.ask("GET", "/auth-sign-in").status == http.client.OK:
+                return
+    raise SandboxError(f"{client.host} shows no sign-in page")
 
 
 def warm(runs: int) -> Table:
