@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import typer
 
-from bench import clones, cycle, provision
+from bench import clones, cycle, packages, provision, rstudio
 from bench.measure import Table, heading, load
 
 ROWS: dict[str, Callable[[int], Table]] = {
@@ -21,6 +21,9 @@ ROWS: dict[str, Callable[[int], Table]] = {
     "list": clones.listing,
     "clones": clones.clones,
     "cold": provision.cold,
+    "packages": packages.binaries,
+    "packages-source": packages.sources,
+    "warm-rstudio": rstudio.warm,
 }
 
 

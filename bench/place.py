@@ -47,9 +47,9 @@ def incus(*words: str, check: bool = True) -> Completed:
     return run(("incus", "--project", incus_place().project, *words), timeout_s=_S, check=check)
 
 
-def baked() -> BakedImage:
+def baked(box: str = BOX) -> BakedImage:
     """The image of the box; made when there is none."""
-    image = json.loads(sandbox("bake", BOX, "--json").stdout)["image"]
+    image = json.loads(sandbox("bake", box, "--json").stdout)["image"]
     return next(one for one in IncusEngine(incus_place()).baked_images() if one.image == image)
 
 

@@ -4,7 +4,7 @@ with serving(prepare(), folder) as mirror: ...      # or the fixtures `mirror_co
 python -m tests.mirror --port 8000                  # by hand
 """
 
-from tests.mirror.contents import Contents, NoMirrorError, prepare
+from tests.mirror.contents import Contents, NoMirrorError, default_place, prepare
 from tests.mirror.server import Mirror, serving
 
-__all__ = ["Contents", "Mirror", "NoMirrorError", "prepare", "serving"]
+__all__ = ["Contents", "Mirror", "NoMirrorError", "default_place", "prepare", "serving"]

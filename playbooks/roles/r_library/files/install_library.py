@@ -18,14 +18,16 @@ import shutil
 import sys
 import tarfile
 import time
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from multiprocessing import get_context
 from pathlib import Path
 
 import package_files as files
 from r_process import Rs, cores
 
 NOTE = ".sandbox-library.json"
-_BATCH = 40
+_MOST_IN_ONE_R = 80
+"""An R loads about a hundred shared objects where it may open few files."""
 
 
 class Order:
@@ -137,17 +139,20 @@ class Install:
             raise Failed(wrong)
 
     def _unpack(self, names):
-        def one(name):
-            try:
-                return self._unpack_one(name)
-            except (files.UnsafeError, tarfile.TarError, EOFError, OSError, ValueError) as error:
-                return problem(name, self.order.files[name]["version"], "unpack", str(error))
-
-        with ThreadPoolExecutor(self.order.cores) as pool:
-            wrong = [found for found in pool.map(one, names) if found]
+        if not names:
+            return
+        # Processes: threads of Python would wait for each other at every member of an archive
+        with ProcessPoolExecutor(self.order.cores, get_context("fork")) as pool:
+            wrong = [found for found in pool.map(self._try_to_unpack, names, chunksize=4) if found]
         if wrong:
             raise Failed(wrong)
         self.counts["unpacked"] = len(names)
+
+    def _try_to_unpack(self, name):
+        try:
+            return self._unpack_one(name)
+        except (files.UnsafeError, tarfile.TarError, EOFError, OSError, ValueError) as error:
+            return problem(name, self.order.files[name]["version"], "unpack", str(error))
 
     def _unpack_one(self, name):
         wanted = self.order.files[name]
@@ -234,8 +239,7 @@ class Install:
 
     def _load(self, rs):
         names = list(self.order.files)
-        size = max(1, min(_BATCH, -(-len(names) // self.order.cores)))
-        batches = [names[start : start + size] for start in range(0, len(names), size)]
+        batches = dealt(names, self.order.cores)
         with ThreadPoolExecutor(self.order.cores) as pool:
             found = pool.map(rs.load, batches, range(len(batches)))
             # One may fail for what another did in the same R: it is told only if it fails alone
@@ -293,6 +297,15 @@ def is_as_wanted(order, before):
     if before.get("r") != order.r or before.get("packages") != wanted:
         return False
     return files.installed(order.library) == {n: one["version"] for n, one in order.files.items()}
+
+
+def dealt(names, cores):
+    """Deal the packages out to as many Rs as there are processors, or to a multiple of them.
+
+    In turn: those that need others, and load them as well, stand at the end of the list.
+    """
+    count = cores * max(1, -(-len(names) // (cores * _MOST_IN_ONE_R)))
+    return [names[start::count] for start in range(min(count, len(names)))]
 
 
 def heights_of(packages):

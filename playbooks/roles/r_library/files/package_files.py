@@ -34,7 +34,7 @@ def unpack(archive_path, folder):
     """
     folder = Path(folder)
     folder.mkdir(parents=True)
-    tops, total = set(), 0
+    tops, total, made = set(), 0, set()
     with tarfile.open(archive_path) as archive:
         for number, member in enumerate(archive):
             parts = _parts(member.name)
@@ -44,7 +44,7 @@ def unpack(archive_path, folder):
             if number > MAX_FILES or total > MAX_BYTES:
                 raise UnsafeError("it is too large for a package")
             tops.add(parts[0])
-            _write(archive, member, folder, parts)
+            _write(archive, member, folder, parts, made)
     if len(tops) != 1:
         raise UnsafeError("it has %d top folders, and a package has one" % len(tops))
     return folder / tops.pop()
@@ -59,11 +59,11 @@ def _parts(name):
     return parts
 
 
-def _write(archive, member, folder, parts):
-    target = folder.joinpath(*parts)
-    _make_folders(folder, parts[:-1])
+def _write(archive, member, folder, parts, made):
+    target = os.path.join(folder, *parts)
+    _make_folders(folder, parts[:-1], made)
     if member.isdir():
-        _make_folders(folder, parts)
+        _make_folders(folder, parts, made)
     elif member.issym():
         _check_link(parts, member)
         _remove_file(target)
@@ -86,8 +86,14 @@ def _write(archive, member, folder, parts):
         raise UnsafeError("it has a device or a pipe in it: %r" % member.name)
 
 
-def _make_folders(folder, parts):
-    """Make folders one by one, so that none is a link."""
+def _make_folders(folder, parts, made):
+    """Make folders one by one, so that none is a link.
+
+    What is in `made` stays a folder: no file or link of the archive takes a folder's place.
+    """
+    if tuple(parts) in made:
+        return
+    made.add(tuple(parts))
     for part in parts:
         folder = folder / part
         try:
@@ -116,7 +122,7 @@ def _is_outside(path, folder):
 def _remove_file(path):
     try:
         if stat.S_ISDIR(os.lstat(path).st_mode):
-            raise UnsafeError("a file of it is in a folder's place: %s" % path.name)
+            raise UnsafeError("a file of it is in a folder's place: %s" % os.path.basename(path))
         os.unlink(path)
     except FileNotFoundError:
         pass
