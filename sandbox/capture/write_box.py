@@ -253,7 +253,11 @@ def _rstudio(draft: _CapturedDraft) -> list[str]:
         settings = draft.under(*place, "config", section)
         if settings:
             config.append(f"    {section}:")
-            config += [f"      {key}: {_setting(one.value)}" for key, one in settings.items()]
+            switches = ("true", "false") if section == "prefs" else ()
+            config += [
+                f"      {key}: {one.value if one.value in switches else _setting(one.value)}"
+                for key, one in settings.items()
+            ]
     return lines + (["  config:", *config] if config else [])
 
 

@@ -61,7 +61,9 @@ LOCKED = {"cli": "3.6.0", "R6": "2.6.1", "vanished": "1.0.0"}
 SETUP = """\
 set -e
 mkdir -p /root/.ssh
-echo "$PUBLIC_KEY" >> /root/.ssh/authorized_keys
+echo "$PUBLIC_KEY" > /root/.ssh/authorized_keys
+echo 'PermitRootLogin prohibit-password' > /etc/ssh/sshd_config.d/00-by-hand.conf
+systemctl restart ssh
 """
 
 

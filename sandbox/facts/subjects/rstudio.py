@@ -112,9 +112,15 @@ _BOX: Final = ("services", "rstudio_server")
 
 
 def _known_version(text: str) -> RstudioVersion | None:
-    """Its version in the form of a box; packages of rpm write `-` for the build's `+`."""
+    """Its version in the form of a box.
+
+    Packages of rpm write `-` for the build's `+`; one that was built again has a word at its end.
+    """
+    plain = re.sub(r"^(\d+\.\d+\.\d+)-(\d+)$", r"\1+\2", text)
+    if not _WORKBENCH.search(plain):
+        plain = re.sub(r"^(\d+\.\d+\.\d+\+\d+)[.+][a-z]+\d*$", r"\1", plain)
     try:
-        return parse_rstudio(re.sub(r"^(\d+\.\d+\.\d+)-(\d+)$", r"\1+\2", text))
+        return parse_rstudio(plain)
     except ValueError:
         return None
 
@@ -173,9 +179,12 @@ def _settings(facts: Facts, version: RstudioVersion) -> Iterator[Made]:
     if front is not None and front.path != "/" and fits(FrontPath, front.path):
         yield Change(("services", "nginx", "port"), front.port)
         yield Change((*_BOX, "path"), front.path)
+        # The box's `path` writes it
+        rserver = {key: value for key, value in rserver.items() if key != "www-root-path"}
     elif address := rserver.get("www-address"):
         yield Unsaid(f"RStudio Server listens on {address} only: the sandbox's on its own address")
-    for section in ("rserver", "rsession", "logging"):
+    yield from _known_settings("rserver", rserver, version)
+    for section in ("rsession", "logging"):
         yield from _known_settings(section, files.get(f"{section}.conf", {}), version)
     for key, value in files.get("repos.conf", {}).items():
         if _is_plain(value):
