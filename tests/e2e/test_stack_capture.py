@@ -1,5 +1,5 @@
 """A server with two Rs, packages of an renv.lock, RStudio Server, Shiny Server, an API and nginx:
-captured over ssh, and made again from the box that this wrote.
+captured over ssh.
 
 The mirror of the tests stands for the public servers, and the stand-in for RStudio Server.
 """
@@ -79,7 +79,7 @@ class Captured:
     def box(self) -> Path:
         return self.folder / "prod" / "prod.yml"
 
-    def sandbox(self, *words: str | Path, expect: int = 0) -> Any:
+    def sandbox(self, *words: str | Path, expect: int | None = 0) -> Any:
         env = {"XDG_CONFIG_HOME": str(self.folder / "config")}
         return self.host.sandbox(*words, timeout_s=1800, expect=expect, env=env)
 
@@ -123,7 +123,42 @@ def captured(
             host.sandbox("destroy", NAME, expect=None)
 
 
-def test_look(captured: Captured) -> None:
-    import shutil
+def test_the_box_is_valid_and_says_what_the_first_one_said(captured: Captured) -> None:
+    captured.sandbox("validate", captured.box)
+    said, first = captured.said, yaml.safe_load(BOX)
+    assert said["base"] == first["base"]
+    assert said["system"]["timezone"] == first["system"]["timezone"]
+    assert said["system"]["locale"] == first["system"]["locale"]
+    assert said["r"]["options"] == first["r"]["options"]
+    assert said["r"]["repos"] == first["r"]["repos"]
+    assert [
+        (one["version"], one.get("source"), one.get("default")) for one in said["r"]["versions"]
+    ] == [("4.2", None, True), ("4.0.4", "posit", None)]
+    services, firsts = said["services"], first["services"]
+    assert services["nginx"] == {"port": 80}
+    assert services["shiny_server"] == {"port": 3838, **firsts["shiny_server"]}
+    more = {"port": 8787, "passwords": False}
+    assert services["rstudio_server"] == firsts["rstudio_server"] | more
+    text = captured.box.read_text().replace("\n#   ", " ")
+    assert "the API of plumber-api.service (/srv/plumber/api/plumber.R, run as plumber)" in text
+    assert "plumber: {path: FOLDER, port: 8000}" in text
 
-    shutil.copytree(captured.folder, "/tmp/sbxcap-look", dirs_exist_ok=True)
+
+def test_each_r_has_a_lock_of_its_packages(captured: Captured) -> None:
+    found = {}
+    for one in captured.said["r"]["versions"]:
+        assert one["packages"]["source"] == "renv"
+        lock = json.loads((captured.box.parent / one["packages"]["lock"]).read_text())
+        packages = lock["Packages"].values()
+        found[lock["R"]["Version"]] = {one["Package"]: one["Version"] for one in packages}
+    of_4_0 = dict.fromkeys(("chainfirst", "chainmiddle", "chainlast"), "1.0.0")
+    assert found == {"4.2.2": LOCKED, "4.0.4": of_4_0}
+
+
+def test_a_box_is_compared_with_its_sandbox_by_each_package(captured: Captured) -> None:
+    box = captured.folder / f"{NAME}.yml"
+    # A container on a shared disk has a larger one
+    done = captured.sandbox("diff", box, NAME, "--ignore", "machine.disk", "--json")
+    facts = {one["id"]: one["outcome"] for one in json.loads(done.stdout)["facts"]}
+    assert facts["r.package.cli"] == "equal"
+    assert facts["r.other-package.4.0.4.chainlast"] == "equal"

@@ -108,11 +108,19 @@ def test_places_of_nginx(awk: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "file", "port"),
     [
-        ("R -e \"plumber::pr('/srv/main.R') |> pr_run(host = '0.0.0.0', port = 81)\"", "/srv/main.R", "81"),
-        ('Rscript /usr/local/lib/sandbox/run-api.R "plumber.R" 0.0.0.0 8000 docs', "plumber.R", "8000"),
+        (
+            "R -e \"plumber::pr('/srv/main.R') |> pr_run(host = '0.0.0.0', port = 81)\"",
+            "/srv/main.R",
+            "81",
+        ),
+        (
+            'Rscript /usr/local/lib/sandbox/run-api.R "plumber.R" 0.0.0.0 8000 docs',
+            "plumber.R",
+            "8000",
+        ),
         ("Rscript -e 'plumber::plumb(dir = \".\")$run()'", "", ""),
     ],
-)  # fmt: skip
+)
 def test_a_unit_of_plumber(command: str, file: str, port: str, awk: str, tmp_path: Path) -> None:
     path = tmp_path / "sales.service"
     text = f"[Service]\nUser=api\nWorkingDirectory=/srv/api\nExecStart=/usr/bin/{command}\n"

@@ -102,3 +102,28 @@ def test_preferences_are_keys_of_the_box(tmp_path: Path) -> None:
     said = content(box, tmp_path)["services"]["rstudio_server"]
     assert said["config"]["prefs"] == {"save_workspace": "never"}
     assert any("rstudio-prefs.json says cran_mirror; its value was not" in n for n in box.notes)
+
+
+def test_a_rebuilt_package_is_of_the_version_that_it_was_built_from(tmp_path: Path) -> None:
+    said = content(captured(server("2024.12.0+467+ours1")), tmp_path)
+    assert said["services"]["rstudio_server"]["version"] == "2024.12.0+467"
+
+
+def test_the_path_is_said_once(tmp_path: Path) -> None:
+    found = server()
+    settings = {"www-port": "8787", "www-root-path": "/rstudio"}
+    own = [one for one in found[Configs] if not one.path.endswith("/rserver.conf")]
+    rserver = ConfigFile(path="/etc/rstudio/rserver.conf", settings=settings)
+    place = handed("/rstudio/", "http://127.0.0.1:8787", "80")
+    parts = (Configs((*own, rserver)), Fronts((place,)))
+    said = content(captured(found.with_parts(*parts)), tmp_path)["services"]["rstudio_server"]
+    assert said["path"] == "/rstudio"
+    assert "rserver" not in said["config"]
+
+
+def test_a_preference_that_is_a_switch_stays_one(tmp_path: Path) -> None:
+    found = server()
+    prefs = ConfigFile(path="/etc/rstudio/rstudio-prefs.json", settings={"load_workspace": "false"})
+    said = content(captured(found.with_parts(Configs((*found[Configs], prefs)))), tmp_path)
+    config = said["services"]["rstudio_server"]["config"]
+    assert config["prefs"] == {"load_workspace": False}
