@@ -13,11 +13,12 @@ from sandbox.facts.part import FactsPart
 from sandbox.facts.shapes import Shape, check_pairs
 from sandbox.facts.subject import Facts, ProbeAnswer, Subject
 from sandbox.facts.subjects.accounts import Accounts
-from sandbox.facts.subjects.configs import Configs
+from sandbox.facts.subjects.configs import RSTUDIO_FILES, Configs
 from sandbox.facts.subjects.fronts import front_of
 from sandbox.facts.subjects.packages import SystemPackages
 from sandbox.facts.subjects.r import RInstallation, RInstallations, main_r, posit_version
 from sandbox.facts.subjects.r_versions import makeable_rs
+from sandbox.facts.unsaid import pairs
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import name, path, whole
 from sandbox.probe.untaken import is_placeholder
@@ -82,6 +83,16 @@ def _r_program(facts: Facts) -> Reading:
 
 
 def _makes(facts: Facts, making: Making) -> Iterator[Made]:
+    made = list(_server(facts, making))
+    yield from made
+    if not any(isinstance(one, Change) for one in made):
+        # No key of the box says what is in them
+        for config in facts.get(Configs) or ():
+            if config.path in RSTUDIO_FILES and config.settings:
+                yield Unsaid(f"{config.path} sets {pairs(config.settings)}")
+
+
+def _server(facts: Facts, making: Making) -> Iterator[Made]:
     found = facts.get(SeenRstudioServer)
     for one in facts.get(SystemPackages) or ():
         # Facts of an older sandbox know of its package only

@@ -127,3 +127,12 @@ def test_a_preference_that_is_a_switch_stays_one(tmp_path: Path) -> None:
     said = content(captured(found.with_parts(Configs((*found[Configs], prefs)))), tmp_path)
     config = said["services"]["rstudio_server"]["config"]
     assert config["prefs"] == {"load_workspace": False}
+
+
+def test_the_files_of_rstudio_are_notes_only_when_no_key_says_them() -> None:
+    def told(version: str) -> bool:
+        notes = captured(server(version)).notes
+        return any(one.startswith("/etc/rstudio/rsession.conf sets") for one in notes)
+
+    assert not told("2024.12.0+467")
+    assert told("2024.12.0+467.pro1")
