@@ -4,13 +4,24 @@ import json
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sandbox.capture.choose_base import choose_base
 from sandbox.facts import registry
 from sandbox.facts.facts import Facts
-from sandbox.facts.making import AskedFor, BoxItems, BoxValue, Change, Making, RCodeOf, Room, Unsaid
+from sandbox.facts.making import (
+    AskedFor,
+    BoxItems,
+    BoxValue,
+    Change,
+    FileBeside,
+    Made,
+    Making,
+    RCodeOf,
+    Room,
+    Unsaid,
+)
 from sandbox.facts.r_yaml import option_yaml
 from sandbox.facts.subjects.identity import Identity
 from sandbox.facts.subjects.os import Os
@@ -31,6 +42,8 @@ class CapturedBox:
     text: str
     base: Base
     notes: tuple[str, ...]
+    files: tuple[FileBeside, ...] = ()
+    """What stands beside the box, and is named in it: lock files of R packages."""
 
 
 @dataclass
@@ -73,8 +86,9 @@ def write_box(
         room: the most that the sandbox may use.
     """
     base, notes = choose_base(facts, bases)
-    made = registry.made(facts, Making(base, room, main_view(facts)))
-    draft = _CapturedDraft({one.path: one for one in made if isinstance(one, Change)})
+    stem = facts_file.removesuffix(".json").removesuffix(".facts")
+    made = registry.made(facts, Making(base, room, main_view(facts), stem))
+    draft = _CapturedDraft(_changes(made))
     notes = (*notes, *(one.text for one in made if isinstance(one, Unsaid)))
     day = _comment(facts.probe.taken_at[:10])
     system = facts[Os].name or facts[Os].id
@@ -109,7 +123,23 @@ def write_box(
         draft.add("# What this box cannot say, so that the sandbox will differ:")
         for note in notes:
             draft.lines += _folded(note)
-    return CapturedBox("\n".join(draft.lines) + "\n", base, tuple(map(without_hash, notes)))
+    files = tuple(one for one in made if isinstance(one, FileBeside))
+    text = "\n".join(draft.lines) + "\n"
+    return CapturedBox(text, base, tuple(map(without_hash, notes)), files)
+
+
+def _changes(made: Sequence[Made]) -> dict[tuple[str, ...], Change]:
+    """By place; of lists for one place, which several subjects make, everything."""
+    found: dict[tuple[str, ...], Change] = {}
+    for one in made:
+        if isinstance(one, Change):
+            before = found.get(one.path)
+            if before is not None and isinstance(one.value, tuple):
+                earlier = before.value if isinstance(before.value, tuple) else ()
+                all_of_it = tuple(sorted({*earlier, *one.value}))
+                one = replace(one, value=all_of_it)  # noqa: PLW2901
+            found[one.path] = one
+    return found
 
 
 def _system(draft: _CapturedDraft) -> list[str]:
@@ -177,7 +207,9 @@ def _continued(text: str) -> str:
 
 
 def _services(draft: _CapturedDraft) -> list[str]:
-    return [*_shiny(draft), *_rstudio(draft)]
+    nginx = draft.under("services", "nginx")
+    front = [f"nginx: {_inline(nginx)}"] if nginx else []
+    return [*front, *_shiny(draft), *_rstudio(draft)]
 
 
 def _shiny(draft: _CapturedDraft) -> list[str]:
@@ -217,11 +249,15 @@ def _rstudio(draft: _CapturedDraft) -> list[str]:
         if key not in {"version", "config"}
     ]
     config = []
-    for section in ("rserver", "rsession", "logging", "repos"):
+    for section in ("rserver", "rsession", "logging", "repos", "prefs"):
         settings = draft.under(*place, "config", section)
         if settings:
             config.append(f"    {section}:")
-            config += [f"      {key}: {_setting(one.value)}" for key, one in settings.items()]
+            switches = ("true", "false") if section == "prefs" else ()
+            config += [
+                f"      {key}: {one.value if one.value in switches else _setting(one.value)}"
+                for key, one in settings.items()
+            ]
     return lines + (["  config:", *config] if config else [])
 
 

@@ -6,6 +6,7 @@ from sandbox.checks import fixes
 from sandbox.checks.check import CannotLook, Check, Look, none_of
 from sandbox.checks.live import Seen
 from sandbox.checks.results import Goal
+from sandbox.facts.planned import PlannedPackage, planned_packages
 from sandbox.facts.r_view import RView
 from sandbox.facts.subjects.r import RInstallations
 from sandbox.facts.subjects.r_packages import loaded_packages
@@ -18,17 +19,12 @@ _SHOWN = 5
 def seen_checks(placement: Placement) -> Iterator[Check[Seen]]:
     """Yield a check for each R whose packages this host fetched."""
     for one in placement.plan.rs:
-        files = placement.plan.materials.files
-        wanted = {
-            file.name: file.version
-            for file in files
-            if file.kind == "r_package" and file.r == one.version
-        }
+        wanted = planned_packages(placement.plan, one.version)
         if wanted:
             yield _library(placement, one, wanted)
 
 
-def _library(placement: Placement, one: MachineR, wanted: dict[str, str]) -> Check[Seen]:
+def _library(placement: Placement, one: MachineR, wanted: dict[str, PlannedPackage]) -> Check[Seen]:
     def look(seen: Seen) -> Look:
         found = next((r for r in seen.facts[RInstallations] if r.home == one.home), None)
         if found is None:
@@ -51,10 +47,10 @@ def _library(placement: Placement, one: MachineR, wanted: dict[str, str]) -> Che
     )
 
 
-def _wrong(view: RView, wanted: dict[str, str]) -> Iterator[str]:
+def _wrong(view: RView, wanted: dict[str, PlannedPackage]) -> Iterator[str]:
     found = loaded_packages(view)
     for name, version in sorted(wanted.items()):
         if name not in found:
             yield f"{name} is not there"
-        elif found[name].version != version:
+        elif version.judge(found[name].version) != "equal":
             yield f"{name} is {found[name].version}, not {version}, in {found[name].library}"

@@ -101,6 +101,8 @@ def capture(
         say(f"  the box cannot say: {note}")
     show(str(done.box_path))
     say(f"its facts: {done.facts_path}")
+    for path in done.beside:
+        say(f"its R packages: {path}")
     next_steps(f"sandbox up {shlex.quote(str(done.box_path))}")
 
 
@@ -137,6 +139,7 @@ def _captured(done: "Captured") -> dict[str, object]:
     return {
         "box": str(done.box_path),
         "facts": str(done.facts_path),
+        "locks": [str(path) for path in done.beside],
         "base": done.box.base.name,
         "notes": list(done.box.notes),
         "not_seen": [one.model_dump() for one in done.facts.not_seen],

@@ -28,6 +28,8 @@ class Making:
     room: Room
     view: RView | None
     """How R is seen there; None when it did not start, or is not there."""
+    stem: str = "production"
+    """How the names of files beside the box begin."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,16 @@ class Unsaid:
     text: str
 
 
-Made = Change | Unsaid
+@dataclass(frozen=True)
+class FileBeside:
+    """A file that the box names, and that stands in its folder."""
+
+    name: str
+    """Without a folder."""
+    text: str
+
+
+Made = Change | Unsaid | FileBeside
 
 
 def some(items: Sequence[str], between: str = ", ") -> str:

@@ -13,6 +13,7 @@ from sandbox.facts.compare import JudgesByItself, Value
 from sandbox.facts.hashes import Hashes
 from sandbox.facts.r_value import RValue
 from sandbox.facts.shown import hidden, planned_code
+from sandbox.plan import Plan
 from sandbox.probe.known import harmless
 from sandbox.probe.untaken import Verdict, placeholder
 from sandbox.spec.values import OptionValue, Secret
@@ -132,6 +133,23 @@ class PlannedVersion(JudgesByItself, str):
             return "differs"
         is_of_series = actual == self.series or actual.startswith(f"{self.series}.")
         return "equal" if is_of_series else "differs"
+
+
+class PlannedPackage(JudgesByItself, str):
+    """The version of an R package that was fetched for a machine: this very one."""
+
+    def judge(self, actual: Value | None) -> Verdict:
+        """Judge whether a machine's package has that version."""
+        return "equal" if actual == str(self) else "differs"
+
+
+def planned_packages(plan: Plan, r_version: str) -> dict[str, PlannedPackage]:
+    """Return the packages that were fetched for one R of a plan, by name; none before that."""
+    return {
+        one.name: PlannedPackage(one.version)
+        for one in plan.materials.files
+        if one.kind == "r_package" and one.r == r_version
+    }
 
 
 class PlannedNumber(JudgesByItself, float):

@@ -27,6 +27,8 @@ class Captured:
     facts_path: Path
     facts: Facts
     box: CapturedBox
+    beside: tuple[Path, ...] = ()
+    """Files that the box names: locks of R packages."""
     not_taken: tuple[NotTaken, ...] = ()
     """Values that stayed on the server."""
 
@@ -49,7 +51,7 @@ def capture(
     take_files: Sequence[str] = (),
     review: Review | None = None,
 ) -> Captured:
-    """Read `[USER@]HOST` and write NAME.yml and NAME.facts.json.
+    """Read `[USER@]HOST`; write NAME.yml, NAME.facts.json and locks of R packages.
 
     Args:
         target: as the user's ssh knows the host.
@@ -65,7 +67,7 @@ def capture(
         review: asked before anything is written, when some values were not taken.
 
     Raises:
-        UsageError: the name is not a host, or a file is there already.
+        UsageError: the name is not a host, or a file is there already; nothing was written.
         HostError: the host cannot be read; nothing was written.
     """
     name = default_name(target)
@@ -86,12 +88,16 @@ def capture(
     if review is not None and (left := not_taken(facts)) and (wanted := tuple(review(left))):
         facts = read(_taking_more(taking, wanted))
     box = write_box(facts, source=target, facts_file=facts_path.name, bases=load_bases(), room=room)
+    beside = tuple(box_path.with_name(one.name) for one in box.files)
+    _refuse_paths(beside, overwrite=overwrite)
     if taking.key is not None:
         keep_key(taking.key)
-    # The facts first: a box that names missing facts is wrong
+    # The box last: one that names missing facts or locks is wrong
+    for path, one in zip(beside, box.files, strict=True):
+        _write(path, one.text)
     _write(facts_path, facts.model_dump_json(indent=1) + "\n")
     _write(box_path, box.text)
-    return Captured(box_path, facts_path, facts, box, not_taken(facts))
+    return Captured(box_path, facts_path, facts, box, beside, not_taken(facts))
 
 
 def _taking_more(taking: Taking, wanted: tuple[str, ...]) -> Taking:
@@ -111,7 +117,7 @@ def _refuse_paths(paths: tuple[Path, ...], *, overwrite: bool) -> None:
     for path in paths:
         if not path.absolute().parent.is_dir():
             raise UsageError(f"the folder of {path} is not there")
-        if path.suffix not in (".yml", ".yaml", ".json"):
+        if path.suffix not in (".yml", ".yaml", ".json", ".lock"):
             raise UsageError(f"a box is a .yml file, and {path} is not")
         if path.exists() and not overwrite:
             raise UsageError(

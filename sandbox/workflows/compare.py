@@ -1,5 +1,6 @@
 """Compare two machines: each may be a sandbox, a file of facts, a box or an ssh host."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +65,9 @@ def diff(
     key = _key_for((a, b), cwd=cwd)
     for word in (a, b):
         with step(context.listener, word, f"read {word}"):
-            sides.append(side_of(word, context, cwd=cwd, ssh=ssh, key=key, root=root))
+            made = _made((a, b))
+            side = side_of(word, context, cwd=cwd, ssh=ssh, key=key, root=root, made=made)
+            sides.append(side)
     return compare(sides[0], sides[1], selection)
 
 
@@ -86,8 +89,12 @@ def side_of(
     ssh: SshOptions = SshOptions(),
     key: HashKey | None = None,
     root: Path | None = None,
+    made: Sequence[Plan] = (),
 ) -> Side:
     """Find what a word means: a file of facts, a box file, a sandbox, a shipped box or an ssh host.
+
+    Of a box, `made` are plans of sandboxes that were made of it perhaps: they know which files were
+    fetched for what it asks for.
 
     Raises:
         UsageError: it is none of them.
@@ -98,13 +105,13 @@ def side_of(
     if word.endswith(".json"):
         return Side(name=word, facts=load_facts(path))
     if word.endswith(SUFFIXES):
-        return side_of_plan(_plan_of(path, root, context), hashes)
+        return side_of_plan(_plan_of(path, root, context, made), hashes)
     if "@" not in word and "/" not in word and Instance(word).read() is not None:
         return Side(name=word, facts=context.guest_named(word).probe(key))
     if "@" not in word:
         for entry in list_boxes(cwd):
             if entry.name == word:
-                return side_of_plan(_plan_of(entry.path, root, context), hashes)
+                return side_of_plan(_plan_of(entry.path, root, context, made), hashes)
     if "/" in word or path.exists():
         raise UsageError(
             f"`{word}` is neither a sandbox, a file of facts (.json), a box (.yml), nor a host"
@@ -112,5 +119,16 @@ def side_of(
     return Side(name=word, facts=ssh.read(word, key))
 
 
-def _plan_of(path: Path, root: Path | None, context: Context) -> Plan:
-    return resolve(load_box(path, root=root), context.user_config().mirrors)
+def _made(words: Sequence[str]) -> list[Plan]:
+    """The plans of the sandboxes among the words."""
+    names = [word for word in words if "@" not in word and "/" not in word]
+    names = [name for name in names if not name.endswith((".json", *SUFFIXES))]
+    records = (Instance(name).read() for name in names)
+    return [record.plan for record in records if record is not None]
+
+
+def _plan_of(path: Path, root: Path | None, context: Context, made: Sequence[Plan]) -> Plan:
+    plan = resolve(load_box(path, root=root), context.user_config().mirrors)
+    same = (one for one in made if one.request_key == plan.request_key)
+    found = next(same, None)
+    return plan.with_materials(found.materials) if found is not None else plan

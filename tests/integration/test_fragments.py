@@ -72,3 +72,58 @@ def test_the_rules_for_a_folder_come_as_tmpfiles_reads_them(awk: str, tmp_path: 
         "tmpfiles /tmp\tnever",
         "tmpfiles /tmp\t10d",
     ]
+
+
+NGINX = """\
+# listen 99;
+server { listen 80 default_server; listen [::]:80;
+  location = /rstudio { return 302 /rstudio/; }
+  location /rstudio/ {
+    rewrite ^/rstudio/(.*)$ /$1 break;
+    proxy_pass http://127.0.0.1:8787; # that one
+  }
+  location ~ \\.php$ { proxy_pass http://127.0.0.1:9000; }
+}
+"""
+
+
+@pytest.mark.parametrize("awk", AWKS)
+def test_places_of_nginx(awk: str, tmp_path: Path) -> None:
+    path = tmp_path / "site"
+    path.write_text(NGINX, encoding="utf-8")
+    found = [line.split("\t")[1:] for line in run("fronts.sh", "fronts_of", path, awk, tmp_path)]
+    assert found == [
+        ["server", ""],
+        ["listen", "80"],
+        ["listen", "[::]:80"],
+        ["location", "/rstudio"],
+        ["location", "/rstudio/"],
+        ["proxy", "http://127.0.0.1:8787"],
+        ["location", ""],
+        ["proxy", "http://127.0.0.1:9000"],
+    ]
+
+
+@pytest.mark.parametrize("awk", AWKS)
+@pytest.mark.parametrize(
+    ("command", "file", "port"),
+    [
+        (
+            "R -e \"plumber::pr('/srv/main.R') |> pr_run(host = '0.0.0.0', port = 81)\"",
+            "/srv/main.R",
+            "81",
+        ),
+        (
+            'Rscript /usr/local/lib/sandbox/run-api.R "plumber.R" 0.0.0.0 8000 docs',
+            "plumber.R",
+            "8000",
+        ),
+        ("Rscript -e 'plumber::plumb(dir = \".\")$run()'", "", ""),
+    ],
+)
+def test_a_unit_of_plumber(command: str, file: str, port: str, awk: str, tmp_path: Path) -> None:
+    path = tmp_path / "sales.service"
+    text = f"[Service]\nUser=api\nWorkingDirectory=/srv/api\nExecStart=/usr/bin/{command}\n"
+    path.write_text(text, encoding="utf-8")
+    (found,) = run("apis.sh", "api_of", path, awk, tmp_path)
+    assert found.split("\t") == ["sales.service", "api", "/srv/api", file, port]

@@ -97,8 +97,17 @@ def _lines(config: ConfigFile) -> Iterator[str]:
         yield value.strip() if re.fullmatch(r"line \d+", key) else f"{key} = {value}"
 
 
-# Those that the keys of a box say, and Shiny Server's, which says itself what is in it
-_SAID_ELSEWHERE: Final = ("/etc/environment", *_SITE_FILES, "shiny-server.conf")
+RSTUDIO_FILES: Final = (
+    *("/etc/rstudio/rserver.conf", "/etc/rstudio/rsession.conf", "/etc/rstudio/logging.conf"),
+    *("/etc/rstudio/repos.conf", "/etc/rstudio/rstudio-prefs.json"),
+)
+"""Those that the keys of a box say."""
+
+# And those of Shiny Server and RStudio Server, which say themselves what is in them
+_SAID_ELSEWHERE: Final = (
+    *("/etc/environment", *_SITE_FILES, "shiny-server.conf"),
+    *RSTUDIO_FILES,
+)
 
 
 def _makes(facts: Facts, _: Making) -> Iterator[Made]:

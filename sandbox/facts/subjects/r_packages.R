@@ -1,7 +1,14 @@
   # Of one that did not come from a repository: what install_github() and the like wrote down
   remote_of <- function(field) {
     type <- field("RemoteType")
-    if (!nzchar(type) || type %in% c("standard", "cran")) return("")
+    if (!nzchar(type) || type %in% c("standard", "cran", "repository", "bioc", "bioconductor")) return("")
+    # A folder of a repository, or a server of one's own, is another place
+    host <- field("RemoteHost")
+    public <- c("", "api.github.com", "github.com", "gitlab.com", "api.bitbucket.org/2.0", "bitbucket.org")
+    if (nzchar(field("RemoteSubdir")) || !host %in% public) {
+      return(paste0(type, ":", paste(c(host, field("RemoteUsername"), field("RemoteRepo"), field("RemoteSubdir")), collapse = "/"),
+        "@", field("RemoteSha")))
+    }
     place <- if (nzchar(field("RemoteRepo"))) {
       paste0(field("RemoteUsername"), "/", field("RemoteRepo"))
     } else {
@@ -24,7 +31,10 @@
     built <- as.character(meta$Built$R)
     whole <- length(built) == 1L && grepl("^[0-9]+([.][0-9]+)+$", built) && nzchar(field("Version"))
     if (!whole) stop("its Meta/package.rds is damaged")
-    c(name, field("Version"), library_path, built, field("Priority"), field("Repository"), remote_of(field),
+    repository <- field("Repository")
+    # Those of Bioconductor often say so in other fields only
+    if (!nzchar(repository) && nzchar(field("biocViews"))) repository <- "Bioconductor"
+    c(name, field("Version"), library_path, built, field("Priority"), repository, remote_of(field),
       paste(needs, collapse = " "))
   }
   attempt("packages", {

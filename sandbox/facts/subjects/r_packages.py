@@ -1,21 +1,17 @@
 """The R packages that are installed, and the libraries that they are in."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from sandbox.facts.kind import Consequence, Reading, kind_of_r
-from sandbox.facts.making import Change, Made, Making, Unsaid, few, some
+from sandbox.facts.kind import Consequence, Reading, kind_of_machine, kind_of_r
+from sandbox.facts.planned import planned_packages
 from sandbox.facts.r_lines import R_VERSION, Fields, a_path
 from sandbox.facts.r_view import RPackage, RView
 from sandbox.facts.subject import Facts, Hashes, RSaid, Stated, Subject
-from sandbox.facts.subjects.packages import SystemPackages
-from sandbox.facts.subjects.r import posit_version, series
-from sandbox.facts.subjects.r_versions import makeable_rs
+from sandbox.facts.subjects.r import RInstallations, main_r, series
 from sandbox.plan import Plan
 from sandbox.probe.readers import name, path
-from sandbox.spec.fits import fits
-from sandbox.spec.texts import RPackage as PackageName
 
 
 def _check(fields: tuple[str, ...], kind: str) -> None:
@@ -57,24 +53,14 @@ def packages(view: RView, _: Facts) -> Reading:
     return {name: package.version for name, package in loaded_packages(view).items()}
 
 
-def loaded_packages(view: RView) -> dict[str, "_Package"]:
+def loaded_packages(view: RView) -> dict[str, RPackage]:
     """Map names to packages: of several with one name, the one in the first library."""
-    found: dict[str, _Package] = {}
+    found: dict[str, RPackage] = {}
     order = {path: at for at, path in enumerate(view.lib_paths)}
     for one in sorted(view.packages, key=lambda one: order.get(one.library, len(order))):
         if one.priority != "base" and one.name not in found:
-            found[one.name] = _Package(one.version, one.library, one.remote, one.built)
+            found[one.name] = one
     return found
-
-
-class _Package:
-    """What counts of an installed package."""
-
-    def __init__(self, version: str, library: str, remote: str | None, built: str) -> None:
-        self.version = version
-        self.library = library
-        self.remote = remote
-        self.built = built
 
 
 def installed(view: RView, _: Facts) -> Reading:
@@ -102,88 +88,48 @@ def personal(view: RView, _: Facts) -> Reading:
         "": frozenset(
             f"{name} {one.version}"
             for name, one in loaded_packages(view).items()
-            if _is_personal(one.library)
+            if is_personal(one.library)
         )
     }
 
 
-def _is_personal(library: str) -> bool:
+def is_personal(library: str) -> bool:
+    """Tell whether a library is one person's own."""
     return library.startswith(("/home/", "/root/", "/Users/")) or "-library/" in library
 
 
 def libraries(view: RView, _: Facts) -> Reading:
     """List .libPaths(), in order, without those of a person."""
-    paths = [str(PurePosixPath(path)) for path in view.lib_paths if not _is_personal(path)]
+    paths = [str(PurePosixPath(path)) for path in view.lib_paths if not is_personal(path)]
     return {"": ":".join(paths)}
+
+
+def other_packages(facts: Facts) -> Reading:
+    """Return the versions of the packages of each R beside the one that people get."""
+    main = main_r(facts)
+    return {
+        f"{one.version}.{name}": package.version
+        for one in facts[RInstallations]
+        if one is not main and one.views
+        for name, package in loaded_packages(one.views[0]).items()
+    }
 
 
 def _stated(plan: Plan, _: Hashes) -> Stated:
     if plan.r is None:
         return {}
-    return {"r.installed": dict.fromkeys(plan.r.default_packages.names, "installed")}
-
-
-def _makes(facts: Facts, making: Making) -> Iterator[Made]:
-    view = making.view
-    if view is None:
-        return
-    wanted = _wanted(view)
-    if posit_version(view.home) is not None:
-        yield from _of_posits_r(facts, view, wanted)
-        return
-    if wanted:
-        # What this base's Debian does not have is left out, and said, when the sandbox is made
-        yield Change(("r", "packages", "if_missing"), "skip")
-        yield Change(("r", "packages", "names"), wanted)
-    own = list(_by_hand(facts, view))
-    if own:
-        yield Unsaid(f"R packages not from Debian, in these versions: {some(own, '; ')}")
-    yield from few([f"two versions of {one}" for one in _shadowed(view)])
-
-
-def _of_posits_r(facts: Facts, view: RView, wanted: tuple[str, ...]) -> Iterator[Made]:
-    """Debian has no packages for it; those of the distribution's own R beside it are its own."""
-    if wanted:
-        yield Unsaid(f"R packages of R {view.version} in {view.home}: {some(wanted)}")
-    for number, one in enumerate(makeable_rs(facts)):
-        names = _wanted(one.views[0]) if one.views else ()
-        if names and posit_version(one.home) is None:
-            place = ("r", "versions", str(number), "packages")
-            yield Change((*place, "if_missing"), "skip")
-            yield Change((*place, "names"), names)
-
-
-def _wanted(view: RView) -> tuple[str, ...]:
-    """The packages that somebody wanted: those that no other package brings along."""
-    mine = loaded_packages(view)
-    priority = {one.name for one in view.packages if one.priority}
-    needed = {need for one in view.packages for need in one.needs if one.name not in priority}
-    wanted = [
-        name
-        for name in mine
-        if name not in needed and name not in priority and fits(PackageName, name)
-    ]
-    return tuple(sorted(wanted, key=str.lower))
-
-
-def _by_hand(facts: Facts, view: RView) -> Iterator[str]:
-    """R packages that did not come with the distribution, with where they are."""
-    debian = {one.name for one in facts.get(SystemPackages) or ()}
-    priority = {one.name for one in view.packages if one.priority}
-    for package, one in sorted(loaded_packages(view).items()):
-        if package not in priority and f"r-cran-{package.lower()}" not in debian:
-            source = f", {one.remote}" if one.remote else ""
-            yield f"{package} {one.version} ({one.library}{source})"
-
-
-def _shadowed(view: RView) -> Iterator[str]:
-    """R packages that are in two libraries in two versions."""
-    versions: dict[str, set[str]] = {}
-    for installed_one in view.packages:
-        versions.setdefault(installed_one.name, set()).add(installed_one.version)
-    for package, one in sorted(loaded_packages(view).items()):
-        if others := versions[package] - {one.version}:
-            yield f"{package}: {one.version} in {one.library}, also {', '.join(sorted(others))}"
+    default, *others = plan.rs
+    exact = planned_packages(plan, default.version)
+    asked = dict.fromkeys(plan.r.default_packages.names, "installed")
+    found: dict[str, Reading] = {"r.installed": asked | dict.fromkeys(exact, "installed")}
+    if exact:
+        found["r.package"] = dict(exact)
+    beside = {
+        f"{one.version}.{name}": version
+        for one in others
+        for name, version in planned_packages(plan, one.version).items()
+    }
+    return found | ({"r.other-package": dict(beside)} if beside else {})
 
 
 _TAKES = (
@@ -213,6 +159,17 @@ R_PACKAGES = Subject(
             why="functions change their defaults, their results and their names between versions",
             bug="rstudio/shiny/issues/2313",
             read=packages,
+        ),
+        kind_of_machine(
+            "r.other-package",
+            Consequence.ANSWERS,
+            75,
+            title="the version of an R package of another R",
+            how="version",
+            versions="r",
+            why="scripts and sessions that name that R load other code than on the other machine",
+            bug="rstudio/shiny/issues/2313",
+            read=other_packages,
         ),
         kind_of_r(
             "r.personal",
@@ -266,5 +223,4 @@ R_PACKAGES = Subject(
         ),
     ),
     stated=_stated,
-    makes=_makes,
 )

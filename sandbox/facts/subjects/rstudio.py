@@ -13,13 +13,20 @@ from sandbox.facts.part import FactsPart
 from sandbox.facts.shapes import Shape, check_pairs
 from sandbox.facts.subject import Facts, ProbeAnswer, Subject
 from sandbox.facts.subjects.accounts import Accounts
-from sandbox.facts.subjects.configs import Configs
+from sandbox.facts.subjects.configs import RSTUDIO_FILES, Configs
+from sandbox.facts.subjects.fronts import front_of
 from sandbox.facts.subjects.packages import SystemPackages
+from sandbox.facts.subjects.r import RInstallation, RInstallations, main_r, posit_version
+from sandbox.facts.subjects.r_versions import makeable_rs
+from sandbox.facts.unsaid import pairs
 from sandbox.probe.frame import Section
 from sandbox.probe.readers import name, path, whole
 from sandbox.probe.untaken import is_placeholder
+from sandbox.spec.fits import fits
+from sandbox.spec.r import MOVING
 from sandbox.spec.rstudio_keys import Standing, is_of, rstudio_file
 from sandbox.spec.rstudio_version import FOCAL_LAST, RstudioVersion, first_for, parse_rstudio
+from sandbox.spec.texts import FrontPath, SettingName
 
 _SHAPE: Final = "[0-9]{1,4}[.][0-9]{1,2}[.][0-9]{1,4}([+-][0-9]{1,5})?([.+][a-z]{1,7}[0-9]{1,2})?"
 """Of a version: with the build, and with what an edition or a rebuild adds, `.pro1`."""
@@ -76,6 +83,16 @@ def _r_program(facts: Facts) -> Reading:
 
 
 def _makes(facts: Facts, making: Making) -> Iterator[Made]:
+    made = list(_server(facts, making))
+    yield from made
+    if not any(isinstance(one, Change) for one in made):
+        # No key of the box says what is in them
+        for config in facts.get(Configs) or ():
+            if config.path in RSTUDIO_FILES and config.settings:
+                yield Unsaid(f"{config.path} sets {pairs(config.settings)}")
+
+
+def _server(facts: Facts, making: Making) -> Iterator[Made]:
     found = facts.get(SeenRstudioServer)
     for one in facts.get(SystemPackages) or ():
         # Facts of an older sandbox know of its package only
@@ -90,13 +107,12 @@ def _makes(facts: Facts, making: Making) -> Iterator[Made]:
         what = "Posit Workbench" if _WORKBENCH.search(said) else "RStudio Server"
         yield Unsaid(f"{what} {said or 'of a version that was not seen'}, which no box can ask for")
         return
-    if (refused := _unfit(making, version)) is not None:
+    if (refused := _unfit(facts, making, version)) is not None:
         yield Unsaid(f"RStudio Server {version}: {refused}")
         return
     yield Change((*_BOX, "version"), str(version))
     yield from _settings(facts, version)
-    if found.r_program not in {None, "/usr/bin/R"}:
-        yield Unsaid(f"RStudio's sessions run {found.r_program}: the sandbox's run its default R")
+    yield from _session_r(facts, found.r_program)
     if not any(one.uid >= 1000 for one in facts.get(Accounts) or ()):  # noqa: PLR2004
         yield Unsaid("who signs in to RStudio Server: no people's accounts were seen there")
     # The people there are not the sandbox's
@@ -107,21 +123,55 @@ _BOX: Final = ("services", "rstudio_server")
 
 
 def _known_version(text: str) -> RstudioVersion | None:
-    """Its version in the form of a box; packages of rpm write `-` for the build's `+`."""
+    """Its version in the form of a box.
+
+    Packages of rpm write `-` for the build's `+`; one that was built again has a word at its end.
+    """
+    plain = re.sub(r"^(\d+\.\d+\.\d+)-(\d+)$", r"\1+\2", text)
+    if not _WORKBENCH.search(plain):
+        plain = re.sub(r"^(\d+\.\d+\.\d+\+\d+)[.+][a-z]+\d*$", r"\1", plain)
     try:
-        return parse_rstudio(re.sub(r"^(\d+\.\d+\.\d+)-(\d+)$", r"\1+\2", text))
+        return parse_rstudio(plain)
     except ValueError:
         return None
 
 
-def _unfit(making: Making, version: RstudioVersion) -> str | None:
+def _installation(facts: Facts, program: str | None) -> RInstallation | None:
+    """The R that is started by a program: by its name, or by where Posit's builds have it."""
+    folder = (program or "").removesuffix("/bin/R")
+    for one in facts[RInstallations]:
+        if {program, folder}.intersection(one.found_as) or one.home == f"{folder}/lib/R":
+            return one
+    return None
+
+
+def _session_r(facts: Facts, program: str | None) -> Iterator[Made]:
+    """Which of the box's Rs its sessions run; the default without a word."""
+    if program is None:
+        return
+    one, main = _installation(facts, program), main_r(facts)
+    if one is None or one not in makeable_rs(facts):
+        if program != "/usr/bin/R":
+            yield Unsaid(f"RStudio's sessions run {program}: the sandbox's run its default R")
+    elif one is not main and one.version is not None:
+        yield Change((*_BOX, "r"), f'"{posit_version(one.home) or one.version}"')
+
+
+def _unfit(facts: Facts, making: Making, version: RstudioVersion) -> str | None:
     """Why the sandbox's R could not be drawn with by that version."""
     if making.base.suite == "bullseye" and version > FOCAL_LAST:
         return f"the last one for {making.base.name} is {FOCAL_LAST}"
-    minor = tuple(int(one) for one in making.base.r_version.split(".")[:2])
-    first = first_for((minor[0], minor[1]))
+    seen = facts.get(SeenRstudioServer)
+    one = _installation(facts, seen.r_program if seen is not None else None) or main_r(facts)
+    posits = posit_version(one.home) if one is not None else None
+    if posits in MOVING:
+        return None
+    number = posits or making.base.r_version
+    major, minor = number.split(".")[:2]
+    first = first_for((int(major), int(minor)))
     if first is not None and version < first:
-        return f"it does not know the graphics of {making.base.name}'s R {making.base.r_version}"
+        whose = "" if posits else f"{making.base.name}'s "
+        return f"it does not know the graphics of {whose}R {number}"
     return None
 
 
@@ -135,13 +185,28 @@ def _settings(facts: Facts, version: RstudioVersion) -> Iterator[Made]:
     port = rserver.get("www-port", "")
     if port.isdecimal() and int(port) in range(_LEAST_PORT, _MOST_PORT + 1):
         yield Change((*_BOX, "port"), int(port))
-    if address := rserver.get("www-address"):
+    own_port = int(port) if port.isdecimal() else _PORT
+    front = front_of(facts, own_port)
+    if front is not None and front.path != "/" and fits(FrontPath, front.path):
+        yield Change(("services", "nginx", "port"), front.port)
+        yield Change((*_BOX, "path"), front.path)
+        # The box's `path` writes it
+        rserver = {key: value for key, value in rserver.items() if key != "www-root-path"}
+    elif address := rserver.get("www-address"):
         yield Unsaid(f"RStudio Server listens on {address} only: the sandbox's on its own address")
-    for section in ("rserver", "rsession", "logging"):
+    yield from _known_settings("rserver", rserver, version)
+    for section in ("rsession", "logging"):
         yield from _known_settings(section, files.get(f"{section}.conf", {}), version)
     for key, value in files.get("repos.conf", {}).items():
         if _is_plain(value):
             yield Change((*_BOX, "config", "repos", key.removeprefix("*.")), value)
+        else:
+            yield Unsaid(f"{_FOLDER}repos.conf names {key}; its address was not taken")
+    for key, value in files.get("rstudio-prefs.json", {}).items():
+        if _is_plain(value) and fits(SettingName, key):
+            yield Change((*_BOX, "config", "prefs", key), value)
+        else:
+            yield Unsaid(f"{_FOLDER}rstudio-prefs.json says {key}; its value was not taken")
 
 
 def _known_settings(

@@ -11,6 +11,7 @@ from sandbox.facts.part import FactsModel, FactsPart
 from sandbox.facts.shapes import MOST_LINES, Shape
 from sandbox.facts.shiny_keys import ShinyKeys, shiny_keys
 from sandbox.facts.subject import Facts, Hashes, Stated, Subject
+from sandbox.facts.subjects.fronts import front_of
 from sandbox.facts.unsaid import listed
 from sandbox.plan import Plan
 from sandbox.probe.frame import Frame, Section
@@ -192,6 +193,9 @@ def _makes(facts: Facts, making: Making) -> Iterator[Made]:
             yield Unsaid(f"Shiny Server listens on port {port}, which no sandbox can")
             port = _USUAL_PORT
         yield Change(("services", "shiny_server", "port"), port)
+        front = front_of(facts, port)
+        if front is not None and front.path == "/":
+            yield Change(("services", "nginx", "port"), front.port)
         said = shiny_keys(shiny.statements)
         for key, value in said.values.items():
             yield Change(("services", "shiny_server", key), value)

@@ -159,6 +159,8 @@ function ini(line,    at, name, value, two) {
         SECTION = trimmed(SECTION)
         # `RPackageRepository CRAN` is two names
         two = SECTION; sub(/ /, ".", two)
+        # Of logging.conf: for all loggers
+        if (SECTION == "*") return
         if ((SECTION !~ G["driver"] && two !~ G["name"]) || SECTION ~ NAME_RUN || length(SECTION) > 64)
             SECTION = "section not taken " (++SECTIONS)
         return

@@ -80,10 +80,13 @@ def test_posits_r_beside_debians(tmp_path: Path) -> None:
 def test_debians_r_is_the_default(tmp_path: Path) -> None:
     found = said(captured(debians(on_path=True), posit("4.4.1")), tmp_path)
     assert found["versions"] == [
-        {"version": "4.2", "default": True},
+        {
+            "version": "4.2",
+            "default": True,
+            "packages": {"if_missing": "skip", "names": ["plumber", "shiny"]},
+        },
         {"version": "4.4.1", "source": "posit"},
     ]
-    assert found["packages"]["names"] == ["plumber", "shiny"]
 
 
 def test_posits_r_alone(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """What a box states of a machine: no password of it, and nothing of a secret."""
 
 from sandbox.facts.hashes import Hashes
+from sandbox.facts.planned import PlannedPackage
 from sandbox.facts.sides import side_of_plan
+from sandbox.obtained import Materials, Obtained
 from sandbox.plan import Plan
 from sandbox.probe.untaken import compare, new_key, placeholder
 from tests.unit.factories import secret_plan
@@ -40,3 +42,26 @@ def test_with_the_other_sides_key_they_can_be_compared() -> None:
     assert isinstance(ours, str)
     assert compare(ours, placeholder(PASSWORD, key)) == "equal"
     assert compare(ours, placeholder("others!!", key)) == "differs"
+
+
+def test_fetched_packages_are_stated_at_their_very_versions() -> None:
+    plan = secret_plan()
+    version = plan.rs[0].version
+    files = tuple(
+        Obtained(
+            kind="r_package", name=name, version="1.8-4", file_name=f"{name}.tar.gz", url="x",
+            sha256="0" * 64, size_bytes=1, r=r,
+        )
+        for name, r in (("DBI", version), ("digest", "3.6.0"))
+    )  # fmt: skip
+    stated = side_of_plan(plan.with_materials(Materials(files=files))).stated
+    assert stated is not None
+    assert stated["r.package"] == {"DBI": "1.8-4"}
+    assert stated["r.installed"]["DBI"] == "installed"
+    planned = stated["r.package"]["DBI"]
+    assert isinstance(planned, PlannedPackage)
+    assert [planned.judge(one) for one in ("1.8-4", "1.8.4", None)] == [
+        "equal",
+        "differs",
+        "differs",
+    ]
