@@ -1,4 +1,4 @@
-"""APIs of the R package plumber, as Debian ships it: each under a unit of its own."""
+"""APIs of the R package plumber, run by the default R: each under a unit of its own."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
@@ -8,7 +8,9 @@ from sandbox.servers.server import Server, Variables
 from sandbox.spec.plumber import unit_of
 
 if TYPE_CHECKING:
+    from sandbox.spec.base_models import Base
     from sandbox.spec.models import System
+    from sandbox.spec.r import R
     from sandbox.spec.services import Services
 
 _NAME: Final = "plumber"
@@ -39,6 +41,17 @@ def _variables(services: "Services", system: "System") -> Variables:
     }
 
 
+def _r_variables(services: "Services", r: "R | None", base: "Base") -> Variables:
+    """Name the program that runs the APIs: the R that `R` means, wherever it is."""
+    # A listing needs no models
+    from sandbox.spec.r_installed import default_r, machine_rs
+
+    found = default_r(machine_rs(r, base, services))
+    if services.plumber is None or found is None:
+        return {}
+    return {"plumber_rscript": f"{found.prefix}/bin/Rscript"}
+
+
 def _units(services: "Services") -> tuple[str, ...]:
     return tuple(unit_of(api.name) for api in services.plumber.all) if services.plumber else ()
 
@@ -52,4 +65,5 @@ SERVER: Final = Server(
     packages=("r-cran-plumber",),
     endpoints=_endpoints,
     variables=_variables,
+    r_variables=_r_variables,
 )

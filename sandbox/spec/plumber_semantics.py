@@ -21,6 +21,7 @@ def plumber_problems(context: "BoxContext") -> Iterator[Problem]:
         yield value.problem(
             "plumber needs R, and this box has none", "Add `r: {}` for the R of the base"
         )
+    yield from _default_r(context)
     names = {app.name for app in context.box.apps}
     for loc, api in plumber.placed:
         if api.name in names:
@@ -29,6 +30,20 @@ def plumber_problems(context: "BoxContext") -> Iterator[Problem]:
             yield context.at(*loc, "name").problem(message, cure)
         names.add(api.name)
         yield from _file(context, loc, api)
+
+
+def _default_r(context: "BoxContext") -> Iterator[Problem]:
+    """APIs run with the default R, and Debian's package is for Debian's R alone."""
+    r = context.box.r
+    if r is None or r.default.source != "posit" or r.default_packages.source != "debian":
+        return
+    value = context.at("services", "plumber")
+    message = (
+        f"plumber runs with the default R, and R {r.default.version} of Posit's has no package "
+        "plumber: Debian's is built for Debian's own R"
+    )
+    cure = "Name plumber among the packages of that R (`source: repository`), or make Debian's R "
+    yield value.problem(message, f"{cure}the default")
 
 
 def _file(context: "BoxContext", loc: "Place", api: "PlumberApi") -> Iterator[Problem]:

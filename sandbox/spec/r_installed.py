@@ -70,5 +70,7 @@ def _machine_r(one: InstalledR, base: Base) -> MachineR:
 
 
 def _brings_r(base: Base, services: Services) -> bool:
-    """Whether a package of the distribution needs its R: Debian's shiny-server, by r-cran-shiny."""
+    """Whether a package of the distribution needs its R: Debian's shiny-server, r-cran-plumber."""
+    if services.plumber is not None:
+        return True
     return services.shiny_server is not None and "shiny_server" in base.offers

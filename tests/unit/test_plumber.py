@@ -90,6 +90,37 @@ def test_its_role_is_told_all(plan: Plan) -> None:
     assert (second["port"], second["user"]["__ansible_unsafe"]) == (8001, "api")
 
 
+POSIT = """\
+r:
+  versions:
+    - {version: "4.2.2"}
+    - version: "4.4.1"
+      source: posit
+      default: true
+      packages: {source: repository, repository: https://p.example/cran, names: [plumber]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("r", "program"), [("r: {}\n", "/usr/bin/Rscript"), (POSIT, "/opt/R/4.4.1/bin/Rscript")]
+)
+def test_the_default_r_runs_it(plan: Plan, r: str, program: str) -> None:
+    plan.box_path.write_text(BOX.replace("r: {}\n", r))
+    told = json.loads(provision_vars(resolve(load_box(plan.box_path)), Path("/i")).for_reading())
+    assert told["plumber_rscript"] == {"__ansible_unsafe": program}
+
+
+def test_debians_r_comes_with_debians_plumber(plan: Plan) -> None:
+    """The check that lists the machine's Rs must know of it."""
+    alone = POSIT.replace('    - {version: "4.2.2"}\n', "")
+    plan.box_path.write_text(BOX.replace("r: {}\n", alone))
+    made = resolve(load_box(plan.box_path))
+    assert [(one.version, one.is_asked_for) for one in made.rs] == [
+        ("4.4.1", True),
+        ("4.2.2", False),
+    ]
+
+
 def test_its_files_are_packed_like_an_apps(plan: Plan, tmp_path: Path) -> None:
     (plan.apis[0].path / ".Renviron").write_text("TOKEN=x\n")
     archive = api_archive_path(tmp_path / "i", "one")

@@ -71,6 +71,29 @@ def test_it_needs_r(problems: Problems) -> None:
     assert "plumber needs R, and this box has none" in str(problem)
 
 
+POSIT = """\
+r:
+  version: "4.4.1"
+  source: posit
+"""
+FROM_CRAN = """\
+  packages: {source: repository, repository: https://p.example/cran, names: [plumber]}
+"""
+API = "services: {plumber: {path: api}}\n"
+
+
+def test_posits_r_needs_a_plumber_of_its_own(problems: Problems) -> None:
+    (problem,) = problems(HEAD + POSIT + API)
+    assert "R 4.4.1 of Posit's has no package plumber" in str(problem)
+    assert "`source: repository`" in str(problem)
+
+
+def test_posits_r_with_plumber_runs_it(load: Load) -> None:
+    box = load(HEAD + POSIT + FROM_CRAN + API).box
+    assert box.r is not None
+    assert box.r.default.source == "posit"
+
+
 def test_it_reads_only_below_the_root(problems: Problems) -> None:
     found = problems(R + "    path: /etc\n")
     assert any("services.plumber.path" in str(problem) for problem in found)

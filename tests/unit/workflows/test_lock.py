@@ -24,6 +24,7 @@ from sandbox.workflows.locked_plan import locked_placement
 from tests.fakes.fetching import FakeFetcher
 from tests.unit.box_lock.made import dpkg, r_package
 from tests.unit.factories import placed, plain_plan, shiny_plan
+from tests.unit.materials.made import AARCH64, X86_64, binary, elf, source
 from tests.unit.materials.test_lock_answers import CUT
 from tests.unit.workflows.conftest import Bench
 
@@ -233,6 +234,39 @@ def test_a_binary_package_is_asked_for_as_r_does(
         locked_placement(box, bench.context)
     fetcher.web[f"{url} AGENT"] = data
     assert locked_placement(box, bench.context).plan.materials.files == (package.obtained(),)
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        source("ab"),
+        binary("ab", r="4.2.2", library=elf(X86_64)),
+        binary("ab", library=elf(AARCH64)),
+        None,
+    ],
+    ids=["source", "another build", "another architecture", "gone"],
+)
+def test_a_locked_binary_that_the_mirror_has_no_more(
+    bench: Bench,
+    fetcher: FakeFetcher,
+    box: Placement,
+    monkeypatch: pytest.MonkeyPatch,
+    now: bytes | None,
+) -> None:
+    url, data = (
+        "https://c.example/cran/src/contrib/ab_1.0.tar.gz",
+        binary("ab", library=elf(X86_64)),
+    )
+    known_files(monkeypatch, r_package("ab", sha256=sha256(data).hexdigest(), url=url))
+    box = with_r(box, UNDATED)
+    lock(bench, box)
+    if now is not None:
+        fetcher.web[url] = now
+    with pytest.raises(DiffersFromLockError, match="the bytes differ") as caught:
+        locked_placement(box, bench.context)
+    assert "ab 1.0" in caught.value.details
+    assert ("is not kept here" if now is None else "SHA-256") in caught.value.details
+    assert instance_names() == []
 
 
 def test_a_package_of_a_folder_that_is_not_kept_here(
