@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -22,9 +23,12 @@ class FakeFetcher:
     """Has nothing."""
 
     asked: list[str] = field(default_factory=list)
+    both: Barrier = field(default_factory=lambda: Barrier(3))
+    """Two that fetch side by side, and the test."""
 
     def obtain(self, urls: Sequence[str], *, sha256: str, max_bytes: int) -> Any:
         self.asked += urls
+        self.both.wait(timeout=10)
         raise AbsentFileError("the mirror does not have it", url=urls[0])
 
 
@@ -47,8 +51,7 @@ def test_each_package_that_apt_names_is_fetched_and_a_failure_stops_nothing(
         assert ahead.packages == shiny_plan().apt_packages
         for line in (LINE.format("one"), "E: no such thing", LINE.format("two")):
             ahead.tell(line)
-        while len(fetcher.asked) < 2:
-            pass
+        fetcher.both.wait(timeout=10)
     assert sorted(fetcher.asked) == [
         "http://mirror.example/one.deb",
         "http://mirror.example/two.deb",
