@@ -2,7 +2,9 @@
 
 import os
 import platform
+import shlex
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from sandbox.fetch.authorities import authorities_file
 from sandbox.fetch.routes import Routes
 from sandbox.images import archives
 from sandbox.images.build_folder import MARK
-from sandbox.images.recipe import Recipe, mmdebstrap_argv
+from sandbox.images.recipe import PACKAGES, Recipe, mmdebstrap_argv
 from sandbox.images.sources import host_proxy
 from sandbox.images.tools import tool_path
 from sandbox.run import run
@@ -23,7 +25,32 @@ INDEX_NAME = "packages.txt.gz"
 
 _BUILD_S = 3600.0
 # mmdebstrap repeats our hooks line by line; these lines tell how far it is
+_AHEAD = "ahead: "
 _TELLING = ("I: ", "W: ", "E: ", "Get:", "Err:")
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Packages that will be installed on top of the image: what they need is known early."""
+
+    packages: tuple[str, ...]
+    tell: Callable[[str], object]
+    """Gets each line of apt's answer (`apt-get --print-uris`), while the build goes on."""
+
+    @property
+    def mmdebstrap_options(self) -> tuple[str, ...]:
+        """Options for mmdebstrap. They do not change the image, and so are no part of its key."""
+        if not self.packages:
+            return ()
+        ours = shlex.join(PACKAGES)
+        words = "apt-get -qq --print-uris --no-install-recommends -o Acquire::ForceHash=SHA256"
+        ask = f"APT_CONFIG=$MMDEBSTRAP_APT_CONFIG LC_ALL=C {words} install --"
+        # Only what the image itself does not get; a guess may be wrong, and must not end a build
+        hook = (
+            f"{{ {ask} {ours}; {ask} {ours} {shlex.join(self.packages)}; }} 2>/dev/null"
+            f" | sort | uniq -u | sed 's/^/{_AHEAD}/' || true"
+        )
+        return (f"--essential-hook={hook}",)
 
 
 @dataclass(frozen=True)
@@ -60,7 +87,13 @@ def obstacle(machine: str, *, whose: str) -> Obstacle | None:
 
 
 def build_root(
-    recipe: Recipe, work: Path, log: Path, listener: Listener, *, routes: Routes | None = None
+    recipe: Recipe,
+    work: Path,
+    log: Path,
+    listener: Listener,
+    *,
+    routes: Routes | None = None,
+    ahead: Ahead | None = None,
 ) -> Path:
     """Run mmdebstrap; afterwards the root's tarball and the package index are in `work`.
 
@@ -72,7 +105,7 @@ def build_root(
     log.unlink(missing_ok=True)
     loan = archives.borrow(shelf, folder)
     routes = Routes() if routes is None else routes
-    root = _mmdebstrap(recipe, loan, work, log, listener, routes=routes)
+    root = _mmdebstrap(recipe, loan, work, log, listener, routes=routes, ahead=ahead)
     if wrong := loan.wrong():
         names = ", ".join(deb.name for deb in wrong[:3])
         text = f"kept packages are not those of the archive ({names}): built again without them"
@@ -96,13 +129,16 @@ def _mmdebstrap(
     listener: Listener,
     *,
     routes: Routes,
+    ahead: Ahead | None = None,
 ) -> Path:
     base, root = recipe.base, work / "rootfs.tar"
     unshare = os.geteuid() != 0
     told: list[str] = []
 
     def tell(line: str) -> None:
-        if line.startswith(_TELLING) and "-hook" not in line and "special hook" not in line:
+        if ahead is not None and line.startswith(_AHEAD):
+            ahead.tell(line.removeprefix(_AHEAD))
+        elif line.startswith(_TELLING) and "-hook" not in line and "special hook" not in line:
             told.append(line)
             listener(StepOutput(base.name, line))
 
@@ -114,12 +150,13 @@ def _mmdebstrap(
         environment = {**_environment(routes, recipe.sources.urls), **place}
         with authorities_file(routes) as authorities:
             trust = (f'--aptopt=Acquire::https::CaInfo "{authorities}"',) if authorities else ()
+            asking = ahead.mmdebstrap_options if ahead is not None else ()
             argv = mmdebstrap_argv(
                 recipe,
                 rootfs=str(root),
                 index=str(work / INDEX_NAME),
                 unshare=unshare,
-                extra=(*loan.mmdebstrap_options, *trust),
+                extra=(*loan.mmdebstrap_options, *trust, *asking),
             )
             run(argv, timeout_s=_BUILD_S, env=environment, log=log, on_line=tell)
     except CommandError as error:

@@ -15,6 +15,7 @@ from sandbox.spec.models import Mirror, VagrantOptions
 if TYPE_CHECKING:
     # A listing of base images fetches nothing
     from sandbox.fetch.fetcher import Fetcher
+    from sandbox.images.build import Ahead
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class WantedBase:
     """Which mirrors and which proxy; asked only when something is fetched: it may want a secret."""
     fetcher: "Callable[[], Fetcher] | None" = None
     """Makes what fetches on this host, by these routes."""
+    ahead: "Ahead | None" = None
+    """What will be installed on top, for whom it helps to know early what that needs."""
     identity: str = ""
     """The very image, and no other: nothing is built or fetched, and nobody's apt is asked."""
 

@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from sandbox.baking import (
     BakeKeys,
@@ -26,6 +27,9 @@ from sandbox.providers.engine import MachineSpec
 from sandbox.secret_values import needed_secrets, without_secrets
 from sandbox.workflows.snapshot import PROVISIONED
 
+if TYPE_CHECKING:
+    from sandbox.images.build import Ahead
+
 
 @dataclass(frozen=True)
 class Oven:
@@ -38,6 +42,8 @@ class Oven:
     """Closed by the caller when the machine is done: until then nobody else bakes the same key."""
     archives: ArchivesAnswer | None = None
     """The answer of this host's apt, which is a part of the base image's name, if asked before."""
+    ahead: "Ahead | None" = None
+    """Who wants to know early what the packages of the plan need."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from sandbox.workflows.base import prepare_base
 from sandbox.workflows.bring_files import bring_files
 from sandbox.workflows.check import verify
 from sandbox.workflows.context import STOP_TIMEOUT_S, Context, require_usable
+from sandbox.workflows.fetch_ahead import fetching_ahead
 from sandbox.workflows.files_to_fetch import with_files
 from sandbox.workflows.image_choice import Oven, choose_origin, create_from, keep_baked
 from sandbox.workflows.locked_machine import require_locked
@@ -65,7 +66,8 @@ def make(guest: Guest, context: Context, *, cache: CacheUse, checks: bool, again
         guest.placement = with_files(guest.placement, context, again=cache is CacheUse.FRESH)
         tell_rebuild(guest.placement, guest.listener)
         oven = Oven(cache, will_check=checks, lock=stack, archives=archives)
-        record, keys = _created(guest, context, oven)
+        with fetching_ahead(guest.placement, context) as ahead:
+            record, keys = _created(guest, context, replace(oven, ahead=ahead))
         if _is_whole(record) and not again:
             report = _woken(guest, record, context, checks=checks)
             return Made(report, _passwords(guest, checks=checks))
@@ -224,7 +226,7 @@ def _made(
     guest: Guest, record: Record, context: Context, oven: Oven
 ) -> tuple[Record, BakeKeys | None]:
     """Create the machine, from a baked image where there is one."""
-    base = prepare_base(guest.placement, context, oven.archives)
+    base = prepare_base(guest.placement, context, oven.archives, oven.ahead)
     if base.packages is not None:
         leave_out_missing(guest, base.packages)
         record = record.wanting(guest.placement)

@@ -53,6 +53,7 @@ def ensure_base(
     refresh: bool = False,
     archives: ArchivesAnswer | None = None,
     routes: Callable[[], Routes] = Routes,
+    ahead: build.Ahead | None = None,
 ) -> BaseImage:
     """Find, build or fetch the image of `base`; with `refresh`, again even if there is one.
 
@@ -69,7 +70,7 @@ def ensure_base(
             # Another command may have made it while we waited
             found = None if refresh else find_image(client, recipe)
             if found is None:
-                found = _make(recipe, client, folder, listener, routes())
+                found = _make(recipe, client, folder, listener, routes(), ahead=ahead)
     index = folder / build.INDEX_NAME
     return BaseImage(recipe.alias, found, index if index.is_file() else None)
 
@@ -133,7 +134,13 @@ def _made_by(image: dict[str, Any], recipe: Recipe) -> bool:
 
 
 def _make(
-    recipe: Recipe, client: IncusClient, folder: Path, listener: Listener, routes: Routes
+    recipe: Recipe,
+    client: IncusClient,
+    folder: Path,
+    listener: Listener,
+    routes: Routes,
+    *,
+    ahead: build.Ahead | None,
 ) -> str:
     if recipe.sources.note:
         listener(Notice(recipe.base.name, recipe.sources.note))
@@ -142,7 +149,8 @@ def _make(
     name = recipe.base.name
     with build_folder(folder) as work:
         with step(listener, name, f"build the base image {name}") as note:
-            root = build.build_root(recipe, work, folder / "build.log", listener, routes=routes)
+            log = folder / "build.log"
+            root = build.build_root(recipe, work, log, listener, routes=routes, ahead=ahead)
             note.text = f"{root.stat().st_size / 1e6:.0f} MB"
         # Before the import: after it nobody builds again, and so nobody would make the index
         build.keep_index(work, folder)

@@ -80,6 +80,7 @@ class IncusProvider:
             listener=listener,
             archives=wanted.archives,
             routes=wanted.routes,
+            ahead=wanted.ahead,
         )
         return PreparedBase(made.alias, made.fingerprint, available_packages(made))
 
