@@ -1,6 +1,6 @@
 """`sandbox up --locked`: the plan of a box with every byte from its lock, all of them at hand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from sandbox.box_lock.errors import DiffersFromLockError, differences
@@ -8,7 +8,9 @@ from sandbox.box_lock.model import LockedDeb, LockedFile
 from sandbox.events import step
 from sandbox.fetch.errors import FetchError, WrongSumError
 from sandbox.fetch.fetcher import NO_HEADERS, Fetcher
+from sandbox.materials.packages.other_bytes import MAX_BYTES, describe_other_bytes
 from sandbox.materials.packages.repositories import headers_for
+from sandbox.materials.packages.with_r import own_architecture
 from sandbox.obtained import Materials
 from sandbox.placement import Placement
 from sandbox.spec.base_models import Base
@@ -40,6 +42,17 @@ def locked_placement(placement: Placement, context: Context) -> Placement:
     return placement
 
 
+def _named(one: LockedDeb | LockedFile, fetcher: Fetcher, headers: Mapping[str, str]) -> str:
+    """Say what an R package is now at its address; empty for others, and where nobody can tell."""
+    if not isinstance(one, LockedFile) or one.kind != "r_package":
+        return ""
+    try:
+        data = fetcher.read(one.url, max_bytes=MAX_BYTES, headers=headers)
+    except FetchError:
+        return ""
+    return describe_other_bytes(data, one.obtained(), own_architecture())
+
+
 def _require_bytes(wanted: Sequence[LockedDeb | LockedFile], base: Base, fetcher: Fetcher) -> None:
     """Have all of them on this host, before anything is made."""
 
@@ -50,7 +63,8 @@ def _require_bytes(wanted: Sequence[LockedDeb | LockedFile], base: Base, fetcher
         try:
             fetcher.obtain([one.url], sha256=one.sha256, headers=headers)
         except WrongSumError as error:
-            return f"{one.name} {one.version}: {error.message}"
+            named = _named(one, fetcher, headers)
+            return f"{one.name} {one.version}: {named or error.message}"
         except FetchError as error:
             return f"{one.name} {one.version} is not kept here, and {error.message}"
         return ""

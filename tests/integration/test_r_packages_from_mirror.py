@@ -9,10 +9,13 @@ import pytest
 
 from sandbox.errors import BoxError
 from sandbox.events import ignore
+from sandbox.fetch.errors import WrongSumError
 from sandbox.fetch.fetcher import Fetcher
 from sandbox.fetch.routes import Routes
 from sandbox.fetch.store import Store
 from sandbox.materials.packages.obtain import obtain
+from sandbox.materials.packages.other_bytes import describe_other_bytes
+from sandbox.materials.packages.repositories import headers_for
 from sandbox.obtained import Materials, Obtained
 from sandbox.plan import Plan, RInput
 from sandbox.spec.r import R, RPackages
@@ -114,3 +117,31 @@ def test_a_version_that_is_nowhere_is_refused_with_its_line(mirror: Mirror, tmp_
     with pytest.raises(BoxError) as caught:
         get(lock(mirror, tmp_path, DAY, glue="99.1"), tmp_path)
     assert "renv.lock:12: glue 99.1: it is not there any more" in caught.value.details
+
+
+@pytest.mark.parametrize(
+    ("knob", "expected"),
+    [
+        ("only_source", "the server has it as source there, and it was locked compiled"),
+        ("built_again", "the server has another build of the same version there (Built: R 4.2"),
+        (
+            "other_processor",
+            "the server has another build there: its libraries are for aarch64, and this machine "
+            "is x86_64",
+        ),
+    ],
+)
+def test_bytes_in_place_of_locked_ones_are_named(
+    mirror: Mirror, tmp_path: Path, knob: str, expected: str
+) -> None:
+    # The form of URL at which source comes where there is no binary
+    mirror.settings.has_form_3 = False
+    made = names(mirror, "cli")
+    locked = get(made, tmp_path)["cli"]
+    getattr(mirror.settings, knob).add("cli")
+    fetcher = Fetcher(Routes(), Store(tmp_path / "other"), ignore)
+    headers = headers_for(locked, made.base)
+    with pytest.raises(WrongSumError):
+        fetcher.obtain([locked.url], sha256=locked.sha256, headers=headers)
+    came = fetcher.read(locked.url, max_bytes=10**8, headers=headers)
+    assert describe_other_bytes(came, locked, "x86_64").startswith(expected)

@@ -125,7 +125,7 @@ def built_again(name: str, data: bytes) -> bytes:
     """Change when a binary was built: another build of the same version."""
     if name.count("/") != 1 or not name.endswith("/DESCRIPTION"):
         return data
-    built = re.compile(rb"(?m)^(Built:.*; )\d{4}-\d\d-\d\d [^;]*(;.*)$")
+    built = re.compile(rb"(?m)^(Built: R [^;]*;[^;]*; )[^;]*(;[^;]*)$")
     return built.sub(rb"\g<1>2031-01-01 00:00:00 UTC\2", data)
 
 

@@ -10,7 +10,7 @@ import tarfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import IO, Final
 
 from sandbox.materials.packages.dcf import BrokenFileError, first_record
 from sandbox.materials.packages.versions import Requirement, Version, requirements
@@ -109,9 +109,22 @@ def inspect(path: Path, *, folder: str = "") -> PackageFile:
     Raises:
         BrokenFileError: it is no package, is damaged, or has been cut off.
     """
+    try:
+        with path.open("rb") as file:
+            return inspect_open(file, folder=folder)
+    except OSError as error:
+        raise BrokenFileError(f"it cannot be read ({error})") from error
+
+
+def inspect_open(file: IO[bytes], *, folder: str = "") -> PackageFile:
+    """Read an open package file to its end; see `inspect`.
+
+    Raises:
+        BrokenFileError: it is no package, is damaged, or has been cut off.
+    """
     look = _Look(tuple(part for part in PurePosixPath(folder).parts if part not in {"/", "."}))
     try:
-        with tarfile.open(path) as archive:
+        with tarfile.open(fileobj=file) as archive:
             for number, member in enumerate(archive):
                 if number > _MAX_MEMBERS:
                     raise BrokenFileError(f"it holds more than {_MAX_MEMBERS} files")

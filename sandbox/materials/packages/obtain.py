@@ -7,7 +7,6 @@ the packages need of each other is compared before a machine is touched.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from sandbox.architecture import debian_architecture
 from sandbox.errors import BoxError, HostError
 from sandbox.fetch.errors import AbsentFileError
 from sandbox.materials.packages.dcf import MAX_INDEX_BYTES, BrokenFileError
@@ -19,15 +18,17 @@ from sandbox.materials.packages.renv_lock import read_renv_lock
 from sandbox.materials.packages.repositories import Repository, Source, Target
 from sandbox.materials.packages.resolve import CircleError, choose, in_order, unmet
 from sandbox.materials.packages.wishes import Wish, from_index, from_lock
-from sandbox.materials.packages.with_r import Architecture, PackagesOfR, rs_of
+from sandbox.materials.packages.with_r import (
+    Architecture,
+    PackagesOfR,
+    own_architecture,
+    rs_of,
+)
 from sandbox.materials.sysreqs.rules import build_tools, matching, without_package
 from sandbox.obtained import Materials, Obtained
 from sandbox.plan import Plan
 from sandbox.spec.base_models import Base
 from sandbox.spec.problem import code, short
-
-_ARCHITECTURES: Final[dict[str, Architecture]] = {"amd64": "x86_64", "arm64": "aarch64"}
-"""R's words, by Debian's."""
 
 
 def obtain(
@@ -47,20 +48,13 @@ def obtain(
     """
     files, debian = list[Obtained](), set[str]()
     for r in rs_of(plan):
-        target = Target(plan.base.suite, architecture or _own_architecture(), r.version)
+        target = Target(plan.base.suite, architecture or own_architecture(), r.version)
         work = _Work(plan, r, target, fetcher, tell)
         got = work.get()
         files += work.files(got)
         debian |= _debian_packages(plan.base, r, got, tell)
     files.sort(key=lambda one: (one.kind, one.r, one.name))
     return Materials(files=tuple(files), debian_packages=tuple(sorted(debian)))
-
-
-def _own_architecture() -> Architecture:
-    name = debian_architecture()
-    if name not in _ARCHITECTURES:
-        raise HostError(f"R packages cannot be fetched for the architecture {name}")
-    return _ARCHITECTURES[name]
 
 
 def _debian_packages(base: Base, r: PackagesOfR, got: Sequence[Got], tell: Tell) -> set[str]:

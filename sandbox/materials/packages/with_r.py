@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from sandbox.architecture import debian_architecture
+from sandbox.errors import HostError
 from sandbox.materials.packages.versions import Version
 from sandbox.plan import Plan, RInput
 from sandbox.spec.r import RPackages
@@ -16,6 +18,20 @@ RECOMMENDED: Final = frozenset(
 """Posit's builds have these; Debian's r-base-core does not (they are r-cran-* packages there)."""
 
 Architecture = Literal["x86_64", "aarch64"]
+_ARCHITECTURES: Final[dict[str, Architecture]] = {"amd64": "x86_64", "arm64": "aarch64"}
+"""R's words, by Debian's."""
+
+
+def own_architecture() -> Architecture:
+    """Return R's word for this host's architecture.
+
+    Raises:
+        HostError: R packages cannot be fetched for it.
+    """
+    name = debian_architecture()
+    if name not in _ARCHITECTURES:
+        raise HostError(f"R packages cannot be fetched for the architecture {name}")
+    return _ARCHITECTURES[name]
 
 
 @dataclass(frozen=True)
