@@ -7,9 +7,11 @@ from pathlib import Path
 from bench.measure import Table, in_turn, ratio
 from bench.place import (
     BOX,
+    address_by_hand,
     baked,
     gone_after,
     incus,
+    kill_by_hand,
     name,
     page_of,
     plain_testinfra,
@@ -86,17 +88,19 @@ def look(runs: int) -> Table:
     ours = name("look")
     with gone_after(ours):
         sandbox("up", BOX, "--name", ours)
-        url = page_of(ours)
+        url, address = page_of(ours), address_by_hand(ours)
         series = in_turn(
             {
                 "sandbox probe": lambda: sandbox("probe", ours),
                 "sandbox check --quick": lambda: sandbox("check", ours, "--quick"),
                 "sandbox check": lambda: sandbox("check", ours),
                 "plain testinfra": lambda: plain_testinfra(ours, url),
+                "kill, restart, first page by hand": lambda: kill_by_hand(ours, address),
             },
             runs=runs,
         )
     notes = [
+        ratio(series[2], series[4]),
         ratio(series[3], series[2]),
         "Plain testinfra: bench/plain_testinfra.py, which asks for each thing by itself; it lacks"
         " one assertion, a session of the app.",

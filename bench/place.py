@@ -67,6 +67,14 @@ def plain_testinfra(machine: str, url: str) -> Completed:
     return run((*argv, *where), timeout_s=_S, env={"SANDBOX_BENCH_URL": url, **AS_INSTALLED})
 
 
+def kill_by_hand(machine: str, address: str) -> None:
+    """Kill Shiny Server's process, and ask for the page until the next one serves it."""
+    unit = ("systemctl", "show", "-p", "MainPID", "--value", "shiny-server.service")
+    pid = incus("exec", machine, "--", *unit).stdout.strip()
+    incus("exec", machine, "--", "kill", "-KILL", pid)
+    first_page(address)
+
+
 def client() -> IncusClient:
     """The API."""
     return IncusClient(incus_place())
