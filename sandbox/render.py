@@ -125,8 +125,6 @@ class ProvisionVars(BaseModel):
 
     locked_packages_wanted: bool
     system_packages: tuple[str, ...]
-    system_apt_config: str = "/var/lib/sandbox/unsynced/apt.conf"
-    """Written by the bootstrap script."""
     system_timezone: str
     system_locale: str
     system_environment: dict[str, str]
@@ -338,13 +336,8 @@ def render_bootstrap(
             "proxy": proxy,
             "proxy_conf": _apt_proxy(proxy, plan.system),
             "certificates": read_certificates(plan) if certificates is None else certificates,
-            "dpkg_unsynced": _text("dpkg-unsynced.py"),
         },
     )
-
-
-def _text(name: str) -> str:
-    return (data_dir("templates") / name).read_text(encoding="utf-8").rstrip("\n")
 
 
 def rendered_files(placement: Placement, folder: Path = Path()) -> tuple[RenderedFile, ...]:
