@@ -43,6 +43,11 @@ class MachineR:
         """The program R, by its full path."""
         return f"{self.prefix}/bin/R"
 
+    @property
+    def rscript(self) -> str:
+        """The program that runs a script in this R, by its full path."""
+        return f"{self.prefix}/bin/Rscript"
+
 
 def machine_rs(r: R | None, base: Base, services: Services) -> tuple[MachineR, ...]:
     """List every R that the machine will have; the default first, then as in the box."""

@@ -71,6 +71,26 @@ def test_it_needs_r(problems: Problems) -> None:
     assert "plumber needs R, and this box has none" in str(problem)
 
 
+POSIT = 'r: {{version: "4.4.1", source: posit{}}}\nservices:\n  plumber:\n    path: api\n'
+REPOSITORY = ', packages: {{source: repository, repository: "https://x.org/cran", names: [{}]}}'
+
+
+@pytest.mark.parametrize("packages", ["", REPOSITORY.format("R6")])
+def test_a_default_r_of_posits_needs_a_plumber_of_its_own(
+    problems: Problems, packages: str
+) -> None:
+    (problem,) = problems(HEAD + POSIT.format(packages))
+    assert str(problem).startswith(
+        "box.yml:5: services.plumber: its APIs run in the default R, 4.4.1 of Posit's, and "
+        "the package `plumber` is not among the packages of that R."
+    )
+
+
+def test_a_default_r_of_posits_may_have_one(load: Load) -> None:
+    box = load(HEAD + POSIT.format(REPOSITORY.format("plumber"))).box
+    assert box.services.plumber is not None
+
+
 def test_it_reads_only_below_the_root(problems: Problems) -> None:
     found = problems(R + "    path: /etc\n")
     assert any("services.plumber.path" in str(problem) for problem in found)
