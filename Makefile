@@ -48,7 +48,7 @@ test-libvirt: $(bin)/.dev ## What `make test` does on real libvirt, alone
 test-libvirt-and-stack: $(bin)/.dev
 	@failed=0; for what in test-libvirt test-stack; do $(MAKE) --no-print-directory $$what || failed=1; done; exit $$failed
 
-stack := bundle lock mirrors r_stack rstudio services
+stack := bundle lock mirrors r_stack rstudio services stack_capture
 stack_files := $(stack:%=tests/e2e/test_%.py)
 
 test-stack: $(bin)/.dev ## The R stack on real machines of Incus: R versions, packages, RStudio, locks, bundles

@@ -145,9 +145,11 @@ def _apt_packages(box: Box) -> set[str]:
     packages = {"ca-certificates", "tzdata", *box.system.packages}
     if box.system.locale not in {"C", "POSIX", "C.UTF-8"}:
         packages.add("locales")
+    r = box.r
     for server in wanted(box.services):
         packages.update(server.packages)
-    r = box.r
+        if r is not None and r.default.source == "debian":
+            packages.update(server.debian_r_packages)
     if r is not None:
         # Without a font, cairo draws every glyph of a plot as the same empty box
         packages.add("fonts-dejavu-core")

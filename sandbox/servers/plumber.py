@@ -1,4 +1,7 @@
-"""APIs of the R package plumber, run by the default R: each under a unit of its own."""
+"""APIs of the R package plumber: each under a unit of its own, in the default R of the box.
+
+Debian's R has Debian's plumber; another R needs one in its own library.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
@@ -42,14 +45,13 @@ def _variables(services: "Services", system: "System") -> Variables:
 
 
 def _r_variables(services: "Services", r: "R | None", base: "Base") -> Variables:
-    """Name the program that runs the APIs: the R that `R` means, wherever it is."""
-    # A listing needs no models
     from sandbox.spec.r_installed import default_r, machine_rs
 
     found = default_r(machine_rs(r, base, services))
     if services.plumber is None or found is None:
         return {}
-    return {"plumber_rscript": f"{found.prefix}/bin/Rscript"}
+    is_debians = found.source == "debian"
+    return {"plumber_rscript": found.rscript, "plumber_is_debians": is_debians}
 
 
 def _units(services: "Services") -> tuple[str, ...]:
@@ -62,7 +64,8 @@ SERVER: Final = Server(
     unit=_NAME,
     units=_units,
     processes=frozenset({"R"}),
-    packages=("r-cran-plumber",),
+    packages=(),
+    debian_r_packages=("r-cran-plumber",),
     endpoints=_endpoints,
     variables=_variables,
     r_variables=_r_variables,

@@ -45,6 +45,9 @@ class Server:
     packages: tuple[str, ...]
     """The Debian packages that it comes in; of one whose package is fetched elsewhere, those that
     this needs."""
+    debian_r_packages: tuple[str, ...] = ()
+    """Debian packages of R that it needs, where Debian's own R is the default: no other R finds
+    them."""
     log_file: str = ""
     """What it writes of itself, on the machine; empty where that is in the journal alone."""
     is_fetched: bool = False

@@ -64,7 +64,7 @@ class PlumberApi(PlumberSettings):
 
 
 class Plumber(PlumberSettings):
-    """APIs written with the R package plumber, run by the default R: one, or several as `apis`."""
+    """APIs of the R package plumber: one, or several as `apis`. The default R runs them."""
 
     path: FileName | None = None
     """The folder of the only API, relative to the box file and inside the box's root."""

@@ -1,7 +1,7 @@
 """Whether the APIs of a box are there, and fit its R and each other."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sandbox.plain_file import NO_SUCH_FILE, not_a_file
 from sandbox.spec.problem import Problem, code, short
@@ -9,6 +9,8 @@ from sandbox.spec.problem import Problem, code, short
 if TYPE_CHECKING:
     from sandbox.spec.plumber import Place, PlumberApi
     from sandbox.spec.semantics import BoxContext
+
+PACKAGE: Final = "plumber"
 
 
 def plumber_problems(context: "BoxContext") -> Iterator[Problem]:
@@ -21,7 +23,7 @@ def plumber_problems(context: "BoxContext") -> Iterator[Problem]:
         yield value.problem(
             "plumber needs R, and this box has none", "Add `r: {}` for the R of the base"
         )
-    yield from _default_r(context)
+    yield from _r_without_plumber(context)
     names = {app.name for app in context.box.apps}
     for loc, api in plumber.placed:
         if api.name in names:
@@ -32,18 +34,21 @@ def plumber_problems(context: "BoxContext") -> Iterator[Problem]:
         yield from _file(context, loc, api)
 
 
-def _default_r(context: "BoxContext") -> Iterator[Problem]:
-    """APIs run with the default R, and Debian's package is for Debian's R alone."""
+def _r_without_plumber(context: "BoxContext") -> Iterator[Problem]:
+    """Debian's plumber is in Debian's R only; what a lock file or a folder has is not known."""
     r = context.box.r
-    if r is None or r.default.source != "posit" or r.default_packages.source != "debian":
+    if r is None or r.default.source == "debian":
+        return
+    packages = r.default_packages
+    if packages.source in {"renv", "folder"} or PACKAGE in packages.names:
         return
     value = context.at("services", "plumber")
     message = (
-        f"plumber runs with the default R, and R {r.default.version} of Posit's has no package "
-        "plumber: Debian's is built for Debian's own R"
+        f"its APIs run in the default R, {r.default_version} of Posit's, and the package "
+        f"{code(PACKAGE)} is not among the packages of that R"
     )
-    cure = "Name plumber among the packages of that R (`source: repository`), or make Debian's R "
-    yield value.problem(message, f"{cure}the default")
+    cure = f"Add {code(PACKAGE)} to them, from a `source:` other than Debian"
+    yield value.problem(message, cure)
 
 
 def _file(context: "BoxContext", loc: "Place", api: "PlumberApi") -> Iterator[Problem]:

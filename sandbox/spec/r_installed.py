@@ -43,6 +43,11 @@ class MachineR:
         """The program R, by its full path."""
         return f"{self.prefix}/bin/R"
 
+    @property
+    def rscript(self) -> str:
+        """The program that runs a script in this R, by its full path."""
+        return f"{self.prefix}/bin/Rscript"
+
 
 def machine_rs(r: R | None, base: Base, services: Services) -> tuple[MachineR, ...]:
     """List every R that the machine will have; the default first, then as in the box."""
@@ -70,7 +75,5 @@ def _machine_r(one: InstalledR, base: Base) -> MachineR:
 
 
 def _brings_r(base: Base, services: Services) -> bool:
-    """Whether a package of the distribution needs its R: Debian's shiny-server, r-cran-plumber."""
-    if services.plumber is not None:
-        return True
+    """Whether a package of the distribution needs its R: Debian's shiny-server, by r-cran-shiny."""
     return services.shiny_server is not None and "shiny_server" in base.offers

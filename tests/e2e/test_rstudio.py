@@ -1,6 +1,8 @@
-"""RStudio Server on real machines: the stand-in for it, fetched from a mirror of the tests' own.
+"""The shipped box on real machines: with a stand-in for RStudio Server, from the tests' mirror.
 
-Beside it runs a real R, real PAM and a real systemd; nothing of the product knows of the stand-in.
+Beside it run two real Rs, real PAM and a real systemd; nothing of the product knows of the
+stand-in. The box is boxes/rstudio.yml, but for the version of R, which the mirror does not have;
+a second R, the packages of an renv.lock and a second user come to it.
 """
 
 import json
@@ -11,8 +13,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from sandbox.checks.rstudio_session import NoSession, Refusal, RstudioClient, SignInFailed
 from sandbox.deadline import Deadline
@@ -21,8 +25,20 @@ from tests.mirror import Contents, Mirror, serving
 from tests.standin.browser import open_browser
 from tests.standin.build import build_deb
 
-VERSION = "2024.12.0+467"
+SHIPPED: dict[str, Any] = yaml.safe_load(Path("boxes/rstudio.yml").read_text("utf-8"))
+VERSION = SHIPPED["services"]["rstudio_server"]["version"]
 NAME = "rserver1"
+POSIT, DEBIAN = "4.0.4", "4.2.2"
+"""The Rs of the box: the mirror's, in Posit's layout, is the default, as in the shipped box."""
+SNAPSHOT = "https://packagemanager.posit.co/cran/2023-06-12"
+LOCKED = {"digest": "0.6.31", "jsonlite": "1.8.4"}
+"""Both are compiled: one R's build of them does not load in the other."""
+ASK = (
+    "for (one in c('digest', 'jsonlite')) loadNamespace(one);"
+    " home <- normalizePath(R.home());"
+    " seen <- paste(loadedNamespaces(), sapply(loadedNamespaces(), getNamespaceVersion));"
+    " writeLines(c(as.character(getRversion()), home, seen), '~/proof')"
+)
 PASSWORD = re.compile(r"^\s+(\w+)\s+([a-zA-Z2-9]{4}(?:-[a-zA-Z2-9]{4}){3})$", re.MULTILINE)
 KEYS = "/var/lib/rstudio-server/secure-cookie-key /var/lib/rstudio-server/session-rpc-key"
 
@@ -45,22 +61,42 @@ class Rstudio:
         words = ("exec", self.name, "--", "sudo", "-n", "bash", "-c", script)
         return self.host.sandbox(*words, expect=expect).stdout
 
+    def written(self, path: str) -> list[str]:
+        """The lines of a file that a session writes, once it is there."""
+        done = f"for n in $(seq 100); do [ -s {path} ] && break; sleep .1; done"
+        return self.as_root(f"{done}; cat {path}").splitlines()
 
-def box_text(mirror: Mirror, more: str = "") -> str:
-    return f"""\
-version: 1
-base: debian-12
-machine: {{cpus: 2, memory_mb: 1024, disk_gb: 8}}
-mirrors: {{rstudio: "{mirror.url}/rstudio"}}
-r: {{}}
-services:
-  rstudio_server:
-    version: "{VERSION}"
-    config:
-      rserver: {{auth-timeout-minutes: 480}}
-      rsession: {{session-timeout-minutes: 120}}
-{more}users: [{{name: ada}}, {{name: bob}}]
-"""
+
+def write_box(file: Path, mirror: Mirror, **of_rstudio: str) -> str:
+    """Write the shipped box as the mirror can serve it, with its lock file; return its text."""
+    box = json.loads(json.dumps(SHIPPED))
+    shipped_r = box["r"]
+    assert shipped_r.pop("source") == "posit"
+    shipped_r.pop("version")
+    packages = {"source": "renv", "lock": "renv.lock"}
+    shipped_r["versions"] = [
+        {"version": POSIT, "source": "posit", "default": True, "packages": packages},
+        {"version": DEBIAN},
+    ]
+    url = mirror.url
+    box["mirrors"] = {"rstudio": f"{url}/rstudio", "posit": url, "cran": f"{url}/cran"}
+    box["users"].append({"name": "bob"})
+    box["services"]["rstudio_server"].update(of_rstudio)
+    if "path" in of_rstudio:
+        box["services"]["nginx"] = {}
+    text = yaml.safe_dump(box, sort_keys=False)
+    file.write_text(text, "utf-8")
+    (file.parent / "renv.lock").write_text(lock_text())
+    return text
+
+
+def lock_text() -> str:
+    packages = {
+        name: {"Package": name, "Version": version, "Source": "Repository", "Repository": "CRAN"}
+        for name, version in LOCKED.items()
+    }
+    r = {"Version": POSIT, "Repositories": [{"Name": "CRAN", "URL": SNAPSHOT}]}
+    return json.dumps({"R": r, "Packages": packages}, indent=2)
 
 
 def made(host: Host, box: Path, name: str) -> Rstudio:
@@ -83,7 +119,7 @@ def rstudio(
     host: Host, served: Mirror, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Rstudio]:
     box = tmp_path_factory.mktemp("box") / "rserver.yml"
-    box.write_text(box_text(served))
+    write_box(box, served)
     try:
         yield made(host, box, NAME)
     finally:
@@ -97,10 +133,22 @@ def test_everybody_gets_a_password_once_and_signs_in(rstudio: Rstudio) -> None:
     client = rstudio.client
     client.sign_in("ada", rstudio.passwords["ada"])
     client.start_session(Deadline(60))
-    client.type('writeLines(R.version.string, "~/proof")')
-    done = "for n in $(seq 100); do [ -s /home/ada/proof ] && break; sleep .1; done"
-    assert rstudio.as_root(f"{done}; cat /home/ada/proof").startswith("R version 4.2.2")
+    client.type(ASK)
+    version, home, *loaded = rstudio.written("/home/ada/proof")
+    assert (version, home) == (POSIT, f"/opt/R/{POSIT}/lib/R")
+    assert {f"{name} {version}" for name, version in LOCKED.items()} <= set(loaded)
     assert rstudio.as_root("stat -c %U /home/ada/proof").strip() == "ada"
+
+
+def test_both_rs_are_there_and_only_the_default_has_the_locked_packages(rstudio: Rstudio) -> None:
+    ask = "cat(as.character(getRversion()), requireNamespace('digest', quietly = TRUE))"
+    for program, answer in (
+        ("R", f"{POSIT} TRUE"),
+        (f"R-{POSIT}", f"{POSIT} TRUE"),
+        (f"R-{DEBIAN}", f"{DEBIAN} FALSE"),
+    ):
+        words = ("exec", NAME, "--", program, "--no-echo", "-e", ask)
+        assert rstudio.host.sandbox(*words).stdout == answer, program
 
 
 def test_no_file_has_a_password(rstudio: Rstudio) -> None:
@@ -129,6 +177,9 @@ def test_all_checks_pass_and_leave_nobody_behind(rstudio: Rstudio) -> None:
         "correct.rstudio.config",
         "correct.rstudio.r",
         "correct.rstudio.libraries",
+        "correct.r.all",
+        "correct.r.default.login",
+        f"correct.r.library.{POSIT}",
         "snappy.session.rstudio",
     }
     assert wanted <= set(outcomes)
@@ -226,14 +277,16 @@ def test_what_somebody_broke_is_found_and_put_right(rstudio: Rstudio) -> None:
 
 
 def test_behind_nginx_it_is_there_at_its_path_alone(rstudio: Rstudio, served: Mirror) -> None:
-    more = "    path: /rstudio\n  nginx: {}\n"
-    rstudio.box.write_text(box_text(served, more))
+    """And its sessions run the other R, where the box says so."""
+    write_box(rstudio.box, served, path="/rstudio", r=DEBIAN)
     moved = made(rstudio.host, rstudio.box, NAME)
     assert moved.url.endswith(":80/rstudio") or moved.url.endswith("/rstudio")
     time.sleep(5)
     client = moved.client
     client.sign_in("ada", rstudio.passwords["ada"])
     client.start_session(Deadline(60))
+    client.type("writeLines(as.character(getRversion()), '~/other')")
+    assert rstudio.written("/home/ada/other") == [DEBIAN]
     address = moved.url.split("/")[2].split(":")[0]
     with pytest.raises(NoSession):
         RstudioClient(f"http://{address}:8787").open_sign_in()
@@ -243,9 +296,11 @@ def test_a_bad_key_is_refused_before_anything_is_made(
     host: Host, served: Mirror, tmp_path: Path
 ) -> None:
     box = tmp_path / "bad.yml"
-    box.write_text(box_text(served).replace("auth-timeout-minutes", "admin-enabled"))
+    text = write_box(box, served).replace("auth-timeout-minutes", "admin-enabled")
+    box.write_text(text)
+    line = next(n for n, one in enumerate(text.splitlines(), 1) if "admin-enabled" in one)
     done = host.sandbox("up", box, "--name", "rserver3", expect=3)
-    assert "bad.yml:10" in done.stderr
+    assert f"bad.yml:{line}" in done.stderr
     assert "admin-enabled" in done.stderr
     listed = subprocess.run(
         ["incus", "list", "--all-projects", "--format", "csv", "-c", "n"],

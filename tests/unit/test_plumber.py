@@ -21,6 +21,7 @@ from sandbox.paths import data_dir
 from sandbox.plan import Plan
 from sandbox.providers.engine import MachineStatus, Power
 from sandbox.provision import pack
+from sandbox.quoting import Json
 from sandbox.render import api_archive_path, provision_vars
 from sandbox.resolving import resolve
 from sandbox.spec.load import load_box
@@ -88,37 +89,6 @@ def test_its_role_is_told_all(plan: Plan) -> None:
     assert first["archive"] == {"__ansible_unsafe": "/i/apis/one.tar"}
     assert first["host"] == {"__ansible_unsafe": "0.0.0.0"}
     assert (second["port"], second["user"]["__ansible_unsafe"]) == (8001, "api")
-
-
-POSIT = """\
-r:
-  versions:
-    - {version: "4.2.2"}
-    - version: "4.4.1"
-      source: posit
-      default: true
-      packages: {source: repository, repository: https://p.example/cran, names: [plumber]}
-"""
-
-
-@pytest.mark.parametrize(
-    ("r", "program"), [("r: {}\n", "/usr/bin/Rscript"), (POSIT, "/opt/R/4.4.1/bin/Rscript")]
-)
-def test_the_default_r_runs_it(plan: Plan, r: str, program: str) -> None:
-    plan.box_path.write_text(BOX.replace("r: {}\n", r))
-    told = json.loads(provision_vars(resolve(load_box(plan.box_path)), Path("/i")).for_reading())
-    assert told["plumber_rscript"] == {"__ansible_unsafe": program}
-
-
-def test_debians_r_comes_with_debians_plumber(plan: Plan) -> None:
-    """The check that lists the machine's Rs must know of it."""
-    alone = POSIT.replace('    - {version: "4.2.2"}\n', "")
-    plan.box_path.write_text(BOX.replace("r: {}\n", alone))
-    made = resolve(load_box(plan.box_path))
-    assert [(one.version, one.is_asked_for) for one in made.rs] == [
-        ("4.4.1", True),
-        ("4.2.2", False),
-    ]
 
 
 def test_its_files_are_packed_like_an_apps(plan: Plan, tmp_path: Path) -> None:
@@ -205,7 +175,58 @@ def test_a_value_in_a_unit_is_exact(value: str) -> None:
     assert systemd_reads(UNITS.unit_command_word(value)).replace("$$", "$") == value
 
 
+POSIT = """\
+r:
+  versions:
+    - {version: "4.4.1", source: posit, default: true, packages: {source: repository, \
+repository: "https://packagemanager.posit.co/cran", names: [plumber]}}
+    - {version: "4.2"}
+"""
+
+
+def of_posit(plan: Plan) -> Plan:
+    """The same APIs, where a build of Posit's is the default beside Debian's R."""
+    plan.box_path.write_text(BOX.replace("r: {}\n", POSIT))
+    return resolve(load_box(plan.box_path))
+
+
+def test_the_default_r_has_a_plumber_of_its_own(plan: Plan) -> None:
+    """Debian's plumber is in Debian's R only, and would bring that R where nobody asked for it."""
+    assert "r-cran-plumber" not in of_posit(plan).apt_packages
+
+
+def rendered(plan: Plan) -> list[str]:
+    """The unit of the first API, by the variables that the role gets for this plan."""
+    told = provision_vars(plan, Path("/i")).servers
+    return unit(plumber_rscript=told["plumber_rscript"])
+
+
+def test_the_unit_runs_the_default_r(plan: Plan) -> None:
+    told = provision_vars(plan, Path("/i")).servers
+    assert told["plumber_is_debians"] is True
+    assert exec_start(rendered(plan)).startswith("ExecStart=/usr/bin/Rscript ")
+    posit = of_posit(plan)
+    assert provision_vars(posit, Path("/i")).servers["plumber_is_debians"] is False
+    assert exec_start(rendered(posit)).startswith("ExecStart=/opt/R/4.4.1/bin/Rscript ")
+
+
+def exec_start(lines: list[str]) -> str:
+    (found,) = [line for line in lines if line.startswith("ExecStart=")]
+    return found
+
+
 def test_the_unit() -> None:
+    lines = unit()
+    assert (
+        'ExecStart=/usr/bin/Rscript /usr/local/lib/sandbox/run-api.R "a $$b.R" 127.0.0.1 8000 docs'
+        in lines
+    )
+    assert 'Environment="A=1\\"\\\\%%h"' in lines
+    for words in ("User=plumber", "Restart=on-failure", "ProtectSystem=strict"):
+        assert words in lines
+
+
+def unit(*, plumber_rscript: Json = "/usr/bin/Rscript") -> list[str]:
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False
     )
@@ -224,15 +245,8 @@ def test_the_unit() -> None:
     text = template.render(
         item=item,
         plumber_site_dir="/srv/plumber",
-        plumber_rscript="/usr/bin/Rscript",
+        plumber_rscript=plumber_rscript,
         plumber_limit_nofile=None,
         system_locale="C.UTF-8",
     )
-    lines = text.splitlines()
-    assert (
-        'ExecStart=/usr/bin/Rscript /usr/local/lib/sandbox/run-api.R "a $$b.R" 127.0.0.1 8000 docs'
-        in lines
-    )
-    assert 'Environment="A=1\\"\\\\%%h"' in lines
-    for words in ("User=plumber", "Restart=on-failure", "ProtectSystem=strict"):
-        assert words in lines
+    return text.splitlines()

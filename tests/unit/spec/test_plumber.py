@@ -71,27 +71,24 @@ def test_it_needs_r(problems: Problems) -> None:
     assert "plumber needs R, and this box has none" in str(problem)
 
 
-POSIT = """\
-r:
-  version: "4.4.1"
-  source: posit
-"""
-FROM_CRAN = """\
-  packages: {source: repository, repository: https://p.example/cran, names: [plumber]}
-"""
-API = "services: {plumber: {path: api}}\n"
+POSIT = 'r: {{version: "4.4.1", source: posit{}}}\nservices:\n  plumber:\n    path: api\n'
+REPOSITORY = ', packages: {{source: repository, repository: "https://x.org/cran", names: [{}]}}'
 
 
-def test_posits_r_needs_a_plumber_of_its_own(problems: Problems) -> None:
-    (problem,) = problems(HEAD + POSIT + API)
-    assert "R 4.4.1 of Posit's has no package plumber" in str(problem)
-    assert "`source: repository`" in str(problem)
+@pytest.mark.parametrize("packages", ["", REPOSITORY.format("R6")])
+def test_a_default_r_of_posits_needs_a_plumber_of_its_own(
+    problems: Problems, packages: str
+) -> None:
+    (problem,) = problems(HEAD + POSIT.format(packages))
+    assert str(problem).startswith(
+        "box.yml:5: services.plumber: its APIs run in the default R, 4.4.1 of Posit's, and "
+        "the package `plumber` is not among the packages of that R."
+    )
 
 
-def test_posits_r_with_plumber_runs_it(load: Load) -> None:
-    box = load(HEAD + POSIT + FROM_CRAN + API).box
-    assert box.r is not None
-    assert box.r.default.source == "posit"
+def test_a_default_r_of_posits_may_have_one(load: Load) -> None:
+    box = load(HEAD + POSIT.format(REPOSITORY.format("plumber"))).box
+    assert box.services.plumber is not None
 
 
 def test_it_reads_only_below_the_root(problems: Problems) -> None:
