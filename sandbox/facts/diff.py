@@ -238,9 +238,16 @@ def _compared(
             seen_by=viewers,
         )
         return
-    for item in sorted({*a, *b}):
+    for item in _items(kind, a, b):
         if how.only is None or item in how.only:
             yield _one(kind, item, a.get(item), b.get(item), how, viewers=viewers)
+
+
+def _items(kind: FactKind, a: Reading, b: Reading) -> list[str]:
+    if kind.group is None:
+        return sorted({*a, *b})
+    both = {kind.group(item) for item in a} & {kind.group(item) for item in b}
+    return [item for item in sorted({*a, *b}) if kind.group(item) in both]
 
 
 def _one(

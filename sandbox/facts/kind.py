@@ -79,6 +79,9 @@ class FactKind:
     """Of numbers, as a share of the larger one."""
     versions: Versions = "plain"
     """Of versions: the program that wrote them down."""
+    group: Callable[[str], str] | None = None
+    """The thing that an item belongs to: where one side lacks that whole thing, another kind says
+    so, and its items are not compared."""
 
 
 _GITHUB = "https://github.com/"
@@ -96,6 +99,7 @@ def kind_of_machine(
     read: Callable[[Facts], Reading],
     tolerance: float = 0.0,
     versions: Versions = "plain",
+    group: Callable[[str], str] | None = None,
 ) -> FactKind:
     """Make a kind of fact about the machine; `bug` is the place of an example on GitHub."""
     link = f"{_GITHUB}{bug}"
@@ -110,6 +114,7 @@ def kind_of_machine(
         of_machine=read,
         tolerance=tolerance,
         versions=versions,
+        group=group,
     )
 
 

@@ -28,11 +28,13 @@ user_library=/home/anna/R/x86_64-pc-linux-gnu-library/4.2
 mkdir -p "$user_library" /usr/local/lib/R/site-library
 older() {
     cp -a "/usr/lib/R/site-library/$1" "$2/"
-    sed -i "s/^Version: .*/Version: $3/" "$2/$1/DESCRIPTION"
+    # Built from somebody's own folder: where it is from, it does not say
+    sed -i "s/^Version: .*/Version: $3/; /^Repository:/d" "$2/$1/DESCRIPTION"
     # shellcheck disable=SC2016  # R's own dollars
     R --slave --no-init-file -e '
         args <- commandArgs(TRUE); file <- file.path(args[1], "Meta", "package.rds")
-        meta <- readRDS(file); meta$DESCRIPTION[["Version"]] <- args[2]; saveRDS(meta, file)
+        meta <- readRDS(file); meta$DESCRIPTION[["Version"]] <- args[2]
+        meta$DESCRIPTION <- meta$DESCRIPTION[names(meta$DESCRIPTION) != "Repository"]; saveRDS(meta, file)
     ' --args "$2/$1" "$3" >/dev/null
 }
 older crayon /usr/local/lib/R/site-library 1.5.1

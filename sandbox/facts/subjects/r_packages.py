@@ -115,6 +115,11 @@ def other_packages(facts: Facts) -> Reading:
     }
 
 
+def _r_of(item: str) -> str:
+    """Return the R's version, of `4.0.4.digest`: packages of an R that is not there are no fact."""
+    return ".".join(item.split(".")[:3])
+
+
 def _stated(plan: Plan, _: Hashes) -> Stated:
     if plan.r is None:
         return {}
@@ -170,6 +175,7 @@ R_PACKAGES = Subject(
             why="scripts and sessions that name that R load other code than on the other machine",
             bug="rstudio/shiny/issues/2313",
             read=other_packages,
+            group=_r_of,
         ),
         kind_of_r(
             "r.personal",

@@ -167,6 +167,20 @@ def test_a_package_that_is_missing_is_said_once_as_missing() -> None:
     assert {one.id for one in found.differences} == {"r.installed.plumber", "r.package.plumber"}
 
 
+def test_packages_of_another_r_are_compared_where_both_have_that_r() -> None:
+    main = FACTS[RInstallations][0]
+    beside = main.model_copy(update={"version": "4.0.4", "home": "/opt/R/4.0.4/lib/R"})
+    alone = diff(changed(r=(main, beside)))
+    assert not [one for one in alone.facts if one.id.startswith("r.other-package")]
+    assert "r.all" in {one.id for one in alone.facts if one.outcome is DiffOutcome.DIFFERS}
+    view = beside.views[0]
+    fewer = tuple(one for one in view.packages if one.name != "shiny")
+    other = beside.model_copy(update={"views": (view.model_copy(update={"packages": fewer}),)})
+    both = diff(changed(r=(main, other)), a=changed(r=(main, beside)))
+    differing = {one.id for one in both.facts if one.outcome is DiffOutcome.DIFFERS}
+    assert differing == {"r.other-package.4.0.4.shiny"}
+
+
 def test_the_first_library_counts() -> None:
     own = RPackage(name="shiny", version="1.0.0", library="/home/x/R/l", built="4.2.1")
     facts = with_views(
