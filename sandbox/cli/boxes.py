@@ -106,7 +106,6 @@ def _with_their_files(
     """Add what their lock files and the code of their apps show: problems, and hints by file."""
     from dataclasses import replace
 
-    from sandbox.materials.packages.lock_findings import lock_problems
     from sandbox.r_code.lacking import findings_about
     from sandbox.spec.hints import hints_about
 
@@ -119,9 +118,19 @@ def _with_their_files(
             continue
         found = findings_about(entry.loaded)
         notes[entry.path] = [*hints_about(entry.loaded), *found.notes]
-        problems = (*lock_problems(entry.loaded), *found.problems)
+        problems = (*_lock_problems(entry.loaded), *found.problems)
         looked.append(replace(entry, problems=problems))
     return looked, notes
+
+
+def _lock_problems(loaded: "LoadedBox") -> "tuple[Problem, ...]":
+    """Find what is wrong with the box's lock files; most boxes have none, and import nothing."""
+    rs = loaded.box.r.installed if loaded.box.r is not None else ()
+    if not any(one.packages is not None and one.packages.source == "renv" for one in rs):
+        return ()
+    from sandbox.materials.packages.lock_findings import lock_problems
+
+    return lock_problems(loaded)
 
 
 def schema() -> None:
