@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -198,6 +199,29 @@ def host() -> Iterator[Host]:
         yield its
     finally:
         its.reap()
+        gone = its.sandbox("host", "teardown", "--yes", timeout_s=600, expect=None)
+        left = leftovers(its)
+        shutil.rmtree(home, ignore_errors=True)
+        assert gone.returncode == 0, gone.stdout + gone.stderr
+        assert not left, left
+
+
+@contextmanager
+def empty_place(kind: str, name: str) -> Iterator[Host]:
+    """A host with empty caches, and a place in Incus without any image; taken back after.
+
+    `kind` is a letter that makes its prefix another one; `name` is the sandbox made there.
+    """
+    home = Path(tempfile.mkdtemp(prefix="sbxtest-", dir="/tmp"))
+    its = Host(home, prefix=f"{kind}{PREFIX}")
+    try:
+        its.sandbox("host", "setup", "--yes", timeout_s=900)
+        # What setup has fetched or kept is none of a test's
+        shutil.rmtree(home / "cache", ignore_errors=True)
+        assert its.incus("image", "list", "-f", "csv") == ""
+        yield its
+    finally:
+        its.sandbox("destroy", name, expect=None)
         gone = its.sandbox("host", "teardown", "--yes", timeout_s=600, expect=None)
         left = leftovers(its)
         shutil.rmtree(home, ignore_errors=True)

@@ -13,14 +13,13 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import PREFIX, ROOT, SANDBOX, Host, cannot_run, leftovers
+from tests.conftest import PREFIX, ROOT, SANDBOX, Host, cannot_run, empty_place
 
 BOX = """\
 version: 1
@@ -109,21 +108,8 @@ def elsewhere(host: Host) -> Iterator[Host]:
     if os.geteuid() != 0 or shutil.which("nft") is None:
         cannot_run("needs root and nft, to take the network away from one command")
     assert host.prefix == PREFIX
-    home = Path(tempfile.mkdtemp(prefix="sbxaway-", dir="/tmp"))
-    its = Host(home, prefix=f"a{PREFIX}")
-    try:
-        its.sandbox("host", "setup", "--yes", timeout_s=900)
-        # What setup has fetched or kept is none of a bundle's
-        shutil.rmtree(home / "cache", ignore_errors=True)
-        assert its.incus("image", "list", "-f", "csv") == ""
+    with empty_place("a", NAME) as its:
         yield its
-    finally:
-        its.sandbox("destroy", NAME, expect=None)
-        gone = its.sandbox("host", "teardown", "--yes", timeout_s=600, expect=None)
-        left = leftovers(its)
-        shutil.rmtree(home, ignore_errors=True)
-        assert gone.returncode == 0, gone.stdout + gone.stderr
-        assert not left, left
 
 
 def test_a_bundle_gives_the_same_machine_without_a_network(

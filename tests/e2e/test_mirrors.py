@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PREFIX, ROOT, SANDBOX, Host, cannot_run, leftovers
+from tests.conftest import PREFIX, ROOT, SANDBOX, Host, cannot_run, empty_place
 from tests.mirror import Contents, serving
 from tests.mirror.archives import NoArchivesError, passing_on
 
@@ -115,20 +114,8 @@ def apart(host: Host) -> Iterator[Apart]:
     if os.geteuid() != 0 or shutil.which("nft") is None:
         cannot_run("needs root and nft, to take the network away from one command")
     assert host.prefix == PREFIX
-    home = Path(tempfile.mkdtemp(prefix="sbxmirror-", dir="/tmp"))
-    its = Host(home, prefix=f"m{PREFIX}")
-    try:
-        its.sandbox("host", "setup", "--yes")
-        assert its.incus("image", "list", "-f", "csv") == ""
-        with network(f"{its.prefix}br0"):
-            yield Apart(its)
-    finally:
-        its.sandbox("destroy", NAME, expect=None)
-        gone = its.sandbox("host", "teardown", "--yes", timeout_s=600, expect=None)
-        left = leftovers(its)
-        shutil.rmtree(home, ignore_errors=True)
-        assert gone.returncode == 0, gone.stdout + gone.stderr
-        assert not left, left
+    with empty_place("m", NAME) as its, network(f"{its.prefix}br0"):
+        yield Apart(its)
 
 
 def test_a_machine_is_made_with_nothing_in_reach_but_the_mirrors(
