@@ -54,6 +54,10 @@ class IncusBaking(ABC):
         """Wait until Incus has finished its work on the machine."""
 
     @abstractmethod
+    def _delete(self, name: str) -> None:
+        """Delete an instance, whatever its state."""
+
+    @abstractmethod
     def _set_state(self, name: str, action: str, *, timeout_s: float, force: bool = False) -> None:
         """Start or stop an instance."""
 
@@ -125,18 +129,14 @@ class IncusBaking(ABC):
         Raises:
             ProviderError: it is not a baked image of ours, or Incus cannot remove it.
         """
+        # A killed bake may have left Incus in the middle of the copy
+        self._settle(image)
         try:
-            # A killed bake may have left Incus in the middle of a start or a stop
-            self._settle(image)
-            instance = self.client.query("GET", api_path("instances", image))
-            if not is_baked(instance):
+            if not is_baked(self.client.query("GET", api_path("instances", image))):
                 raise ProviderError(f"the Incus instance {image} is not a baked image of ours")
-            if instance["status"] != "Stopped":
-                with suppress(ProviderError):
-                    self._set_state(image, "stop", timeout_s=_STOP_S, force=True)
-            self.client.query("DELETE", api_path("instances", image), timeout_s=_COPY_S)
         except NotFoundError:
             return
+        self._delete(image)
 
     def _copy(
         self, name: str, snapshot: str, image: str, key: str, labels: tuple[tuple[str, str], ...]

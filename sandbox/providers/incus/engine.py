@@ -3,7 +3,6 @@
 import ipaddress
 import re
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from sandbox.providers.incus.instances import (
     ssh_port_is_open,
 )
 from sandbox.providers.incus.place import IncusPlace
-from sandbox.providers.incus.power import SETTLE_S, IncusPower
+from sandbox.providers.incus.power import IncusPower
 from sandbox.providers.incus.snapshots import IncusSnapshots
 from sandbox.run import TAIL_LINES, Completed, run
 
@@ -103,10 +102,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking, IncusBaseTransfer):
         Raises:
             ProviderError: absent, not ours, or not ready in time; the last state is in the error.
         """
-        self._ours(name)
-        # Work of a killed command may still change the machine's state
-        self._settle(name)
-        instance = self._ours(name)
+        instance = self._settled(name)
         match machine_status(name, instance, local=False).power:
             case Power.PAUSED:
                 self._set_state(name, "unfreeze", timeout_s=inside.WAIT_S)
@@ -134,8 +130,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking, IncusBaseTransfer):
             ProviderError: absent, not ours, or it cannot be stopped even by force.
         """
         self._host_keys.pop(name, None)
-        instance = self._ours(name)
-        self._settle(name)
+        instance = self._settled(name)
         if instance["status"] == "Stopped":
             return
         try:
@@ -157,13 +152,7 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking, IncusBaseTransfer):
         if instance is None:
             return
         _refuse_foreign(name, instance)
-        self._settle(name)
-        with suppress(NotFoundError):
-            if instance["status"] != "Stopped":
-                # A broken machine may refuse to stop, but still allow its removal
-                with suppress(ProviderError):
-                    self._stop_by_force(name)
-            self.client.query("DELETE", api_path("instances", name), timeout_s=SETTLE_S)
+        self._delete(name)
 
     def status(self, names: Sequence[str] | None = None) -> dict[str, MachineStatus]:
         """Return our machines, or the named ones, in one query.

@@ -1,17 +1,20 @@
 """Switch Incus machines on and off, resume them after a pause, and wait for work in progress."""
 
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import Any
 
-from sandbox.deadline import Deadline, wait_while
+from sandbox.deadline import Deadline, keep_trying, wait_while
 from sandbox.errors import ProviderError
 from sandbox.providers.incus import ready_script as inside
-from sandbox.providers.incus.client import IncusClient, api_path
+from sandbox.providers.incus.client import IncusClient, NotFoundError, api_path
 from sandbox.providers.incus.instance_request import ISOLATION, network_card
 from sandbox.providers.incus.place import IncusPlace
 
-SETTLE_S = 600.0
+_SETTLE_S = 600.0
+_DELETE_S = 1800.0
 _POLL_S = 0.1
+_TRIES = 5
 
 
 class IncusPower(ABC):
@@ -60,6 +63,27 @@ class IncusPower(ABC):
             if "already stopped" not in error.details:
                 raise
 
+    def _delete(self, name: str) -> None:
+        """Delete the instance, whatever its state; it may be gone already."""
+        with suppress(NotFoundError):
+            keep_trying(
+                lambda: self._delete_at_rest(name),
+                despite=ProviderError,
+                every_s=_POLL_S,
+                tries=_TRIES,
+                # What a killed command has asked for may begin only now
+                again=lambda error: "is running" in error.details,
+            )
+
+    def _delete_at_rest(self, name: str) -> None:
+        self._settle(name)
+        path = api_path("instances", name)
+        if self.client.query("GET", path)["status"] != "Stopped":
+            # A broken machine may refuse to stop, but still allow its removal
+            with suppress(ProviderError):
+                self._stop_by_force(name)
+        self.client.query("DELETE", path, timeout_s=_DELETE_S)
+
     def is_busy(self, name: str) -> bool:
         """Tell whether Incus is changing the machine; see `abilities.Settling`."""
         return bool(self._operation(name))
@@ -74,12 +98,18 @@ class IncusPower(ABC):
         Raises:
             ProviderError: Incus is still not finished after ten minutes.
         """
-        deadline = Deadline(SETTLE_S)
+        deadline = Deadline(_SETTLE_S)
         if busy := wait_while(lambda: self._operation(name), deadline, every_s=_POLL_S):
             raise ProviderError(
                 f"Incus is still busy with {name}: {busy}",
                 hint=f"incus operation list --project {self.place.project}",
             )
+
+    def _settled(self, name: str) -> dict[str, Any]:
+        """Our instance after all work on it: a killed command's may still change its state."""
+        self._ours(name)
+        self._settle(name)
+        return self._ours(name)
 
     def _operation(self, name: str) -> str:
         """Incus's current work on the machine; empty when there is none."""
