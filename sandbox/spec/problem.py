@@ -101,12 +101,11 @@ class InvalidBoxError(BoxError):
     """A box file with everything that is wrong with it."""
 
     def __init__(self, message: str, *, problems: tuple[Problem, ...]) -> None:
-        first = next((problem for problem in problems if problem.line), None)
-        where = f" {first.place}" if first else ""
+        first = next((problem for problem in problems if problem.line), None) or problems[0]
         more = [f"... and {len(problems) - _MOST} more"] if len(problems) > _MOST else []
         super().__init__(
             message,
             details="\n".join([*map(str, problems[:_MOST]), *more]),
-            hint=f"mend{where or ' the file'}, then run `sandbox validate` again",
+            hint=f"mend {first.place}, then run `sandbox validate` again",
         )
         self.problems = problems

@@ -92,6 +92,7 @@ def test_a_lock_file_that_cannot_be_restored_is_a_problem(
     result = run("validate", "a.yml")
     assert isinstance(result.exception, InvalidBoxError)
     assert expected in "\n".join(map(str, result.exception.problems))
+    assert result.exception.hint.startswith("mend renv.lock")
     good = '{"R": {"Version": "4.2.1"}, "Packages": {}}'
     (folder / "renv.lock").write_text(good)
     assert run("validate", "a.yml").exit_code == 0
