@@ -73,9 +73,7 @@ def _require_undated(placement: Placement, package: str, old: MachineLock) -> No
 
 def _rs_with(package: str, old: MachineLock) -> frozenset[str]:
     """List the versions of the Rs for which the package is locked."""
-    return frozenset(
-        one.r for one in old.files if one.kind == "r_package" and one.name == package
-    )
+    return frozenset(one.r for one in old.files if one.kind == "r_package" and one.name == package)
 
 
 def mixed(

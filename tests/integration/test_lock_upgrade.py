@@ -1,6 +1,6 @@
 """`sandbox lock --upgrade` with the tests' mirror, whose repository changes from day to day.
 
-No machine is made: what its apt would bring is none of what changes, and is left out of these locks.
+No machine is made: what its apt would bring does not change, and is left out of these locks.
 """
 
 import os
