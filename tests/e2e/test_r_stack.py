@@ -345,7 +345,8 @@ def test_a_recommended_package_of_another_version_and_one_of_bioconductor(stack:
     stack.lock(CHANGED_MASS, name="old.lock", r="4.0.2")
     start = BOX.partition("      packages:\n        source: repository")[0]
     stack.box.write_text(f"{start}      packages: {{source: renv, lock: old.lock}}\n")
-    stack.up()
+    # Its own checks load every package, too
+    assert "passed in" in stack.up()
     assert stack.mirror is not None
     assert stack.mirror.asked("/bioconductor/packages/3.16/bioc/src/contrib/BiocGenerics_0.44.0")
     there = {**LOCKED, **of_release}
@@ -355,5 +356,3 @@ def test_a_recommended_package_of_another_version_and_one_of_bioconductor(stack:
     assert stack.loaded("R-4.0.4", *CHANGED_MASS) == at(LIBRARY_OF_4_0, CHANGED_MASS)
     code = 'cat(format(packageVersion("MASS", lib.loc = .Library)), MASS::fractions(0.25))'
     assert stack.exec("R-4.0.4", "--no-echo", "-e", code) == "7.3.53.1 0.25"
-    report = stack.report()
-    assert [one for one in report.values() if one["outcome"] != "passed"] == []
