@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sys
 import tarfile
 from collections.abc import Callable, Sequence
@@ -48,6 +49,9 @@ _NOTE = "note: "
 _PLAYBOOKS = "playbooks"
 """The name of a link to our playbooks, in Ansible's own folder."""
 
+_TEMPORARY = "tmp"
+"""The folder of Ansible's temporary files, in its own folder: what a killed run leaves is there."""
+
 _CONFIGURATION = f"""\
 # Written by sandbox for its own runs of Ansible
 [defaults]
@@ -56,7 +60,7 @@ stdout_callback = sandbox_events
 roles_path = {_PLAYBOOKS}/roles
 collections_path = collections
 collections_scan_sys_path = False
-local_tmp = tmp
+local_tmp = {_TEMPORARY}
 remote_tmp = /tmp
 interpreter_python = /usr/bin/python3
 gathering = explicit
@@ -243,7 +247,10 @@ def play(
     summary_path.unlink(missing_ok=True)
     _write(home / "ansible.cfg", _CONFIGURATION)
     _link(home / _PLAYBOOKS, data_dir("playbooks"))
-    _write(home / "inventory.json", _inventory(target))
+    _write(home / "inventory.json", _inventory(target, home))
+    # A killed run has left its files
+    shutil.rmtree(home / _TEMPORARY, ignore_errors=True)
+    private_folder(home / _TEMPORARY, home)
     clean = _clean_environment(home, summary_path)
     argv = (*clean, str(_program()), "-i", "inventory.json", *extra, str(playbook))
     try:
@@ -292,6 +299,8 @@ def _clean_environment(home: Path, summary: Path) -> tuple[str, ...]:
     ours = {
         "ANSIBLE_CONFIG": "ansible.cfg",
         "ANSIBLE_HOME": "home",
+        # Of all its processes; and of its modules, where the machine is this host
+        "TMPDIR": home / _TEMPORARY,
         "SANDBOX_SUMMARY": summary,
         # Ansible refuses to start where text is not UTF-8
         "LC_ALL": "C.UTF-8",
@@ -300,9 +309,12 @@ def _clean_environment(home: Path, summary: Path) -> tuple[str, ...]:
     return ("env", *forget, *(f"{name}={value}" for name, value in ours.items()))
 
 
-def _inventory(target: SshTarget) -> str:
+def _inventory(target: SshTarget, home: Path) -> str:
     options = f"-F {shlex.quote(str(target.config))}" if target.config is not None else ""
     host = {"ansible_ssh_common_args": not_templates(options)}
+    if target.config is None:
+        # This host: its /tmp is not ours to fill
+        host["ansible_remote_tmp"] = not_templates(str(home / _TEMPORARY))
     return json.dumps({"all": {"hosts": {target.host: host}}}, indent=1) + "\n"
 
 

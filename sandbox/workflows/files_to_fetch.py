@@ -6,7 +6,7 @@ and otherwise for as long as a baked machine may serve as a layer.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from sandbox.baking import LAYER_MAX_AGE
@@ -43,6 +43,31 @@ def with_files(placement: Placement, context: Context, *, again: bool = False) -
         note.text = f"{len(materials.files)} files"
     _remember(plan, materials)
     return placement.with_plan(plan.with_materials(materials))
+
+
+def package_of_today(
+    placement: Placement, package: str, r_versions: Collection[str], context: Context
+) -> Materials:
+    """Find one R package as it is today, and what it needs of R packages; fetches no others.
+
+    Args:
+        placement: the plan.
+        package: its name.
+        r_versions: the Rs for which it is wanted.
+        context: the listener, and the user's mirrors.
+
+    Raises:
+        SandboxError: as in `with_files`.
+    """
+    from sandbox.materials.packages.obtain import obtain
+    from sandbox.materials.packages.with_r import rs_of
+
+    plan = placement.plan
+    rs = [one.wanting(package) for one in rs_of(plan) if one.version in r_versions]
+    with step(context.listener, placement.name, "files") as note:
+        found = obtain(plan, context.fetcher(plan), _teller(placement, context), rs=rs)
+        note.text = f"{len(found.files)} files"
+    return found
 
 
 def _found(placement: Placement, context: Context) -> Materials:

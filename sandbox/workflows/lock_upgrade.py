@@ -1,7 +1,7 @@
 """`sandbox lock --upgrade PACKAGE`: take one R package anew, and what it needs; all else stays."""
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from sandbox.box_lock.model import LockedFile, MachineLock
@@ -9,7 +9,7 @@ from sandbox.errors import UsageError
 from sandbox.placement import Placement
 from sandbox.spec.problem import code, near, short
 from sandbox.workflows.context import Context
-from sandbox.workflows.files_to_fetch import with_files
+from sandbox.workflows.files_to_fetch import package_of_today
 from sandbox.workflows.lock import Locked, fitting_lock, write_lock
 
 
@@ -25,13 +25,12 @@ def upgrade(placement: Placement, package: str, *, context: Context) -> Locked:
     again = f"sandbox lock {shlex.quote(short(placement.plan.box_path))}"
     _require_locked(package, old, again)
     _require_undated(placement, package, old)
-    plan = with_files(placement, context, again=True).plan
-    today = tuple(LockedFile.of(one) for one in plan.materials.files)
-    files = mixed(old.files, today, package)
-    if new := sorted(set(plan.materials.debian_packages) - set(old.debian_packages)):
+    found = package_of_today(placement, package, _rs_with(package, old), context)
+    files = mixed(old.files, tuple(LockedFile.of(one) for one in found.files), package)
+    if new := sorted(set(found.debian_packages) - set(old.debian_packages)):
         raise UsageError(
-            f"{package} cannot change alone: today's packages need {', '.join(new)} of the "
-            "distribution, which are not locked",
+            f"{package} cannot change alone: today's version needs {', '.join(new)} of the "
+            "distribution, and the lock has nothing of that",
             hint=f"{again} locks all of it anew",
         )
     today_is = datetime.now(UTC).date().isoformat()
@@ -55,7 +54,7 @@ def _require_locked(package: str, old: MachineLock, again: str) -> None:
 
 
 def _require_undated(placement: Placement, package: str, old: MachineLock) -> None:
-    rs = {one.r for one in old.files if one.kind == "r_package" and one.name == package}
+    rs = _rs_with(package, old)
     for one in placement.plan.rs:
         if one.version not in rs:
             continue
@@ -70,6 +69,11 @@ def _require_undated(placement: Placement, package: str, old: MachineLock) -> No
                 "change",
                 hint="another `date` in the box, then sandbox lock",
             )
+
+
+def _rs_with(package: str, old: MachineLock) -> frozenset[str]:
+    """List the versions of the Rs for which the package is locked."""
+    return frozenset(one.r for one in old.files if one.kind == "r_package" and one.name == package)
 
 
 def mixed(
@@ -87,4 +91,13 @@ def mixed(
         needed = {(kind, r, need) for need in found.needs} & new.keys()
         wanted += sorted(needed - seen)
         seen |= needed
-    return tuple(sorted(files.values(), key=lambda one: (one.kind, one.r, one.name)))
+    versions = {(one.r, one.name): one.version for one in files.values()}
+    mended = [_linked_now(one, versions) for one in files.values()]
+    return tuple(sorted(mended, key=lambda one: (one.kind, one.r, one.name)))
+
+
+def _linked_now(one: LockedFile, versions: Mapping[tuple[str, str], str]) -> LockedFile:
+    """Say again what a package is linked to: one that stays may have used one that changed."""
+    names = [text.partition(" ")[0] for text in one.linked_to]
+    linked = tuple(f"{name} {versions[one.r, name]}" for name in names)
+    return one if linked == one.linked_to else one.model_copy(update={"linked_to": linked})

@@ -5,6 +5,7 @@ tests share one machine, and each goes on from where the one before left it.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -60,6 +61,9 @@ cat(R.home(), getOption("digits"), getOption("stringsAsFactors"), getOption("rep
 cat(paste(own[, "Package"], own[, "Version"], own[, "Built"]), sep = "\\n")
 """
 LIBRARY = "/usr/local/lib/R/site-library"
+LIBRARY_OF_4_0 = "/opt/R/4.0.4/lib/R/site-library"
+# R 4.0.4 brings MASS 7.3-53.1. That of Matrix takes a minute to compile, and goes the same way
+CHANGED_MASS = {"MASS": "7.3-58.2", "chainlast": "1.0.0"}
 
 
 @dataclass
@@ -85,27 +89,39 @@ class Stack:
         config = self.folder / "config/sandbox/config.yml"
         config.parent.mkdir(parents=True, exist_ok=True)
         url = self.mirror.url
-        config.write_text(f"mirrors:\n  posit: {url}\n  cran: {url}/cran\n")
+        config.write_text(
+            f"mirrors:\n  posit: {url}\n  cran: {url}/cran\n  bioconductor: {url}/bioconductor\n"
+        )
 
     def stop_serving(self) -> None:
         self.running.close()
         self.mirror = None
 
-    def lock(self, versions: dict[str, str]) -> None:
+    def lock(
+        self,
+        versions: dict[str, str],
+        *,
+        name: str = "renv.lock",
+        # Another R than the machine's, of the same minor version
+        r: str = "4.2.3",
+        bioconductor: tuple[str, dict[str, str]] = ("", {}),
+    ) -> None:
         url = "https://packagemanager.posit.co/cran/2023-06-12"
+        from_cran = {"Source": "Repository", "Repository": "CRAN"}
+        release, of_release = bioconductor
         packages = {
-            name: {
-                "Package": name,
-                "Version": version,
-                "Source": "Repository",
-                "Repository": "CRAN",
-            }
-            for name, version in versions.items()
+            **{one: {"Package": one, "Version": v, **from_cran} for one, v in versions.items()},
+            **{
+                one: {"Package": one, "Version": v, "Source": "Bioconductor"}
+                for one, v in of_release.items()
+            },
         }
-        # Written by another R than the machine's, of the same minor version
-        r = {"Version": "4.2.3", "Repositories": [{"Name": "CRAN", "URL": url}]}
-        text = json.dumps({"R": r, "Packages": packages}, indent=2)
-        (self.folder / "renv.lock").write_text(text)
+        said = {
+            "R": {"Version": r, "Repositories": [{"Name": "CRAN", "URL": url}]},
+            **({"Bioconductor": {"Version": release}} if release else {}),
+            "Packages": packages,
+        }
+        (self.folder / name).write_text(json.dumps(said, indent=2))
 
     def sandbox(self, *words: str | Path, expect: int = 0) -> Any:
         env = {"XDG_CONFIG_HOME": str(self.folder / "config")}
@@ -131,9 +147,30 @@ class Stack:
             found[name] = f"{found[name]} {value}" if name in found else value
         return found
 
+    def loaded(self, program: str, *names: str) -> dict[str, str]:
+        """Load packages in one R: the version of each, and the folder that it came from."""
+        wanted = ", ".join(f'"{one}"' for one in names)
+        code = f"""for (one in c({wanted})) {{
+            space <- loadNamespace(one)
+            stopifnot(identical(getNamespaceInfo(space, "path"), find.package(one)))
+            cat(one, format(getNamespaceVersion(space)), dirname(find.package(one)), "\\n")
+        }}"""
+        lines = self.exec(program, "--no-echo", "-e", code).splitlines()
+        return {name: rest for name, _, rest in (one.strip().partition(" ") for one in lines)}
+
+    def is_as_it_was(self, before: dict[str, str]) -> None:
+        """See that both libraries are the old ones, to the file, and that all of them loads."""
+        assert self.library() == before
+        assert self.loaded("R", *LOCKED) == at(LIBRARY, LOCKED)
+        assert self.loaded("R-4.0.4", *OF_4_0) == at(LIBRARY_OF_4_0, OF_4_0)
+
     def report(self, *, expect: int = 0) -> dict[str, Any]:
         done = json.loads(self.sandbox("check", NAME, "--json", expect=expect).stdout)
         return {one["id"]: one for one in done["results"]}
+
+
+def at(library: str, versions: dict[str, str]) -> dict[str, str]:
+    return {name: f"{version} {library}" for name, version in versions.items()}
 
 
 def built(versions: dict[str, str], r: str) -> set[str]:
@@ -242,6 +279,34 @@ def test_the_library_stays_when_a_package_does_not_compile(stack: Stack) -> None
     assert set(stack.ask("R")[6:]) == built(LOCKED, "4.2.2")
 
 
+def test_a_lock_of_another_r_is_refused_before_anything_is_done(stack: Stack) -> None:
+    before = stack.library()
+    stack.lock(LOCKED, r="4.3.1")
+    said = stack.up(expect=3)
+    assert "renv.lock was locked with R 4.3.1, and this R is 4.2.2" in said
+    assert "packages of one minor version of R are not for another" in said
+    of_4_0 = {"BiocGenerics": "0.36.0"}
+    stack.lock(LOCKED, bioconductor=("3.12", of_4_0))
+    said = stack.up(expect=3)
+    assert "Bioconductor 3.12, which is for R 4.0, and this R is 4.2.2" in said
+    stack.is_as_it_was(before)
+
+
+def test_packages_that_have_vanished_are_named_and_nothing_is_touched(stack: Stack) -> None:
+    assert stack.mirror is not None
+    before = stack.library()
+    # The first has been in the repository; the second never was
+    stack.lock({**LOCKED, "praise": "1.0.0", "nowhere": "1.0"})
+    stack.mirror.vanish("praise_1.0.0.tar.gz")
+    said = stack.up(expect=3)
+    assert "2 packages of 10 cannot be had" in said
+    for name in ("praise 1.0.0", "nowhere 1.0"):
+        assert re.search(rf"renv\.lock:\d+: {re.escape(name)}: it is not there any more", said)
+    asked = stack.mirror.asked("praise_1.0.0.tar.gz")
+    assert [one for one in asked if "/Archive/praise/" in one]
+    stack.is_as_it_was(before)
+
+
 def test_only_what_changed_in_the_lock_is_new(stack: Stack) -> None:
     before = stack.library()
     stack.lock(NEWER_DIGEST)
@@ -270,3 +335,24 @@ def test_the_next_machine_is_a_clone_with_the_same_facts(stack: Stack) -> None:
     compared = json.loads(stack.sandbox("diff", facts, NAME, "--json").stdout)
     assert [one for one in compared["facts"] if one["outcome"] == "differs"] == []
     assert len([one for one in compared["facts"] if one["outcome"] == "equal"]) > 200
+
+
+def test_a_recommended_package_of_another_version_and_one_of_bioconductor(stack: Stack) -> None:
+    if stack.mirror is None:
+        stack.serve()
+    of_release = {"BiocGenerics": "0.44.0"}
+    stack.lock(LOCKED, bioconductor=("3.16", of_release))
+    stack.lock(CHANGED_MASS, name="old.lock", r="4.0.2")
+    start = BOX.partition("      packages:\n        source: repository")[0]
+    stack.box.write_text(f"{start}      packages: {{source: renv, lock: old.lock}}\n")
+    # Its own checks load every package, too
+    assert "passed in" in stack.up()
+    assert stack.mirror is not None
+    assert stack.mirror.asked("/bioconductor/packages/3.16/bioc/src/contrib/BiocGenerics_0.44.0")
+    there = {**LOCKED, **of_release}
+    assert set(stack.ask("R")[6:]) == built(there, "4.2.2")
+    assert stack.loaded("R", *there) == at(LIBRARY, there)
+    # The one that R brings is still in its place, and not the one that counts
+    assert stack.loaded("R-4.0.4", *CHANGED_MASS) == at(LIBRARY_OF_4_0, CHANGED_MASS)
+    code = 'cat(format(packageVersion("MASS", lib.loc = .Library)), MASS::fractions(0.25))'
+    assert stack.exec("R-4.0.4", "--no-echo", "-e", code) == "7.3.53.1 0.25"

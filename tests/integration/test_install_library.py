@@ -489,7 +489,13 @@ def test_the_role_says_what_failed_and_changes_nothing_the_second_time(bench: Be
         return subprocess.run(
             [playbook, "-i", "localhost,", "-c", "local", "-e", "@vars.json", "play.yml"],
             cwd=bench.folder,
-            env={**os.environ, "ANSIBLE_HOME": str(bench.folder / "ansible")},
+            env={
+                **os.environ,
+                # Nothing of a killed run stays in /tmp
+                **dict.fromkeys(
+                    ("ANSIBLE_HOME", "ANSIBLE_REMOTE_TMP", "TMPDIR"), str(bench.folder)
+                ),
+            },
             capture_output=True,
             text=True,
             timeout=300,

@@ -36,7 +36,11 @@ def run(*argv: str | Path, home: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(word) for word in argv],
         cwd=ROOT,
-        env={**os.environ, "ANSIBLE_HOME": str(home), "PATH": f"{BIN}:{os.environ['PATH']}"},
+        env={
+            **os.environ,
+            **dict.fromkeys(("ANSIBLE_HOME", "TMPDIR"), str(home)),
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+        },
         capture_output=True,
         text=True,
         timeout=300,
@@ -157,8 +161,12 @@ def test_nothing_of_the_users_own_ansible_is_read_or_written(
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "nonesuch")
     monkeypatch.setenv("ANSIBLE_CONFIG", str(home / ".ansible.cfg"))
+    monkeypatch.setenv("TMPDIR", str(home))
+    left = tmp_path / "ansible/tmp/ansible-tmp-of-a-killed-run"
+    left.mkdir(parents=True)
     hand_over(not_templates("x"), tmp_path)
     assert [path.name for path in home.iterdir()] == [".ansible.cfg"]
+    assert not left.exists()
 
 
 def test_a_machine_that_cannot_be_reached_is_told_as_such(tmp_path: Path) -> None:

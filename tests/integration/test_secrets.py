@@ -94,12 +94,16 @@ def test_a_value_is_on_no_command_line_and_a_kill_leaves_none(tmp_path: Path) ->
             assert time.monotonic() < deadline
             time.sleep(0.05)
         lines = _command_lines()
+        temporary = [one.name for one in (tmp_path / "ansible/tmp").iterdir()]
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         (tmp_path / "end").touch()
     assert any("ansible-playbook" in line and str(tmp_path) in line for line in lines)
     assert not [line for line in lines if "pLaNt3d-value" in line]
+    # What a kill leaves is in the instance's folder: those of the controller, and of the module
+    kinds = ("ansible-local-", "ansible-tmp-", "ansible_ansible.legacy.command_payload_")
+    assert [one for one in kinds if not any(name.startswith(one) for name in temporary)] == []
     assert files_with("pLaNt3d-value", tmp_path) == ["block"]
 
 

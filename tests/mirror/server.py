@@ -49,7 +49,7 @@ class Mirror:
         return self.site.contents
 
     def vanish(self, path: str) -> None:
-        """Let a path (without a query) answer 404 from now on."""
+        """Let a path (without a query) answer 404 from now on; a bare file name, wherever it is."""
         self.gone.add(path)
 
     def serve(self, path: str, data: bytes) -> None:
@@ -152,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _look_up(self, asked: Asked) -> Answer | None:
         mirror = self.server.mirror
-        if asked.path in mirror.gone:
+        if mirror.gone & {asked.path, asked.path.rpartition("/")[2]}:
             return None
         answer = mirror.site.answer(asked)
         other = mirror.other_bytes.get(asked.path)

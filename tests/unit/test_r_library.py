@@ -73,3 +73,15 @@ def test_nothing_takes_the_place_of_a_folder_that_has_files(
     )
     with pytest.raises(installer.files.UnsafeError, match="in a folder's place: b"):
         installer.files.unpack(packed, tmp_path / "out")
+
+
+def test_of_a_long_line_both_ends_are_told(installer: ModuleType, tmp_path: Path) -> None:
+    del installer
+    log = tmp_path / "ab.log"
+    files = ", ".join(f"src/libuv/test/test-error-{number}.c" for number in range(900))
+    log.write_text(f"files {files} are missing\nthread.h:4:10: fatal error: uv.h: none\n")
+    missing, fatal = importlib.import_module("r_process").last_words(log).splitlines()
+    assert missing.startswith("files src/libuv/test/test-error-0.c, ")
+    assert missing.endswith("test-error-899.c are missing")
+    assert len(missing) < 500
+    assert fatal == "thread.h:4:10: fatal error: uv.h: none"

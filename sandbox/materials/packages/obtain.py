@@ -32,7 +32,12 @@ from sandbox.spec.problem import code, short
 
 
 def obtain(
-    plan: Plan, fetcher: Fetching, tell: Tell, *, architecture: Architecture | None = None
+    plan: Plan,
+    fetcher: Fetching,
+    tell: Tell,
+    *,
+    architecture: Architecture | None = None,
+    rs: Iterable[PackagesOfR] | None = None,
 ) -> Materials:
     """Fetch the packages of every R of a plan.
 
@@ -41,13 +46,14 @@ def obtain(
         fetcher: fetches into the store.
         tell: told of the progress, a line at a time.
         architecture: the machine's; that of this host when None.
+        rs: the Rs, with what is wanted for each; as the plan says it when None.
 
     Raises:
         BoxError: what the box asks for cannot be had, or does not fit together.
         HostError: a repository cannot be reached.
     """
     files, debian = list[Obtained](), set[str]()
-    for r in rs_of(plan):
+    for r in rs_of(plan) if rs is None else rs:
         target = Target(plan.base.suite, architecture or own_architecture(), r.version)
         work = _Work(plan, r, target, fetcher, tell)
         got = work.get()

@@ -1,7 +1,7 @@
 """Packages that come with R itself, and what an R of a machine is called and where it lies."""
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, replace
+from typing import Final, Literal, Self
 
 from sandbox.architecture import debian_architecture
 from sandbox.errors import HostError
@@ -73,6 +73,17 @@ class PackagesOfR:
     def has(self) -> frozenset[str]:
         """The packages that come with this R."""
         return R_ITSELF if self.is_debians else R_ITSELF | RECOMMENDED
+
+    def wanting(self, package: str) -> Self:
+        """Return it with this package alone, and what that needs.
+
+        A folder's packages stay together: the folder says what they are.
+        """
+        if self.packages.source != "repository":
+            return self
+        only = {"names": (package,), "if_missing": "fail"}
+        packages = self.packages.model_copy(update=only)
+        return replace(self, machine=replace(self.machine, packages=packages))
 
 
 def rs_of(plan: Plan) -> tuple[PackagesOfR, ...]:

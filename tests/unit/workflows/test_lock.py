@@ -332,7 +332,7 @@ def known_files(monkeypatch: pytest.MonkeyPatch, *files: Any) -> None:
         return placement.with_plan(placement.plan.with_materials(found))
 
     monkeypatch.setattr("sandbox.workflows.lock.with_files", found_for)
-    monkeypatch.setattr("sandbox.workflows.lock_upgrade.with_files", found_for)
+    monkeypatch.setattr("sandbox.workflows.lock_upgrade.package_of_today", lambda *_: found)
 
 
 UNDATED = RPackages(source="repository", names=("ab", "cd"), repository="https://c.example/cran")
@@ -359,6 +359,14 @@ def test_one_package_changes_and_what_it_needs(
 def test_packages_that_need_each_other_end() -> None:
     today = (r_package("ab", "2.0", needs=("cd",)), r_package("cd", "2.0", needs=("ab",)))
     assert [one.version for one in mixed((), today, "ab")] == ["2.0", "2.0"]
+
+
+def test_a_package_that_stays_is_linked_to_the_one_that_changed() -> None:
+    old = (r_package("ab"), r_package("cd", needs=("ab",)), r_package("ef"))
+    linked = old[1].model_copy(update={"linked_to": ("ab 1.0", "ef 1.0"), "is_binary": False})
+    found = mixed((old[0], linked, old[2]), (r_package("ab", "2.0"),), "ab")
+    assert [one.version for one in found] == ["2.0", "1.0", "1.0"]
+    assert found[1].linked_to == ("ab 2.0", "ef 1.0")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ for (name in commandArgs(TRUE)) {
 }
 """
 _LAST_LINES = 30
+_LONGEST_LINE = 400
 _SHOWN = re.compile(r"(?i)error|fatal|cannot|undefined|not found|no such")
 
 
@@ -137,12 +138,18 @@ def last_words(log):
     """Return the lines of a log that say what went wrong: from the first error on, or the last."""
     lines = Path(log).read_text("utf-8", "replace").splitlines()
     lines = [re.sub(r"[^\t\x20-\x7e\x80-\U0010ffff]", "", line).rstrip() for line in lines]
-    lines = [line for line in lines if line]
+    lines = [_cut(line) for line in lines if line]
     tail = lines[-_LAST_LINES:]
     first = next((n for n, line in enumerate(lines) if _SHOWN.search(line)), None)
     if first is not None and first < len(lines) - _LAST_LINES:
         tail = lines[first : first + 5] + ["..."] + tail[-(_LAST_LINES - 6) :]
     return "\n".join(tail)
+
+
+def _cut(line):
+    """Keep both ends of a long line: R names all missing files of a package in one."""
+    half = _LONGEST_LINE // 2
+    return line if len(line) <= _LONGEST_LINE else line[:half] + " ... " + line[-half:]
 
 
 def cores():
