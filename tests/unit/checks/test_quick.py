@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from sandbox.checks import quick, safe, snappy, up
-from sandbox.checks.quick import run_quick
+from sandbox.checks.live import RstudioRun
+from sandbox.checks.quick import live_machine, run_quick
 from sandbox.checks.results import CheckReport, CheckResult, Outcome
 from sandbox.errors import CommandError
 from sandbox.run import Completed
@@ -29,6 +30,8 @@ class Target(SshTarget):
 class Down:
     """A machine whose web server is not there."""
 
+    rstudio = RstudioRun()
+
     def __init__(self, *_: object, **__: object) -> None: ...
 
     def sudo(self, _: str) -> str:
@@ -45,9 +48,8 @@ def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def report(seen: Any = None, target: SshTarget | None = None) -> CheckReport:
     facts = (seen or good()).facts
-    return run_quick(
-        placed(full_plan()), target or Target("m"), "http://m:3838", facts, Path("/none")
-    )
+    machine = live_machine(target or Target("m"), "http://m:3838")
+    return run_quick(placed(full_plan()), machine, facts, Path("/none"))
 
 
 def result(found: CheckReport, check_id: str) -> CheckResult:
