@@ -2,11 +2,13 @@
 
 import math
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 
-from sandbox.baking import BakeKeys, CacheUse, recipe_key
+from sandbox.baking import BakeKeys, CacheUse, recipe_digest, recipe_key
 from sandbox.checks.results import CheckReport
 from sandbox.errors import HostError, ProviderError, UsageError
 from sandbox.events import step
@@ -60,7 +62,11 @@ def make(guest: Guest, context: Context, *, cache: CacheUse, checks: bool, again
         if _will_provision(guest, again=again):
             # Before anything is touched: perhaps nobody can give them
             _ask_for_secrets(guest, context)
-        archives = stack.enter_context(archives_ahead()) if _is_new(guest) else None
+        archives = None
+        if _is_new(guest):
+            archives = stack.enter_context(archives_ahead())
+            # Reads two hundred files, while this process waits for the provider's answers
+            _in_background(recipe_digest)
         _refuse_impossible(guest, context)
         guest.placement = with_files(guest.placement, context, again=cache is CacheUse.FRESH)
         tell_rebuild(guest.placement, guest.listener)
@@ -257,7 +263,12 @@ def _made(
 
 def _load_checks() -> None:
     """Import in the background what checks a clone: while the machine boots, we only wait."""
-    threading.Thread(target=import_module, args=("sandbox.guest.checking",), daemon=True).start()
+    _in_background(partial(import_module, "sandbox.guest.checking"))
+
+
+def _in_background(work: Callable[[], object]) -> None:
+    """Do what is needed later anyway; nobody waits for it, and its outcome is kept elsewhere."""
+    threading.Thread(target=work, daemon=True).start()
 
 
 def _refuse_missing(guest: Guest, index: frozenset[str]) -> None:
