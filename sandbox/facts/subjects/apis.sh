@@ -5,15 +5,16 @@
 apis_beside_r() {
     [ -d /run/systemd/system ] || return
     section apis
-    api_units | head -n 100 | while IFS= read -r probe_file; do
+    api_units /etc/systemd/system/*.service /usr/lib/systemd/system/*.service | head -n 100 | while IFS= read -r probe_file; do
         api_of "$probe_file"
     done | take rows '' unit,account,path,api_file,api_port
 }
 
-# One grep for all of them: there are hundreds
+# The files of units that run an API. One grep for all of them: there are hundreds
 api_units() (
-    set --
-    for probe_file in /etc/systemd/system/*.service /usr/lib/systemd/system/*.service; do
+    for probe_file; do
+        shift
+        # To read what is no file could be to wait for ever
         [ -f "$probe_file" ] && [ -r "$probe_file" ] && set -- "$@" "$probe_file"
     done
     [ $# -eq 0 ] || LC_ALL=C grep -li '^ExecStart=.*\(plumb\|run-api[.]R\)' "$@" 2>/dev/null

@@ -1,11 +1,13 @@
 """The quick checks of a clone: the same statements as the full ones, and nothing passes unseen."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sandbox.checks import quick, safe, snappy, up
+from sandbox.checks.inspection import Login
 from sandbox.checks.live import RstudioRun
 from sandbox.checks.quick import live_machine, run_quick
 from sandbox.checks.results import CheckReport, CheckResult, Outcome
@@ -107,3 +109,19 @@ def test_what_ends_processes_is_left_out(monkeypatch: pytest.MonkeyPatch) -> Non
     assert result(found, "up.restart.shiny-server").outcome is Outcome.SKIPPED
     # The web server of this one is not even there
     assert result(found, "up.page.faithful").outcome is Outcome.ERROR
+
+
+@pytest.mark.usefixtures("healthy")
+def test_accounts_of_our_own_checks_are_nobody_and_all_others_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = good()
+    more = tuple(Login(name, 1001, "/bin/bash", "set") for name in ("sandbox-check-1", "eve"))
+    found = dataclasses.replace(seen.inspection, logins=(*seen.inspection.logins, *more))
+    monkeypatch.setattr("sandbox.checks.inspection.parse_inspection", lambda _: found)
+    machine = live_machine(Target("m"), "http://m:3838")
+    machine.rstudio.accounts.append("sandbox-check-1")
+    whole = run_quick(placed(full_plan()), machine, seen.facts, Path("/none"))
+    said = " ".join(one.actual for one in whole.problems)
+    assert "eve" in said
+    assert "sandbox-check-1" not in said
