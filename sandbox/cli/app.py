@@ -129,7 +129,7 @@ def main() -> NoReturn:
 
 
 def _collect_seldom() -> None:
-    """Look for cycles seldom: a command lives for seconds, and makes thousands of objects to keep."""
+    """Look for cycles seldom: a command lives for seconds, and keeps most of what it makes."""
     gc.set_threshold(_OBJECTS_BEFORE_A_LOOK)
 
 

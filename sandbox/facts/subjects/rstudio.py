@@ -146,6 +146,7 @@ def _installation(facts: Facts, program: str | None) -> RInstallation | None:
 
 _LEAST_UID, _MOST_UID = 1000, 60000
 _NO_LOGIN: Final = ("nologin", "false", "sync")
+_LOCKED: Final = ("locked",)
 _MOST_NAMED: Final = 5
 
 
@@ -174,7 +175,8 @@ def _who_may_sign_in(facts: Facts) -> Iterator[Account]:
     for one in facts.get(Accounts) or ():
         logs_in = one.home and one.shell.rpartition("/")[2] not in _NO_LOGIN
         is_let_in = not groups or groups.intersection(one.groups)
-        may = least <= one.uid < _MOST_UID and logs_in and is_let_in and one.password != "locked"
+        is_locked = one.password in _LOCKED
+        may = least <= one.uid < _MOST_UID and logs_in and is_let_in and not is_locked
         # A directory service has names that no box can ask for
         if may and fits(UserName, one.name):
             yield one

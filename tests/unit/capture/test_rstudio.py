@@ -97,7 +97,9 @@ def test_two_servers_are_compared_by_version_and_r() -> None:
 
 def person(name: str, uid: int, **more: Any) -> Account:
     known = {"gid": uid, "home": f"/home/{name}", "shell": "/bin/bash", "groups": (name,)}
-    return Account(**{"name": name, "uid": uid, "password": "unknown", "sudo": None, **known, **more})
+    return Account(
+        **{"name": name, "uid": uid, "password": "unknown", "sudo": None, **known, **more}
+    )
 
 
 def who(accounts: list[Account], **rserver: str) -> str:

@@ -176,7 +176,7 @@ def test_nothing_is_begun_without_rstudio(server: dict[str, Exception | None]) -
 def test_r_in_a_login_is_asked_only_for_the_check_that_compares(
     server: dict[str, Exception | None],
 ) -> None:
-    its = machine(ACCOUNT, PROOF.split("plain")[0], "")
+    its = machine(ACCOUNT, PROOF.partition("plain")[0], "")
     its.rstudio.asks_login = False
     assert look("up.session.rstudio", its).ok
     assert not any("su -l" in text for text in its.asked)

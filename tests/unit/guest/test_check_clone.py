@@ -90,9 +90,7 @@ class Ended(BaseException):
 
 
 @pytest.mark.parametrize("how", ["well", "interrupted"])
-def test_the_account_is_gone_when_the_block_ends(
-    how: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_account_is_gone_when_the_block_ends(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     began, may_end, gone = Event(), Event(), Event()
 
     def begin(*_: object) -> Any:
