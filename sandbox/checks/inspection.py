@@ -6,7 +6,7 @@ The facts describe any machine, production included; this asks about what one pl
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sandbox.plan import Plan
@@ -117,6 +117,11 @@ class Inspection:
     def file(self, path: str) -> FileMode | None:
         """Find one watched file, if it is there."""
         return next((one for one in self.files if one.path == path), None)
+
+    def without(self, accounts: Iterable[str]) -> "Inspection":
+        """Return the same without the accounts that our own checks have made meanwhile."""
+        gone = frozenset(accounts)
+        return replace(self, logins=tuple(one for one in self.logins if one.name not in gone))
 
 
 def inspection_script(plan: Plan) -> str:

@@ -1,6 +1,7 @@
 """The two kinds of evidence: what was seen (facts and inspection), and the live machine itself."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -52,6 +53,12 @@ class RstudioRun:
     """What one session of RStudio Server has shown in this run; others ask for it again."""
 
     proof: "RstudioProof | None" = None
+    begun: "Future[RstudioProof] | None" = None
+    """The session that was begun beside other work; its outcome is waited for, and is no other."""
+    asks_login: bool = True
+    """Whether R in a login is asked too, for the check that compares the two."""
+    accounts: list[str] = field(default_factory=list)
+    """The names of all accounts that were made for it in this run."""
 
 
 class CheckedMachine(Protocol):

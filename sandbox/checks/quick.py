@@ -13,7 +13,7 @@ from typing import Any
 
 from sandbox.checks import inspection, rstudio_state, safe, snappy, up
 from sandbox.checks.check import CannotLook, Check, Look, NothingToLookAt
-from sandbox.checks.live import LiveMachine, Seen
+from sandbox.checks.live import LiveMachine, RstudioRun, Seen
 from sandbox.checks.request import own_key
 from sandbox.checks.results import CheckReport, CheckResult, Outcome
 from sandbox.errors import CommandError
@@ -36,30 +36,23 @@ class _Done:
         self.stderr = done.stderr
 
 
-def run_quick(  # noqa: PLR0917  (what a machine is, and how it is reached)
-    placement: Placement,
-    target: SshTarget,
-    base_url: str,
-    facts: Facts,
-    folder: Path,
-    urls: Mapping[str, str] | None = None,
+def run_quick(
+    placement: Placement, machine: LiveMachine, facts: Facts, folder: Path
 ) -> CheckReport:
     """Look at what is up, who gets in, and how large it is; ends no process on the machine.
 
     Args:
         placement: what the machine must be.
-        target: how to reach it by ssh.
-        base_url: `http://HOST:PORT` of its Shiny Server as seen from here; empty without one.
+        machine: how to reach it, from `live_machine`.
         facts: what the probe has just seen; R need not have been asked.
         folder: the instance's folder.
-        urls: the same as `base_url` of each of its servers, by name.
     """
     started = time.monotonic()
-    machine = live_machine(target, base_url, urls)
     seen: Seen | CannotLook
     try:
         answer = machine.sudo(inspection.inspection_script(placement.plan))
-        seen = Seen(facts, inspection.parse_inspection(answer), own_key(folder))
+        inspected = inspection.parse_inspection(answer).without(machine.rstudio.accounts)
+        seen = Seen(facts, inspected, own_key(folder))
     except (CannotLook, ValueError) as error:
         seen = CannotLook(str(error))
     results = tuple(_result(check, evidence) for check, evidence in _all(placement, seen, machine))
@@ -103,7 +96,8 @@ def live_machine(
             raise CannotLook(f"ssh to the machine failed: {done.stderr.strip()}")
         return _Done(done)
 
-    return LiveMachine(base_url, run, urls=urls)
+    # No check that runs in this process compares R in a session with R in a login
+    return LiveMachine(base_url, run, urls=urls, rstudio=RstudioRun(asks_login=False))
 
 
 def _all(

@@ -5,7 +5,9 @@ nobody gets a session. So one session is started, by an account made for it, and
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from threading import Thread
 from typing import Final
 
 from sandbox.checks import fixes
@@ -120,23 +122,59 @@ def proof_of(placement: Placement, machine: CheckedMachine) -> RstudioProof:
         SignInFailed: the account of the check cannot sign in; with the reason.
         CannotLook: the machine does not answer.
     """
-    known = machine.rstudio.proof
-    if known is None:
-        known = machine.rstudio.proof = _tried(placement.plan, machine)
-    return known
+    run = machine.rstudio
+    if run.begun is not None:
+        return run.begun.result()
+    if run.proof is None:
+        run.proof = _tried(placement.plan, machine, lambda: None)
+    return run.proof
 
 
-def _tried(plan: Plan, machine: CheckedMachine) -> RstudioProof:
+def begin_session(
+    placement: Placement, machine: CheckedMachine, wait_for_page: Callable[[], object]
+) -> Thread | None:
+    """Start the session of `proof_of` beside other work.
+
+    Args:
+        placement: what the machine must be.
+        machine: `proof_of` this one waits for the outcome.
+        wait_for_page: returns when the sign-in page may be asked for; the account is made before.
+
+    Returns:
+        The thread, which ends when the account of the session is gone; None without RStudio Server.
+    """
+    if wanted(placement.plan) is None:
+        return None
+    begun: Future[RstudioProof] = Future()
+    machine.rstudio.begun = begun
+
+    def work() -> None:
+        try:
+            begun.set_result(_tried(placement.plan, machine, wait_for_page))
+        except BaseException as error:  # noqa: BLE001  (raised again where the outcome is asked for)
+            begun.set_exception(error)
+
+    # A daemon: an end of the whole program must not wait for a session that does not come
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def _tried(
+    plan: Plan, machine: CheckedMachine, wait_for_page: Callable[[], object]
+) -> RstudioProof:
     client = client_for(plan, machine)
     account = make_account(machine)
     try:
+        wait_for_page()
         _signed_in(plan, client, machine, account)
         started = time.monotonic()
         client.start_session(Deadline(patient(START_S, emulated=machine.emulated)))
         client.type(proof_code(account.proof))
         within_s = patient(_WRITE_S, emulated=machine.emulated)
         try:
-            text = read_proof(machine, account, _program(plan), within_s=within_s)
+            program = _program(plan) if machine.rstudio.asks_login else None
+            text = read_proof(machine, account, program, within_s=within_s)
         except CannotLook as error:
             raise NoSession(f"a session starts, and its R does nothing: {error}") from error
         return parse_proof(text, elapsed_s=time.monotonic() - started)

@@ -5,6 +5,7 @@ password is made on the machine and comes back over ssh, so it stands on no comm
 check that was killed has left is found by the account's comment, and it expires by itself.
 """
 
+import secrets
 import shlex
 from dataclasses import dataclass
 from typing import Final
@@ -44,7 +45,7 @@ setting() {{
   sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*//p" /etc/rstudio/rserver.conf 2>/dev/null |
     tail -n 1
 }}
-name=sandbox-check-$(od -An -N3 -tx1 /dev/urandom | tr -d ' \\n')
+name=@NAME@
 least=$(setting auth-minimum-user-id)
 group=$(setting auth-required-user-group)
 end=$(date -d '+2 days' +%Y-%m-%d)
@@ -63,10 +64,13 @@ _READ: Final = """\
 set -eu
 tries=@TRIES@
 while [ ! -f @FILE@ ] && [ "$tries" -gt 0 ]; do
-  tries=$((tries - 1)); sleep 0.1
+  tries=$((tries - 1)); sleep 0.05
 done
 [ -f @FILE@ ] || { echo "R has written nothing" >&2; exit 1; }
 cat @FILE@
+"""
+_TRIES_A_SECOND: Final = 20
+_READ_LOGIN: Final = """\
 # What a login of the same account has
 su -l @NAME@ -c @PROGRAM@ | sed 's/^/plain\t/'
 """
@@ -97,7 +101,10 @@ def make_account(machine: CheckedMachine) -> CheckAccount:
     Raises:
         CannotLook: it cannot be made.
     """
-    words = machine.sudo(_MAKE).split()
+    name = f"sandbox-check-{secrets.token_hex(3)}"
+    # Known before it is there: what is looked at meanwhile may have it
+    machine.rstudio.accounts.append(name)
+    words = machine.sudo(_MAKE.replace("@NAME@", name)).split()
     if len(words) != 3:  # noqa: PLR2004  (name, password, home)
         raise CannotLook("no account for the check could be made: the machine's answer is none")
     return CheckAccount(*words)
@@ -113,9 +120,9 @@ def remove_accounts(machine: CheckedMachine) -> None:
 
 
 def read_proof(
-    machine: CheckedMachine, account: CheckAccount, program: str, *, within_s: float
+    machine: CheckedMachine, account: CheckAccount, program: str | None, *, within_s: float
 ) -> str:
-    """Read what R has written, and which libraries the R `program` has in a login.
+    """Read what R has written, and which libraries the R `program` has in a login, if one is named.
 
     Raises:
         CannotLook: it has written nothing in time.
@@ -123,9 +130,10 @@ def read_proof(
     words = {
         "@FILE@": account.proof,
         "@NAME@": account.name,
-        "@PROGRAM@": shlex.quote(program) + _PLAIN,
+        "@PROGRAM@": shlex.quote(program or "") + _PLAIN,
     }
-    script = _READ.replace("@TRIES@", f"{within_s * 10:.0f}")
+    script = _READ + (_READ_LOGIN if program else "")
+    script = script.replace("@TRIES@", f"{within_s * _TRIES_A_SECOND:.0f}")
     for name, word in words.items():
         script = script.replace(name, shlex.quote(word))
     return machine.sudo(script)

@@ -23,8 +23,8 @@ class RstudioProof:
     version: str
     home: str
     libraries: tuple[str, ...]
-    plain_libraries: tuple[str, ...]
-    """Those of the same R in a login of the same account."""
+    plain_libraries: tuple[str, ...] | None
+    """Those of the same R in a login of the same account; None when nobody asked."""
     elapsed_s: float
     """From the start of the session until R had written this."""
 
@@ -51,6 +51,6 @@ def parse_proof(text: str, *, elapsed_s: float) -> RstudioProof:
         version=said["version"][0],
         home=said.get("home", [""])[0],
         libraries=tuple(said.get("library", ())),
-        plain_libraries=tuple(said.get("plain", ())),
+        plain_libraries=tuple(said["plain"]) if "plain" in said else None,
         elapsed_s=elapsed_s,
     )

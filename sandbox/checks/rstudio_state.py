@@ -244,6 +244,8 @@ def _r_checks(placement: Placement, rstudio: RstudioServer) -> Iterator[Check[Ch
 
 
 def _libraries(proof: RstudioProof) -> Look:
+    if proof.plain_libraries is None:
+        raise CannotLook("R in a login has named no library folder")
     return Look(proof.libraries == proof.plain_libraries, ", ".join(proof.libraries))
 
 

@@ -1,9 +1,9 @@
 """Probe a machine, run its checks, keep the results; the caller holds the instance's lock."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sandbox.checks.production import LIKE_PRODUCTION
-from sandbox.checks.quick import run_quick
+from sandbox.checks.quick import live_machine, run_quick
 from sandbox.checks.request import CheckRequest, own_key
 from sandbox.checks.results import CheckReport, CheckResult, Goal, Outcome, last_report, with_found
 from sandbox.checks.runner import run_checks
@@ -13,9 +13,11 @@ from sandbox.facts.collect import probe
 from sandbox.facts.conceal import conceal
 from sandbox.facts.facts import Facts
 from sandbox.facts.files import load_facts
+from sandbox.facts.subjects.accounts import Accounts
 from sandbox.guest.guest import Guest
 from sandbox.guest.hashes import hashes_of, key_beside
 from sandbox.guest.pages import READY_TIMEOUT_S, apps_url, proven_by_page, urls_of, wait_for_ports
+from sandbox.guest.rstudio import session_beside
 from sandbox.probe.script import Taking
 from sandbox.probe.session import NoSshError
 from sandbox.probe.untaken import HashKey
@@ -90,23 +92,37 @@ def check_clone(guest: Guest) -> CheckReport:
     """Wait for the apps of a clone, and check what a clone could lack: services, security, size.
 
     All else is the image's, byte by byte, and was checked before the image was baked. Only R in
-    an app's session is asked, not R by itself. The probe reads the rest while R starts.
+    a session is asked, not R by itself. The probe reads the rest while R starts.
     """
     target = guest.login()
     status = guest.status()
     with guest.reached_pages(status, target) as pages:
-        wait_for_ports(pages, timeout_s=status.patient(READY_TIMEOUT_S))
-        with step(guest.listener, guest.name, "probe"):
-            timeout_s = status.patient(PROBE_TIMEOUT_S)
-            facts = probe(target, taking=Taking(own=True), with_r=False, timeout_s=timeout_s)
-        guest.first_page(pages, status, target)
-        with step(guest.listener, guest.name, "quick checks") as note:
-            url = apps_url(guest.plan, pages)
-            urls = urls_of(pages)
-            report = run_quick(guest.placement, target, url, facts, guest.folder, urls)
-            note.text = report.summary
+
+        def wait() -> None:
+            wait_for_ports(pages, timeout_s=status.patient(READY_TIMEOUT_S))
+
+        machine = live_machine(target, apps_url(guest.plan, pages), urls_of(pages))
+        with session_beside(guest.placement, machine, wait):
+            wait()
+            with step(guest.listener, guest.name, "probe"):
+                timeout_s = status.patient(PROBE_TIMEOUT_S)
+                facts = probe(target, taking=Taking(own=True), with_r=False, timeout_s=timeout_s)
+            facts = _without_accounts(facts, machine.rstudio.accounts)
+            guest.first_page(pages, status, target)
+            with step(guest.listener, guest.name, "quick checks") as note:
+                report = run_quick(guest.placement, machine, facts, guest.folder)
+                note.text = report.summary
     _keep(guest, report)
     return report
+
+
+def _without_accounts(facts: Facts, names: Collection[str]) -> Facts:
+    """The facts without accounts that our own checks made while the probe looked."""
+    accounts = facts.get(Accounts)
+    if accounts is None:
+        return facts
+    kept = tuple(one for one in accounts if one.name not in names)
+    return facts.with_parts(Accounts(kept))
 
 
 def probe_guest(guest: Guest, target: SshTarget, status: MachineStatus, key: HashKey) -> Facts:

@@ -1,13 +1,47 @@
 """Prove that RStudio Server of a machine is ready: somebody signs in, and R writes a file."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
 from sandbox.checks.check import CannotLook
+from sandbox.checks.live import CheckedMachine
 from sandbox.checks.quick import live_machine
-from sandbox.checks.rstudio import proof_of
+from sandbox.checks.rstudio import begin_session, proof_of
 from sandbox.checks.rstudio_session import NoSession, SignInFailed
 from sandbox.errors import ProvisionError
 from sandbox.events import step
 from sandbox.guest.guest import Guest
 from sandbox.guest.pages import urls_of
+from sandbox.placement import Placement
+
+_LEAVES_S: Final = 10.0
+"""How long an interrupted command waits for the account to go; what is left, the next check takes
+away, and it expires."""
+
+
+@contextmanager
+def session_beside(
+    placement: Placement, machine: CheckedMachine, wait_for_page: Callable[[], object]
+) -> Iterator[None]:
+    """Start the session of the checks while the block runs; at its end the account is gone.
+
+    Nothing happens on a machine without RStudio Server.
+
+    Args:
+        placement: what the machine must be.
+        machine: the one whose checks wait for the outcome.
+        wait_for_page: returns when the sign-in page may be asked for.
+    """
+    thread = begin_session(placement, machine, wait_for_page)
+    try:
+        yield
+    except BaseException:
+        if thread is not None:
+            thread.join(_LEAVES_S)
+        raise
+    if thread is not None:
+        thread.join()
 
 
 def prove_session(guest: Guest) -> None:

@@ -33,6 +33,7 @@ _R_SHARE = 3
 _WITHOUT_R = """
 probe_r_login() { unseen "R in a login" "not asked for"; }
 probe_r_shiny() { unseen "R inside a Shiny app" "not asked for"; }
+probe_r_rstudio() { has_rstudio && unseen "R inside an RStudio session" "not asked for"; }
 """
 _PACKAGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9.]*")
 

@@ -7,13 +7,16 @@ takes from the store what that names, by its checksum. A wrong guess costs only 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from sandbox.errors import SandboxError
-from sandbox.fetch.fetcher import Fetcher
 from sandbox.images.build import Ahead
 from sandbox.materials.debs import WantedDeb, wanted_debs
 from sandbox.placement import Placement
 from sandbox.workflows.context import Context
+
+if TYPE_CHECKING:
+    from sandbox.fetch.fetcher import Fetcher
 
 _AT_ONCE = 4
 """Downloads side by side; the build has its own."""

@@ -1,15 +1,18 @@
 """The full run of `sandbox up`: make the machine, provision it, check it, keep it."""
 
 import math
+import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
 
-from sandbox.baking import BakeKeys, CacheUse, recipe_key
+from sandbox.baking import BakeKeys, CacheUse, recipe_digest, recipe_key
 from sandbox.checks.results import CheckReport
 from sandbox.errors import HostError, ProviderError, UsageError
 from sandbox.events import step
 from sandbox.guest.guest import Guest
-from sandbox.guest.hashes import remember_given
 from sandbox.guest.passwords import NewPassword, give_missing_passwords
 from sandbox.images.sources import archives_ahead
 from sandbox.missing import missing_packages
@@ -22,8 +25,6 @@ from sandbox.secret_values import needed_secrets
 from sandbox.ssh import SshTarget
 from sandbox.summary import Phase
 from sandbox.workflows.base import prepare_base
-from sandbox.workflows.bring_files import bring_files
-from sandbox.workflows.check import verify
 from sandbox.workflows.context import STOP_TIMEOUT_S, Context, require_usable
 from sandbox.workflows.fetch_ahead import fetching_ahead
 from sandbox.workflows.files_to_fetch import with_files
@@ -61,7 +62,11 @@ def make(guest: Guest, context: Context, *, cache: CacheUse, checks: bool, again
         if _will_provision(guest, again=again):
             # Before anything is touched: perhaps nobody can give them
             _ask_for_secrets(guest, context)
-        archives = stack.enter_context(archives_ahead()) if _is_new(guest) else None
+        archives = None
+        if _is_new(guest):
+            archives = stack.enter_context(archives_ahead())
+            # Reads two hundred files, while this process waits for the provider's answers
+            _in_background(recipe_digest)
         _refuse_impossible(guest, context)
         guest.placement = with_files(guest.placement, context, again=cache is CacheUse.FRESH)
         tell_rebuild(guest.placement, guest.listener)
@@ -74,7 +79,7 @@ def make(guest: Guest, context: Context, *, cache: CacheUse, checks: bool, again
         record, kept = _provisioned(guest, record, context, again=again)
         if guest.plan.locked is not None:
             require_locked(guest, guest.login())
-        report = verify(guest, context) if checks else None
+        report = _verified(guest, context) if checks else None
         if not kept:
             report = _proven_again(guest, record, report)
         if keys is not None and report is not None and report.ok:
@@ -95,6 +100,13 @@ def make_bare(guest: Guest, context: Context) -> SshTarget:
         proxies = [one for one in needed_secrets(guest.plan) if "proxy" in one.kinds]
         target, _ = guest.bootstrap(context.secrets.all_of(proxies))
         return target
+
+
+def _verified(guest: Guest, context: Context) -> CheckReport:
+    # A clone has checks of its own
+    from sandbox.workflows.check import verify
+
+    return verify(guest, context)
 
 
 def _passwords(guest: Guest, *, checks: bool) -> tuple[NewPassword, ...]:
@@ -241,10 +253,22 @@ def _made(
         note.text = origin.note
         made_from = create_from(origin, base, spec, guest)
     whole = made_from.whole and not was_there
+    if whole and oven.will_check:
+        _load_checks()
     record = record.advanced("created", phase=Phase.CREATED, note=made_from.image)
     record = record.model_copy(update={"made_whole": recipe_key(placement) if whole else ""})
     guest.write(record)
     return record, None if was_there else made_from.keys
+
+
+def _load_checks() -> None:
+    """Import in the background what checks a clone: while the machine boots, we only wait."""
+    _in_background(partial(import_module, "sandbox.guest.checking"))
+
+
+def _in_background(work: Callable[[], object]) -> None:
+    """Do what is needed later anyway; nobody waits for it, and its outcome is kept elsewhere."""
+    threading.Thread(target=work, daemon=True).start()
 
 
 def _refuse_missing(guest: Guest, index: frozenset[str]) -> None:
@@ -278,7 +302,7 @@ def _woken(guest: Guest, record: Record, context: Context, *, checks: bool) -> C
         with guest.reached_pages(status, target) as pages:
             guest.first_page(pages, status, target)
         # Facts of production are no part of an image's key: nobody has compared with these yet
-        return verify(guest, context) if checks else None
+        return _verified(guest, context) if checks else None
 
 
 def _provisioned(
@@ -307,7 +331,12 @@ def _provisioned(
     guest.write(record)
     target, status = guest.bootstrap(secrets)
     if secrets:
+        from sandbox.guest.hashes import remember_given
+
         remember_given(guest.instance, plan, secrets)
+    # A clone gets no files, and need not wait for this import
+    from sandbox.workflows.bring_files import bring_files
+
     bring_files(guest, context, target, mend=again)
     result = guest.provision(target, secrets, mend=again)
     if again:

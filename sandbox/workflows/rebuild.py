@@ -3,10 +3,6 @@
 from collections.abc import Iterable
 
 from sandbox.events import Listener, Notice
-from sandbox.facts.diff import compare
-from sandbox.facts.differences import Selection
-from sandbox.facts.files import load_facts
-from sandbox.facts.sides import Side, side_of_plan
 from sandbox.guest.guest import Guest
 from sandbox.missing import missing_r_packages
 from sandbox.placement import Placement
@@ -35,6 +31,12 @@ def rebuild_notes(placement: Placement) -> list[str]:
     plan = placement.plan
     if plan.production is None:
         return []
+    # Takes a tenth of a second to import, and most boxes name no production
+    from sandbox.facts.diff import compare
+    from sandbox.facts.differences import Selection
+    from sandbox.facts.files import load_facts
+    from sandbox.facts.sides import Side, side_of_plan
+
     facts = load_facts(plan.production)
     accept = {one.fact: one.why for one in plan.accept}
     found = compare(

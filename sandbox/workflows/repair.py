@@ -4,11 +4,15 @@ The playbooks restore the files that they write. They cannot undo other changes,
 somebody added to Rprofile.site; `sandbox reset` can: checks that still fail then advise that.
 """
 
+from typing import TYPE_CHECKING
+
 from sandbox.checks import fixes
 from sandbox.checks.results import CheckReport, CheckResult, Outcome
 from sandbox.guest.guest import Guest
 from sandbox.placement import Placement
-from sandbox.provision import ProvisionResult
+
+if TYPE_CHECKING:
+    from sandbox.provision import ProvisionResult
 
 _MOST_NAMED = 3
 
@@ -21,7 +25,7 @@ def failed_before(report: CheckReport) -> str:
     return f"not so at the last checks: {named}"
 
 
-def tell_put_back(guest: Guest, result: ProvisionResult) -> None:
+def tell_put_back(guest: Guest, result: "ProvisionResult") -> None:
     """Say which tasks of the playbooks found something to do."""
     tasks = "; ".join(dict.fromkeys(result.changed_tasks))
     guest.tell(f"put back: {tasks}" if tasks else "the playbooks found nothing to mend")

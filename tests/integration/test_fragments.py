@@ -1,5 +1,6 @@
 """Parts of the probe by themselves, in every awk that is here: what they make of a file."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -127,3 +128,16 @@ def test_a_unit_of_plumber(command: str, file: str, port: str, awk: str, tmp_pat
     path.write_text(text, encoding="utf-8")
     (found,) = run("apis.sh", "api_of", path, awk, tmp_path)
     assert found.split("\t") == ["sales.service", "api", "/srv/api", file, port]
+
+
+@pytest.mark.parametrize("awk", AWKS)
+def test_only_files_that_run_an_api_are_looked_into(awk: str, tmp_path: Path) -> None:
+    texts = {"a b": "ExecStart=Rscript run-api.R x.R", "c": "execstart=R -e 'plumber::plumb()'"}
+    texts["other"] = "ExecStart=/usr/bin/cron\n# plumb"
+    for name, text in texts.items():
+        (tmp_path / f"{name}.service").write_text(f"[Service]\n{text}\n", encoding="utf-8")
+    os.mkfifo(tmp_path / "pipe.service")
+    (tmp_path / "masked.service").symlink_to("/dev/null")
+    call = f"api_units {tmp_path}/*.service {tmp_path}/none/*.service #"
+    found = run("apis.sh", call, tmp_path, awk, tmp_path)
+    assert [Path(one).name for one in found] == ["a b.service", "c.service"]

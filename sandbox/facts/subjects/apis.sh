@@ -5,13 +5,20 @@
 apis_beside_r() {
     [ -d /run/systemd/system ] || return
     section apis
-    for probe_file in /etc/systemd/system/*.service /usr/lib/systemd/system/*.service; do
-        if [ -f "$probe_file" ] && [ -r "$probe_file" ] &&
-            LC_ALL=C grep -qi '^ExecStart=.*\(plumb\|run-api[.]R\)' "$probe_file"; then
-            api_of "$probe_file"
-        fi
-    done | head -n 100 | take rows '' unit,account,path,api_file,api_port
+    api_units /etc/systemd/system/*.service /usr/lib/systemd/system/*.service | head -n 100 | while IFS= read -r probe_file; do
+        api_of "$probe_file"
+    done | take rows '' unit,account,path,api_file,api_port
 }
+
+# The files of units that run an API. One grep for all of them: there are hundreds
+api_units() (
+    for probe_file; do
+        shift
+        # To read what is no file could be to wait for ever
+        [ -f "$probe_file" ] && [ -r "$probe_file" ] && set -- "$@" "$probe_file"
+    done
+    [ $# -eq 0 ] || LC_ALL=C grep -li '^ExecStart=.*\(plumb\|run-api[.]R\)' "$@" 2>/dev/null
+)
 
 # The unit, its account, its folder, the file of the API and its port, as far as its lines say them
 api_of() {

@@ -11,7 +11,8 @@ cleaning_beside_r() {
                     print "tmpfiles " $2 "\t" ($6 == "" || $6 == "-" ? "never" : $6) }'
         fi
         if [ -d /run/systemd/system ]; then
-            systemctl list-unit-files --no-legend --no-pager --type=timer 2>/dev/null |
+            # Of all unit files systemd would work out the state, which takes it a third of a second
+            systemctl list-unit-files --no-legend --no-pager --type=timer '*clean*' '*tmp*' 2>/dev/null |
                 awk '$1 ~ /(clean|tmp)/ { print $1 "\t" $2 }'
         fi
         for probe_file in /etc/cron.daily/tmpreaper /etc/cron.daily/tmpwatch; do

@@ -12,7 +12,7 @@ from sandbox.facts.making import Change, Made, Making, Unsaid
 from sandbox.facts.part import FactsPart
 from sandbox.facts.shapes import Shape, check_pairs
 from sandbox.facts.subject import Facts, ProbeAnswer, Subject
-from sandbox.facts.subjects.accounts import Accounts
+from sandbox.facts.subjects.accounts import Account, Accounts
 from sandbox.facts.subjects.configs import RSTUDIO_FILES, Configs
 from sandbox.facts.subjects.fronts import front_of
 from sandbox.facts.subjects.packages import SystemPackages
@@ -26,7 +26,7 @@ from sandbox.spec.fits import fits
 from sandbox.spec.r import MOVING
 from sandbox.spec.rstudio_keys import Standing, is_of, rstudio_file
 from sandbox.spec.rstudio_version import FOCAL_LAST, RstudioVersion, first_for, parse_rstudio
-from sandbox.spec.texts import FrontPath, SettingName
+from sandbox.spec.texts import FrontPath, SettingName, UserName
 
 _SHAPE: Final = "[0-9]{1,4}[.][0-9]{1,2}[.][0-9]{1,4}([+-][0-9]{1,5})?([.+][a-z]{1,7}[0-9]{1,2})?"
 """Of a version: with the build, and with what an edition or a rebuild adds, `.pro1`."""
@@ -113,10 +113,9 @@ def _server(facts: Facts, making: Making) -> Iterator[Made]:
     yield Change((*_BOX, "version"), str(version))
     yield from _settings(facts, version)
     yield from _session_r(facts, found.r_program)
-    if not any(one.uid >= 1000 for one in facts.get(Accounts) or ()):  # noqa: PLR2004
-        yield Unsaid("who signs in to RStudio Server: no people's accounts were seen there")
     # The people there are not the sandbox's
     yield Change((*_BOX, "passwords"), "false")
+    yield _people(facts)
 
 
 _BOX: Final = ("services", "rstudio_server")
@@ -143,6 +142,44 @@ def _installation(facts: Facts, program: str | None) -> RInstallation | None:
         if {program, folder}.intersection(one.found_as) or one.home == f"{folder}/lib/R":
             return one
     return None
+
+
+_LEAST_UID, _MOST_UID = 1000, 60000
+_NO_LOGIN: Final = ("nologin", "false", "sync")
+_LOCKED: Final = ("locked",)
+_MOST_NAMED: Final = 5
+
+
+def _people(facts: Facts) -> Unsaid:
+    """Who signs in there, and the lines by which somebody may sign in to the sandbox."""
+    names = [one.name for one in _who_may_sign_in(facts)]
+    what = "who signs in to RStudio Server"
+    if not names:
+        return Unsaid(f"{what}: no people's accounts were seen there that may")
+    more = len(names) - _MOST_NAMED
+    named = ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return Unsaid(
+        f"{what}: {named} may there, and people are not taken over; for an account with a new"
+        f" password of its own write `users: [{{name: {names[0]}}}]`, and leave out"
+        " `passwords: false`"
+    )
+
+
+def _who_may_sign_in(facts: Facts) -> Iterator[Account]:
+    """Accounts that RStudio Server's own rules let in; their passwords and PAM's rules apart."""
+    configs = facts.get(Configs) or ()
+    rserver = next((one.settings for one in configs if one.path == f"{_FOLDER}rserver.conf"), {})
+    said = rserver.get("auth-minimum-user-id", "")
+    least = int(said) if said.isdecimal() else _LEAST_UID
+    groups = {one.strip() for one in rserver.get("auth-required-user-group", "").split(",")} - {""}
+    for one in facts.get(Accounts) or ():
+        logs_in = one.home and one.shell.rpartition("/")[2] not in _NO_LOGIN
+        is_let_in = not groups or groups.intersection(one.groups)
+        is_locked = one.password in _LOCKED
+        may = least <= one.uid < _MOST_UID and logs_in and is_let_in and not is_locked
+        # A directory service has names that no box can ask for
+        if may and fits(UserName, one.name):
+            yield one
 
 
 def _session_r(facts: Facts, program: str | None) -> Iterator[Made]:

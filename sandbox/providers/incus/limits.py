@@ -1,10 +1,11 @@
 """The most that this host can give to sandboxes in Incus, to refuse plans that ask for more."""
 
 from sandbox.errors import SandboxError
+from sandbox.host.facts import free_gb, gather_host
 from sandbox.plan import HostLimits
-from sandbox.providers.incus.host_facts import gather_incus_host
+from sandbox.providers.incus.host_facts import INCUS_DIR
 from sandbox.providers.incus.place import IncusPlace
-from sandbox.providers.incus.server import ask_server
+from sandbox.providers.incus.server import free_in_pool
 
 
 def incus_limits(place: IncusPlace) -> HostLimits | None:
@@ -17,10 +18,10 @@ def incus_limits(place: IncusPlace) -> HostLimits | None:
     """
     if not place.is_local:
         return None
-    host = gather_incus_host()
-    free = host.free_disk_gb
+    host = gather_host()
+    free = free_gb(INCUS_DIR)
     try:
-        in_pool = ask_server(place).pool_free_gb
+        in_pool = free_in_pool(place)
     except SandboxError:
         # Not set up yet: only the disk's free space is known
         in_pool = None

@@ -131,6 +131,15 @@ def _devices(client: IncusClient) -> tuple[Device, ...]:
     )
 
 
+def free_in_pool(place: IncusPlace) -> float | None:
+    """Ask only for the free space in our pool; None where there is none yet.
+
+    Raises:
+        HostError, ProviderError: Incus cannot be asked.
+    """
+    return _free_gb(HostClient(place), place.pool)
+
+
 def _free_gb(client: IncusClient, pool: str) -> float | None:
     try:
         resources = client.query("GET", api_path("storage-pools", pool, "resources"))

@@ -1,5 +1,6 @@
 """RStudio Server of a captured machine: its version and settings as a box says them."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,10 @@ from sandbox.facts.diff import compare
 from sandbox.facts.differences import DiffOutcome
 from sandbox.facts.facts import Facts
 from sandbox.facts.sides import Side
+from sandbox.facts.subjects.accounts import Account, Accounts
 from sandbox.facts.subjects.configs import ConfigFile, Configs
 from sandbox.facts.subjects.rstudio import SeenRstudioServer
+from sandbox.spec.load import load_box
 from tests.unit.capture.test_write_box import FACTS, captured, content, facts
 
 RSERVER = {
@@ -90,3 +93,55 @@ def test_two_servers_are_compared_by_version_and_r() -> None:
     assert {"rstudio.version", "rstudio.r"} <= differs
     same = compare(Side("a", server()), Side("b", server()))
     assert not [one for one in same.facts if one.outcome is DiffOutcome.DIFFERS]
+
+
+def person(name: str, uid: int, **more: Any) -> Account:
+    known = {"gid": uid, "home": f"/home/{name}", "shell": "/bin/bash", "groups": (name,)}
+    return Account(
+        **{"name": name, "uid": uid, "password": "unknown", "sudo": None, **known, **more}
+    )
+
+
+def who(accounts: list[Account], **rserver: str) -> str:
+    """The note about who signs in."""
+    file = ConfigFile(path="/etc/rstudio/rserver.conf", settings=rserver)
+    seen = server().with_parts(Accounts(tuple(accounts)), Configs((file,)))
+    (note,) = [one for one in captured(seen).notes if one.startswith("who signs in")]
+    return note
+
+
+PEOPLE = [
+    person("root", 0),
+    person("svc", 999),
+    person("ada", 1001, groups=("ada", "analysts")),
+    person("bob", 2002, password="set"),
+    person("eve", 1003, shell="/usr/sbin/nologin"),
+    person("old", 1004, password="locked"),
+    person("EXAMPLE\\zoe", 1005),
+]
+
+
+def test_a_note_says_who_signs_in_and_what_to_write() -> None:
+    note = who(PEOPLE)
+    assert "ada, bob may there" in note
+    assert "`users: [{name: ada}]`, and leave out `passwords: false`" in note
+
+
+def test_the_servers_own_rules_decide_who_signs_in() -> None:
+    group, least = "auth-required-user-group", "auth-minimum-user-id"
+    assert ": ada may there" in who(PEOPLE, **{group: "x,analysts"})
+    assert ": bob may there" in who(PEOPLE, **{least: "2000"})
+    assert ": svc, ada, bob may there" in who(PEOPLE, **{least: "100"})
+    assert "no people's accounts were seen" in who(PEOPLE, **{group: "nobody"})
+    many = [person(f"p{number}", 1000 + number) for number in range(8)]
+    assert "p0, p1, p2, p3, p4 and 3 more may there" in who(many)
+
+
+def test_the_line_of_the_note_makes_a_box(tmp_path: Path) -> None:
+    text = captured(server().with_parts(Accounts(tuple(PEOPLE)))).text
+    (line,) = re.findall(r"`(users: .*?)`", " ".join(text.replace("#", " ").split()))
+    path = tmp_path / "box.yml"
+    text = text.replace("passwords: false", "passwords: true")
+    path.write_text(f"{text}\n{line}\n", encoding="utf-8")
+    (tmp_path / "prod.facts.json").write_text(server().model_dump_json(), encoding="utf-8")
+    assert [one.name for one in load_box(path).box.users] == ["ada"]

@@ -1,12 +1,15 @@
 """The quick checks of a clone: the same statements as the full ones, and nothing passes unseen."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sandbox.checks import quick, safe, snappy, up
-from sandbox.checks.quick import run_quick
+from sandbox.checks.inspection import Login
+from sandbox.checks.live import RstudioRun
+from sandbox.checks.quick import live_machine, run_quick
 from sandbox.checks.results import CheckReport, CheckResult, Outcome
 from sandbox.errors import CommandError
 from sandbox.run import Completed
@@ -29,6 +32,8 @@ class Target(SshTarget):
 class Down:
     """A machine whose web server is not there."""
 
+    rstudio = RstudioRun()
+
     def __init__(self, *_: object, **__: object) -> None: ...
 
     def sudo(self, _: str) -> str:
@@ -45,9 +50,8 @@ def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def report(seen: Any = None, target: SshTarget | None = None) -> CheckReport:
     facts = (seen or good()).facts
-    return run_quick(
-        placed(full_plan()), target or Target("m"), "http://m:3838", facts, Path("/none")
-    )
+    machine = live_machine(target or Target("m"), "http://m:3838")
+    return run_quick(placed(full_plan()), machine, facts, Path("/none"))
 
 
 def result(found: CheckReport, check_id: str) -> CheckResult:
@@ -105,3 +109,19 @@ def test_what_ends_processes_is_left_out(monkeypatch: pytest.MonkeyPatch) -> Non
     assert result(found, "up.restart.shiny-server").outcome is Outcome.SKIPPED
     # The web server of this one is not even there
     assert result(found, "up.page.faithful").outcome is Outcome.ERROR
+
+
+@pytest.mark.usefixtures("healthy")
+def test_accounts_of_our_own_checks_are_nobody_and_all_others_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = good()
+    more = tuple(Login(name, 1001, "/bin/bash", "set") for name in ("sandbox-check-1", "eve"))
+    found = dataclasses.replace(seen.inspection, logins=(*seen.inspection.logins, *more))
+    monkeypatch.setattr("sandbox.checks.inspection.parse_inspection", lambda _: found)
+    machine = live_machine(Target("m"), "http://m:3838")
+    machine.rstudio.accounts.append("sandbox-check-1")
+    whole = run_quick(placed(full_plan()), machine, seen.facts, Path("/none"))
+    said = " ".join(one.actual for one in whole.problems)
+    assert "eve" in said
+    assert "sandbox-check-1" not in said

@@ -5,6 +5,7 @@ import pytest
 from sandbox.checks import correct, rstudio, safe, snappy, up
 from sandbox.checks.check import CannotLook, Check, Look
 from sandbox.checks.live import CheckedMachine
+from sandbox.checks.rstudio import begin_session
 from sandbox.checks.rstudio_account import CheckAccount, SignInRules, make_account
 from sandbox.checks.rstudio_proof import RstudioProof, parse_proof, proof_code
 from sandbox.checks.rstudio_session import (
@@ -116,6 +117,71 @@ def test_an_r_that_does_nothing_is_no_session(server: dict[str, Exception | None
     found = look("up.session.rstudio", Silent(output=[ACCOUNT, ""]))
     assert not found.ok
     assert "its R does nothing" in found.actual
+
+
+def test_a_session_begun_beside_other_work_is_the_one_that_is_judged(
+    server: dict[str, Exception | None],
+) -> None:
+    its = machine(ACCOUNT, PROOF, "")
+    # The account is there before the page is
+    thread = begin_session(placement(), its, lambda: its.asked.append("page"))
+    assert thread is not None
+    found = look("up.session.rstudio", its)
+    thread.join()
+    assert found.ok
+    made, page, read = (
+        next(at for at, text in enumerate(its.asked) if word in text)
+        for word in ("useradd", "page", "R has written nothing")
+    )
+    assert made < page < read
+    assert "userdel" in its.asked[-1]
+    (name,) = its.rstudio.accounts
+    assert f"name={name}\n" in its.asked[made]
+
+
+@pytest.mark.parametrize("step", ["sign_in", "session"])
+def test_one_begun_beside_other_work_fails_in_its_own_words(
+    server: dict[str, Exception | None], step: str
+) -> None:
+    failure = {
+        "sign_in": SignInFailed(Refusal.BUSY, "nobody twice"),
+        "session": NoSession("no R session starts: HTTP 503"),
+    }
+    server[step] = failure[step]
+    its = machine(ACCOUNT, "")
+    thread = begin_session(placement(), its, lambda: None)
+    assert thread is not None
+    found = look("up.session.rstudio", its)
+    thread.join()
+    assert not found.ok
+    assert found.actual == str(failure[step])
+    assert "userdel" in its.asked[-1]
+
+
+def test_one_begun_where_no_account_can_be_made_is_an_error(
+    server: dict[str, Exception | None],
+) -> None:
+    its = machine("")
+    assert begin_session(placement(), its, lambda: None) is not None
+    with pytest.raises(CannotLook, match="no account"):
+        look("up.session.rstudio", its)
+
+
+def test_nothing_is_begun_without_rstudio(server: dict[str, Exception | None]) -> None:
+    its = machine()
+    assert begin_session(placed(shiny_plan()), its, lambda: None) is None
+    assert its.asked == []
+
+
+def test_r_in_a_login_is_asked_only_for_the_check_that_compares(
+    server: dict[str, Exception | None],
+) -> None:
+    its = machine(ACCOUNT, PROOF.partition("plain")[0], "")
+    its.rstudio.asks_login = False
+    assert look("up.session.rstudio", its).ok
+    assert not any("su -l" in text for text in its.asked)
+    with pytest.raises(CannotLook, match="R in a login"):
+        look("correct.rstudio.libraries", its)
 
 
 @pytest.mark.parametrize(

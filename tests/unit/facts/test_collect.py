@@ -130,6 +130,7 @@ def test_the_program_for_awk_is_short_enough_for_one_argument() -> None:
 def test_without_r_nothing_starts_it() -> None:
     text = compose("b", with_r=False)
     # What a shell defines last counts; both for us and for root
-    assert text.count("probe_r_login() { unseen") == 2
-    assert text.rindex("probe_r_login() { unseen") > text.rindex("probe_r_login() {\n")
-    assert "probe_r_login() { unseen" not in compose("b")
+    for name, instead in (("login", "{ unseen"), ("rstudio", "{ has_rstudio && unseen")):
+        assert text.count(f"probe_r_{name}() {instead}") == 2
+        assert text.rindex(f"probe_r_{name}() {instead}") > text.rindex(f"probe_r_{name}() {{\n")
+        assert f"probe_r_{name}() {instead}" not in compose("b")

@@ -6,6 +6,7 @@ import pytest
 
 from sandbox.errors import CommandError, HostError
 from sandbox.images import sources
+from sandbox.run import Completed
 
 
 @pytest.mark.parametrize("returncode", [None, 100, 127])
@@ -32,3 +33,17 @@ def test_asked_ahead_it_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with sources.archives_ahead() as archives:
         assert archives() == archives() == answer()
     assert asked == ["apt", "apt"]
+
+
+def test_apt_reads_no_lists_for_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = "Packages\thttp://mirror.example.org/debian\tbookworm\tmain\n"
+    asked: list[tuple[str, ...]] = []
+
+    def run(argv: tuple[str, ...], **_: object) -> Completed:
+        asked.append(argv)
+        return Completed(argv, 0, row + row.replace("Packages", "Translations"), "", 0.0)
+
+    monkeypatch.setattr(sources, "run", run)
+    (found,) = sources.host_archives()
+    assert found == sources.Archive("http://mirror.example.org/debian", "bookworm", "main")
+    assert "Dir::State::lists=/nonexistent/" in asked[0]
