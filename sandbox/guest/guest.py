@@ -300,7 +300,7 @@ class Guest:
         unpack(archive, target)
 
     def provision(
-        self, target: SshTarget, secrets: "SecretValues", *, mend: bool
+        self, target: SshTarget, secrets: "SecretValues", *, mend: bool, apt_config: str = ""
     ) -> "ProvisionResult":
         """Run the playbook; when the connection is lost, run it once more.
 
@@ -308,15 +308,17 @@ class Guest:
             ProvisionError: a task failed.
         """
         try:
-            return self.play(target, secrets, mend=mend)
+            return self.play(target, secrets, mend=mend, apt_config=apt_config)
         except ConnectionLostError as error:
             # After a sleep of the laptop or the host: tasks that are done take no time again
             self.tell(f"{error.message}: reaching it again")
             self.end_session(target)
             self.wait_for_answer(_SILENT_S)
-            return self.play(target, secrets, mend=mend)
+            return self.play(target, secrets, mend=mend, apt_config=apt_config)
 
-    def play(self, target: SshTarget, secrets: "SecretValues", *, mend: bool) -> "ProvisionResult":
+    def play(
+        self, target: SshTarget, secrets: "SecretValues", *, mend: bool, apt_config: str = ""
+    ) -> "ProvisionResult":
         """Run the playbook once.
 
         Raises:
@@ -326,7 +328,13 @@ class Guest:
         from sandbox.provision import provision
 
         return provision(
-            self.placement, target, self.folder, self.listener, secrets=secrets, mend=mend
+            self.placement,
+            target,
+            self.folder,
+            self.listener,
+            secrets=secrets,
+            mend=mend,
+            apt_config=apt_config,
         )
 
     def wait_for_answer(self, timeout_s: float) -> None:

@@ -11,6 +11,7 @@ from sandbox.events import step
 from sandbox.guest.guest import Guest
 from sandbox.guest.hashes import remember_given
 from sandbox.guest.passwords import NewPassword, give_missing_passwords
+from sandbox.guest.unsynced import forget_unsynced, installing_unsynced, may_be_torn
 from sandbox.images.sources import archives_ahead
 from sandbox.missing import missing_packages
 from sandbox.placement import Placement
@@ -181,6 +182,15 @@ def _created(guest: Guest, context: Context, oven: Oven) -> tuple[Record, BakeKe
     if record is not None and record.phase is not Phase.PLANNED and status.power is Power.ABSENT:
         guest.tell("its machine is gone: making a new one")
         record = None
+    elif record is not None and status.power is not Power.ABSENT and may_be_torn(guest):
+        guest.tell(
+            "this host was started again while the machine's packages were being installed, and "
+            "some of them may not have reached the disk: making the machine anew"
+        )
+        engine.destroy(guest.name)
+        record, status = None, guest.status()
+    if record is None:
+        forget_unsynced(guest)
     if record is not None and status.power is not Power.ABSENT:
         _refuse_fresh(guest, oven.cache)
     # From here on `destroy` and `list` know of it, whatever happens next
@@ -309,7 +319,8 @@ def _provisioned(
     if secrets:
         remember_given(guest.instance, plan, secrets)
     bring_files(guest, context, target, mend=again)
-    result = guest.provision(target, secrets, mend=again)
+    with installing_unsynced(guest, record, target) as apt_config:
+        result = guest.provision(target, secrets, mend=again, apt_config=apt_config)
     if again:
         tell_put_back(guest, result)
     # A login gets its limits and environment when it begins: log in again for the next steps
