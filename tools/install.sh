@@ -7,15 +7,18 @@ set -eu
 
 python=$1 lock=$2 pips=4
 parts=$(mktemp -d)
+running=
 trap 'rm -rf "$parts"' EXIT
-trap 'exit 130' INT TERM HUP
+# A process beside the script does not hear Ctrl-C
+# shellcheck disable=SC2086  # process ids, one word each
+trap 'kill $running 2>/dev/null || true; exit 130' INT TERM HUP
 
 awk -v parts="$parts" -v pips="$pips" '/^[^ #]/ { part = (part + 1) % pips } { print > (parts "/" part) }' "$lock"
 
 pip() { "$python" -m pip install -q --no-compile --no-deps "$@"; }
 
 pip -e . &
-running=$!
+running="$running $!"
 for part in "$parts"/*; do
   pip --require-hashes -r "$part" &
   running="$running $!"
