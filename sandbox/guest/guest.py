@@ -299,6 +299,22 @@ class Guest:
 
         unpack(archive, target)
 
+    def apt_without_waiting(self, boot: str, target: SshTarget) -> str:
+        """Return settings for an apt that does not wait for the disk; empty with another kernel."""
+        from sandbox.guest.unsynced import apt_without_waiting
+
+        return apt_without_waiting(boot, target)
+
+    def sync(self, target: SshTarget) -> None:
+        """Wait until all that the machine has written is on its disk.
+
+        Raises:
+            ProvisionError: the machine does not answer.
+        """
+        from sandbox.guest.unsynced import sync
+
+        sync(target)
+
     def provision(
         self, target: SshTarget, secrets: "SecretValues", *, mend: bool, apt_config: str = ""
     ) -> "ProvisionResult":

@@ -168,9 +168,7 @@ def _mmdebstrap(
 
 
 def _unsynced() -> tuple[str | Path, ...]:
-    """The words before a command of root that need not wait for the disk: a build that was cut off
-    is never used.
-    """
+    """Words before a command of root: it need not wait, for a build that was cut off is not used."""
     return (sys.executable, "-IS", data_dir("templates") / "unsynced.py")
 
 

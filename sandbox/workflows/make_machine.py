@@ -11,7 +11,6 @@ from sandbox.events import step
 from sandbox.guest.guest import Guest
 from sandbox.guest.hashes import remember_given
 from sandbox.guest.passwords import NewPassword, give_missing_passwords
-from sandbox.guest.unsynced import forget_unsynced, installing_unsynced, may_be_torn
 from sandbox.images.sources import archives_ahead
 from sandbox.missing import missing_packages
 from sandbox.placement import Placement
@@ -34,6 +33,7 @@ from sandbox.workflows.machine_spec import machine_spec, record_elsewhere
 from sandbox.workflows.rebuild import leave_out_missing, tell_rebuild
 from sandbox.workflows.repair import after_repair, tell_put_back
 from sandbox.workflows.snapshot import has_provisioned, keep_provisioned
+from sandbox.workflows.unsynced import forget_unsynced, installing_unsynced, may_be_torn
 
 NEEDED_DISK_GB = 2
 """With less, not even the base image and R fit."""
