@@ -168,7 +168,7 @@ def _mmdebstrap(
 
 
 def _unsynced() -> tuple[str | Path, ...]:
-    """Words before a command of root: it need not wait, for a build that was cut off is not used."""
+    """Words before a command of root, so that it does not wait: a cut-off build is never used."""
     return (sys.executable, "-IS", data_dir("templates") / "unsynced.py")
 
 
