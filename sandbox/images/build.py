@@ -167,9 +167,9 @@ def _mmdebstrap(
     return root
 
 
-def _unsynced() -> tuple[str | Path, ...]:
+def _unsynced() -> tuple[str, ...]:
     """Words before a command of root, so that it does not wait: a cut-off build is never used."""
-    return (sys.executable, "-IS", data_dir("templates") / "unsynced.py")
+    return (sys.executable, "-IS", str(data_dir("templates") / "unsynced.py"))
 
 
 def keep_index(work: Path, folder: Path) -> None:

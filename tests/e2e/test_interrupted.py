@@ -96,7 +96,7 @@ def test_destroy_removes_a_half_made_sandbox(host: Host, box: Path, step: str) -
     process.wait()
     if step == "provision":
         # By this the next `up` would know that the host ended in between
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         assert (host.instances / "bare" / "unsynced").read_text() == boot
     host.sandbox("destroy", "bare")
     assert_nothing_left(host, "bare")
