@@ -12,7 +12,7 @@ from sandbox.errors import ConnectionLostError, UsageError
 from sandbox.events import Listener, Notice, step
 from sandbox.guest import login, pages
 from sandbox.guest.pages import READY_TIMEOUT_S, Page
-from sandbox.providers.abilities import RootExec, Settling
+from sandbox.providers.abilities import RootExec, Settling, SharesKernel
 from sandbox.providers.engine import Engine, MachineStatus, Power
 from sandbox.ssh import SshTarget, disconnect, has_whole_key, make_key
 from sandbox.state import Instance
@@ -299,11 +299,13 @@ class Guest:
 
         unpack(archive, target)
 
-    def apt_without_waiting(self, boot: str, target: SshTarget) -> str:
+    def apt_without_waiting(self, target: SshTarget) -> str:
         """Return settings for an apt that does not wait for the disk; empty with another kernel."""
         from sandbox.guest.unsynced import apt_without_waiting
 
-        return apt_without_waiting(boot, target)
+        if not (isinstance(self.engine, SharesKernel) and self.engine.shares_kernel):
+            return ""
+        return apt_without_waiting(target)
 
     def sync(self, target: SshTarget) -> None:
         """Wait until all that the machine has written is on its disk.

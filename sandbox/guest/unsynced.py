@@ -3,13 +3,13 @@
 `workflows/unsynced.py` says when that is sound.
 """
 
+import os
 from typing import Final
 
 from sandbox.errors import CommandError, ProvisionError
 from sandbox.paths import data_dir
 from sandbox.ssh import SshTarget
 
-BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
 _FOLDER: Final = "/run/sandbox-unsynced"
 """In memory: a machine that was started again does not have it, and its apt only warns of that."""
 _CONFIG: Final = f"{_FOLDER}/apt.conf"
@@ -17,10 +17,10 @@ _READY: Final = "ready"
 _ASK_S: Final = 60.0
 _SYNC_S: Final = 900.0
 
-# $1: this host's boot. The program's text comes on stdin
+# $1: this host's kernel; a container has a boot id of its own. The program's text comes on stdin
 _PREPARE: Final = f"""\
 set -eu
-[ "$(cat {BOOT_ID} 2>/dev/null)" = "$1" ] || exit 0
+[ "$(uname -srv)" = "$1" ] || exit 0
 mkdir -p {_FOLDER}
 cat > {_FOLDER}/unsynced.py
 cat > {_FOLDER}/dpkg <<'END'
@@ -35,14 +35,16 @@ echo {_READY}
 _SYNC: Final = f"set -eu; rm -rf {_FOLDER}; sync -f /"
 
 
-def apt_without_waiting(boot: str, target: SshTarget) -> str:
-    """Return the file of settings for apt, on the machine; empty when it is of another boot.
+def apt_without_waiting(target: SshTarget) -> str:
+    """Return the file of settings for apt, on the machine; empty when its kernel is another one.
 
     Raises:
         ProvisionError: the machine does not answer.
     """
     program = (data_dir("templates") / "unsynced.py").read_text(encoding="utf-8")
-    argv = ("sudo", "-n", "sh", "-c", _PREPARE, "sh", boot)
+    here = os.uname()
+    kernel = f"{here.sysname} {here.release} {here.version}"
+    argv = ("sudo", "-n", "sh", "-c", _PREPARE, "sh", kernel)
     try:
         answer = target.run(argv, timeout_s=_ASK_S, stdin=program).stdout
     except CommandError as error:

@@ -5,7 +5,7 @@ What a container has written belongs to this host's kernel: nothing is lost when
 the host's boot is noted before, and the note goes after a sync. A machine whose note is of another
 boot is made anew: it was never whole, and so nobody has worked in it.
 
-A virtual machine has a kernel of its own, whose boot has another id: there dpkg waits.
+A virtual machine has a kernel of its own, and a remote Incus another host's: there dpkg waits.
 """
 
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.guest.guest import Guest
-from sandbox.guest.unsynced import BOOT_ID
 from sandbox.record import Record
 from sandbox.ssh import SshTarget
 
 _NOTE: Final = "unsynced"
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def installing_unsynced(guest: Guest, record: Record, target: SshTarget) -> Iter
     """
     boot = this_boot()
     was_whole = record.kept_recipe or any(one.what == "provisioned" for one in record.history)
-    config = guest.apt_without_waiting(boot, target) if boot and not was_whole else ""
+    config = guest.apt_without_waiting(target) if boot and not was_whole else ""
     if config:
         guest.instance.write_text(_NOTE, boot)
     yield config
@@ -57,6 +57,6 @@ def forget_unsynced(guest: Guest) -> None:
 def this_boot() -> str:
     """Return the id of this host's boot; empty where it has none."""
     try:
-        return Path(BOOT_ID).read_text(encoding="ascii").strip()
+        return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
         return ""

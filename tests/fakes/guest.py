@@ -54,8 +54,8 @@ class Behaviour:
     """What a bare machine says for a lock."""
     asked_for_lock: list[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
     fail_lock: BaseException | None = None
-    boot: str = ""
-    """The boot whose kernel the machines share; none without one."""
+    shares_kernel: bool = False
+    """Whether machines are containers of this host."""
     without_waiting: list[bool] = field(default_factory=list)
     """For each run of the playbook, whether dpkg did not wait for the disk."""
     synced: int = 0
@@ -155,8 +155,8 @@ class FakeGuest(Guest):
     def wait_for_answer(self, timeout_s: float) -> None:
         self.login()
 
-    def apt_without_waiting(self, boot: str, target: SshTarget) -> str:
-        return "/run/apt.conf" if boot == self.behaviour.boot else ""
+    def apt_without_waiting(self, target: SshTarget) -> str:
+        return "/run/apt.conf" if self.behaviour.shares_kernel else ""
 
     def sync(self, target: SshTarget) -> None:
         self.behaviour.synced += 1

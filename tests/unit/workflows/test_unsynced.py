@@ -15,7 +15,7 @@ BOOT = "351edbaa-7ba0-4b6d-ae17-c2ae4139c2b2"
 @pytest.fixture
 def boots(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """This host's boots, the last of which is now; machines share its kernel."""
-    bench.boot = BOOT
+    bench.shares_kernel = True
     boots = [BOOT]
     monkeypatch.setattr(unsynced, "this_boot", lambda: boots[-1])
     return boots
@@ -36,14 +36,13 @@ def test_only_the_first_installation_does_not_wait_and_it_ends_with_a_sync(bench
 
 @pytest.mark.usefixtures("boots")
 def test_a_machine_with_a_kernel_of_its_own_waits(bench: Bench) -> None:
-    bench.boot = "another"
+    bench.shares_kernel = False
     bench.up(shiny_plan())
     assert (bench.without_waiting, bench.synced) == ([False], 0)
 
 
 def test_a_host_without_such_an_id_lets_dpkg_wait(bench: Bench, boots: list[str]) -> None:
     boots.append("")
-    bench.boot = ""
     bench.up(shiny_plan())
     assert bench.without_waiting == [False]
 
@@ -69,7 +68,6 @@ def test_when_the_host_ended_meanwhile_the_machine_is_made_anew_with_a_word(
 ) -> None:
     cut_off(bench)
     boots.append("the next boot")
-    bench.boot = boots[-1]
     bench.up(shiny_plan())
     assert bench.engine.calls.count("create:shiny") == 2
     assert any("making the machine anew" in text for text in bench.notices())
