@@ -87,14 +87,12 @@ clean: ## Remove the project's environment and caches (no sandbox is touched)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 
 # Both stamps are written last: an install that was cut off is done again
-$(bin)/.run: requirements.lock pyproject.toml tools/prepare.sh
+$(bin)/.run: requirements.lock pyproject.toml tools/prepare.sh tools/install.sh
 	python=$$(tools/prepare.sh) && "$$python" -m venv .venv
-	$(bin)/python -m pip install -q --require-hashes -r requirements.lock
-	$(bin)/python -m pip install -q --no-deps -e .
+	tools/install.sh $(bin)/python requirements.lock
 	@touch $@
 
-$(bin)/.dev: requirements-dev.lock pyproject.toml tools/prepare.sh
+$(bin)/.dev: requirements-dev.lock pyproject.toml tools/prepare.sh tools/install.sh
 	python=$$(tools/prepare.sh --test) && "$$python" -m venv .venv
-	$(bin)/python -m pip install -q --require-hashes -r requirements-dev.lock
-	$(bin)/python -m pip install -q --no-deps -e .
+	tools/install.sh $(bin)/python requirements-dev.lock
 	@touch $@ $(bin)/.run

@@ -168,6 +168,7 @@ def provision(
     *,
     secrets: SecretValues = NO_VALUES,
     mend: bool = False,
+    apt_config: str = "",
     timeout_s: float = PROVISION_TIMEOUT_S,
 ) -> ProvisionResult:
     """Run `playbooks/site.yml` on the machine. A second run finds nothing to change.
@@ -179,6 +180,8 @@ def provision(
         listener: gets the step and each line.
         secrets: the values that the plan only names.
         mend: also look for installed files that are gone or changed, and put them back.
+        apt_config: a file on the machine, with further settings of the apt that installs the plan's
+            packages; empty: none.
         timeout_s: after so many seconds Ansible is ended.
 
     Raises:
@@ -203,7 +206,7 @@ def provision(
             home,
             extra=(
                 *("-e", "@vars.json", "-e", f"sandbox_run={RUN}"),
-                *("-e", json.dumps({"mend": mend})),
+                *("-e", json.dumps({"mend": mend, "system_apt_config": apt_config})),
             ),
             secrets=secrets,
             log=log_path(folder),

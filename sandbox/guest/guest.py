@@ -12,7 +12,7 @@ from sandbox.errors import ConnectionLostError, UsageError
 from sandbox.events import Listener, Notice, step
 from sandbox.guest import login, pages
 from sandbox.guest.pages import READY_TIMEOUT_S, Page
-from sandbox.providers.abilities import RootExec, Settling
+from sandbox.providers.abilities import RootExec, Settling, SharesKernel
 from sandbox.providers.engine import Engine, MachineStatus, Power
 from sandbox.ssh import SshTarget, disconnect, has_whole_key, make_key
 from sandbox.state import Instance
@@ -299,8 +299,26 @@ class Guest:
 
         unpack(archive, target)
 
+    def apt_without_waiting(self, target: SshTarget) -> str:
+        """Return settings for an apt that does not wait for the disk; empty with another kernel."""
+        from sandbox.guest.unsynced import apt_without_waiting
+
+        if not (isinstance(self.engine, SharesKernel) and self.engine.shares_kernel):
+            return ""
+        return apt_without_waiting(target)
+
+    def sync(self, target: SshTarget) -> None:
+        """Wait until all that the machine has written is on its disk.
+
+        Raises:
+            ProvisionError: the machine does not answer.
+        """
+        from sandbox.guest.unsynced import sync
+
+        sync(target)
+
     def provision(
-        self, target: SshTarget, secrets: "SecretValues", *, mend: bool
+        self, target: SshTarget, secrets: "SecretValues", *, mend: bool, apt_config: str = ""
     ) -> "ProvisionResult":
         """Run the playbook; when the connection is lost, run it once more.
 
@@ -308,15 +326,17 @@ class Guest:
             ProvisionError: a task failed.
         """
         try:
-            return self.play(target, secrets, mend=mend)
+            return self.play(target, secrets, mend=mend, apt_config=apt_config)
         except ConnectionLostError as error:
             # After a sleep of the laptop or the host: tasks that are done take no time again
             self.tell(f"{error.message}: reaching it again")
             self.end_session(target)
             self.wait_for_answer(_SILENT_S)
-            return self.play(target, secrets, mend=mend)
+            return self.play(target, secrets, mend=mend, apt_config=apt_config)
 
-    def play(self, target: SshTarget, secrets: "SecretValues", *, mend: bool) -> "ProvisionResult":
+    def play(
+        self, target: SshTarget, secrets: "SecretValues", *, mend: bool, apt_config: str = ""
+    ) -> "ProvisionResult":
         """Run the playbook once.
 
         Raises:
@@ -326,7 +346,13 @@ class Guest:
         from sandbox.provision import provision
 
         return provision(
-            self.placement, target, self.folder, self.listener, secrets=secrets, mend=mend
+            self.placement,
+            target,
+            self.folder,
+            self.listener,
+            secrets=secrets,
+            mend=mend,
+            apt_config=apt_config,
         )
 
     def wait_for_answer(self, timeout_s: float) -> None:

@@ -4,6 +4,7 @@ import os
 import platform
 import shlex
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from sandbox.images.build_folder import MARK
 from sandbox.images.recipe import PACKAGES, Recipe, mmdebstrap_argv
 from sandbox.images.sources import host_proxy
 from sandbox.images.tools import tool_path
+from sandbox.paths import data_dir
 from sandbox.run import run
 from sandbox.spec.base_models import Base
 
@@ -158,10 +160,16 @@ def _mmdebstrap(
                 unshare=unshare,
                 extra=(*loan.mmdebstrap_options, *trust, *asking),
             )
-            run(argv, timeout_s=_BUILD_S, env=environment, log=log, on_line=tell)
+            unsynced = () if unshare else _unsynced()
+            run((*unsynced, *argv), timeout_s=_BUILD_S, env=environment, log=log, on_line=tell)
     except CommandError as error:
         raise _explain(error, base, log, told) from error
     return root
+
+
+def _unsynced() -> tuple[str, ...]:
+    """Words before a command of root, so that it does not wait: a cut-off build is never used."""
+    return (sys.executable, "-IS", str(data_dir("templates") / "unsynced.py"))
 
 
 def keep_index(work: Path, folder: Path) -> None:

@@ -35,6 +35,16 @@ class RootExec(Protocol):
 
 
 @runtime_checkable
+class SharesKernel(Protocol):
+    """Engines whose machines may be containers."""
+
+    @property
+    def shares_kernel(self) -> bool:
+        """Whether the machines are containers of this host: what they write is in its memory."""
+        ...
+
+
+@runtime_checkable
 class Isolation(Protocol):
     """Engines with machines on one network, where machines can be kept from each other."""
 

@@ -34,6 +34,7 @@ from sandbox.workflows.machine_spec import machine_spec, record_elsewhere
 from sandbox.workflows.rebuild import leave_out_missing, tell_rebuild
 from sandbox.workflows.repair import after_repair, tell_put_back
 from sandbox.workflows.snapshot import has_provisioned, keep_provisioned
+from sandbox.workflows.unsynced import forget_unsynced, installing_unsynced, may_be_torn
 
 NEEDED_DISK_GB = 2
 """With less, not even the base image and R fit."""
@@ -193,6 +194,15 @@ def _created(guest: Guest, context: Context, oven: Oven) -> tuple[Record, BakeKe
     if record is not None and record.phase is not Phase.PLANNED and status.power is Power.ABSENT:
         guest.tell("its machine is gone: making a new one")
         record = None
+    elif record is not None and status.power is not Power.ABSENT and may_be_torn(guest):
+        guest.tell(
+            "this host was started again while the machine's packages were being installed, and "
+            "some of them may not have reached the disk: making the machine anew"
+        )
+        engine.destroy(guest.name)
+        record, status = None, guest.status()
+    if record is None:
+        forget_unsynced(guest)
     if record is not None and status.power is not Power.ABSENT:
         _refuse_fresh(guest, oven.cache)
     # From here on `destroy` and `list` know of it, whatever happens next
@@ -338,7 +348,8 @@ def _provisioned(
     from sandbox.workflows.bring_files import bring_files
 
     bring_files(guest, context, target, mend=again)
-    result = guest.provision(target, secrets, mend=again)
+    with installing_unsynced(guest, record, target) as apt_config:
+        result = guest.provision(target, secrets, mend=again, apt_config=apt_config)
     if again:
         tell_put_back(guest, result)
     # A login gets its limits and environment when it begins: log in again for the next steps

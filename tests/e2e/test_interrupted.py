@@ -82,6 +82,9 @@ def test_cut_off_again_and_again_in_every_step_the_last_up_ends_well(host: Host,
             assert process.wait(30) == 130, said
     host.sandbox("up", box, "--no-cache", timeout_s=600)
     assert host.sandbox("exec", "bare", "--", "which", "tree").stdout.strip() == "/usr/bin/tree"
+    # The packages are on the disk, and the apt that did not wait for that is gone
+    assert not (host.instances / "bare" / "unsynced").exists()
+    host.sandbox("exec", "bare", "--", "test", "!", "-e", "/run/sandbox-unsynced")
     host.sandbox("check", "bare")
 
 
@@ -91,6 +94,10 @@ def test_destroy_removes_a_half_made_sandbox(host: Host, box: Path, step: str) -
     reach_step(process, step, delay_s=0.3)
     process.kill()
     process.wait()
+    if step == "provision":
+        # By this the next `up` would know that the host ended in between
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        assert (host.instances / "bare" / "unsynced").read_text() == boot
     host.sandbox("destroy", "bare")
     assert_nothing_left(host, "bare")
 

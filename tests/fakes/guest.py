@@ -54,6 +54,11 @@ class Behaviour:
     """What a bare machine says for a lock."""
     asked_for_lock: list[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
     fail_lock: BaseException | None = None
+    shares_kernel: bool = False
+    """Whether machines are containers of this host."""
+    without_waiting: list[bool] = field(default_factory=list)
+    """For each run of the playbook, whether dpkg did not wait for the disk."""
+    synced: int = 0
 
     def wait(self, pages: Sequence[Page]) -> None:
         """An app was released, and somebody waits for its page."""
@@ -150,8 +155,17 @@ class FakeGuest(Guest):
     def wait_for_answer(self, timeout_s: float) -> None:
         self.login()
 
-    def play(self, target: SshTarget, secrets: SecretValues, *, mend: bool) -> ProvisionResult:
+    def apt_without_waiting(self, target: SshTarget) -> str:
+        return "/run/apt.conf" if self.behaviour.shares_kernel else ""
+
+    def sync(self, target: SshTarget) -> None:
+        self.behaviour.synced += 1
+
+    def play(
+        self, target: SshTarget, secrets: SecretValues, *, mend: bool, apt_config: str = ""
+    ) -> ProvisionResult:
         said = self.behaviour
+        said.without_waiting.append(bool(apt_config))
         said.provisioned += 1
         said.mended += mend
         said.given = dict(secrets)

@@ -56,6 +56,11 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking, IncusBaseTransfer):
         self._host_keys: dict[str, tuple[str, ...]] = {}
         # Of the machines that this object has started, as their ready script printed them
 
+    @property
+    def shares_kernel(self) -> bool:
+        """Whether the containers are this host's; see `abilities.SharesKernel`."""
+        return self.place.is_local
+
     def check_host(self, *, brief: bool = False) -> HostReport:
         """Prove what is usable here; reads only."""
         del brief
