@@ -12,7 +12,7 @@ from sandbox.errors import ConnectionLostError, UsageError
 from sandbox.events import Listener, Notice, step
 from sandbox.guest import login, pages
 from sandbox.guest.pages import READY_TIMEOUT_S, Page
-from sandbox.providers.abilities import RootExec, Settling, SharesKernel
+from sandbox.providers.abilities import RootExec, Settling
 from sandbox.providers.engine import Engine, MachineStatus, Power
 from sandbox.ssh import SshTarget, disconnect, has_whole_key, make_key
 from sandbox.state import Instance
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sandbox.checks.results import CheckReport, Goal
     from sandbox.facts.facts import Facts
     from sandbox.guest.files_inside import HadBefore
+    from sandbox.guest.unsynced import UnsyncedApt
     from sandbox.placement import Placement
     from sandbox.plan import Plan
     from sandbox.probe.untaken import HashKey
@@ -299,23 +300,11 @@ class Guest:
 
         unpack(archive, target)
 
-    def apt_without_waiting(self, target: SshTarget) -> str:
-        """Return settings for an apt that does not wait for the disk; empty with another kernel."""
-        from sandbox.guest.unsynced import apt_without_waiting
+    def unsynced_apt(self, target: SshTarget) -> "UnsyncedApt | None":
+        """Prepare an apt that does not wait for the disk; None for a machine of another kernel."""
+        from sandbox.guest.unsynced import unsynced_apt
 
-        if not (isinstance(self.engine, SharesKernel) and self.engine.shares_kernel):
-            return ""
-        return apt_without_waiting(target)
-
-    def sync(self, target: SshTarget) -> None:
-        """Wait until all that the machine has written is on its disk.
-
-        Raises:
-            ProvisionError: the machine does not answer.
-        """
-        from sandbox.guest.unsynced import sync
-
-        sync(target)
+        return unsynced_apt(self.engine, target)
 
     def provision(
         self, target: SshTarget, secrets: "SecretValues", *, mend: bool, apt_config: str = ""

@@ -4,10 +4,13 @@
 """
 
 import os
+from dataclasses import dataclass
 from typing import Final
 
 from sandbox.errors import CommandError, ProvisionError
 from sandbox.paths import data_dir
+from sandbox.providers.abilities import SharesKernel
+from sandbox.providers.engine import Engine
 from sandbox.ssh import SshTarget
 
 _FOLDER: Final = "/run/sandbox-unsynced"
@@ -35,12 +38,34 @@ echo {_READY}
 _SYNC: Final = f"set -eu; rm -rf {_FOLDER}; sync -f /"
 
 
-def apt_without_waiting(target: SshTarget) -> str:
-    """Return the file of settings for apt, on the machine; empty when its kernel is another one.
+@dataclass(frozen=True)
+class UnsyncedApt:
+    """What is prepared on the machine for it."""
+
+    target: SshTarget
+    config: str = _CONFIG
+    """The file of further settings for apt, on the machine."""
+
+    def sync(self) -> None:
+        """Wait until all that the machine has written is on its disk, and end such installations.
+
+        Raises:
+            ProvisionError: the machine does not answer, or its disk failed.
+        """
+        try:
+            self.target.run(("sudo", "-n", "sh", "-c", _SYNC), timeout_s=_SYNC_S)
+        except CommandError as error:
+            raise _silent(self.target, error) from error
+
+
+def unsynced_apt(engine: Engine, target: SshTarget) -> UnsyncedApt | None:
+    """Prepare it on the machine; None when the machine's kernel is not this host's.
 
     Raises:
         ProvisionError: the machine does not answer.
     """
+    if not (isinstance(engine, SharesKernel) and engine.shares_kernel):
+        return None
     program = (data_dir("templates") / "unsynced.py").read_text(encoding="utf-8")
     here = os.uname()
     kernel = f"{here.sysname} {here.release} {here.version}"
@@ -49,19 +74,7 @@ def apt_without_waiting(target: SshTarget) -> str:
         answer = target.run(argv, timeout_s=_ASK_S, stdin=program).stdout
     except CommandError as error:
         raise _silent(target, error) from error
-    return _CONFIG if answer.strip() == _READY else ""
-
-
-def sync(target: SshTarget) -> None:
-    """Wait until all that the machine has written is on its disk.
-
-    Raises:
-        ProvisionError: the machine does not answer, or its disk failed.
-    """
-    try:
-        target.run(("sudo", "-n", "sh", "-c", _SYNC), timeout_s=_SYNC_S)
-    except CommandError as error:
-        raise _silent(target, error) from error
+    return UnsyncedApt(target) if answer.strip() == _READY else None
 
 
 def _silent(target: SshTarget, error: CommandError) -> ProvisionError:

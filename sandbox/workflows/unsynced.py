@@ -32,12 +32,12 @@ def installing_unsynced(guest: Guest, record: Record, target: SshTarget) -> Iter
     """
     boot = this_boot()
     was_whole = record.kept_recipe or any(one.what == "provisioned" for one in record.history)
-    config = guest.apt_without_waiting(target) if boot and not was_whole else ""
-    if config:
+    apt = guest.unsynced_apt(target) if boot and not was_whole else None
+    if apt is not None:
         guest.instance.write_text(_NOTE, boot)
-    yield config
-    if config:
-        guest.sync(target)
+    yield apt.config if apt is not None else ""
+    if apt is not None:
+        apt.sync()
         forget_unsynced(guest)
 
 

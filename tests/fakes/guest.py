@@ -13,6 +13,7 @@ from sandbox.facts.facts import Facts
 from sandbox.guest.files_inside import HadBefore
 from sandbox.guest.guest import Guest
 from sandbox.guest.pages import Page, proven_by_page
+from sandbox.guest.unsynced import UnsyncedApt
 from sandbox.materials.lock_answers import missing_debs
 from sandbox.placement import Placement
 from sandbox.providers.engine import Engine, MachineStatus
@@ -66,6 +67,16 @@ class Behaviour:
     def look(self, guest: Guest, ids: Sequence[str]) -> CheckReport:
         """Somebody asks for these checks alone."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class FakeApt(UnsyncedApt):
+    """Counts how often it was synced."""
+
+    behaviour: Behaviour = field(default_factory=Behaviour)
+
+    def sync(self) -> None:
+        self.behaviour.synced += 1
 
 
 class FakeGuest(Guest):
@@ -155,11 +166,8 @@ class FakeGuest(Guest):
     def wait_for_answer(self, timeout_s: float) -> None:
         self.login()
 
-    def apt_without_waiting(self, target: SshTarget) -> str:
-        return "/run/apt.conf" if self.behaviour.shares_kernel else ""
-
-    def sync(self, target: SshTarget) -> None:
-        self.behaviour.synced += 1
+    def unsynced_apt(self, target: SshTarget) -> UnsyncedApt | None:
+        return FakeApt(target, behaviour=self.behaviour) if self.behaviour.shares_kernel else None
 
     def play(
         self, target: SshTarget, secrets: SecretValues, *, mend: bool, apt_config: str = ""
