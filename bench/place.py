@@ -113,6 +113,8 @@ def first_page(address: str, path: str = PAGE, *, port: int = 3838) -> None:
             if answer.status == http.client.OK:
                 return
         connection.close()
+        # Without this the asking itself takes one of the processors from what is being started
+        time.sleep(0.02)
     raise SandboxError(f"{address} served no page")
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from sandbox.checks.check import CannotLook
+from sandbox.checks.check import CannotLook, Look
 from sandbox.checks.inspection import Inspection
 from sandbox.checks.shiny_page import ShinyPage
 from sandbox.checks.shiny_session import SessionOutcome, session_url, try_session
@@ -77,6 +77,14 @@ class CheckedMachine(Protocol):
     @property
     def rstudio(self) -> RstudioRun:
         """What a session of RStudio Server has shown in this run."""
+        ...
+
+    def early_restart(self) -> Look | None:
+        """What came of Shiny Server that was killed before these checks; None when it was not.
+
+        Raises:
+            CannotLook: it was, and nobody could look.
+        """
         ...
 
     def address_of(self, server: str) -> str:
@@ -175,13 +183,19 @@ class LiveMachine:
         first_pages: dict[str, float] | None = None,
         urls: Mapping[str, str] | None = None,
         rstudio: RstudioRun | None = None,
+        early: Callable[["LiveMachine"], Look] | None = None,
     ) -> None:
+        self._early = early
         self.rstudio = rstudio if rstudio is not None else RstudioRun()
         self._base_url = base_url.rstrip("/")
         self._urls = urls or {}
         self._run = run
         self.emulated = emulated
         self.first_pages = first_pages if first_pages is not None else {}
+
+    def early_restart(self) -> Look | None:
+        """What came of Shiny Server that was killed before these checks; None when it was not."""
+        return self._early(self) if self._early is not None else None
 
     def address_of(self, server: str) -> str:
         """`http://HOST:PORT` of one of its servers as seen from here."""

@@ -11,7 +11,7 @@ import pytest
 from testinfra.backend.base import BaseBackend
 
 from sandbox.checks import inspection
-from sandbox.checks.check import Check, Verify, require
+from sandbox.checks.check import Check, Look, Verify, require
 from sandbox.checks.live import CheckedMachine, LiveMachine, RstudioRun, Seen, is_emulated
 from sandbox.checks.recorder import Recorder, note_actual
 from sandbox.checks.request import CheckRequest, ResultFolder
@@ -19,6 +19,8 @@ from sandbox.facts.facts import Facts
 from sandbox.plan import Plan
 
 _REQUEST = pytest.StashKey[CheckRequest]()
+_EARLY_S = 100.0
+"""Twice the restart's limit, and a little: a server that stays dead is started by hand."""
 _INSPECTION = pytest.StashKey[inspection.Inspection]()
 
 
@@ -98,6 +100,11 @@ def machine(
 ) -> CheckedMachine:
     """The live machine, as the suite's own checks use it."""
     asked = request.config.stash[_REQUEST]
+    results = ResultFolder(request.config.getoption("--sandbox-folder"))
+
+    def early(machine: LiveMachine) -> Look:
+        return results.wait_for_early(_EARLY_S).look(machine)
+
     return LiveMachine(
         asked.base_url,
         host.run,
@@ -105,6 +112,7 @@ def machine(
         first_pages=first_pages,
         urls=asked.urls,
         rstudio=rstudio_run,
+        early=early if asked.early_inspection else None,
     )
 
 
@@ -113,7 +121,9 @@ def seen(request: pytest.FixtureRequest, facts: Facts, machine: CheckedMachine) 
     """The facts and the inspection; the latter is asked for once a run."""
     stash = request.config.stash
     if _INSPECTION not in stash:
-        answer = machine.sudo(inspection.inspection_script(stash[_REQUEST].placement.plan))
+        answer = stash[_REQUEST].early_inspection or machine.sudo(
+            inspection.inspection_script(stash[_REQUEST].placement.plan)
+        )
         stash[_INSPECTION] = inspection.parse_inspection(answer)
     asked = stash[_REQUEST]
     return Seen(facts, stash[_INSPECTION], asked.own_key, asked.production, asked.hashes)

@@ -11,6 +11,7 @@ import pytest
 from sandbox.checks.check import CannotLook, Check, CheckFailed, NothingToLookAt
 from sandbox.checks.request import CHECKING, NO_RESULT, CheckRequest, ResultFolder
 from sandbox.checks.results import CheckResult, Goal, Outcome
+from sandbox.checks.up import RESTART_ID
 
 _LONGEST = 2000
 _DRAFT = pytest.StashKey[CheckResult]()
@@ -51,8 +52,10 @@ class Recorder:
             for item in kept:
                 if _order(item) > 0:
                     item.add_marker(pytest.mark.skip(reason=reason))
-        items[:] = kept
         self._folder.write_collected([item.stash[_DRAFT] for item in kept])
+        if self._request.early_inspection:
+            kept.sort(key=_order_after_kill)
+        items[:] = kept
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(
@@ -109,6 +112,13 @@ def _is_placeholder(item: pytest.Item) -> bool:
 def _order(item: pytest.Item) -> int:
     check = _check_of(item)
     return check.order if check is not None else 0
+
+
+def _order_after_kill(item: pytest.Item) -> int:
+    """First what was seen before the kill, then the server that comes back, then what needs it."""
+    if "seen" in getattr(item, "fixturenames", ()):
+        return 0
+    return 1 if item.stash[_DRAFT].id == RESTART_ID else 2
 
 
 def _draft(item: pytest.Item) -> CheckResult:

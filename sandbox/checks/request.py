@@ -9,8 +9,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from sandbox.checks.early_outcome import EarlyOutcome
 from sandbox.checks.results import CheckResult, Goal
 from sandbox.checks.safe import fingerprint
+from sandbox.deadline import Deadline, wait_until
 from sandbox.facts.facts import Facts
 from sandbox.facts.hashes import Hashes
 from sandbox.files import write_whole
@@ -44,6 +46,8 @@ class CheckRequest(BaseModel):
     """By what values are compared that the facts do not have; never a part of the results."""
     goals: tuple[Goal, ...] = tuple(Goal)
     """Only these."""
+    early_inspection: str = ""
+    """The inspection's answer from before Shiny Server was killed; empty when it was not yet."""
     quick: bool = False
     """Leave out the checks that end processes on the machine (reported as skipped)."""
 
@@ -62,6 +66,7 @@ class ResultFolder:
         self._request = folder / "request.json"
         self._collected = folder / "collected.json"
         self._results = folder / "results.jsonl"
+        self._early = folder / "early.json"
 
     def write_request(self, request: CheckRequest) -> None:
         """Write the request, for the pytest process to read."""
@@ -70,6 +75,17 @@ class ResultFolder:
     def read_request(self) -> CheckRequest:
         """Read the request: which checks to run, and of what."""
         return CheckRequest.model_validate_json(self._request.read_bytes())
+
+    def write_early(self, outcome: EarlyOutcome) -> None:
+        """Write what came of the server that was killed."""
+        write_whole(self._early, outcome.model_dump_json())
+
+    def wait_for_early(self, timeout_s: float) -> EarlyOutcome:
+        """Wait for what came of the server that was killed."""
+        wait_until(self._early.exists, Deadline(timeout_s), every_s=0.02)
+        if not self._early.exists():
+            return EarlyOutcome(cannot=NO_RESULT)
+        return EarlyOutcome.model_validate_json(self._early.read_bytes())
 
     def write_collected(self, results: list[CheckResult]) -> None:
         """Write all checks of this run, as errors that stand until a result replaces them."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from sandbox.checks.early import EarlyRestart
 from sandbox.checks.live import is_emulated
 from sandbox.checks.own import run_own
 from sandbox.checks.pytest_process import PREFIX, PytestProcess, write_settings
@@ -30,6 +31,7 @@ def run_checks(
     listener: Listener,
     *,
     own: tuple[HostCode, ...] = (),
+    early: EarlyRestart | None = None,
     timeout_s: float | None = None,
 ) -> CheckReport:
     """Verify the live machine against its plan.
@@ -40,6 +42,7 @@ def run_checks(
         folder: the instance's folder; the log goes to `logs/check.log` in it.
         listener: told which check it is at.
         own: the box's own checks that somebody has agreed to; no other file of the box is run.
+        early: the kill of Shiny Server, if it has begun already.
         timeout_s: after so long the rest is given up and reported as errors; the box's own checks
             have as long again.
 
@@ -52,6 +55,11 @@ def run_checks(
     suite = tuple(SUITE / f"test_{goal}.py" for goal in Goal if goal in request.goals)
     process = PytestProcess(folder, target, log, placement.name, listener)
     with _place(request, folder) as place:
+        if early is not None and request.early_inspection:
+            # At once, if it is over already
+            early.outcome.add_done_callback(
+                lambda done: ResultFolder(place).write_early(done.result())
+            )
         elapsed_s, trouble = replace(process, place=place).run(suite, limit_s=limit_s)
         found = _merge(ResultFolder(place), request.goals, trouble, log)
     if own:
@@ -104,6 +112,9 @@ def _merge(
         )
     reason = f"{NO_RESULT}: {trouble.message}" if trouble else NO_RESULT
     known = {one.id for one in done}
+    # In the order of the goals, whatever order they ran in
+    place_of = {one.id: number for number, one in enumerate(collected)}
+    done = tuple(sorted(done, key=lambda one: place_of.get(one.id, len(place_of))))
     lost = tuple(
         one.model_copy(update={"outcome": Outcome.ERROR, "actual": reason})
         for one in collected

@@ -153,7 +153,8 @@ def _first(plan: Plan, app: str) -> Check[CheckedMachine]:
 
     def look(machine: CheckedMachine) -> Look:
         known_s = machine.first_pages.get(f"/{app}/")
-        if known_s is not None:
+        # One that came too late, with work of ours beside it, is timed again alone
+        if known_s is not None and (known_s <= budget_s or machine.early_restart() is None):
             actual = f"{known_s:.2f} s, just after Shiny Server was started again"
             return _within(known_s, budget_s, actual, machine)
         _timed(machine, app)

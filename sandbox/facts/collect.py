@@ -1,6 +1,6 @@
 """Probe a machine: the script with every subject's part, and facts of what it prints."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sandbox.facts import registry
 from sandbox.facts.answer import believed
@@ -19,6 +19,7 @@ def probe(
     use_sudo: bool = True,
     with_r: bool = True,
     timeout_s: float = 60,
+    at_app: Callable[[], None] | None = None,
 ) -> Facts:
     """Probe the machine behind `target` for its facts. Reads only, over one ssh session.
 
@@ -30,6 +31,7 @@ def probe(
         use_sudo: become root by `sudo -n` where the login may; without, `not_seen` is longer.
         with_r: start R and ask it; that is what takes most of the time.
         timeout_s: for everything together; one R process may take a third of it.
+        at_app: called when nothing more is asked of a running Shiny Server; see `over_ssh`.
 
     Raises:
         UsageError: a name in `load_packages` cannot be an R package's.
@@ -45,7 +47,7 @@ def probe(
         with_r=with_r,
         timeout_s=timeout_s,
     )
-    frame = session.over_ssh(target, text, boundary, timeout_s=timeout_s)
+    frame = session.over_ssh(target, text, boundary, timeout_s=timeout_s, at_app=at_app)
     return with_key(believed(frame, where=target.host), taking.key)
 
 

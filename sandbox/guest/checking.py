@@ -1,7 +1,9 @@
 """Probe a machine, run its checks, keep the results; the caller holds the instance's lock."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
 
+from sandbox.checks.early import EarlyRestart
 from sandbox.checks.production import LIKE_PRODUCTION
 from sandbox.checks.quick import live_machine, run_quick
 from sandbox.checks.request import CheckRequest, own_key
@@ -23,6 +25,7 @@ from sandbox.probe.session import NoSshError
 from sandbox.probe.untaken import HashKey
 from sandbox.providers.engine import MachineStatus
 from sandbox.secret_values import secret_targets
+from sandbox.servers.shiny import SERVER as SHINY
 from sandbox.ssh import SshTarget
 from sandbox.trust import HostCode
 
@@ -51,15 +54,20 @@ def check_all(
     # Environment, locale and limits are those of the moment a connection began: begin a new one
     guest.end_session(target)
     status = guest.status()
-    with guest.reached_pages(status, target) as pages:
+    with guest.reached_pages(status, target) as pages, ExitStack() as stack:
         for page in proven_by_page(pages):
             # This starts the app's worker, so that the probe sees a real one; the checks
             # judge the page's answer
             guest.page_status(page, timeout_s=status.patient(_WORKER_S))
+        early = None
+        if not quick and Goal.UP in (goals or Goal) and _can_be_early(guest, status):
+            machine = live_machine(target, apps_url(plan, pages), urls_of(pages))
+            early = stack.enter_context(EarlyRestart(guest.placement, machine))
         with step(guest.listener, guest.name, "probe") as note:
             key = key_beside(production, instance)
+            at_app = early.at_app if early is not None else None
             try:
-                facts = probe_guest(guest, target, status, key)
+                facts = probe_guest(guest, target, status, key, at_app)
             except NoSshError as error:
                 # `up` must report this: from outside such a machine looks well
                 _keep_part(guest, _shut_out(guest, error), live=False)
@@ -77,8 +85,11 @@ def check_all(
                 hashes=hashes_of(instance, key),
                 goals=tuple(goals) or tuple(Goal),
                 quick=quick,
+                early_inspection=early.inspection() if early is not None else "",
             )
-            report = run_checks(request, target, instance.folder, guest.listener, own=own)
+            report = run_checks(
+                request, target, instance.folder, guest.listener, own=own, early=early
+            )
             note.text = report.summary
     if not goals and not quick and not live:
         _keep(guest, report)
@@ -125,7 +136,13 @@ def _without_accounts(facts: Facts, names: Collection[str]) -> Facts:
     return facts.with_parts(Accounts(kept))
 
 
-def probe_guest(guest: Guest, target: SshTarget, status: MachineStatus, key: HashKey) -> Facts:
+def probe_guest(
+    guest: Guest,
+    target: SshTarget,
+    status: MachineStatus,
+    key: HashKey,
+    at_app: Callable[[], None] | None = None,
+) -> Facts:
     """Probe a running machine for its facts, with hashes by `key` for values that are not taken.
 
     Raises:
@@ -139,12 +156,22 @@ def probe_guest(guest: Guest, target: SshTarget, status: MachineStatus, key: Has
             taking=Taking(key=key, own=True),
             load_packages=packages,
             timeout_s=status.patient(PROBE_TIMEOUT_S),
+            at_app=at_app,
         )
     except NoSshError as error:
         # Its ssh_config is ours, and the user's own ssh does not read ours
         hint = f"sandbox up {guest.name}"
         raise NoSshError(error.message, details=error.details, hint=hint) from error
     return conceal(facts, secret_targets(plan), key)
+
+
+def _can_be_early(guest: Guest, status: MachineStatus) -> bool:
+    """Whether there is an app whose server can be killed beside the probe's R.
+
+    On an emulated processor each would spoil the other's time.
+    """
+    plan = guest.plan
+    return SHINY.is_in(plan.services) and bool(plan.apps) and not status.emulated
 
 
 def _keep(guest: Guest, report: CheckReport) -> None:

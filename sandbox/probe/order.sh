@@ -11,6 +11,7 @@
 #   KEY          the key of the hashes that replace values which are not taken; empty for no hashes
 #   OWN          1 on a machine of our own: its messages are shown; HIDE, for these, is a program for
 #                sed that removes what looks like a secret (redact.py)
+#   AT_APP       1 to print `probe-app-read` to stderr when nothing more is read of a running Shiny Server
 # After it come take.sh, and the shell of each subject of the facts (facts/subjects/*.sh). They hold only
 # functions; the last line that is sent calls one, so that a cut-off script does nothing at all.
 #
@@ -64,6 +65,8 @@ limited() {
 
 # probe_as_root LOADS
 probe_as_root() {
+    # The results are held back: worker_view tells by this way how far it is
+    exec 4>&2 2>/dev/null
     prepare_hashes
     section root
     each_as_root
@@ -120,8 +123,12 @@ probe_everything() {
     fi
     probe_held=
     case $probe_root in
-    self) probe_held=$(probe_as_root "$1" 2>/dev/null) ;;
-    sudo) probe_held=$(printf '%s\n' "$PROBE_ROOT" | sudo -n sh -s 2>/dev/null) ;;
+    self) probe_held=$(probe_as_root "$1") ;;
+    sudo)
+        # sudo's own words only where somebody waits for those of worker_view
+        if [ "${AT_APP:-}" = 1 ]; then exec 5>&2; else exec 5>/dev/null; fi
+        probe_held=$(printf 'AT_APP=%s\n%s\n' "${AT_APP:-}" "$PROBE_ROOT" | sudo -n sh -s 2>&5)
+        ;;
     esac
     wait
     # The script for root may end before it begins, although sudo worked before

@@ -2,7 +2,7 @@
 
 import secrets
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sandbox.errors import CommandError, HostError, SandboxError
 from sandbox.probe import redact
@@ -12,6 +12,8 @@ from sandbox.ssh import SshTarget
 
 _CONNECT_TIMEOUT_S = 15
 _SSH_FAILED = 255
+_APP_READ = "probe-app-read"
+"""What facts/subjects/r.sh prints to stderr when an app's process has told all that it can."""
 THIS_MACHINE = "this machine"
 
 # `ssh` may be set up to pass on the caller's own locale (SendEnv LANG LC_*): a login
@@ -32,8 +34,18 @@ def new_boundary() -> str:
     return f"sandbox-probe-{secrets.token_hex(16)}"
 
 
-def over_ssh(target: SshTarget, text: str, boundary: str, *, timeout_s: float) -> Frame:
+def over_ssh(
+    target: SshTarget,
+    text: str,
+    boundary: str,
+    *,
+    timeout_s: float,
+    at_app: Callable[[], None] | None = None,
+) -> Frame:
     """Run the script on the machine behind `target`, with any login shell, and return its output.
+
+    `at_app` is called when all that needs a running Shiny Server has been read: only the R of an
+    app's view is still at work. Never, when no app lives.
 
     Raises:
         NoSshError: ssh cannot log in.
@@ -42,7 +54,19 @@ def over_ssh(target: SshTarget, text: str, boundary: str, *, timeout_s: float) -
     without_locale = [word for name in _LOCALE_VARIABLES for word in ("-u", name)]
     options = ("-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_TIMEOUT_S}", "-T")
     argv = ("env", *without_locale, *target.argv(*options), "sh -s")
-    return _printed(argv, text, boundary, where=target.host, timeout_s=timeout_s)
+
+    def on_line(line: str) -> None:
+        if at_app is not None and line.strip() == _APP_READ:
+            at_app()
+
+    return _printed(
+        argv,
+        f"AT_APP=1\n{text}" if at_app is not None else text,
+        boundary,
+        where=target.host,
+        timeout_s=timeout_s,
+        on_line=on_line if at_app is not None else None,
+    )
 
 
 def here(text: str, boundary: str, *, timeout_s: float) -> Frame:
@@ -55,10 +79,16 @@ def here(text: str, boundary: str, *, timeout_s: float) -> Frame:
 
 
 def _printed(
-    argv: Sequence[str], text: str, boundary: str, *, where: str, timeout_s: float
+    argv: Sequence[str],
+    text: str,
+    boundary: str,
+    *,
+    where: str,
+    timeout_s: float,
+    on_line: Callable[[str], None] | None = None,
 ) -> Frame:
     try:
-        done = run(argv, stdin=text, timeout_s=timeout_s, check=False)
+        done = run(argv, stdin=text, timeout_s=timeout_s, check=False, on_line=on_line)
     except CommandError as error:
         raise HostError(
             f"the probe of {where} did not end within {timeout_s:g} s"

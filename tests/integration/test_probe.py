@@ -208,6 +208,18 @@ def test_a_connection_that_drops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert caught.value.details == "Connection to anywhere closed by remote host."
 
 
+def test_the_caller_hears_when_nothing_more_is_read_of_an_app(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "#!/bin/sh\nread -r first\necho $first >&2\necho probe-app-read >&2\ncat >/dev/null\n"
+    monkeypatch.setenv("PATH", _fake_ssh(tmp_path, text))
+    heard: list[str] = []
+    with pytest.raises(HostError, match="cut off") as caught:
+        probe(SshTarget("box"), at_app=lambda: heard.append("app read"))
+    assert heard == ["app read"]
+    assert "AT_APP=1" in caught.value.details
+
+
 def test_a_machine_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", _fake_ssh(tmp_path, "exec sleep 60"))
     with pytest.raises(HostError, match=r"did not end within 0\.5 s"):

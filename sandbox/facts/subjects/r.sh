@@ -154,15 +154,21 @@ field_of() {
     awk -v name="$2:" '$1 == name { $1 = ""; sub(/^ /, ""); print; exit }' "/proc/$1/status" 2>/dev/null
 }
 
-# with_limits_of PID COMMAND...: with that process's limits and umask
-with_limits_of() {
-    probe_pid=$1
-    shift
-    if [ -d "/proc/$probe_pid" ] && have prlimit; then
-        umask "$(field_of "$probe_pid" Umask)"
+# read_limits PID: keep that process's limits and umask for with_limits
+read_limits() {
+    probe_umask='' probe_files='' probe_processes=''
+    [ -d "/proc/$1" ] || return 0
+    probe_umask=$(field_of "$1" Umask)
+    probe_files=$(limit_of "$1" 'Max open files')
+    probe_processes=$(limit_of "$1" 'Max processes')
+}
+
+# with_limits COMMAND...: with what read_limits has kept
+with_limits() {
+    if [ -n "$probe_umask" ] && have prlimit; then
+        umask "$probe_umask"
         # Root in a container may not raise a hard limit: then R does without
-        for probe_file in --nofile="$(limit_of "$probe_pid" 'Max open files')" \
-            --nproc="$(limit_of "$probe_pid" 'Max processes')"; do
+        for probe_file in --nofile="$probe_files" --nproc="$probe_processes"; do
             prlimit "$probe_file" true 2>/dev/null && set -- prlimit "$probe_file" "$@"
         done
     fi
@@ -181,19 +187,24 @@ processes_like() {
 }
 
 # worker_view SEEN_BY PID R LOADS: that R, with the environment, limits, umask, user, groups and folder of
-# a live process
+# a live process. All of it is read first: from then on that process may end.
 worker_view() {
     probe_viewer=$1 probe_exe=$3 probe_worker_loads=$4
     shift
-    probe_groups=$(field_of "$1" Groups | sed 's/ *$//; s/ /,/g')
     cd "/proc/$1/cwd" 2>/dev/null || return 1
+    probe_groups=$(field_of "$1" Groups | sed 's/ *$//; s/ /,/g')
+    probe_uid=$(field_of "$1" Uid | cut -d ' ' -f 1)
+    probe_gid=$(field_of "$1" Gid | cut -d ' ' -f 1)
+    probe_variables=$(variables_of "$1")
+    read_limits "$1"
     section worker-limits "$probe_viewer"
     cat "/proc/$1/limits"
     probe_mine=$(personal_profile "$(readlink "/proc/$1/cwd")" "$(variable_of "$1" HOME)")
+    if [ "${AT_APP:-}" = 1 ] && [ "$probe_viewer" = shiny ]; then echo probe-app-read >&4; fi
     for probe_more in '' '--no-site-file'; do
         # shellcheck disable=SC2086  # options are words
         r_view "$probe_viewer" worker "${probe_exe%/bin/exec/R}" "$probe_worker_loads" "$probe_mine" \
-            worker_r "$1" $R_OPTIONS $probe_more && return 0
+            worker_r $R_OPTIONS $probe_more && return 0
     done
     return 1
 }
@@ -208,18 +219,14 @@ variables_of() {
         "/proc/$1/environ" | tr '\0' '\n'
 }
 
-# worker_r PID OPTIONS...: run $probe_exe as that process was run, R's text on standard input
+# worker_r OPTIONS...: run $probe_exe as worker_view has read it, R's text on standard input
 worker_r() {
-    probe_worker=$1
-    shift
     probe_keep=--clear-groups
     [ -n "$probe_groups" ] && probe_keep=--groups=$probe_groups
     # shellcheck disable=SC2016  # for the inner shell
     probe_start='probe=$(cat); unset PWD OLDPWD SHLVL _; eval "$probe"; exec "$@" <&3 3<&-'
     exec 3<&0
-    variables_of "$probe_worker" |
-        with_limits_of "$probe_worker" setpriv "$probe_keep" \
-            --reuid="$(field_of "$probe_worker" Uid | cut -d ' ' -f 1)" \
-            --regid="$(field_of "$probe_worker" Gid | cut -d ' ' -f 1)" \
-            env -i sh -c "$probe_start" sh "$probe_exe" "$@"
+    printf '%s\n' "$probe_variables" |
+        with_limits setpriv "$probe_keep" --reuid="$probe_uid" --regid="$probe_gid" \
+            env -i sh -c "$probe_start" sh "$probe_exe" "$@" 4>&-
 }

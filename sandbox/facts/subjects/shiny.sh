@@ -106,7 +106,8 @@ replay_r() {
     set -- "PATH=${probe_path:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}" \
         su -s /bin/bash --login -p -- "$probe_user" -c "$probe_start"
     [ -n "$probe_lang" ] && set -- "LANG=$probe_lang" "$@"
-    cd / && with_limits_of "${probe_server:-none}" env -i "HOME=$probe_home" "$@"
+    read_limits "${probe_server:-none}"
+    cd / && with_limits env -i "HOME=$probe_home" "$@"
 }
 
 probe_r_shiny() {

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sandbox.checks.check import CannotLook
+from sandbox.checks.check import CannotLook, Look
 from sandbox.checks.inspection import FileMode, Inspection, Login
 from sandbox.checks.live import RstudioRun, Seen
 from sandbox.checks.safe import fingerprint
@@ -325,6 +325,11 @@ class FakeMachine:
     websocket_status: int = 101
     rstudio: RstudioRun = dataclasses.field(default_factory=RstudioRun)
     address: str = "http://192.0.2.7:8787"
+
+    early: Look | None = None
+
+    def early_restart(self) -> Look | None:
+        return self.early
 
     def address_of(self, server: str) -> str:
         self.asked.append(f"address of {server}")
