@@ -75,9 +75,9 @@ def agreed_code(
     found = tuple(read_code(path) for path in files if path.exists())
     if not found:
         return ()
-    from sandbox.trust_store import Store
+    from sandbox.trust_store import TrustStore
 
-    store = Store()
+    store = TrustStore()
     for code in found:
         if _is_shipped(code.path, box) or store.knows(code):
             continue

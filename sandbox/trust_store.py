@@ -32,7 +32,7 @@ class Trusted(BaseModel):
     """Absolute paths: everything in these folders is agreed to."""
 
 
-class Store:
+class TrustStore:
     """The user's agreements: `trusted.json` in the state folder."""
 
     def __init__(self) -> None:

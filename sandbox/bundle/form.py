@@ -135,7 +135,7 @@ def read_bundle(
     """
     problems = list[str]()
     manifest, digest = None, ""
-    source = _Source(stream, told)
+    source = _BundleSource(stream, told)
     try:
         text = _small(source, MANIFEST_NAME, "the manifest", MAX_MANIFEST_BYTES)
         digest = hashlib.sha256(text).hexdigest()
@@ -153,7 +153,7 @@ def read_bundle(
     return Examined(manifest, digest, tuple(problems))
 
 
-class _Source:
+class _BundleSource:
     def __init__(self, stream: BinaryIO, told: Told) -> None:
         self._stream, self._told = stream, told
 
@@ -168,7 +168,7 @@ class _Source:
         return not self._stream.read(1)
 
 
-def _small(source: _Source, name: str, what: str, max_bytes: int) -> bytes:
+def _small(source: _BundleSource, name: str, what: str, max_bytes: int) -> bytes:
     """A member whose size only its header says."""
     block = source.exactly(BLOCK, what)
     try:
@@ -194,7 +194,7 @@ def _manifest(text: bytes) -> Manifest:
         raise _LostError("the manifest cannot be read: it is nested too deeply") from None
 
 
-def _blob(source: _Source, blob: Blob, take: Take) -> None:
+def _blob(source: _BundleSource, blob: Blob, take: Take) -> None:
     what = f"{blob.name} ({blob.role})"
     if source.exactly(BLOCK, what) != header(blob.member, blob.size_bytes):
         raise _LostError(f"where {what} should begin there is something else")
@@ -215,7 +215,7 @@ def _blob(source: _Source, blob: Blob, take: Take) -> None:
         raise problem
 
 
-def _content(source: _Source, blob: Blob, what: str) -> Iterator[bytes]:
+def _content(source: _BundleSource, blob: Blob, what: str) -> Iterator[bytes]:
     left, digest, chunk = blob.size_bytes, hashlib.sha256(), b""
     while left:
         if chunk:
@@ -229,7 +229,7 @@ def _content(source: _Source, blob: Blob, what: str) -> Iterator[bytes]:
     yield chunk
 
 
-def _end(source: _Source, wanted: bytes) -> None:
+def _end(source: _BundleSource, wanted: bytes) -> None:
     what = "the trailer"
     if source.exactly(BLOCK, what) != header(TRAILER_NAME, len(wanted)):
         raise _LostError(f"where {what} should begin there is something else")

@@ -19,7 +19,7 @@ class OutsideError(Exception):
 
 
 @dataclass(frozen=True)
-class Source:
+class TreeSource:
     """Where the bytes of a blob are on this host."""
 
     path: Path
@@ -29,7 +29,7 @@ class Source:
     name: str
 
     @classmethod
-    def of(cls, path: Path, role: Role, name: str) -> "Source":
+    def of(cls, path: Path, role: Role, name: str) -> "TreeSource":
         """Look at a file.
 
         Raises:
@@ -48,7 +48,7 @@ class Lister:
     files: dict[str, TreeFile] = field(default_factory=dict)
     folders: dict[str, TreeFolder] = field(default_factory=dict)
     links: dict[str, TreeLink] = field(default_factory=dict)
-    sources: list[Source] = field(default_factory=list)
+    sources: list[TreeSource] = field(default_factory=list)
 
     def add(self, path: Path, role: Role) -> None:
         """Add a file, a folder without what is in it, or a link that is not followed.
@@ -70,7 +70,7 @@ class Lister:
         elif path.is_dir():
             self.folders[name] = TreeFolder(path=name)
         elif path.is_file():
-            source = Source.of(path, role, name)
+            source = TreeSource.of(path, role, name)
             is_program = bool(path.stat().st_mode & 0o111)
             self.sources.append(source)
             self.files[name] = TreeFile(path=name, sha256=source.sha256, is_program=is_program)

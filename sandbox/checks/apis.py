@@ -39,7 +39,7 @@ def live_checks(placement: Placement) -> Iterator[Check[CheckedMachine]]:
             title=f"the API {api.name} comes back after it is killed",
             expected=f"a new process answers within {RESTART_S:g} s after SIGKILL",
             why="an error in R ends the whole API: without a restart it is down for everybody",
-            look=_Restart(placement, api),
+            look=_ApiRestart(placement, api),
             fix=fixes.reset_command(placement),
             order=1,
         )
@@ -109,7 +109,7 @@ def _explained(placement: Placement, api: Endpoint, machine: CheckedMachine, fou
     return Look(ok=False, actual=f"{found}; R says:\n{trouble.told}", fix=trouble.advice)
 
 
-class _Restart:
+class _ApiRestart:
     """Kill the process of an API; a new one must answer, by itself."""
 
     def __init__(self, placement: Placement, api: Endpoint) -> None:

@@ -23,7 +23,7 @@ from sandbox.checks.rstudio_account import (
     rules_for,
 )
 from sandbox.checks.rstudio_proof import RstudioProof, parse_proof, proof_code
-from sandbox.checks.rstudio_session import NoSession, Refusal, RstudioClient, SignInFailed
+from sandbox.checks.rstudio_session import NoSession, RstudioClient, SignInFailed, SignInRefusal
 from sandbox.deadline import Deadline, wait_while
 from sandbox.placement import Placement
 from sandbox.plan import Plan
@@ -202,7 +202,7 @@ def _signed_in(
 
 def why_refused(machine: CheckedMachine, name: str, error: SignInFailed) -> SignInFailed:
     """Say why an account was refused, asking the machine: its answer alone does not tell."""
-    if error.refusal is Refusal.BUSY:
+    if error.refusal is SignInRefusal.BUSY:
         return error
     try:
         why = rules_for(machine, name).why(name)

@@ -32,7 +32,7 @@ _UNAUTHORISED: Final = 3
 _PASSING: Final = frozenset({502, 503, 504})
 
 
-class Refusal(StrEnum):
+class SignInRefusal(StrEnum):
     """Why a sign-in was refused, as far as the server tells."""
 
     PASSWORD = "1"  # noqa: S105  (the number of an error)
@@ -47,7 +47,7 @@ class Refusal(StrEnum):
 class SignInFailed(Exception):  # noqa: N818  (a finding about the machine, not an error of ours)
     """The server refused to sign an account in."""
 
-    def __init__(self, refusal: Refusal, message: str) -> None:
+    def __init__(self, refusal: SignInRefusal, message: str) -> None:
         super().__init__(message)
         self.refusal = refusal
 
@@ -136,7 +136,7 @@ class RstudioClient:
             return
         if answer.status != HTTPStatus.FOUND:
             raise NoSession(f"it answers a sign-in with HTTP {answer.status}")
-        known = Refusal(error) if error in set(Refusal) else Refusal.UNKNOWN
+        known = SignInRefusal(error) if error in set(SignInRefusal) else SignInRefusal.UNKNOWN
         raise SignInFailed(known, _REFUSED[known])
 
     def start_session(self, deadline: Deadline) -> None:
@@ -255,10 +255,12 @@ class _Passing(NoSession):
 
 
 _REFUSED: Final = {
-    Refusal.PASSWORD: "it says that the name or the password is wrong",
-    Refusal.BUSY: "it lets nobody try twice within 5 seconds, or could not ask for the password",
-    Refusal.ACCOUNT: "the password is right, and the account may not use RStudio",
-    Refusal.UNKNOWN: "it shows its sign-in page again, and does not say why",
+    SignInRefusal.PASSWORD: "it says that the name or the password is wrong",
+    SignInRefusal.BUSY: (
+        "it lets nobody try twice within 5 seconds, or could not ask for the password"
+    ),
+    SignInRefusal.ACCOUNT: "the password is right, and the account may not use RStudio",
+    SignInRefusal.UNKNOWN: "it shows its sign-in page again, and does not say why",
 }
 
 

@@ -10,7 +10,7 @@ from sandbox.cli.console import agreed, say, show, show_json
 
 if TYPE_CHECKING:
     from sandbox.trust import Consent, HostCode
-    from sandbox.trust_store import Store
+    from sandbox.trust_store import TrustStore
 
 
 def consent(*, trust: bool) -> "Consent":
@@ -58,13 +58,13 @@ def trust(
     sandbox trust --remove ~/boxes
     """
     from sandbox.errors import UsageError
-    from sandbox.trust_store import Store
+    from sandbox.trust_store import TrustStore
 
     if [path is not None, remove is not None, listing].count(True) != 1:
         raise UsageError(
             "say what to do: a path to trust, --list, or --remove PATH", hint="sandbox trust --help"
         )
-    store = Store()
+    store = TrustStore()
     if path is not None:
         say(f"agreed: {store.add(path)}")
     elif remove is not None:
@@ -77,7 +77,7 @@ def trust(
         _show(store, as_json=as_json)
 
 
-def _show(store: "Store", *, as_json: bool) -> None:
+def _show(store: "TrustStore", *, as_json: bool) -> None:
     known = store.read()
     if as_json:
         show_json(known.model_dump(mode="json", exclude={"format"}))

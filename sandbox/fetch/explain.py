@@ -14,7 +14,7 @@ USER_CONFIG: Final = "~/.config/sandbox/config.yml"
 
 
 @dataclass(frozen=True)
-class Trouble:
+class FetchTrouble:
     """What went wrong with one request."""
 
     what: str
@@ -24,7 +24,9 @@ class Trouble:
     status: int | None = None
 
 
-def error_about(route: Route, trouble: Trouble, kind: type[FetchError] = FetchError) -> FetchError:
+def error_about(
+    route: Route, trouble: FetchTrouble, kind: type[FetchError] = FetchError
+) -> FetchError:
     """Make the error to tell: the public URL, the mirror if there is one, and what mends it."""
     asked = f"asked for at {route.address.url} (`mirrors.{route.key}`)" if route.is_mirror else ""
     error = kind(
@@ -37,7 +39,7 @@ def error_about(route: Route, trouble: Trouble, kind: type[FetchError] = FetchEr
     return error
 
 
-def trouble_of(error: Exception, asked: Address, proxy: Address | None) -> Trouble | None:
+def trouble_of(error: Exception, asked: Address, proxy: Address | None) -> FetchTrouble | None:
     """Say what an error of the network means; None when it is none of the network."""
     host = urlsplit(asked.url).netloc
     if isinstance(error, exceptions.ProxyError):
@@ -46,7 +48,7 @@ def trouble_of(error: Exception, asked: Address, proxy: Address | None) -> Troub
         return _tls_trouble(error, host)
     for kind, words in _PASSING:
         if isinstance(error, kind):
-            return Trouble(words.format(host=host, reason=_last_words(error)), may_pass=True)
+            return FetchTrouble(words.format(host=host, reason=_last_words(error)), may_pass=True)
     return None
 
 
@@ -60,34 +62,34 @@ _PASSING: Final[tuple[tuple[type[Exception], str], ...]] = (
 """The first that fits; the last is above all others."""
 
 
-def _proxy_trouble(error: exceptions.ProxyError, proxy: Address | None) -> Trouble:
+def _proxy_trouble(error: exceptions.ProxyError, proxy: Address | None) -> FetchTrouble:
     where = urlsplit(proxy.url).netloc if proxy is not None else ""
     cause = error.original_error
     text = str(cause)
     if isinstance(cause, exceptions.SSLError | ssl.SSLError):
         return _tls_trouble(cause, f"the proxy {where}")
     if "407" in text:
-        return Trouble(f"the proxy {where} wants a login (407)", is_proxy=True)
+        return FetchTrouble(f"the proxy {where} wants a login (407)", is_proxy=True)
     if "Tunnel connection failed" in text:
         status = "".join(char for char in text if char.isdigit())[:3]
         may_pass = status.startswith("5")
-        return Trouble(f"the proxy {where} refuses it ({status})", may_pass, is_proxy=True)
-    return Trouble(f"the proxy {where} cannot be reached", may_pass=True, is_proxy=True)
+        return FetchTrouble(f"the proxy {where} refuses it ({status})", may_pass, is_proxy=True)
+    return FetchTrouble(f"the proxy {where} cannot be reached", may_pass=True, is_proxy=True)
 
 
-def _tls_trouble(error: BaseException, host: str) -> Trouble:
+def _tls_trouble(error: BaseException, host: str) -> FetchTrouble:
     """Tell a certificate that is not trusted from a connection that broke; in OpenSSL's words."""
     found: object = error
     while isinstance(found, BaseException):
         if isinstance(found, ssl.SSLCertVerificationError):
             why = found.verify_message
             what = f"the certificate of {host} is not trusted ({why})"
-            return Trouble(what, is_certificate=True)
+            return FetchTrouble(what, is_certificate=True)
         if isinstance(found, ssl.SSLError):
             why = (found.reason or "no reason given").replace("_", " ").lower()
-            return Trouble(f"TLS with {host} failed ({why})", may_pass=True)
+            return FetchTrouble(f"TLS with {host} failed ({why})", may_pass=True)
         found = found.args[0] if found.args else None
-    return Trouble(f"TLS with {host} failed", may_pass=True)
+    return FetchTrouble(f"TLS with {host} failed", may_pass=True)
 
 
 def _last_words(error: BaseException) -> str:
@@ -95,7 +97,7 @@ def _last_words(error: BaseException) -> str:
     return str(error).rpartition("] ")[2] if "] " in str(error) else "no connection"
 
 
-def _hint(route: Route, trouble: Trouble, *, is_absent: bool) -> str:
+def _hint(route: Route, trouble: FetchTrouble, *, is_absent: bool) -> str:
     if is_absent:
         return f"does the mirror `mirrors.{route.key}` have all of it?" if route.is_mirror else ""
     if trouble.is_certificate:

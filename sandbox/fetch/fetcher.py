@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from sandbox.events import Listener, StepOutput, ignore
 from sandbox.fetch.errors import AbsentFileError, FetchError, WrongSumError
-from sandbox.fetch.explain import Trouble, error_about
+from sandbox.fetch.explain import FetchTrouble, error_about
 from sandbox.fetch.routes import Route, Routes
 from sandbox.fetch.store import SourceNote, Store
 from sandbox.fetch.transport import Answer, Patience, Transport
@@ -218,7 +218,7 @@ class Fetcher:
             if wanted.sha256 is not None and came != wanted.sha256:
                 raise _wrong_sum(route, wanted.sha256, came)
             if wanted.looks_wrong is not None and (why := wanted.looks_wrong(fresh)):
-                raise error_about(route, Trouble(f"what came is not the file: {why}"))
+                raise error_about(route, FetchTrouble(f"what came is not the file: {why}"))
             path = self.store.keep(fresh, came)
         self.store.note(way.origin, SourceNote(url=route.public, sha256=came, size_bytes=size))
         return Fetched(path, came, size, route.public)
@@ -233,7 +233,7 @@ class Fetcher:
             raise _too_large(route, max_bytes)
         kind = answer.headers.get("Content-Type", "").lower()
         if kind.startswith("text/html") and urlsplit(route.public).path.endswith(_NO_PAGE):
-            raise error_about(route, Trouble("a web page came in its place (of a proxy?)"))
+            raise error_about(route, FetchTrouble("a web page came in its place (of a proxy?)"))
         size, told_at = 0, time.monotonic()
         for chunk in answer.stream(_CHUNK_BYTES, decode_content=False):
             size += len(chunk)
@@ -280,13 +280,13 @@ def _is_absent(error: FetchError) -> bool:
 
 def _wrong_sum(route: Route, wanted: str, came: str) -> FetchError:
     what = f"its SHA-256 should be {wanted}, and what came has {came}: it was thrown away"
-    error = error_about(route, Trouble(what), WrongSumError)
+    error = error_about(route, FetchTrouble(what), WrongSumError)
     error.hint = "the file was changed where it lies, or on the way: ask whoever runs that server"
     return error
 
 
 def _too_large(route: Route, max_bytes: int) -> FetchError:
-    return error_about(route, Trouble(f"it is larger than {max_bytes / 1e6:.1f} MB"))
+    return error_about(route, FetchTrouble(f"it is larger than {max_bytes / 1e6:.1f} MB"))
 
 
 def _short(route: Route) -> str:

@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 from sandbox import __version__
 from sandbox.deadline import keep_trying
 from sandbox.fetch.errors import AbsentFileError, FetchError
-from sandbox.fetch.explain import Trouble, error_about, trouble_of
+from sandbox.fetch.explain import FetchTrouble, error_about, trouble_of
 from sandbox.fetch.routes import Address, Route, Routes, address_of
 
 Answer = urllib3.BaseHTTPResponse
@@ -110,7 +110,7 @@ class Transport:
             if trouble.may_pass:
                 raise _PassingError(told) from error
             raise told from error
-        raise error_about(route, Trouble(f"more than {_MOST_REDIRECTS} redirects"))
+        raise error_about(route, FetchTrouble(f"more than {_MOST_REDIRECTS} redirects"))
 
     @contextmanager
     def _open(self, asked: Address, headers: Mapping[str, str], method: str) -> Iterator[Answer]:
@@ -191,10 +191,12 @@ def _next(asked: Address, where: str, route: Route) -> Address:
     try:
         address = address_of(urljoin(asked.url, where))
     except FetchError as error:
-        raise error_about(route, Trouble(f"it redirects elsewhere: {error.message}")) from None
+        raise error_about(route, FetchTrouble(f"it redirects elsewhere: {error.message}")) from None
     before, after = urlsplit(asked.url), urlsplit(address.url)
     if before.scheme == "https" and after.scheme == "http":
-        raise error_about(route, Trouble("it redirects from https to http, which is not followed"))
+        raise error_about(
+            route, FetchTrouble("it redirects from https to http, which is not followed")
+        )
     is_same = (before.scheme, before.netloc) == (after.scheme, after.netloc)
     # A login is for the server that it was written for
     return Address(address.url, asked.login if is_same else None)
@@ -206,12 +208,12 @@ def _require_good(answer: Answer, route: Route) -> None:
         return
     words = f"{status} {HTTPStatus(status).phrase}" if status in _KNOWN else f"status {status}"
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        raise error_about(route, Trouble(f"the proxy wants a login ({words})", is_proxy=True))
+        raise error_about(route, FetchTrouble(f"the proxy wants a login ({words})", is_proxy=True))
     if status == HTTPStatus.UNAUTHORIZED:
-        raise error_about(route, Trouble(f"the server wants another login ({words})"))
+        raise error_about(route, FetchTrouble(f"the server wants another login ({words})"))
     if status in _ABSENT:
-        raise error_about(route, Trouble(words), AbsentFileError)
-    told = error_about(route, Trouble(f"the server answers {words}", status=status))
+        raise error_about(route, FetchTrouble(words), AbsentFileError)
+    told = error_about(route, FetchTrouble(f"the server answers {words}", status=status))
     if status in _PASSING:
         raise _PassingError(told, _wanted_pause(answer.headers.get("Retry-After", "")))
     raise told

@@ -18,7 +18,7 @@ from sandbox.box_lock.model import LockedDeb, LockedFile, MachineLock
 from sandbox.box_lock.text import lock_path, read_lock
 from sandbox.bundle.form import write_bundle
 from sandbox.bundle.model import Blob, BundledBase, Manifest, Role, Tree
-from sandbox.bundle.tree import Lister, OutsideError, Source, lay_tree
+from sandbox.bundle.tree import Lister, OutsideError, TreeSource, lay_tree
 from sandbox.errors import BoxError, SandboxError, UsageError
 from sandbox.events import Listener, StepOutput, step
 from sandbox.fetch.fetcher import NO_HEADERS
@@ -89,7 +89,8 @@ def bundle(placement: Placement, output: Path, *, context: Context) -> Bundled:
         image = work / "image"
         image.mkdir()
         base_files = [
-            Source.of(path, "base-image", path.name) for path in engine.export_base(identity, image)
+            TreeSource.of(path, "base-image", path.name)
+            for path in engine.export_base(identity, image)
         ]
         # What comes first gives a blob its role, where two have the same bytes
         sources = [*base_files, *_locked(placement, machine, context), *sources, *_playbooks()]
@@ -161,7 +162,7 @@ def _work_folder() -> Path:
 # What goes in
 
 
-def _box(loaded: LoadedBox, plan: Plan) -> tuple[Tree, list[Source]]:
+def _box(loaded: LoadedBox, plan: Plan) -> tuple[Tree, list[TreeSource]]:
     """The box's folder: all that the box names, and nothing else of it.
 
     Raises:
@@ -207,7 +208,7 @@ def _not_to_bundle(plan: Plan, details: str) -> BoxError:
     )
 
 
-def _require_same(tree: Tree, sources: Sequence[Source], plan: Plan, folder: Path) -> None:
+def _require_same(tree: Tree, sources: Sequence[TreeSource], plan: Plan, folder: Path) -> None:
     """Lay the box out as `up FILE` will, and see that it means the same there.
 
     Raises:
@@ -224,7 +225,7 @@ def _require_same(tree: Tree, sources: Sequence[Source], plan: Plan, folder: Pat
         raise _not_to_bundle(plan, "in another folder it means another machine")
 
 
-def _locked(placement: Placement, machine: MachineLock, context: Context) -> Iterator[Source]:
+def _locked(placement: Placement, machine: MachineLock, context: Context) -> Iterator[TreeSource]:
     """Every file of the lock; `locked_placement` has seen that they are here."""
     plan = placement.plan
     fetcher = context.fetcher(plan, sandbox=placement.name)
@@ -235,20 +236,20 @@ def _locked(placement: Placement, machine: MachineLock, context: Context) -> Ite
         if isinstance(one, LockedFile):
             role, headers = "file", headers_for(one.obtained(), plan.base)
         found = fetcher.obtain([one.url], sha256=one.sha256, headers=headers)
-        yield Source(found.path, found.sha256, found.size_bytes, role, one.file_name)
+        yield TreeSource(found.path, found.sha256, found.size_bytes, role, one.file_name)
 
 
-def _playbooks() -> Iterator[Source]:
+def _playbooks() -> Iterator[TreeSource]:
     """For whoever wants to see them; `up FILE` runs its own, and only when they are the same."""
     for kind in ("playbooks", "templates"):
         root = data_dir(kind)
         for folder, inside, names in os.walk(root):
             inside[:] = sorted(name for name in inside if name != "__pycache__")
             for path in (Path(folder, name) for name in sorted(names)):
-                yield Source.of(path, "playbooks", f"{kind}/{path.relative_to(root)}")
+                yield TreeSource.of(path, "playbooks", f"{kind}/{path.relative_to(root)}")
 
 
-def _blobs(sources: Sequence[Source]) -> tuple[Blob, ...]:
+def _blobs(sources: Sequence[TreeSource]) -> tuple[Blob, ...]:
     found = dict[str, Blob]()
     for one in sources:
         blob = Blob(sha256=one.sha256, size_bytes=one.size_bytes, role=one.role, name=one.name)
@@ -257,7 +258,7 @@ def _blobs(sources: Sequence[Source]) -> tuple[Blob, ...]:
 
 
 def _write(
-    output: Path, manifest: Manifest, sources: Sequence[Source], told: Callable[[int], None]
+    output: Path, manifest: Manifest, sources: Sequence[TreeSource], told: Callable[[int], None]
 ) -> str:
     places = {one.sha256: one.path for one in sources}
 

@@ -41,7 +41,7 @@ NEEDED_DISK_GB = 2
 
 
 @dataclass(frozen=True)
-class Made:
+class MadeMachine:
     """What came of making a machine."""
 
     report: CheckReport | None
@@ -50,7 +50,9 @@ class Made:
     """To be shown once."""
 
 
-def make(guest: Guest, context: Context, *, cache: CacheUse, checks: bool, again: bool) -> Made:
+def make(
+    guest: Guest, context: Context, *, cache: CacheUse, checks: bool, again: bool
+) -> MadeMachine:
     """Make the machine match the plan, from any state; the caller holds the lock.
 
     Returns:
@@ -76,7 +78,7 @@ def make(guest: Guest, context: Context, *, cache: CacheUse, checks: bool, again
             record, keys = _created(guest, context, replace(oven, ahead=ahead))
         if _is_whole(record) and not again:
             report = _woken(guest, record, context, checks=checks)
-            return Made(report, _passwords(guest, checks=checks))
+            return MadeMachine(report, _passwords(guest, checks=checks))
         record, kept = _provisioned(guest, record, context, again=again)
         if guest.plan.locked is not None:
             require_locked(guest, guest.login())
@@ -85,7 +87,7 @@ def make(guest: Guest, context: Context, *, cache: CacheUse, checks: bool, again
             report = _proven_again(guest, record, report)
         if keys is not None and report is not None and report.ok:
             keep_baked(guest, keys)
-        return Made(report, _passwords(guest, checks=checks))
+        return MadeMachine(report, _passwords(guest, checks=checks))
 
 
 def make_bare(guest: Guest, context: Context) -> SshTarget:

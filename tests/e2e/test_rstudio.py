@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox.checks.rstudio_session import NoSession, Refusal, RstudioClient, SignInFailed
+from sandbox.checks.rstudio_session import NoSession, RstudioClient, SignInFailed, SignInRefusal
 from sandbox.deadline import Deadline
 from tests.conftest import Host, cannot_run
 from tests.mirror import Contents, Mirror, serving
@@ -194,7 +194,11 @@ def test_three_refusals_have_three_messages(rstudio: Rstudio) -> None:
         with pytest.raises(SignInFailed) as found:
             rstudio.client.sign_in(name, password)
         messages.append((found.value.refusal, str(found.value)))
-    assert [one for one, _ in messages] == [Refusal.PASSWORD, Refusal.BUSY, Refusal.ACCOUNT]
+    assert [one for one, _ in messages] == [
+        SignInRefusal.PASSWORD,
+        SignInRefusal.BUSY,
+        SignInRefusal.ACCOUNT,
+    ]
     assert len({text for _, text in messages}) == 3
 
 

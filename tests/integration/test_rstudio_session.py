@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.checks.rstudio_proof import parse_proof, proof_code
-from sandbox.checks.rstudio_session import NoSession, Refusal, RstudioClient, SignInFailed
+from sandbox.checks.rstudio_session import NoSession, RstudioClient, SignInFailed, SignInRefusal
 from sandbox.deadline import Deadline, wait_until
 from tests.conftest import cannot_run
 from tests.standin.lab import ANN, PASSWORD, StandinLab
@@ -61,7 +61,7 @@ def test_three_ways_to_be_refused(lab: StandinLab) -> None:
     with pytest.raises(SignInFailed) as other:
         client(lab).sign_in("root", "wrong")
     found = [wrong.value.refusal, busy.value.refusal, other.value.refusal]
-    assert found == [Refusal.PASSWORD, Refusal.BUSY, Refusal.ACCOUNT]
+    assert found == [SignInRefusal.PASSWORD, SignInRefusal.BUSY, SignInRefusal.ACCOUNT]
     assert len({str(one.value) for one in (wrong, busy, other)}) == 3
 
 

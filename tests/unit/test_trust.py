@@ -9,7 +9,7 @@ import pytest
 from sandbox.errors import ExitCode, HostError, UsageError
 from sandbox.paths import data_dir
 from sandbox.trust import MAX_CODE_BYTES, Consent, HostCode, agreed_code
-from sandbox.trust_store import Store
+from sandbox.trust_store import TrustStore
 
 CODE = "def test_it(): pass\n"
 NOBODY = Consent()
@@ -45,7 +45,7 @@ def test_nobody_to_ask_is_a_refusal_that_says_how_to_go_on(file: Path) -> None:
         ask(file, NOBODY)
     assert caught.value.exit_code is ExitCode.USAGE
     assert caught.value.hint == f"read it, then: sandbox trust {file}, or say --trust"
-    Store().add(file)
+    TrustStore().add(file)
     assert ask(file, NOBODY)[0].content == CODE.encode()
 
 
@@ -83,7 +83,7 @@ def test_trust_on_the_command_line_asks_nobody_and_is_remembered(file: Path) -> 
 
 
 def test_a_trusted_folder_holds_whatever_is_in_it(file: Path) -> None:
-    Store().add(file.parent)
+    TrustStore().add(file.parent)
     file.write_text("anything", encoding="utf-8")
     ask(file, NOBODY)
     outside = file.parents[1] / "test_it.py"
@@ -92,8 +92,8 @@ def test_a_trusted_folder_holds_whatever_is_in_it(file: Path) -> None:
     link.symlink_to(outside)
     with pytest.raises(UsageError):
         ask(link, NOBODY)
-    assert Store().remove(file.parent)
-    assert not Store().remove(file.parent)
+    assert TrustStore().remove(file.parent)
+    assert not TrustStore().remove(file.parent)
     with pytest.raises(UsageError):
         ask(file, NOBODY)
 
@@ -136,7 +136,7 @@ def test_the_bytes_that_were_agreed_to_are_handed_on(file: Path) -> None:
 
 
 def test_the_store_is_for_its_owner_alone_and_whole(file: Path) -> None:
-    store = Store()
+    store = TrustStore()
     store.add(file)
     store.add(file.parent)
     assert store.path.stat().st_mode & 0o777 == 0o600
@@ -162,11 +162,11 @@ def linked(path: Path) -> None:
 def test_a_store_that_cannot_be_believed_agrees_to_nothing(
     file: Path, spoil: Callable[[Path], None]
 ) -> None:
-    Store().add(file)
-    spoil(Store().path)
+    TrustStore().add(file)
+    spoil(TrustStore().path)
     with pytest.raises(HostError) as caught:
         ask(file, NOBODY)
-    assert f"rm {Store().path}" in caught.value.hint
+    assert f"rm {TrustStore().path}" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["/", "~", "~/.."])
@@ -175,4 +175,4 @@ def test_a_folder_of_all_that_is_downloaded_is_not_trusted(
 ) -> None:
     monkeypatch.setenv("HOME", str(file.parent))
     with pytest.raises(UsageError, match="all that you ever download"):
-        Store().add(Path(name).expanduser())
+        TrustStore().add(Path(name).expanduser())

@@ -12,7 +12,7 @@ MAX_INDEX_BYTES = 200_000_000
 """No index is larger; a compressed one could grow without end."""
 
 
-class BrokenFileError(Exception):
+class BrokenRecordsError(Exception):
     """The file is not what its name says; the message says why."""
 
 
@@ -55,7 +55,7 @@ def unpacked(data: bytes, *, max_bytes: int = MAX_INDEX_BYTES) -> bytes:
     """Return the bytes, without gzip's compression where they have it.
 
     Raises:
-        BrokenFileError: the compressed data is damaged, or larger than `max_bytes`.
+        BrokenRecordsError: the compressed data is damaged, or larger than `max_bytes`.
     """
     if not data.startswith(b"\x1f\x8b"):
         return data
@@ -63,7 +63,7 @@ def unpacked(data: bytes, *, max_bytes: int = MAX_INDEX_BYTES) -> bytes:
         with gzip.GzipFile(fileobj=BytesIO(data)) as stream:
             found = stream.read(max_bytes + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise BrokenFileError(f"its compressed data is damaged: {error}") from error
+        raise BrokenRecordsError(f"its compressed data is damaged: {error}") from error
     if len(found) > max_bytes:
-        raise BrokenFileError(f"it is larger than {max_bytes // 1_000_000} MB")
+        raise BrokenRecordsError(f"it is larger than {max_bytes // 1_000_000} MB")
     return found

@@ -11,7 +11,7 @@ from sandbox.errors import BoxError
 from sandbox.fetch.errors import AbsentFileError, FetchError
 from sandbox.fetch.fetcher import Fetched, LooksWrong
 from sandbox.fetch.store import Store
-from sandbox.materials.packages.dcf import BrokenFileError
+from sandbox.materials.packages.dcf import BrokenRecordsError
 from sandbox.materials.packages.inspect import PackageFile, inspect
 from sandbox.materials.packages.repositories import Target
 from sandbox.materials.packages.wishes import Way, Wish
@@ -102,7 +102,7 @@ class _Look:
         self.file = None
         try:
             found = inspect(path, folder=self._wish.folder)
-        except BrokenFileError as error:
+        except BrokenRecordsError as error:
             self.wrong = str(error)
             return self.wrong
         self.wrong = self._demands.wrong(self._wish, found)

@@ -14,7 +14,7 @@ _NEEDS: Final = ("Depends", "Imports", "LinkingTo")
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class IndexRecord:
     """A package in an index. Its fields are read when asked for: most records never are."""
 
     name: str
@@ -45,8 +45,8 @@ class Record:
 class Index:
     """The records of a repository, by name."""
 
-    def __init__(self, found: Iterable[Record]) -> None:
-        self._by_name: dict[str, list[Record]] = defaultdict(list)
+    def __init__(self, found: Iterable[IndexRecord]) -> None:
+        self._by_name: dict[str, list[IndexRecord]] = defaultdict(list)
         for record in found:
             self._by_name[record.name].append(record)
 
@@ -55,19 +55,19 @@ class Index:
         """Read the bytes of PACKAGES or PACKAGES.gz.
 
         Raises:
-            BrokenFileError: the compressed data is damaged.
+            BrokenRecordsError: the compressed data is damaged.
         """
         return cls(_read(as_text(unpacked(data))))
 
     def __len__(self) -> int:
         return len(self._by_name)
 
-    def versions(self, name: str) -> list[Record]:
+    def versions(self, name: str) -> list[IndexRecord]:
         """List the records of a package, newest first."""
         found = self._by_name.get(name, [])
         return sorted(found, key=lambda one: Version(one.version), reverse=True)
 
-    def newest(self, name: str, r_version: str) -> Record | None:
+    def newest(self, name: str, r_version: str) -> IndexRecord | None:
         """Find the newest version that says it runs on that R; None when there is none."""
         return next((one for one in self.versions(name) if one.fits(r_version)), None)
 
@@ -81,7 +81,7 @@ class Index:
         return f"Perhaps you meant {alternatives(names)}?" if names else ""
 
 
-def _read(text: str) -> Iterator[Record]:
+def _read(text: str) -> Iterator[IndexRecord]:
     for fields in records(text):
         name, version = fields.get("Package", ""), fields.get("Version", "")
         try:
@@ -89,4 +89,4 @@ def _read(text: str) -> Iterator[Record]:
         except ValueError:
             continue  # no R would install it either
         if name:
-            yield Record(name, version, fields)
+            yield IndexRecord(name, version, fields)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
-from sandbox.materials.packages.dcf import BrokenFileError, first_record
+from sandbox.materials.packages.dcf import BrokenRecordsError, first_record
 from sandbox.materials.packages.versions import Requirement, Version, requirements
 from sandbox.materials.packages.with_r import Architecture
 from sandbox.spec.problem import code
@@ -107,37 +107,39 @@ def inspect(path: Path, *, folder: str = "") -> PackageFile:
         folder: the package's folder below the file's top one, where it is not the top one.
 
     Raises:
-        BrokenFileError: it is no package, is damaged, or has been cut off.
+        BrokenRecordsError: it is no package, is damaged, or has been cut off.
     """
     try:
         with path.open("rb") as file:
             return inspect_open(file, folder=folder)
     except OSError as error:
-        raise BrokenFileError(f"it cannot be read ({error})") from error
+        raise BrokenRecordsError(f"it cannot be read ({error})") from error
 
 
 def inspect_open(file: IO[bytes], *, folder: str = "") -> PackageFile:
     """Read an open package file to its end; see `inspect`.
 
     Raises:
-        BrokenFileError: it is no package, is damaged, or has been cut off.
+        BrokenRecordsError: it is no package, is damaged, or has been cut off.
     """
-    look = _Look(tuple(part for part in PurePosixPath(folder).parts if part not in {"/", "."}))
+    look = _PackageReading(
+        tuple(part for part in PurePosixPath(folder).parts if part not in {"/", "."})
+    )
     try:
         with tarfile.open(fileobj=file) as archive:
             for number, member in enumerate(archive):
                 if number > _MAX_MEMBERS:
-                    raise BrokenFileError(f"it holds more than {_MAX_MEMBERS} files")
+                    raise BrokenRecordsError(f"it holds more than {_MAX_MEMBERS} files")
                 look.take(archive, member)
             # Python stops at tar's own end; a checksum comes after it
             while archive.fileobj is not None and archive.fileobj.read(_CHUNK_BYTES):
                 pass
     except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:
-        raise BrokenFileError(f"it is not a whole tar file ({error})") from error
+        raise BrokenRecordsError(f"it is not a whole tar file ({error})") from error
     return look.found()
 
 
-class _Look:
+class _PackageReading:
     def __init__(self, below: tuple[str, ...]) -> None:
         self._below = below
         self._description: bytes | None = None
@@ -152,7 +154,7 @@ class _Look:
         inside = parts[depth:]
         if inside == ("DESCRIPTION",):
             if member.size > _MAX_DESCRIPTION_BYTES:
-                raise BrokenFileError("its DESCRIPTION is far too large")
+                raise BrokenRecordsError("its DESCRIPTION is far too large")
             self._description = _bytes(archive, member, _MAX_DESCRIPTION_BYTES)
         elif inside == ("Meta", "package.rds"):
             self._has_index = True
@@ -162,7 +164,7 @@ class _Look:
     def found(self) -> PackageFile:
         if self._description is None:
             where = f" in its folder {code('/'.join(self._below))}" if self._below else ""
-            raise BrokenFileError(f"there is no DESCRIPTION{where}: it is no R package")
+            raise BrokenRecordsError(f"there is no DESCRIPTION{where}: it is no R package")
         fields = first_record(self._description)
         return PackageFile(
             name=fields.get("Package", ""),

@@ -12,7 +12,7 @@ from sandbox.app_files import TooMuchError, UnreadableError, app_files
 from sandbox.errors import BoxError
 from sandbox.fetch.fetcher import Fetched
 from sandbox.fetch.store import Store, sha256_of
-from sandbox.materials.packages.dcf import BrokenFileError
+from sandbox.materials.packages.dcf import BrokenRecordsError
 from sandbox.materials.packages.getting import Demands, Got
 from sandbox.materials.packages.inspect import inspect
 from sandbox.materials.packages.wishes import Wish
@@ -82,7 +82,7 @@ def take(path: Path, store: Store, demands: Demands, wanted: Wish | None = None)
             shutil.copyfile(path, fresh)
         try:
             file = inspect(fresh)
-        except BrokenFileError as error:
+        except BrokenRecordsError as error:
             raise NoPackageError(str(error)) from error
         if not _NAME.fullmatch(file.name):
             # It becomes the name of files in the machine, and a word of R's

@@ -9,13 +9,13 @@ from typing import Final
 
 from sandbox.errors import BoxError, HostError
 from sandbox.fetch.errors import AbsentFileError
-from sandbox.materials.packages.dcf import MAX_INDEX_BYTES, BrokenFileError
+from sandbox.materials.packages.dcf import MAX_INDEX_BYTES, BrokenRecordsError
 from sandbox.materials.packages.getting import Demands, Fetching, Got, Tell, get_all
 from sandbox.materials.packages.index import Index
 from sandbox.materials.packages.local import NoPackageError, beside_lock, local_packages, take
 from sandbox.materials.packages.lock_findings import misfit_with_r
 from sandbox.materials.packages.renv_lock import read_renv_lock
-from sandbox.materials.packages.repositories import Repository, Source, Target
+from sandbox.materials.packages.repositories import PackageSource, Repository, Target
 from sandbox.materials.packages.resolve import CircleError, choose, in_order, unmet
 from sandbox.materials.packages.wishes import Wish, from_index, from_lock
 from sandbox.materials.packages.with_r import (
@@ -55,7 +55,7 @@ def obtain(
     files, debian = list[Obtained](), set[str]()
     for r in rs_of(plan) if rs is None else rs:
         target = Target(plan.base.suite, architecture or own_architecture(), r.version)
-        work = _Work(plan, r, target, fetcher, tell)
+        work = _PackageWork(plan, r, target, fetcher, tell)
         got = work.get()
         files += work.files(got)
         debian |= _debian_packages(plan.base, r, got, tell)
@@ -77,7 +77,7 @@ def _debian_packages(base: Base, r: PackagesOfR, got: Sequence[Got], tell: Tell)
     return found
 
 
-class _Work:
+class _PackageWork:
     """The packages of one R."""
 
     def __init__(
@@ -153,7 +153,9 @@ class _Work:
         wishes = [from_index(one, repository, binaries, sources) for one in chosen.records]
         return get_all(wishes, self._fetcher, self._demands, self._tell)
 
-    def _open(self, repository: Repository) -> tuple[Index, tuple[Source, ...], tuple[Source, ...]]:
+    def _open(
+        self, repository: Repository
+    ) -> tuple[Index, tuple[PackageSource, ...], tuple[PackageSource, ...]]:
         """Read the index, and find out where the repository has binaries.
 
         Raises:
@@ -172,7 +174,7 @@ class _Work:
             hint="see `repository` and `date` in the box; a plain mirror of CRAN has no dates",
         )
 
-    def _binaries(self, repository: Repository) -> Iterator[Source]:
+    def _binaries(self, repository: Repository) -> Iterator[PackageSource]:
         first, second, third = repository.binaries(self._target)
         if self._fetcher.exists(first.url("PACKAGES.gz")):
             yield first
@@ -180,7 +182,7 @@ class _Work:
             yield second
             yield third
 
-    def _index(self, source: Source, *, dated: bool) -> Index | None:
+    def _index(self, source: PackageSource, *, dated: bool) -> Index | None:
         for name in ("PACKAGES.gz", "PACKAGES"):
             url = source.url(name)
             try:
@@ -190,7 +192,7 @@ class _Work:
                 return Index.of(data)
             except AbsentFileError:
                 continue
-            except BrokenFileError as error:
+            except BrokenRecordsError as error:
                 raise HostError(f"{url} cannot be read: {error}") from error
         return None
 

@@ -3,7 +3,7 @@
 from io import BytesIO
 from typing import Final
 
-from sandbox.materials.packages.dcf import BrokenFileError
+from sandbox.materials.packages.dcf import BrokenRecordsError
 from sandbox.materials.packages.inspect import PackageFile, inspect_open
 from sandbox.materials.packages.versions import Version
 from sandbox.materials.packages.with_r import Architecture
@@ -18,7 +18,7 @@ def describe_other_bytes(data: bytes, locked: Obtained, architecture: Architectu
     """Say in words what the bytes are, and how they differ from the package that was locked."""
     try:
         found = inspect_open(BytesIO(data))
-    except BrokenFileError as error:
+    except BrokenRecordsError as error:
         return f"what the server has there now is no package: {printable(str(error))}"
     if why := found.not_asked_for(locked.name, locked.version):
         return f"the server has another package there: {why}"

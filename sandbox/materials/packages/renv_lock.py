@@ -27,7 +27,7 @@ _NEEDS: Final = ("Requirements", "Depends", "Imports", "LinkingTo")
 
 
 @dataclass(frozen=True)
-class Locked:
+class RenvPackage:
     """A package as the lock names it."""
 
     name: str
@@ -61,9 +61,9 @@ class RenvLock:
     """Name and URL of each, in the lock's order."""
     bioconductor: str
     """The release of Bioconductor, `3.19`; empty when there is none."""
-    packages: tuple[Locked, ...]
+    packages: tuple[RenvPackage, ...]
 
-    def place(self, locked: Locked | None = None) -> str:
+    def place(self, locked: RenvPackage | None = None) -> str:
         """Name the file, and the line of a package in it."""
         line = f":{locked.line}" if locked is not None and locked.line else ""
         return f"{short(self.path)}{line}"
@@ -184,7 +184,7 @@ class _Reading:
                 # Not shown: there may be a login in it
                 self.wrong("this is no URL of a repository", key=f"R.Repositories.{name}", name="R")
 
-    def _package(self, name: str, said: object) -> Locked | None:
+    def _package(self, name: str, said: object) -> RenvPackage | None:
         key = f"Packages.{name}"
         if not _NAME.fullmatch(name) or not isinstance(said, dict):
             self.wrong("this is no record of an R package", key=key, name=name)
@@ -207,7 +207,7 @@ class _Reading:
         source = known.get(source.lower(), source)
         source = "Repository" if source == "CRAN" else source
         line = self._lines.get(name, 0)
-        return Locked(name, version, source, fields.get("Repository", ""), fields, line)
+        return RenvPackage(name, version, source, fields.get("Repository", ""), fields, line)
 
 
 def _map(said: object) -> dict[str, object]:

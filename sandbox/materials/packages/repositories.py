@@ -53,7 +53,7 @@ def headers_for(file: Obtained, base: Base) -> Mapping[str, str]:
 
 
 @dataclass(frozen=True)
-class Source:
+class PackageSource:
     """A folder of a repository, `.../src/contrib`, and how its files are asked for."""
 
     folder: str
@@ -94,24 +94,24 @@ class Repository:
         """Whether it never changes."""
         return self.snapshot not in {"", LATEST}
 
-    def binaries(self, target: Target) -> tuple[Source, ...]:
+    def binaries(self, target: Target) -> tuple[PackageSource, ...]:
         """List the places where a package manager has compiled packages, best first."""
         snapshot = self.snapshot or LATEST
         place = f"bin/linux/{target.codename}-{target.architecture}/{target.r_minor}/src/contrib"
         old = f"{self.base}/__linux__/{target.codename}/{snapshot}/src/contrib"
         query = f"?r_version={target.r_minor}&arch={target.architecture}"
         return (
-            Source(f"{self.base}/{snapshot}/{place}", has_binaries=True),
-            Source(old, has_binaries=True, query=query),
-            Source(old, has_binaries=True, headers={"User-Agent": target.user_agent}),
+            PackageSource(f"{self.base}/{snapshot}/{place}", has_binaries=True),
+            PackageSource(old, has_binaries=True, query=query),
+            PackageSource(old, has_binaries=True, headers={"User-Agent": target.user_agent}),
         )
 
-    def sources(self) -> tuple[Source, ...]:
+    def sources(self) -> tuple[PackageSource, ...]:
         """List the places of source packages, best first."""
-        plain = Source(f"{self.base}/src/contrib")
-        latest = Source(f"{self.base}/{LATEST}/src/contrib")
+        plain = PackageSource(f"{self.base}/src/contrib")
+        latest = PackageSource(f"{self.base}/{LATEST}/src/contrib")
         if self.is_dated:
-            return (Source(f"{self.base}/{self.snapshot}/src/contrib"),)
+            return (PackageSource(f"{self.base}/{self.snapshot}/src/contrib"),)
         return (latest, plain) if self.snapshot == LATEST else (plain, latest)
 
     def archived(self, name: str, version: str) -> tuple[str, ...]:

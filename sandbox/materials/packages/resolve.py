@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sandbox.materials.packages.index import Index, Record
+from sandbox.materials.packages.index import Index, IndexRecord
 from sandbox.materials.packages.versions import Requirement
 from sandbox.materials.packages.with_r import RECOMMENDED
 from sandbox.spec.problem import code
@@ -16,7 +16,7 @@ _R: Final = "R"
 class Chosen:
     """What is to be installed, or why not all of it can be."""
 
-    records: tuple[Record, ...]
+    records: tuple[IndexRecord, ...]
     """Sorted by name."""
     left_out: tuple[str, ...] = ()
     """Names that the repository does not have, and that may be missing."""
@@ -26,7 +26,7 @@ class Chosen:
 class _Choice:
     def __init__(self, index: Index, r_version: str, with_r: frozenset[str]) -> None:
         self.index, self.r_version, self.with_r = index, r_version, with_r
-        self.chosen: dict[str, Record] = {}
+        self.chosen: dict[str, IndexRecord] = {}
         self.problems: list[str] = []
         self._told: set[str] = set()
 

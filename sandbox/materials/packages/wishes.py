@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sandbox.materials.packages.index import Record
+from sandbox.materials.packages.index import IndexRecord
 from sandbox.materials.packages.remotes import NoAddressError, remote_urls
-from sandbox.materials.packages.renv_lock import Locked, RenvLock
-from sandbox.materials.packages.repositories import Repository, Source, Target, bioconductor
+from sandbox.materials.packages.renv_lock import RenvLock, RenvPackage
+from sandbox.materials.packages.repositories import PackageSource, Repository, Target, bioconductor
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,10 @@ class Wish:
 
 
 def from_index(
-    record: Record, repository: Repository, binaries: Sequence[Source], sources: Sequence[Source]
+    record: IndexRecord,
+    repository: Repository,
+    binaries: Sequence[PackageSource],
+    sources: Sequence[PackageSource],
 ) -> Wish:
     """Make the wish for a package of an index."""
     plain = f"{record.name}_{record.version}.tar.gz"
@@ -48,7 +51,7 @@ class LockWishes:
     """The packages of a lock file, and what is wrong with it."""
 
     wishes: tuple[Wish, ...]
-    local: tuple[tuple[Locked, str], ...]
+    local: tuple[tuple[RenvPackage, str], ...]
     """Packages that are nowhere but beside the lock file, each with why."""
 
 
@@ -92,7 +95,7 @@ _ALIKE = frozenset({"cran", "rspm", "ppm", "p3m"})
 """Names of one and the same thing, whichever the lock uses."""
 
 
-def _repositories(lock: RenvLock, locked: Locked) -> tuple[Repository, ...]:
+def _repositories(lock: RenvLock, locked: RenvPackage) -> tuple[Repository, ...]:
     """The repositories that may have a package, the one that its record names first.
 
     Raises:
@@ -115,7 +118,11 @@ def _repositories(lock: RenvLock, locked: Locked) -> tuple[Repository, ...]:
 
 
 def _ways(
-    locked: Locked, repositories: Sequence[Repository], target: Target, *, takes_binaries: bool
+    locked: RenvPackage,
+    repositories: Sequence[Repository],
+    target: Target,
+    *,
+    takes_binaries: bool,
 ) -> Iterator[Way]:
     plain = f"{locked.name}_{locked.version}.tar.gz"
     for one in repositories:

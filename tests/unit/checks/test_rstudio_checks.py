@@ -10,9 +10,9 @@ from sandbox.checks.rstudio_account import CheckAccount, SignInRules, make_accou
 from sandbox.checks.rstudio_proof import RstudioProof, parse_proof, proof_code
 from sandbox.checks.rstudio_session import (
     NoSession,
-    Refusal,
     RstudioClient,
     SignInFailed,
+    SignInRefusal,
     encrypted,
     is_sign_in_page,
 )
@@ -91,7 +91,7 @@ def test_another_r_and_other_libraries_are_seen(server: dict[str, Exception | No
 @pytest.mark.parametrize(
     ("step", "error", "words"),
     [
-        ("sign_in", SignInFailed(Refusal.PASSWORD, "wrong"), "wrong"),
+        ("sign_in", SignInFailed(SignInRefusal.PASSWORD, "wrong"), "wrong"),
         ("session", NoSession("no R session starts: HTTP 503"), "no R session starts"),
         ("type", NoSession("the session takes no code"), "takes no code"),
     ],
@@ -144,7 +144,7 @@ def test_one_begun_beside_other_work_fails_in_its_own_words(
     server: dict[str, Exception | None], step: str
 ) -> None:
     failure = {
-        "sign_in": SignInFailed(Refusal.BUSY, "nobody twice"),
+        "sign_in": SignInFailed(SignInRefusal.BUSY, "nobody twice"),
         "session": NoSession("no R session starts: HTTP 503"),
     }
     server[step] = failure[step]
@@ -195,14 +195,14 @@ def test_r_in_a_login_is_asked_only_for_the_check_that_compares(
     ],
 )
 def test_why_an_account_is_refused(rules: str, words: str) -> None:
-    error = SignInFailed(Refusal.PASSWORD, "it says that the name or the password is wrong")
+    error = SignInFailed(SignInRefusal.PASSWORD, "it says that the name or the password is wrong")
     told = rstudio.why_refused(machine(rules), "x", error)
     assert words in str(told)
 
 
 def test_three_reasons_have_three_messages() -> None:
-    wrong = SignInFailed(Refusal.PASSWORD, "it says that the name or the password is wrong")
-    busy = SignInFailed(Refusal.BUSY, "it lets nobody try twice within 5 seconds")
+    wrong = SignInFailed(SignInRefusal.PASSWORD, "it says that the name or the password is wrong")
+    busy = SignInFailed(SignInRefusal.BUSY, "it lets nobody try twice within 5 seconds")
     low = rstudio.why_refused(machine(RULES.replace("1004", "999")), "x", wrong)
     same = rstudio.why_refused(machine(RULES), "x", wrong)
     again = rstudio.why_refused(machine(), "x", busy)
@@ -256,7 +256,7 @@ def test_pam(answer: str, words: str) -> None:
 
 def test_a_server_that_takes_any_password(server: dict[str, Exception | None]) -> None:
     assert not look("safe.rstudio.wrong-password", machine(ACCOUNT, "")).ok
-    server["sign_in"] = SignInFailed(Refusal.PASSWORD, "no")
+    server["sign_in"] = SignInFailed(SignInRefusal.PASSWORD, "no")
     assert look("safe.rstudio.wrong-password", machine(ACCOUNT, "")).ok
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.materials.packages.dcf import BrokenFileError, first_record, records, unpacked
+from sandbox.materials.packages.dcf import BrokenRecordsError, first_record, records, unpacked
 from sandbox.materials.packages.index import Index
 from sandbox.materials.packages.versions import Requirement, Version, requirements
 
@@ -76,9 +76,9 @@ def test_latin1_and_a_byte_order_mark() -> None:
 def test_compressed_data_that_is_cut_off_or_too_much() -> None:
     data = gzip.compress(b"Package: a\n" * 1000)
     assert unpacked(data).startswith(b"Package")
-    with pytest.raises(BrokenFileError, match="damaged"):
+    with pytest.raises(BrokenRecordsError, match="damaged"):
         unpacked(data[:-9])
-    with pytest.raises(BrokenFileError, match="larger than"):
+    with pytest.raises(BrokenRecordsError, match="larger than"):
         unpacked(data, max_bytes=100)
 
 

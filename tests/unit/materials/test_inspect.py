@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.materials.packages.dcf import BrokenFileError
+from sandbox.materials.packages.dcf import BrokenRecordsError
 from sandbox.materials.packages.inspect import PackageFile, inspect
 from tests.unit.materials.made import AARCH64, X86_64, binary, description, elf, source, tar
 
@@ -62,7 +62,7 @@ def test_a_package_below_the_top_folder(tmp_path: Path) -> None:
     data = tar({"r-abc/README": b"", "r-abc/pkg/r/DESCRIPTION": description("a")})
     assert look(tmp_path, data, "pkg/r").name == "a"
     assert look(tmp_path, data, "/pkg/r/").folder == "pkg/r"
-    with pytest.raises(BrokenFileError, match="no DESCRIPTION in its folder `other`"):
+    with pytest.raises(BrokenRecordsError, match="no DESCRIPTION in its folder `other`"):
         look(tmp_path, data, "other")
 
 
@@ -78,5 +78,5 @@ def test_a_package_below_the_top_folder(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_package(tmp_path: Path, data: bytes) -> None:
-    with pytest.raises(BrokenFileError):
+    with pytest.raises(BrokenRecordsError):
         look(tmp_path, data)

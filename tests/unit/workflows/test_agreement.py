@@ -20,7 +20,7 @@ from sandbox.spec.load import load_box
 from sandbox.state import Instance
 from sandbox.summary import Phase
 from sandbox.trust import Consent
-from sandbox.trust_store import Store
+from sandbox.trust_store import TrustStore
 from sandbox.workflows import cache, check, choose_placement, compare, preview, report, up
 from tests.fakes.guest import FakeGuest
 from tests.unit.factories import shiny_plan
@@ -59,7 +59,7 @@ def test_up_without_checks_runs_none_and_asks_nobody(bench: Bench, box: Path) ->
 
 
 def test_up_of_what_is_agreed_to_goes_on(bench: Bench, box: Path) -> None:
-    Store().add(box.parent)
+    TrustStore().add(box.parent)
     bench.up(plan_of(box))
     assert bench.verified == ["all of box"]
     again = bench.up(plan_of(box))
