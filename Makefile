@@ -87,12 +87,12 @@ clean: ## Remove the project's environment and caches (no sandbox is touched)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 
 # Both stamps are written last: an install that was cut off is done again
-$(bin)/.run: requirements.lock pyproject.toml tools/prepare.sh tools/install.sh
+$(bin)/.run: requirements.lock pyproject.toml tools/prepare.sh tools/install.py
 	python=$$(tools/prepare.sh) && "$$python" -m venv .venv
-	tools/install.sh $(bin)/python requirements.lock
+	$(bin)/python tools/install.py requirements.lock
 	@touch $@
 
-$(bin)/.dev: requirements-dev.lock pyproject.toml tools/prepare.sh tools/install.sh
+$(bin)/.dev: requirements-dev.lock pyproject.toml tools/prepare.sh tools/install.py
 	python=$$(tools/prepare.sh --test) && "$$python" -m venv .venv
-	tools/install.sh $(bin)/python requirements-dev.lock
+	$(bin)/python tools/install.py requirements-dev.lock
 	@touch $@ $(bin)/.run
