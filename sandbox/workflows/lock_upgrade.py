@@ -98,6 +98,6 @@ def mixed(
 
 def _linked_now(one: LockedFile, versions: Mapping[tuple[str, str], str]) -> LockedFile:
     """Say again what a package is linked to: one that stays may have used one that changed."""
-    names = [text.partition(" ")[0] for text in one.linked_to]
-    linked = tuple(f"{name} {versions[one.r, name]}" for name in names)
+    before = [text.partition(" ")[::2] for text in one.linked_to]
+    linked = tuple(f"{name} {versions.get((one.r, name), last)}" for name, last in before)
     return one if linked == one.linked_to else one.model_copy(update={"linked_to": linked})

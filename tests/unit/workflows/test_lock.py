@@ -363,10 +363,11 @@ def test_packages_that_need_each_other_end() -> None:
 
 def test_a_package_that_stays_is_linked_to_the_one_that_changed() -> None:
     old = (r_package("ab"), r_package("cd", needs=("ab",)), r_package("ef"))
-    linked = old[1].model_copy(update={"linked_to": ("ab 1.0", "ef 1.0"), "is_binary": False})
+    linked = old[1].model_copy(update={"linked_to": ("ab 1.0", "ef 1.0", "gone 3.0")})
     found = mixed((old[0], linked, old[2]), (r_package("ab", "2.0"),), "ab")
     assert [one.version for one in found] == ["2.0", "1.0", "1.0"]
-    assert found[1].linked_to == ("ab 2.0", "ef 1.0")
+    # What somebody took out of the file by hand stays as it was said
+    assert found[1].linked_to == ("ab 2.0", "ef 1.0", "gone 3.0")
 
 
 @pytest.mark.parametrize(
