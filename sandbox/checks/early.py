@@ -4,9 +4,11 @@ The kill waits until the probe has read all that needs the running server, and t
 done before it. The pytest process, which starts meanwhile, finds the outcome in its folder.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event
-from types import TracebackType
+from typing import Self
 
 from sandbox.checks import inspection, up
 from sandbox.checks.check import CannotLook
@@ -16,7 +18,7 @@ from sandbox.placement import Placement
 
 
 class EarlyRestart:
-    """One kill, begun when the probe says so; a block waits until the server was looked at."""
+    """One kill, begun when the probe says so."""
 
     def __init__(self, placement: Placement, machine: CheckedMachine) -> None:
         self._placement = placement
@@ -24,21 +26,17 @@ class EarlyRestart:
         self._go = Event()
         self._may_kill = False
         self._inspected: Future[str] = Future()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="early-restart")
         self.outcome: Future[EarlyOutcome] = Future()
 
-    def __enter__(self) -> "EarlyRestart":
-        self._pool.submit(self._work)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._go.set()
-        self._pool.shutdown()
+    @contextmanager
+    def beside(self) -> Iterator[Self]:
+        """Let it be done beside the block; at the block's end the server was looked at."""
+        with ThreadPoolExecutor(1, thread_name_prefix="early-restart") as pool:
+            pool.submit(self._work)
+            try:
+                yield self
+            finally:
+                self._go.set()
 
     def at_app(self) -> None:
         """Let the kill begin: the probe has read what needs the running server."""

@@ -62,7 +62,7 @@ def check_all(
         early = None
         if not quick and Goal.UP in (goals or Goal) and _can_be_early(guest, status):
             machine = live_machine(target, apps_url(plan, pages), urls_of(pages))
-            early = stack.enter_context(EarlyRestart(guest.placement, machine))
+            early = stack.enter_context(EarlyRestart(guest.placement, machine).beside())
         with step(guest.listener, guest.name, "probe") as note:
             key = key_beside(production, instance)
             at_app = early.at_app if early is not None else None

@@ -20,7 +20,7 @@ INSPECTED = (
 
 def test_no_kill_when_the_probe_does_not_get_that_far() -> None:
     machine = FakeMachine(output=[INSPECTED, "7 8"])
-    with pytest.raises(RuntimeError), EarlyRestart(placed(shiny_plan()), machine) as early:
+    with pytest.raises(RuntimeError), EarlyRestart(placed(shiny_plan()), machine).beside() as early:
         raise RuntimeError("the probe failed")
     assert early.inspection() == ""
     assert not early.outcome.done()
@@ -31,7 +31,7 @@ def test_a_probe_that_fails_after_the_kill_leaves_a_running_server() -> None:
     machine = FakeMachine(output=[INSPECTED, "7 0", ""])
     early = EarlyRestart(placed(shiny_plan()), machine)
     early.at_app()
-    with pytest.raises(RuntimeError), early:
+    with pytest.raises(RuntimeError), early.beside():
         raise RuntimeError("the probe failed")
     # The block ends only after the server that stayed dead was started by hand
     assert "started again by hand" in early.outcome.result(timeout=0).actual
@@ -40,7 +40,7 @@ def test_a_probe_that_fails_after_the_kill_leaves_a_running_server() -> None:
 
 def test_the_kill_comes_after_the_inspection_and_tells_what_it_saw() -> None:
     machine = FakeMachine([page(elapsed_s=1.5)], output=[INSPECTED, "7 8"])
-    with EarlyRestart(placed(shiny_plan()), machine) as early:
+    with EarlyRestart(placed(shiny_plan()), machine).beside() as early:
         early.at_app()
         assert early.inspection() == INSPECTED
     found = early.outcome.result(timeout=0)
@@ -51,7 +51,7 @@ def test_the_kill_comes_after_the_inspection_and_tells_what_it_saw() -> None:
 
 def test_no_kill_where_the_inspection_cannot_be_read() -> None:
     machine = FakeMachine(output=["@state\nrunn", "7 8"])
-    with EarlyRestart(placed(shiny_plan()), machine) as early:
+    with EarlyRestart(placed(shiny_plan()), machine).beside() as early:
         early.at_app()
         assert early.inspection() == ""
     assert not early.outcome.done()
@@ -60,7 +60,7 @@ def test_no_kill_where_the_inspection_cannot_be_read() -> None:
 
 def test_an_ssh_that_is_lost_at_the_kill_is_an_error_of_the_check() -> None:
     machine = FakeMachine(output=[INSPECTED])
-    with EarlyRestart(placed(shiny_plan()), machine) as early:
+    with EarlyRestart(placed(shiny_plan()), machine).beside() as early:
         early.at_app()
     with pytest.raises(CannotLook):
         early.outcome.result(timeout=0).look(FakeMachine())
