@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from sandbox.box_lock.model import BoxLock, MachineLock
 from sandbox.errors import BoxError, UsageError
 from sandbox.plain_file import NotPlainError, read_plain
-from sandbox.spec.load import LOCK_SUFFIX
+from sandbox.spec.file_kind import LOCK_SUFFIX
 from sandbox.spec.problem import Problem, short
 from sandbox.spec.source import parse_source
 from sandbox.spec.translate import problems_by_place

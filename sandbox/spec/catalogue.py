@@ -9,7 +9,9 @@ from sandbox.errors import UsageError
 from sandbox.paths import data_dir
 from sandbox.plain_file import not_a_file
 from sandbox.spec.bases import Bases, load_bases
-from sandbox.spec.load import LOCK_SUFFIX, SUFFIXES, LoadedBox, load_box, shipped_boxes
+from sandbox.spec.extending import SUFFIXES
+from sandbox.spec.file_kind import LOCK_SUFFIX, shipped_boxes
+from sandbox.spec.load import LoadedBox, load_box
 from sandbox.spec.problem import InvalidBoxError, Problem, near, short
 from sandbox.spec.root import Root
 from sandbox.spec.source import read_source
@@ -97,7 +99,7 @@ def _may_be_meant(path: Path) -> bool:
         return True  # its target is not read here; loading it reports a problem
     parsed = read_source(path)
     top = parsed.top
-    return top is None or parsed.is_box or bool(top.get("base") or top.get("extends"))
+    return top is None or parsed.is_meant or bool(top.get("base") or top.get("extends"))
 
 
 def list_boxes(cwd: Path) -> list[Entry]:

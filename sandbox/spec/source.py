@@ -14,7 +14,7 @@ from typing import Final
 import yaml
 
 from sandbox.plain_file import NotPlainError, TooLargeError, read_plain
-from sandbox.spec.models import Box
+from sandbox.spec.file_kind import BOX_FILE, FileKind
 from sandbox.spec.problem import Problem, code, printable
 
 MAX_BYTES: Final = 128 * 1024
@@ -31,8 +31,6 @@ _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _NOT_FINITE = frozenset({".inf", "-.inf", "+.inf", ".nan"})
 _TAG = "tag:yaml.org,2002:"
 _MAX_DIGITS = 30
-_EMPTY_BOX: Final = "it is empty; a box says at least `version: 1` and `base: debian-12`"
-
 Scalar = str | int | float | bool | None
 
 
@@ -125,14 +123,14 @@ class ParsedFile:
 
     top: Value | None = None
     problems: list[Problem] = field(default_factory=list)
-    is_box: bool = False
-    """Whether it is clearly meant to be a box: only then may its text be shown."""
+    is_meant: bool = False
+    """Whether it is clearly meant as a file of its kind: only then may its text be shown."""
 
 
-def read_source(path: Path, *, empty: str = _EMPTY_BOX) -> ParsedFile:
+def read_source(path: Path, kind: FileKind = BOX_FILE, *, empty: str | None = None) -> ParsedFile:
     """Read and parse one file. The file's content never raises an error; `problems` has it all.
 
-    Where nothing is in it, `empty` is the problem; there is none when that is "".
+    Where nothing is in it, `empty` is the problem (its kind's own when None); "" for no problem.
     """
     whole = SourceFile(path, "")
     try:
@@ -146,16 +144,18 @@ def read_source(path: Path, *, empty: str = _EMPTY_BOX) -> ParsedFile:
         line = data.count(b"\n", 0, error.start) + 1
         message = f"byte 0x{data[error.start]:02x} is not UTF-8"
         found = [whole.problem(line, "", message, "Save the file as UTF-8")]
-        return ParsedFile(problems=found, is_box=_reads_like_a_box(data.decode(errors="replace")))
-    return parse_source(path, text, empty=empty)
+        return ParsedFile(problems=found, is_meant=_reads_like(data.decode(errors="replace"), kind))
+    return parse_source(path, text, kind, empty=empty)
 
 
-def parse_source(path: Path, text: str, *, empty: str = _EMPTY_BOX) -> ParsedFile:
+def parse_source(
+    path: Path, text: str, kind: FileKind = BOX_FILE, *, empty: str | None = None
+) -> ParsedFile:
     """Parse the text of one file; `path` is only for the messages."""
     source = SourceFile.from_text(path, text)
-    parsed = ParsedFile(is_box=_reads_like_a_box(text))
+    parsed = ParsedFile(is_meant=_reads_like(text, kind))
     try:
-        node = _compose(source, parsed.problems)
+        node = _compose(source, parsed.problems, kind)
     except yaml.reader.ReaderError as error:
         line = len(_LINE_BREAK.findall(text, 0, error.position)) + 1
         message = f"a character that YAML does not allow: U+{int(error.character):04X}"
@@ -165,22 +165,24 @@ def parse_source(path: Path, text: str, *, empty: str = _EMPTY_BOX) -> ParsedFil
     except (ValueError, OverflowError):  # PyYAML on "\UFFFFFFFF", which is no character
         parsed.problems.append(source.problem(0, "", "an escape that stands for no character"))
     else:
-        _build_top(source, node, parsed, empty)
+        _build_top(source, node, parsed, kind, kind.empty if empty is None else empty)
     return parsed
 
 
-def _build_top(source: SourceFile, node: yaml.Node | None, parsed: ParsedFile, empty: str) -> None:
+def _build_top(
+    source: SourceFile, node: yaml.Node | None, parsed: ParsedFile, kind: FileKind, empty: str
+) -> None:
     if node is None or (isinstance(node, yaml.ScalarNode) and node.value in _NULLS):
         if empty:
             parsed.problems.append(replace(source.problem(0, "", empty), reveals=False))
         return
     if not isinstance(node, yaml.MappingNode):
-        kind = "a list" if isinstance(node, yaml.SequenceNode) else "one bare value"
+        other = "a list" if isinstance(node, yaml.SequenceNode) else "one bare value"
         line = node.start_mark.line + 1
-        message = f"a box is a map of keys and values, and this is {kind}"
+        message = f"a {kind.word} is a map of keys and values, and this is {other}"
         parsed.problems.append(source.problem(line, "", message))
         return
-    parsed.is_box = _is_box(node)
+    parsed.is_meant = _is_meant(node, kind)
     try:
         parsed.top = _Builder(source, parsed.problems).build(node, 1, "")
     except _TooManyValuesError:
@@ -189,20 +191,20 @@ def _build_top(source: SourceFile, node: yaml.Node | None, parsed: ParsedFile, e
 
 
 _VERSION_LINE = re.compile(r"^version: *1 *(#.*)?$", re.MULTILINE)
-_BASE_LINE = re.compile(r"^(base: |extends: )", re.MULTILINE)
 _BASE_NAME = re.compile(r"(debian|ubuntu|rocky)-[0-9.]+\Z")
 
 
-def _reads_like_a_box(text: str) -> bool:
-    """Whether text that is not YAML has the two lines that every box has."""
-    return bool(_VERSION_LINE.search(text) and _BASE_LINE.search(text))
+def _reads_like(text: str, kind: FileKind) -> bool:
+    """Whether text that is not YAML has the two lines that every such file has."""
+    signs = re.compile(rf"^({'|'.join(kind.signs)}): ", re.MULTILINE)
+    return bool(_VERSION_LINE.search(text) and signs.search(text))
 
 
-def _is_box(top: yaml.MappingNode) -> bool:
-    """Whether a map is clearly meant to be a box, typing errors and all.
+def _is_meant(top: yaml.MappingNode, kind: FileKind) -> bool:
+    """Whether a map is clearly meant as a file of its kind, typing errors and all.
 
     Other files have a `version`, `users` or `services` too, and passwords next to them. So one sign
-    is enough only when most of the keys are a box's; a map of our base's name is one in any case.
+    is enough only when most of the keys are the kind's; a map of our base's name always is one.
     """
     said = {
         key.value: value.value if isinstance(value, yaml.ScalarNode) else None
@@ -212,9 +214,9 @@ def _is_box(top: yaml.MappingNode) -> bool:
     if any(key.startswith("ba") and _BASE_NAME.match(said[key] or "") for key in said):
         return True
     is_version_1 = said.get("version") == "1"
-    names_base = "base" in said or "extends" in said
-    known = sum(key in Box.model_fields for key in said)
-    return (is_version_1 and names_base) or ((is_version_1 or names_base) and 2 * known > len(said))
+    has_sign = any(sign in said for sign in kind.signs)
+    known = sum(key in kind.keys for key in said)
+    return (is_version_1 and has_sign) or ((is_version_1 or has_sign) and 2 * known > len(said))
 
 
 class _TooManyValuesError(Exception):
@@ -245,7 +247,7 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-def _compose(source: SourceFile, problems: list[Problem]) -> yaml.Node | None:
+def _compose(source: SourceFile, problems: list[Problem], kind: FileKind) -> yaml.Node | None:
     loader = _Loader(source.text)
     try:
         if not loader.check_node():
@@ -254,7 +256,7 @@ def _compose(source: SourceFile, problems: list[Problem]) -> yaml.Node | None:
         if loader.check_node():
             event = loader.peek_event()  # type: ignore[no-untyped-call]
             line = event.start_mark.line + 1
-            message = "a second document begins here (`---`); a box file holds one"
+            message = f"a second document begins here (`---`); a {kind.word} file holds one"
             problems.append(source.problem(line, "", message))
         return node
     finally:

@@ -8,7 +8,7 @@ from sandbox.errors import SandboxError
 from sandbox.paths import state_dir
 from sandbox.plain_file import not_a_file
 from sandbox.saved import BrokenFileError, read_saved
-from sandbox.spec.load import SUFFIXES as BOX_SUFFIXES
+from sandbox.spec.extending import SUFFIXES as BOX_SUFFIXES
 from sandbox.state import Instance, instance_names
 
 if TYPE_CHECKING:

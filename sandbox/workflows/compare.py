@@ -19,7 +19,8 @@ from sandbox.probe.script import Taking
 from sandbox.probe.untaken import HashKey, new_key
 from sandbox.resolving import resolve
 from sandbox.spec.catalogue import list_boxes
-from sandbox.spec.load import SUFFIXES, load_box
+from sandbox.spec.extending import SUFFIXES
+from sandbox.spec.load import load_box
 from sandbox.state import Instance
 from sandbox.workflows.context import Context
 

@@ -8,7 +8,8 @@ import pytest
 
 from sandbox.errors import UsageError
 from sandbox.paths import data_dir
-from sandbox.spec.load import MAX_CHAIN, load_box
+from sandbox.spec.extending import MAX_CHAIN
+from sandbox.spec.load import load_box
 from sandbox.spec.problem import InvalidBoxError, Problem
 from sandbox.spec.root import Root
 from tests.unit.spec.conftest import HEAD, Write
