@@ -7,6 +7,7 @@ from typing import Final
 
 from sandbox.paths import data_dir
 from sandbox.spec.models import Box
+from sandbox.spec.workshop import Workshop
 
 LOCK_SUFFIX: Final = ".lock.yml"
 """What a box's lock ends with: next to its box, and no box."""
@@ -48,4 +49,14 @@ BOX_FILE: Final = FileKind(
     ("base", "extends"),
     "boxes",
     shipped_boxes,
+)
+
+WORKSHOP_SUFFIX: Final = ".workshop.yml"
+"""What the name of a workshop file ends with; a folder's boxes are told apart by it."""
+WORKSHOP_FILE: Final = FileKind(
+    "workshop",
+    "`version: 1`, `box:` and `seats:`",
+    tuple(Workshop.model_fields),
+    ("box", "seats", "roster", "extends"),
+    "workshops",
 )

@@ -43,6 +43,11 @@ _SETTING_NAME = r"^[A-Za-z][A-Za-z0-9_.-]*$"
 # No blank at either end: RStudio's readers of files differ in what they do with it
 _SETTING_TEXT = r"^[^\x00-\x20\x7f-\xa0\u2028\u2029]([^\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\x00-\x20\x7f-\xa0\u2028\u2029])?$"  # noqa: E501
 _FRONT_PATH = r"^(/[A-Za-z0-9_-]+)+$"
+_HOME_PATH = r"^(\.|[A-Za-z0-9_][A-Za-z0-9._ -]*(/[A-Za-z0-9_][A-Za-z0-9._ -]*)*)$"
+_IP_ADDRESS = r"^([0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:]+)$"
+_HOST_PORT = r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[0-9]{1,5}$"
+_REMOTE_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})$"
 
 PATTERN_WORDS: Final[dict[str, str]] = {
     _ONE_LINE: "one line of text without control characters",
@@ -78,6 +83,11 @@ PATTERN_WORDS: Final[dict[str, str]] = {
     _SETTING_NAME: "the name of a setting, such as auth-timeout-minutes",
     _SETTING_TEXT: "one line of text, without blanks at its beginning and its end",
     _FRONT_PATH: "a path such as /rstudio, without a slash at its end",
+    _HOME_PATH: "a folder below a home, such as course/data, without a slash at its beginning",
+    _IP_ADDRESS: "the address of a network card, such as 192.0.2.7",
+    _HOST_PORT: "a host and its port, such as mirror.example.org:443",
+    _REMOTE_NAME: "the name of an Incus remote, as `incus remote list` says it",
+    _MOMENT: "a day, a time and its offset, such as 2026-12-01T09:00+01:00",
 }
 """What each pattern means, for error messages."""
 
@@ -121,6 +131,13 @@ RstudioVersionText = Annotated[str, StringConstraints(pattern=RSTUDIO_VERSION, m
 SettingName = Annotated[str, StringConstraints(pattern=_SETTING_NAME, max_length=128)]
 SettingText = Annotated[str, StringConstraints(pattern=_SETTING_TEXT, max_length=4096)]
 FrontPath = Annotated[str, StringConstraints(pattern=_FRONT_PATH, max_length=128)]
+HomePath = Annotated[str, StringConstraints(pattern=_HOME_PATH, max_length=1024)]
+"""A folder below a user's home; a dot for the home itself."""
+IpAddress = Annotated[str, StringConstraints(pattern=_IP_ADDRESS, max_length=45)]
+HostPort = Annotated[str, StringConstraints(pattern=_HOST_PORT, max_length=260)]
+RemoteName = Annotated[str, StringConstraints(pattern=_REMOTE_NAME, max_length=128)]
+Moment = Annotated[str, StringConstraints(pattern=_MOMENT, max_length=32)]
+"""Whether the calendar has it is checked beyond the models."""
 Architecture = Literal["amd64", "arm64"]
 BootSeconds = Annotated[int, Field(ge=10, le=7200)]
 Port = Annotated[int, Field(ge=1, le=65535)]
