@@ -1,0 +1,1 @@
+"""A workshop, without any machine: seats, names, secrets, slips, arithmetic. Pure."""

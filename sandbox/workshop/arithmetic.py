@@ -1,0 +1,202 @@
+"""What a workshop takes, and whether its machines can carry it: said before the day. Pure.
+
+The figures are measured ones; docs/workshop.md says where and how.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sandbox.host.kernel_limits import WATCHERS, WATCHERS_OF_ONE
+
+IDLE_MB: Final = 100
+"""Memory of a running seat in which nobody works (`make bench`, row `clones`)."""
+HOST_MB: Final = 1024
+"""What the system, Incus, the proxy and the page of this host need for themselves."""
+SEAT_DISK_MB: Final = 50
+"""What a new seat adds to the pool: clones share what they have in common with their image."""
+START_S: Final = 2.0
+"""From the clone of a seat until its sshd answers (`make bench`, row `clones`)."""
+AT_ONCE_PER_CPU: Final = 2
+"""More clones at once than this make none of them faster, and Incus's database gets in the way."""
+PEOPLE_PER_ACCESS_POINT: Final = 25
+KBIT_PER_PERSON: Final = 500
+
+_NEEDS: Final[Mapping[str, tuple[int, int]]] = {
+    WATCHERS: (128, WATCHERS_OF_ONE),
+    "kernel.keys.maxkeys": (200, 60),
+    "kernel.keys.maxbytes": (20_000, 6_000),
+    "kernel.pid_max": (4_000, 500),
+    "fs.file-max": (100_000, 4_000),
+    "net.ipv4.neigh.default.gc_thresh3": (64, 2),
+}
+"""By limit: what the host itself needs, and what each running container adds."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A server that carries seats: this host, or a member of a cluster."""
+
+    name: str
+    cpus: int
+    memory_mb: int
+    """Memory that nothing else uses."""
+    disk_mb: int
+    """Space that is free in its pool."""
+    addresses: int
+    """Addresses that are free in its network."""
+    online: bool = True
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Limits of its kernel, by sysctl's names; empty where they cannot be read from here."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the workshop asks for."""
+
+    people: int
+    """Seats for people."""
+    spare: int
+    """Seats that are ready for others."""
+    work_mb: int
+    """Memory of a seat at work."""
+    disk_mb: int = SEAT_DISK_MB
+    """What a seat adds to the pool until the end of the class."""
+    image_mb: int = 0
+    """The baked image: each member needs one of its own."""
+
+    @property
+    def seats(self) -> int:
+        """All seats."""
+        return self.people + self.spare
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one member carries."""
+
+    member: Member
+    seats: int
+    idle_mb: int
+    work_mb: int
+    disk_mb: int
+    start_s: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The answer of `workshop plan`."""
+
+    shares: tuple[Share, ...]
+    start_s: float
+    """From `up` of a baked box until all seats answer."""
+    access_points: int
+    room_mbit: float
+    refusals: tuple[str, ...]
+    """Why it cannot be; empty when it can."""
+    warnings: tuple[str, ...]
+    """What will not stop it, and should be known."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether all seats can be carried."""
+        return not self.refusals
+
+
+def estimate(wanted: Wanted, members: Sequence[Member]) -> Estimate:
+    """Share the seats out by memory, and find all that stands in the way."""
+    online = [one for one in members if one.online]
+    counts = share_out(wanted, online)
+    shares = tuple(_share(wanted, one, counts[one.name]) for one in online)
+    refusals = tuple(_refusals(wanted, shares))
+    people = wanted.people
+    return Estimate(
+        shares=shares,
+        start_s=max((one.start_s for one in shares), default=0.0),
+        access_points=math.ceil(people / PEOPLE_PER_ACCESS_POINT),
+        room_mbit=people * KBIT_PER_PERSON / 1000,
+        refusals=refusals,
+        warnings=tuple(_warnings(wanted, shares, members)),
+    )
+
+
+def share_out(wanted: Wanted, members: Sequence[Member]) -> dict[str, int]:
+    """Give each seat to the member that then has the most memory left for each of its seats."""
+    counts = {one.name: 0 for one in members}
+    for _ in range(wanted.seats if members else 0):
+        best = max(members, key=lambda one: one.memory_mb - (counts[one.name] + 1) * wanted.work_mb)
+        counts[best.name] += 1
+    return counts
+
+
+def _share(wanted: Wanted, member: Member, seats: int) -> Share:
+    rounds = math.ceil(seats / (AT_ONCE_PER_CPU * max(1, member.cpus)))
+    return Share(
+        member=member,
+        seats=seats,
+        idle_mb=seats * IDLE_MB,
+        work_mb=seats * wanted.work_mb,
+        disk_mb=wanted.image_mb + seats * wanted.disk_mb,
+        start_s=rounds * START_S,
+    )
+
+
+def carried(wanted: Wanted, member: Member) -> int:
+    """Return how many seats at work a member can carry: by memory, disk and addresses."""
+    by_memory = (member.memory_mb - HOST_MB) // wanted.work_mb
+    by_disk = (member.disk_mb - wanted.image_mb) // max(1, wanted.disk_mb)
+    return max(0, min(by_memory, by_disk, member.addresses))
+
+
+def _refusals(wanted: Wanted, shares: Sequence[Share]) -> Iterator[str]:
+    if not shares:
+        yield "no member of the cluster is online"
+        return
+    most = sum(carried(wanted, one.member) for one in shares)
+    for one in shares:
+        member = one.member
+        if one.work_mb + HOST_MB > member.memory_mb:
+            yield (
+                f"{member.name}: {one.seats} seats at work need {_gb(one.work_mb)} of memory, "
+                f"{_gb(max(0, member.memory_mb - HOST_MB))} are free for them"
+            )
+        if one.disk_mb > member.disk_mb:
+            yield f"{member.name}: needs {_gb(one.disk_mb)} of disk, {_gb(member.disk_mb)} are free"
+        if one.seats > member.addresses:
+            yield f"{member.name}: {one.seats} seats, and {member.addresses} addresses are free"
+        yield from _low_limits(one)
+    if most < wanted.seats:
+        yield f"{most} seats fit, and {wanted.seats} are wanted ({wanted.spare} of them spare)"
+
+
+def _low_limits(share: Share) -> Iterator[str]:
+    for name, (own, each) in _NEEDS.items():
+        known = share.member.limits.get(name)
+        needed = own + each * share.seats
+        if known is not None and known < needed:
+            yield (
+                f"{share.member.name}: the kernel's limit {name} is {known}, and {share.seats} "
+                f"seats need {needed}"
+            )
+
+
+def _warnings(wanted: Wanted, shares: Sequence[Share], members: Sequence[Member]) -> Iterator[str]:
+    for one in members:
+        if not one.online:
+            yield f"{one.name} is offline: it gets no seat"
+    for share in shares:
+        if not share.member.limits:
+            yield (
+                f"{share.member.name}: the limits of its kernel cannot be read from here; run "
+                f"`sandbox doctor --seats {share.seats}` there"
+            )
+    if len(shares) > 1:
+        for lost in shares:
+            rest = [one.member for one in shares if one is not lost]
+            if sum(carried(wanted, one) for one in rest) < wanted.seats:
+                yield f"when {lost.member.name} is lost, the others cannot carry all of its seats"
+
+
+def _gb(megabytes: float) -> str:
+    return f"{megabytes / 1024:.1f} GB"
