@@ -1,4 +1,4 @@
-"""Write values as words of a shell, of Ruby and of YAML: no character of them acts there."""
+"""Write values as words of a shell, Ruby, YAML or nginx: no character of them acts there."""
 
 import json
 import re
@@ -59,3 +59,15 @@ def yaml(value: Json) -> str:
     """Write a value that YAML and JSON read alike, on one line."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True)
     return _YAML_ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def nginx(value: str) -> str:
+    """Quote a word for a configuration of nginx.
+
+    Raises:
+        BoxError: it has a character that nginx cannot quote: a dollar sign, a line break.
+    """
+    if "$" in value or not value.isprintable():
+        raise BoxError(f"nginx cannot be told of {value!r}", hint="use a path without `$` in it")
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

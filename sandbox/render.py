@@ -24,7 +24,7 @@ from sandbox.paths import data_dir
 from sandbox.placement import Placement
 from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.plan import Plan
-from sandbox.quoting import Json, ruby, sh, yaml
+from sandbox.quoting import Json, nginx, ruby, sh, yaml
 from sandbox.secret_values import NO_VALUES, Plain, SecretValues
 from sandbox.servers import servers
 from sandbox.spec.certificate import MAX_PEM_BYTES, certificates_in
@@ -53,7 +53,7 @@ def jinja_environment() -> "Environment":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters.update(sh=sh, ruby=ruby, yaml=yaml, json=yaml)
+    made.filters.update(sh=sh, ruby=ruby, yaml=yaml, json=yaml, nginx=nginx)
     return made
 
 
