@@ -23,6 +23,7 @@ GROUPS: Final = {
     "cache": ("bake", "cache"),
     "lock": ("lock",),
     "bundle": ("bundle",),
+    "workshop": ("workshop",),
     "verify": ("check",),
     "fidelity": ("capture", "diff", "report"),
     "kinds": ("kinds",),

@@ -19,6 +19,7 @@ _GOALS: Final = ("up", "safe", "correct", "snappy")
 _BASE_SOURCES: Final = ("auto", "build", "public")
 _BOX_SUFFIXES: Final = (".yml", ".yaml")
 _LOCK_SUFFIX: Final = ".lock.yml"
+_WORKSHOP_SUFFIX: Final = ".workshop.yml"
 _BUNDLE: Final = ".sandbox"
 _FACTS: Final = ".facts.json"
 
@@ -59,6 +60,11 @@ def complete_bundle(ctx: typer.Context, incomplete: str) -> list[str]:
     if ctx.params.get("words"):
         return _files(incomplete, lambda name: name.endswith(_BUNDLE))
     return [*_fitting(("verify",), incomplete), *complete_box(incomplete)]
+
+
+def complete_workshop(incomplete: str) -> list[str]:
+    """List the workshop files."""
+    return _files(incomplete, lambda name: name.endswith(_WORKSHOP_SUFFIX))
 
 
 def complete_side(incomplete: str) -> list[str]:
@@ -137,7 +143,8 @@ def _shipped(incomplete: str) -> list[str]:
 
 
 def _is_box(name: str) -> bool:
-    return name.endswith(_BOX_SUFFIXES) and not name.endswith(_LOCK_SUFFIX)
+    others = (_LOCK_SUFFIX, _WORKSHOP_SUFFIX)
+    return name.endswith(_BOX_SUFFIXES) and not name.endswith(others)
 
 
 def _files(incomplete: str, wanted: Callable[[str], bool]) -> list[str]:

@@ -67,6 +67,18 @@ def gather_host(*commands: str) -> HostFacts:
     )
 
 
+def free_memory_mb() -> int:
+    """Return the memory that programs can still have without swapping, in MB.
+
+    Raises:
+        HostError: /proc is missing.
+    """
+    try:
+        return _memory_mb(Path("/proc/meminfo").read_text(encoding="utf-8"), "MemAvailable:")
+    except OSError as error:
+        raise HostError("cannot read this host's memory", details=str(error)) from error
+
+
 def find_command(name: str) -> str | None:
     """Find the program `name`, also in folders that only root has in its PATH."""
     return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:{_SBIN}")
@@ -79,9 +91,9 @@ def free_gb(path: Path) -> float:
     return shutil.disk_usage(path).free / _GIB
 
 
-def _memory_mb(meminfo: str) -> int:
+def _memory_mb(meminfo: str, key: str = "MemTotal:") -> int:
     for line in meminfo.splitlines():
         parts = line.split()
-        if len(parts) >= _MIN_PARTS and parts[0] == "MemTotal:":
+        if len(parts) >= _MIN_PARTS and parts[0] == key:
             return int(parts[1]) // 1024
     raise HostError("cannot read this host's memory from /proc/meminfo")

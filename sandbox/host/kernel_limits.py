@@ -6,7 +6,8 @@ but some of its services do not. Incus's documentation names larger values for s
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,16 +45,19 @@ class KernelLimits:
         return dict(self.values).get(key)
 
 
+def read_limits(names: Iterable[str]) -> dict[str, int]:
+    """Read limits by sysctl's names; one that this kernel does not have is left out."""
+    found: dict[str, int] = {}
+    for name in names:
+        # A kernel without key rings, or a /proc that hides them: then there is nothing to raise
+        with suppress(OSError, ValueError):
+            found[name] = int(_file(name).read_text(encoding="utf-8"))
+    return found
+
+
 def gather_limits() -> KernelLimits:
     """Read the limits."""
-    values: list[tuple[str, int]] = []
-    for key in WANTED:
-        try:
-            values.append((key, int(_file(key).read_text(encoding="utf-8"))))
-        except (OSError, ValueError):
-            # A kernel without key rings, or a /proc that hides them: then there is nothing to raise
-            continue
-    return KernelLimits(tuple(values), _changeable())
+    return KernelLimits(tuple(read_limits(WANTED).items()), _changeable())
 
 
 def _changeable() -> bool:

@@ -10,7 +10,7 @@ from sandbox.paths import data_dir
 from sandbox.plain_file import not_a_file
 from sandbox.spec.bases import Bases, load_bases
 from sandbox.spec.extending import SUFFIXES
-from sandbox.spec.file_kind import LOCK_SUFFIX, shipped_boxes
+from sandbox.spec.file_kind import LOCK_SUFFIX, WORKSHOP_SUFFIX, shipped_boxes
 from sandbox.spec.load import LoadedBox, load_box
 from sandbox.spec.problem import InvalidBoxError, Problem, near, short
 from sandbox.spec.root import Root
@@ -75,7 +75,7 @@ def boxes_to_validate(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _may_be_box(path: Path) -> bool:
-    return path.suffix in SUFFIXES and not path.name.endswith(LOCK_SUFFIX)
+    return path.suffix in SUFFIXES and not path.name.endswith((LOCK_SUFFIX, WORKSHOP_SUFFIX))
 
 
 def _yaml_files(folder: Path, *, may_be_absent: bool) -> list[Path]:

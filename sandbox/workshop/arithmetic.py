@@ -5,10 +5,11 @@ The figures are measured ones; docs/workshop.md says where and how.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from sandbox.host.kernel_limits import WATCHERS, WATCHERS_OF_ONE
+from sandbox.providers.members import Member
 
 IDLE_MB: Final = 100
 """Memory of a running seat in which nobody works (`make bench`, row `clones`)."""
@@ -23,7 +24,7 @@ AT_ONCE_PER_CPU: Final = 2
 PEOPLE_PER_ACCESS_POINT: Final = 25
 KBIT_PER_PERSON: Final = 500
 
-_NEEDS: Final[Mapping[str, tuple[int, int]]] = {
+NEEDS: Final[Mapping[str, tuple[int, int]]] = {
     WATCHERS: (128, WATCHERS_OF_ONE),
     "kernel.keys.maxkeys": (200, 60),
     "kernel.keys.maxbytes": (20_000, 6_000),
@@ -32,23 +33,6 @@ _NEEDS: Final[Mapping[str, tuple[int, int]]] = {
     "net.ipv4.neigh.default.gc_thresh3": (64, 2),
 }
 """By limit: what the host itself needs, and what each running container adds."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """A server that carries seats: this host, or a member of a cluster."""
-
-    name: str
-    cpus: int
-    memory_mb: int
-    """Memory that nothing else uses."""
-    disk_mb: int
-    """Space that is free in its pool."""
-    addresses: int
-    """Addresses that are free in its network."""
-    online: bool = True
-    limits: Mapping[str, int] = field(default_factory=dict)
-    """Limits of its kernel, by sysctl's names; empty where they cannot be read from here."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +155,7 @@ def _refusals(wanted: Wanted, shares: Sequence[Share]) -> Iterator[str]:
 
 
 def _low_limits(share: Share) -> Iterator[str]:
-    for name, (own, each) in _NEEDS.items():
+    for name, (own, each) in NEEDS.items():
         known = share.member.limits.get(name)
         needed = own + each * share.seats
         if known is not None and known < needed:

@@ -84,6 +84,8 @@ _SERVER: Final = {
             "architectures": _all(str),
             "server_pid": Maybe(int),
             "storage_supported_drivers": _all({"Name": str}),
+            "server_name": Maybe(str),
+            "server_clustered": Maybe(bool),
         }
     ),
 }
@@ -99,6 +101,7 @@ _LISTS: Final = {
     "/1.0/projects": _THING,
     "/1.0/profiles": {"name": str},
     f"/1.0/instances/{_NAME}/snapshots": {"name": str, "created_at": str},
+    "/1.0/cluster/members": {"server_name": str, "status": str},
     f"/1.0/storage-pools/{_NAME}/volumes": {"name": str, "type": str},
 }
 _THINGS: Final = {

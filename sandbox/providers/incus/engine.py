@@ -29,6 +29,7 @@ from sandbox.providers.incus.instances import (
     machine_status,
     ssh_port_is_open,
 )
+from sandbox.providers.incus.members import IncusMembers
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.power import IncusPower
 from sandbox.providers.incus.snapshots import IncusSnapshots
@@ -45,7 +46,7 @@ _UNHEARD_S = 2.0
 """Seconds until a machine that gave no answer is asked again."""
 
 
-class IncusEngine(IncusPower, IncusSnapshots, IncusBaking, IncusBaseTransfer):
+class IncusEngine(IncusPower, IncusSnapshots, IncusBaking, IncusBaseTransfer, IncusMembers):
     """Machines as Incus containers, in a project of our own."""
 
     provider = "incus"

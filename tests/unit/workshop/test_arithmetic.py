@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.workshop.arithmetic import Member, Wanted, carried, estimate, share_out
+from sandbox.providers.members import Member
+from sandbox.workshop.arithmetic import Wanted, carried, estimate, share_out
 
 BIG = Member("n1", cpus=8, memory_mb=64 * 1024, disk_mb=200_000, addresses=250)
 WANTED = Wanted(people=30, spare=3, work_mb=1024, image_mb=1500)

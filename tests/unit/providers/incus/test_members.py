@@ -1,0 +1,70 @@
+"""The servers behind an Incus: one alone, or a cluster with a member that is down."""
+
+from typing import Any
+
+import pytest
+
+from sandbox.providers.incus.client import IncusClient
+from sandbox.providers.incus.engine import IncusEngine
+from sandbox.providers.incus.place import IncusPlace
+from sandbox.providers.members import HasMembers, Member
+
+GB = 1024**3
+
+
+class SomeServers(IncusClient):
+    """An Incus that answers these few questions."""
+
+    def __init__(self, place: IncusPlace, *, clustered: bool) -> None:
+        super().__init__(place)
+        self.clustered = clustered
+
+    def query(self, method: str, path: str, *args: Any, **more: Any) -> Any:
+        del method, args
+        target = (more.get("parameters") or {}).get("target")
+        answers: dict[str, Any] = {
+            "/1.0": {
+                "environment": {
+                    "architectures": ["x86_64"],
+                    "server_name": "n1",
+                    "server_clustered": self.clustered,
+                }
+            },
+            "/1.0/cluster/members": [
+                {"server_name": "n2", "status": "Offline"},
+                {"server_name": "n1", "status": "Online"},
+            ],
+            "/1.0/resources": {"cpu": {"total": 4}, "memory": {"total": 8 * GB, "used": 7 * GB}},
+            "/1.0/storage-pools/sandbox/resources": {"space": {"total": 30 * GB, "used": 10 * GB}},
+            "/1.0/networks/sandboxbr0": {"config": {"ipv4.address": "10.1.2.1/24"}},
+            "/1.0/networks/sandboxbr0/leases": [
+                {"hwaddr": "a", "address": "10.1.2.1", "type": "gateway", "location": "n1"},
+                {"hwaddr": "b", "address": "10.1.2.9", "type": "dynamic", "location": "n1"},
+                {"hwaddr": "c", "address": "10.1.2.9", "type": "dynamic", "location": "n2"},
+                {"hwaddr": "d", "address": "fd42::9", "type": "dynamic", "location": "n1"},
+            ],
+        }
+        assert target in (None, "n1")
+        return answers[path]
+
+
+def members(place: IncusPlace, *, clustered: bool) -> tuple[Member, ...]:
+    engine = IncusEngine(place)
+    engine.client = SomeServers(place, clustered=clustered)
+    assert isinstance(engine, HasMembers)
+    return engine.members()
+
+
+def test_this_host_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.providers.incus.members.free_memory_mb", lambda: 5000)
+    (one,) = members(IncusPlace.from_prefix("sandbox"), clustered=False)
+    assert (one.name, one.cpus, one.memory_mb, one.disk_mb) == ("n1", 4, 5000, 20 * 1024)
+    assert one.addresses == 253 - 1
+    assert one.limits["kernel.pid_max"] > 0
+
+
+def test_a_cluster_with_a_member_that_is_down() -> None:
+    up, down = members(IncusPlace.from_prefix("sandbox", "lab"), clustered=True)
+    assert (up.name, up.memory_mb, up.addresses) == ("n1", 8 * 1024, 252)
+    assert up.limits == {}
+    assert (down.name, down.online) == ("n2", False)
