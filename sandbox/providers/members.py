@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from sandbox.providers.place import Place
+
 
 @dataclass(frozen=True)
 class Member:
@@ -24,9 +26,9 @@ class Member:
 
 @runtime_checkable
 class HasMembers(Protocol):
-    """Engines whose machines can be on several servers."""
+    """Providers whose machines can be on several servers."""
 
-    def members(self) -> tuple[Member, ...]:
+    def members(self, place: Place) -> tuple[Member, ...]:
         """List the servers, also those that are offline.
 
         Raises:

@@ -4,13 +4,11 @@ from dataclasses import replace
 from typing import Final
 
 from sandbox.errors import UsageError
-from sandbox.providers.engine import Engine
 from sandbox.providers.members import HasMembers
 from sandbox.spec.load_workshop import LoadedWorkshop
 from sandbox.workflows.context import Context
 from sandbox.workshop.arithmetic import SEAT_DISK_MB, Estimate, Wanted, estimate
 
-PROVIDER: Final = "incus"
 _IMAGE_MB: Final = 2500
 """A baked image with RStudio Server and packages, before it is known."""
 
@@ -19,19 +17,15 @@ def plan_workshop(workshop: LoadedWorkshop, context: Context) -> Estimate:
     """Ask the servers what they have, and count.
 
     Raises:
-        HostError, ProviderError: Incus cannot be asked.
+        UsageError: no provider here has machines on servers of its own.
+        HostError, ProviderError: it cannot be asked.
     """
-    engine = workshop_engine(workshop, context)
-    if not isinstance(engine, HasMembers):
-        raise UsageError(f"{engine.provider} has no seats", hint="a workshop runs on Incus")
-    return estimate(wanted_of(workshop), engine.members())
-
-
-def workshop_engine(workshop: LoadedWorkshop, context: Context) -> Engine:
-    """Make the engine for the workshop's servers: this host's Incus, or the named remote."""
     remotes = workshop.workshop.remotes
     place = replace(context.place, remote=remotes[0]) if remotes else context.place
-    return context.providers[PROVIDER].make_engine(place)
+    for provider in context.providers.values():
+        if isinstance(provider, HasMembers):
+            return estimate(wanted_of(workshop), provider.members(place))
+    raise UsageError("no provider here carries seats", hint="sandbox doctor")
 
 
 def wanted_of(workshop: LoadedWorkshop) -> Wanted:

@@ -29,7 +29,6 @@ from sandbox.providers.incus.instances import (
     machine_status,
     ssh_port_is_open,
 )
-from sandbox.providers.incus.members import IncusMembers
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.power import IncusPower
 from sandbox.providers.incus.snapshots import IncusSnapshots
@@ -46,7 +45,7 @@ _UNHEARD_S = 2.0
 """Seconds until a machine that gave no answer is asked again."""
 
 
-class IncusEngine(IncusPower, IncusSnapshots, IncusBaking, IncusBaseTransfer, IncusMembers):
+class IncusEngine(IncusPower, IncusSnapshots, IncusBaking, IncusBaseTransfer):
     """Machines as Incus containers, in a project of our own."""
 
     provider = "incus"

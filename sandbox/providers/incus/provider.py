@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sandbox.host.setup import Keep, SetupOutcome, SetupWishes
     from sandbox.plan import HostLimits
     from sandbox.providers.base_images import PreparedBase, StoredBase, WantedBase
+    from sandbox.providers.members import Member
 
 
 class IncusProvider:
@@ -51,6 +52,13 @@ class IncusProvider:
         from sandbox.providers.incus.limits import incus_limits
 
         return incus_limits(IncusPlace.at(place))
+
+    def members(self, place: Place) -> "tuple[Member, ...]":
+        """List the servers that carry machines; see `members.HasMembers`."""
+        from sandbox.providers.incus.client import IncusClient
+        from sandbox.providers.incus.members import incus_members
+
+        return incus_members(IncusClient(IncusPlace.at(place)))
 
     def prepare_base(
         self, wanted: "WantedBase", place: Place, listener: Listener

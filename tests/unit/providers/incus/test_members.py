@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from sandbox.providers.incus.client import IncusClient
-from sandbox.providers.incus.engine import IncusEngine
+from sandbox.providers.incus.members import incus_members
 from sandbox.providers.incus.place import IncusPlace
+from sandbox.providers.incus.provider import PROVIDER
 from sandbox.providers.members import HasMembers, Member
 
 GB = 1024**3
@@ -49,10 +50,11 @@ class SomeServers(IncusClient):
 
 
 def members(place: IncusPlace, *, clustered: bool) -> tuple[Member, ...]:
-    engine = IncusEngine(place)
-    engine.client = SomeServers(place, clustered=clustered)
-    assert isinstance(engine, HasMembers)
-    return engine.members()
+    return incus_members(SomeServers(place, clustered=clustered))
+
+
+def test_the_provider_has_members() -> None:
+    assert isinstance(PROVIDER, HasMembers)
 
 
 def test_this_host_alone(monkeypatch: pytest.MonkeyPatch) -> None:
