@@ -36,7 +36,7 @@ def read_roster(path: Path) -> tuple[tuple[Person, ...], tuple[Problem, ...]]:
         is_text = isinstance(error, UnicodeDecodeError)
         why = "it is not UTF-8: save it as `CSV UTF-8`" if is_text else str(error)
         return (), (Problem(path, 0, "", why),)
-    reading = _Reading(path)
+    reading = _RosterReading(path)
     first, _, _ = text.partition("\n")
     separator = max(",;\t", key=first.count)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -52,7 +52,7 @@ def read_roster(path: Path) -> tuple[tuple[Person, ...], tuple[Problem, ...]]:
     return tuple(reading.people), tuple(reading.problems)
 
 
-class _Reading:
+class _RosterReading:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._places: dict[str, int] = {}

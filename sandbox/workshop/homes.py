@@ -73,7 +73,7 @@ class CollectedHome(BaseModel):
     """The seat did not answer: this is the last copy of before."""
 
 
-class Manifest(BaseModel):
+class HomesManifest(BaseModel):
     """The list of the archives of one `collect`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -109,7 +109,7 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def differing(folder: Path, manifest: Manifest) -> Sequence[str]:
+def differing(folder: Path, manifest: HomesManifest) -> Sequence[str]:
     """List the archives in the folder that are not those of the manifest, or not there."""
     return [
         one.file

@@ -17,7 +17,7 @@ from sandbox.workshop.homes import (
     SAVE_HOME,
     TOO_LARGE,
     CollectedHome,
-    Manifest,
+    HomesManifest,
     differing,
     save_words,
     sha256_of,
@@ -151,7 +151,7 @@ def test_a_list_proves_the_archives(tmp_path: Path) -> None:
         sha256=sha256_of(tmp_path / "seat01.tar"),
         taken_at=datetime(2026, 12, 1, 12, tzinfo=UTC),
     )
-    manifest = Manifest(workshop="class", homes=(one,))
+    manifest = HomesManifest(workshop="class", homes=(one,))
     (tmp_path / "SHA256SUMS").write_text(manifest.sums())
     subprocess.run(["sha256sum", "--check", "SHA256SUMS"], cwd=tmp_path, check=True, timeout=30)
     assert differing(tmp_path, manifest) == []
