@@ -47,7 +47,7 @@ def plan(file: FileArgument, *, root: RootOption = None, as_json: _Json = False)
     """
     from sandbox.errors import HostError
     from sandbox.spec.load_workshop import load_workshop
-    from sandbox.workflows.workshop_plan import plan_workshop
+    from sandbox.workflows.workshop.plan import plan_workshop
 
     workshop = load_workshop(file, root=root)
     with Progress() as progress:

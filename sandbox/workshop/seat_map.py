@@ -7,12 +7,13 @@ seat and generation it was made for.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
+
+from sandbox.providers.seats import SeatLabel
 
 FORMAT: Final = 1
 _INSTANCE: Final = re.compile(
@@ -20,15 +21,6 @@ _INSTANCE: Final = re.compile(
 )
 _LONGEST_NAME: Final = 63
 """Characters of an instance's name, as of a host's."""
-
-
-@dataclass(frozen=True)
-class SeatLabel:
-    """What the labels of an instance say."""
-
-    workshop: str
-    seat: int
-    generation: int
 
 
 class Holder(BaseModel):
@@ -59,12 +51,14 @@ class Seat(BaseModel):
     """Of the instance that serves it; 0 when there was none yet."""
     member: str = ""
     """The cluster's member where that instance is; empty without a cluster."""
-    address: str = ""
-    """Where the proxy finds it; empty until it answers."""
+    upstreams: Mapping[int, str] = {}
+    """Where the proxy finds its servers, by their port: `address:port`; empty until it answers."""
     ready: bool = False
     """Whether its secret is set and its services have answered."""
     home_saved_at: datetime | None = None
     """When the home was last copied."""
+    asked_at: datetime | None = None
+    """When its person asked for help; None when nobody did, or the trainer has been there."""
 
     @property
     def is_spare(self) -> bool:

@@ -12,8 +12,8 @@ from sandbox.errors import ExitCode, HostError
 from sandbox.providers.members import Member
 from sandbox.spec.load_workshop import LoadedWorkshop
 from sandbox.spec.problem import InvalidBoxError
-from sandbox.workflows import workshop_plan
 from sandbox.workflows.context import Context
+from sandbox.workflows.workshop import plan as workshop_plan
 from sandbox.workshop.arithmetic import Estimate, estimate
 
 FILE = "version: 1\nbox: r\nseats: 12\nwork_mb: 1024\n"

@@ -4,11 +4,11 @@ import math
 
 import pytest
 
+from sandbox.providers.seats import SeatLabel
 from sandbox.workshop.names import claim_host, seat_host, seat_number, seat_word, url_of
 from sandbox.workshop.seat_map import (
     Holder,
     Seat,
-    SeatLabel,
     SeatMap,
     instance_name,
     label_of,

@@ -1,0 +1,91 @@
+"""A workshop that is open, as every command on it needs it."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from sandbox.errors import UsageError
+from sandbox.events import Listener
+from sandbox.providers.seats import HasSeats, Seats
+from sandbox.spec.workshop import Workshop
+from sandbox.workflows.context import Context
+from sandbox.workshop.names import seat_host, seat_word, url_of
+from sandbox.workshop.record import WorkshopRecord
+from sandbox.workshop.seat_map import Seat, SeatMap
+from sandbox.workshop.store import WorkshopStore
+
+
+@dataclass(frozen=True)
+class RunningWorkshop:
+    """An open workshop: its record, its folder, and the provider of its machines."""
+
+    record: WorkshopRecord
+    store: WorkshopStore
+    seats: Seats
+    context: Context
+
+    @classmethod
+    def named(cls, name: str, context: Context) -> Self:
+        """Return an open workshop by its name.
+
+        Raises:
+            UsageError: it is not open on this host.
+            BrokenFileError: its record is damaged.
+        """
+        store = WorkshopStore(name)
+        record = store.require()
+        return cls(record, store, seats_at(record.remote, context), context)
+
+    @property
+    def name(self) -> str:
+        """The workshop's name."""
+        return self.record.name
+
+    @property
+    def workshop(self) -> Workshop:
+        """What its file says."""
+        return self.record.workshop
+
+    @property
+    def listener(self) -> Listener:
+        """Who hears of each step."""
+        return self.context.listener
+
+    def map(self) -> SeatMap:
+        """Read the seat map as it is now."""
+        return self.store.seats()
+
+    def seat(self, number: int) -> Seat:
+        """Read one seat as it is now.
+
+        Raises:
+            UsageError: there is no such seat.
+        """
+        seats = self.map()
+        try:
+            return seats.seat(number)
+        except KeyError:
+            last = seats.seats[-1].number if seats.seats else 0
+            raise UsageError(
+                f"the workshop {self.name} has no {seat_word(number)}",
+                details=f"its seats are {seat_word(1)} to {seat_word(last)}" if last else "",
+                hint=f"sandbox workshop status {self.name}",
+            ) from None
+
+    def url(self, seat: Seat) -> str:
+        """Return the address that the person of a seat types."""
+        said = self.workshop
+        host = seat_host(seat.number, said.names.domain)
+        return url_of(host, said.listen.port, tls=said.tls is not None)
+
+
+def seats_at(remote: str, context: Context) -> Seats:
+    """Return what makes machines for seats, at this host or a remote.
+
+    Raises:
+        UsageError: no provider here carries seats.
+    """
+    place = replace(context.place, remote=remote)
+    for provider in context.providers.values():
+        if isinstance(provider, HasSeats):
+            return provider.seats(place)
+    raise UsageError("no provider here carries seats", hint="sandbox doctor")
