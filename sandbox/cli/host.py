@@ -51,6 +51,17 @@ def doctor(
             autocompletion=complete_provider,
         ),
     ] = None,
+    seats: Annotated[
+        int | None,
+        typer.Option(
+            "--seats",
+            min=1,
+            max=1000,
+            metavar="N",
+            help="Also: has each server room for N seats of a workshop?",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Show what is usable on this host and why not, with the command that mends it.
 
@@ -60,13 +71,15 @@ def doctor(
     sandbox doctor
 
     sandbox doctor --provider incus --json
+
+    sandbox doctor --seats 30
     """
     from sandbox.workflows.doctor import diagnose
 
     _known(provider)
     chosen = provider or os.environ.get("SANDBOX_PROVIDER") or None
     _known(chosen)
-    diagnosis = diagnose(place(), chosen)
+    diagnosis = diagnose(place(), chosen, seats=seats)
     shown = [item for item in diagnosis.reports if provider in (None, item.provider)]
     if as_json:
         _print_json(diagnosis, [item.provider for item in shown])

@@ -1,11 +1,13 @@
 """What is usable here and why not, for every provider, with the command that mends it."""
 
 import platform
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
+from sandbox.errors import SandboxError
 from sandbox.providers import Registry
 from sandbox.providers.findings import Finding, HostReport
+from sandbox.providers.members import HasMembers, Member
 from sandbox.providers.place import Place
 from sandbox.providers.provider import Provider
 
@@ -21,9 +23,15 @@ class Diagnosis:
 
 
 def diagnose(
-    place: Place, chosen: str | None = None, providers: Mapping[str, Provider] | None = None
+    place: Place,
+    chosen: str | None = None,
+    providers: Mapping[str, Provider] | None = None,
+    *,
+    seats: int | None = None,
 ) -> Diagnosis:
     """Look at every provider; `chosen` (by option or environment) comes before the usual order.
+
+    With `seats`, also whether each server can carry so many seats of a workshop.
 
     Raises:
         HostError: this host cannot be read at all.
@@ -32,6 +40,12 @@ def diagnose(
     portable = [name for name, one in asked.items() if not one.linux_only]
     reports = {name: _report(one, place, portable) for name, one in asked.items()}
     default, reason = choose_default(reports, chosen)
+    if seats is not None:
+        # A class that does not fit is no reason to take another provider
+        for name, one in asked.items():
+            if reports[name].usable and isinstance(one, HasMembers):
+                more = tuple(seat_findings(one, place, seats))
+                reports[name] = replace(reports[name], findings=(*reports[name].findings, *more))
     return Diagnosis(tuple(reports.values()), default, reason)
 
 
@@ -58,3 +72,47 @@ def _report(provider: Provider, place: Place, portable: list[str]) -> HostReport
         fix=f"use {' or '.join(portable)} here",
     )
     return HostReport(provider.name, (finding,))
+
+
+def seat_findings(provider: HasMembers, place: Place, seats: int) -> Iterator[Finding]:
+    """Find out for each server whether it alone could carry so many seats."""
+    try:
+        members = provider.members(place)
+    except SandboxError as error:
+        detail = error.details or error.message
+        yield Finding(ok=False, title="the servers can be asked", detail=detail, fix=error.hint)
+        return
+    for member in members:
+        yield from _of_member(member, seats)
+
+
+def _of_member(member: Member, seats: int) -> Iterator[Finding]:
+    from sandbox.workshop.arithmetic import HOST_MB, IDLE_MB, SEAT_DISK_MB, low_limits
+
+    if not member.online:
+        yield Finding(ok=False, title=f"{member.name} is online", detail="it is not")
+        return
+    words = f"for {seats} seats"
+    for what, has, needed, unit in (
+        ("memory", member.memory_mb, HOST_MB + seats * IDLE_MB, " MB"),
+        ("disk", member.disk_mb, seats * SEAT_DISK_MB, " MB"),
+        ("addresses", member.addresses, seats, ""),
+    ):
+        yield Finding(
+            ok=has >= needed,
+            title=f"{member.name} has {what} {words}",
+            detail=f"{needed}{unit} needed before anybody works, {has}{unit} free",
+            fix=""
+            if has >= needed
+            else "fewer seats, or another server; see: sandbox workshop plan",
+        )
+    title = f"the kernel of {member.name} has room {words}"
+    if not member.limits:
+        detail = "its limits cannot be read from here"
+        fix = f"there: sandbox doctor --seats {seats}"
+        yield Finding(ok=False, warning=True, title=title, detail=detail, fix=fix)
+        return
+    low = low_limits(member, seats)
+    detail = ", ".join(f"{one.name} is {one.value}, needed {one.needed}" for one in low)
+    fix = "sudo sysctl " + " ".join(f"{one.name}={one.needed}" for one in low) if low else ""
+    yield Finding(ok=not low, title=title, detail=detail, fix=fix)

@@ -57,6 +57,16 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class LowLimit:
+    """A limit of the kernel that is too low for so many seats."""
+
+    name: str
+    """As sysctl calls it."""
+    value: int
+    needed: int
+
+
+@dataclass(frozen=True)
 class Share:
     """What one member carries."""
 
@@ -155,14 +165,21 @@ def _refusals(wanted: Wanted, shares: Sequence[Share]) -> Iterator[str]:
 
 
 def _low_limits(share: Share) -> Iterator[str]:
-    for name, (own, each) in NEEDS.items():
-        known = share.member.limits.get(name)
-        needed = own + each * share.seats
-        if known is not None and known < needed:
-            yield (
-                f"{share.member.name}: the kernel's limit {name} is {known}, and {share.seats} "
-                f"seats need {needed}"
-            )
+    for one in low_limits(share.member, share.seats):
+        yield (
+            f"{share.member.name}: the kernel's limit {one.name} is {one.value}, and {share.seats} "
+            f"seats need {one.needed}"
+        )
+
+
+def low_limits(member: Member, seats: int) -> tuple[LowLimit, ...]:
+    """List the limits of a member's kernel that so many seats would reach."""
+    found = (
+        LowLimit(name, member.limits[name], own + each * seats)
+        for name, (own, each) in NEEDS.items()
+        if name in member.limits
+    )
+    return tuple(one for one in found if one.value < one.needed)
 
 
 def _warnings(wanted: Wanted, shares: Sequence[Share], members: Sequence[Member]) -> Iterator[str]:
