@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from sandbox.errors import BusyError, ProviderError, UsageError
+from sandbox.errors import ProviderError, UsageError
 from sandbox.events import Notice
 from sandbox.files import fresh_file, sweep, whole_file
-from sandbox.locks import HeldError, hold, lock_path
+from sandbox.locks import hold, lock_path
 from sandbox.workflows.workshop.bring import at_once
+from sandbox.workflows.workshop.holding import USUAL_S, hold_seat
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.side_by_side import Outcome, side_by_side
 from sandbox.workshop.home_notes import HomeNote, home_notes, note_home
@@ -108,7 +109,20 @@ def save_homes(
             error = ProviderError(f"{one.member} does not answer")
             _note_trouble(ws, one.number, error)
     here = [one.number for one in seats if one.member not in offline]
-    return side_by_side(here, lambda number: _save_in_turn(ws, number), at_once=at_once(ws))
+    return side_by_side(
+        here, lambda number: save_in_turn(ws, number, wait_s=0), at_once=at_once(ws)
+    )
+
+
+def save_in_turn(ws: RunningWorkshop, number: int, *, wait_s: float = USUAL_S) -> SavedHome:
+    """Do as `save_home` does, while no other command is at the seat.
+
+    Raises:
+        BusyError: another command has been at it for so long.
+        SandboxError: as in `save_home`.
+    """
+    with hold_seat(ws, number, wait_s=wait_s):
+        return save_home(ws, number)
 
 
 def lay_home(ws: RunningWorkshop, machine: str, archive: Path) -> None:
@@ -217,14 +231,6 @@ def _with_machine(ws: RunningWorkshop, number: int) -> Seat:
             hint=f"sandbox workshop reset {ws.name} {seat_word(number)}",
         )
     return seat
-
-
-def _save_in_turn(ws: RunningWorkshop, number: int) -> SavedHome:
-    try:
-        with ws.store.hold_now(seat_word(number)):
-            return save_home(ws, number)
-    except HeldError:
-        raise BusyError(f"another command is at work at {seat_word(number)}") from None
 
 
 def _save(ws: RunningWorkshop, seat: Seat) -> SavedHome:

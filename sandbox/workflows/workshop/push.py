@@ -11,21 +11,18 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sandbox.deadline import Deadline, keep_trying
-from sandbox.errors import BusyError, ProviderError, SandboxError, UsageError
-from sandbox.locks import HeldError, Lock
+from sandbox.errors import ProviderError, SandboxError, UsageError
 from sandbox.paths import data_dir
 from sandbox.spec.load_workshop import LoadedWorkshop
 from sandbox.workflows.workshop.bring import at_once
+from sandbox.workflows.workshop.holding import hold_seat
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.side_by_side import Outcome, side_by_side
-from sandbox.workshop.names import seat_word
 from sandbox.workshop.packing import pack_files
 from sandbox.workshop.record import HandedOut, WorkshopRecord
 from sandbox.workshop.seat_map import label_of
 
 _PUSH_S: Final = 60.0
-_HELD_S: Final = 20.0
 _LAST_CHARS: Final = 300
 # $1 the account, $2 the folder, $3 the program
 _AS_ACCOUNT: Final = """\
@@ -133,30 +130,13 @@ def _with_handed(record: WorkshopRecord, handed: tuple[HandedOut, ...]) -> Works
 
 
 def _push_to(ws: RunningWorkshop, number: int, handed: tuple[HandedOut, ...]) -> PushAnswer:
-    with _held(ws, number):
+    with hold_seat(ws, number):
         seats = ws.map()
         machine = seats.instance_of(seats.seat(number))
         answer = PushAnswer()
         for one in handed:
             answer += _lay(ws, machine, one)
         return answer
-
-
-def _held(ws: RunningWorkshop, number: int) -> Lock:
-    """The seat, once nobody else is at it: a copy of its home takes a moment, a reset seconds."""
-    try:
-        return keep_trying(
-            lambda: ws.store.hold_now(seat_word(number)),
-            Deadline(_HELD_S),
-            despite=HeldError,
-            every_s=0.1,
-            again=lambda _: True,
-        )
-    except HeldError:
-        raise BusyError(
-            f"another command is at work at {seat_word(number)}",
-            hint="push again when it is done: what is there already stays as it is",
-        ) from None
 
 
 def _lay(ws: RunningWorkshop, machine: str, handed: HandedOut) -> PushAnswer:
