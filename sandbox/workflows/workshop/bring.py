@@ -16,13 +16,14 @@ from sandbox.providers.seats import MemberLostError, SeatLabel, SeatMachine, Sea
 from sandbox.saved import read_text
 from sandbox.ssh import make_key
 from sandbox.workflows.workshop import answering, homes, proxy, push
+from sandbox.workflows.workshop.pace import at_once
 from sandbox.workflows.workshop.running import RunningWorkshop
-from sandbox.workshop.arithmetic import AT_ONCE_PER_CPU
 from sandbox.workshop.names import seat_word
 from sandbox.workshop.seat_map import Seat, instance_name
 
+__all__ = ["at_once", "bring", "bring_in", "members_for", "require_answers", "serve"]
+
 _PASSWORD_S: Final = 30.0
-_MOST_AT_ONCE: Final = 32
 
 
 def bring(
@@ -74,12 +75,6 @@ def bring_in(
     if remove_older:
         _remove_older(ws, before, seat)
     return seat
-
-
-def at_once(ws: RunningWorkshop) -> int:
-    """Return how many machines are made side by side: two for each processor that carries them."""
-    cpus = sum(one.cpus for one in ws.seats.members() if one.online)
-    return max(1, min(_MOST_AT_ONCE, AT_ONCE_PER_CPU * cpus))
 
 
 def require_answers(ws: RunningWorkshop, number: int, machine: SeatMachine) -> None:
