@@ -1,6 +1,7 @@
 """The proxy of an open workshop. A minimal form: the part that runs nginx takes its place."""
 
 from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workshop.store import WorkshopStore
 
 
 def ensure_proxy(ws: RunningWorkshop) -> None:
@@ -22,3 +23,8 @@ def proxy_runs(ws: RunningWorkshop) -> bool:
     """Tell whether the proxy runs."""
     del ws
     return False
+
+
+def end_proxy(store: WorkshopStore) -> None:
+    """End the proxy by the workshop's folder alone, when its record cannot be read."""
+    del store
