@@ -9,14 +9,15 @@ killed at once, the next command on the workshop starts them.
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from sandbox.deadline import Deadline, keep_trying, wait_until
 from sandbox.errors import CommandError, HostError
-from sandbox.locks import HeldError
+from sandbox.interrupts import Interrupted
+from sandbox.locks import HeldError, Lock
 from sandbox.run import run, spawn_daemon
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.store import WorkshopStore
@@ -36,6 +37,8 @@ KEPT: Final = (
     "SANDBOX_*_REMOTE",
     "SANDBOX_PROVIDER",
     "*_CONF",
+    "*_DIR",
+    "*_SOCKET",
     "PYTHONPATH",
 )
 """The variables that the keeper needs of the command that started it: where our files are, and
@@ -46,6 +49,7 @@ _PAUSES_S: Final = (0.2, 1.0, 2.0, 5.0, 15.0, 30.0)
 _WELL_S: Final = 60.0
 """A child that worked for so long was well: what it ended of is new."""
 _SOON_S: Final = 15.0
+_PROBED_S: Final = 1.0
 
 
 def ensure_keeper(ws: RunningWorkshop) -> None:
@@ -110,7 +114,7 @@ def end_keeper(store: WorkshopStore) -> None:
 
 def keeper_runs(store: WorkshopStore) -> bool:
     """Tell whether the keeper runs."""
-    return _is_held(store, PARENT)
+    return _holder(store, PARENT) is not None
 
 
 def keep(store: WorkshopStore, say: Callable[[str], None], words: tuple[str, ...]) -> None:
@@ -122,11 +126,10 @@ def keep(store: WorkshopStore, say: Callable[[str], None], words: tuple[str, ...
         words: the command of the child.
     """
     try:
-        lock = store.hold_now(PARENT)
+        lock = hold_patiently(store, PARENT, _PROBED_S)
     except HeldError:
         return
     with lock:
-        lock.sign(str(os.getpid()))
         child = _Child(words, log_of(store), say)
         keep_trying(
             child.run,
@@ -134,6 +137,44 @@ def keep(store: WorkshopStore, say: Callable[[str], None], words: tuple[str, ...
             every_s=child.pause_s,
             again=lambda _error: not is_over(store),
         )
+
+
+@contextmanager
+def as_child(store: WorkshopStore) -> Iterator[None]:
+    """Be the child for the time of the block.
+
+    When the block is interrupted because the parent was killed, a new parent is started.
+
+    Raises:
+        HeldError: the child before this one does not end.
+    """
+    parent = os.getppid()
+    with hold_patiently(store, CHILD, _SOON_S) as lock:
+        try:
+            yield
+        except Interrupted:
+            if os.getppid() == parent or is_over(store):
+                raise
+            # The new one's child waits for this lock
+            lock.release()
+            start_keeper(store)
+
+
+def hold_patiently(store: WorkshopStore, what: str, for_s: float) -> Lock:
+    """Hold one of the two locks, and sign it: who only asks whether it is held, holds it a moment.
+
+    Raises:
+        HeldError: somebody else still holds it after that time.
+    """
+    lock = keep_trying(
+        lambda: store.hold_now(what),
+        Deadline(for_s),
+        despite=HeldError,
+        every_s=0.05,
+        again=lambda _error: True,
+    )
+    lock.sign(str(os.getpid()))
+    return lock
 
 
 class _Child:

@@ -16,8 +16,8 @@ from sandbox.errors import HostError, UsageError
 from sandbox.files import write_whole
 from sandbox.host.nginx import WORKERS, OwnNginx, require_nginx
 from sandbox.locks import Lock, hold, lock_path
-from sandbox.spec.workshop import Workshop
 from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workshop.claims import CLAIM_ADDRESS, claim_port
 from sandbox.workshop.names import claim_host, seat_host
 from sandbox.workshop.proxy_config import (
     Front,
@@ -32,7 +32,6 @@ from sandbox.workshop.proxy_config import (
 _TOGETHER_S: Final = 0.3
 """Changes that come within this time are read by nginx together: each reload is a new worker."""
 _LOADED: Final = "loaded"
-_HIGHEST_PORT: Final = 65535
 
 
 def ensure_proxy(ws: RunningWorkshop) -> None:
@@ -75,15 +74,6 @@ def proxy_runs(ws: RunningWorkshop) -> bool:
 def fronts(ws: RunningWorkshop) -> tuple[Front, ...]:
     """Return the servers of each seat that the proxy hands on to: their names, paths and ports."""
     return fronts_of(ws.record.placement.plan.services)
-
-
-def claim_port(workshop: Workshop) -> int:
-    """Return the port of 127.0.0.1 where the claim page answers to the proxy."""
-    taken = {workshop.listen.port, workshop.listen.page_port}
-    near = workshop.listen.page_port
-    above = (port for port in range(near + 1, _HIGHEST_PORT + 1) if port not in taken)
-    below = (port for port in range(near - 1, 0, -1) if port not in taken)
-    return next(above, next(below))
 
 
 def _bring_up(ws: RunningWorkshop, *, may_start: bool) -> None:
@@ -148,7 +138,7 @@ def _settings(ws: RunningWorkshop, folder: Path) -> ProxySettings:
         folder=str(folder),
         listen=f"{host}:{said.listen.port}",
         claim_host=claim_host(said.names.domain.lower()),
-        claim_upstream=f"127.0.0.1:{claim_port(said)}",
+        claim_upstream=f"{CLAIM_ADDRESS}:{claim_port(said.listen)}",
         fronts=fronts(ws),
         user=WORKERS if os.geteuid() == 0 else "",
         certificate=str(record.certificate or ""),
