@@ -68,10 +68,10 @@ class FakeSeats:
             raise ProviderError(f"{wish.name} did not get ready")
         if wish.member not in self.images_of.get(wish.image_key, {}):
             raise ProviderError(f"{wish.member} has no such image")
-        number = len(self.wishes) + 2
-        upstreams = {port: f"10.9.{number // 250}.{number % 250}:{port}" for port in wish.ports}
-        made = SeatMachine(wish.name, wish.label, wish.member, Power.RUNNING, upstreams)
         with self._lock:
+            number = len(self.wishes) + 2
+            upstreams = {port: f"10.9.{number // 250}.{number % 250}:{port}" for port in wish.ports}
+            made = SeatMachine(wish.name, wish.label, wish.member, Power.RUNNING, upstreams)
             self.there[wish.name] = made
             self.wishes[wish.name] = wish
         return made

@@ -21,7 +21,7 @@ from sandbox.events import Notice
 from sandbox.files import fresh_file, sweep, whole_file, write_whole
 from sandbox.saved import BrokenFileError, read_saved
 from sandbox.workflows.workshop import homes
-from sandbox.workflows.workshop.bring import at_once
+from sandbox.workflows.workshop.pace import at_once
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.side_by_side import side_by_side
 from sandbox.workshop.homes import CollectedHome, HomesManifest, differing, sha256_of

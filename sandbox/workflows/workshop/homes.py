@@ -15,8 +15,8 @@ from sandbox.errors import ProviderError, UsageError
 from sandbox.events import Notice
 from sandbox.files import fresh_file, sweep, whole_file
 from sandbox.locks import hold, lock_path
-from sandbox.workflows.workshop.bring import at_once
 from sandbox.workflows.workshop.holding import USUAL_S, hold_seat
+from sandbox.workflows.workshop.pace import at_once
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.side_by_side import Outcome, side_by_side
 from sandbox.workshop.home_notes import HomeNote, home_notes, note_home

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sandbox.errors import ProviderError, SandboxError, UsageError
 from sandbox.paths import data_dir
 from sandbox.spec.load_workshop import LoadedWorkshop
-from sandbox.workflows.workshop.bring import at_once
 from sandbox.workflows.workshop.holding import hold_seat
+from sandbox.workflows.workshop.pace import at_once
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.side_by_side import Outcome, side_by_side
 from sandbox.workshop.packing import pack_files
