@@ -31,7 +31,7 @@ def seated(seats: SeatMap, wanted: Seating, *, fewer: int = 0) -> SeatMap:
     Raises:
         UsageError: fewer seats are wanted than were given to people.
     """
-    new = [one for one in wanted.people if _seat_of(seats, one) is None]
+    new = [one for one in wanted.people if seat_of(seats, one) is None]
     seats = _with_new_names(seats, wanted.people).with_more(new)
     count = sum(not one.retired for one in seats.seats)
     if count < wanted.seats:
@@ -42,7 +42,7 @@ def seated(seats: SeatMap, wanted: Seating, *, fewer: int = 0) -> SeatMap:
 def _with_new_names(seats: SeatMap, people: Sequence[Holder]) -> SeatMap:
     """Somebody's name was written better: the address says who it is."""
     for person in people:
-        seat = _seat_of(seats, person)
+        seat = seat_of(seats, person)
         if seat is not None and seat.holder is not None and seat.holder.name != person.name:
             holder = seat.holder.model_copy(update={"name": person.name})
             seats = seats.with_seat(seat.model_copy(update={"holder": holder}))
@@ -64,7 +64,8 @@ def _with_fewer(seats: SeatMap, fewer: int) -> SeatMap:
     return seats
 
 
-def _seat_of(seats: SeatMap, person: Holder) -> Seat | None:
+def seat_of(seats: SeatMap, person: Holder) -> Seat | None:
+    """Find the seat of a person: by e-mail when both have one, else by name."""
     held = (one for one in seats.seats if one.holder is not None and not one.retired)
     return next((one for one in held if one.holder and _are_one(one.holder, person)), None)
 

@@ -21,7 +21,7 @@ from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.names import seat_word
 from sandbox.workshop.seat_map import Seat, instance_name
 
-__all__ = ["at_once", "bring", "bring_in", "require_answers", "serve"]
+__all__ = ["at_once", "bring", "bring_in", "members_for", "require_answers", "serve"]
 
 _PASSWORD_S: Final = 30.0
 

@@ -10,12 +10,11 @@ from sandbox.events import StepOutput, ignore, step
 from sandbox.locks import HeldError
 from sandbox.placement import Placement
 from sandbox.providers.engine import Power
-from sandbox.providers.members import Member
 from sandbox.providers.seats import SeatMachine, Seats
 from sandbox.spec.load_workshop import LoadedWorkshop
 from sandbox.ssh import make_key
 from sandbox.workflows.context import Context
-from sandbox.workflows.workshop import exercises, keeper, proxy, push
+from sandbox.workflows.workshop import exercises, homes, keeper, proxy, push
 from sandbox.workflows.workshop.bring import at_once, bring_in, members_for, require_answers, serve
 from sandbox.workflows.workshop.model_plan import (
     baked_image,
@@ -24,10 +23,9 @@ from sandbox.workflows.workshop.model_plan import (
     require_baking,
     seat_placement,
 )
-from sandbox.workflows.workshop.plan import wanted_of
+from sandbox.workflows.workshop.plan import room_for, wanted_of
 from sandbox.workflows.workshop.running import RunningWorkshop, first_answering, seats_at
 from sandbox.workflows.workshop.side_by_side import Outcome, side_by_side
-from sandbox.workshop.arithmetic import IDLE_MB, Estimate, estimate
 from sandbox.workshop.names import seat_word, workshop_name
 from sandbox.workshop.record import HandedOut, WorkshopRecord
 from sandbox.workshop.seat_map import Holder, Seat
@@ -76,7 +74,7 @@ def open_workshop(loaded: LoadedWorkshop, context: Context) -> RunningWorkshop:
         SandboxError: see errors.py; running it again goes on.
     """
     store = WorkshopStore(workshop_name(loaded.name))
-    with _alone(store):
+    with alone(store):
         is_new = not store.exists()
         try:
             ws = _opened(loaded, store, context)
@@ -95,7 +93,12 @@ def open_workshop(loaded: LoadedWorkshop, context: Context) -> RunningWorkshop:
 
 
 @contextmanager
-def _alone(store: WorkshopStore) -> Iterator[None]:
+def alone(store: WorkshopStore) -> Iterator[None]:
+    """Hold the workshop against others who open or close it.
+
+    Raises:
+        BusyError: somebody else holds it.
+    """
     try:
         lock = store.hold_now("up")
     except HeldError:
@@ -121,12 +124,13 @@ def _opened(loaded: LoadedWorkshop, store: WorkshopStore, context: Context) -> R
     ws = RunningWorkshop(record, store, seats, context)
     _seat_people(ws, loaded, before)
     packed = push.pack(loaded, store.part("files"))
-    handed_out = _handed_out(packed, before)
-    ws = _written(ws, handed_out=handed_out)
+    ws = _written(ws, packed)
     store.secrets()
     make_key(store.part())
     if not _is_same(before, ws.record) or not has_image(ws.record.image_key, remote, context):
-        ws = _written(ws, image_key=baked_image(placement, remote, context))
+        key = baked_image(placement, remote, context)
+        record = store.change_record(lambda one: one.model_copy(update={"image_key": key}))
+        ws = replace(ws, record=record)
     seats.prepare(ws.name, ws.workshop.may_reach, context.listener)
     online = [one.name for one in seats.members() if one.online]
     seats.spread(ws.record.image_key, online, context.listener)
@@ -150,33 +154,13 @@ def _refuse_others(before: WorkshopRecord | None, loaded: LoadedWorkshop, name: 
 
 
 def _require_room(loaded: LoadedWorkshop, name: str, seats: Seats) -> None:
-    found = room_for(loaded, name, seats)
+    found = room_for(wanted_of(loaded), name, seats)
     if not found.fits:
         raise HostError(
             f"{name} does not fit",
             details="\n".join(found.refusals),
             hint=f"sandbox workshop plan {loaded.path} says what each server carries",
         )
-
-
-def room_for(loaded: LoadedWorkshop, name: str, seats: Seats) -> Estimate:
-    """Count whether all seats fit; those that run already have their part of what is free."""
-    members = seats.members()
-    there = [one.member for one in seats.machines(name)]
-    wanted = wanted_of(loaded)
-
-    def without_ours(one: Member) -> Member:
-        ours = there.count(one.name)
-        # A member of a cluster says its whole memory, whatever runs there
-        idle_mb = ours * IDLE_MB if len(members) == 1 else 0
-        return replace(
-            one,
-            memory_mb=one.memory_mb + idle_mb,
-            disk_mb=one.disk_mb + (wanted.image_mb + ours * wanted.disk_mb if ours else 0),
-            addresses=one.addresses + ours,
-        )
-
-    return estimate(wanted, [without_ours(one) for one in members])
 
 
 def _record(
@@ -210,19 +194,17 @@ def _is_same(before: WorkshopRecord | None, now: WorkshopRecord) -> bool:
     return before is not None and before.placement == now.placement
 
 
-def _written(ws: RunningWorkshop, **changes: object) -> RunningWorkshop:
-    ws = replace(ws, record=ws.record.model_copy(update=changes))
-    ws.store.write(ws.record)
-    return ws
+def _written(ws: RunningWorkshop, packed: Sequence[HandedOut]) -> RunningWorkshop:
+    """Save the record: files that were pushed meanwhile stay in it, and the newest are the last."""
+    if ws.store.read() is None:
+        ws.store.write(ws.record)
 
+    def taken_over(before: WorkshopRecord) -> WorkshopRecord:
+        new = [one for one in packed if one not in before.handed_out]
+        changes = {"handed_out": (*before.handed_out, *new), "is_closing": before.is_closing}
+        return ws.record.model_copy(update=changes)
 
-def _handed_out(
-    packed: Sequence[HandedOut], before: WorkshopRecord | None
-) -> tuple[HandedOut, ...]:
-    """What the file says now, and what was pushed since."""
-    names = {one.archive for one in packed}
-    pushed = before.handed_out if before is not None else ()
-    return (*packed, *(one for one in pushed if one.archive not in names))
+    return replace(ws, record=ws.store.change_record(taken_over))
 
 
 def _seat_people(
@@ -231,12 +213,12 @@ def _seat_people(
     people = tuple(Holder(name=one.name, email=one.email) for one in loaded.people)
     wanted = Seating(people, loaded.seats + loaded.spare)
     fewer = _fewer(before, loaded)
-    ws.store.change(lambda seats: seated(seats, wanted, fewer=fewer))
-    if fewer:
+    seats = ws.store.change(lambda seats: seated(seats, wanted, fewer=fewer))
+    if fewer > 0:
         # Before the record has the new number: cut off here, the same is done again
-        for seat in ws.map().seats:
-            if seat.retired and seat.holder is None and seat.generation:
-                ws.seats.remove(ws.map().instance_of(seat))
+        for seat in seats.seats:
+            if seat.retired and not seat.ready and seat.generation:
+                ws.seats.remove(seats.instance_of(seat))
 
 
 def _fewer(before: WorkshopRecord | None, loaded: LoadedWorkshop) -> int:
@@ -308,13 +290,12 @@ def _do(ws: RunningWorkshop, task: _Task) -> Seat:
             # Somebody else has brought it meanwhile
             return now
         if task.machine is None:
-            home = ws.store.folder / "homes" / f"{seat_word(number)}.tar"
-            is_kept = now.generation > 0 and home.is_file()
+            saved = homes.home_for(ws, now) if now.generation else None
             return bring_in(
                 ws,
                 number,
                 member=task.member,
-                home=home if is_kept else None,
+                home=saved.file if saved is not None else None,
                 tell_proxy=now.generation > 0,
             )
         return _woken(ws, number, task.machine)
