@@ -203,9 +203,10 @@ def _public_key(ws: RunningWorkshop) -> str:
 
 def _furnish(ws: RunningWorkshop, number: int, machine: SeatMachine, home: Path | None) -> None:
     _give_password(ws, number, machine.name)
-    push.hand_out(ws, machine.name)
     if home is not None:
         homes.lay_home(ws, machine.name, home)
+    # After the home, which knows what was handed out to it: what was pushed since then comes too
+    push.hand_out(ws, machine.name)
     require_answers(ws, number, machine)
 
 

@@ -23,6 +23,7 @@ from sandbox.providers.engine import Power
 from sandbox.providers.members import Member
 from sandbox.providers.seats import MemberLostError, SeatMachine
 from sandbox.workflows.workshop import bring, homes
+from sandbox.workflows.workshop.pace import at_once
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.side_by_side import side_by_side
 from sandbox.workshop.names import seat_word
@@ -119,7 +120,7 @@ def evacuate(ws: RunningWorkshop, member: str) -> tuple[str, ...]:
     outcomes = side_by_side(
         list(targets.items()),
         lambda pair: _move(ws, *pair, away=member),
-        at_once=bring.at_once(ws),
+        at_once=at_once(ws),
     )
     done = tuple(one.result for one in outcomes if one.result)
     left = [f"{seat_word(one.item[0])}: {one.error.message}" for one in outcomes if one.error]
@@ -198,7 +199,7 @@ def _bring_back(
     outcomes = side_by_side(
         list(targets.items()),
         lambda pair: _bring_one_back(ws, *pair, lost=lost),
-        at_once=bring.at_once(ws) if targets else 1,
+        at_once=at_once(ws) if targets else 1,
     )
     return [
         one.result or ""
@@ -217,7 +218,9 @@ def _bring_one_back(
         if seat.member not in lost:
             return None
         home = homes.home_for(ws, seat)
-        bring.bring_in(ws, number, member=target, home=home.file if home is not None else None)
+        file = home.file if home is not None else None
+        # Should the server come back this very moment: the old machine has work that no copy has
+        bring.bring_in(ws, number, member=target, home=file, remove_older=False)
     return f"{seat_word(number)} was on {seat.member}, which is lost: {_words(home, target)}"
 
 
@@ -249,7 +252,7 @@ def _tidy(ws: RunningWorkshop, members: Mapping[str, Member], watch: MemberWatch
     outcomes = side_by_side(
         machines,
         lambda one: _mend(ws, one),
-        at_once=bring.at_once(ws) if machines else 1,
+        at_once=at_once(ws) if machines else 1,
     )
     said = []
     for one in outcomes:
