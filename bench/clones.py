@@ -70,7 +70,7 @@ def _measure(engine: IncusEngine, specs: list[MachineSpec], figures: list[Series
             starting = timed(
                 lambda: list(two.map(lambda spec: engine.start(spec.name, ignore), specs))
             )
-        memory = sum(_memory(spec.name) for spec in specs)
+        memory = sum(memory_of(spec.name) for spec in specs)
         used = _settled_pool_used() - before
     finally:
         for spec in specs:
@@ -81,7 +81,7 @@ def _measure(engine: IncusEngine, specs: list[MachineSpec], figures: list[Series
     typer.echo(f"  {said}", err=True)
 
 
-def _memory(machine: str) -> int:
+def memory_of(machine: str) -> int:
     """Of its processes: what `/proc/PID/smaps_rollup` calls Pss, shared pages divided."""
     rollups = "cat /proc/[0-9]*/smaps_rollup 2>/dev/null"
     script = f"{rollups} | awk '$1 == \"Pss:\" {{ sum += $2 }} END {{ print sum }}'"
