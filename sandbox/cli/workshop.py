@@ -12,6 +12,7 @@ from sandbox.cli.complete import complete_workshop
 from sandbox.cli.console import Progress, agreed, next_steps, say, show, show_json
 from sandbox.cli.rows import columns
 from sandbox.cli.settings import RootOption, TrustOption, context
+from sandbox.cli.workshop_keeper import keep
 from sandbox.cli.workshop_named import JsonOption, OpenName, name_of, seat_json
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ FolderOption = Annotated[
     Path | None, typer.Option("--to", metavar="DIR", help="The folder to write into.")
 ]
 
-PARTS: Final = ("workshop_seats", "workshop_keeper")
+PARTS: Final = ("workshop_seats",)
 """The files of this folder whose commands are in the group too, in the order of `--help`."""
 
 group = typer.Typer(
@@ -48,6 +49,7 @@ def register(app: typer.Typer) -> None:
     for part in PARTS:
         # Each adds its commands to the group when it is imported
         import_module(f"sandbox.cli.{part}")
+    group.command("keep", hidden=True)(keep)
     app.add_typer(group, name="workshop")
 
 
