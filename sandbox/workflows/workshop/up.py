@@ -89,6 +89,8 @@ def open_workshop(loaded: LoadedWorkshop, context: Context) -> RunningWorkshop:
         keeper.ensure_keeper(ws)
         if failed:
             raise SeatsFailedError(ws, failed)
+        # What an `add` had begun is done now
+        store.change(lambda one: one.model_copy(update={"adding": ()}))
         return ws
 
 
