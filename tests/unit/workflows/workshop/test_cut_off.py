@@ -14,7 +14,8 @@ from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.seat_map import Holder
 from tests.unit.workflows.workshop.conftest import Classroom, Cut, CutOffError
 
-POINTS = range(1, 61)
+OF_UP, OF_RESET, OF_ADD, OF_DOWN = 40, 10, 24, 16
+"""The points of each command, and some beyond its end."""
 ADA = Holder(name="Ada")
 
 
@@ -42,7 +43,7 @@ def assert_sound(classroom: Classroom, ws: RunningWorkshop, seats: int) -> None:
     assert len(set(ws.store.secrets().seats.values())) == seats
 
 
-@pytest.mark.parametrize("at", POINTS)
+@pytest.mark.parametrize("at", range(1, OF_UP))
 def test_up(classroom: Classroom, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     cut = is_cut(classroom, monkeypatch, at, classroom.up)
     trainer = classroom.store.secrets().trainer if cut and classroom.store.exists() else None
@@ -53,7 +54,7 @@ def test_up(classroom: Classroom, monkeypatch: pytest.MonkeyPatch, at: int) -> N
     assert trainer in {None, ws.store.secrets().trainer}
 
 
-@pytest.mark.parametrize("at", POINTS)
+@pytest.mark.parametrize("at", range(1, OF_RESET))
 def test_reset(classroom: Classroom, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     ws = classroom.up()
     before, secrets = ws.map(), ws.store.secrets()
@@ -67,7 +68,7 @@ def test_reset(classroom: Classroom, monkeypatch: pytest.MonkeyPatch, at: int) -
     assert classroom.saved[-1] == 2
 
 
-@pytest.mark.parametrize("at", POINTS)
+@pytest.mark.parametrize("at", range(1, OF_ADD))
 def test_add(classroom: Classroom, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     ws = classroom.up()
     secrets = ws.store.secrets()
@@ -84,7 +85,7 @@ def test_add(classroom: Classroom, monkeypatch: pytest.MonkeyPatch, at: int) -> 
     assert secrets.seats.items() <= ws.store.secrets().seats.items()
 
 
-@pytest.mark.parametrize("at", POINTS)
+@pytest.mark.parametrize("at", range(1, OF_DOWN))
 def test_down(classroom: Classroom, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     ws = classroom.up()
     is_cut(classroom, monkeypatch, at, lambda: close(ws, None))
@@ -98,7 +99,7 @@ def test_down(classroom: Classroom, monkeypatch: pytest.MonkeyPatch, at: int) ->
     assert not classroom.store.exists()
 
 
-@pytest.mark.parametrize("at", POINTS)
+@pytest.mark.parametrize("at", range(1, OF_UP, 3))
 def test_up_and_then_down(classroom: Classroom, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     is_cut(classroom, monkeypatch, at, classroom.up)
     if classroom.store.exists():
@@ -113,9 +114,8 @@ def test_up_and_then_down(classroom: Classroom, monkeypatch: pytest.MonkeyPatch,
 
 def test_the_points_reach_to_the_end(classroom: Classroom, monkeypatch: pytest.MonkeyPatch) -> None:
     """No command makes more calls than there are points."""
-    last = POINTS[-1] + 1
-    assert not is_cut(classroom, monkeypatch, last, classroom.up)
+    assert not is_cut(classroom, monkeypatch, OF_UP, classroom.up)
     ws = classroom.ws()
-    assert not is_cut(classroom, monkeypatch, last, lambda: reset(ws, 2))
-    assert not is_cut(classroom, monkeypatch, last, lambda: add(ws, [ADA, None]))
-    assert not is_cut(classroom, monkeypatch, last, lambda: close(ws, None))
+    assert not is_cut(classroom, monkeypatch, OF_RESET, lambda: reset(ws, 2))
+    assert not is_cut(classroom, monkeypatch, OF_ADD, lambda: add(ws, [ADA, None]))
+    assert not is_cut(classroom, monkeypatch, OF_DOWN, lambda: close(ws, None))
