@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -183,8 +184,28 @@ def interactive(argv: Sequence[str | Path], *, env: Mapping[str, str] | None = N
         signal.signal(signal.SIGINT, previous)
 
 
-def spawn_daemon(argv: Sequence[str | Path], *, log: Path) -> int:
-    """Start `argv` in a session of its own, with output to `log`; return its process id."""
+def spawn_daemon(
+    argv: Sequence[str | Path],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    keep: Sequence[str] = (),
+    cwd: Path | None = None,
+) -> int:
+    """Start `argv` in a session of its own, with output to `log`; return its process id.
+
+    Args:
+        argv: the program and its arguments.
+        log: its stdout and stderr are appended to this file.
+        env: variables beside those that every daemon gets.
+        keep: which of this process's own variables it gets too, as patterns: `XDG_*`.
+        cwd: its working folder; this process's own when None.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if any(fnmatchcase(name, pattern) for pattern in keep)
+    }
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _appended(log) as sink:
         process = subprocess.Popen(
@@ -192,7 +213,8 @@ def spawn_daemon(argv: Sequence[str | Path], *, log: Path) -> int:
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
-            env=daemon_environment(),
+            env={**daemon_environment(), **kept, **(env or {})},
+            cwd=cwd,
             start_new_session=True,
         )
     # We do not wait for it; without this line, CPython warns when the object is collected
