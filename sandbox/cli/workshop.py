@@ -2,9 +2,8 @@
 
 import shlex
 import sys
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +12,9 @@ from sandbox.cli.console import Progress, agreed, next_steps, say, show, show_js
 from sandbox.cli.rows import columns
 from sandbox.cli.settings import RootOption, TrustOption, context
 from sandbox.cli.workshop_keeper import keep
-from sandbox.cli.workshop_named import JsonOption, OpenName, name_of, seat_json
+from sandbox.cli.workshop_named import FolderOption, JsonOption, OpenName, name_of, seat_json
+from sandbox.cli.workshop_seats import register_seats
+from sandbox.cli.workshop_work import register_work
 
 if TYPE_CHECKING:
     from sandbox.spec.load_workshop import LoadedWorkshop
@@ -31,13 +32,6 @@ FileArgument = Annotated[
         show_default=False,
     ),
 ]
-FolderOption = Annotated[
-    Path | None, typer.Option("--to", metavar="DIR", help="The folder to write into.")
-]
-
-PARTS: Final = ("workshop_seats",)
-"""The files of this folder whose commands are in the group too, in the order of `--help`."""
-
 group = typer.Typer(
     no_args_is_help=True,
     help="Many seats from one box, for a class: plan it, open it, look after it, close it.",
@@ -46,9 +40,8 @@ group = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
-    for part in PARTS:
-        # Each adds its commands to the group when it is imported
-        import_module(f"sandbox.cli.{part}")
+    register_seats(group)
+    register_work(group)
     group.command("keep", hidden=True)(keep)
     app.add_typer(group, name="workshop")
 

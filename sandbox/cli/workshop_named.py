@@ -4,6 +4,7 @@ With one open workshop its name may be left out. A workshop is also known by its
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,6 +27,9 @@ OpenName = Annotated[
         show_default=False,
     ),
 ]
+FolderOption = Annotated[
+    Path | None, typer.Option("--to", metavar="DIR", help="The folder to write into.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -35,8 +39,6 @@ def name_of(word: str | None) -> str:
     Raises:
         UsageError: none or several are open, and nobody said which.
     """
-    from pathlib import Path
-
     from sandbox.errors import UsageError
     from sandbox.workshop.names import workshop_name
     from sandbox.workshop.store import workshop_names

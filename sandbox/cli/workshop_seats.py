@@ -15,8 +15,8 @@ from sandbox.cli.console import (
     show_json,
 )
 from sandbox.cli.rows import columns
-from sandbox.cli.workshop import FolderOption, group
 from sandbox.cli.workshop_named import (
+    FolderOption,
     JsonOption,
     OpenName,
     name_and_last,
@@ -43,7 +43,12 @@ _Words = Annotated[
 ]
 
 
-@group.command("status")
+def register_seats(group: typer.Typer) -> None:
+    """Add these commands to the group of workshops."""
+    for command in (status, add, reset, extend, slips):
+        group.command(command.__name__)(command)
+
+
 def status(name: OpenName = None, *, as_json: JsonOption = False) -> None:
     """Show every seat, those first whose person is stuck; and what the trainer must know.
 
@@ -110,7 +115,6 @@ def _age(when: "datetime | None", now: "datetime") -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"  # noqa: PLR2004
 
 
-@group.command("add")
 def add(
     words: Annotated[
         list[str] | None,
@@ -200,7 +204,6 @@ def _with_secret(ws: "RunningWorkshop", seat: "Seat") -> dict[str, object]:
     return {**seat_json(ws, seat), "user": ws.workshop.user, "secret": secret}
 
 
-@group.command("reset")
 def reset(
     words: _Words,
     *,
@@ -243,7 +246,6 @@ def reset(
         show(ws.url(seat))
 
 
-@group.command("extend")
 def extend(
     name: OpenName = None,
     *,
@@ -281,7 +283,6 @@ def extend(
         show(f"{ws.name} ends {ends.astimezone():%Y-%m-%d %H:%M}")
 
 
-@group.command("slips")
 def slips(name: OpenName = None, *, to: FolderOption = None, as_json: JsonOption = False) -> None:
     """Write the slips again: a page to print, and a table for mails. They hold the secrets.
 
