@@ -44,6 +44,7 @@ _ADDRESS: Final = {"family": str, "scope": str, "address": str}
 _INSTANCE: Final = {
     "name": str,
     "status": str,
+    "location": Maybe(str),
     "config": _CONFIG,
     "state": Maybe(
         {
@@ -59,6 +60,7 @@ _THING: Final = {
     "driver": Maybe(str),
     "type": Maybe(str),
     "used_by": _all(str),
+    "locations": _all(str),
     "managed": Maybe(bool),
 }
 _IMAGE: Final = {
@@ -101,7 +103,7 @@ _LISTS: Final = {
     "/1.0/projects": _THING,
     "/1.0/profiles": {"name": str},
     f"/1.0/instances/{_NAME}/snapshots": {"name": str, "created_at": str},
-    "/1.0/cluster/members": {"server_name": str, "status": str},
+    "/1.0/cluster/members": {"server_name": str, "status": str, "url": str},
     f"/1.0/storage-pools/{_NAME}/volumes": {"name": str, "type": str},
 }
 _THINGS: Final = {
@@ -109,6 +111,9 @@ _THINGS: Final = {
     f"/1.0/instances/{_NAME}": _INSTANCE,
     "/1.0/resources": {"memory": {"total": int}, "cpu": {"total": int}},
     "/1.0/operations": {"running": _all(_OPERATION)},
+    f"/1.0/networks/{_NAME}/state": {
+        "addresses": _all({"family": str, "address": str, "netmask": str})
+    },
     f"/1.0/networks/{_NAME}/leases": _all({"hwaddr": str, "address": str}),
     f"/1.0/storage-pools/{_NAME}": {"driver": str},
     f"/1.0/storage-pools/{_NAME}/resources": {
