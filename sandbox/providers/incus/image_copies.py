@@ -16,7 +16,7 @@ from typing import Any, Final
 from sandbox.errors import ProviderError
 from sandbox.events import Listener, StepOutput
 from sandbox.locks import hold, lock_path
-from sandbox.providers.incus.baking import COMPLETE, COPY_OF, KEY, MADE_FROM, is_baked
+from sandbox.providers.incus.baking import COMPLETE, COPY_OF, KEY, MADE_FROM, is_baked, is_complete
 from sandbox.providers.incus.client import IncusClient, api_path
 from sandbox.providers.incus.cluster import location_of
 from sandbox.providers.incus.instances import config_of
@@ -37,7 +37,7 @@ class ImageCopies:
         """Return the complete images of a key by member; the first made of several on one."""
         found: dict[str, str] = {}
         for one in _first_made(self._all()):
-            if config_of(one).get(KEY) == key and is_complete(one):
+            if is_complete(one, key):
                 found.setdefault(location_of(one), str(one["name"]))
         return found
 
@@ -50,7 +50,7 @@ class ImageCopies:
         with hold(lock_path(f"spread.{self._client.place.project}.{key}")):
             # Of what another, killed command began: under the lock nobody is at it
             for one in self._all():
-                if config_of(one).get(KEY) == key and is_copy(one) and not is_complete(one):
+                if config_of(one).get(KEY) == key and is_copy(one) and not is_complete(one, key):
                     self._delete(str(one["name"]))
             there = self.images(key)
             lacking = [one for one in members if one not in there]
@@ -88,7 +88,7 @@ class ImageCopies:
     def _source(self, key: str) -> dict[str, Any]:
         online = [one for one in self._all() if one.get("status") != "Error"]
         for one in _first_made(online):
-            if config_of(one).get(KEY) == key and is_complete(one):
+            if is_complete(one, key):
                 return one
         raise ProviderError(
             "no member that answers has the baked image of this workshop",
@@ -133,11 +133,6 @@ def copy_body(source: dict[str, Any], name: str) -> dict[str, Any]:
 def is_copy(instance: dict[str, Any]) -> bool:
     """Tell whether a baked image is a copy of another member's."""
     return bool(config_of(instance).get(COPY_OF))
-
-
-def is_complete(instance: dict[str, Any]) -> bool:
-    """Tell whether all of a baked image is there."""
-    return bool(config_of(instance).get(COMPLETE))
 
 
 def images_of_others(instances: Sequence[dict[str, Any]], workshop: str, of: str) -> frozenset[str]:
