@@ -20,7 +20,7 @@ from sandbox.providers.incus.baking import is_baked
 from sandbox.providers.incus.client import api_path
 from sandbox.providers.incus.docker_firewall import pass_rules
 from sandbox.providers.incus.host_facts import INCUS_GROUP, gather_incus_host
-from sandbox.providers.incus.host_setup import IncusSituation, look_at_incus
+from sandbox.providers.incus.host_setup import IncusSituation, journal_of, look_at_incus
 from sandbox.providers.incus.instances import config_of
 from sandbox.providers.incus.other_users import require_unused
 from sandbox.providers.incus.place import IncusPlace
@@ -54,6 +54,11 @@ def plan_teardown(
 ) -> list[Removal]:
     """Plan the removal of all that is ours and still there, in order."""
     removals = _plan_objects(place, server)
+    if removals and server is not None:
+        server.require_members("take this back")
+    if not place.is_local:
+        # Another server's packages and its daemon are not ours to remove
+        return removals
     installed = journal.names(ChangeKind.PACKAGES)
     # Installing the package starts the daemon: the daemon is ours then, also when setup was cut off
     ours = journal.has(ChangeKind.DAEMON) or (server is not None and "incus-base" in installed)
@@ -92,7 +97,7 @@ def _plan_objects(place: IncusPlace, server: ServerFacts | None) -> list[Removal
     return [
         Removal(kind, f"remove {text.format(thing.name)}", (thing.name,))
         for kind, thing, text in candidates
-        if thing is not None and thing.mark == place.project
+        if thing is not None and (thing.mark == place.project or thing.is_pending)
     ]
 
 
@@ -121,7 +126,7 @@ def host_teardown(
     kept = keep or Keep()
     with setup_lock():
         root = passwordless_root()
-        journal = Journal(place.project)
+        journal = journal_of(place)
         now = look_at_incus(place, root)
         to_ask = _OBJECTS if kept.packages else (*_OBJECTS, ChangeKind.PACKAGES)
         if now.server is None and any(journal.has(kind) for kind in to_ask):
