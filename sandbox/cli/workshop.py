@@ -10,6 +10,7 @@ from sandbox.cli.complete import complete_workshop
 from sandbox.cli.console import Progress, next_steps, say, show, show_json
 from sandbox.cli.rows import columns
 from sandbox.cli.settings import RootOption, context
+from sandbox.cli.workshop_keeper import keep
 
 if TYPE_CHECKING:
     from sandbox.spec.load_workshop import LoadedWorkshop
@@ -31,6 +32,7 @@ group = typer.Typer(no_args_is_help=True, help="Many seats from one box, for a c
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
+    group.command("keep", hidden=True)(keep)
     app.add_typer(group, name="workshop")
 
 

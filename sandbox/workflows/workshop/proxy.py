@@ -118,7 +118,11 @@ def _files(ws: RunningWorkshop, folder: Path) -> Mapping[str, str]:
     routes = [
         SeatRoute(
             seat_host(one.number, domain),
-            {front.server: one.upstreams[front.port] for front in ways if front.port in one.upstreams},
+            {
+                front.server: one.upstreams[front.port]
+                for front in ways
+                if front.port in one.upstreams
+            },
         )
         for one in seats
         if one.ready

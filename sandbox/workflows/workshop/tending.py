@@ -151,7 +151,9 @@ class HomesPart:
         names = {one.number: ws.map().instance_of(one) for one in due}
         uses = self._uses.now()
         busy = [
-            one for one in due if not self._quiet.is_quiet(names[one.number], uses.get(names[one.number]))
+            one
+            for one in due
+            if not self._quiet.is_quiet(names[one.number], uses.get(names[one.number]))
         ]
         for one in due:
             self._due[one.number] = now + every_s
