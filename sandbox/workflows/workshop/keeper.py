@@ -2,8 +2,8 @@
 
 Two processes: a small parent, which holds the lock `keeper` and starts its child again whenever it
 ends unexpectedly, and the child, which does the work. When the parent is killed, the kernel tells
-the child, which starts a new parent and ends: any one of the two comes back by itself. When both are
-killed at once, the next command on the workshop starts them.
+the child, which starts a new parent and ends: any one of the two comes back by itself. When both
+are killed at once, the next `sandbox workshop up` starts them.
 """
 
 import os
@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -95,21 +96,23 @@ def end_keeper(store: WorkshopStore) -> None:
         HostError: it does not end.
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
-
-        def is_over(number: signal.Signals = number) -> bool:
-            # Asked again each time: a child whose parent is killed starts another one
-            holders = [pid for lock in (PARENT, CHILD) if (pid := _holder(store, lock))]
-            for pid in holders:
-                if pid not in told:
-                    told.add(pid)
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, number)
-            return not (_is_held(store, PARENT) or _is_held(store, CHILD))
-
         told: set[int] = set()
-        if wait_until(is_over, Deadline(_SOON_S), every_s=0.05):
+        if wait_until(partial(_is_ended, store, number, told), Deadline(_SOON_S), every_s=0.05):
             return
     raise HostError(f"the keeper of the workshop {store.name} does not end")
+
+
+def _is_ended(store: WorkshopStore, number: signal.Signals, told: set[int]) -> bool:
+    """Tell whether nobody of the keeper is left; ask those to end who were not asked yet.
+
+    Looked for each time: a child whose parent is killed starts another one.
+    """
+    for pid in {_holder(store, PARENT), _holder(store, CHILD)} - told - {None}:
+        if pid is not None:
+            told.add(pid)
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+    return not (_is_held(store, PARENT) or _is_held(store, CHILD))
 
 
 def keeper_runs(store: WorkshopStore) -> bool:
