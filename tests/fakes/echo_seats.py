@@ -92,12 +92,13 @@ class WebSocket:
     def __init__(self, proxy: tuple[str, int], host: str, path: str = "/websocket/") -> None:
         self.socket = socket.create_connection(proxy, timeout=10)
         key = base64.b64encode(b"sixteen bytes ok").decode()
-        self.socket.sendall(
+        head = (
             f"GET {path} HTTP/1.1\r\nHost: {host}:{proxy[1]}\r\nUpgrade: websocket\r\n"
-            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
         )
-        head, _ = _head(self.socket)
-        self.status = int(parse(head)[0][1])
+        self.socket.sendall(head.encode())
+        answer, _ = _head(self.socket)
+        self.status = int(parse(answer)[0][1])
 
     def ask(self, text: str) -> str:
         send_text(self.socket, text, masked=True)
@@ -124,7 +125,8 @@ def read_text(one: socket.socket) -> str:
     head = _exactly(one, 2)
     mask = _exactly(one, 4) if head[1] & 0x80 else b""
     data = _exactly(one, head[1] & 0x7F)
-    return bytes(byte ^ mask[at % 4] if mask else byte for at, byte in enumerate(data)).decode()
+    plain = bytes(byte ^ mask[at % 4] if mask else byte for at, byte in enumerate(data))
+    return plain.decode()
 
 
 def parse(head: bytes) -> tuple[list[str], Mapping[str, str]]:

@@ -21,6 +21,7 @@ import pytest
 
 from sandbox.deadline import Deadline, wait_until
 from sandbox.errors import HostError
+from sandbox.host import nginx_setup
 from sandbox.host.nginx import OwnNginx
 from sandbox.host.nginx_setup import nginx_program
 from sandbox.workflows.workshop import proxy
@@ -375,3 +376,27 @@ def test_it_listens_on_ipv6(echo: EchoSeats) -> None:
         client.request("GET", "/", headers={"Host": f"seat01.localhost:{room.port}"})
         assert json.loads(client.getresponse().read())["address"] == "127.9.1.1"
         client.close()
+
+
+def test_it_is_ended_even_when_its_folder_is_gone(echo: EchoSeats) -> None:
+    with Room(echo, 1) as room:
+        processes = list(room.nginx.processes())
+        room.ws.store.remove()
+        proxy.stop_proxy(room.ws)
+        assert len(processes) == 2
+        assert list(room.nginx.processes()) == []
+        assert not room.ws.store.exists()
+
+
+@pytest.mark.parametrize(
+    ("parent", "words", "status"),
+    [("SELF", "nginx start", 101), ("SELF", "postgresql start", 0), ("0", "nginx start", 0)],
+)
+def test_only_nginx_is_kept_from_starting_and_only_while_we_install(
+    tmp_path: Path, parent: str, words: str, status: int
+) -> None:
+    policy = tmp_path / "policy-rc.d"
+    pid = os.getpid() if parent == "SELF" else 2**22 + 1
+    policy.write_text(nginx_setup._policy(pid), encoding="utf-8")
+    done = subprocess.run(["sh", policy, "--quiet", *words.split()], check=False)
+    assert done.returncode == status
