@@ -102,6 +102,25 @@ def _replace(path: Path, text: str, *, mode: int, exactly: bool = True) -> None:
             os.fsync(file.fileno())
 
 
+def shorten(log: Path, most_bytes: int) -> None:
+    """Keep only the newest half of a log that has become larger than this.
+
+    Those who write it append, and go on; a line that comes this very moment may be lost.
+    """
+    try:
+        size = log.stat().st_size
+        if size <= most_bytes:
+            return
+        with log.open("r+b") as file:
+            file.seek(size - most_bytes // 2)
+            newest = file.read(most_bytes).partition(b"\n")[2]
+            file.truncate(0)
+        with log.open("ab") as file:
+            file.write(newest)
+    except FileNotFoundError:
+        return
+
+
 def sweep(path: Path) -> None:
     """Remove temporary files that killed commands have left next to `path`."""
     wanted = re.compile(rf"\.{re.escape(path.name)}\.([0-9]+)-[0-9]+\.new")

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -80,6 +81,7 @@ def run(
     cwd: Path | None = None,
     log: Path | None = None,
     on_line: Callable[[str], None] | None = None,
+    output: Path | None = None,
     check: bool = True,
     grace_s: float = _GRACE_S,
 ) -> Completed:
@@ -95,6 +97,9 @@ def run(
         cwd: its working folder.
         log: a file to which the command line and every output line are appended as they come.
         on_line: called with each line, of stdout and stderr alike, as it comes.
+        output: a file that gets all of stdout, byte by byte, in place of the answer; what it had
+            is gone, and only its owner may read it. `log`, `on_line` and `concealing` see stderr
+            alone then.
         check: raise CommandError when the exit status is not 0.
         grace_s: how long it may clean up after SIGINT, at a timeout or an interrupt.
 
@@ -112,11 +117,12 @@ def run(
     started, deadline = time.monotonic(), Deadline(timeout_s)
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _appended(log) as log_file, _opened(file) as source:
+    with _appended(log) as log_file, _opened(file) as source, _written(output) as sink:
         log_file.write(f"$ {shlex.join(words)}\n".encode("utf-8", "surrogateescape"))
         log_file.flush()
         variables = {**({} if only_env else os.environ), **(env or {})}
-        process = _spawn(words, source if data is None else subprocess.PIPE, variables, cwd, user)
+        ends = (source if data is None else subprocess.PIPE, sink)
+        process = _spawn(words, ends, variables, cwd, user)
         streams = Streams(
             log_file, on_line, _HIDE.get(), most_bytes=LARGEST_BYTES, is_logged=log is not None
         )
@@ -178,8 +184,28 @@ def interactive(argv: Sequence[str | Path], *, env: Mapping[str, str] | None = N
         signal.signal(signal.SIGINT, previous)
 
 
-def spawn_daemon(argv: Sequence[str | Path], *, log: Path) -> int:
-    """Start `argv` in a session of its own, with output to `log`; return its process id."""
+def spawn_daemon(
+    argv: Sequence[str | Path],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    keep: Sequence[str] = (),
+    cwd: Path | None = None,
+) -> int:
+    """Start `argv` in a session of its own, with output to `log`; return its process id.
+
+    Args:
+        argv: the program and its arguments.
+        log: its stdout and stderr are appended to this file.
+        env: variables beside those that every daemon gets.
+        keep: which of this process's own variables it gets too, as patterns: `XDG_*`.
+        cwd: its working folder; this process's own when None.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if any(fnmatchcase(name, pattern) for pattern in keep)
+    }
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _appended(log) as sink:
         process = subprocess.Popen(
@@ -187,7 +213,8 @@ def spawn_daemon(argv: Sequence[str | Path], *, log: Path) -> int:
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
-            env=daemon_environment(),
+            env={**daemon_environment(), **kept, **(env or {})},
+            cwd=cwd,
             start_new_session=True,
         )
     # We do not wait for it; without this line, CPython warns when the object is collected
@@ -258,15 +285,28 @@ def _opened(file: Path | None) -> Iterator[int]:
         yield stream.fileno()
 
 
+@contextmanager
+def _written(file: Path | None) -> Iterator[int]:
+    """The descriptor of a new private file for a command's output; of a pipe without a file."""
+    if file is None:
+        yield subprocess.PIPE
+        return
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    with open(os.open(file, flags, 0o600), "wb") as stream:  # noqa: PTH123
+        os.fchmod(stream.fileno(), 0o600)
+        yield stream.fileno()
+
+
 def _spawn(
     words: tuple[str, ...],
-    stdin: int,
+    ends: tuple[int, int],
     env: Mapping[str, str],
     cwd: Path | None,
     user: HostUser | None,
 ) -> subprocess.Popen[bytes]:
+    stdin, stdout = ends
     pipe = subprocess.PIPE
-    return _start(words, env, stdin=stdin, stdout=pipe, stderr=pipe, cwd=cwd, user=user)
+    return _start(words, env, stdin=stdin, stdout=stdout, stderr=pipe, cwd=cwd, user=user)
 
 
 def _start(

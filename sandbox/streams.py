@@ -65,11 +65,11 @@ class Streams:
 
     def pump(self, process: Process, data: bytes | None, deadline: Deadline) -> bool:
         """Read until the pipes are closed or the process has ended; False at the deadline."""
-        assert process.stdout is not None  # noqa: S101  (for mypy: all three were asked for)
-        assert process.stderr is not None  # noqa: S101
+        assert process.stderr is not None  # noqa: S101  (for mypy: it was asked for)
         rest = memoryview(data or b"")
         with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ, "stdout")
+            if process.stdout is not None:
+                selector.register(process.stdout, selectors.EVENT_READ, "stdout")
             selector.register(process.stderr, selectors.EVENT_READ, "stderr")
             if process.stdin is not None:
                 os.set_blocking(process.stdin.fileno(), False)

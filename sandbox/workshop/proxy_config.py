@@ -5,12 +5,14 @@ connections that are open stay open at the old workers until they end.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from sandbox.render import jinja_environment
+from sandbox.spec.services import Services
 
+_LOOPBACK: Final = "127.0.0.1"
 _HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\Z")
 _UPSTREAM: Final = re.compile(r"([0-9.]+|\[[0-9a-f:]+\]):[0-9]{1,5}\Z")
 
@@ -26,13 +28,15 @@ class SeatRoute:
 
 
 @dataclass(frozen=True)
-class PathOfServer:
-    """A server under a seat's name."""
+class Front:
+    """A server of a seat, and where it is under the seat's name."""
 
     server: str
-    """rstudio_server, shiny_server, plumber."""
+    """rstudio_server, shiny_server, plumber; the second API is plumber_2."""
     path: str
     """`/`, or a path with a slash at both ends, which the server does not see."""
+    port: int
+    """Its port in the seat."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,9 @@ class ProxySettings:
     claim_host: str
     claim_upstream: str
     """Where the claim page answers on this host."""
-    paths: tuple[PathOfServer, ...]
+    fronts: tuple[Front, ...]
+    user: str = ""
+    """The account of nginx's workers; only where this program runs as root."""
     certificate: str = ""
     """The path of the PEM file; empty without TLS."""
     key: str = ""
@@ -55,7 +61,20 @@ class ProxySettings:
 def proxy_conf(settings: ProxySettings) -> str:
     """Write nginx.conf; it changes only when the workshop's file does."""
     template = jinja_environment().get_template("workshop/nginx.conf.j2")
-    return template.render(proxy=settings, maps=[one.server for one in settings.paths])
+    return template.render(proxy=settings)
+
+
+def seats_file(hosts: Iterable[str]) -> str:
+    """Write the map of all seats' names, whether they answer or not.
+
+    Raises:
+        ValueError: a host name that could be something else to nginx.
+    """
+    names = sorted(hosts)
+    for host in names:
+        if not _HOST.match(host):
+            raise ValueError(f"no such host name: {host!r}")
+    return "".join(f"{host} 1;\n" for host in names)
 
 
 def map_file(server: str, routes: Iterable[SeatRoute]) -> str:
@@ -75,10 +94,22 @@ def map_file(server: str, routes: Iterable[SeatRoute]) -> str:
     return "".join(sorted(lines))
 
 
-def paths_of(servers: Sequence[str]) -> tuple[PathOfServer, ...]:
-    """Give the servers of a box their paths: what people work in has the whole name."""
-    order = [one for one in ("rstudio_server", "shiny_server", "plumber") if one in servers]
-    below = {"rstudio_server": "/rstudio/", "shiny_server": "/shiny/", "plumber": "/api/"}
+def fronts_of(services: Services) -> tuple[Front, ...]:
+    """Give the servers of a box their paths: what people work in has the whole name.
+
+    The second one is under /shiny/ or /api/; of several APIs each is under /api/ITS-NAME/.
+    """
+    found: list[tuple[str, str, int]] = []
+    if services.rstudio_server is not None:
+        found.append(("rstudio_server", "/rstudio/", services.rstudio_server.port))
+    if services.shiny_server is not None:
+        found.append(("shiny_server", "/shiny/", services.shiny_server.port))
+    apis = services.plumber.all if services.plumber is not None else ()
+    # What listens on the seat's own 127.0.0.1 only, no proxy reaches
+    open_ones = [one for one in apis if one.host != _LOOPBACK]
+    for number, api in enumerate(open_ones, 1):
+        path = "/api/" if len(open_ones) == 1 else f"/api/{api.name}/"
+        found.append(("plumber" if number == 1 else f"plumber_{number}", path, api.port))
     return tuple(
-        PathOfServer(one, "/" if number == 0 else below[one]) for number, one in enumerate(order)
+        Front(server, path if at else "/", port) for at, (server, path, port) in enumerate(found)
     )

@@ -19,6 +19,8 @@ class HandedOut(BaseModel):
     """The tar archive in the workshop's folder `files/`."""
     to: str
     """The folder in each home."""
+    seats: tuple[int, ...] = ()
+    """Only these seats get it; all when empty."""
 
 
 class AgreedCheck(BaseModel):

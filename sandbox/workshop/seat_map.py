@@ -51,6 +51,9 @@ class Seat(BaseModel):
     """It was given, and its person moved elsewhere: nobody gets it again."""
     generation: int = 0
     """Of the instance that serves it; 0 when there was none yet."""
+    begun: int = 0
+    """The last generation of which an instance was begun: no name is ever used twice, also after a
+    command was cut off, or while a lost server still has the instance of that name."""
     member: str = ""
     """The cluster's member where that instance is; empty without a cluster."""
     upstreams: Mapping[int, str] = {}

@@ -7,6 +7,8 @@
     secrets.json       the secrets of seats and of the trainer's page
     id_ed25519         the key for the checks of exercises
     files/ checks/     what is handed out, and what is run
+    homes.json         how old the copies of homes are, and why there is no newer one
+    exercises.json     who is how far
     homes/             the newest copy of each home: seat07.tar; and older ones that were set aside
     nginx/ logs/       the proxy's files, and what the keeper said
 
@@ -97,6 +99,19 @@ class WorkshopStore:
     def write(self, record: WorkshopRecord) -> None:
         """Save the record, whole or not at all."""
         write_whole(self.part() / "workshop.json", record.model_dump_json(indent=1))
+
+    def change_record(self, how: Callable[[WorkshopRecord], WorkshopRecord]) -> WorkshopRecord:
+        """Change the record, with nobody else at it meanwhile; return the new one.
+
+        Raises:
+            UsageError, BrokenFileError: as in `require`.
+        """
+        with hold(lock_path(f"workshop.{self.name}.record")):
+            before = self.require()
+            after = how(before)
+            if after != before:
+                self.write(after)
+            return after
 
     def seats(self) -> SeatMap:
         """Read the seat map; an empty one before there is any.

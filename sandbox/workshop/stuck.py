@@ -1,73 +1,99 @@
-"""Who needs the trainer most: the order of seats on the page, and the reasons in words. Pure."""
+"""Who is stuck: what makes the trainer go there first. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from statistics import median
+from enum import IntEnum
 from typing import Final
 
 from sandbox.workshop.view import SeatState, SeatView, WorkshopView
 
-FRESH_ERROR: Final = timedelta(minutes=10)
-"""So long an error counts as the one that somebody is stuck at."""
-QUIET: Final = timedelta(minutes=10)
-"""So long somebody does nothing before that is worth a look."""
-_BEHIND: Final = 2
-"""So many exercises fewer than half of the class has."""
-_FULL: Final = 0.9
-_ASKED, _DOWN, _ERROR, _MEMORY, _QUIET_WORTH, _BEHIND_WORTH = 100, 80, 40, 30, 20, 15
+ERROR_IS_NEW: Final = timedelta(minutes=5)
+"""An error of R that is older than this is no reason to go there: its person has gone on."""
+SILENT: Final = timedelta(minutes=10)
+"""Who has done nothing for so long, while others work, may be lost."""
+_OTHERS_WORK: Final = 0.5
+"""The part of all others who must have been active for somebody's silence to mean anything."""
 
 
-def order(view: WorkshopView) -> tuple[SeatView, ...]:
-    """Return the seats, those first whose person is most likely stuck; spare ones last."""
-    usual = _usual(view)
-    worth = {seat.number: _worth(reasons_of(seat, view.at, usual)) for seat in view.seats}
+class Stuck(IntEnum):
+    """Why somebody may be stuck; the more pressing, the higher."""
 
-    def rank(seat: SeatView) -> tuple[bool, int, datetime, int]:
-        # Of two who ask, the one who has waited longer
-        since = seat.asked_at or view.at
-        return (not seat.name, -worth[seat.number], since, seat.number)
-
-    return tuple(sorted(view.seats, key=rank))
+    NO = 0
+    SILENT = 1
+    ERROR = 2
+    OFF = 3
+    LOST = 4
+    ASKED = 5
 
 
-def reasons(view: WorkshopView) -> Mapping[int, tuple[str, ...]]:
-    """Say of each seat why it may need the trainer, in a few words; the worst first."""
-    usual = _usual(view)
-    return {
-        seat.number: tuple(words for _, words in reasons_of(seat, view.at, usual))
-        for seat in view.seats
-    }
+@dataclass(frozen=True)
+class Rank:
+    """One seat's place in the order, and why."""
+
+    seat: SeatView
+    why: Stuck
+    words: str
+    """For the trainer; empty when nothing is wrong."""
 
 
-def reasons_of(seat: SeatView, at: datetime, usual: float) -> tuple[tuple[int, str], ...]:
-    """List the reasons of one seat, each with its weight; `usual` exercises hold elsewhere."""
-    if not seat.name:
-        return ()
-    found = []
-    look = seat.look
+def ranks(view: WorkshopView) -> tuple[Rank, ...]:
+    """Order the seats: who asked first is first, then what is off or lost, errors, silence.
+
+    Seats of which nothing is wrong follow by number, then spare ones, then retired ones.
+    """
+    found = [_rank(one, view) for one in view.seats]
+    return tuple(sorted(found, key=_order))
+
+
+def _order(rank: Rank) -> tuple[int, int, float, int]:
+    seat = rank.seat
+    kind = 2 if seat.retired else 1 if rank.why is Stuck.NO and seat.is_spare else 0
+    since = seat.asked_at.timestamp() if rank.why is Stuck.ASKED and seat.asked_at else 0.0
+    return (kind, -rank.why, since, seat.number)
+
+
+def _rank(seat: SeatView, view: WorkshopView) -> Rank:
+    why, words = next(_reasons(seat, view), (Stuck.NO, ""))
+    return Rank(seat, why, words)
+
+
+def _reasons(seat: SeatView, view: WorkshopView) -> Iterator[tuple[Stuck, str]]:
+    """The most pressing one first."""
+    now, look = view.at, seat.look
+    if seat.retired:
+        return
     if seat.asked_at is not None:
-        found.append((_ASKED, "asks for help"))
-    if seat.state in {SeatState.LOST, SeatState.OFF}:
-        found.append((_DOWN, "has no machine that answers"))
-    if look is not None and look.error and look.error_at and at - look.error_at < FRESH_ERROR:
-        found.append((_ERROR, "has an error"))
-    if seat.memory_mb is not None and seat.memory_mb > _FULL * seat.memory_limit_mb:
-        found.append((_MEMORY, "is out of memory soon"))
-    if look is not None and look.active_at and at - look.active_at > QUIET:
-        found.append((_QUIET_WORTH, "does nothing"))
-    if usual - _held(seat) >= _BEHIND:
-        found.append((_BEHIND_WORTH, "is behind"))
-    return tuple(found)
+        yield Stuck.ASKED, f"asked for help {_ago(seat.asked_at, now)}"
+    if seat.state is SeatState.LOST:
+        yield Stuck.LOST, f"its server {seat.member} does not answer"
+    if seat.state is SeatState.OFF:
+        yield Stuck.OFF, "its machine is off"
+    if look is not None and look.error and look.error_at and now - look.error_at <= ERROR_IS_NEW:
+        yield Stuck.ERROR, f"error {_ago(look.error_at, now)}: {look.error}"
+    if look is not None and _is_silent(seat, now) and _others_work(seat, view.seats, now):
+        since = look.active_at
+        words = f"last did something {_ago(since, now)}" if since else "has done nothing yet"
+        yield Stuck.SILENT, words
 
 
-def _worth(found: tuple[tuple[int, str], ...]) -> int:
-    return sum(weight for weight, _ in found)
+def _is_silent(seat: SeatView, now: datetime) -> bool:
+    if seat.is_spare or seat.look is None:
+        return False
+    active_at = seat.look.active_at
+    return active_at is None or now - active_at > SILENT
 
 
-def _held(seat: SeatView) -> int:
-    return sum(one.holds is True for one in seat.exercises.values())
+def _others_work(seat: SeatView, seats: Sequence[SeatView], now: datetime) -> bool:
+    others = [one for one in seats if _has_somebody(one) and one.number != seat.number]
+    active = [one for one in others if not _is_silent(one, now)]
+    return bool(others) and len(active) >= _OTHERS_WORK * len(others)
 
 
-def _usual(view: WorkshopView) -> float:
-    people = [_held(seat) for seat in view.seats if seat.name]
-    return median(people) if people else 0.0
+def _has_somebody(seat: SeatView) -> bool:
+    return not (seat.is_spare or seat.retired) and seat.look is not None
+
+
+def _ago(when: datetime, now: datetime) -> str:
+    minutes = int((now - when).total_seconds() // 60)
+    return "just now" if minutes < 1 else f"{minutes} min ago"

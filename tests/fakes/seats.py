@@ -12,8 +12,10 @@ from sandbox.providers.members import Member
 from sandbox.providers.seats import MemberLostError, SeatMachine, SeatUse, SeatWish
 from sandbox.run import Completed
 
-Answer = Callable[[str, Sequence[str], str | bytes | Path | None], str | bytes]
-"""By machine, command and input: its stdout; may raise ProviderError."""
+Answer = Callable[[str, Sequence[str], str | bytes | Path | None], str | bytes | Completed]
+"""By machine, command and input: its stdout, or how it ended; may raise ProviderError."""
+EMPTY_TAR = bytes(10_240)
+"""What tar writes for nothing at all: the answer to a command whose output is to be a file."""
 
 
 def nothing(_name: str, _argv: Sequence[str], _stdin: str | bytes | Path | None) -> str:
@@ -66,10 +68,10 @@ class FakeSeats:
             raise ProviderError(f"{wish.name} did not get ready")
         if wish.member not in self.images_of.get(wish.image_key, {}):
             raise ProviderError(f"{wish.member} has no such image")
-        number = len(self.wishes) + 2
-        upstreams = {port: f"10.9.{number // 250}.{number % 250}:{port}" for port in wish.ports}
-        made = SeatMachine(wish.name, wish.label, wish.member, Power.RUNNING, upstreams)
         with self._lock:
+            number = len(self.wishes) + 2
+            upstreams = {port: f"10.9.{number // 250}.{number % 250}:{port}" for port in wish.ports}
+            made = SeatMachine(wish.name, wish.label, wish.member, Power.RUNNING, upstreams)
             self.there[wish.name] = made
             self.wishes[wish.name] = wish
         return made
@@ -107,15 +109,19 @@ class FakeSeats:
         output: Path | None = None,
         check: bool = True,
     ) -> Completed:
-        del timeout_s, check
+        del timeout_s
         found = self._found(name)
         if found.power is not Power.RUNNING:
             raise ProviderError(f"{name} does not run")
         with self._lock:
             self.runs.append((name, tuple(argv)))
         said = self.answer(name, argv, stdin)
+        if isinstance(said, Completed):
+            if check and said.returncode:
+                raise ProviderError(f"{argv[0]} failed in {name}", details=said.stderr)
+            return said
         if output is not None:
-            output.write_bytes(said if isinstance(said, bytes) else said.encode())
+            output.write_bytes((said if isinstance(said, bytes) else said.encode()) or EMPTY_TAR)
             said = ""
         text = said.decode() if isinstance(said, bytes) else said
         return Completed(tuple(argv), 0, text, "", 0.0)

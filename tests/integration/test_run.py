@@ -274,3 +274,44 @@ def test_a_daemon_takes_nothing_of_its_starter_along(
 
 def _environ(pid: int) -> list[bytes]:
     return Path(f"/proc/{pid}/environ").read_bytes().rstrip(b"\0").split(b"\0")
+
+
+def test_an_output_of_any_size_goes_to_a_file_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sandbox.run.LARGEST_BYTES", 1 << 20)
+    file = tmp_path / "home.tar"
+    program = (
+        "import os, sys; sys.stderr.write('a word\\n'); "
+        "[os.write(1, bytes(range(256)) * 4096) for _ in range(4)]"
+    )
+    lines: list[str] = []
+    words = (sys.executable, "-c", program)
+    done = run(words, timeout_s=60, output=file, on_line=lines.append)
+    assert file.read_bytes() == bytes(range(256)) * 4096 * 4
+    assert (done.stdout, done.stderr, lines) == ("", "a word\n", ["a word"])
+
+
+def test_an_output_file_is_new_and_its_owners_alone(tmp_path: Path) -> None:
+    file = tmp_path / "out"
+    file.write_text("what was there before, and is longer")
+    file.chmod(0o644)
+    before = os.umask(0)
+    try:
+        run(("printf", "new"), timeout_s=10, output=file)
+    finally:
+        os.umask(before)
+    assert file.read_text() == "new"
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_command_with_an_output_file_fails_and_ends_as_any_other(tmp_path: Path) -> None:
+    file = tmp_path / "out"
+    with pytest.raises(CommandError, match="exit status 3") as caught:
+        run(("sh", "-c", "echo half; echo why >&2; exit 3"), timeout_s=10, output=file)
+    assert (caught.value.details, caught.value.stdout) == ("why", "")
+    started = time.monotonic()
+    with pytest.raises(CommandError, match="did not end within"):
+        run(("sh", "-c", "echo half; sleep 60"), timeout_s=0.5, output=file)
+    assert time.monotonic() - started < 10
+    assert file.read_text() == "half\n"

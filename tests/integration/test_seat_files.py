@@ -19,9 +19,9 @@ from sandbox.workshop.homes import (
     CollectedHome,
     HomesManifest,
     differing,
+    look_said,
     save_words,
     sha256_of,
-    size_said,
 )
 
 PUSH = data_dir("templates") / "workshop" / "push.py"
@@ -128,7 +128,7 @@ def test_a_home_is_saved_without_its_caches(tmp_path: Path) -> None:
         names = {one.name for one in tar if not one.isdir()}
         assert tar.getmember("./link").issym()
     assert names == {"./a.R", "./.Rhistory", "./sub dir/b", "./link"}
-    assert size_said(done.stderr.decode()) is not None
+    assert look_said(done.stderr.decode()) is not None
 
 
 def test_a_home_that_is_too_large_is_not_saved_and_says_its_size(tmp_path: Path) -> None:
@@ -137,7 +137,9 @@ def test_a_home_that_is_too_large_is_not_saved_and_says_its_size(tmp_path: Path)
     (home / "big").write_bytes(os.urandom(3 * 1024**2))
     done = save("ada", 2, tmp_path)
     assert (done.returncode, done.stdout) == (TOO_LARGE, b"")
-    assert size_said(done.stderr.decode()) in (3, 4)
+    look = look_said(done.stderr.decode())
+    assert look is not None
+    assert look.size_mb in (3, 4)
 
 
 def test_a_list_proves_the_archives(tmp_path: Path) -> None:

@@ -45,10 +45,16 @@ _INSTANCE: Final = {
     "name": str,
     "status": str,
     "config": _CONFIG,
+    "devices": _named(_CONFIG),
+    # The member of a cluster; "none" on a server of its own
+    "location": Maybe(str),
     "state": Maybe(
         {
             "network": _named(Maybe({"addresses": _all(_ADDRESS)})),
             "disk": _named(Maybe({"usage": Maybe(int)})),
+            "cpu": Maybe({"usage": Maybe(int)}),
+            "memory": Maybe({"usage": Maybe(int)}),
+            "processes": Maybe(int),
         }
     ),
 }
@@ -109,6 +115,9 @@ _THINGS: Final = {
     f"/1.0/instances/{_NAME}": _INSTANCE,
     "/1.0/resources": {"memory": {"total": int}, "cpu": {"total": int}},
     "/1.0/operations": {"running": _all(_OPERATION)},
+    f"/1.0/networks/{_NAME}": {"name": str, "config": _CONFIG, "status": Maybe(str)},
+    f"/1.0/networks/{_NAME}/state": {"addresses": _all({**_ADDRESS, "netmask": str})},
+    f"/1.0/network-acls/{_NAME}": {"name": str, "config": _CONFIG},
     f"/1.0/networks/{_NAME}/leases": _all({"hwaddr": str, "address": str}),
     f"/1.0/storage-pools/{_NAME}": {"driver": str},
     f"/1.0/storage-pools/{_NAME}/resources": {

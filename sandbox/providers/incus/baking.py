@@ -18,7 +18,15 @@ from sandbox.errors import ProviderError
 from sandbox.events import Listener, StepOutput
 from sandbox.providers.abilities import BakedImage
 from sandbox.providers.incus.client import IncusClient, NotFoundError, api_path
-from sandbox.providers.incus.instances import AUTHORIZED_KEY, BAKED, LABEL, MADE_BY, OURS, config_of
+from sandbox.providers.incus.instances import (
+    AUTHORIZED_KEY,
+    BAKED,
+    LABEL,
+    MADE_BY,
+    OURS,
+    SEAT,
+    config_of,
+)
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.ready_script import LOGIN_USER
 from sandbox.providers.moments import NEVER, moment_of
@@ -114,7 +122,7 @@ class IncusBaking(ABC):
         users: dict[str, list[str]] = {}
         for instance in instances:
             source = config_of(instance).get(MADE_FROM)
-            if source and config_of(instance).get(MADE_BY) == OURS:
+            if source and config_of(instance).get(MADE_BY) in (OURS, SEAT):
                 users.setdefault(source, []).append(str(instance["name"]))
         images = [
             _image(instance, tuple(sorted(users.get(instance["name"], ()))))
@@ -173,6 +181,13 @@ class IncusBaking(ABC):
 def is_baked(instance: dict[str, Any]) -> bool:
     """Tell whether the instance is a baked image of ours, finished or not."""
     return bool(config_of(instance).get(MADE_BY) == BAKED)
+
+
+def is_complete(instance: dict[str, Any], key: str) -> bool:
+    """Tell whether the instance is a finished baked image of that key."""
+    config = config_of(instance)
+    is_finished = moment_of(str(config.get(COMPLETE) or "")) is not None
+    return is_baked(instance) and is_finished and config.get(KEY) == key
 
 
 def _image(instance: dict[str, Any], machines: tuple[str, ...]) -> BakedImage:

@@ -72,13 +72,14 @@ class IncusClient:
         self,
         *args: str | Path,
         timeout_s: float = QUICK_S,
-        stdin: str | bytes | None = None,
+        stdin: str | bytes | Path | None = None,
         check: bool = True,
         log: Path | None = None,
         on_line: Callable[[str], None] | None = None,
+        output: Path | None = None,
         project: str | None = None,
     ) -> Completed:
-        """Run `incus ARGS` in our project, or another.
+        """Run `incus ARGS` in our project, or another; `output` is a file for its stdout.
 
         Raises:
             HostError: the client is missing, the daemon does not answer or refuses us, our project
@@ -93,6 +94,7 @@ class IncusClient:
             check=check,
             log=log,
             on_line=on_line,
+            output=output,
         )
 
     def query(
@@ -206,10 +208,11 @@ class IncusClient:
         words: Sequence[str],
         *,
         timeout_s: float,
-        stdin: str | bytes | None = None,
+        stdin: str | bytes | Path | None = None,
         check: bool,
         log: Path | None = None,
         on_line: Callable[[str], None] | None = None,
+        output: Path | None = None,
     ) -> Completed:
         try:
             return run(
@@ -220,6 +223,7 @@ class IncusClient:
                 check=check,
                 log=log,
                 on_line=on_line,
+                output=output,
             )
         except CommandError as error:
             raise explain_command(error) from error

@@ -1,14 +1,10 @@
 """The Incus engine: system containers on this machine or on a remote Incus server."""
 
-import ipaddress
-import re
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from sandbox.deadline import keep_trying
-from sandbox.errors import CommandError, ProviderError
-from sandbox.events import Listener, Notice, StepOutput
+from sandbox.errors import ProviderError
+from sandbox.events import Listener, Notice
 from sandbox.providers.engine import MachineSpec, MachineStatus, Power, SshEndpoint, require_size
 from sandbox.providers.findings import HostReport
 from sandbox.providers.incus import ready_script as inside
@@ -19,8 +15,8 @@ from sandbox.providers.incus.client import (
     IncusClient,
     NotFoundError,
     api_path,
-    explain,
 )
+from sandbox.providers.incus.commands import IncusCommands, say_ready
 from sandbox.providers.incus.instance_request import machine_body
 from sandbox.providers.incus.instances import (
     AUTHORIZED_KEY,
@@ -32,20 +28,12 @@ from sandbox.providers.incus.instances import (
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.power import IncusPower
 from sandbox.providers.incus.snapshots import IncusSnapshots
-from sandbox.run import TAIL_LINES, Completed, run
 
 _CREATE_S = 1800.0
 _TRIES = 3
-# The client's own messages when the command was not even started, to tell them from the command's
-_NOT_EXECUTED = re.compile(
-    r"Error: .*(Instance is not running|Instance not found|Instance is frozen)"
-)
-
-_UNHEARD_S = 2.0
-"""Seconds until a machine that gave no answer is asked again."""
 
 
-class IncusEngine(IncusPower, IncusSnapshots, IncusBaking, IncusBaseTransfer):
+class IncusEngine(IncusPower, IncusCommands, IncusSnapshots, IncusBaking, IncusBaseTransfer):
     """Machines as Incus containers, in a project of our own."""
 
     provider = "incus"
@@ -119,14 +107,9 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking, IncusBaseTransfer):
                 pass
             case _:
                 self._power_on(name)
-        ready = self._wait_ready(name, instance, listener)
-        if ready.failed_units:
-            units = ", ".join(ready.failed_units)
-            listener(Notice(name, f"systemd is {ready.system}; failed: {units}"))
-        for what in ready.mended:
-            listener(Notice(name, what))
-        if not ready.has_sshd:
-            listener(Notice(name, "the machine has no sshd yet"))
+        ready = self._wait_ready(name, str(instance["config"].get(AUTHORIZED_KEY, "")), listener)
+        self._host_keys[name] = ready.host_keys
+        say_ready(name, ready, listener)
 
     def stop(self, name: str, *, timeout_s: float) -> None:
         """Shut it down, by force after `timeout_s`.
@@ -208,58 +191,6 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking, IncusBaseTransfer):
             return SshEndpoint(inside.LOGIN_USER, status.address, 22, keys)
         return SshEndpoint(inside.LOGIN_USER, name, 22, keys, self.proxy_command(name))
 
-    def _read_host_keys(self, name: str) -> tuple[str, ...]:
-        read = ("sh", "-c", inside.HOST_KEYS)
-        said = self.exec_as_root(name, read, timeout_s=30, check=False)
-        for _ in range(1, _TRIES):
-            # `cat` succeeded, so there was output: on a busy host it got lost on the way
-            if said.returncode != 0 or said.stdout:
-                break
-            said = self.exec_as_root(name, read, timeout_s=30, check=False)
-        keys = inside.parse_host_keys(said.stdout)
-        if not keys:
-            raise ProviderError(
-                f"{name} has no ssh host key", details=said.stderr, hint=f"sandbox up {name}"
-            )
-        return keys
-
-    def proxy_command(self, name: str) -> tuple[str, ...]:
-        """Write the command that joins stdin and stdout to the machine's sshd, through Incus."""
-        return self.client.argv(
-            "exec", "-T", self.client.ref(name), "--", "bash", "-c", inside.FORWARD
-        )
-
-    def exec_as_root(
-        self,
-        name: str,
-        argv: Sequence[str],
-        *,
-        timeout_s: float,
-        stdin: str | bytes | None = None,
-        log: Path | None = None,
-        on_line: Callable[[str], None] | None = None,
-        check: bool = True,
-    ) -> Completed:
-        """Run `argv` in the running machine as root, in `/root`.
-
-        Raises:
-            HostError, ProviderError: Incus cannot be asked, the machine is absent or does not run,
-                or (with `check`) the command failed or took too long.
-        """
-        words = ("exec", "-T", self.client.ref(name), "--cwd", "/root", "--", *argv)
-        done = self.client.run(
-            *words, timeout_s=timeout_s, stdin=stdin, log=log, on_line=on_line, check=False
-        )
-        if done.returncode != 0 and _NOT_EXECUTED.match(done.stderr):
-            own = done.stderr.strip().removeprefix("Error: ")
-            raise explain(own, what=f"running `{argv[0]}` in {name}")
-        if done.returncode != 0 and check:
-            raise ProviderError(
-                f"`{argv[0]}` failed in {name} with exit status {done.returncode}",
-                details="\n".join((done.stdout + done.stderr).splitlines()[-TAIL_LINES:]),
-            )
-        return done
-
     def _find(self, name: str) -> dict[str, Any] | None:
         self.client.ref(name)
         try:
@@ -312,58 +243,6 @@ class IncusEngine(IncusPower, IncusSnapshots, IncusBaking, IncusBaseTransfer):
             change = {"config": {AUTHORIZED_KEY: authorized_key}}
             self.client.query("PATCH", api_path("instances", name), change)
         return True
-
-    def _wait_ready(self, name: str, instance: dict[str, Any], listener: Listener) -> inside.Ready:
-        key = str(instance["config"].get(AUTHORIZED_KEY, ""))
-        last = ["nothing was heard from it"]
-
-        def heard(line: str) -> None:
-            if line.startswith("state: "):
-                last[0] = line.removeprefix("state: ")
-                listener(StepOutput(name, last[0]))
-
-        try:
-            done = self._ask_ready(name, key, heard)
-        except CommandError as error:
-            if words_of_sshd := inside.sshd_words(error.stdout):
-                raise ProviderError(
-                    f"sshd does not start in {name}",
-                    details=words_of_sshd,
-                    hint=f"put it right: `incus exec --project {self.place.project} "
-                    f"{self.client.ref(name)} -- bash`; or go back: `sandbox reset {name}`",
-                ) from error
-            raise ProviderError(
-                f"{name} did not get ready: {last[0]}",
-                details=error.details,
-                hint=f"look inside: `incus exec --project {self.place.project} "
-                f"{self.client.ref(name)} -- journalctl -b`; or `sandbox destroy {name}`",
-            ) from error
-        ready = inside.parse_ready(done.stdout)
-        if ready is None:
-            raise ProviderError(f"{name} gave no clear answer", details=done.stdout)
-        ipaddress.IPv4Address(ready.address)
-        self._host_keys[name] = ready.host_keys
-        return ready
-
-    def _ask_ready(self, name: str, key: str, heard: Callable[[str], None]) -> Completed:
-        words = self.client.argv("exec", "-T", self.client.ref(name), "--", "sh", "-c")
-
-        def ask() -> Completed:
-            return run(
-                (*words, inside.READY, "sh", name, str(inside.WAIT_S)),
-                timeout_s=inside.WAIT_S + 30,
-                stdin=f"{key}\n",
-                on_line=heard,
-            )
-
-        return keep_trying(
-            ask,
-            despite=CommandError,
-            every_s=_UNHEARD_S,
-            tries=2,
-            # On a busy host, the output of the first try in a new machine may be lost
-            again=lambda error: error.returncode is not None and not error.stdout.strip(),
-        )
 
 
 def _refuse_foreign(name: str, instance: dict[str, Any]) -> None:

@@ -2,11 +2,13 @@
 
 import os
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from sandbox.errors import CommandError, HostError
 from sandbox.host.facts import HostFacts, find_command, free_gb, gather_host
 from sandbox.host.groups import has_group_now, is_member
+from sandbox.providers.incus.subnet import networks_in_use
 from sandbox.run import run
 
 INCUS_GROUP = "incus-admin"
@@ -95,3 +97,12 @@ def _ip(*words: str) -> str:
             details=error.details or error.message,
             hint="apt-get install iproute2",
         ) from error
+
+
+def networks_seen() -> tuple[IPv4Network, ...]:
+    """List the networks of this host's routes and links, in the form of `subnet.networks_in_use`.
+
+    Raises:
+        HostError: `ip` cannot say.
+    """
+    return networks_in_use(_ip("route", "show", "table", "all"), _ip("address"))

@@ -16,6 +16,8 @@ MADE_BY = "user.sandbox-engine.made-by"
 OURS = "sandbox"
 BAKED = "sandbox bake"
 """The maker noted on a baked image: it is nobody's machine."""
+SEAT = "sandbox seat"
+"""The maker noted on the machine of a workshop's seat: no command for sandboxes touches it."""
 AUTHORIZED_KEY = "user.sandbox-engine.authorized-key"
 
 _SETUP = "sandbox host setup --provider incus"
@@ -74,11 +76,16 @@ def machine_status(
     )
     return MachineStatus(
         name=name,
-        power=_POWER.get(word, Power.BROKEN),
+        power=power_of(instance),
         address=_address(instance, leases or {}) if local else None,
         detail=word,
         labels=labels,
     )
+
+
+def power_of(instance: dict[str, Any]) -> Power:
+    """Return the state of an instance, in the word that is the same for every provider."""
+    return _POWER.get(str(instance["status"]), Power.BROKEN)
 
 
 def _address(instance: dict[str, Any], leases: Mapping[str, str]) -> str | None:

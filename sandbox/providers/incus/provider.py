@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sandbox.plan import HostLimits
     from sandbox.providers.base_images import PreparedBase, StoredBase, WantedBase
     from sandbox.providers.members import Member
+    from sandbox.providers.seats import Seats
 
 
 class IncusProvider:
@@ -59,6 +60,12 @@ class IncusProvider:
         from sandbox.providers.incus.members import incus_members
 
         return incus_members(IncusClient(IncusPlace.at(place)))
+
+    def seats(self, place: Place) -> "Seats":
+        """Return what makes the machines of workshops; see `seats.HasSeats`."""
+        from sandbox.providers.incus.seats import IncusSeats
+
+        return IncusSeats(IncusPlace.at(place))
 
     def prepare_base(
         self, wanted: "WantedBase", place: Place, listener: Listener

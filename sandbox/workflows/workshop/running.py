@@ -1,9 +1,11 @@
 """A workshop that is open, as every command on it needs it."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Self
 
-from sandbox.errors import UsageError
+from sandbox.errors import SandboxError, UsageError
 from sandbox.events import Listener
 from sandbox.providers.seats import HasSeats, Seats
 from sandbox.spec.workshop import Workshop
@@ -33,7 +35,9 @@ class RunningWorkshop:
         """
         store = WorkshopStore(name)
         record = store.require()
-        return cls(record, store, seats_at(record.remote, context), context)
+        remotes = record.workshop.remotes
+        remote = first_answering(remotes, context) if len(remotes) > 1 else record.remote
+        return cls(record, store, seats_at(remote, context), context)
 
     @property
     def name(self) -> str:
@@ -89,3 +93,16 @@ def seats_at(remote: str, context: Context) -> Seats:
         if isinstance(provider, HasSeats):
             return provider.seats(place)
     raise UsageError("no provider here carries seats", hint="sandbox doctor")
+
+
+def first_answering(remotes: Sequence[str], context: Context) -> str:
+    """Return the first server of a cluster that answers; without any, the place of the context.
+
+    Raises:
+        SandboxError: none answers; the error is that of the last.
+    """
+    for remote in remotes[:-1]:
+        with suppress(SandboxError):
+            seats_at(remote, context).members()
+            return remote
+    return remotes[-1] if remotes else context.place.remote

@@ -26,8 +26,8 @@ def answers(monkeypatch: pytest.MonkeyPatch, *found: Completed | CommandError) -
             raise one
         return one
 
-    monkeypatch.setattr("sandbox.providers.incus.engine.run", run)
-    monkeypatch.setattr("sandbox.providers.incus.engine._UNHEARD_S", 0)
+    monkeypatch.setattr("sandbox.providers.incus.commands.run", run)
+    monkeypatch.setattr("sandbox.providers.incus.commands._UNHEARD_S", 0)
     return left
 
 

@@ -1,0 +1,62 @@
+"""The hidden command of the keeper: it runs in the background while a workshop is open.
+
+Kept apart from the other commands: the small parent imports no more than this.
+"""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sandbox.cli.console import say
+
+if TYPE_CHECKING:
+    from sandbox.workflows.workshop.running import RunningWorkshop
+    from sandbox.workshop.store import WorkshopStore
+
+
+def keep(
+    name: Annotated[str, typer.Argument(help="An open workshop.")],
+    *,
+    work: Annotated[bool, typer.Option("--work", help="Be the child that does the work.")] = False,
+) -> None:
+    """Keep an open workshop: its proxy, pages, copies of homes; started by `sandbox workshop up`."""
+    from sandbox.workshop.store import WorkshopStore
+
+    store = WorkshopStore(name)
+    store.require()
+    if work:
+        _work(store)
+    else:
+        from sandbox.workflows.workshop.keeper import keep as be_parent
+        from sandbox.workflows.workshop.keeper import keeper_words
+
+        be_parent(store, _log, keeper_words(name, "--work"))
+
+
+def _work(store: "WorkshopStore") -> None:
+    from sandbox.cli.settings import context
+    from sandbox.events import ignore
+    from sandbox.workflows.workshop.keeper import as_child
+    from sandbox.workflows.workshop.running import RunningWorkshop
+    from sandbox.workflows.workshop.tending import parts_of, tend
+
+    with as_child(store):
+        ws = RunningWorkshop.named(store.name, context(ignore))
+        _log("the keeper's child has begun")
+        tend(ws, parts_of(ws, _log, _serve), _log)
+    _log("the workshop closes: the keeper has ended")
+
+
+def _serve(ws: "RunningWorkshop") -> None:
+    from threading import Event
+
+    from sandbox.workshop_page import serve
+
+    # It ends with the process
+    serve(ws, stop=Event())
+
+
+def _log(words: str) -> None:
+    from datetime import UTC, datetime
+
+    say(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {words}")

@@ -1,0 +1,225 @@
+"""The network of a workshop's seats: a bridge of its own, closed but for what its rules allow.
+
+Incus keeps the rules, so this works the same on a remote server, with nftables and with iptables.
+The rules act between the network and everything else; from seat to seat nothing passes, because
+each card is isolated (seat_request.py). Rules on the cards themselves would be one place for both,
+but Incus 6.0 looks for them in the project of the machine, and bridges are in the default project.
+"""
+
+import socket
+from collections.abc import Sequence
+from ipaddress import IPv4Interface, IPv4Network
+from itertools import islice
+from typing import Any, Final
+
+from sandbox.errors import HostError, ProviderError
+from sandbox.events import Listener, StepOutput
+from sandbox.host.facts import find_command
+from sandbox.locks import hold, lock_path
+from sandbox.providers.incus.client import (
+    IncusClient,
+    NotFoundError,
+    NotSetUpError,
+    api_path,
+)
+from sandbox.providers.incus.host_facts import networks_seen
+from sandbox.providers.incus.seat_request import (
+    WORKSHOP,
+    addresses_on,
+    card_change,
+    closed,
+    free_addresses,
+    network_body,
+    network_name,
+    rules_body,
+)
+from sandbox.providers.incus.server import MARK
+from sandbox.providers.incus.subnet import choose_subnet, gateway
+
+_MAKE_S: Final = 120.0
+_TRIES: Final = 20
+"""How many addresses are tried when somebody else takes them at this moment."""
+
+
+class SeatNetwork:
+    """The networks of workshops in one Incus."""
+
+    def __init__(self, client: IncusClient) -> None:
+        self._client = client
+        self._place = client.place
+        self._gateways: dict[str, IPv4Interface] = {}
+
+    def prepare(self, workshop: str, may_reach: Sequence[str], listener: Listener) -> None:
+        """Make the network and its rules, or bring them to what is wanted.
+
+        Raises:
+            HostError: a name in `may_reach` has no address, or there is no room for a network.
+            ProviderError: Incus refused, or somebody else has the name.
+        """
+        reach = [one for word in may_reach for one in addresses_behind(word)]
+        name = network_name(self._place, workshop)
+        with hold(lock_path(self._lock("networks"))):
+            network = self._find("networks", name, workshop)
+            # One that Incus could not bring to its end has no link, and nobody on it
+            if network is not None and network.get("status") not in (None, "Created"):
+                self._client.query("DELETE", api_path("networks", name))
+                network = None
+            at = _address(network) if network is not None else self._new_subnet(name)
+            rules = rules_body(workshop, self._place, gateway=str(at.ip), may_reach=reach)
+            listener(StepOutput(workshop, "making the rules of the network"))
+            if self._find("network-acls", name, workshop) is None:
+                self._client.query("POST", api_path("network-acls"), {"name": name, **rules})
+            else:
+                self._client.query("PUT", api_path("network-acls", name), rules)
+            if network is None:
+                body = network_body(name, workshop, self._place, str(at))
+                self._client.query("POST", api_path("networks"), body, timeout_s=_MAKE_S)
+            elif not _is_closed(network, name):
+                change = {"config": closed(name)}
+                path = api_path("networks", name)
+                self._client.query("PATCH", path, change, timeout_s=_MAKE_S)
+
+    def give_address(self, machine: str, workshop: str) -> None:
+        """Give a machine that does not run its network card, with an address nobody else has.
+
+        Raises:
+            ProviderError: the network is not there, or has no free address.
+        """
+        name = network_name(self._place, workshop)
+        at = self._gateway(workshop)
+        path = api_path("instances", machine)
+        with hold(lock_path(self._lock(name))):
+            deep = {"recursion": "1"}
+            instances = self._client.query("GET", api_path("instances"), parameters=deep)
+            leases = self._client.query("GET", api_path("networks", name, "leases"))
+            fixed = addresses_on(name, instances)
+            # An address that a removed machine has leased is not given out again by DHCP
+            leased = {str(one["address"]) for one in leases}
+            free = [*free_addresses(at, fixed | leased, machine)]
+            free += free_addresses(at, fixed | set(map(str, free)), machine)
+            for address in islice(free, _TRIES):
+                try:
+                    self._client.query("PATCH", path, card_change(name, address))
+                except ProviderError as error:
+                    # Incus looks again itself: another host may have been quicker
+                    if "already defined" not in error.details:
+                        raise
+                else:
+                    return
+        raise ProviderError(
+            f"the network {name} has no free address for {machine}",
+            details=f"{len(fixed)} of {at.network} are taken",
+            hint="remove what is not needed: sandbox workshop status",
+        )
+
+    def clear(self, workshop: str) -> None:
+        """Remove the network and its rules; they may be gone already.
+
+        Raises:
+            ProviderError: machines are still on it, or Incus cannot remove it.
+        """
+        name = network_name(self._place, workshop)
+        self._gateways.pop(workshop, None)
+        for kind in ("networks", "network-acls"):
+            if self._find(kind, name, workshop) is not None:
+                try:
+                    self._client.query("DELETE", api_path(kind, name), timeout_s=_MAKE_S)
+                except NotFoundError:
+                    continue
+
+    def left(self, workshop: str) -> tuple[str, ...]:
+        """Name what is still there."""
+        name = network_name(self._place, workshop)
+        kinds = (("networks", "network"), ("network-acls", "network acl"))
+        return tuple(
+            f"{word} {name}" for kind, word in kinds if self._find(kind, name, workshop) is not None
+        )
+
+    def _gateway(self, workshop: str) -> IPv4Interface:
+        if workshop not in self._gateways:
+            name = network_name(self._place, workshop)
+            network = self._find("networks", name, workshop)
+            if network is None or not _is_closed(network, name):
+                raise ProviderError(
+                    f"the network of the workshop {workshop} is not there, or not closed",
+                    hint=f"sandbox workshop up {workshop}.workshop.yml",
+                )
+            self._gateways[workshop] = _address(network)
+        return self._gateways[workshop]
+
+    def _find(self, kind: str, name: str, workshop: str) -> dict[str, Any] | None:
+        """The thing of that name, if it is this workshop's; an error when it is another's."""
+        try:
+            found = dict(self._client.query("GET", api_path(kind, name)))
+        except (NotFoundError, NotSetUpError):
+            return None
+        config = found.get("config") or {}
+        if (config.get(MARK), config.get(WORKSHOP)) != (self._place.project, workshop):
+            raise ProviderError(
+                f"Incus has a {kind.removesuffix('s')} {name} that is not of the workshop"
+                f" {workshop}",
+                hint="give the workshop another name",
+            )
+        return found
+
+    def _new_subnet(self, name: str) -> IPv4Interface:
+        return IPv4Interface(gateway(choose_subnet(name, self._used())))
+
+    def _used(self) -> tuple[IPv4Network, ...]:
+        """The subnets in use at the server: Incus's own, those of its links, and routes here."""
+        used = list(networks_seen()) if self._place.is_local and find_command("ip") else []
+        deep = {"recursion": "1"}
+        for network in self._client.query("GET", api_path("networks"), parameters=deep):
+            config = network.get("config") or {}
+            if "/" in (config.get("ipv4.address") or ""):
+                used.append(IPv4Interface(str(config["ipv4.address"])).network)
+            elif not network.get("managed") and not self._place.is_local:
+                used += self._subnets_of(str(network["name"]))
+        return tuple(used)
+
+    def _subnets_of(self, link: str) -> list[IPv4Network]:
+        state = self._client.query("GET", api_path("networks", link, "state")) or {}
+        return [
+            IPv4Interface(f"{one['address']}/{one['netmask']}").network
+            for one in state.get("addresses") or ()
+            if one.get("family") == "inet"
+        ]
+
+    def _lock(self, what: str) -> str:
+        return f"incus.{self._place.remote}.{self._place.project}.{what}"
+
+
+def addresses_behind(word: str) -> tuple[tuple[str, int], ...]:
+    """Find the addresses of `host:port` now: later changes of the name's addresses do not count.
+
+    Raises:
+        HostError: the name has no IPv4 address.
+    """
+    host, _, port = word.rpartition(":")
+    found: list[Any] = []
+    why = ""
+    try:
+        found = socket.getaddrinfo(host, int(port), socket.AF_INET, socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        why = str(error)
+    if not found:
+        raise HostError(
+            f"seats cannot reach {word}: it has no IPv4 address",
+            details=why,
+            hint="is the name right in `may_reach` of the workshop file, and is this host online?",
+        )
+    return tuple(sorted({(str(one[4][0]), int(port)) for one in found}))
+
+
+def _address(network: dict[str, Any]) -> IPv4Interface:
+    said = str((network.get("config") or {}).get("ipv4.address"))
+    try:
+        return IPv4Interface(said)
+    except ValueError as error:
+        raise ProviderError(
+            f"the network {network.get('name')} has no IPv4 subnet", details=said
+        ) from error
+
+
+def _is_closed(network: dict[str, Any], rules: str) -> bool:
+    return closed(rules).items() <= (network.get("config") or {}).items()

@@ -1,0 +1,239 @@
+"""Give a seat a machine: make it, furnish it, wait until it answers, and only then let it serve.
+
+A machine is the seat only once the map says its generation. Cut off before that, the seat is what
+it was, and the next `bring` makes a machine of another name and removes the one that was left.
+"""
+
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from sandbox.errors import HostError, ProviderError, SandboxError, UsageError
+from sandbox.events import Notice
+from sandbox.providers.seats import MemberLostError, SeatLabel, SeatMachine, SeatWish
+from sandbox.saved import read_text
+from sandbox.ssh import make_key
+from sandbox.workflows.workshop import answering, homes, proxy, push
+from sandbox.workflows.workshop.pace import at_once
+from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workshop.names import seat_word
+from sandbox.workshop.seat_map import Seat, instance_name
+
+__all__ = ["at_once", "bring", "bring_in", "members_for", "require_answers", "serve"]
+
+_PASSWORD_S: Final = 30.0
+
+
+def bring(
+    ws: RunningWorkshop, number: int, *, member: str | None = None, home: Path | None = None
+) -> Seat:
+    """Give a seat a new machine, and return the seat as it is then; waits for others at this seat.
+
+    Args:
+        ws: the workshop.
+        number: the seat's.
+        member: the server that is to carry the machine; None: the one with the most room.
+        home: the archive of a home that is laid into the machine.
+
+    Raises:
+        UsageError: the workshop is closing, or not open any more.
+        ProviderError: the machine does not get ready: the seat is as it was before.
+    """
+    with ws.store.working(number):
+        return bring_in(ws, number, member=member, home=home)
+
+
+def bring_in(
+    ws: RunningWorkshop,
+    number: int,
+    *,
+    member: str | None = None,
+    home: Path | None = None,
+    tell_proxy: bool = True,
+    remove_older: bool = True,
+) -> Seat:
+    """Do as `bring` does, for a caller that holds the seat already.
+
+    With `tell_proxy` off, the caller brings the map to the proxy when all its seats are ready. With
+    `remove_older` off, the machine before stays, for a caller that wants its home first.
+    """
+    ws = _as_it_is_now(ws)
+    before = ws.seat(number)
+    seat = ws.store.change_seat(number, _begun)
+    machine = _made(ws, seat, member)
+    try:
+        _furnish(ws, number, machine, home)
+    except SandboxError:
+        with suppress(SandboxError):
+            ws.seats.remove(machine.name)
+        raise
+    seat = serve(ws, number, machine)
+    if tell_proxy:
+        proxy.refresh_proxy(ws)
+    if remove_older:
+        _remove_older(ws, before, seat)
+    return seat
+
+
+def require_answers(ws: RunningWorkshop, number: int, machine: SeatMachine) -> None:
+    """Wait until the servers of a machine answer.
+
+    Raises:
+        ProviderError: one does not.
+    """
+    absent = [
+        f"port {one}: it has no address" for one in _ports(ws) if one not in machine.upstreams
+    ]
+    wrong = (*absent, *answering.silent_servers(machine.upstreams, timeout_s=answering.READY_S))
+    if wrong:
+        raise ProviderError(
+            f"{seat_word(number)} does not answer",
+            details="\n".join((f"machine {machine.name}", *wrong)),
+            hint=f"sandbox workshop reset {ws.name} {seat_word(number)}",
+        )
+
+
+def serve(ws: RunningWorkshop, number: int, machine: SeatMachine) -> Seat:
+    """Write into the map that this machine is the seat, and answers; return the seat."""
+    return ws.store.change_seat(number, lambda one: _served_by(one, machine))
+
+
+def _as_it_is_now(ws: RunningWorkshop) -> RunningWorkshop:
+    """The record may have changed since the caller read it: files were pushed, or it is closing."""
+    ws = replace(ws, record=ws.store.require())
+    if ws.record.is_closing:
+        raise UsageError(
+            f"the workshop {ws.name} is closing: it gets no more machines",
+            hint=f"sandbox workshop down {ws.name} goes on with that",
+        )
+    return ws
+
+
+def _begun(seat: Seat) -> Seat:
+    return seat.model_copy(update={"begun": max(seat.begun, seat.generation) + 1})
+
+
+def _served_by(seat: Seat, machine: SeatMachine) -> Seat:
+    serving = {
+        "generation": machine.label.generation,
+        "member": machine.member,
+        "upstreams": dict(machine.upstreams),
+        "ready": True,
+    }
+    return seat.model_copy(update=serving)
+
+
+def _made(ws: RunningWorkshop, seat: Seat, member: str | None) -> SeatMachine:
+    wish = _wish(ws, seat)
+    lost: MemberLostError | None = None
+    for name in [member] if member is not None else _by_room(ws):
+        try:
+            return _make_on(ws, replace(wish, member=name))
+        except MemberLostError as error:
+            lost = error
+    if lost is not None:
+        raise lost
+    raise HostError(
+        f"no server of the workshop {ws.name} is online",
+        hint=f"sandbox workshop status {ws.name} names them",
+    )
+
+
+def _make_on(ws: RunningWorkshop, wish: SeatWish) -> SeatMachine:
+    try:
+        return ws.seats.make(wish, ws.listener)
+    except MemberLostError:
+        raise
+    except ProviderError:
+        if wish.member in ws.seats.images(wish.image_key):
+            raise
+    # It came to the cluster, or came back, after the workshop was opened
+    ws.seats.spread(wish.image_key, [wish.member], ws.listener)
+    return ws.seats.make(wish, ws.listener)
+
+
+def members_for(ws: RunningWorkshop, how_many: int) -> list[str]:
+    """Share machines out: each to the server that then has the fewest for its memory."""
+    online = [one for one in ws.seats.members() if one.online]
+    counts = Counter(one.member for one in ws.map().seats if one.ready)
+    chosen = []
+    for _ in range(how_many if online else 0):
+        best = min(online, key=lambda one: (counts[one.name] + 1) / max(1, one.memory_mb))
+        counts[best.name] += 1
+        chosen.append(best.name)
+    return chosen
+
+
+def _by_room(ws: RunningWorkshop) -> list[str]:
+    """The servers that are online, the one with the fewest seats for its memory first."""
+    counts = Counter(one.member for one in ws.map().seats if one.ready)
+    online = [one for one in ws.seats.members() if one.online]
+    online.sort(key=lambda one: (counts[one.name] + 1) / max(1, one.memory_mb))
+    return [one.name for one in online]
+
+
+def _wish(ws: RunningWorkshop, seat: Seat) -> SeatWish:
+    machine, limits = ws.record.placement.plan.machine, ws.workshop.limits
+    label = SeatLabel(ws.name, seat.number, seat.begun)
+    return SeatWish(
+        name=instance_name(ws.name, seat.number, seat.begun),
+        label=label,
+        image_key=ws.record.image_key,
+        member="",
+        cpus=limits.cpus or machine.cpus,
+        memory_mb=limits.memory_mb or machine.memory_mb,
+        processes=limits.processes,
+        disk_gb=limits.disk_gb or machine.disk_gb,
+        ports=_ports(ws),
+        authorized_key=_public_key(ws),
+    )
+
+
+def _ports(ws: RunningWorkshop) -> tuple[int, ...]:
+    return ws.record.placement.plan.forwarded_ports
+
+
+def _public_key(ws: RunningWorkshop) -> str:
+    # Proving that its two halves fit takes a process: `up` did that, once
+    said = read_text(ws.store.folder / "id_ed25519.pub")
+    return (said or make_key(ws.store.part())).strip()
+
+
+def _furnish(ws: RunningWorkshop, number: int, machine: SeatMachine, home: Path | None) -> None:
+    _give_password(ws, number, machine.name)
+    if home is not None:
+        homes.lay_home(ws, machine.name, home)
+    # After the home, which knows what was handed out to it: what was pushed since then comes too
+    push.hand_out(ws, machine.name)
+    require_answers(ws, number, machine)
+
+
+def _give_password(ws: RunningWorkshop, number: int, machine: str) -> None:
+    user, secret = ws.workshop.user, ws.store.secret_of(number)
+    try:
+        ws.seats.run(machine, ("chpasswd",), timeout_s=_PASSWORD_S, stdin=f"{user}:{secret}\n")
+    except MemberLostError:
+        raise
+    except ProviderError as error:
+        # Its own words could hold the line that it was given
+        raise ProviderError(
+            f"{seat_word(number)} does not take its password for {user}",
+            details=f"chpasswd failed in {machine}: {error.message}".replace(secret, "…"),
+            hint=f"sandbox workshop reset {ws.name} {seat_word(number)}",
+        ) from None
+
+
+def _remove_older(ws: RunningWorkshop, before: Seat, now: Seat) -> None:
+    """Remove the machine that served the seat, and those that never came to serve it."""
+    for generation in range(max(1, before.generation), now.generation):
+        name = instance_name(ws.name, now.number, generation)
+        try:
+            ws.seats.remove(name)
+        except MemberLostError:
+            # It is old when its server is back: `tend_members` saves its home and removes it
+            continue
+        except ProviderError as error:
+            text = f"the old machine {name} is still there: {error.message}"
+            ws.listener(Notice(ws.name, text))

@@ -1,0 +1,260 @@
+"""The keeper of an open workshop: a process in the background that outlives the command.
+
+Two processes: a small parent, which holds the lock `keeper` and starts its child again whenever it
+ends unexpectedly, and the child, which does the work. When the parent is killed, the kernel tells
+the child, which starts a new parent and ends: any one of the two comes back by itself. When both are
+killed at once, the next command on the workshop starts them.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from sandbox.deadline import Deadline, keep_trying, wait_until
+from sandbox.errors import CommandError, HostError
+from sandbox.interrupts import Interrupted
+from sandbox.locks import HeldError, Lock
+from sandbox.run import run, spawn_daemon
+from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workshop.store import WorkshopStore
+
+PARENT: Final = "keeper"
+CHILD: Final = "keeper-work"
+"""The locks of the two, which have their process ids in them."""
+KEPT: Final = (
+    "HOME",
+    "LOGNAME",
+    "USER",
+    "XDG_STATE_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+    "SANDBOX_*_PREFIX",
+    "SANDBOX_*_REMOTE",
+    "SANDBOX_PROVIDER",
+    "*_CONF",
+    "*_DIR",
+    "*_SOCKET",
+    "PYTHONPATH",
+)
+"""The variables that the keeper needs of the command that started it: where our files are, and
+where the machines. Nothing else, and no secret, gets to it."""
+_LONGEST_S: Final = 7 * 24 * 3600.0
+"""After so long the child is started afresh."""
+_PAUSES_S: Final = (0.2, 1.0, 2.0, 5.0, 15.0, 30.0)
+_WELL_S: Final = 60.0
+"""A child that worked for so long was well: what it ended of is new."""
+_SOON_S: Final = 15.0
+_PROBED_S: Final = 1.0
+
+
+def ensure_keeper(ws: RunningWorkshop) -> None:
+    """Start the keeper where it does not run; can be done again, and by many at once.
+
+    Raises:
+        HostError: it does not start; `details` has its last words.
+    """
+    start_keeper(ws.store)
+
+
+def start_keeper(store: WorkshopStore) -> None:
+    """Start the keeper of a workshop by its folder alone, as `ensure_keeper` does.
+
+    Raises:
+        HostError: it does not start.
+    """
+    if keeper_runs(store):
+        return
+    log = log_of(store)
+    spawn_daemon(keeper_words(store.name), log=log, keep=KEPT, cwd=Path("/"))
+    if not wait_until(lambda: keeper_runs(store), Deadline(_SOON_S), every_s=0.05):
+        raise HostError(
+            "the keeper of the workshop does not start: no home is copied, and nobody watches",
+            details=_last_lines(log),
+            hint=f"sandbox workshop status {store.name}",
+        )
+
+
+def stop_keeper(ws: RunningWorkshop) -> None:
+    """End the keeper, parent and child; does nothing when it does not run.
+
+    Raises:
+        HostError: it does not end.
+    """
+    end_keeper(ws.store)
+
+
+def end_keeper(store: WorkshopStore) -> None:
+    """End the keeper of a workshop by its folder alone, as `stop_keeper` does.
+
+    Raises:
+        HostError: it does not end.
+    """
+    for number in (signal.SIGTERM, signal.SIGKILL):
+
+        def is_over(number: signal.Signals = number) -> bool:
+            # Asked again each time: a child whose parent is killed starts another one
+            holders = [pid for lock in (PARENT, CHILD) if (pid := _holder(store, lock))]
+            for pid in holders:
+                if pid not in told:
+                    told.add(pid)
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, number)
+            return not (_is_held(store, PARENT) or _is_held(store, CHILD))
+
+        told: set[int] = set()
+        if wait_until(is_over, Deadline(_SOON_S), every_s=0.05):
+            return
+    raise HostError(f"the keeper of the workshop {store.name} does not end")
+
+
+def keeper_runs(store: WorkshopStore) -> bool:
+    """Tell whether the keeper runs."""
+    return _holder(store, PARENT) is not None
+
+
+def keep(store: WorkshopStore, say: Callable[[str], None], words: tuple[str, ...]) -> None:
+    """Be the parent: run the child by `words` until the workshop closes.
+
+    Args:
+        store: the workshop's folder.
+        say: writes a line into the log.
+        words: the command of the child.
+    """
+    try:
+        lock = hold_patiently(store, PARENT, _PROBED_S)
+    except HeldError:
+        return
+    with lock:
+        child = _Child(words, log_of(store), say)
+        keep_trying(
+            child.run,
+            despite=CommandError,
+            every_s=child.pause_s,
+            again=lambda _error: not is_over(store),
+        )
+
+
+@contextmanager
+def as_child(store: WorkshopStore) -> Iterator[None]:
+    """Be the child for the time of the block.
+
+    When the block is interrupted because the parent was killed, a new parent is started.
+
+    Raises:
+        HeldError: the child before this one does not end.
+    """
+    parent = os.getppid()
+    with hold_patiently(store, CHILD, _SOON_S) as lock:
+        try:
+            yield
+        except Interrupted:
+            if os.getppid() == parent or is_over(store):
+                raise
+            # The new one's child waits for this lock
+            lock.release()
+            start_keeper(store)
+
+
+def hold_patiently(store: WorkshopStore, what: str, for_s: float) -> Lock:
+    """Hold one of the two locks, and sign it: who only asks whether it is held, holds it a moment.
+
+    Raises:
+        HeldError: somebody else still holds it after that time.
+    """
+    lock = keep_trying(
+        lambda: store.hold_now(what),
+        Deadline(for_s),
+        despite=HeldError,
+        every_s=0.05,
+        again=lambda _error: True,
+    )
+    lock.sign(str(os.getpid()))
+    return lock
+
+
+class _Child:
+    """The child, started again and again."""
+
+    def __init__(self, words: tuple[str, ...], log: Path, say: Callable[[str], None]) -> None:
+        self._words, self._log, self._say = words, log, say
+        self._failures = 0
+        self._since = Deadline(_WELL_S)
+
+    def run(self) -> None:
+        self._since = Deadline(_WELL_S)
+        run(self._words, timeout_s=_LONGEST_S, log=self._log)
+
+    def pause_s(self, error: CommandError) -> float:
+        """Say why it ended, and how long to wait: longer each time, and never for good."""
+        self._failures = 0 if self._since.is_over else self._failures
+        pause_s = _PAUSES_S[min(self._failures, len(_PAUSES_S) - 1)]
+        self._failures += 1
+        self._say(f"the keeper's child ended ({_why(error)}); again in {pause_s:g} s")
+        return pause_s
+
+
+def is_over(store: WorkshopStore) -> bool:
+    """Tell whether the workshop closes or is gone: then the keeper has nothing to do any more.
+
+    A record that cannot be read is not taken for that: somebody may mend it.
+    """
+    if not store.exists():
+        return True
+    with suppress(HostError):
+        record = store.read()
+        return record is None or record.is_closing
+    return False
+
+
+def keeper_words(name: str, *more: str) -> tuple[str, ...]:
+    """Return the command of the keeper of that workshop."""
+    return (sys.executable, "-m", "sandbox", "workshop", "keep", name, *more)
+
+
+def log_of(store: WorkshopStore) -> Path:
+    """Return the keeper's log."""
+    return store.part("logs") / "keeper.log"
+
+
+def _is_held(store: WorkshopStore, lock: str) -> bool:
+    try:
+        store.hold_now(lock).release()
+    except HeldError:
+        return True
+    return False
+
+
+def _holder(store: WorkshopStore, lock: str) -> int | None:
+    """The process that holds a lock, when it is what we think it is."""
+    try:
+        store.hold_now(lock).release()
+    except HeldError as held:
+        if not (held.words.isascii() and held.words.isdecimal()):
+            # It has not signed yet
+            return None
+        pid = int(held.words)
+        with suppress(OSError):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if store.name.encode() in words and b"keep" in words:
+                return pid
+    return None
+
+
+def _why(error: CommandError) -> str:
+    code = error.returncode
+    if code is None:
+        return "after a week it is started afresh"
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return f"exit status {code}"
+
+
+def _last_lines(log: Path) -> str:
+    with suppress(OSError):
+        return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:])
+    return ""

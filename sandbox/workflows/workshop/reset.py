@@ -1,0 +1,122 @@
+"""Put one seat back as it was made, its work saved first; or only start its servers again."""
+
+from typing import Final
+
+from sandbox.errors import ProviderError, UsageError
+from sandbox.events import Notice, step
+from sandbox.providers.engine import Power
+from sandbox.providers.seats import MemberLostError, SeatMachine
+from sandbox.workflows.workshop import homes, proxy
+from sandbox.workflows.workshop.add import require_open
+from sandbox.workflows.workshop.bring import bring_in, require_answers, serve
+from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workshop.names import seat_word
+from sandbox.workshop.seat_map import Seat
+
+SET_ASIDE: Final = "before-reset"
+_RESTART_S: Final = 60.0
+
+
+def reset(
+    ws: RunningWorkshop, number: int, *, keep_home: bool = False, unsaved: bool = False
+) -> Seat:
+    """Give a seat a new machine of the same box; its home is saved first, and it is said where.
+
+    Its person, its secret and its address stay.
+
+    Args:
+        ws: the workshop.
+        number: the seat's.
+        keep_home: lay the saved home into the new machine.
+        unsaved: go on although the home cannot be saved now.
+
+    Raises:
+        UsageError: there is no such seat, or the workshop is closing.
+        ProviderError: the home cannot be saved (nothing was changed), or the new machine does not
+            get ready (the old one still serves the seat).
+    """
+    require_open(ws)
+    word = seat_word(number)
+    with ws.store.working(number, on_wait=lambda: _told(ws, f"another command is at {word}")):
+        seat = ws.seat(number)
+        if seat.retired:
+            raise UsageError(
+                f"{word} is retired: it has no machine",
+                hint=f"sandbox workshop status {ws.name} lists the others",
+            )
+        if seat.generation:
+            _save(ws, seat, unsaved=unsaved)
+        saved = homes.home_for(ws, seat) if keep_home and seat.generation else None
+        home = saved.file if saved is not None else None
+        with step(ws.listener, ws.name, f"a new machine for {word}"):
+            try:
+                return bring_in(ws, number, member=seat.member or None, home=home)
+            except MemberLostError:
+                return bring_in(ws, number, home=home)
+
+
+def restart_servers(ws: RunningWorkshop, number: int) -> None:
+    """Start the servers of a seat again, and its machine when it is off; files stay as they are.
+
+    Raises:
+        UsageError: there is no such seat, or it has no machine.
+        MemberLostError, ProviderError: they do not come up.
+    """
+    require_open(ws)
+    plan = ws.record.placement.plan
+    units = [unit for server in plan.servers for unit in server.units_in(plan.services)]
+    with ws.store.working(number), step(ws.listener, ws.name, f"restart {seat_word(number)}"):
+        machine = _machine(ws, ws.seat(number))
+        if machine is None:
+            raise UsageError(
+                f"{seat_word(number)} has no machine",
+                hint=f"sandbox workshop reset {ws.name} {seat_word(number)} makes one",
+            )
+        if machine.power is not Power.RUNNING:
+            machine = ws.seats.start(machine.name, ws.listener)
+        elif units:
+            ws.seats.run(machine.name, ("systemctl", "restart", *units), timeout_s=_RESTART_S)
+        require_answers(ws, number, machine)
+        serve(ws, number, machine)
+        proxy.refresh_proxy(ws)
+
+
+def _save(ws: RunningWorkshop, seat: Seat, *, unsaved: bool) -> None:
+    word = seat_word(seat.number)
+    try:
+        with step(ws.listener, ws.name, f"save the home of {word}") as note:
+            saved = homes.save_home(ws, seat.number, set_aside=SET_ASIDE)
+            kept = homes.set_aside(ws, seat.number).get(seat.number, ())
+            note.text = str(kept[0] if kept else saved.file)
+    except ProviderError as error:
+        if unsaved or _is_gone(ws, seat):
+            at = seat.home_saved_at
+            last = f"the last copy is of {at:%H:%M:%S} UTC" if at else "there is no copy of it"
+            _told(ws, f"the home of {word} cannot be saved: {last}")
+            return
+        raise _not_saved(ws, seat, error) from error
+
+
+def _not_saved(ws: RunningWorkshop, seat: Seat, error: ProviderError) -> ProviderError:
+    word = seat_word(seat.number)
+    at = seat.home_saved_at
+    last = f"the last copy is of {at:%H:%M:%S} UTC" if at else "there is no copy of it"
+    return ProviderError(
+        f"{word} is not reset: its home cannot be saved",
+        details="\n".join((error.message, *error.details.splitlines(), last)),
+        hint=f"sandbox workshop reset {ws.name} {word} --unsaved does it all the same",
+    )
+
+
+def _is_gone(ws: RunningWorkshop, seat: Seat) -> bool:
+    return _machine(ws, seat) is None
+
+
+def _machine(ws: RunningWorkshop, seat: Seat) -> SeatMachine | None:
+    wanted = ws.map().instance_of(seat) if seat.generation else ""
+    found = (one for one in ws.seats.machines(ws.name) if one.name == wanted)
+    return next(found, None)
+
+
+def _told(ws: RunningWorkshop, text: str) -> None:
+    ws.listener(Notice(ws.name, text))

@@ -1,0 +1,211 @@
+"""Gather what the trainer sees, for the command line and the page alike.
+
+One question for the machines, one for what they use, one for the servers; files say the rest.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sandbox.errors import SandboxError
+from sandbox.providers.engine import Power
+from sandbox.providers.members import Member
+from sandbox.providers.seats import SeatMachine, SeatUse
+from sandbox.workflows.workshop import exercises, keeper, look, proxy
+from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workshop.names import claim_host, seat_word, url_of
+from sandbox.workshop.seat_map import Seat, SeatMap
+from sandbox.workshop.view import (
+    ExerciseResult,
+    MemberView,
+    SeatLook,
+    SeatState,
+    SeatView,
+    WorkshopView,
+)
+
+_ENDS_SOON: Final = timedelta(minutes=15)
+_OLD_COPIES: Final = 3
+"""So many times the wished age, and the trainer must know."""
+_MOST_NAMED: Final = 8
+
+
+def view(
+    ws: RunningWorkshop,
+    *,
+    before: Mapping[str, SeatUse] | None = None,
+    elapsed_s: float = 0.0,
+    looks: Mapping[int, SeatLook] | None = None,
+    uses: Mapping[str, SeatUse] | None = None,
+) -> WorkshopView:
+    """Ask the provider once, read the files, and return the whole workshop at this moment.
+
+    Args:
+        ws: the workshop.
+        before: what the machines used at an earlier look, by name: from it comes cpu_percent.
+        elapsed_s: the seconds since that look; without it no cpu_percent is known.
+        looks: what was seen inside the seats, where the caller has it; else the keeper's.
+        uses: what the machines use now, where the caller has asked already.
+
+    Raises:
+        HostError, ProviderError: the provider cannot be asked at all.
+    """
+    # Each takes a while, and none waits for another
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        asked_uses = pool.submit(_uses, ws) if uses is None else None
+        asked_members = pool.submit(ws.seats.members)
+        machines = {one.name: one for one in ws.seats.machines(ws.name)}
+        members = asked_members.result()
+        now_uses = asked_uses.result() if asked_uses is not None else uses or {}
+    seats = ws.map()
+    gathered = _Gathered(
+        ws=ws,
+        seats=seats,
+        machines=machines,
+        offline=frozenset(one.name for one in members if not one.online),
+        uses=now_uses,
+        before=(before or {}) if elapsed_s > 0 else {},
+        elapsed_s=elapsed_s,
+        looks=look.looks(ws.store) if looks is None else looks,
+        results=exercises.results(ws.store),
+    )
+    found = tuple(_seat_view(one, gathered) for one in seats.seats)
+    runs = keeper.keeper_runs(ws.store)
+    said, now = ws.workshop, datetime.now(UTC)
+    claim = claim_host(said.names.domain)
+    return WorkshopView(
+        name=ws.name,
+        title=said.description or ws.name,
+        at=now,
+        seats=found,
+        members=tuple(_member_view(one, seats) for one in members),
+        exercises=tuple(one.name for one in said.exercises),
+        ends=ws.record.ends,
+        claim_url=url_of(claim, said.listen.port, tls=said.tls is not None),
+        keeper_runs=runs,
+        notices=tuple(_notices(gathered, found, now, keeper_runs=runs)),
+    )
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    ws: RunningWorkshop
+    seats: SeatMap
+    machines: Mapping[str, SeatMachine]
+    offline: frozenset[str]
+    uses: Mapping[str, SeatUse]
+    before: Mapping[str, SeatUse]
+    elapsed_s: float
+    looks: Mapping[int, SeatLook]
+    results: Mapping[int, Mapping[str, ExerciseResult]]
+
+
+def _uses(ws: RunningWorkshop) -> Mapping[str, SeatUse]:
+    try:
+        return ws.seats.uses(ws.name)
+    except SandboxError:
+        # What it uses is the least of what there is to see
+        return {}
+
+
+def _seat_view(seat: Seat, seen: _Gathered) -> SeatView:
+    name = seen.seats.instance_of(seat) if seat.generation else ""
+    machine, use = seen.machines.get(name), seen.uses.get(name)
+    holder, record = seat.holder, seen.ws.record
+    limit_mb = record.workshop.limits.memory_mb or record.placement.plan.machine.memory_mb
+    return SeatView(
+        number=seat.number,
+        word=seat_word(seat.number),
+        url=seen.ws.url(seat),
+        name=holder.name if holder else "",
+        email=holder.email if holder else "",
+        is_spare=seat.is_spare,
+        is_claimed=bool(holder and holder.claim),
+        retired=seat.retired,
+        state=_state(seat, machine, seen.offline),
+        member=machine.member if machine else seat.member,
+        machine=name,
+        cpu_percent=_cpu_percent(use, seen.before.get(name), seen.elapsed_s),
+        memory_mb=use.memory_mb if use else None,
+        memory_limit_mb=limit_mb,
+        disk_mb=use.disk_mb if use else None,
+        processes=use.processes if use else None,
+        look=seen.looks.get(seat.number),
+        exercises=seen.results.get(seat.number, {}),
+        home_saved_at=seat.home_saved_at,
+        asked_at=seat.asked_at,
+    )
+
+
+def _state(seat: Seat, machine: SeatMachine | None, offline: frozenset[str]) -> SeatState:
+    if seat.generation and (machine.member if machine else seat.member) in offline:
+        return SeatState.LOST
+    if machine is None:
+        is_to_come = not seat.generation and not seat.retired
+        return SeatState.STARTING if is_to_come else SeatState.OFF
+    if machine.power is Power.RUNNING:
+        return SeatState.READY if seat.ready else SeatState.STARTING
+    return SeatState.STARTING if machine.power is Power.STARTING else SeatState.OFF
+
+
+def _cpu_percent(use: SeatUse | None, before: SeatUse | None, elapsed_s: float) -> float | None:
+    # It counts from zero again when the machine was started again
+    if use is None or before is None or use.cpu_s < before.cpu_s:
+        return None
+    return round(100 * (use.cpu_s - before.cpu_s) / elapsed_s, 1)
+
+
+def _member_view(member: Member, seats: SeatMap) -> MemberView:
+    served = sum(one.member == member.name and one.ready for one in seats.seats)
+    trouble = "" if member.online else "it does not answer"
+    return MemberView(name=member.name, online=member.online, seats=served, trouble=trouble)
+
+
+def _notices(
+    seen: _Gathered, found: Sequence[SeatView], now: datetime, *, keeper_runs: bool
+) -> Iterator[str]:
+    ws = seen.ws
+    if ws.record.is_closing:
+        yield f"it is closing; what is left is removed by: sandbox workshop down {ws.name}"
+    for name in sorted(seen.offline):
+        lost = [one.word for one in found if one.member == name and not one.retired]
+        yield f"{name} does not answer: {_listed(lost) if lost else 'no seat is there'}"
+    if not proxy.proxy_runs(ws):
+        yield f"the proxy does not run, so no address answers: sandbox workshop up {ws.record.path}"
+    if not keeper_runs:
+        yield (
+            "homes are not being copied, and lost servers not noticed: "
+            f"sandbox workshop up {ws.record.path}"
+        )
+    yield from _about_copies(ws, found, now)
+    ends = ws.record.ends
+    if ends is not None and now >= ends:
+        yield f"it has ended; its machines run on until: sandbox workshop down {ws.name}"
+    elif ends is not None and ends - now <= _ENDS_SOON:
+        minutes = int((ends - now).total_seconds() // 60)
+        yield f"it ends in {minutes} min; more time: sandbox workshop extend {ws.name} --by 30m"
+
+
+def _about_copies(ws: RunningWorkshop, found: Sequence[SeatView], now: datetime) -> Iterator[str]:
+    copies = ws.workshop.copies
+    limit = timedelta(seconds=copies.every_s * _OLD_COPIES)
+    ready = [one for one in found if one.state is SeatState.READY]
+    large = [one for one in ready if one.look and (one.look.home_mb or 0) > copies.max_mb]
+    if large:
+        words = _listed([one.word for one in large])
+        yield f"more than {copies.max_mb} MB in the home, so it is not copied: {words}"
+    old = [
+        one.word
+        for one in ready
+        if one not in large and now - (one.home_saved_at or ws.record.opened_at) > limit
+    ]
+    if old:
+        yield f"no copy of the home for {limit.total_seconds() / 60:.0f} min: {_listed(old)}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    shown = ", ".join(words[:_MOST_NAMED])
+    more = len(words) - _MOST_NAMED
+    return f"{shown} and {more} more" if more > 0 else shown
