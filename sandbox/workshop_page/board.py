@@ -147,8 +147,7 @@ class Board:
                 self.trouble = ""
             except SandboxError as error:
                 self.trouble = f"The seats cannot be seen now: {error.message}"
-            except Exception as error:
-                # The page must go on, and try again
+            except Exception as error:  # noqa: BLE001  (the page must go on, and try again)
                 _LOG.exception("looking at the workshop")
                 self.trouble = f"The seats cannot be seen now: {type(error).__name__}"
 

@@ -1,4 +1,4 @@
-"""What both pages send and refuse: a strict policy, our own host names, and forms of our own only."""
+"""What both pages send and refuse: a strict policy, our own host names, only forms of our own."""
 
 import ipaddress
 from collections.abc import Callable, Collection

@@ -105,8 +105,7 @@ class Jobs:
         except SandboxError as error:
             words = ": ".join(one for one in (error.message, error.details) if one)
             job = replace(job, words=words, hint=error.hint, failed=True)
-        except Exception as error:
-            # The page goes on, and the trainer must know; the log of the keeper has the rest
+        except Exception as error:  # noqa: BLE001  (the page goes on, and the trainer must know)
             _LOG.exception("%s", job.title)
             job = replace(job, words=f"{type(error).__name__}: {error}", failed=True)
         with self._lock:

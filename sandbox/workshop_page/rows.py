@@ -1,12 +1,12 @@
-"""What the trainer's page shows of a view, in words: rounded, so that a row changes seldom. Pure."""
+"""What the trainer's page shows of a view, in words; rounded, for a row to change seldom. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from sandbox.clean import clean
-from sandbox.workshop.stuck import order, reasons
+from sandbox.workshop.stuck import Rank, Stuck, ranks
 from sandbox.workshop.view import ExerciseResult, MemberView, SeatView, WorkshopView
 
 _MEMORY_STEP_MB: Final = 10
@@ -37,7 +37,8 @@ class Row:
     name: str
     email: str
     state: str
-    reasons: tuple[str, ...]
+    reason: str
+    """Why its person may be stuck; empty when nothing is wrong."""
     asked: bool
     activity: str
     cpu: str
@@ -69,13 +70,13 @@ class Summary:
 
 def rows_of(view: WorkshopView, *, by_seat: bool = False) -> tuple[Row, ...]:
     """Make the rows in their order: who is stuck comes first, unless `by_seat`."""
-    why = reasons(view)
-    seats = view.seats if by_seat else order(view)
-    return tuple(row_of(seat, view, why[seat.number]) for seat in seats)
+    rows = (row_of(rank, view) for rank in ranks(view))
+    return tuple(sorted(rows, key=lambda row: row.number)) if by_seat else tuple(rows)
 
 
-def row_of(seat: SeatView, view: WorkshopView, why: tuple[str, ...] = ()) -> Row:
+def row_of(rank: Rank, view: WorkshopView) -> Row:
     """Make the row of one seat."""
+    seat = rank.seat
     look = seat.look
     error = look.error.strip().splitlines()[-1:] if look is not None else []
     has_person = bool(seat.name)
@@ -86,7 +87,7 @@ def row_of(seat: SeatView, view: WorkshopView, why: tuple[str, ...] = ()) -> Row
         name=short(seat.name),
         email=short(seat.email),
         state=_state(seat),
-        reasons=why,
+        reason=_reason(rank),
         asked=seat.asked_at is not None,
         activity=ago(look.active_at if look is not None else None, view.at),
         cpu=_cpu(seat.cpu_percent),
@@ -103,7 +104,6 @@ def row_of(seat: SeatView, view: WorkshopView, why: tuple[str, ...] = ()) -> Row
 def summary_of(view: WorkshopView) -> Summary:
     """Make the lines above the table."""
     people = [seat for seat in view.seats if seat.name]
-    why = reasons(view)
     saved = [seat.home_saved_at for seat in people if seat.is_claimed]
     never = None in saved
     times = [one for one in saved if one is not None]
@@ -114,14 +114,14 @@ def summary_of(view: WorkshopView) -> Summary:
         people=len(people),
         claimed=sum(seat.is_claimed for seat in people),
         spare=sum(seat.is_spare for seat in view.seats),
-        stuck=sum(bool(why[seat.number]) for seat in people),
+        stuck=sum(one.why is not Stuck.NO and bool(one.seat.name) for one in ranks(view)),
         oldest_copy="none yet" if oldest is None else ago(oldest, view.at),
         oldest_is_late=late and bool(saved),
         left=_left(left_s),
         ends_soon=left_s is not None and left_s < 15 * _MINUTE_S,
         members=view.members,
         claim_url=view.claim_url,
-        notices=tuple(clean(one) for one in _notices(view)),
+        notices=tuple(clean(one) for one in view.notices),
     )
 
 
@@ -139,6 +139,14 @@ def ago(at: datetime | None, now: datetime) -> str:
     return f"{int(seconds // _DAY_S)} days ago"
 
 
+def moment(seconds: float) -> str:
+    """Say a moment that a seat names, by our clock; what is no moment is empty."""
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%d %b %H:%M:%S}"
+    except (OverflowError, OSError, ValueError):
+        return ""
+
+
 def size(megabytes: int) -> str:
     """Say a size in steps."""
     if megabytes < 1000:  # noqa: PLR2004
@@ -153,10 +161,9 @@ def short(text: str) -> str:
     return text if len(text) <= _MOST_CHARS else text[: _MOST_CHARS - 1] + "…"
 
 
-def _notices(view: WorkshopView) -> tuple[str, ...]:
-    if view.keeper_runs:
-        return view.notices
-    return (*view.notices, "Nobody copies the homes or watches the servers: the keeper is stopped.")
+def _reason(rank: Rank) -> str:
+    # The error's own words have a column
+    return rank.words.partition(": ")[0] if rank.why is Stuck.ERROR else short(rank.words)
 
 
 def _state(seat: SeatView) -> str:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from sandbox.errors import HostError
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.claims import CLAIM_ADDRESS, claim_port
-from sandbox.workshop_page.actions import Actions
+from sandbox.workshop_page.actions import Actions, real_actions
 from sandbox.workshop_page.claim_page import ClaimPage
 from sandbox.workshop_page.trainer_page import TrainerPage
 
@@ -46,9 +46,7 @@ class _Server(uvicorn.Server):
         return is_over
 
 
-def serve(
-    ws: RunningWorkshop, *, stop: threading.Event, actions: Actions | None = None
-) -> None:
+def serve(ws: RunningWorkshop, *, stop: threading.Event, actions: Actions | None = None) -> None:
     """Answer at both pages until `stop` is set.
 
     Args:
@@ -59,10 +57,7 @@ def serve(
     Raises:
         HostError: a port is taken.
     """
-    if actions is None:
-        from sandbox.workshop_page.real_actions import real_actions
-
-        actions = real_actions()
+    actions = actions or real_actions()
     listen = ws.workshop.listen
     with (
         _listener(listen.page_address, listen.page_port, "the trainer's page") as for_trainer,
@@ -98,10 +93,7 @@ async def _both(
     sockets = (for_trainer, for_claims)
     try:
         await asyncio.gather(
-            *(
-                server.serve(sockets=[one])
-                for server, one in zip(servers, sockets, strict=True)
-            )
+            *(server.serve(sockets=[one]) for server, one in zip(servers, sockets, strict=True))
         )
     finally:
         trainer.close()

@@ -22,7 +22,7 @@ from sandbox.workshop_page.actions import Actions
 from sandbox.workshop_page.board import Board, Change, Sent, Shown
 from sandbox.workshop_page.guard import FormTooLargeError, Guard, read_form, trainer_hosts
 from sandbox.workshop_page.jobs import Jobs
-from sandbox.workshop_page.rows import Row, rows_of
+from sandbox.workshop_page.rows import Row, moment, rows_of
 from sandbox.workshop_page.session import LASTS_S, cookie_name, is_session, new_session
 from sandbox.workshop_page.tries import Tries
 from sandbox.workshop_page.work import Work
@@ -45,7 +45,7 @@ class TrainerPage:
         self._tries = Tries(_WRONG, _WITHIN_S)
         self._is_encrypted = False
         self._token = secrets.token_urlsafe(6)
-        self.jobs = Jobs(lambda: self.board.poke())
+        self.jobs = Jobs(self._poke)
         self.board = Board(lambda: actions.view(ws), self.jobs.newest, self._stamp)
         self.work = Work(ws, actions, self.jobs)
 
@@ -76,6 +76,9 @@ class TrainerPage:
     def say(self, text: str) -> None:
         """Tell all trainers something."""
         self.jobs.say(text)
+
+    def _poke(self) -> None:
+        self.board.poke()
 
     def close(self) -> None:
         """Begin no more work."""
@@ -210,8 +213,8 @@ class TrainerPage:
         try:
             inside = await asyncio.to_thread(self.actions.inside, self.ws, number)
         except SandboxError as error:
-            return pages.html("inside.html.j2", inside=None, error=error)
-        return pages.html("inside.html.j2", inside=inside, error=None)
+            return pages.html("inside.html.j2", inside=None, error=error, when=moment)
+        return pages.html("inside.html.j2", inside=inside, error=None, when=moment)
 
     async def home(self, request: Request) -> Response:
         """Send the newest copy of a seat's home."""

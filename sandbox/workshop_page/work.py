@@ -69,7 +69,9 @@ class Work:
             return pages.words(error.message, 404)
         return self._form(what, seat)
 
-    def _form(self, what: str, seat: Seat | None, *, wrong: str = "", status: int = 200) -> Response:
+    def _form(
+        self, what: str, seat: Seat | None, *, wrong: str = "", status: int = 200
+    ) -> Response:
         ends = (self.ws.store.read() or self.ws.record).ends
         return pages.html(
             "ask.html.j2",
@@ -108,36 +110,21 @@ class Work:
 
     async def _begin(self, what: str, seat: Seat | None, form: FormData) -> bool | None:
         """Start it; False when it is under way, None when there is no such work."""
+        if what == "push":
+            return await self._push(seat, form)
+        if what == "exercises":
+            return self._exercises(seat)
         if seat is None:
-            match what:
-                case "push":
-                    return await self._push(None, form)
-                case "collect":
-                    return self._start("collect", "Collect all homes:", self._collect)
-                case "exercises":
-                    return self._exercises(None)
-                case "add":
-                    return self._add(form)
-                case "extend":
-                    return self._extend(form)
-            return None
-        match what:
-            case "reset":
-                return self._reset(seat, keep_home=form.get("keep") == "yes")
-            case "restart":
-                return self._restart(seat)
-            case "push":
-                return await self._push(seat, form)
-            case "collect":
-                return self._save_home(seat)
-            case "exercises":
-                return self._exercises(seat)
-            case "give":
-                return self._give(seat, form)
-            case "been-there":
-                claims.been_there(self.ws, seat.number)
-                return True
-        return None
+            of_all = {"collect": self._collect, "add": self._add, "extend": self._extend}
+            return of_all[what](form) if what in of_all else None
+        of_seat = {
+            "reset": self._reset,
+            "restart": self._restart,
+            "collect": self._save_home,
+            "give": self._give,
+            "been-there": self._been_there,
+        }
+        return of_seat[what](seat, form) if what in of_seat else None
 
     def _start(
         self, key: str, title: str, work: Callable[[RunningWorkshop], str | JobResult]
@@ -148,19 +135,19 @@ class Work:
 
         return self.jobs.start(key, title, self.ws, result)
 
-    def _reset(self, seat: Seat, *, keep_home: bool) -> bool:
-        number = seat.number
+    def _reset(self, seat: Seat, form: FormData) -> bool:
+        number, keep_home = seat.number, form.get("keep") == "yes"
         title = f"Reset {seat_word(number)}:"
         return self._start(
             f"seat {number}", title, lambda ws: self.actions.reset(ws, number, keep_home)
         )
 
-    def _restart(self, seat: Seat) -> bool:
+    def _restart(self, seat: Seat, _: FormData) -> bool:
         number = seat.number
         title = f"Restart {seat_word(number)}:"
         return self._start(f"seat {number}", title, lambda ws: self.actions.restart(ws, number))
 
-    def _save_home(self, seat: Seat) -> bool:
+    def _save_home(self, seat: Seat, _: FormData) -> bool:
         number = seat.number
 
         def work(ws: RunningWorkshop) -> JobResult:
@@ -190,8 +177,12 @@ class Work:
             lambda ws: self.actions.exercises(ws, number),
         )
 
-    def _collect(self, ws: RunningWorkshop) -> str:
-        return self.actions.collect(ws)
+    def _been_there(self, seat: Seat, _: FormData) -> bool:
+        claims.been_there(self.ws, seat.number)
+        return True
+
+    def _collect(self, _: FormData) -> bool:
+        return self._start("collect", "Collect all homes:", self.actions.collect)
 
     def _add(self, form: FormData) -> bool:
         count = _number(form, "count", _MOST_ADDED)
@@ -266,4 +257,3 @@ def _file_name(upload: UploadFile) -> str:
     if name in {"", ".", ".."} or not name.isprintable() or len(name.encode()) > 200:  # noqa: PLR2004
         raise WrongInputError("One of the files has a name that cannot be used.")
     return name
-

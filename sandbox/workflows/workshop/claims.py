@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from sandbox.errors import UsageError
+from sandbox.workflows.workshop.holding import hold_seat
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.secret import end_logins, set_secret
 from sandbox.workshop.claims import hash_of
@@ -22,6 +23,8 @@ MOST_NAME: Final = 120
 """Characters of a name that somebody types."""
 MOST_EMAIL: Final = 254
 _COOKIE: Final = re.compile(r"[A-Za-z0-9_-]{32}")
+_BEING_GIVEN: Final = "being given"
+"""In the place of a cookie's hash: no browser has it."""
 _JOINERS: Final = "\u200c\u200d"
 """Invisible, and part of how some names are spelled."""
 
@@ -172,10 +175,11 @@ def give(ws: RunningWorkshop, number: int, name: str, email: str = "") -> Seat:
     """Give a seat to another person, with a new secret; the old person's browser gets in no more.
 
     What is in the seat's home stays: reset the seat first when the new person must not see it.
-    Cut off on the way, the seat belongs to nobody, and can be given again.
+    Cut off on the way, no browser can open the seat until it is given again.
 
     Raises:
         UsageError: there is no such seat, it has no machine, or the name is empty or too long.
+        BusyError: another command is at work at it.
         MemberLostError, ProviderError: its machine does not take the new secret.
     """
     name, email = plain_name(name), plain_name(email)
@@ -184,19 +188,19 @@ def give(ws: RunningWorkshop, number: int, name: str, email: str = "") -> Seat:
             f"{seat_word(number)} cannot be given to a person without a name",
             details=f"a name has 1 to {MOST_NAME} characters",
         )
-    with ws.store.working(number):
+    with hold_seat(ws, number):
         seat = ws.seat(number)
-        if not seat.generation:
+        if not seat.generation or seat.retired:
             raise UsageError(
-                f"{seat_word(number)} has no machine yet", hint=f"sandbox workshop up {ws.name}"
+                f"{seat_word(number)} has no machine", hint=f"sandbox workshop up {ws.name}"
             )
-        # Nobody's first: neither the old nor the new browser may see a secret that is half changed
-        nobody = {"holder": None, "retired": True, "asked_at": None}
-        ws.store.change_seat(number, lambda one: one.model_copy(update=nobody))
+        # First no browser has it: neither the old nor the new one may see a secret half changed
+        holder = Holder(name=name, email=email, claim=_BEING_GIVEN)
+        first = {"holder": holder, "retired": False, "asked_at": None}
+        ws.store.change_seat(number, lambda one: one.model_copy(update=first))
         machine = ws.map().instance_of(seat)
         ws.store.new_secret_of(number)
         set_secret(ws, number, machine)
         end_logins(ws, machine)
-        holder = Holder(name=name, email=email)
-        given = {"holder": holder, "retired": False}
+        given = {"holder": holder.model_copy(update={"claim": ""})}
         return ws.store.change_seat(number, lambda one: one.model_copy(update=given))

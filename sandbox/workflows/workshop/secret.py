@@ -8,8 +8,8 @@ from sandbox.workshop.names import seat_word
 
 _TIMEOUT_S: Final = 30.0
 
-# $1 the account. A page of RStudio Server stays signed in by its cookie, whatever the password: with
-# a new key no old cookie counts
+# $1 the account. A page of RStudio Server stays signed in by its cookie, whatever the password:
+# with a new key no old cookie counts
 _END_LOGINS: Final = """\
 set -eu
 account=$1
