@@ -119,6 +119,9 @@ class FakeSeats:
         if isinstance(said, Completed):
             if check and said.returncode:
                 raise ProviderError(f"{argv[0]} failed in {name}", details=said.stderr)
+            if output is not None:
+                output.write_bytes(said.stdout.encode("latin-1"))
+                return replace(said, stdout="")
             return said
         if output is not None:
             output.write_bytes((said if isinstance(said, bytes) else said.encode()) or EMPTY_TAR)

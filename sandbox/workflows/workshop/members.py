@@ -82,7 +82,7 @@ class MemberWatch:
 def tend_members(ws: RunningWorkshop, watch: MemberWatch) -> tuple[str, ...]:
     """Look after the servers once; return in words what was done or could not be.
 
-    Call it every few seconds with one and the same `watch`. It can be cut off at any point.
+    Call it every few seconds, with one and the same `watch`. It can be cut off at any point.
 
     Raises:
         HostError, ProviderError: the provider cannot be asked.

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from sandbox.errors import ProviderError, SandboxError, UsageError
 from sandbox.paths import data_dir
 from sandbox.spec.load_workshop import LoadedWorkshop
+from sandbox.spec.texts import HomePath
 from sandbox.workflows.workshop.holding import hold_seat
 from sandbox.workflows.workshop.pace import at_once
 from sandbox.workflows.workshop.running import RunningWorkshop
@@ -105,6 +106,7 @@ def push(
         UsageError: a path is not there, is no plain file or folder, it is too much, or there is no
             such seat: nothing was sent.
     """
+    _require_home_path(to)
     if not paths:
         raise UsageError("no file is named", hint=f"sandbox workshop push {ws.name} FILE…")
     only = tuple(sorted({ws.seat(one).number for one in numbers})) if numbers is not None else ()
@@ -121,6 +123,16 @@ def push(
         targets, lambda number: _push_to(ws, number, handed), at_once=at_once(ws)
     )
     return tuple(_pushed(one) for one in outcomes)
+
+
+def _require_home_path(to: str) -> None:
+    try:
+        TypeAdapter(HomePath).validate_python(to)
+    except ValidationError:
+        raise UsageError(
+            f"`{to}` is no folder below a home",
+            hint="say it without a slash at its beginning: --to course/data",
+        ) from None
 
 
 def _with_handed(record: WorkshopRecord, handed: tuple[HandedOut, ...]) -> WorkshopRecord:

@@ -25,7 +25,7 @@ ends: "2026-12-01 17:00+01:00"
 names: {domain: class.example.org}
 tls: {certificate: cert.pem, key: key.pem}
 listen: {address: 192.0.2.7, port: 443}
-copies: {every_s: 60, max_mb: 100, seats: true}
+copies: {every_s: 60, max_mb: 100}
 may_reach: ["mirror.example.org:443"]
 """
 
@@ -66,6 +66,12 @@ def test_a_whole_one_is_read() -> None:
     assert found.box.name == "class"
     assert found.file_at("files", 0, "path") == Path("material").resolve()
     assert found.workshop.limits.processes == 500
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_is_not_built_yet_is_refused() -> None:
+    (problem,) = problems_of("version: 1\nbox: r\nseats: 3\ncopies: {seats: true}\n")
+    assert "whole seats cannot be copied to another member yet: it is not built" in problem
 
 
 @pytest.mark.usefixtures("folder")
