@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, Final
 
 from sandbox.errors import HostError, ProviderError
-from sandbox.events import Listener, StepOutput
+from sandbox.events import Listener, Notice, StepOutput
 from sandbox.host.facts import find_command
 from sandbox.locks import hold, lock_path
 from sandbox.providers.incus.client import (
@@ -23,6 +23,7 @@ from sandbox.providers.incus.client import (
     api_path,
 )
 from sandbox.providers.incus.host_facts import networks_seen
+from sandbox.providers.incus.seat_guard import close_dns, has_guard, open_dns, table_name
 from sandbox.providers.incus.seat_request import (
     WORKSHOP,
     addresses_on,
@@ -78,6 +79,14 @@ class SeatNetwork:
                 change = {"config": closed(name)}
                 path = api_path("networks", name)
                 self._client.query("PATCH", path, change, timeout_s=_MAKE_S)
+            if not self._place.is_local or not close_dns(name, str(at.ip)):
+                listener(
+                    Notice(
+                        workshop,
+                        "seats can ask the DNS of the server's other networks for names of your"
+                        " sandboxes: only root of the server can close that",
+                    )
+                )
 
     def give_address(self, machine: str, workshop: str) -> None:
         """Give a machine that does not run its network card, with an address nobody else has.
@@ -120,6 +129,8 @@ class SeatNetwork:
         """
         name = network_name(self._place, workshop)
         self._gateways.pop(workshop, None)
+        if self._place.is_local:
+            open_dns(name)
         for kind in ("networks", "network-acls"):
             if self._find(kind, name, workshop) is not None:
                 try:
@@ -131,9 +142,12 @@ class SeatNetwork:
         """Name what is still there."""
         name = network_name(self._place, workshop)
         kinds = (("networks", "network"), ("network-acls", "network acl"))
-        return tuple(
+        found = [
             f"{word} {name}" for kind, word in kinds if self._find(kind, name, workshop) is not None
-        )
+        ]
+        if self._place.is_local and has_guard(name):
+            found.append(f"nftables table {table_name(name)}")
+        return tuple(found)
 
     def _gateway(self, workshop: str) -> IPv4Interface:
         if workshop not in self._gateways:

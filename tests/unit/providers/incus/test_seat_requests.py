@@ -11,6 +11,7 @@ from sandbox.providers.incus.baking import KEY, is_complete
 from sandbox.providers.incus.host_teardown import Contents, others_in, refuse_workshops
 from sandbox.providers.incus.instances import MADE_BY, SEAT
 from sandbox.providers.incus.place import IncusPlace
+from sandbox.providers.incus.seat_guard import guard_rules
 from sandbox.providers.incus.seat_network import addresses_behind
 from sandbox.providers.incus.seat_request import (
     WORKSHOP,
@@ -104,6 +105,14 @@ def test_the_rules_name_all_that_is_allowed() -> None:
     assert [one["source"] for one in rules["ingress"]] == ["10.1.2.1/32"]
     every = [*rules["egress"], *rules["ingress"]]
     assert {(one["action"], one["protocol"]) for one in every} == {("allow", "tcp")}
+
+
+def test_the_guard_of_other_networks_dns_replaces_an_older_one() -> None:
+    rules = guard_rules("my-boxw12ab", "10.1.2.1").splitlines()
+    assert rules[:2] == ["table inet sandbox_my_boxw12ab", "delete table inet sandbox_my_boxw12ab"]
+    (rule,) = (line.strip() for line in rules if "drop" in line)
+    assert rule.startswith('iifname "my-boxw12ab" ')
+    assert rule.endswith("th dport 53 ip daddr != 10.1.2.1 drop")
 
 
 def test_names_of_networks_fit_a_link() -> None:
