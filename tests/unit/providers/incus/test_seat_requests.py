@@ -45,6 +45,9 @@ _WISH = SeatWish(
 )
 
 
+_CARD = card_change("net", IPv4Address("10.1.2.7"), stop_ipv6=True)["devices"]
+
+
 def baked(**config: str) -> dict[str, Any]:
     done = {"user.sandbox-engine.bake-complete": "2026-11-28T12:00:00+00:00", KEY: "0123"}
     return {"name": "Baked-0123-ab", "config": {MADE_BY: "sandbox bake", **done, **config}}
@@ -53,7 +56,7 @@ def baked(**config: str) -> dict[str, Any]:
 def made() -> dict[str, Any]:
     """The instance, as Incus lists it after the requests."""
     body = seat_body(_WISH, baked(), PLACE)
-    devices = {**body["devices"], **card_change("net", IPv4Address("10.1.2.7"))["devices"]}
+    devices = {**body["devices"], **_CARD}
     return {**body, "status": "Running", "devices": devices}
 
 
@@ -74,6 +77,14 @@ def test_a_seat_is_read_as_it_was_written() -> None:
 def test_a_seat_has_no_network_before_it_has_an_address() -> None:
     devices = seat_body(_WISH, baked(), PLACE)["devices"]
     assert devices["eth0"] == {"type": "none"}
+
+
+def test_a_card_has_one_address_and_sees_no_other_card() -> None:
+    kept = {key: value for key, value in _CARD["eth0"].items() if key.startswith("security.")}
+    assert set(kept.values()) == {"true"}
+    assert len(kept) == 4
+    with_iptables = card_change("net", IPv4Address("10.1.2.7"), stop_ipv6=False)["devices"]
+    assert with_iptables["eth0"] == {**_CARD["eth0"], "security.ipv6_filtering": "false"}
 
 
 def test_labels_of_the_machine_that_was_baked_are_taken_away() -> None:
