@@ -11,6 +11,7 @@ from sandbox.providers.incus.baking import KEY, is_complete
 from sandbox.providers.incus.host_teardown import Contents, others_in, refuse_workshops
 from sandbox.providers.incus.instances import MADE_BY, SEAT
 from sandbox.providers.incus.place import IncusPlace
+from sandbox.providers.incus.seat_guard import guard_rules
 from sandbox.providers.incus.seat_network import addresses_behind
 from sandbox.providers.incus.seat_request import (
     WORKSHOP,
@@ -44,6 +45,9 @@ _WISH = SeatWish(
 )
 
 
+_CARD = card_change("net", IPv4Address("10.1.2.7"), stop_ipv6=True)["devices"]
+
+
 def baked(**config: str) -> dict[str, Any]:
     done = {"user.sandbox-engine.bake-complete": "2026-11-28T12:00:00+00:00", KEY: "0123"}
     return {"name": "Baked-0123-ab", "config": {MADE_BY: "sandbox bake", **done, **config}}
@@ -52,7 +56,7 @@ def baked(**config: str) -> dict[str, Any]:
 def made() -> dict[str, Any]:
     """The instance, as Incus lists it after the requests."""
     body = seat_body(_WISH, baked(), PLACE)
-    devices = {**body["devices"], **card_change("net", IPv4Address("10.1.2.7"))["devices"]}
+    devices = {**body["devices"], **_CARD}
     return {**body, "status": "Running", "devices": devices}
 
 
@@ -73,6 +77,14 @@ def test_a_seat_is_read_as_it_was_written() -> None:
 def test_a_seat_has_no_network_before_it_has_an_address() -> None:
     devices = seat_body(_WISH, baked(), PLACE)["devices"]
     assert devices["eth0"] == {"type": "none"}
+
+
+def test_a_card_has_one_address_and_sees_no_other_card() -> None:
+    kept = {key: value for key, value in _CARD["eth0"].items() if key.startswith("security.")}
+    assert set(kept.values()) == {"true"}
+    assert len(kept) == 4
+    with_iptables = card_change("net", IPv4Address("10.1.2.7"), stop_ipv6=False)["devices"]
+    assert with_iptables["eth0"] == {**_CARD["eth0"], "security.ipv6_filtering": "false"}
 
 
 def test_labels_of_the_machine_that_was_baked_are_taken_away() -> None:
@@ -104,6 +116,14 @@ def test_the_rules_name_all_that_is_allowed() -> None:
     assert [one["source"] for one in rules["ingress"]] == ["10.1.2.1/32"]
     every = [*rules["egress"], *rules["ingress"]]
     assert {(one["action"], one["protocol"]) for one in every} == {("allow", "tcp")}
+
+
+def test_the_guard_of_other_networks_dns_replaces_an_older_one() -> None:
+    rules = guard_rules("my-boxw12ab", "10.1.2.1").splitlines()
+    assert rules[:2] == ["table inet sandbox_my_boxw12ab", "delete table inet sandbox_my_boxw12ab"]
+    (rule,) = (line.strip() for line in rules if "drop" in line)
+    assert rule.startswith('iifname "my-boxw12ab" ')
+    assert rule.endswith("th dport 53 ip daddr != 10.1.2.1 drop")
 
 
 def test_names_of_networks_fit_a_link() -> None:
