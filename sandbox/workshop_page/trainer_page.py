@@ -16,7 +16,7 @@ from sandbox.errors import SandboxError
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.claims import is_secret
 from sandbox.workshop.names import seat_word
-from sandbox.workshop.proxy_config import paths_of
+from sandbox.workshop.proxy_config import fronts_of
 from sandbox.workshop_page import pages
 from sandbox.workshop_page.actions import Actions
 from sandbox.workshop_page.board import Board, Change, Sent, Shown
@@ -229,9 +229,8 @@ class TrainerPage:
 
     def _app_path(self) -> str:
         """Where the apps of a seat are under its address; empty when the box has none."""
-        names = [one.name for one in self.ws.record.placement.plan.servers]
-        found = [one for one in paths_of(names) if one.server != "rstudio_server"]
-        return found[0].path if found else ""
+        fronts = fronts_of(self.ws.record.placement.plan.services)
+        return next((one.path for one in fronts if one.server == "shiny_server"), "")
 
     def _stamp(self) -> object:
         found = []
