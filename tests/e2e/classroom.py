@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from sandbox.endpoints import BROWSER
 from tests.conftest import Host
 from tests.mirror import Mirror
 
@@ -56,7 +57,8 @@ class Classroom:
 
     def up(self, *, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
         """`sandbox workshop up FILE`."""
-        return self.host.sandbox("workshop", "up", self.file, expect=expect, timeout_s=1800)
+        words = ("workshop", "up", self.file, "--to", self.file.parent / "slips")
+        return self.host.sandbox(*words, expect=expect, timeout_s=1800)
 
     def seats(self) -> dict[int, dict[str, Any]]:
         """What `status --json` says of each seat."""
@@ -72,7 +74,9 @@ class Classroom:
         """Ask the proxy for a page under a host name; no redirect is followed."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         try:
-            connection.request("GET", path, headers={"Host": f"{host}:{self.port}"})
+            connection.request(
+                "GET", path, headers={"Host": f"{host}:{self.port}", "User-Agent": BROWSER}
+            )
             answer = connection.getresponse()
             return answer.status, answer.read().decode("utf-8", "replace")
         finally:
@@ -118,6 +122,7 @@ def write_classroom(
         "r": {"packages": {"source": "debian", "names": ["shiny"]}},
         "services": {"rstudio_server": {"version": RSTUDIO}, "shiny_server": {"port": 3838}},
         "apps": [{"name": "hello", "path": "app"}],
+        "users": [{"name": "learner"}],
         "mirrors": {"rstudio": f"{mirror.url}/rstudio"},
     }
     (folder / "room.yml").write_text(yaml.safe_dump(box, sort_keys=False), "utf-8")
@@ -140,7 +145,7 @@ def closed_after(classroom: Classroom) -> Iterator[Classroom]:
     try:
         yield classroom
     finally:
-        classroom.command("down", "--no-collect", expect=None)
+        classroom.command("down", "--no-collect", "--yes", expect=None)
 
 
 @dataclass

@@ -78,7 +78,9 @@ def room(
             copies={"every_s": 30},
         )
         with closed_after(classroom):
-            host.sandbox("workshop", "up", classroom.file, "--trust", timeout_s=1800)
+            host.sandbox("host", "setup", "--workshop", "--yes")
+            said = ("--trust", "--to", folder / "slips")
+            host.sandbox("workshop", "up", classroom.file, *said, timeout_s=1800)
             yield classroom
 
 
@@ -105,7 +107,7 @@ def test_all_seats_answer_at_their_own_address_and_share_no_secret(room: Classro
 
 
 def test_the_slips_have_each_seat_with_its_secret_and_are_for_nobody_else(room: Classroom) -> None:
-    room.command("slips", "--into", room.file.parent / "slips")
+    room.command("slips", "--to", room.file.parent / "slips")
     (page,) = (room.file.parent / "slips").glob("*.html")
     (table,) = (room.file.parent / "slips").glob("*.csv")
     for file in (page, table):
@@ -280,13 +282,13 @@ def seat_machines(room: Classroom) -> list[str]:
 
 
 def test_down_collects_everything_and_leaves_nothing(room: Classroom, tmp_path: Path) -> None:
-    killed = room.host.start("workshop", "down", room.name, "--into", tmp_path / "first")
+    killed = room.host.start("workshop", "down", room.name, "--to", tmp_path / "first")
     time.sleep(2)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     if not room.folder.exists():
         pytest.fail("it was done before it could be killed: make it slower")
-    room.command("down", "--into", tmp_path / "work")
+    room.command("down", "--to", tmp_path / "work")
     assert seat_machines(room) == []
     assert not room.folder.exists()
     assert keepers(room) == []
