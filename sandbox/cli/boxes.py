@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sandbox.spec.catalogue import Entry
     from sandbox.spec.load import LoadedBox
+    from sandbox.spec.load_workshop import ExaminedWorkshop, LoadedWorkshop
     from sandbox.spec.problem import Problem
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -40,7 +41,7 @@ def validate(
     root: RootOption = None,
     as_json: _Json = False,
 ) -> None:
-    """Check box files without starting anything; shows all problems at once.
+    """Check box files and workshop files without starting anything; shows all problems at once.
 
     Also reads the code of their apps (and runs none of it): an R package that an app needs and the
     box does not name is a problem. So is an renv.lock that cannot be restored in the box's R.
@@ -48,56 +49,84 @@ def validate(
     sandbox validate shiny
 
     sandbox validate sales.yml
+
+    sandbox validate class.workshop.yml
     """
     from sandbox.spec import catalogue
     from sandbox.spec.bases import load_bases
+    from sandbox.spec.load_workshop import examine_workshop
     from sandbox.spec.problem import box_error
 
     bases = load_bases()
-    found = [catalogue.examine(path, "here", bases, root) for path in _named(targets or ())]
-    entries, notes = _with_their_files(found)
+    boxes, files = _named(targets or ())
+    entries, notes = _with_their_files(
+        [catalogue.examine(path, "here", bases, root) for path in boxes]
+    )
+    workshops = [examine_workshop(path, bases=bases, root=root) for path in files]
     if as_json:
-        show_json([_verdict(entry, notes[entry.path]) for entry in entries])
+        verdicts = [_verdict(entry, notes[entry.path]) for entry in entries]
+        show_json([*verdicts, *(_workshop_verdict(one) for one in workshops)])
     else:
         for entry in entries:
             if not entry.problems:
                 show(_fine(entry))
             for note in notes[entry.path]:
                 say(f"hint: {note}")
-    wrong = [entry for entry in entries if entry.problems]
+        for one in workshops:
+            if one.loaded is not None:
+                show(_fine_workshop(one.loaded))
+    wrong = [one for one in (*entries, *workshops) if one.problems]
     if wrong:
-        problems = [problem for entry in wrong for problem in entry.problems]
-        raise box_error(problems, *(entry.path for entry in wrong))
+        problems = [problem for one in wrong for problem in one.problems]
+        raise box_error(problems, *(one.path for one in wrong))
 
 
-def _named(targets: "Sequence[str]") -> list[Path]:
-    """The box files to check: by name, by file, or all of a folder; without a word, this folder.
+def _named(targets: "Sequence[str]") -> tuple[list[Path], list[Path]]:
+    """The box files and the workshop files to check: by name, by file, or all of a folder.
+
+    Without a word, of this folder.
 
     Raises:
-        UsageError: there is no box file.
+        UsageError: there is no such file.
     """
     from sandbox.errors import UsageError
     from sandbox.spec import catalogue
+    from sandbox.spec.file_kind import WORKSHOP_SUFFIX
     from sandbox.spec.problem import short
 
     cwd = Path.cwd()
-    paths = list[Path]()
+    paths, workshops = list[Path](), list[Path]()
     for target in targets or ("",):
         folder = cwd / target
+        if target.endswith(WORKSHOP_SUFFIX) and not folder.is_dir():
+            workshops.append(_workshop_file(folder))
+            continue
         if catalogue.is_name(target, cwd=cwd) or not folder.is_dir():
             paths.append(catalogue.find_box(target, cwd=cwd))
             continue
         meant, others = catalogue.boxes_to_validate(folder)
         if others:
             say(f"no boxes, passed over: {', '.join(short(path) for path in others)}")
-        if not meant:
+        found = catalogue.workshops_to_validate(folder)
+        workshops += found
+        if not (meant or found):
             where = "this folder" if folder == cwd else short(folder)
             raise UsageError(
                 f"there is no box file in {where}",
                 hint="sandbox init APPDIR writes one for an app; sandbox validate FILE checks one",
             )
         paths += meant
-    return list(dict.fromkeys(paths))
+    return list(dict.fromkeys(paths)), list(dict.fromkeys(workshops))
+
+
+def _workshop_file(path: Path) -> Path:
+    from sandbox.errors import UsageError
+    from sandbox.plain_file import not_a_file
+    from sandbox.spec.problem import short
+
+    if (wrong := not_a_file(path)) is not None:
+        raise UsageError(f"no workshop file {short(path)}: {wrong}", hint="ls *.workshop.yml")
+    return path
 
 
 def _with_their_files(
@@ -174,6 +203,13 @@ def _fine(entry: "Entry") -> str:
     return f"{short(entry.path)}: valid ({row['base']}, {r})"
 
 
+def _fine_workshop(loaded: "LoadedWorkshop") -> str:
+    from sandbox.spec.problem import short
+
+    seats = f"{loaded.seats} seats and {loaded.spare} spare ones of {loaded.box.name}"
+    return f"{short(loaded.path)}: valid ({seats})"
+
+
 def _listing(entry: "Entry") -> dict[str, Any]:
     """One box as `sandbox boxes --json` prints it."""
     loaded = entry.loaded
@@ -202,17 +238,7 @@ def _verdict(entry: "Entry", hints: "Sequence[Problem]") -> dict[str, Any]:
         "name": entry.name,
         "path": str(entry.path),
         "valid": not entry.problems,
-        "problems": [
-            {
-                "path": str(problem.path),
-                "line": problem.line,
-                "key": problem.key,
-                "message": problem.message,
-                "suggestion": problem.suggestion,
-                "text": problem.text,
-            }
-            for problem in entry.problems
-        ],
+        "problems": [_problem_json(problem) for problem in entry.problems],
         "hints": [
             {
                 "path": str(hint.path),
@@ -223,4 +249,28 @@ def _verdict(entry: "Entry", hints: "Sequence[Problem]") -> dict[str, Any]:
             }
             for hint in hints
         ],
+    }
+
+
+def _problem_json(problem: "Problem") -> dict[str, Any]:
+    return {
+        "path": str(problem.path),
+        "line": problem.line,
+        "key": problem.key,
+        "message": problem.message,
+        "suggestion": problem.suggestion,
+        "text": problem.text,
+    }
+
+
+def _workshop_verdict(one: "ExaminedWorkshop") -> dict[str, Any]:
+    """One workshop file as `sandbox validate --json` prints it."""
+    from sandbox.spec.file_kind import WORKSHOP_SUFFIX
+
+    return {
+        "name": one.path.name.removesuffix(WORKSHOP_SUFFIX),
+        "path": str(one.path),
+        "valid": not one.problems,
+        "problems": [_problem_json(problem) for problem in one.problems],
+        "hints": [],
     }

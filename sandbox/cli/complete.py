@@ -67,6 +67,37 @@ def complete_workshop(incomplete: str) -> list[str]:
     return _files(incomplete, lambda name: name.endswith(_WORKSHOP_SUFFIX))
 
 
+def complete_open_workshop(incomplete: str) -> list[str]:
+    """List the open workshops, and workshop files."""
+    return [*_fitting(_open_workshops(), incomplete), *complete_workshop(incomplete)]
+
+
+def complete_workshop_seat(ctx: typer.Context, incomplete: str) -> list[str]:
+    """List the open workshops; after one of them, or when only one is open, its seats."""
+    typed = list(ctx.params.get("words") or ())
+    names = _open_workshops()
+    chosen = typed[:1] or (names if len(names) == 1 else [])
+    seats = _fitting((word for name in chosen for word in _seats_of(name)), incomplete)
+    return seats if typed else [*_fitting(names, incomplete), *seats]
+
+
+def _open_workshops() -> list[str]:
+    from sandbox.paths import state_dir
+
+    folder = state_dir() / "workshops"
+    return sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+
+
+def _seats_of(workshop: str) -> list[str]:
+    from sandbox.paths import state_dir
+    from sandbox.saved import read_json
+
+    with suppress(SandboxError, KeyError, TypeError, ValueError):
+        saved = read_json(state_dir() / "workshops" / workshop / "seats.json")
+        return [f"seat{int(one['number']):02d}" for one in saved["seats"]]
+    return []
+
+
 def complete_side(incomplete: str) -> list[str]:
     """List the things that `diff` compares: sandboxes, files of facts, boxes."""
     files = _files(incomplete, lambda name: _is_box(name) or name.endswith(_FACTS))

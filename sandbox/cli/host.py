@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from sandbox.workflows.doctor import Diagnosis
 
 
+WorkshopOption = Annotated[
+    bool,
+    typer.Option("--workshop", help="Only nginx, the proxy in front of a workshop's seats."),
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 
 
@@ -96,6 +100,7 @@ def setup(
     subnet: Annotated[
         str | None, typer.Option(help="The sandboxes' IPv4 subnet. Default: a free /24 is found.")
     ] = None,
+    workshop: WorkshopOption = False,
     yes: YesOption = False,
 ) -> None:
     """Make this host ready: install and start what is missing, and make our own place in it.
@@ -107,9 +112,14 @@ def setup(
     sandbox host setup
 
     sandbox host setup --yes --pool-gb 50
+
+    sandbox host setup --workshop
     """
     from sandbox.host.setup import SetupOutcome, SetupWishes
 
+    if workshop:
+        _set_up_workshop(yes=yes)
+        return
     setting_up = _setting_up(
         provider,
         "`sandbox host setup` does not install {title}: its maker does",
@@ -146,6 +156,7 @@ def teardown(
     packages: Annotated[
         bool, typer.Option("--packages", help="Also remove the packages that setup installed.")
     ] = False,
+    workshop: WorkshopOption = False,
     yes: YesOption = False,
 ) -> None:
     """Take back what `sandbox host setup` made on this host, and nothing else.
@@ -160,6 +171,9 @@ def teardown(
     from sandbox.errors import UsageError
     from sandbox.host.setup import Keep, SetupOutcome
 
+    if workshop:
+        _take_back_workshop(yes=yes)
+        return
     if keep_daemon and packages:
         raise UsageError("--packages removes the daemon, and --keep-daemon keeps it: choose one")
     setting_up = _setting_up(
@@ -176,6 +190,34 @@ def teardown(
         say("there is nothing of ours here")
     else:
         say("what sandbox made on this host is gone")
+
+
+def _set_up_workshop(*, yes: bool) -> None:
+    from sandbox.host.nginx_setup import set_up_nginx
+    from sandbox.host.setup import SetupOutcome
+
+    with Progress() as progress:
+        ask = _asker("For the proxy in front of a workshop's seats, this will be done:", yes=yes)
+        outcome = set_up_nginx(confirm=ask, listener=progress)
+    _refuse_declined(outcome)
+    if outcome is SetupOutcome.UNCHANGED:
+        say("nginx is here already")
+    else:
+        say("nginx is installed, and does not run: each workshop starts its own")
+
+
+def _take_back_workshop(*, yes: bool) -> None:
+    from sandbox.host.nginx_setup import take_back_nginx
+    from sandbox.host.setup import SetupOutcome
+
+    with Progress() as progress:
+        ask = _asker("This will be removed:", yes=yes)
+        outcome = take_back_nginx(confirm=ask, listener=progress)
+    _refuse_declined(outcome)
+    if outcome is SetupOutcome.UNCHANGED:
+        say("nginx here is none that sandbox installed")
+    else:
+        say("the nginx that sandbox installed is gone")
 
 
 def register(app: typer.Typer) -> None:

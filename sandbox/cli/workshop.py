@@ -1,19 +1,26 @@
-"""Commands for a workshop: many seats from one box. `plan` says before the day whether it fits."""
+"""Commands for a whole workshop: plan, up, list, down. Those for its seats are in other files."""
 
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sandbox.cli.complete import complete_workshop
-from sandbox.cli.console import Progress, next_steps, say, show, show_json
+from sandbox.cli.console import Progress, agreed, next_steps, say, show, show_json
 from sandbox.cli.rows import columns
-from sandbox.cli.settings import RootOption, context
+from sandbox.cli.settings import RootOption, TrustOption, context
+from sandbox.cli.workshop_keeper import keep
+from sandbox.cli.workshop_named import FolderOption, JsonOption, OpenName, name_of, seat_json
+from sandbox.cli.workshop_seats import register_seats
 from sandbox.cli.workshop_work import register_work
 
 if TYPE_CHECKING:
     from sandbox.spec.load_workshop import LoadedWorkshop
+    from sandbox.workflows.context import Context
+    from sandbox.workflows.workshop.down import Closed
+    from sandbox.workflows.workshop.running import RunningWorkshop
     from sandbox.workshop.arithmetic import Estimate
 
 FileArgument = Annotated[
@@ -25,19 +32,22 @@ FileArgument = Annotated[
         show_default=False,
     ),
 ]
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-
-group = typer.Typer(no_args_is_help=True, help="Many seats from one box, for a class: plan.")
+group = typer.Typer(
+    no_args_is_help=True,
+    help="Many seats from one box, for a class: plan it, open it, look after it, close it.",
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
+    register_seats(group)
     register_work(group)
+    group.command("keep", hidden=True)(keep)
     app.add_typer(group, name="workshop")
 
 
 @group.command("plan")
-def plan(file: FileArgument, *, root: RootOption = None, as_json: _Json = False) -> None:
+def plan(file: FileArgument, *, root: RootOption = None, as_json: JsonOption = False) -> None:
     """Say what a workshop takes, and whether it fits; starts nothing.
 
     Memory idle and at work on each server, disk, addresses, limits of the kernel, the time that a
@@ -66,7 +76,175 @@ def plan(file: FileArgument, *, root: RootOption = None, as_json: _Json = False)
             f"{_quoted(file)}",
         )
     if not as_json:
-        next_steps(f"sandbox up {_quoted(workshop.box.path)} --name {workshop.name}-test")
+        next_steps(f"sandbox workshop up {_quoted(file)}")
+
+
+@group.command("up")
+def up(
+    file: FileArgument,
+    *,
+    to: FolderOption = None,
+    root: RootOption = None,
+    trust: TrustOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Open a workshop: make every seat, and end when all answer at their addresses.
+
+    The box is made and checked once, and kept; each seat is a clone of that. Run it again at any
+    time: what is ready stays, what was cut off or failed is taken up, and a changed file is taken
+    over. Then there are slips to print and a table for mails, in the folder NAME-slips or the one
+    that --to names: they hold the seats' secrets.
+
+    sandbox workshop up class.workshop.yml
+
+    sandbox workshop up class.workshop.yml --to ~/class
+    """
+    from sandbox.spec.load_workshop import load_workshop
+    from sandbox.workflows.workshop.slips import write_slips
+    from sandbox.workflows.workshop.up import SeatsFailedError, open_workshop
+
+    loaded = load_workshop(file, root=root)
+    failure: SeatsFailedError | None = None
+    with Progress() as progress:
+        try:
+            ws = open_workshop(loaded, context(progress, trust=trust))
+        except SeatsFailedError as error:
+            failure, ws = error, error.ws
+    slips = write_slips(ws, to or Path.cwd() / f"{ws.name}-slips")
+    if as_json:
+        show_json({**_workshop_json(ws), "slips": str(slips.page), "table": str(slips.table)})
+    else:
+        _show_opened(ws)
+        show(f"slips to print: {slips.page}")
+        show(f"for mails:      {slips.table}")
+    if failure is not None:
+        raise failure
+    if not as_json:
+        next_steps(f"sandbox workshop status {ws.name}", f"sandbox workshop down {ws.name}")
+
+
+def _show_opened(ws: "RunningWorkshop") -> None:
+    from sandbox.workshop.names import claim_host, seat_word, url_of
+
+    rows = [
+        (
+            seat_word(one.number),
+            one.holder.name if one.holder else "-",
+            ws.url(one),
+            "ready" if one.ready else "not ready",
+        )
+        for one in ws.map().seats
+        if not one.retired
+    ]
+    show(columns(rows, heads=("SEAT", "PERSON", "ADDRESS", "STATE")))
+    said, listen = ws.workshop, ws.workshop.listen
+    show()
+    claim = url_of(claim_host(said.names.domain), listen.port, tls=said.tls is not None)
+    show(f"to claim a seat: {claim}")
+    page = url_of(listen.page_address, listen.page_port, tls=False)
+    show(f"trainer's page:  {page}  secret: {ws.store.secrets().trainer}")
+    if said.tls is None and listen.address not in {"127.0.0.1", "::1"}:
+        say("warning: no certificate: passwords and pages cross the room's network unencrypted")
+
+
+def _workshop_json(ws: "RunningWorkshop") -> dict[str, object]:
+    return {
+        "workshop": ws.name,
+        "ends": ws.record.ends.isoformat() if ws.record.ends else None,
+        "seats": [seat_json(ws, one) for one in ws.map().seats if not one.retired],
+    }
+
+
+@group.command("list")
+def list_workshops(*, as_json: JsonOption = False) -> None:
+    """List the workshops of this host, also half-made and half-removed ones.
+
+    sandbox workshop list
+    """
+    from sandbox.workflows.workshop.status import workshops
+
+    found = workshops()
+    if as_json:
+        show_json([one.as_json() for one in found])
+    elif found:
+        rows = [
+            (one.name, one.state, f"{one.ready} of {one.seats}", one.ends_words, str(one.path))
+            for one in found
+        ]
+        show(columns(rows, heads=("NAME", "STATE", "READY", "ENDS", "FILE")))
+    else:
+        say("no workshop is open on this host")
+
+
+@group.command("down")
+def down(
+    name: OpenName = None,
+    *,
+    to: FolderOption = None,
+    collect: Annotated[
+        bool,
+        typer.Option("--collect/--no-collect", help="Without it all work is lost; asks first."),
+    ] = True,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Close a workshop: collect everybody's work, then remove all of it.
+
+    The work comes into the folder NAME-work, or the one that --to names: one archive for each seat,
+    with checksums. It ends when nothing is left, and names what is left otherwise (exit 5); run it
+    again then.
+
+    sandbox workshop down class
+
+    sandbox workshop down class --to ~/class
+    """
+    wanted = name_of(name)
+    if not collect and not yes:
+        _ask_before_losing(wanted)
+    folder = (to or Path.cwd() / f"{wanted}-work") if collect else None
+    with Progress() as progress:
+        closed = _close(wanted, folder, context(progress))
+    if as_json:
+        manifest = closed.collected
+        show_json(
+            {
+                "workshop": closed.name,
+                "machines": closed.machines,
+                "folder": str(closed.folder) if manifest is not None else None,
+                "homes": [one.model_dump(mode="json") for one in manifest.homes]
+                if manifest
+                else [],
+                "missing": list(manifest.missing) if manifest else [],
+            }
+        )
+        return
+    say(f"{closed.name} is closed: nothing of it is left")
+    if closed.collected is not None:
+        show(f"{len(closed.collected.homes)} archives: {closed.folder}")
+
+
+def _close(name: str, folder: Path | None, its_context: "Context") -> "Closed":
+    from sandbox.saved import BrokenFileError
+    from sandbox.workflows.workshop.down import close, close_remains
+    from sandbox.workflows.workshop.running import RunningWorkshop
+    from sandbox.workshop.store import WorkshopStore
+
+    try:
+        is_known = WorkshopStore(name).read() is not None
+    except BrokenFileError:
+        is_known = False
+    if is_known:
+        return close(RunningWorkshop.named(name, its_context), folder)
+    return close_remains(name, its_context, may_lose=folder is None)
+
+
+def _ask_before_losing(name: str) -> None:
+    from sandbox.errors import UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError("--no-collect asks first, and there is nobody to ask", hint="add --yes")
+    if not agreed(f"remove {name} with all work in it?"):
+        raise typer.Abort
 
 
 def _show(workshop: "LoadedWorkshop", found: "Estimate") -> None:

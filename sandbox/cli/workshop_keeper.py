@@ -19,7 +19,7 @@ def keep(
     *,
     work: Annotated[bool, typer.Option("--work", help="Be the child that does the work.")] = False,
 ) -> None:
-    """Keep an open workshop: its proxy, pages, copies of homes; started by `sandbox workshop up`."""
+    """Keep an open workshop: proxy, pages, copies of homes. `sandbox workshop up` starts it."""
     from sandbox.workshop.store import WorkshopStore
 
     store = WorkshopStore(name)

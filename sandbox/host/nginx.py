@@ -160,7 +160,7 @@ class OwnNginx:
             title = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
             if not title.startswith("nginx: "):
                 return None
-            where = os.readlink(f"/proc/{pid}/cwd")
+            where = str(Path(f"/proc/{pid}/cwd").readlink())
         except OSError:
             return None
         if where.removesuffix(" (deleted)") != os.path.realpath(self.folder):

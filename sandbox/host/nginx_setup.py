@@ -23,6 +23,7 @@ from sandbox.host.journal import ChangeKind, Journal, host_dir, setup_lock
 from sandbox.host.privilege import RootAccess, acquire_root, run_as_root
 from sandbox.host.setup import SetupOutcome
 from sandbox.host.system import parse_os_release
+from sandbox.run import run
 
 SETUP: Final = "sandbox host setup --workshop"
 _PACKAGE: Final = "nginx"
@@ -117,6 +118,9 @@ def _install(root: RootAccess, journal: Journal, listener: Listener, log: Path) 
     finally:
         if wrote:
             _drop_policy(root)
+        else:
+            # Somebody has a policy of their own here, which may have let it start
+            run(root.argv("service", _PACKAGE, "stop"), timeout_s=60, check=False)
     run_as_root(root, ("update-rc.d", _PACKAGE, "disable"))
 
 

@@ -19,6 +19,8 @@ class Place:
     prefix: str
     remote: str = LOCAL
     """The remote, for a provider that can run elsewhere."""
+    other_remotes: tuple[str, ...] = ()
+    """More remotes that lead to the same servers: the first that answers is asked."""
 
     @classmethod
     def from_prefix(cls, prefix: str, remote: str = LOCAL) -> "Place":

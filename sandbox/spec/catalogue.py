@@ -74,6 +74,11 @@ def boxes_to_validate(folder: Path) -> tuple[list[Path], list[Path]]:
     return meant, others
 
 
+def workshops_to_validate(folder: Path) -> list[Path]:
+    """List the workshop files of a folder; none where it cannot be read."""
+    return sorted(one for one in folder.glob(f"*{WORKSHOP_SUFFIX}") if one.is_file())
+
+
 def _may_be_box(path: Path) -> bool:
     return path.suffix in SUFFIXES and not path.name.endswith((LOCK_SUFFIX, WORKSHOP_SUFFIX))
 

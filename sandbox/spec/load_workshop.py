@@ -56,6 +56,25 @@ class LoadedWorkshop:
         return real(value.as_path())
 
 
+@dataclass(frozen=True)
+class ExaminedWorkshop:
+    """A workshop file, valid or not."""
+
+    path: Path
+    loaded: LoadedWorkshop | None
+    problems: tuple[Problem, ...] = ()
+
+
+def examine_workshop(
+    path: Path, *, bases: Bases | None = None, root: Path | None = None
+) -> ExaminedWorkshop:
+    """Load a workshop file; its problems are part of the answer."""
+    try:
+        return ExaminedWorkshop(path, load_workshop(path, bases=bases, root=root))
+    except InvalidBoxError as error:
+        return ExaminedWorkshop(path, None, error.problems)
+
+
 def load_workshop(
     path: Path, *, bases: Bases | None = None, root: Path | None = None
 ) -> LoadedWorkshop:

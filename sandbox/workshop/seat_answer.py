@@ -56,7 +56,7 @@ class SeatLog(_FromSeat):
 
 
 class SeatAnswer(_FromSeat):
-    """The answer of `look.py`."""
+    """The answer of `templates/workshop/look`."""
 
     now: _Seconds
     """The seat's own clock: times are only compared with this."""
@@ -110,7 +110,7 @@ class SeatLooks(BaseModel):
 
 
 def parse_answer(text: str) -> SeatAnswer:
-    """Read the answer of `look.py`.
+    """Read the answer of `templates/workshop/look`.
 
     Raises:
         ValueError: it has another form.

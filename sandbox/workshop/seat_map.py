@@ -34,6 +34,8 @@ class Holder(BaseModel):
     """The hash of the cookie of the browser that claimed it; empty until a browser did."""
     since: datetime | None = None
     """When it was claimed."""
+    walk_in: bool = False
+    """Whether the person was on no list, and got a spare seat at the claim page."""
 
 
 class Seat(BaseModel):
@@ -77,6 +79,8 @@ class SeatMap(BaseModel):
     format: Literal[1] = FORMAT
     workshop: str
     seats: tuple[Seat, ...] = ()
+    adding: tuple[int, ...] = ()
+    """The seats of an `add` that has not come to its end: done again, it takes these."""
 
     def seat(self, number: int) -> Seat:
         """Return one seat.
@@ -100,6 +104,13 @@ class SeatMap(BaseModel):
         last = self.seats[-1].number if self.seats else 0
         more = (Seat(number=last + at, holder=one) for at, one in enumerate(holders, 1))
         return self.model_copy(update={"seats": (*self.seats, *more)})
+
+    def with_adding(self, how_many: int) -> Self:
+        """Return the map with so many seats being added: those of before first, then new ones."""
+        known = self.adding[:how_many]
+        grown = self.with_more([None] * (how_many - len(known)))
+        new = (one.number for one in grown.seats[len(self.seats) :])
+        return grown.model_copy(update={"adding": (*known, *new)})
 
     def instance_of(self, seat: Seat, generation: int | None = None) -> str:
         """Name the instance of a seat: the present one, or the one of that generation."""

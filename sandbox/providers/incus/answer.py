@@ -65,6 +65,7 @@ _THING: Final = {
     "driver": Maybe(str),
     "type": Maybe(str),
     "used_by": _all(str),
+    "locations": _all(str),
     "managed": Maybe(bool),
 }
 _IMAGE: Final = {
@@ -107,7 +108,7 @@ _LISTS: Final = {
     "/1.0/projects": _THING,
     "/1.0/profiles": {"name": str},
     f"/1.0/instances/{_NAME}/snapshots": {"name": str, "created_at": str},
-    "/1.0/cluster/members": {"server_name": str, "status": str},
+    "/1.0/cluster/members": {"server_name": str, "status": str, "url": str},
     f"/1.0/storage-pools/{_NAME}/volumes": {"name": str, "type": str},
 }
 _THINGS: Final = {

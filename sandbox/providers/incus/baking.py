@@ -36,6 +36,8 @@ from sandbox.run import Completed
 KEY = "user.sandbox-engine.bake-key"
 COMPLETE = "user.sandbox-engine.bake-complete"
 """When it was finished; absent before that."""
+COPY_OF = "user.sandbox-engine.copy-of"
+"""On an image that was copied to another member of a cluster: the image it was copied from."""
 MADE_FROM = "user.sandbox-engine.made-from"
 """On a machine: the image that the machine was made from."""
 
@@ -119,6 +121,8 @@ class IncusBaking(ABC):
         """List all baked images, the newest first, also unfinished ones."""
         depth = {"recursion": "2" if with_sizes else "1"}
         instances = self.client.query("GET", api_path("instances"), parameters=depth, timeout_s=60)
+        # Of several with one key and one time, the first is what the copies were made from
+        instances = sorted(instances, key=lambda one: bool(config_of(one).get(COPY_OF)))
         users: dict[str, list[str]] = {}
         for instance in instances:
             source = config_of(instance).get(MADE_FROM)
@@ -149,7 +153,8 @@ class IncusBaking(ABC):
     def _copy(
         self, name: str, snapshot: str, image: str, key: str, labels: tuple[tuple[str, str], ...]
     ) -> None:
-        machine = config_of(self.client.query("GET", api_path("instances", name)))
+        instance = self.client.query("GET", api_path("instances", name))
+        machine = config_of(instance)
         body = {
             "name": image,
             "type": "container",
@@ -162,6 +167,7 @@ class IncusBaking(ABC):
                 MADE_BY: BAKED,
                 KEY: key,
                 COMPLETE: "",
+                COPY_OF: "",
                 MADE_FROM: "",
                 AUTHORIZED_KEY: "",
                 "raw.lxc": _ALONE,
@@ -169,13 +175,26 @@ class IncusBaking(ABC):
             },
             "devices": {"eth0": {"type": "none"}},
         }
-        self.client.query("POST", api_path("instances"), body, timeout_s=_COPY_S)
+        # On the member that has the machine: elsewhere all of it would go over the network
+        self.client.query(
+            "POST",
+            api_path("instances"),
+            body,
+            parameters=beside(instance),
+            timeout_s=_COPY_S,
+        )
 
     def _seal(self, name: str, image: str) -> None:
         self._set_state(image, "start", timeout_s=_STOP_S)
         words = ("sh", "-s", LOGIN_USER, name)
         self.exec_as_root(image, words, timeout_s=_SEAL_S, stdin=SEAL)
         self._set_state(image, "stop", timeout_s=_STOP_S, force=True)
+
+
+def beside(instance: dict[str, Any]) -> dict[str, str]:
+    """Return the parameters of a request that makes an instance on the same member."""
+    member = str(instance.get("location") or "none")
+    return {} if member == "none" else {"target": member}
 
 
 def is_baked(instance: dict[str, Any]) -> bool:

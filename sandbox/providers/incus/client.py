@@ -8,18 +8,24 @@ and project.
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from sandbox.deadline import Deadline, keep_trying
 from sandbox.errors import CommandError, HostError, ProviderError, SandboxError, UsageError
 from sandbox.providers.engine import NotHereError
 from sandbox.providers.incus.answer import metadata_of
 from sandbox.providers.incus.place import IncusPlace
+from sandbox.providers.incus.remotes import AnsweringRemote
 from sandbox.providers.incus.unix_socket import incus_socket
+from sandbox.providers.seats import MemberLostError
 from sandbox.run import Completed, run
 
+LEADERLESS_S = 15.0
+"""Seconds for which a cluster without a leader, or without the remote that was asked, is asked
+again."""
 QUICK_S = 30.0
 """Seconds for calls that only read or change a record; a slower daemon has a problem."""
 
@@ -40,6 +46,14 @@ class NoDaemonError(NotHereError):
     """There is no Incus here, or it does not run: so none of our machines runs in it."""
 
 
+class NoLeaderError(ProviderError):
+    """The cluster is choosing a new leader of its database: a few seconds later it answers."""
+
+
+class RemoteAwayError(ProviderError):
+    """The remote that was asked does not answer; another one of its cluster may."""
+
+
 class NotPermittedError(HostError):
     """The daemon is there, and this user may not talk to it."""
 
@@ -52,7 +66,31 @@ class IncusClient:
     """Runs `incus` in one place and turns its failures into our errors."""
 
     def __init__(self, place: IncusPlace) -> None:
-        self.place = place
+        self._place = place
+        self._remotes = AnsweringRemote((place.remote, *place.other_remotes), self._urls)
+
+    @property
+    def place(self) -> IncusPlace:
+        """The place, at the remote that answers when it has several."""
+        if not self._place.other_remotes:
+            return self._place
+        return replace(self._place, remote=self._remotes.now())
+
+    @property
+    def remote_url(self) -> str:
+        """Where the remote is that is asked; empty for this host's own Incus.
+
+        Raises:
+            HostError, ProviderError: the user's remotes cannot be listed.
+        """
+        place = self.place
+        return "" if place.is_local else self._remotes.url(place.remote)
+
+    def _urls(self) -> Mapping[str, str]:
+        """The addresses of the user's remotes."""
+        said = run(("incus", "remote", "list", "--format", "json"), timeout_s=QUICK_S, env=_ENV)
+        found = json.loads(said.stdout)
+        return {str(name): str(one.get("Addr") or "") for name, one in found.items()}
 
     def ref(self, name: str) -> str:
         """Return `REMOTE:NAME`, the form that the `incus` subcommands take.
@@ -115,7 +153,14 @@ class IncusClient:
             HostError, NotFoundError, ExistsError, ProviderError: as in `run`; also for an answer
                 another shape than Incus's.
         """
-        answer = self._asked(method, path, data, parameters, timeout_s)
+        answer = keep_trying(
+            lambda: self._asked(method, path, data, parameters, timeout_s),
+            Deadline(LEADERLESS_S),
+            despite=ProviderError,
+            every_s=1.0,
+            # Nothing of it was done
+            again=lambda error: isinstance(error, NoLeaderError | RemoteAwayError),
+        )
         deep = (parameters or {}).get("recursion", "0") != "0"
         metadata = metadata_of(answer, method, path, deep=deep)
         if isinstance(metadata, dict) and metadata.get("class") == "task" and metadata.get("err"):
@@ -191,6 +236,34 @@ class IncusClient:
             )
         return answer
 
+    def text(self, path: str, *, timeout_s: float = QUICK_S) -> str:
+        """Get what the API answers as text, not as JSON; empty when it refuses.
+
+        Raises:
+            HostError, ProviderError: Incus could not be asked.
+        """
+        from sandbox.providers.incus.unix_socket import (
+            EndlessError,
+            LateError,
+            NoSocketError,
+            ask_text,
+        )
+
+        target = f"{path}?{urlencode({'project': self.place.project})}"
+        socket = incus_socket() if self.place.is_local else None
+        try:
+            if socket is not None:
+                return ask_text(socket, target, timeout_s=timeout_s)
+        except NoSocketError:
+            pass
+        except (LateError, EndlessError) as error:
+            raise ProviderError(
+                f"Incus did not answer to GET {path}", details=str(error)
+            ) from error
+        words = ("incus", "query", "--raw", f"{self.place.remote}:{target}")
+        done = self._call(words, timeout_s=timeout_s, check=False)
+        return done.stdout if done.returncode == 0 else ""
+
     def exists(self, *path: str) -> bool:
         """Tell whether the API knows the thing at `path`, such as `("networks", "sandboxbr0")`.
 
@@ -226,7 +299,28 @@ class IncusClient:
                 output=output,
             )
         except CommandError as error:
-            raise explain_command(error) from error
+            raise self._explained(error) from error
+
+    def _explained(self, error: CommandError) -> SandboxError:
+        found = explain_command(error)
+        if self._place.is_local or not isinstance(found, MemberLostError):
+            return found
+        # Incus has the same words for a remote that is dead, and for a member behind it
+        if not self.is_own_address(found.details):
+            return found
+        self._remotes.look_again()
+        if self._place.other_remotes:
+            return RemoteAwayError(
+                f"the Incus server {self._place.remote} does not answer", details=found.details
+            )
+        return explain(found.details, what=error.message, of_member=False)
+
+    def is_own_address(self, words: str) -> bool:
+        """Tell whether words about a server that takes no connection are about our own remote."""
+        url = self._remotes.url(self._place.remote)
+        places = [self._remotes.url(one) for one in self._place.other_remotes]
+        asked = re.search(r'(?:Get|Post|Put|Patch|Delete) "(https://[^/"]+)', words)
+        return asked is not None and asked[1] in (url, *places) and "Unable to connect" in words
 
 
 def api_path(*parts: str) -> str:
@@ -260,7 +354,21 @@ class _Meaning:
     hint: str
 
 
+_OF_MEMBER = _Meaning(
+    r"Missing event connection with target|Unable to connect to: |peer node \S+ is down"
+    r"|failed to notify peer|Server isn't ready yet|Daemon is starting up",
+    MemberLostError,
+    "a member of the cluster does not answer",
+    "incus cluster list",
+)
 _MEANINGS = (
+    _Meaning(
+        r"no available \w+ leader|no known leader|not leader|failed to begin transaction"
+        r"|database is locked|cowsql: leadership",
+        NoLeaderError,
+        "the cluster has no leader at this moment",
+        "incus cluster list",
+    ),
     _Meaning(
         r"doesn't appear to be started|connection refused|no such file.*unix\.socket"
         r"|server version: unreachable",
@@ -321,9 +429,16 @@ _MEANINGS = (
 )
 
 
-def explain(own: str, *, what: str, code: int = 0) -> SandboxError:
-    """Return the error for Incus's own words `own`; `what` says what was being done."""
-    for meaning in _MEANINGS:
+def explain(own: str, *, what: str, code: int = 0, of_member: bool = True) -> SandboxError:
+    """Return the error for Incus's own words.
+
+    Args:
+        own: the words.
+        what: what was being done.
+        code: the status of the answer.
+        of_member: a server that takes no connection is a member behind the one that was asked.
+    """
+    for meaning in (_OF_MEMBER, *_MEANINGS) if of_member else _MEANINGS:
         if re.search(meaning.pattern, own, re.IGNORECASE):
             return meaning.family(
                 f"{meaning.message} ({what})" if not meaning.hint else meaning.message,

@@ -44,6 +44,8 @@ def incus_findings(place: IncusPlace, now: IncusSituation) -> tuple[Finding, ...
         ]
         if place.is_local:
             findings.append(_subnet(place, now.host, now.server))
+        if now.server.members:
+            findings.append(_members(place, now.server))
         findings.append(_space(place, now))
     findings += [_images(now.host), _ssh(now.host)]
     if place.is_local:
@@ -82,6 +84,26 @@ def _daemon(now: IncusSituation) -> Finding:
         return Finding(ok=False, title=title, detail=detail, fix=f"newgrp {INCUS_GROUP}")
     fix = f"sudo usermod -aG {INCUS_GROUP} {now.host.user or '$USER'} && newgrp {INCUS_GROUP}"
     return Finding(ok=False, title=title, detail=detail, fix=fix)
+
+
+def _members(place: IncusPlace, server: ServerFacts) -> Finding:
+    title = "all members of the cluster answer"
+    away = [one.name for one in server.members if not one.online]
+    if away:
+        return Finding(
+            ok=False,
+            warning=True,
+            title=title,
+            detail=f"{', '.join(away)} offline: nothing can be set up or taken back until then",
+            fix="start the Incus daemon there",
+        )
+    things = (server.pool(place.pool), server.network(place.network))
+    for thing in (one for one in things if one is not None and one.status == "Created"):
+        lacking = [one.name for one in server.members if one.name not in thing.locations]
+        if lacking and thing.locations:
+            detail = f"{thing.name} is not on {', '.join(lacking)}"
+            return Finding(ok=False, title=title, detail=detail, fix="incus cluster list")
+    return Finding(ok=True, title=title, detail=", ".join(one.name for one in server.members))
 
 
 def _object(what: str, name: str, thing: Thing | None, place: IncusPlace) -> Finding | None:

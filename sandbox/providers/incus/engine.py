@@ -8,7 +8,7 @@ from sandbox.events import Listener, Notice
 from sandbox.providers.engine import MachineSpec, MachineStatus, Power, SshEndpoint, require_size
 from sandbox.providers.findings import HostReport
 from sandbox.providers.incus import ready_script as inside
-from sandbox.providers.incus.baking import IncusBaking
+from sandbox.providers.incus.baking import IncusBaking, beside
 from sandbox.providers.incus.base_transfer import IncusBaseTransfer
 from sandbox.providers.incus.client import (
     ExistsError,
@@ -28,6 +28,7 @@ from sandbox.providers.incus.instances import (
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.power import IncusPower
 from sandbox.providers.incus.snapshots import IncusSnapshots
+from sandbox.providers.sealing import is_baked_name
 
 _CREATE_S = 1800.0
 _TRIES = 3
@@ -207,7 +208,15 @@ class IncusEngine(IncusPower, IncusCommands, IncusSnapshots, IncusBaking, IncusB
 
     def _request(self, spec: MachineSpec) -> None:
         body = machine_body(spec, self.place)
-        self.client.query("POST", api_path("instances"), body, timeout_s=_CREATE_S)
+        # A clone is quick on the member that has the baked image
+        source = self._find(spec.image) if is_baked_name(spec.image) else None
+        self.client.query(
+            "POST",
+            api_path("instances"),
+            body,
+            parameters=beside(source) if source is not None else {},
+            timeout_s=_CREATE_S,
+        )
 
     def _check_size(self, spec: MachineSpec) -> None:
         resources = self.client.query("GET", api_path("resources"))

@@ -46,6 +46,11 @@ class IncusSituation:
     """Whether a pool of our name has a folder here, even if the daemon cannot be asked."""
 
 
+def journal_of(place: IncusPlace) -> Journal:
+    """Return the journal; what is made on another server is not mixed with what is on this host."""
+    return Journal(place.project if place.is_local else f"{place.project}@{place.remote}")
+
+
 def look_at_incus(place: IncusPlace, root: RootAccess | None = None) -> IncusSituation:
     """Gather all facts for the decisions.
 
@@ -137,7 +142,7 @@ def host_setup(
     with setup_lock():
         root = passwordless_root()
         now = look_at_incus(place, root)
-        journal = Journal(place.project)
+        journal = journal_of(place)
 
         def plan() -> list[Action]:
             half = (
@@ -245,7 +250,8 @@ class _IncusSetup:
             why = (error.details or error.message).strip().splitlines()[-1]
             self.listener(Notice("host", f"no btrfs pool here, plain folders instead: {why}"))
             self._drop_half_made_pool()
-            self._run(Action(action.kind, "", (create_pool(self.place, "dir", None),)))
+            server = ask_server(self.place, self.root)
+            self._run(Action(action.kind, "", create_pool(self.place, "dir", None, server)))
         self.journal.done(action.kind)
 
     def _drop_half_made_pool(self) -> None:

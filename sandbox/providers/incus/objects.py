@@ -14,6 +14,8 @@ from sandbox.providers.incus.subnet import choose_subnet, gateway, networks_in_u
 FEATURES = ("features.images", "features.profiles", "features.storage.volumes")
 POOL_MIN_GB = 5
 POOL_MAX_GB = 200
+_CLUSTER_S = 180.0
+"""Seconds for what all members make at once."""
 
 
 def plan_objects(
@@ -55,7 +57,7 @@ def refuse_foreign(place: IncusPlace, host: IncusHost, server: ServerFacts | Non
         ("network", server.network(place.network), "network"),
         ("project", server.project(place.project), "project"),
     ):
-        if thing is not None and thing.mark != place.project:
+        if thing is not None and thing.mark != place.project and not thing.is_pending:
             raise HostError(
                 f"Incus has a {what} named {thing.name} that sandbox did not make",
                 details=f"it lacks the mark {MARK}={place.project}",
@@ -111,17 +113,31 @@ def pool_driver(host: IncusHost, server: ServerFacts | None) -> str:
     return "btrfs" if possible else "dir"
 
 
+def _driver_at(place: IncusPlace, host: IncusHost, server: ServerFacts | None) -> str:
+    """The driver; what this host's kernel can says nothing of other servers."""
+    if server is None or (place.is_local and not server.members):
+        return pool_driver(host, server)
+    return "btrfs" if "btrfs" in server.drivers else "dir"
+
+
 def incus_command(*words: str, project: str = "default", timeout_s: float = 120.0) -> HostCommand:
     """Make an `incus` command."""
     argv = ("incus", "--project", project, *words)
     return HostCommand(argv, needs_root=False, timeout_s=timeout_s)
 
 
-def create_pool(place: IncusPlace, driver: str, size_gb: int | None) -> HostCommand:
-    """Make the command that creates the pool."""
+def create_pool(
+    place: IncusPlace, driver: str, size_gb: int | None, server: ServerFacts | None = None
+) -> tuple[HostCommand, ...]:
+    """Make the commands that create the pool: on each member of a cluster, then as a whole."""
     size = (f"size={size_gb}GiB",) if size_gb is not None else ()
-    name = ref(place, place.pool)
-    return incus_command("storage", "create", name, driver, *size, f"{MARK}={place.project}")
+    words = ("storage", "create", ref(place, place.pool), driver)
+    mark = f"{MARK}={place.project}"
+    members = server.members if server is not None else ()
+    if not members:
+        return (incus_command(*words, *size, mark),)
+    parts = (incus_command(*words, *size, "--target", one.name) for one in members)
+    return (*parts, incus_command(*words, mark, timeout_s=_CLUSTER_S))
 
 
 def _pool(
@@ -130,21 +146,36 @@ def _pool(
     there = server.pool(place.pool) if server is not None else None
     if there is not None and there.status == "Created":
         return None
-    driver = pool_driver(host, server)
-    if driver == "btrfs":
-        size = pool_size_gb(host.free_disk_gb, choices.pool_gb)
-        title = (
-            f"make the storage pool {place.pool}: btrfs in a file that may grow to {size} GiB"
-            f" ({host.free_disk_gb:.0f} GiB are free)"
-        )
-        create = create_pool(place, driver, size)
+    if server is not None:
+        server.require_members(f"make the storage pool {place.pool}")
+    driver = _driver_at(place, host, server)
+    size = _pool_gb(place, host, server, choices) if driver == "btrfs" else None
+    where = " on each member" if server is not None and server.members else ""
+    if driver != "btrfs":
+        title = f"make the storage pool {place.pool}{where}: plain folders (no btrfs on loop devices here)"
+    elif size is None:
+        title = f"make the storage pool {place.pool}{where}: btrfs in a file"
     else:
-        title = f"make the storage pool {place.pool}: plain folders (no btrfs on loop devices here)"
-        create = create_pool(place, driver, None)
+        title = (
+            f"make the storage pool {place.pool}{where}: btrfs in a file that may grow to"
+            f" {size} GiB"
+        )
+        if place.is_local:
+            title += f" ({host.free_disk_gb:.0f} GiB are free)"
+    create = create_pool(place, driver, size, server)
     drop = (
         (incus_command("storage", "delete", ref(place, place.pool)),) if there is not None else ()
     )
-    return Action(ChangeKind.POOL, title, (*drop, create), (place.pool,))
+    return Action(ChangeKind.POOL, title, (*drop, *create), (place.pool,))
+
+
+def _pool_gb(
+    place: IncusPlace, host: IncusHost, server: ServerFacts | None, choices: SetupWishes
+) -> int | None:
+    """The size of the file; None: Incus chooses it by the free space of each member."""
+    if place.is_local and (server is None or not server.members):
+        return pool_size_gb(host.free_disk_gb, choices.pool_gb)
+    return choices.pool_gb
 
 
 def _network(
@@ -153,24 +184,28 @@ def _network(
     there = server.network(place.network) if server is not None else None
     if there is not None and there.status == "Created":
         return None
+    if server is not None:
+        server.require_members(f"make the network {place.network}")
     subnet = _subnet(place, used_networks(host, server), choices.subnet)
+    words = ("network", "create", ref(place, place.network), "--type=bridge")
+    members = server.members if server is not None else ()
+    parts = (incus_command(*words, "--target", one.name) for one in members)
     create = incus_command(
-        "network",
-        "create",
-        ref(place, place.network),
-        "--type=bridge",
+        *words,
         f"ipv4.address={gateway(subnet)}",
         "ipv4.nat=true",
         "ipv6.address=none",
         f"{MARK}={place.project}",
+        timeout_s=_CLUSTER_S,
     )
     drop = (
         (incus_command("network", "delete", ref(place, place.network)),)
         if there is not None
         else ()
     )
-    title = f"make the network {place.network}: a bridge with NAT, {subnet}"
-    return Action(ChangeKind.NETWORK, title, (*drop, create), (place.network,))
+    where = " on each member" if members else ""
+    title = f"make the network {place.network}{where}: a bridge with NAT, {subnet}"
+    return Action(ChangeKind.NETWORK, title, (*drop, *parts, create), (place.network,))
 
 
 def _subnet(
@@ -191,6 +226,7 @@ def _subnet(
 def used_networks(host: IncusHost, server: ServerFacts | None) -> tuple[IPv4Network, ...]:
     """List networks that our subnet must not overlap: this host's, and Incus's own, up or not."""
     used = list(networks_in_use(host.routes_json, host.addresses_json))
+    used += server.member_networks if server is not None else ()
     for network in server.networks if server is not None else ():
         own = subnet_of(network)
         if own is not None:

@@ -13,12 +13,20 @@ class IncusPlace:
     pool: str
     network: str
     remote: str = LOCAL
+    other_remotes: tuple[str, ...] = ()
+    """More remotes that lead to the same cluster."""
 
     @classmethod
     def at(cls, place: Place) -> "IncusPlace":
         """Return the names for `place` in Incus."""
         prefix = place.prefix
-        return cls(project=prefix, pool=prefix, network=f"{prefix}br0", remote=place.remote)
+        return cls(
+            project=prefix,
+            pool=prefix,
+            network=f"{prefix}br0",
+            remote=place.remote,
+            other_remotes=place.other_remotes,
+        )
 
     @classmethod
     def from_prefix(cls, prefix: str, remote: str = LOCAL) -> "IncusPlace":

@@ -2,13 +2,16 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Interface, IPv4Network
 from typing import Any
 
+from sandbox.errors import HostError
 from sandbox.host.privilege import RootAccess
 from sandbox.providers.incus.answer import environment_of
 from sandbox.providers.incus.client import IncusClient, NotFoundError, NotSetUpError, api_path
 from sandbox.providers.incus.place import IncusPlace
 
+_ONLINE = ("Online",)
 MARK = "user.sandbox"
 """The config key that marks our objects; its value is the prefix."""
 
@@ -23,6 +26,13 @@ class Thing:
     driver: str = ""
     used_by: tuple[str, ...] = ()
     """The API paths of the things that use it."""
+    locations: tuple[str, ...] = ()
+    """The members of the cluster that know it."""
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it waits for its other members: nobody can use it yet, and it has no mark."""
+        return self.status == "Pending" and not self.used_by
 
     def get(self, key: str) -> str:
         """Return a config value; empty when it is not set."""
@@ -43,6 +53,15 @@ class Device:
 
 
 @dataclass(frozen=True)
+class ServerMember:
+    """A member of the cluster."""
+
+    name: str
+    url: str
+    online: bool
+
+
+@dataclass(frozen=True)
 class ServerFacts:
     """A daemon that answers."""
 
@@ -56,6 +75,26 @@ class ServerFacts:
     devices: tuple[Device, ...]
     """The devices of the default profile of our project."""
     pool_free_gb: float | None = None
+    members: tuple[ServerMember, ...] = ()
+    """The members of the cluster; empty for a server on its own."""
+    member_networks: tuple[IPv4Network, ...] = ()
+    """The networks that the members are in, as far as they say."""
+
+    def require_members(self, what: str) -> None:
+        """Return when every member of the cluster answers.
+
+        Raises:
+            HostError: one does not; the error names it.
+        """
+        away = [one.name for one in self.members if not one.online]
+        if away:
+            raise HostError(
+                f"{' and '.join(away)} of the cluster {'do' if len(away) > 1 else 'does'} not"
+                f" answer, and all members are needed to {what}",
+                details="pools and networks are made and removed on all members at once",
+                hint="start it again; or, when it is gone for good: "
+                f"incus cluster remove --force {away[0]}",
+            )
 
     def pool(self, name: str) -> Thing | None:
         """Find the pool of that name."""
@@ -106,18 +145,67 @@ def ask_server(place: IncusPlace, root: RootAccess | None = None) -> ServerFacts
         free = pool.submit(_free_gb, everyones, place.pool)
         # A daemon that has none yet answers null, not an empty list
         pools, networks, projects = (future.result() or () for future in lists)
+    members = cluster_members(everyones) if environment.get("server_clustered") else ()
+    online = tuple(one.name for one in members if one.online)
+    drivers = _drivers(environment)
+    for one in online:
+        # One pool has one driver: the one that all members can
+        at = everyones.query("GET", "/1.0", parameters={"target": one})
+        drivers &= _drivers(environment_of(at))
     return ServerFacts(
         version=str(environment.get("server_version") or ""),
-        drivers=frozenset(
-            str(item["Name"]) for item in environment.get("storage_supported_drivers") or ()
-        ),
+        drivers=drivers,
         server_pid=int(environment.get("server_pid") or 0),
         pools=tuple(_thing(item) for item in pools),
         networks=tuple(_thing(item) for item in networks if item.get("managed")),
         projects=tuple(_thing(item) for item in projects),
         devices=devices.result(),
-        pool_free_gb=free.result(),
+        pool_free_gb=_least(
+            [free.result(), *(_free_gb(everyones, place.pool, one) for one in online)]
+        ),
+        members=members,
+        member_networks=tuple(found for one in online for found in _networks(everyones, one)),
     )
+
+
+def cluster_members(client: IncusClient) -> tuple[ServerMember, ...]:
+    """List the members of a cluster by name, also those that are offline.
+
+    Incus calls one that has just died online for another 20 seconds.
+
+    Raises:
+        HostError, ProviderError: Incus cannot be asked.
+    """
+    path, deep = api_path("cluster", "members"), {"recursion": "1"}
+    found = (
+        ServerMember(str(one["server_name"]), str(one["url"]), one["status"] in _ONLINE)
+        for one in client.query("GET", path, parameters=deep)
+    )
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+def _drivers(environment: dict[str, Any]) -> frozenset[str]:
+    found = environment.get("storage_supported_drivers") or ()
+    return frozenset(str(item["Name"]) for item in found)
+
+
+def _networks(client: IncusClient, member: str) -> tuple[IPv4Network, ...]:
+    """The networks of a member's own links; our subnet must not hide one of them."""
+    at = {"target": member}
+    found: list[IPv4Network] = []
+    for link in client.query("GET", "/1.0/networks", parameters={**at, "recursion": "1"}):
+        if link.get("managed") or link.get("type") == "loopback":
+            continue
+        path = api_path("networks", str(link["name"]), "state")
+        for one in client.query("GET", path, parameters=at).get("addresses") or ():
+            if one.get("family") == "inet":
+                found.append(IPv4Interface(f"{one['address']}/{one['netmask']}").network)
+    return tuple(found)
+
+
+def _least(amounts: list[float | None]) -> float | None:
+    known = [one for one in amounts if one is not None]
+    return min(known) if known else None
 
 
 def _devices(client: IncusClient) -> tuple[Device, ...]:
@@ -140,9 +228,10 @@ def free_in_pool(place: IncusPlace) -> float | None:
     return _free_gb(HostClient(place), place.pool)
 
 
-def _free_gb(client: IncusClient, pool: str) -> float | None:
+def _free_gb(client: IncusClient, pool: str, member: str | None = None) -> float | None:
+    path, at = api_path("storage-pools", pool, "resources"), {"target": member} if member else {}
     try:
-        resources = client.query("GET", api_path("storage-pools", pool, "resources"))
+        resources = client.query("GET", path, parameters=at)
     except (NotFoundError, NotSetUpError):
         return None
     space = resources.get("space") or {}
@@ -158,6 +247,7 @@ def _thing(item: dict[str, Any]) -> Thing:
         status=str(item.get("status") or "Created"),
         driver=str(item.get("driver") or item.get("type") or ""),
         used_by=tuple(str(path) for path in item.get("used_by") or ()),
+        locations=tuple(str(name) for name in item.get("locations") or ()),
     )
 
 

@@ -67,18 +67,18 @@ def finish(ws: RunningWorkshop, more: int = 0) -> tuple[Seat, ...]:
 
     with hold(lock_path(f"workshop.{ws.name}.up"), on_wait=on_wait):
         require_open(ws)
-        begun = [one for one in ws.map().seats if one.is_spare and not one.generation]
-        numbers = {one.number for one in begun[:more]}
-        if new := more - len(numbers):
+        new = more - len(ws.map().adding)
+        if new > 0:
             _require_room(ws, new)
-            before = {one.number for one in ws.map().seats}
-            seats = ws.store.change(lambda map_: _not_too_many(map_.with_more([None] * new)))
-            numbers |= {one.number for one in seats.seats} - before
+        adding: tuple[int, ...] = ()
+        if more:
+            adding = ws.store.change(lambda one: _not_too_many(one.with_adding(more))).adding
         failed = make_seats(ws)
         proxy.refresh_proxy(ws)
-    if failed:
-        raise SeatsFailedError(ws, failed)
-    return tuple(one for one in ws.map().seats if one.number in numbers)
+        if failed:
+            raise SeatsFailedError(ws, failed)
+        seats = ws.store.change(lambda one: one.model_copy(update={"adding": ()}))
+    return tuple(one for one in seats.seats if one.number in adding)
 
 
 def require_open(ws: RunningWorkshop) -> None:

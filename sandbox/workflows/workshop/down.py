@@ -77,11 +77,16 @@ def close(ws: RunningWorkshop, folder: Path | None) -> Closed:
         return Closed(ws.name, folder, manifest, removed)
 
 
-def close_remains(name: str, context: Context) -> Closed:
+def close_remains(name: str, context: Context, *, may_lose: bool) -> Closed:
     """Remove what is left of a workshop whose record is gone or damaged: nothing can be collected.
 
+    Args:
+        name: the workshop's.
+        context: where its machines are, when the record does not say it any more.
+        may_lose: remove machines too, with all work in them.
+
     Raises:
-        UsageError: nothing of such a workshop is there.
+        UsageError: nothing of such a workshop is there, or machines are and may not be lost.
         ProviderError: something is still there in the end; `details` has the names.
     """
     store = WorkshopStore(name)
@@ -90,6 +95,13 @@ def close_remains(name: str, context: Context) -> Closed:
         if not store.exists() and not remains.seats.left(name):
             raise UsageError(
                 f"there is no workshop {name}", hint="sandbox workshop list shows those that are"
+            )
+        machines = remains.seats.machines(name)
+        if machines and not may_lose:
+            raise UsageError(
+                f"the record of {name} cannot be read, so nobody's work can be collected",
+                details="\n".join(one.name for one in machines),
+                hint=f"when their work may be lost: sandbox workshop down {name} --no-collect",
             )
         keeper.end_keeper(store)
         proxy.end_proxy(store)
@@ -106,9 +118,17 @@ def _remote_of(store: WorkshopStore, context: Context) -> str:
 
 
 def _collected(ws: RunningWorkshop, folder: Path) -> HomesManifest:
-    with step(ws.listener, ws.name, "collect") as note:
-        manifest = collect.collect(ws, folder)
-        note.text = f"{len(manifest.homes)} archives in {folder}"
+    try:
+        with step(ws.listener, ws.name, "collect") as note:
+            manifest = collect.collect(ws, folder)
+            note.text = f"{len(manifest.homes)} archives in {folder}"
+    except BrokenFileError as error:
+        raise BrokenFileError(
+            error.path,
+            error.reason,
+            message=f"nobody's work in {ws.name} can be collected: {error.message}",
+            hint=f"when the work may be lost: sandbox workshop down {ws.name} --no-collect",
+        ) from error
     # A seat that never had a machine has no work
     had_one = {f"seat{one.number:02d}" for one in ws.map().seats if one.generation}
     if missing := [one for one in manifest.missing if one in had_one]:

@@ -2,8 +2,8 @@
 
 Two processes: a small parent, which holds the lock `keeper` and starts its child again whenever it
 ends unexpectedly, and the child, which does the work. When the parent is killed, the kernel tells
-the child, which starts a new parent and ends: any one of the two comes back by itself. When both are
-killed at once, the next command on the workshop starts them.
+the child, which starts a new parent and ends: any one of the two comes back by itself. When both
+are killed at once, the next `sandbox workshop up` starts them.
 """
 
 import os
@@ -11,13 +11,14 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from sandbox.deadline import Deadline, keep_trying, wait_until
 from sandbox.errors import CommandError, HostError
 from sandbox.interrupts import Interrupted
-from sandbox.locks import HeldError, Lock
+from sandbox.locks import HeldError, Lock, lock_path
 from sandbox.run import run, spawn_daemon
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.store import WorkshopStore
@@ -69,7 +70,7 @@ def start_keeper(store: WorkshopStore) -> None:
     """
     if keeper_runs(store):
         return
-    log = log_of(store)
+    log = store.part("logs") / log_of(store).name
     spawn_daemon(keeper_words(store.name), log=log, keep=KEPT, cwd=Path("/"))
     if not wait_until(lambda: keeper_runs(store), Deadline(_SOON_S), every_s=0.05):
         raise HostError(
@@ -95,26 +96,31 @@ def end_keeper(store: WorkshopStore) -> None:
         HostError: it does not end.
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
-
-        def is_over(number: signal.Signals = number) -> bool:
-            # Asked again each time: a child whose parent is killed starts another one
-            holders = [pid for lock in (PARENT, CHILD) if (pid := _holder(store, lock))]
-            for pid in holders:
-                if pid not in told:
-                    told.add(pid)
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, number)
-            return not (_is_held(store, PARENT) or _is_held(store, CHILD))
-
         told: set[int] = set()
-        if wait_until(is_over, Deadline(_SOON_S), every_s=0.05):
+        if wait_until(partial(_is_ended, store, number, told), Deadline(_SOON_S), every_s=0.05):
             return
     raise HostError(f"the keeper of the workshop {store.name} does not end")
 
 
+def _is_ended(store: WorkshopStore, number: signal.Signals, told: set[int]) -> bool:
+    """Tell whether nobody of the keeper is left; ask those to end who were not asked yet.
+
+    Looked for each time: a child whose parent is killed starts another one.
+    """
+    # The parent ends its child; one without a parent is asked itself
+    pid = holder(store, PARENT) or holder(store, CHILD)
+    if pid is not None and pid not in told:
+        told.add(pid)
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+    if any(_is_keeper(store, one) for one in told):
+        return False
+    return not (_is_held(store, PARENT) or _is_held(store, CHILD))
+
+
 def keeper_runs(store: WorkshopStore) -> bool:
     """Tell whether the keeper runs."""
-    return _holder(store, PARENT) is not None
+    return holder(store, PARENT) is not None
 
 
 def keep(store: WorkshopStore, say: Callable[[str], None], words: tuple[str, ...]) -> None:
@@ -217,11 +223,13 @@ def keeper_words(name: str, *more: str) -> tuple[str, ...]:
 
 
 def log_of(store: WorkshopStore) -> Path:
-    """Return the keeper's log."""
-    return store.part("logs") / "keeper.log"
+    """Return the keeper's log; its folder may not be there."""
+    return store.folder / "logs" / "keeper.log"
 
 
 def _is_held(store: WorkshopStore, lock: str) -> bool:
+    if not _was_held(store, lock):
+        return False
     try:
         store.hold_now(lock).release()
     except HeldError:
@@ -229,8 +237,10 @@ def _is_held(store: WorkshopStore, lock: str) -> bool:
     return False
 
 
-def _holder(store: WorkshopStore, lock: str) -> int | None:
-    """The process that holds a lock, when it is what we think it is."""
+def holder(store: WorkshopStore, lock: str) -> int | None:
+    """Return the process that holds a lock; None when there is none, or it has not signed yet."""
+    if not _was_held(store, lock):
+        return None
     try:
         store.hold_now(lock).release()
     except HeldError as held:
@@ -238,11 +248,22 @@ def _holder(store: WorkshopStore, lock: str) -> int | None:
             # It has not signed yet
             return None
         pid = int(held.words)
-        with suppress(OSError):
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            if store.name.encode() in words and b"keep" in words:
-                return pid
+        return pid if _is_keeper(store, pid) else None
     return None
+
+
+def _was_held(store: WorkshopStore, lock: str) -> bool:
+    """Whether there is a file of the lock: to ask about a workshop that is gone makes none."""
+    return lock_path(f"workshop.{store.name}.{lock}").exists()
+
+
+def _is_keeper(store: WorkshopStore, pid: int) -> bool:
+    """Whether the process of that id is still there, and is what we think it is."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return store.name.encode() in words and b"keep" in words
 
 
 def _why(error: CommandError) -> str:

@@ -79,7 +79,7 @@ def _look(ws: RunningWorkshop, number: int) -> SeatLook:
 
 def _ask(ws: RunningWorkshop, number: int, *, closely: bool = False) -> tuple[SeatAnswer, AppLogs]:
     machine = ws.map().instance_of(ws.seat(number))
-    program = (data_dir("templates") / "workshop" / "look.py").read_text(encoding="utf-8")
+    program = (data_dir("templates") / "workshop" / "look").read_text(encoding="utf-8")
     words = (*_PYTHON, program, ws.workshop.user, *(("inside",) if closely else ()))
     plan = ws.record.placement.plan
     apps = [app.name for app in plan.apps]

@@ -62,6 +62,10 @@ def refresh_proxy(ws: RunningWorkshop) -> None:
 
 def stop_proxy(ws: RunningWorkshop) -> None:
     """End the proxy, with all connections; does nothing when it does not run."""
+    if not ws.store.exists():
+        # Somebody removed the folder by hand; nginx may still run
+        _nginx(ws).stop()
+        return
     with _held(ws):
         _nginx(ws).stop()
         (_nginx(ws).folder / _LOADED).unlink(missing_ok=True)

@@ -35,9 +35,7 @@ class RunningWorkshop:
         """
         store = WorkshopStore(name)
         record = store.require()
-        remotes = record.workshop.remotes
-        remote = first_answering(remotes, context) if len(remotes) > 1 else record.remote
-        return cls(record, store, seats_at(remote, context), context)
+        return cls(record, store, seats_at(record.remote, context, others_of(record)), context)
 
     @property
     def name(self) -> str:
@@ -82,13 +80,23 @@ class RunningWorkshop:
         return url_of(host, said.listen.port, tls=said.tls is not None)
 
 
-def seats_at(remote: str, context: Context) -> Seats:
+def others_of(record: WorkshopRecord) -> tuple[str, ...]:
+    """Return the other remotes of the cluster that carries the workshop."""
+    return tuple(one for one in record.workshop.remotes if one != record.remote)
+
+
+def seats_at(remote: str, context: Context, others: Sequence[str] = ()) -> Seats:
     """Return what makes machines for seats, at this host or a remote.
+
+    Args:
+        remote: the provider's word for the server.
+        context: of the command.
+        others: more remotes that lead to the same cluster; the first that answers is asked.
 
     Raises:
         UsageError: no provider here carries seats.
     """
-    place = replace(context.place, remote=remote)
+    place = replace(context.place, remote=remote, other_remotes=tuple(others))
     for provider in context.providers.values():
         if isinstance(provider, HasSeats):
             return provider.seats(place)

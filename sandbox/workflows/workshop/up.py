@@ -89,6 +89,8 @@ def open_workshop(loaded: LoadedWorkshop, context: Context) -> RunningWorkshop:
         keeper.ensure_keeper(ws)
         if failed:
             raise SeatsFailedError(ws, failed)
+        # What an `add` had begun is done now
+        store.change(lambda one: one.model_copy(update={"adding": ()}))
         return ws
 
 
@@ -116,7 +118,8 @@ def _opened(loaded: LoadedWorkshop, store: WorkshopStore, context: Context) -> R
     remote = first_answering(loaded.workshop.remotes, context)
     placement = seat_placement(loaded, store.name, context)
     require_baking(placement, context)
-    seats = seats_at(remote, context)
+    others = tuple(one for one in loaded.workshop.remotes if one != remote)
+    seats = seats_at(remote, context, others)
     _require_room(loaded, store.name, seats)
     checks = exercises.agree_checks(loaded, context, store.part("checks"))
     record = _record(loaded, before, store.name, placement, remote)

@@ -1,17 +1,20 @@
 """The proxy's files: what is in them, and what never gets into them."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from sandbox.errors import BoxError
+from sandbox.spec.services import Services
 from sandbox.workshop.proxy_config import (
-    PathOfServer,
+    Front,
     ProxySettings,
     SeatRoute,
+    fronts_of,
     map_file,
-    paths_of,
     proxy_conf,
+    seats_file,
 )
 
 SETTINGS = ProxySettings(
@@ -19,24 +22,53 @@ SETTINGS = ProxySettings(
     listen="127.0.0.1:8080",
     claim_host="claim.localhost",
     claim_upstream="127.0.0.1:8091",
-    paths=paths_of(["shiny_server", "rstudio_server"]),
+    fronts=(Front("rstudio_server", "/", 8787), Front("shiny_server", "/shiny/", 3838)),
 )
 
 
+def fronts(**services: Any) -> tuple[Front, ...]:
+    return fronts_of(Services.model_validate(services))
+
+
+RSTUDIO = {"version": "2024.12.0+467"}
+
+
 def test_what_people_work_in_has_the_whole_name() -> None:
-    assert paths_of(["plumber", "shiny_server", "rstudio_server"]) == (
-        PathOfServer("rstudio_server", "/"),
-        PathOfServer("shiny_server", "/shiny/"),
-        PathOfServer("plumber", "/api/"),
+    assert fronts(plumber={"path": "a"}, shiny_server={}, rstudio_server=RSTUDIO) == (
+        Front("rstudio_server", "/", 8787),
+        Front("shiny_server", "/shiny/", 3838),
+        Front("plumber", "/api/", 8000),
     )
-    assert paths_of(["shiny_server"]) == (PathOfServer("shiny_server", "/"),)
-    assert paths_of([]) == ()
+    assert fronts(shiny_server={"port": 4000}) == (Front("shiny_server", "/", 4000),)
+    assert fronts() == ()
+
+
+def test_each_of_several_apis_has_a_path_but_not_one_that_nobody_reaches() -> None:
+    apis = (
+        {"name": "sales", "path": "a", "port": 8001},
+        {"name": "inner", "path": "b", "port": 8002, "host": "127.0.0.1"},
+        {"name": "stock-2", "path": "c", "port": 8003},
+    )
+    assert fronts(shiny_server={}, plumber={"apis": apis})[1:] == (
+        Front("plumber", "/api/sales/", 8001),
+        Front("plumber_2", "/api/stock-2/", 8003),
+    )
+    assert fronts(shiny_server={}, plumber={"apis": apis[:2]})[1:] == (
+        Front("plumber", "/api/", 8001),
+    )
+
+
+def test_all_names_are_known_whether_they_answer_or_not() -> None:
+    assert seats_file(["seat02.x", "seat01.x"]) == "seat01.x 1;\nseat02.x 1;\n"
+    with pytest.raises(ValueError, match="no such host name"):
+        seats_file(["seat01.x 1; include /etc/passwd"])
 
 
 def test_each_server_has_its_map_and_its_path() -> None:
     text = proxy_conf(SETTINGS)
     assert 'include "/state/workshops/class/nginx/rstudio_server.map";' in text
-    assert "rewrite ^/shiny/(.*)$ /$1 break;" in text
+    assert "proxy_pass http://$sandbox_shiny_server$rest_of_shiny_server;" in text
+    assert "user " not in text
     assert "proxy_pass http://$sandbox_rstudio_server;" in text
     assert "listen 127.0.0.1:8080 default_server;" in text
     assert "ssl" not in text
@@ -45,7 +77,7 @@ def test_each_server_has_its_map_and_its_path() -> None:
 
 def test_a_certificate_is_used_for_both_names() -> None:
     text = proxy_conf(replace(SETTINGS, certificate="/c/my cert.pem", key="/c/key.pem"))
-    assert text.count('ssl_certificate "/c/my cert.pem";') == 2
+    assert 'ssl_certificate "/c/my cert.pem";' in text
     assert "listen 127.0.0.1:8080 default_server ssl;" in text
 
 

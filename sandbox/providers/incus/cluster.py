@@ -1,0 +1,168 @@
+"""The members of an Incus cluster: which live, and what is on which.
+
+Incus notices a dead member after 20 seconds, and until then, and for some calls also later, a call
+on one of its machines takes 10 to 20 seconds to fail. So a member is asked directly before and
+after each call that is about it: that takes a millisecond, and fails at once.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sandbox.errors import ProviderError, SandboxError
+from sandbox.providers.incus.answer import environment_of
+from sandbox.providers.incus.client import IncusClient
+from sandbox.providers.incus.remotes import host_and_port, takes_connections
+from sandbox.providers.incus.server import ServerMember, cluster_members
+from sandbox.providers.seats import MemberLostError
+
+ASKED_S: Final = 4.0
+"""Seconds that a member gets to answer through the cluster, when this host cannot ask it itself."""
+_ALIVE_S: Final = 1.0
+_DEAD_S: Final = 2.0
+"""Seconds for which a look at a member holds."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    at: float
+    alive: bool
+
+
+class IncusCluster:
+    """The members of the cluster that a client asks. May be used from threads."""
+
+    def __init__(self, client: IncusClient) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._members: dict[str, ServerMember] = {}
+        self._is_one: bool | None = None
+        self._looks: dict[str, _Look] = {}
+        self._direct: set[str] = set()
+        """Members that this host has reached itself."""
+
+    @property
+    def is_one(self) -> bool:
+        """Whether the server is a member of a cluster.
+
+        Raises:
+            HostError, ProviderError: Incus cannot be asked.
+        """
+        if self._is_one is None:
+            environment = environment_of(self._client.query("GET", "/1.0"))
+            self._is_one = bool(environment.get("server_clustered"))
+        return self._is_one
+
+    def members(self) -> tuple[ServerMember, ...]:
+        """List the members; one that Incus still calls online may be found dead by us.
+
+        Raises:
+            HostError, ProviderError: Incus cannot be asked.
+        """
+        found = cluster_members(self._client)
+        with self._lock:
+            self._members = {one.name: one for one in found}
+        return tuple(
+            ServerMember(one.name, one.url, one.online and self.lives(one.name)) for one in found
+        )
+
+    def address(self, member: str) -> str:
+        """Return the address at which the other members reach a member.
+
+        Raises:
+            MemberLostError: the cluster has no such member.
+            HostError, ProviderError: Incus cannot be asked.
+        """
+        return host_and_port(self._known(member).url)[0]
+
+    def lives(self, member: str) -> bool:
+        """Ask the member itself whether it lives, at most each second.
+
+        Raises:
+            MemberLostError: the cluster has no such member.
+            HostError, ProviderError: Incus cannot be asked.
+        """
+        look = self._looks.get(member)
+        if look is not None:
+            holds_s = _ALIVE_S if look.alive else _DEAD_S
+            if time.monotonic() - look.at < holds_s:
+                return look.alive
+        alive = self._ask(self._known(member))
+        self._looks[member] = _Look(time.monotonic(), alive)
+        return alive
+
+    def require(self, member: str) -> None:
+        """Return when the member lives.
+
+        Raises:
+            MemberLostError: it does not.
+            HostError, ProviderError: Incus cannot be asked.
+        """
+        if not self.lives(member):
+            raise lost(member)
+
+    @contextmanager
+    def reaching(self, member: str) -> Iterator[None]:
+        """Turn a failure inside into the true one when the member is dead.
+
+        Raises:
+            MemberLostError: it is dead before, or it died meanwhile.
+        """
+        self.require(member)
+        try:
+            yield
+        except MemberLostError as error:
+            self._looks.pop(member, None)
+            raise lost(member, error) from error
+        except ProviderError as error:
+            self._looks.pop(member, None)
+            if not self.lives(member):
+                raise lost(member, error) from error
+            raise
+
+    def _known(self, member: str) -> ServerMember:
+        with self._lock:
+            found = self._members.get(member)
+        if found is None:
+            listed = {one.name: one for one in cluster_members(self._client)}
+            with self._lock:
+                self._members = listed
+            found = listed.get(member)
+        if found is None:
+            raise MemberLostError(
+                f"the cluster has no member {member}", details=", ".join(sorted(listed))
+            )
+        return found
+
+    def _ask(self, member: ServerMember) -> bool:
+        if takes_connections(member.url):
+            self._direct.add(member.name)
+            return True
+        if member.name in self._direct:
+            return False
+        # A firewall may be between this host and the member
+        try:
+            at = {"target": member.name}
+            self._client.query("GET", "/1.0", parameters=at, timeout_s=ASKED_S)
+        except SandboxError:
+            return False
+        return True
+
+
+def lost(member: str, error: SandboxError | None = None) -> MemberLostError:
+    """Return the error for a member that does not answer, with Incus's own words."""
+    return MemberLostError(
+        f"the member {member} of the cluster does not answer",
+        details=(error.details or error.message) if error is not None else "",
+        hint="is it on, and on the network? its seats can be brought on the other members; see: "
+        "incus cluster list",
+    )
+
+
+def location_of(instance: dict[str, Any]) -> str:
+    """Return the member that carries an instance; empty where there is no cluster."""
+    said = str(instance.get("location") or "")
+    return "" if said == "none" else said
