@@ -163,6 +163,11 @@ def test_a_copy_is_put_back_and_what_was_there_is_set_aside(
     homes.put_back(ws, 1, "seat01-g1-before-reset.tar")
     assert learners.stamps[machine(ws, 1)] == old
     assert now in {stamp_in(one) for one in homes.set_aside(ws, 1)[1]}
+    newest = learners.work(machine(ws, 1))
+    homes.save_home(ws, 1)
+    learners.work(machine(ws, 1))
+    homes.put_back(ws, 1, "seat01.tar")
+    assert learners.stamps[machine(ws, 1)] == newest
     for wrong in ("seat02.tar", "../seat01.tar", "secrets.json"):
         with pytest.raises(UsageError, match="there is no copy"):
             homes.put_back(ws, 1, wrong)
