@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import BusyError, ProviderError, UsageError
+from sandbox.run import Completed
 from sandbox.workflows.workshop import homes
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.home_notes import home_notes
+from sandbox.workshop.homes import PARTLY
 from tests.fakes.learners import Homes, stamp_in
 from tests.unit.workflows.workshop.conftest import Classroom
 
@@ -184,10 +186,7 @@ def test_what_cannot_be_laid_is_said_and_kept(
     assert (aside.name, stamp_in(aside)) == ("seat01-g1-not-all-laid.tar", stamp)
 
 
-def homes_partly() -> object:
-    from sandbox.run import Completed
-    from sandbox.workshop.homes import PARTLY
-
+def homes_partly() -> Completed:
     return Completed((), PARTLY, "", "tar: no room", 0.0)
 
 
