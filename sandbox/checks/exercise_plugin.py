@@ -132,8 +132,11 @@ def _too_slow(_number: int, _frame: FrameType | None) -> None:
 def _host_of(item: pytest.Item) -> str:
     """The machine that testinfra gives the test, from its parameters."""
     callspec: Any = getattr(item, "callspec", None)
-    backend = callspec.params.get("_testinfra_backend") if callspec is not None else None
-    return str(getattr(backend, "hostname", "") or "")
+    for value in callspec.params.values() if callspec is not None else ():
+        backend = getattr(value, "backend", value)
+        if isinstance(backend, BaseBackend):
+            return str(backend.hostname)
+    return ""
 
 
 def _words(error: BaseException) -> str:

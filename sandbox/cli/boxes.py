@@ -75,10 +75,10 @@ def validate(
         for one in workshops:
             if one.loaded is not None:
                 show(_fine_workshop(one.loaded))
-    wrong = [one for one in (*entries, *workshops) if one.problems]
-    if wrong:
-        problems = [problem for one in wrong for problem in one.problems]
-        raise box_error(problems, *(one.path for one in wrong))
+    looked = [(one.path, one.problems) for one in entries]
+    looked += [(one.path, one.problems) for one in workshops]
+    if problems := [problem for _, found in looked for problem in found]:
+        raise box_error(problems, *(path for path, found in looked if found))
 
 
 def _named(targets: "Sequence[str]") -> tuple[list[Path], list[Path]]:

@@ -247,9 +247,8 @@ def _show_pushed(pushed: "Sequence[PushedSeat]") -> None:
     show(columns(rows, heads=("SEAT", "WRITTEN", "SAME", "ASIDE", "")))
     for one in pushed:
         for stays, new in one.answer.aside:
-            say(
-                f"{seat_word(one.number)}: {stays} was changed there and stays; the new one is {new}"
-            )
+            word = seat_word(one.number)
+            say(f"{word}: {stays} was changed there and stays; the new one is {new}")
 
 
 def _show_collected(manifest: "HomesManifest", folder: Path) -> None:
@@ -282,7 +281,8 @@ def _show_exercises(
     for number, results in found.items():
         for name in names:
             if words := results[name].words:
-                say(f"{seat_word(number)} {name}: {' '.join(words.split())[:_SHOWN_CHARS]}")
+                shown = " ".join(words.split())[:_SHOWN_CHARS]
+                say(f"{seat_word(number)} {name}: {shown}")
     done = sum(all(one.holds for one in results.values()) for results in found.values())
     say(f"{done} of {len(found)} seats have done all of it")
 

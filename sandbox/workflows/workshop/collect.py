@@ -39,7 +39,7 @@ _LONGEST_NAME: Final = 60
 
 
 @dataclass(frozen=True)
-class _Source:
+class _Archive:
     """An archive of a home, and what it stands for."""
 
     file: Path
@@ -140,21 +140,21 @@ def _collect_one(
     )
 
 
-def _source(ws: RunningWorkshop, seat: Seat, into: Path) -> _Source:
+def _source(ws: RunningWorkshop, seat: Seat, into: Path) -> _Archive:
     """A fresh copy of the home, else the last one. A large home is written to `into`."""
     try:
         saved = homes.save_in_turn(ws, seat.number)
-        return _Source(saved.file, saved.at)
+        return _Archive(saved.file, saved.at)
     except homes.HomeTooLargeError:
         began = datetime.now(UTC)
         machine = ws.map().instance_of(seat)
         homes.take_home(ws, machine, into, max_mb=_most_mb(into.parent, ws))
-        return _Source(into, began)
+        return _Archive(into, began)
     except (ProviderError, BusyError):
         last = homes.home_for(ws, seat)
         if last is None:
             raise
-        return _Source(last.file, last.at, is_old=True)
+        return _Archive(last.file, last.at, is_old=True)
 
 
 def _most_mb(folder: Path, ws: RunningWorkshop) -> int:
@@ -163,7 +163,7 @@ def _most_mb(folder: Path, ws: RunningWorkshop) -> int:
     return max(ws.workshop.copies.max_mb, min(_LARGEST_MB, free_mb // (4 * (os.cpu_count() or 1))))
 
 
-def _is_newer(folder: Path, earlier: CollectedHome, source: _Source) -> bool:
+def _is_newer(folder: Path, earlier: CollectedHome, source: _Archive) -> bool:
     # Its name is from a file that anybody could have written
     file = folder / Path(earlier.file).name
     return earlier.taken_at >= source.at and file.is_file() and sha256_of(file) == earlier.sha256

@@ -161,7 +161,9 @@ def _result(outcomes: Sequence[ExerciseOutcome], trouble: str, now: datetime) ->
         words = trouble or "it has no tests"
         return ExerciseResult(holds=None, words=_short(words), at=now)
     if failed := ended[OutcomeEnd.FAILED]:
-        return ExerciseResult(holds=False, words=_short("; ".join(failed[:_MOST_WORDS])), at=now)
+        return ExerciseResult(
+            holds=False, words=_short("; ".join(dict.fromkeys(failed[:_MOST_WORDS]))), at=now
+        )
     if errors := ended[OutcomeEnd.ERROR]:
         return ExerciseResult(holds=None, words=_short(errors[0]), at=now)
     if trouble:

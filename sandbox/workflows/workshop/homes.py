@@ -196,7 +196,7 @@ def put_back(ws: RunningWorkshop, number: int, name: str) -> Path:
                 hint=f"sandbox workshop homes {ws.name}",
             )
         # A link of our own: setting aside may let go of the very copy that is wanted
-        with fresh_file(found[name]) as archive:
+        with fresh_file(found[name].with_name(f"{name}.put-back")) as archive:
             os.link(found[name], archive)
             save_home(ws, number, set_aside="before-put-back")
             lay_home(ws, ws.map().instance_of(seat), archive)

@@ -155,9 +155,14 @@ def classroom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Classroom:
     monkeypatch.setattr(homes, "lay_home", lambda _, name, file: room.laid.append((name, file)))
     monkeypatch.setattr(push, "hand_out", lambda _, name: room.handed_out.append(name))
     monkeypatch.setattr(down, "LEFT_S", 0.0)
-    monkeypatch.setattr(homes, "save_home", room.save_home)
     for name in ("ensure_proxy", "refresh_proxy", "stop_proxy", "end_proxy"):
         monkeypatch.setattr(proxy, name, noting(room.proxy, name))
     for name in ("ensure_keeper", "end_keeper"):
         monkeypatch.setattr(keeper, name, noting(room.keeper, name))
     return room
+
+
+@pytest.fixture
+def saving(classroom: Classroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Homes are saved by nobody; the classroom notes which."""
+    monkeypatch.setattr(homes, "save_home", classroom.save_home)

@@ -54,6 +54,7 @@ def test_up(classroom: Classroom, monkeypatch: pytest.MonkeyPatch, at: int) -> N
     assert trainer in {None, ws.store.secrets().trainer}
 
 
+@pytest.mark.usefixtures("saving")
 @pytest.mark.parametrize("at", range(1, OF_RESET))
 def test_reset(classroom: Classroom, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     ws = classroom.up()
@@ -112,6 +113,7 @@ def test_up_and_then_down(classroom: Classroom, monkeypatch: pytest.MonkeyPatch,
     assert not classroom.store.exists()
 
 
+@pytest.mark.usefixtures("saving")
 def test_the_points_reach_to_the_end(classroom: Classroom, monkeypatch: pytest.MonkeyPatch) -> None:
     """No command makes more calls than there are points."""
     assert not is_cut(classroom, monkeypatch, OF_UP, classroom.up)

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import BusyError, ProviderError, UsageError
+from sandbox.run import Completed
 from sandbox.workflows.workshop import homes
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.home_notes import home_notes
+from sandbox.workshop.homes import PARTLY
 from tests.fakes.learners import Homes, stamp_in
 from tests.unit.workflows.workshop.conftest import Classroom
 
@@ -163,6 +165,11 @@ def test_a_copy_is_put_back_and_what_was_there_is_set_aside(
     homes.put_back(ws, 1, "seat01-g1-before-reset.tar")
     assert learners.stamps[machine(ws, 1)] == old
     assert now in {stamp_in(one) for one in homes.set_aside(ws, 1)[1]}
+    newest = learners.work(machine(ws, 1))
+    homes.save_home(ws, 1)
+    learners.work(machine(ws, 1))
+    homes.put_back(ws, 1, "seat01.tar")
+    assert learners.stamps[machine(ws, 1)] == newest
     for wrong in ("seat02.tar", "../seat01.tar", "secrets.json"):
         with pytest.raises(UsageError, match="there is no copy"):
             homes.put_back(ws, 1, wrong)
@@ -179,10 +186,7 @@ def test_what_cannot_be_laid_is_said_and_kept(
     assert (aside.name, stamp_in(aside)) == ("seat01-g1-not-all-laid.tar", stamp)
 
 
-def homes_partly() -> object:
-    from sandbox.run import Completed
-    from sandbox.workshop.homes import PARTLY
-
+def homes_partly() -> Completed:
     return Completed((), PARTLY, "", "tar: no room", 0.0)
 
 

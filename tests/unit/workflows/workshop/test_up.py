@@ -1,5 +1,7 @@
 """Opening a workshop: made, made again, cut off, changed."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from sandbox.errors import HostError, UsageError
@@ -13,8 +15,8 @@ from tests.unit.workflows.workshop.conftest import FILE, Classroom
 def test_every_seat_is_made_and_has_a_secret_of_its_own(classroom: Classroom) -> None:
     given: dict[str, str] = {}
 
-    def answer(name: str, argv: object, stdin: object) -> str:
-        if argv == ("chpasswd",):
+    def answer(name: str, argv: Sequence[str], stdin: object) -> str:
+        if tuple(argv) == ("chpasswd",):
             given[name] = str(stdin)
         return ""
 
