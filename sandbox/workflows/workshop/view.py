@@ -15,6 +15,7 @@ from sandbox.providers.members import Member
 from sandbox.providers.seats import SeatMachine, SeatUse
 from sandbox.workflows.workshop import exercises, keeper, look, proxy
 from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workshop.home_notes import home_notes
 from sandbox.workshop.names import claim_host, seat_word, url_of
 from sandbox.workshop.seat_map import Seat, SeatMap
 from sandbox.workshop.view import (
@@ -27,8 +28,6 @@ from sandbox.workshop.view import (
 )
 
 _ENDS_SOON: Final = timedelta(minutes=15)
-_OLD_COPIES: Final = 3
-"""So many times the wished age, and the trainer must know."""
 _MOST_NAMED: Final = 8
 
 
@@ -179,7 +178,7 @@ def _notices(
             "homes are not being copied, and lost servers not noticed: "
             f"sandbox workshop up {ws.record.path}"
         )
-    yield from _about_copies(ws, found, now)
+    yield from _about_copies(ws, found)
     ends = ws.record.ends
     if ends is not None and now >= ends:
         yield f"it has ended; its machines run on until: sandbox workshop down {ws.name}"
@@ -188,21 +187,17 @@ def _notices(
         yield f"it ends in {minutes} min; more time: sandbox workshop extend {ws.name} --by 30m"
 
 
-def _about_copies(ws: RunningWorkshop, found: Sequence[SeatView], now: datetime) -> Iterator[str]:
+def _about_copies(ws: RunningWorkshop, found: Sequence[SeatView]) -> Iterator[str]:
     copies = ws.workshop.copies
-    limit = timedelta(seconds=copies.every_s * _OLD_COPIES)
     ready = [one for one in found if one.state is SeatState.READY]
     large = [one for one in ready if one.look and (one.look.home_mb or 0) > copies.max_mb]
     if large:
         words = _listed([one.word for one in large])
         yield f"more than {copies.max_mb} MB in the home, so it is not copied: {words}"
-    old = [
-        one.word
-        for one in ready
-        if one not in large and now - (one.home_saved_at or ws.record.opened_at) > limit
-    ]
-    if old:
-        yield f"no copy of the home for {limit.total_seconds() / 60:.0f} min: {_listed(old)}"
+    notes = home_notes(ws.store)
+    failed = [one.word for one in ready if one not in large and notes.of(one.number).trouble]
+    if failed:
+        yield f"the newest copy of the home failed: {_listed(failed)}"
 
 
 def _listed(words: Sequence[str]) -> str:

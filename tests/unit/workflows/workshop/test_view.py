@@ -7,6 +7,7 @@ import pytest
 from sandbox.providers.seats import SeatUse
 from sandbox.workflows.workshop import keeper, proxy
 from sandbox.workflows.workshop.view import view
+from sandbox.workshop.home_notes import note_home
 from sandbox.workshop.stuck import Stuck, ranks
 from sandbox.workshop.view import SeatLook, SeatState
 from tests.unit.workflows.workshop.conftest import Classroom
@@ -71,11 +72,12 @@ def test_what_does_not_run_is_said(classroom: Classroom, monkeypatch: pytest.Mon
         )
     )
     assert record.ends is not None
+    note_home(ws.store, 2, lambda one: one.model_copy(update={"trouble": "no room"}))
     notices = view(classroom.ws()).notices
     assert [one.split(",")[0].split(":")[0] for one in notices] == [
         "the proxy does not run",
         "homes are not being copied",
-        "no copy of the home for 4 min",
+        "the newest copy of the home failed",
         "it ends in 5 min; more time",
     ]
 

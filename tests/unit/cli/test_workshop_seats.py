@@ -1,0 +1,171 @@
+"""The commands on an open workshop, as a trainer types them."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from sandbox.cli import settings, workshop
+from sandbox.cli.completion import completions
+from sandbox.errors import ProviderError, UsageError
+from sandbox.events import Listener
+from sandbox.spec.problem import InvalidBoxError
+from sandbox.workflows.context import Context
+from tests.unit.workflows.workshop.conftest import FILE, Classroom, classroom, saving
+
+__all__ = ["classroom", "saving"]
+
+
+@pytest.fixture
+def room(classroom: Classroom, monkeypatch: pytest.MonkeyPatch) -> Classroom:
+    def context(listener: Listener, **_: object) -> Context:
+        del listener
+        return classroom.context
+
+    for module in ("settings", "workshop"):
+        monkeypatch.setattr(f"sandbox.cli.{module}.context", context)
+    monkeypatch.chdir(classroom.folder)
+    Path("class.workshop.yml").write_text(FILE, encoding="utf-8")
+    assert settings.context is context
+    return classroom
+
+
+def run(*args: str, stdin: str = "") -> Result:
+    app = typer.Typer()
+    workshop.register(app)
+    return CliRunner().invoke(app, ["workshop", *args], input=stdin)
+
+
+def shown(*args: str) -> str:
+    result = run(*args)
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.stdout
+
+
+def test_from_up_to_down(room: Classroom) -> None:
+    said = shown("up", "class.workshop.yml")
+    assert "seat01  -       http://seat01.localhost:8080/  ready" in said
+    assert "to claim a seat: http://claim.localhost:8080/" in said
+    assert f"secret: {room.store.secrets().trainer}" in said
+    assert Path("class-slips/class-slips.html").exists()
+    assert "class  open   4 of 4" in shown("list")
+    assert "seat01  (spare)  ready" in shown("status")
+    assert shown("extend", "--by", "1h").startswith("class ends ")
+    assert shown("down", "--no-collect", "--yes") == ""
+    assert not room.seats.there
+    assert isinstance(run("status").exception, UsageError)
+
+
+def test_up_as_json_has_no_secret(room: Classroom) -> None:
+    said = shown("up", "class.workshop.yml", "--json", "--to", "out")
+    assert [one["seat"] for one in json.loads(said)["seats"]] == [
+        "seat01",
+        "seat02",
+        "seat03",
+        "seat04",
+    ]
+    secrets = room.store.secrets()
+    assert not any(one in said for one in (secrets.trainer, *secrets.seats.values()))
+
+
+def test_slips_are_written_although_a_seat_failed(room: Classroom) -> None:
+    room.silent = {"ws-class-02-g1"}
+    result = run("up", "class.workshop.yml")
+    assert isinstance(result.exception, ProviderError)
+    assert result.exception.exit_code == 5
+    assert "not ready" in result.stdout
+    assert Path("class-slips/class-slips.csv").exists()
+
+
+def test_late_people(room: Classroom) -> None:
+    run("up", "class.workshop.yml")
+    said = shown("add", "--name", "Ada Byron", "--email", "ada@example.org")
+    assert f"learner  {room.store.secret_of(1)}" in said
+    added = json.loads(shown("add", "class", "2", "--json"))
+    assert [one["seat"] for one in added] == ["seat06", "seat07"]
+    assert json.loads(shown("add", "1", "--json"))[0]["seat"] == "seat08"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("add",),
+        ("add", "class"),
+        ("add", "a", "b", "2"),
+        ("add", "--name", "a", "--name", "b", "--email", "x@y"),
+        ("add", "--name", "\x1b[31m"),
+        ("reset", "seat99"),
+        ("reset", "class"),
+        ("reset", "a", "b", "c"),
+        ("reset", "1", "--restart", "--keep-home"),
+        ("extend",),
+        ("extend", "--by", "1h", "--until", "17:30"),
+        ("down", "--no-collect"),
+        ("status", "other"),
+    ],
+)
+def test_what_is_refused(room: Classroom, words: tuple[str, ...]) -> None:
+    run("up", "class.workshop.yml")
+    machines = dict(room.seats.there)
+    result = run(*words)
+    assert isinstance(result.exception, UsageError), result.output
+    assert room.seats.there == machines
+
+
+@pytest.mark.usefixtures("saving")
+def test_reset(room: Classroom) -> None:
+    run("up", "class.workshop.yml")
+    assert shown("reset", "seat02") == "http://seat02.localhost:8080/\n"
+    assert json.loads(shown("reset", "class", "2", "--json"))["machine"] == "ws-class-02-g3"
+    shown("reset", "class.workshop.yml", "02", "--restart")
+    assert room.saved == [2, 2]
+
+
+def test_status_as_json(room: Classroom) -> None:
+    run("up", "class.workshop.yml")
+    said = json.loads(shown("status", "--json"))
+    assert [one["state"] for one in said["seats"]] == ["ready"] * 4
+    assert not any(one in json.dumps(said) for one in room.store.secrets().seats.values())
+
+
+def test_several_are_open(room: Classroom) -> None:
+    run("up", "class.workshop.yml")
+    Path("other.workshop.yml").write_text(FILE, encoding="utf-8")
+    run("up", "other.workshop.yml")
+    result = run("status")
+    assert isinstance(result.exception, UsageError)
+    assert result.exception.details == "class, other"
+    assert len(room.seats.there) == 8
+
+
+@pytest.mark.usefixtures("room")
+def test_names_and_seats_are_completed() -> None:
+    run("up", "class.workshop.yml")
+
+    def words(*typed: str) -> list[str]:
+        return [one.value for one in completions(["workshop", *typed[:-1]], typed[-1])]
+
+    assert words("status", "cl") == ["class", "class-slips/", "class.workshop.yml"]
+    assert words("reset", "class", "seat0") == ["seat01", "seat02", "seat03", "seat04"]
+    assert words("reset", "") == ["class", "seat01", "seat02", "seat03", "seat04"]
+
+
+@pytest.mark.usefixtures("room")
+def test_a_wrong_workshop_file_is_told_at_its_lines() -> None:
+    from sandbox.cli import boxes
+
+    app = typer.Typer()
+    boxes.register(app)
+    assert CliRunner().invoke(app, ["validate"]).stdout == (
+        "class.workshop.yml: valid (3 seats and 1 spare ones of shiny)\n"
+    )
+    Path("class.workshop.yml").write_text(FILE + "seat: 1\nbox2: x\n", encoding="utf-8")
+    for words in (["validate"], ["validate", "class.workshop.yml"]):
+        result = CliRunner().invoke(app, words)
+        assert isinstance(result.exception, InvalidBoxError)
+        assert "class.workshop.yml:5" in result.exception.details
+        assert "class.workshop.yml:6" in result.exception.details
+    found = CliRunner().invoke(app, ["validate", "class.workshop.yml", "--json"]).stdout
+    assert json.loads(found)[0]["valid"] is False
