@@ -48,7 +48,7 @@ for word in json.loads(sys.argv[1]):
     open_ports = found[host] = []
     while left:
         batch, left = left[:most], left[most:]
-        waiting, poll, end = {}, select.epoll(), time.monotonic() + 0.6
+        waiting, poll = {}, select.epoll()
         for port in batch:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             one = socket.socket(family, socket.SOCK_STREAM)
@@ -60,6 +60,8 @@ for word in json.loads(sys.argv[1]):
                 poll.register(one, select.EPOLLOUT)
             except OSError:
                 one.close()
+        # From here on: to begin so many connections takes a busy machine a while
+        end = time.monotonic() + 0.6
         while waiting and (rest := end - time.monotonic()) > 0:
             for number, _ in poll.poll(rest):
                 one, port = waiting.pop(number)
