@@ -38,8 +38,8 @@ _LOOKS_TRUST: Final = 30
 """A quiet seat is asked all the same every so many times: what happened in the very moment of the
 last time would else be missed until something else happens."""
 _LOOKS_AT_MOST: Final = 4
-"""So many seats in one round, those first that were not looked into for longest: a look takes an
-eighth of a second of processor, and thirty people at work must not slow each other by it."""
+"""So many seats in one round, those first that were not looked into for longest: a look starts
+a program there, and thirty people at work must not slow each other by it."""
 _LOG_BYTES: Final = 1024 * 1024
 _LONGEST_PAUSE_S: Final = 30.0
 _SAY_AGAIN_S: Final = 600.0
