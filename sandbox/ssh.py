@@ -8,7 +8,7 @@ import base64
 import shlex
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,14 +73,39 @@ class SshTarget:
 
 def write_config(folder: Path, name: str, endpoint: SshEndpoint) -> SshTarget:
     """Write `ssh_config` and `known_hosts` into the instance's folder, next to its key."""
+    return write_configs(folder, {name: endpoint})[0]
+
+
+def write_configs(folder: Path, endpoints: Mapping[str, SshEndpoint]) -> tuple[SshTarget, ...]:
+    """Write one `ssh_config` and `known_hosts` for several machines, next to the key of all."""
     known_hosts = folder / "known_hosts"
-    write_whole(known_hosts, "".join(f"{name} {key}\n" for key in endpoint.host_keys))
+    keys = (f"{name} {key}\n" for name, one in endpoints.items() for key in one.host_keys)
+    write_whole(known_hosts, "".join(keys))
+    lines = [line for name, one in endpoints.items() for line in _own_lines(name, one)]
+    if len(endpoints) > 1:
+        lines.append("Host *")
+    config = folder / "ssh_config"
+    write_whole(config, "\n".join((*lines, *_common_lines(folder, known_hosts))) + "\n")
+    return tuple(SshTarget(host=name, config=config) for name in endpoints)
+
+
+def _own_lines(name: str, endpoint: SshEndpoint) -> list[str]:
     lines = [
         f"Host {name}",
         f"  HostName {endpoint.host}",
         f"  Port {endpoint.port}",
         f"  User {endpoint.user}",
         f"  HostKeyAlias {name}",
+    ]
+    if endpoint.proxy_command:
+        # ssh expands % in a ProxyCommand and hands it to a shell
+        command = shlex.join(endpoint.proxy_command).replace("%", "%%")
+        lines.append(f"  ProxyCommand {command}")
+    return lines
+
+
+def _common_lines(folder: Path, known_hosts: Path) -> list[str]:
+    return [
         f"  IdentityFile {ssh_word(folder / 'id_ed25519')}",
         "  IdentitiesOnly yes",
         "  StrictHostKeyChecking yes",
@@ -101,13 +126,6 @@ def write_config(folder: Path, name: str, endpoint: SshEndpoint) -> SshTarget:
         # %C is a hash over host, port, user and HostName: short, and new when the address is
         f"  ControlPath {ssh_word(runtime_dir(), tokens='/%C')}",
     ]
-    if endpoint.proxy_command:
-        # ssh expands % in a ProxyCommand and hands it to a shell
-        command = shlex.join(endpoint.proxy_command).replace("%", "%%")
-        lines.append(f"  ProxyCommand {command}")
-    config = folder / "ssh_config"
-    write_whole(config, "\n".join(lines) + "\n")
-    return SshTarget(host=name, config=config)
 
 
 def disconnect(target: SshTarget) -> None:

@@ -21,9 +21,7 @@ from sandbox.run import HostUser, run
 from sandbox.ssh import SshTarget
 
 _TRY_S = 30.0
-_NEEDED: Final = (
-    "import pytest, testinfra.plugin, sandbox.checks.plugin; open('request.json').close()"
-)
+_NEEDED: Final = "import pytest, testinfra.plugin, {plugin}; open('request.json').close()"
 _OURS_ALONE: Final = (
     *("IdentityFile", "UserKnownHostsFile"),
     *("ControlMaster", "ControlPath", "ControlPersist"),
@@ -47,8 +45,12 @@ def candidates() -> tuple[HostUser, ...]:
     return tuple(HostUser(uid, pwd.getpwuid(uid).pw_gid) for uid in found if uid is not None)
 
 
-def fit(process: PytestProcess, user: HostUser) -> AbstractContextManager[PytestProcess]:
+def fit(
+    process: PytestProcess, user: HostUser, *, log_in: bool = True
+) -> AbstractContextManager[PytestProcess]:
     """Fit the process to `user`: with a login and an environment of its own.
+
+    Without `log_in` the login is not tried: one of many machines may not answer.
 
     Raises:
         UnfitError: the user cannot run it.
@@ -59,8 +61,10 @@ def fit(process: PytestProcess, user: HostUser) -> AbstractContextManager[Pytest
     fitted = replace(process, target=target, environment=environment, user=user)
     for path in (place, *place.rglob("*")):
         os.chown(path, user.uid, user.gid, follow_symlinks=False)
-    _try(fitted, (sys.executable, "-P", "-c", _NEEDED), f"read {sys.executable} and what it needs")
-    _try(fitted, (*target.argv("-o", "BatchMode=yes"), "true"), "reach the machine by ssh")
+    needed = _NEEDED.format(plugin=process.plugin)
+    _try(fitted, (sys.executable, "-P", "-c", needed), f"read {sys.executable} and what it needs")
+    if log_in:
+        _try(fitted, (*target.argv("-o", "BatchMode=yes"), "true"), "reach the machine by ssh")
     return _running(fitted)
 
 
@@ -70,10 +74,11 @@ def _running(process: PytestProcess) -> Iterator[PytestProcess]:
         yield process
     finally:
         # Its shared connection goes with it
-        argv = process.target.argv("-O", "exit")
         env = process.environment
-        with suppress(CommandError):  # gone already, with the machine
-            run(argv, timeout_s=10, env=env, only_env=True, user=process.user, check=False)
+        for host in process.hosts or (process.target.host,):
+            argv = replace(process.target, host=host).argv("-O", "exit")
+            with suppress(CommandError):  # gone already, with the machine
+                run(argv, timeout_s=10, env=env, only_env=True, user=process.user, check=False)
 
 
 def _try(process: PytestProcess, argv: tuple[str, ...], what: str) -> None:

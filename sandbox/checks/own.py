@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from sandbox.trust import HostCode
 
 _OWN_ID = "box."
 _MOST_RESULTS = 10_000
+Write = Callable[[Path], tuple[Path, ...]]
 
 
 def run_own(
@@ -42,25 +43,36 @@ def run_own(
     Returns:
         The seconds it took, and what was found: an error for each check that did not run.
     """
-    with _prepared(process, request, own) as (prepared, files):
-        elapsed_s, trouble = prepared.run(files, limit_s=limit_s)
-        found = _found(prepared.place, own, request.goals, trouble)
+
+    def write(place: Path) -> tuple[Path, ...]:
+        ResultFolder(place).write_request(request)
+        return write_code(place, own)
+
+    with prepared(process, write) as (ready, files):
+        elapsed_s, trouble = ready.run(files, limit_s=limit_s)
+        found = _found(ready.place, own, request.goals, trouble)
     return elapsed_s, found
 
 
 @contextmanager
-def _prepared(
-    process: PytestProcess, request: CheckRequest, own: tuple[HostCode, ...]
+def prepared(
+    process: PytestProcess, write: Write, *, log_in: bool = True
 ) -> Iterator[tuple[PytestProcess, tuple[Path, ...]]]:
-    """The process, its place and the files, as an ordinary user where that can be had."""
+    """Yield the process, fitted to a folder of its own and an ordinary user, and its files.
+
+    Args:
+        process: its place is a folder of ours, which says whose leftovers are whose.
+        write: writes all that the process reads into a folder, and returns the test files.
+        log_in: whether it is tried that the user can log in to the machine.
+    """
     folder = process.place
     reason = ""
     for user in candidates():
         # Not below the state folder, which is ours alone
         with _folder(Path(tempfile.gettempdir()), _mark(folder)) as place:
-            files = _write(place, request, own)
+            files = write(place)
             try:
-                fitted = fit(replace(process, place=place), user)
+                fitted = fit(replace(process, place=place), user, log_in=log_in)
             except UnfitError as error:
                 reason = str(error)
                 continue
@@ -72,10 +84,20 @@ def _prepared(
         process.listener(Notice(process.name, text))
     with _folder(folder, PREFIX) as place:
         environment = clean_environment(Path.home(), with_tmpdir=True)
-        yield (
-            replace(process, place=place, environment=environment),
-            _write(place, request, own),
-        )
+        yield replace(process, place=place, environment=environment), write(place)
+
+
+def write_code(place: Path, own: tuple[HostCode, ...]) -> tuple[Path, ...]:
+    """Write pytest's settings, and copies of the agreed bytes under the files' own names."""
+    write_settings(place)
+    files = []
+    for number, code in enumerate(own):
+        # Two files of one name are two files
+        copy = place / "own" / str(number) / code.path.name
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(code.content)
+        files.append(copy)
+    return tuple(files)
 
 
 def _mark(folder: Path) -> str:
@@ -91,20 +113,6 @@ def _folder(above: Path, prefix: str) -> Iterator[Path]:
             shutil.rmtree(leftover, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=above, ignore_cleanup_errors=True) as name:
         yield Path(name)
-
-
-def _write(place: Path, request: CheckRequest, own: tuple[HostCode, ...]) -> tuple[Path, ...]:
-    """All that the process reads; the copies are the agreed bytes under the files' own names."""
-    ResultFolder(place).write_request(request)
-    write_settings(place)
-    files = []
-    for number, code in enumerate(own):
-        # Two files of one name are two files
-        copy = place / "own" / str(number) / code.path.name
-        copy.parent.mkdir(parents=True)
-        copy.write_bytes(code.content)
-        files.append(copy)
-    return tuple(files)
 
 
 def _found(

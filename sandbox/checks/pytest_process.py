@@ -13,6 +13,7 @@ from sandbox.events import Listener, StepOutput
 from sandbox.run import Completed, HostUser, run
 from sandbox.ssh import SshTarget
 
+OUR_PLUGIN: Final = "sandbox.checks.plugin"
 PREFIX: Final = "check-"
 """Of the folders of runs, in an instance's folder."""
 _INI = """\
@@ -47,6 +48,10 @@ class PytestProcess:
     environment: dict[str, str] | None = None
     """All that it gets; None: what this process has."""
     user: HostUser | None = None
+    plugin: str = OUR_PLUGIN
+    """The pytest plugin that writes down what comes of it."""
+    hosts: tuple[str, ...] = ()
+    """Aliases of the target's configuration, for many machines; else the target alone."""
 
     def run(self, files: tuple[Path, ...], *, limit_s: float) -> tuple[float, CommandError | None]:
         """Run the tests in `files`: the seconds it took, and what went wrong with pytest itself."""
@@ -90,12 +95,12 @@ class PytestProcess:
             *("-m", "pytest"),
             # Only what is named here: nothing of the user's own pytest set-up
             *("-c", "pytest.ini", "--rootdir", ".", "--noconftest"),
-            *("-p", "testinfra.plugin", "-p", "sandbox.checks.plugin", "-p", "no:cacheprovider"),
+            *("-p", "testinfra.plugin", "-p", self.plugin, "-p", "no:cacheprovider"),
             *("--import-mode=importlib", "--basetemp", "tmp"),
             *("-v", "--tb=short", "--color=no", "--continue-on-collection-errors"),
             f"--sandbox-folder={place}",
             # testinfra's default is paramiko, which does not read all that is in an ssh_config
-            f"--hosts=ssh://{target.host}",
+            f"--hosts={','.join(f'ssh://{host}' for host in self.hosts or (target.host,))}",
             *config,
             *inside,
         )

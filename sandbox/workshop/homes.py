@@ -104,10 +104,13 @@ esac
 # $1 the account; the archive comes on stdin
 LAY_HOME: Final = f"""\
 {_AS_ACCOUNT}cd "$home"
-status=0
-said=$(as_account timeout 120 tar --extract --no-same-owner --same-permissions \
-  --recursive-unlink 2>&1 | tail -c 2000; exit 0)
-[ -z "$said" ] || {{ printf '%s\n' "$said" >&2; exit {PARTLY}; }}
+said=$(
+  {{
+    as_account timeout 120 tar --extract --no-same-owner --same-permissions \\
+      --recursive-unlink --warning=no-timestamp 2>&1 || echo "tar ended with $?"
+  }} | tail -c 2000
+)
+[ -z "$said" ] || {{ printf '%s\\n' "$said" >&2; exit {PARTLY}; }}
 """
 
 

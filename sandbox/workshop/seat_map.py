@@ -34,6 +34,8 @@ class Holder(BaseModel):
     """The hash of the cookie of the browser that claimed it; empty until a browser did."""
     since: datetime | None = None
     """When it was claimed."""
+    walk_in: bool = False
+    """Whether the person was on no list, and got a spare seat at the claim page."""
 
 
 class Seat(BaseModel):

@@ -1,5 +1,6 @@
 """Files into a home and out of it: the very programs that run in a seat, run here."""
 
+import hashlib
 import io
 import json
 import os
@@ -14,13 +15,9 @@ import pytest
 
 from sandbox.paths import data_dir
 from sandbox.workshop.homes import (
-    SAVE_HOME,
-    TOO_LARGE,
     CollectedHome,
     HomesManifest,
     differing,
-    look_said,
-    save_words,
     sha256_of,
 )
 
@@ -64,6 +61,7 @@ def test_what_the_learner_changed_is_never_overwritten(tmp_path: Path) -> None:
         "written": ["course/data/b.csv"],
         "same": [],
         "aside": [["course/a.R", "course/a.R.new"]],
+        "failed": [],
     }
     assert mine.read_text() == "mine"
     assert (tmp_path / "course" / "a.R.new").read_text() == "2"
@@ -101,47 +99,6 @@ def test_nothing_leaves_the_home(tmp_path: Path, to: str, name: str) -> None:
     assert [one.name for one in tmp_path.rglob("*")] == ["home"]
 
 
-def save(account: str, max_mb: int, folder: Path) -> "subprocess.CompletedProcess[bytes]":
-    """Save a home as in a seat, with a `getent` that knows this folder alone."""
-    fake = folder / "bin"
-    fake.mkdir(exist_ok=True)
-    (fake / "getent").write_text(f"#!/bin/sh\necho 'ada:x:1:1::{folder / 'home'}:/bin/sh'\n")
-    (fake / "getent").chmod(0o755)
-    return subprocess.run(
-        ["sh", "-c", SAVE_HOME, "sh", *save_words(account, max_mb)],
-        env={"PATH": f"{fake}:{os.environ['PATH']}"},
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
-
-
-def test_a_home_is_saved_without_its_caches(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    for name in ("a.R", ".cache/R/big", "p/.Rproj.user/x", ".Rhistory", "sub dir/b"):
-        (home / name).parent.mkdir(parents=True, exist_ok=True)
-        (home / name).write_text(name)
-    (home / "link").symlink_to("/etc/passwd")
-    done = save("ada", 10, tmp_path)
-    assert done.returncode == 0, done.stderr
-    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
-        names = {one.name for one in tar if not one.isdir()}
-        assert tar.getmember("./link").issym()
-    assert names == {"./a.R", "./.Rhistory", "./sub dir/b", "./link"}
-    assert look_said(done.stderr.decode()) is not None
-
-
-def test_a_home_that_is_too_large_is_not_saved_and_says_its_size(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "big").write_bytes(os.urandom(3 * 1024**2))
-    done = save("ada", 2, tmp_path)
-    assert (done.returncode, done.stdout) == (TOO_LARGE, b"")
-    look = look_said(done.stderr.decode())
-    assert look is not None
-    assert look.size_mb in (3, 4)
-
-
 def test_a_list_proves_the_archives(tmp_path: Path) -> None:
     (tmp_path / "seat01.tar").write_bytes(b"abc")
     one = CollectedHome(
@@ -159,3 +116,37 @@ def test_a_list_proves_the_archives(tmp_path: Path) -> None:
     assert differing(tmp_path, manifest) == []
     (tmp_path / "seat01.tar").write_bytes(b"abd")
     assert differing(tmp_path, manifest) == ["seat01.tar"]
+
+
+def test_a_file_of_an_older_hand_out_is_the_learners_no_more_than_the_newest(
+    tmp_path: Path,
+) -> None:
+    # Cut off after the first file: it was noted before it was written
+    push(tmp_path, {"a.R": "1"})
+    (tmp_path / "course" / "a.R").write_text("2")
+    known = tmp_path / ".local" / "state" / "sandbox" / "handed-out.jsonl"
+    with known.open("a") as file:
+        file.write(json.dumps(["course/a.R", hashlib.sha256(b"2").hexdigest()]) + "\nhalf a li")
+    assert push(tmp_path, {"a.R": "3"})["written"] == ["course/a.R"]
+
+
+def test_what_is_in_the_way_is_named_and_the_rest_comes(tmp_path: Path) -> None:
+    (tmp_path / "course").write_text("a file of that name")
+    os.mkfifo(tmp_path / "pipe.R")
+    (tmp_path / "huge.R").touch()
+    os.truncate(tmp_path / "huge.R", 5 * 1024**4)
+    told = push(tmp_path, {"course/a.R": "1", "pipe.R": "2", "huge.R": "3", "b.R": "4"}, to=".")
+    assert told["written"] == ["b.R"]
+    assert told["aside"] == [["pipe.R", "pipe.R.new"], ["huge.R", "huge.R.new"]]
+    assert [one[0] for one in told["failed"] if isinstance(one, list)] == ["course/a.R"]
+    assert (tmp_path / "course").read_text() == "a file of that name"
+
+
+def test_the_part_of_a_run_that_was_cut_off_leads_nowhere(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".a.R.sandbox-part").symlink_to(outside)
+    assert push(home, {"a.R": "1"}, to=".")["written"] == ["a.R"]
+    assert not outside.exists()
+    assert [one.name for one in home.iterdir() if one.name.endswith("part")] == []

@@ -8,7 +8,6 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from sandbox.errors import HostError, ProviderError, SandboxError, UsageError
 from sandbox.events import Notice
@@ -18,12 +17,11 @@ from sandbox.ssh import make_key
 from sandbox.workflows.workshop import answering, homes, proxy, push
 from sandbox.workflows.workshop.pace import at_once
 from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workflows.workshop.secret import set_secret
 from sandbox.workshop.names import seat_word
 from sandbox.workshop.seat_map import Seat, instance_name
 
 __all__ = ["at_once", "bring", "bring_in", "members_for", "require_answers", "serve"]
-
-_PASSWORD_S: Final = 30.0
 
 
 def bring(
@@ -202,27 +200,12 @@ def _public_key(ws: RunningWorkshop) -> str:
 
 
 def _furnish(ws: RunningWorkshop, number: int, machine: SeatMachine, home: Path | None) -> None:
-    _give_password(ws, number, machine.name)
+    set_secret(ws, number, machine.name)
     if home is not None:
         homes.lay_home(ws, machine.name, home)
     # After the home, which knows what was handed out to it: what was pushed since then comes too
     push.hand_out(ws, machine.name)
     require_answers(ws, number, machine)
-
-
-def _give_password(ws: RunningWorkshop, number: int, machine: str) -> None:
-    user, secret = ws.workshop.user, ws.store.secret_of(number)
-    try:
-        ws.seats.run(machine, ("chpasswd",), timeout_s=_PASSWORD_S, stdin=f"{user}:{secret}\n")
-    except MemberLostError:
-        raise
-    except ProviderError as error:
-        # Its own words could hold the line that it was given
-        raise ProviderError(
-            f"{seat_word(number)} does not take its password for {user}",
-            details=f"chpasswd failed in {machine}: {error.message}".replace(secret, "…"),
-            hint=f"sandbox workshop reset {ws.name} {seat_word(number)}",
-        ) from None
 
 
 def _remove_older(ws: RunningWorkshop, before: Seat, now: Seat) -> None:

@@ -143,6 +143,9 @@ def lay_home(ws: RunningWorkshop, machine: str, archive: Path) -> None:
     )
     label = label_of(machine)
     if done.returncode == PARTLY:
+        if label is not None:
+            # The next copy of this machine is no heir of all that is in the archive
+            _link_aside(ws, archive, label.seat, label.generation, "not-all-laid")
         text = f"not all of {archive.name} is in {machine}: {done.stderr[-_LAST_CHARS:].strip()}"
         ws.listener(Notice(ws.name, text))
     elif done.returncode:
@@ -306,12 +309,15 @@ def _aside_name(ws: RunningWorkshop, number: int, generation: int, word: str) ->
 
 def _keep_aside(ws: RunningWorkshop, seat: Seat, word: str) -> None:
     saved = ws.store.home_of(seat.number)
-    if not saved.is_file():
-        return
-    with fresh_file(aside := _aside_name(ws, seat.number, seat.generation, word)) as fresh:
-        os.link(saved, fresh)
+    if saved.is_file():
+        _link_aside(ws, saved, seat.number, seat.generation, word)
+
+
+def _link_aside(ws: RunningWorkshop, file: Path, number: int, generation: int, word: str) -> None:
+    with fresh_file(aside := _aside_name(ws, number, generation, word)) as fresh:
+        os.link(file, fresh)
         fresh.replace(aside)
-    _keep_newest(ws, seat.number)
+    _keep_newest(ws, number)
 
 
 def _keep_newest(ws: RunningWorkshop, number: int) -> None:

@@ -79,14 +79,19 @@ class MemberWatch:
         return fresh
 
 
-def tend_members(ws: RunningWorkshop, watch: MemberWatch) -> tuple[str, ...]:
+_WATCHES: Final[dict[str, MemberWatch]] = {}
+
+
+def tend_members(ws: RunningWorkshop, watch: MemberWatch | None = None) -> tuple[str, ...]:
     """Look after the servers once; return in words what was done or could not be.
 
-    Call it every few seconds with one and the same `watch`. It can be cut off at any point.
+    Call it every few seconds, with one and the same `watch`; None is this process's own for this
+    workshop. It can be cut off at any point.
 
     Raises:
         HostError, ProviderError: the provider cannot be asked.
     """
+    watch = watch or _WATCHES.setdefault(ws.name, MemberWatch())
     try:
         lock = ws.store.hold_now("members")
     except HeldError:

@@ -28,6 +28,7 @@ from sandbox.workshop.proxy_config import (
     proxy_conf,
     seats_file,
 )
+from sandbox.workshop.store import WorkshopStore
 
 _TOGETHER_S: Final = 0.3
 """Changes that come within this time are read by nginx together: each reload is a new worker."""
@@ -68,6 +69,13 @@ def stop_proxy(ws: RunningWorkshop) -> None:
     with _held(ws):
         _nginx(ws).stop()
         (_nginx(ws).folder / _LOADED).unlink(missing_ok=True)
+
+
+def end_proxy(store: WorkshopStore) -> None:
+    """End the proxy by the workshop's folder alone, when its record cannot be read."""
+    folder = store.folder / "nginx"
+    if folder.is_dir():
+        OwnNginx(folder, 0, "listen.port").stop()
 
 
 def proxy_runs(ws: RunningWorkshop) -> bool:

@@ -1,0 +1,122 @@
+"""What the trainer's page asks of the workflows: the one place that knows their names."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from sandbox.providers.seats import SeatUse
+from sandbox.workflows.workshop import add, collect, exercises, extend, homes, look, push, reset
+from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workflows.workshop.view import view
+from sandbox.workshop.names import seat_word
+from sandbox.workshop.seat_answer import SeatInside
+from sandbox.workshop.view import WorkshopView
+
+_MOST_NAMED: Final = 8
+_CPU_EVERY_S: Final = 5.0
+"""A shorter time says little of what a processor does."""
+
+
+@dataclass(frozen=True)
+class Actions:
+    """Each may raise SandboxError, and runs in a thread; a text is what the trainer reads after."""
+
+    view: Callable[[RunningWorkshop], WorkshopView]
+    inside: Callable[[RunningWorkshop, int], SeatInside]
+    reset: Callable[[RunningWorkshop, int, bool], str]
+    """With True the home comes back into the new machine."""
+    restart: Callable[[RunningWorkshop, int], str]
+    save_home: Callable[[RunningWorkshop, int], Path]
+    """Returns the archive."""
+    push: Callable[[RunningWorkshop, Sequence[Path], str, int | None], str]
+    """Files, the folder in the home, and one seat or all."""
+    collect: Callable[[RunningWorkshop], str]
+    exercises: Callable[[RunningWorkshop, int | None], str]
+    add: Callable[[RunningWorkshop, int], str]
+    extend: Callable[[RunningWorkshop, datetime], str]
+
+
+def real_actions() -> Actions:
+    """Return what the workflows do."""
+    return Actions(
+        view=_Viewer(),
+        inside=look.inside,
+        reset=_reset,
+        restart=_restart,
+        save_home=lambda ws, number: homes.save_home(ws, number).file,
+        push=_push,
+        collect=_collect,
+        exercises=_exercises,
+        add=_add,
+        extend=_extend,
+    )
+
+
+class _Viewer:
+    """Looks again and again, and says what the processors did between."""
+
+    def __init__(self) -> None:
+        self._before: Mapping[str, SeatUse] = {}
+        self._at: float = 0.0
+
+    def __call__(self, ws: RunningWorkshop) -> WorkshopView:
+        ws = replace(ws, record=ws.store.require())
+        uses, now = ws.seats.uses(ws.name), time.monotonic()
+        before, elapsed_s = self._before, now - self._at
+        if not before or elapsed_s >= _CPU_EVERY_S:
+            self._before, self._at = uses, now
+        return view(ws, before=before, elapsed_s=elapsed_s if before else 0.0, uses=uses)
+
+
+def _reset(ws: RunningWorkshop, number: int, keep_home: bool) -> str:  # noqa: FBT001
+    reset.reset(ws, number, keep_home=keep_home)
+    return "it has a new machine" + (" with its home" if keep_home else ", and an empty home")
+
+
+def _restart(ws: RunningWorkshop, number: int) -> str:
+    reset.restart_servers(ws, number)
+    return "its servers run again"
+
+
+def _push(ws: RunningWorkshop, paths: Sequence[Path], to: str, number: int | None) -> str:
+    done = push.push(ws, paths, to, None if number is None else [number])
+    beside = sum(len(one.answer.aside) for one in done)
+    failed = [seat_word(one.number) for one in done if not one.is_whole]
+    said = [f"{len(done) - len(failed)} of {len(done)} seats have them"]
+    if beside:
+        said.append(f"{beside} lie as NAME.new beside files that learners changed")
+    if failed:
+        said.append(f"not whole in {_listed(failed)}: push them again")
+    return "; ".join(said)
+
+
+def _collect(ws: RunningWorkshop) -> str:
+    folder = ws.record.path.parent / f"{ws.name}-homes"
+    manifest = collect.collect(ws, folder)
+    missing = f"; none of {_listed(manifest.missing)}" if manifest.missing else ""
+    return f"{len(manifest.homes)} archives in {folder}{missing}"
+
+
+def _exercises(ws: RunningWorkshop, number: int | None) -> str:
+    found = exercises.run_exercises(ws, None if number is None else [number])
+    results = [one for of_seat in found.values() for one in of_seat.values()]
+    unknown = sum(one.holds is None for one in results)
+    said = f"{sum(one.holds is True for one in results)} of {len(results)} checks hold"
+    return f"{said}; {unknown} could not be run" if unknown else said
+
+
+def _add(ws: RunningWorkshop, count: int) -> str:
+    return f"{_listed([seat_word(one.number) for one in add.add(ws, [None] * count)])} are ready"
+
+
+def _extend(ws: RunningWorkshop, ends: datetime) -> str:
+    extend.extend(ws, ends)
+    return f"it ends at {ends.astimezone():%H:%M on %d %b}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    more = len(words) - _MOST_NAMED
+    return ", ".join(words[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
