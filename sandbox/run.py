@@ -222,6 +222,31 @@ def spawn_daemon(
     return process.pid
 
 
+def run_beside(argv: Sequence[str | Path], *, log: Path) -> int:
+    """Run `argv` to its end, however long that takes, and return its exit status.
+
+    Unlike a command of `run`, it goes on when this process is killed: it must look for itself
+    whether its parent is still there. At an interrupt of this process it is ended.
+
+    Args:
+        argv: the program and its arguments.
+        log: its stdout and stderr are appended to this file.
+    """
+    with _appended(log) as sink:
+        process = subprocess.Popen(
+            [str(word) for word in argv],
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            process_group=0,
+        )
+    try:
+        return process.wait()
+    except BaseException:
+        _end_group(process, _GRACE_S)
+        raise
+
+
 @dataclass(frozen=True)
 class Attached:
     """A command at the other end of a socket."""

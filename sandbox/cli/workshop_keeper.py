@@ -3,6 +3,7 @@
 Kept apart from the other commands: the small parent imports no more than this.
 """
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,34 +18,36 @@ if TYPE_CHECKING:
 def keep(
     name: Annotated[str, typer.Argument(help="An open workshop.")],
     *,
-    work: Annotated[bool, typer.Option("--work", help="Be the child that does the work.")] = False,
+    parent: Annotated[
+        int | None, typer.Option(help="Be the child of this process, and do the work.")
+    ] = None,
 ) -> None:
     """Keep an open workshop: proxy, pages, copies of homes. `sandbox workshop up` starts it."""
     from sandbox.workshop.store import WorkshopStore
 
     store = WorkshopStore(name)
     store.require()
-    if work:
-        _work(store)
+    if parent is not None:
+        _work(store, parent)
     else:
         from sandbox.workflows.workshop.keeper import keep as be_parent
         from sandbox.workflows.workshop.keeper import keeper_words
 
-        be_parent(store, _log, keeper_words(name, "--work"))
+        be_parent(store, _log, keeper_words(name, "--parent", str(os.getpid())))
 
 
-def _work(store: "WorkshopStore") -> None:
+def _work(store: "WorkshopStore", parent: int) -> None:
     from sandbox.cli.settings import context
     from sandbox.events import ignore
     from sandbox.workflows.workshop.keeper import as_child
     from sandbox.workflows.workshop.running import RunningWorkshop
     from sandbox.workflows.workshop.tending import parts_of, tend
 
-    with as_child(store):
+    with as_child(store, parent) as is_done:
         ws = RunningWorkshop.named(store.name, context(ignore))
         _log("the keeper's child has begun")
-        tend(ws, parts_of(ws, _log, _serve), _log)
-    _log("the workshop closes: the keeper has ended")
+        tend(parts_of(ws, _log, _serve), _log, is_done)
+        _log("the keeper's child ends: the workshop closes, or its parent is gone")
 
 
 def _serve(ws: "RunningWorkshop") -> None:

@@ -52,7 +52,12 @@ def put_machine(ws: RunningWorkshop, number: int, upstreams: Mapping[int, str]) 
     seat = ws.store.change_seat(
         number,
         lambda one: one.model_copy(
-            update={"generation": one.generation + 1, "upstreams": upstreams, "ready": True}
+            update={
+                "generation": one.generation + 1,
+                "upstreams": upstreams,
+                "ready": True,
+                "member": "here",
+            }
         ),
     )
     name = instance_name(ws.name, number, seat.generation)

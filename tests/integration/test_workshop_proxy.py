@@ -6,6 +6,7 @@ The servers of the seats are a stand-in (tests/fakes/echo_seats.py).
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -29,7 +30,8 @@ from sandbox.workflows.workshop.running import RunningWorkshop
 from tests.conftest import cannot_run
 from tests.fakes.echo_seats import EchoSeats, WebSocket
 from tests.fakes.workshops import open_workshop_of, put_machine
-from tests.standin.lab import free_port
+from tests.standin.client import Answer, StandinClient
+from tests.standin.lab import ANN, PASSWORD, StandinLab, free_port
 
 BOTH: Mapping[str, Any] = {
     "rstudio_server": {"version": "2024.12.0+467"},
@@ -400,3 +402,27 @@ def test_only_nginx_is_kept_from_starting_and_only_while_we_install(
     policy.write_text(nginx_setup._policy(pid), encoding="utf-8")
     done = subprocess.run(["sh", policy, "--quiet", *words.split()], check=False)
     assert done.returncode == status
+
+
+class Browser(StandinClient):
+    """The stand-in's browser, at a seat's name."""
+
+    def ask(self, method: str, path: str, body: str = "", **headers: str) -> Answer:
+        return super().ask(
+            method, path, body, **{"Host": f"seat01.localhost:{self.port}", **headers}
+        )
+
+
+def test_somebody_signs_in_to_the_stand_in_for_rstudio_behind_it(echo: EchoSeats) -> None:
+    if os.geteuid() != 0 or shutil.which("R") is None:
+        cannot_run("needs root, to sign somebody in, and R")
+    with Room(echo, 1) as room, StandinLab() as lab:
+        lab.start("--auth-sign-in-throttle-seconds=0")
+        put_machine(room.ws, 1, {8787: f"127.0.0.1:{lab.port}"})
+        proxy.refresh_proxy(room.ws)
+        browser = Browser("127.0.0.1", room.port)
+        seat = f"http://seat01.localhost:{room.port}"
+        assert browser.ask("GET", "/").location == f"{seat}/auth-sign-in?appUri=%2F"
+        assert browser.sign_in(ANN, PASSWORD).location == f"{seat}/"
+        assert "error" not in browser.start_session()
+        assert "42" in browser.run("6 * 7")

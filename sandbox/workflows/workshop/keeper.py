@@ -1,9 +1,9 @@
 """The keeper of an open workshop: a process in the background that outlives the command.
 
 Two processes: a small parent, which holds the lock `keeper` and starts its child again whenever it
-ends unexpectedly, and the child, which does the work. When the parent is killed, the kernel tells
-the child, which starts a new parent and ends: any one of the two comes back by itself. When both
-are killed at once, the next `sandbox workshop up` starts them.
+ends unexpectedly, and the child, which does the work. A child whose parent was killed starts a new
+parent and ends: any one of the two comes back by itself. When both are killed at once, the next
+`sandbox workshop up` starts them.
 """
 
 import os
@@ -17,9 +17,8 @@ from typing import Final
 
 from sandbox.deadline import Deadline, keep_trying, wait_until
 from sandbox.errors import CommandError, HostError
-from sandbox.interrupts import Interrupted
 from sandbox.locks import HeldError, Lock, lock_path
-from sandbox.run import run, spawn_daemon
+from sandbox.run import run_beside, spawn_daemon
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.store import WorkshopStore
 
@@ -44,9 +43,7 @@ KEPT: Final = (
 )
 """The variables that the keeper needs of the command that started it: where our files are, and
 where the machines. Nothing else, and no secret, gets to it."""
-_LONGEST_S: Final = 7 * 24 * 3600.0
-"""After so long the child is started afresh."""
-_PAUSES_S: Final = (0.2, 1.0, 2.0, 5.0, 15.0, 30.0)
+_PAUSES_S: Final = (0.05, 0.05, 0.2, 1.0, 2.0, 5.0, 15.0, 30.0)
 _WELL_S: Final = 60.0
 """A child that worked for so long was well: what it ended of is new."""
 _SOON_S: Final = 15.0
@@ -146,24 +143,25 @@ def keep(store: WorkshopStore, say: Callable[[str], None], words: tuple[str, ...
 
 
 @contextmanager
-def as_child(store: WorkshopStore) -> Iterator[None]:
-    """Be the child for the time of the block.
+def as_child(store: WorkshopStore, parent: int) -> Iterator[Callable[[], bool]]:
+    """Be the child of that parent for the time of the block, which is to end when it is told so.
 
-    When the block is interrupted because the parent was killed, a new parent is started.
+    What is yielded tells whether the work is over: the workshop closes, or the parent was killed;
+    then a new parent is started after the block. It is not at an interrupt: somebody asked us.
 
     Raises:
         HeldError: the child before this one does not end.
+        HostError: no new parent starts.
     """
-    parent = os.getppid()
-    with hold_patiently(store, CHILD, _SOON_S) as lock:
-        try:
-            yield
-        except Interrupted:
-            if os.getppid() == parent or is_over(store):
-                raise
-            # The new one's child waits for this lock
-            lock.release()
-            start_keeper(store)
+
+    def is_alone() -> bool:
+        return os.getppid() != parent
+
+    # It begins even when the parent is gone by now: who else would start a new one?
+    with hold_patiently(store, CHILD, _SOON_S):
+        yield lambda: is_alone() or is_over(store)
+    if is_alone() and not is_over(store):
+        start_keeper(store)
 
 
 def hold_patiently(store: WorkshopStore, what: str, for_s: float) -> Lock:
@@ -193,7 +191,9 @@ class _Child:
 
     def run(self) -> None:
         self._since = Deadline(_WELL_S)
-        run(self._words, timeout_s=_LONGEST_S, log=self._log)
+        code = run_beside(self._words, log=self._log)
+        if code != 0:
+            raise CommandError("the keeper's child ended", returncode=code)
 
     def pause_s(self, error: CommandError) -> float:
         """Say why it ended, and how long to wait: longer each time, and never for good."""
@@ -267,9 +267,7 @@ def _is_keeper(store: WorkshopStore, pid: int) -> bool:
 
 
 def _why(error: CommandError) -> str:
-    code = error.returncode
-    if code is None:
-        return "after a week it is started afresh"
+    code = error.returncode or 0
     if code < 0:
         return f"killed by {signal.Signals(-code).name}"
     return f"exit status {code}"

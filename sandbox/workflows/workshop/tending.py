@@ -23,6 +23,7 @@ from sandbox.workshop.names import seat_word
 
 Say = Callable[[str], None]
 
+_DONE_S: Final = 0.5
 _PROXY_S: Final = 1.0
 _HOMES_S: Final = 1.0
 """How often to see whether a home is due; how often it is, the workshop file says."""
@@ -32,9 +33,13 @@ _LOGS_S: Final = 60.0
 _USES_S: Final = 5.0
 _QUIET_S: Final = 0.02
 """Seconds of processor: with no more than that nothing has happened in a seat."""
-_TRUST: Final = 5
-"""A quiet seat is looked into all the same every so many times: what happened in the very moment of
-a look would else be missed until something else happens."""
+_COPIES_TRUST: Final = 5
+_LOOKS_TRUST: Final = 30
+"""A quiet seat is asked all the same every so many times: what happened in the very moment of the
+last time would else be missed until something else happens."""
+_LOOKS_AT_MOST: Final = 4
+"""So many seats in one round, those first that were not looked into for longest: a look starts
+a program there, and thirty people at work must not slow each other by it."""
 _LOG_BYTES: Final = 1024 * 1024
 _LONGEST_PAUSE_S: Final = 30.0
 _SAY_AGAIN_S: Final = 600.0
@@ -93,6 +98,8 @@ class Uses:
 class Quiet:
     """Knows in which machines nothing has happened since they were looked into."""
 
+    trust: int
+    """A quiet machine is not taken for quiet every so many times."""
     _seen: dict[str, float] = field(default_factory=dict)
     _passed: dict[str, int] = field(default_factory=dict)
 
@@ -102,7 +109,7 @@ class Quiet:
         if use is None or before is None or abs(use.cpu_s - before) > _QUIET_S:
             return False
         self._passed[machine] = self._passed.get(machine, 0) + 1
-        return self._passed[machine] < _TRUST
+        return self._passed[machine] < self.trust
 
     def looked(self, machine: str, use: SeatUse | None) -> None:
         """Keep what a machine had used just after it was looked into: the look itself counts."""
@@ -134,7 +141,7 @@ class HomesPart:
     def __init__(self, fresh: Fresh, uses: Uses, say: Say) -> None:
         self._fresh, self._uses, self._say = fresh, uses, say
         self._due: dict[int, float] = {}
-        self._quiet = Quiet()
+        self._quiet = Quiet(_COPIES_TRUST)
         self._told = Told(say)
 
     def do(self) -> None:
@@ -175,11 +182,13 @@ class LooksPart:
 
     def __init__(self, fresh: Fresh, uses: Uses, say: Say) -> None:
         self._fresh, self._uses = fresh, uses
-        self._quiet = Quiet()
+        self._quiet = Quiet(_LOOKS_TRUST)
+        self._rounds: dict[int, int] = {}
+        self._round = 0
         self._told = Told(say)
 
     def do(self) -> None:
-        """Look once into each seat that is not quiet."""
+        """Look once into some of the seats that are not quiet."""
         ws = self._fresh.workshop()
         seats = ws.map()
         uses = self._uses.now()
@@ -191,6 +200,9 @@ class LooksPart:
         ]
         if not busy:
             return
+        self._round += 1
+        busy = sorted(busy, key=lambda number: self._rounds.get(number, 0))[:_LOOKS_AT_MOST]
+        self._rounds.update(dict.fromkeys(busy, self._round))
         errors = look.look_into(ws, busy)
         after = self._uses.now(within_s=0)
         for number in busy:
@@ -241,8 +253,8 @@ def parts_of(ws: RunningWorkshop, say: Say, serve: Callable[[RunningWorkshop], N
     ]
 
 
-def tend(ws: RunningWorkshop, parts: list[Part], say: Say) -> None:
-    """Do all parts until the workshop closes; an interrupt ends it too.
+def tend(parts: list[Part], say: Say, is_done: Callable[[], bool]) -> None:
+    """Do all parts until it is done; an interrupt ends it too.
 
     The threads end with the process: one that hangs cannot keep it.
     """
@@ -252,7 +264,7 @@ def tend(ws: RunningWorkshop, parts: list[Part], say: Say) -> None:
             target=_again_and_again, args=(part, over, Told(say)), name=part.name, daemon=True
         ).start()
     try:
-        wait_until(lambda: is_over(ws.store), every_s=1.0)
+        wait_until(is_done, every_s=_DONE_S)
     finally:
         over.set()
 
