@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -117,7 +116,7 @@ def run(
     started, deadline = time.monotonic(), Deadline(timeout_s)
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _appended(log) as log_file, _opened(file) as source, _written(output) as sink:
+    with appended(log) as log_file, _opened(file) as source, _written(output) as sink:
         log_file.write(f"$ {shlex.join(words)}\n".encode("utf-8", "surrogateescape"))
         log_file.flush()
         variables = {**({} if only_env else os.environ), **(env or {})}
@@ -130,19 +129,19 @@ def run(
             finished = streams.pump(process, data, deadline)
             finished = finished and _has_ended(process, deadline)
         except BaseException:
-            _end_group(process, grace_s)
+            end_group(process, grace_s)
             raise
         finally:
             _close_pipes(process)
         if streams.overflowed:
-            _end_group(process, grace_s)
+            end_group(process, grace_s)
             raise CommandError(
                 f"`{_short(words)}` said more than {LARGEST_BYTES // 1024**2} MB",
                 returncode=None,
                 details=streams.tail(),
             )
         if not finished:
-            _end_group(process, grace_s)
+            end_group(process, grace_s)
             raise CommandError(
                 f"`{_short(words)}` did not end within {timeout_s:g} s",
                 returncode=None,
@@ -184,69 +183,6 @@ def interactive(argv: Sequence[str | Path], *, env: Mapping[str, str] | None = N
         signal.signal(signal.SIGINT, previous)
 
 
-def spawn_daemon(
-    argv: Sequence[str | Path],
-    *,
-    log: Path,
-    env: Mapping[str, str] | None = None,
-    keep: Sequence[str] = (),
-    cwd: Path | None = None,
-) -> int:
-    """Start `argv` in a session of its own, with output to `log`; return its process id.
-
-    Args:
-        argv: the program and its arguments.
-        log: its stdout and stderr are appended to this file.
-        env: variables beside those that every daemon gets.
-        keep: which of this process's own variables it gets too, as patterns: `XDG_*`.
-        cwd: its working folder; this process's own when None.
-    """
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if any(fnmatchcase(name, pattern) for pattern in keep)
-    }
-    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _appended(log) as sink:
-        process = subprocess.Popen(
-            [str(word) for word in argv],
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=sink,
-            env={**daemon_environment(), **kept, **(env or {})},
-            cwd=cwd,
-            start_new_session=True,
-        )
-    # We do not wait for it; without this line, CPython warns when the object is collected
-    process.returncode = 0
-    return process.pid
-
-
-def run_beside(argv: Sequence[str | Path], *, log: Path) -> int:
-    """Run `argv` to its end, however long that takes, and return its exit status.
-
-    Unlike a command of `run`, it goes on when this process is killed: it must look for itself
-    whether its parent is still there. At an interrupt of this process it is ended.
-
-    Args:
-        argv: the program and its arguments.
-        log: its stdout and stderr are appended to this file.
-    """
-    with _appended(log) as sink:
-        process = subprocess.Popen(
-            [str(word) for word in argv],
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=sink,
-            process_group=0,
-        )
-    try:
-        return process.wait()
-    except BaseException:
-        _end_group(process, _GRACE_S)
-        raise
-
-
 @dataclass(frozen=True)
 class Attached:
     """A command at the other end of a socket."""
@@ -284,15 +220,10 @@ def attached(argv: Sequence[str | Path]) -> Iterator[Attached]:
         try:
             yield Attached(ours, process, errors)
         finally:
-            _end_group(process, 0.5)
+            end_group(process, 0.5)
 
 
-def daemon_environment() -> dict[str, str]:
-    """Return the variables for a daemon, which outlives its user and serves others too."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
-
-
-def _appended(log: Path | None) -> IO[bytes]:
+def appended(log: Path | None) -> IO[bytes]:
     """Make a log for its owner alone: tools print more than the user may want to hand on."""
     if log is None:
         return open(os.devnull, "ab")  # noqa: PTH123
@@ -395,7 +326,7 @@ def _has_ended(process: subprocess.Popen[bytes], deadline: Deadline) -> bool:
     return process.returncode is not None
 
 
-def _end_group(process: subprocess.Popen[bytes], grace_s: float) -> None:
+def end_group(process: subprocess.Popen[bytes], grace_s: float) -> None:
     """Ask the group to stop, then kill it: background jobs of a shell ignore SIGINT."""
     for number, wait_s in ((signal.SIGINT, grace_s), (signal.SIGTERM, _GRACE_S)):
         try:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sandbox.daemons import daemon_environment
 from sandbox.deadline import Deadline, wait_until, wait_while
 from sandbox.errors import CommandError, HostError
 from sandbox.host.nginx_setup import SETUP, nginx_program
-from sandbox.run import daemon_environment, run
+from sandbox.run import run
 
 WORKERS: Final = "www-data"
 """The account of the workers where the master is root; Debian and Ubuntu have it."""

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.daemons import spawn_daemon
 from sandbox.errors import CommandError
-from sandbox.run import TAIL_LINES, run, spawn_daemon
+from sandbox.run import TAIL_LINES, run
 from tests.conftest import is_alive
 
 

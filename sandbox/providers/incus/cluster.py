@@ -27,7 +27,7 @@ _DEAD_S: Final = 2.0
 
 
 @dataclass(frozen=True)
-class _Look:
+class _MemberLook:
     at: float
     alive: bool
 
@@ -40,7 +40,7 @@ class IncusCluster:
         self._lock = threading.Lock()
         self._members: dict[str, ServerMember] = {}
         self._is_one: bool | None = None
-        self._looks: dict[str, _Look] = {}
+        self._looks: dict[str, _MemberLook] = {}
         self._direct: set[str] = set()
         """Members that this host has reached itself."""
 
@@ -91,7 +91,7 @@ class IncusCluster:
             if time.monotonic() - look.at < holds_s:
                 return look.alive
         alive = self._ask(self._known(member))
-        self._looks[member] = _Look(time.monotonic(), alive)
+        self._looks[member] = _MemberLook(time.monotonic(), alive)
         return alive
 
     def require(self, member: str) -> None:

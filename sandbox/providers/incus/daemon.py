@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from sandbox.daemons import spawn_daemon
 from sandbox.deadline import Deadline, keep_trying, wait_while
 from sandbox.errors import CommandError, HostError, SandboxError
 from sandbox.host.actions import Action, HostCommand
@@ -12,7 +13,7 @@ from sandbox.host.journal import ChangeKind, host_dir
 from sandbox.host.privilege import RootAccess
 from sandbox.host.processes import BY_SYSTEMD, BY_US, command_lines, running
 from sandbox.providers.incus.host_facts import INCUS_DIR, INCUS_GROUP, LXC_TEMPLATES, IncusHost
-from sandbox.run import run, spawn_daemon
+from sandbox.run import run
 
 UNITS = ("incus.socket", "incus.service")
 START_TIMEOUT_S = 120.0

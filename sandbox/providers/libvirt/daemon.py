@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sandbox.daemons import daemon_environment
 from sandbox.deadline import Deadline, wait_until, wait_while
 from sandbox.errors import CommandError, HostError
 from sandbox.host.actions import Action, HostCommand
@@ -10,7 +11,7 @@ from sandbox.host.journal import ChangeKind
 from sandbox.host.privilege import RootAccess
 from sandbox.host.processes import BY_SYSTEMD, BY_US, running
 from sandbox.providers.libvirt.doctor import virsh
-from sandbox.run import daemon_environment, run
+from sandbox.run import run
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0

@@ -17,7 +17,7 @@ from sandbox.workflows.power import destroy
 from sandbox.workflows.workshop import collect, keeper, proxy
 from sandbox.workflows.workshop.model_plan import error_words
 from sandbox.workflows.workshop.running import RunningWorkshop, first_answering, seats_at
-from sandbox.workflows.workshop.side_by_side import Outcome, side_by_side
+from sandbox.workflows.workshop.side_by_side import SeatOutcome, side_by_side
 from sandbox.workflows.workshop.up import alone
 from sandbox.workshop.homes import HomesManifest
 from sandbox.workshop.names import model_name
@@ -176,7 +176,7 @@ def _remove_machines(remains: _Remains, *, quiet: bool = False) -> int:
     machines = remains.seats.machines(remains.name)
     count = 0
 
-    def told(outcome: Outcome[SeatMachine, None]) -> None:
+    def told(outcome: SeatOutcome[SeatMachine, None]) -> None:
         nonlocal count
         listener = ignore if quiet else remains.context.listener
         if outcome.error is not None:

@@ -22,7 +22,7 @@ from sandbox.spec.load_workshop import LoadedWorkshop
 from sandbox.trust import MAX_CODE_BYTES, HostCode, agreed_code
 from sandbox.workflows.context import Context
 from sandbox.workflows.workshop.running import RunningWorkshop
-from sandbox.workflows.workshop.side_by_side import Outcome, side_by_side
+from sandbox.workflows.workshop.side_by_side import SeatOutcome, side_by_side
 from sandbox.workshop.exercise_results import exercise_results, keep_results
 from sandbox.workshop.record import AgreedCheck
 from sandbox.workshop.seat_map import Seat
@@ -137,8 +137,8 @@ def _run_share(
 
 def _results_of(
     ws: RunningWorkshop,
-    login: Outcome[Seat, tuple[str, SshEndpoint]],
-    answers: Sequence[Outcome[tuple[int, dict[str, SshEndpoint]], ExerciseAnswer]],
+    login: SeatOutcome[Seat, tuple[str, SshEndpoint]],
+    answers: Sequence[SeatOutcome[tuple[int, dict[str, SshEndpoint]], ExerciseAnswer]],
 ) -> Mapping[str, ExerciseResult]:
     now = datetime.now(UTC)
     names = [one.exercise for one in ws.record.checks]

@@ -18,7 +18,7 @@ from sandbox.locks import hold, lock_path
 from sandbox.workflows.workshop.holding import USUAL_S, hold_seat
 from sandbox.workflows.workshop.pace import at_once
 from sandbox.workflows.workshop.running import RunningWorkshop
-from sandbox.workflows.workshop.side_by_side import Outcome, side_by_side
+from sandbox.workflows.workshop.side_by_side import SeatOutcome, side_by_side
 from sandbox.workshop.home_notes import HomeNote, home_notes, note_home
 from sandbox.workshop.homes import (
     LAY_HOME,
@@ -93,7 +93,7 @@ def save_home(ws: RunningWorkshop, number: int, *, set_aside: str = "") -> Saved
 
 def save_homes(
     ws: RunningWorkshop, numbers: Iterable[int] | None = None
-) -> tuple[Outcome[int, SavedHome], ...]:
+) -> tuple[SeatOutcome[int, SavedHome], ...]:
     """Copy the homes of these seats, or of all that have a machine; a few at a time.
 
     A seat at which another command is at work is left out: it is copied the next time. So is one

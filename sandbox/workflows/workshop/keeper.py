@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from sandbox.daemons import run_beside, spawn_daemon
 from sandbox.deadline import Deadline, keep_trying, wait_until
 from sandbox.errors import CommandError, HostError
 from sandbox.locks import HeldError, Lock, lock_path
-from sandbox.run import run_beside, spawn_daemon
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.store import WorkshopStore
 

@@ -20,8 +20,8 @@ from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.claims import CLAIM_ADDRESS, claim_port
 from sandbox.workshop.names import claim_host, seat_host
 from sandbox.workshop.proxy_config import (
-    Front,
     ProxySettings,
+    SeatFront,
     SeatRoute,
     fronts_of,
     map_file,
@@ -83,7 +83,7 @@ def proxy_runs(ws: RunningWorkshop) -> bool:
     return _nginx(ws).runs()
 
 
-def fronts(ws: RunningWorkshop) -> tuple[Front, ...]:
+def fronts(ws: RunningWorkshop) -> tuple[SeatFront, ...]:
     """Return the servers of each seat that the proxy hands on to: their names, paths and ports."""
     return fronts_of(ws.record.placement.plan.services)
 

@@ -18,7 +18,7 @@ from sandbox.spec.texts import HomePath
 from sandbox.workflows.workshop.holding import hold_seat
 from sandbox.workflows.workshop.pace import at_once
 from sandbox.workflows.workshop.running import RunningWorkshop
-from sandbox.workflows.workshop.side_by_side import Outcome, side_by_side
+from sandbox.workflows.workshop.side_by_side import SeatOutcome, side_by_side
 from sandbox.workshop.packing import pack_files
 from sandbox.workshop.record import HandedOut, WorkshopRecord
 from sandbox.workshop.seat_map import label_of
@@ -170,5 +170,5 @@ def _lay(ws: RunningWorkshop, machine: str, handed: HandedOut) -> PushAnswer:
         raise ProviderError(f"{machine} does not say what became of the files") from None
 
 
-def _pushed(outcome: Outcome[int, PushAnswer]) -> PushedSeat:
+def _pushed(outcome: SeatOutcome[int, PushAnswer]) -> PushedSeat:
     return PushedSeat(outcome.item, outcome.result or PushAnswer(), outcome.error)

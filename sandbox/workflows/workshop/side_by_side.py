@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Outcome(Generic[Item, Result]):
+class SeatOutcome(Generic[Item, Result]):
     """How it went for one of them: a result or an error."""
 
     item: Item
@@ -26,8 +26,8 @@ def side_by_side(
     do: Callable[[Item], Result],
     *,
     at_once: int,
-    on_done: Callable[[Outcome[Item, Result]], None] | None = None,
-) -> tuple[Outcome[Item, Result], ...]:
+    on_done: Callable[[SeatOutcome[Item, Result]], None] | None = None,
+) -> tuple[SeatOutcome[Item, Result], ...]:
     """Call `do` with each item, `at_once` of them at a time; return the outcomes in their order.
 
     At an interrupt, or an error that is none of ours, no further item is begun; the ones that
@@ -39,9 +39,9 @@ def side_by_side(
         at_once: how many run side by side, at least 1.
         on_done: called, in the caller's thread, as each of them ends.
     """
-    outcomes: dict[int, Outcome[Item, Result]] = {}
+    outcomes: dict[int, SeatOutcome[Item, Result]] = {}
     with ThreadPoolExecutor(max_workers=max(1, at_once)) as pool:
-        futures: dict[Future[Outcome[Item, Result]], int] = {
+        futures: dict[Future[SeatOutcome[Item, Result]], int] = {
             pool.submit(copy_context().run, _one, item, do): at for at, item in enumerate(items)
         }
         try:
@@ -56,8 +56,8 @@ def side_by_side(
     return tuple(outcomes[at] for at in range(len(items)))
 
 
-def _one(item: Item, do: Callable[[Item], Result]) -> Outcome[Item, Result]:
+def _one(item: Item, do: Callable[[Item], Result]) -> SeatOutcome[Item, Result]:
     try:
-        return Outcome(item, result=do(item))
+        return SeatOutcome(item, result=do(item))
     except SandboxError as error:
-        return Outcome(item, error=error)
+        return SeatOutcome(item, error=error)

@@ -25,7 +25,7 @@ from sandbox.workflows.workshop.model_plan import (
 )
 from sandbox.workflows.workshop.plan import room_for, wanted_of
 from sandbox.workflows.workshop.running import RunningWorkshop, first_answering, seats_at
-from sandbox.workflows.workshop.side_by_side import Outcome, side_by_side
+from sandbox.workflows.workshop.side_by_side import SeatOutcome, side_by_side
 from sandbox.workshop.names import seat_word, workshop_name
 from sandbox.workshop.record import HandedOut, WorkshopRecord
 from sandbox.workshop.seat_map import Holder, Seat
@@ -244,7 +244,7 @@ def make_seats(ws: RunningWorkshop) -> dict[int, SandboxError]:
     failed: dict[int, SandboxError] = {}
     ready = count - len(tasks)
 
-    def told(outcome: Outcome[_Task, Seat]) -> None:
+    def told(outcome: SeatOutcome[_Task, Seat]) -> None:
         nonlocal ready
         if outcome.error is not None:
             failed[outcome.item.seat.number] = outcome.error

@@ -8,8 +8,8 @@ import pytest
 from sandbox.errors import BoxError
 from sandbox.spec.services import Services
 from sandbox.workshop.proxy_config import (
-    Front,
     ProxySettings,
+    SeatFront,
     SeatRoute,
     fronts_of,
     map_file,
@@ -22,11 +22,11 @@ SETTINGS = ProxySettings(
     listen="127.0.0.1:8080",
     claim_host="claim.localhost",
     claim_upstream="127.0.0.1:8091",
-    fronts=(Front("rstudio_server", "/", 8787), Front("shiny_server", "/shiny/", 3838)),
+    fronts=(SeatFront("rstudio_server", "/", 8787), SeatFront("shiny_server", "/shiny/", 3838)),
 )
 
 
-def fronts(**services: Any) -> tuple[Front, ...]:
+def fronts(**services: Any) -> tuple[SeatFront, ...]:
     return fronts_of(Services.model_validate(services))
 
 
@@ -35,11 +35,11 @@ RSTUDIO = {"version": "2024.12.0+467"}
 
 def test_what_people_work_in_has_the_whole_name() -> None:
     assert fronts(plumber={"path": "a"}, shiny_server={}, rstudio_server=RSTUDIO) == (
-        Front("rstudio_server", "/", 8787),
-        Front("shiny_server", "/shiny/", 3838),
-        Front("plumber", "/api/", 8000),
+        SeatFront("rstudio_server", "/", 8787),
+        SeatFront("shiny_server", "/shiny/", 3838),
+        SeatFront("plumber", "/api/", 8000),
     )
-    assert fronts(shiny_server={"port": 4000}) == (Front("shiny_server", "/", 4000),)
+    assert fronts(shiny_server={"port": 4000}) == (SeatFront("shiny_server", "/", 4000),)
     assert fronts() == ()
 
 
@@ -50,11 +50,11 @@ def test_each_of_several_apis_has_a_path_but_not_one_that_nobody_reaches() -> No
         {"name": "stock-2", "path": "c", "port": 8003},
     )
     assert fronts(shiny_server={}, plumber={"apis": apis})[1:] == (
-        Front("plumber", "/api/sales/", 8001),
-        Front("plumber_2", "/api/stock-2/", 8003),
+        SeatFront("plumber", "/api/sales/", 8001),
+        SeatFront("plumber_2", "/api/stock-2/", 8003),
     )
     assert fronts(shiny_server={}, plumber={"apis": apis[:2]})[1:] == (
-        Front("plumber", "/api/", 8001),
+        SeatFront("plumber", "/api/", 8001),
     )
 
 

@@ -14,7 +14,7 @@ from sandbox.errors import ProviderError
 from sandbox.providers.seats import SeatUse
 from sandbox.workflows.workshop import homes, look, proxy, tending
 from sandbox.workflows.workshop.running import RunningWorkshop
-from sandbox.workflows.workshop.side_by_side import Outcome
+from sandbox.workflows.workshop.side_by_side import SeatOutcome
 from sandbox.workflows.workshop.tending import (
     Fresh,
     HomesPart,
@@ -88,9 +88,9 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Room:
 def saved(room: Room, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
     found: list[tuple[float, int]] = []
 
-    def save_homes(_: RunningWorkshop, numbers: list[int]) -> tuple[Outcome[int, str], ...]:
+    def save_homes(_: RunningWorkshop, numbers: list[int]) -> tuple[SeatOutcome[int, str], ...]:
         found.extend((room.clock.now, number) for number in numbers)
-        return tuple(Outcome(number, result="saved") for number in numbers)
+        return tuple(SeatOutcome(number, result="saved") for number in numbers)
 
     monkeypatch.setattr(homes, "save_homes", save_homes)
     return found
@@ -139,9 +139,9 @@ def test_a_copy_that_fails_is_said_once_and_tried_again(
 ) -> None:
     tried: list[int] = []
 
-    def save_homes(_: RunningWorkshop, numbers: list[int]) -> tuple[Outcome[int, str], ...]:
+    def save_homes(_: RunningWorkshop, numbers: list[int]) -> tuple[SeatOutcome[int, str], ...]:
         tried.extend(numbers)
-        return tuple(Outcome(one, error=ProviderError("no room")) for one in numbers)
+        return tuple(SeatOutcome(one, error=ProviderError("no room")) for one in numbers)
 
     monkeypatch.setattr(homes, "save_homes", save_homes)
     part = HomesPart(Fresh(room.ws), room.uses, room.said.append)
