@@ -7,7 +7,7 @@ after each call that is about it: that takes a millisecond, and fails at once.
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -162,7 +162,7 @@ def lost(member: str, error: SandboxError | None = None) -> MemberLostError:
     )
 
 
-def location_of(instance: dict[str, Any]) -> str:
+def location_of(instance: Mapping[str, Any]) -> str:
     """Return the member that carries an instance; empty where there is no cluster."""
     said = str(instance.get("location") or "")
     return "" if said == "none" else said

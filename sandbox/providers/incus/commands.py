@@ -17,8 +17,8 @@ from sandbox.run import TAIL_LINES, Completed, run
 _TRIES = 3
 # The client's own messages when the command was not even started, to tell them from the command's
 _NOT_EXECUTED = re.compile(
-    r"Error: .*(Instance is not running|Instance not found|Instance is frozen|Missing event connection|Server isn't ready yet"
-    r"|Unable to connect to: |peer node \S+ is down)"
+    r"Error: .*(Instance is not running|Instance not found|Instance is frozen"
+    r"|Missing event connection with|Server isn't ready yet|Unable to connect to: )"
 )
 
 _UNHEARD_S = 2.0

@@ -16,7 +16,15 @@ from typing import Any, Final
 from sandbox.errors import ProviderError
 from sandbox.events import Listener, StepOutput
 from sandbox.locks import hold, lock_path
-from sandbox.providers.incus.baking import COMPLETE, COPY_OF, KEY, MADE_FROM, is_baked, is_complete
+from sandbox.providers.incus.baking import (
+    COMPLETE,
+    COPY_OF,
+    KEY,
+    MADE_FROM,
+    architecture_of,
+    is_baked,
+    is_complete,
+)
 from sandbox.providers.incus.client import IncusClient, api_path
 from sandbox.providers.incus.cluster import location_of
 from sandbox.providers.incus.instances import config_of
@@ -123,10 +131,12 @@ def copy_body(source: dict[str, Any], name: str) -> dict[str, Any]:
     return {
         "name": name,
         "type": "container",
+        **architecture_of(source),
         "source": {"type": "copy", "source": str(source["name"]), "instance_only": True},
         "profiles": [],
         "config": {COPY_OF: str(source["name"]), COMPLETE: "", "boot.autostart": "false"},
-        "devices": {"eth0": {"type": "none"}},
+        # Elsewhere Incus does not take over the disk of what is copied
+        "devices": source.get("devices") or {},
     }
 
 

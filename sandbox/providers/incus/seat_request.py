@@ -1,11 +1,11 @@
 """The requests to Incus that make the machines of seats and their network. Pure."""
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any, Final
 
-from sandbox.providers.incus.baking import COMPLETE, KEY, MADE_FROM
+from sandbox.providers.incus.baking import COMPLETE, COPY_OF, KEY, MADE_FROM, architecture_of
 from sandbox.providers.incus.instances import AUTHORIZED_KEY, LABEL, MADE_BY, SEAT, config_of
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.server import MARK
@@ -67,7 +67,11 @@ def closed(rules: str) -> dict[str, str]:
 
 
 def rules_body(
-    workshop: str, place: IncusPlace, *, gateway: str, may_reach: Sequence[tuple[str, int]]
+    workshop: str,
+    place: IncusPlace,
+    *,
+    sources: Sequence[str],
+    may_reach: Sequence[tuple[str, int]],
 ) -> dict[str, Any]:
     """Write the rules of a workshop's network.
 
@@ -76,7 +80,7 @@ def rules_body(
     Args:
         workshop: the workshop that they belong to.
         place: ours.
-        gateway: the address of the network's server, from which the proxy reaches the seats.
+        sources: the addresses from which the proxy reaches the seats.
         may_reach: addresses and ports that seats reach.
     """
     return {
@@ -86,7 +90,7 @@ def rules_body(
             _allow(destination=f"{address}/32", port=str(port))
             for address, port in sorted(set(may_reach))
         ],
-        "ingress": [_allow(source=f"{gateway}/32")],
+        "ingress": [_allow(source=f"{source}/32") for source in sources],
     }
 
 
@@ -102,6 +106,7 @@ def seat_body(wish: SeatWish, image: dict[str, Any], place: IncusPlace) -> dict[
     return {
         "name": wish.name,
         "type": "container",
+        **architecture_of(image),
         "source": {"type": "copy", "source": str(image["name"]), "instance_only": True},
         "profiles": [],
         "config": {
@@ -111,6 +116,7 @@ def seat_body(wish: SeatWish, image: dict[str, Any], place: IncusPlace) -> dict[
             MADE_FROM: str(image["name"]),
             KEY: "",
             COMPLETE: "",
+            COPY_OF: "",
             AUTHORIZED_KEY: wish.authorized_key,
             WORKSHOP: label.workshop,
             _NUMBER: str(label.seat),
@@ -136,10 +142,17 @@ def seat_body(wish: SeatWish, image: dict[str, Any], place: IncusPlace) -> dict[
     }
 
 
-def card_change(network: str, address: IPv4Address) -> dict[str, Any]:
+def card_change(
+    network: str, address: IPv4Address, doors: Mapping[str, dict[str, str]]
+) -> dict[str, Any]:
     """Write the change that gives a machine its card: with one address, and no other can be taken.
 
     IPv6 is not there at all: the network has none, so Incus's filter stops all of it.
+
+    Args:
+        network: the workshop's.
+        address: the one that it gets.
+        doors: devices through which other hosts reach it.
     """
     card = {
         "type": "nic",
@@ -151,7 +164,7 @@ def card_change(network: str, address: IPv4Address) -> dict[str, Any]:
         "security.ipv4_filtering": "true",
         "security.ipv6_filtering": "true",
     }
-    return {"devices": {_CARD: card}}
+    return {"devices": {_CARD: card, **doors}}
 
 
 def is_seat(instance: dict[str, Any]) -> bool:

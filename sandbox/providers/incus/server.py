@@ -160,10 +160,22 @@ def ask_server(place: IncusPlace, root: RootAccess | None = None) -> ServerFacts
         networks=tuple(_thing(item) for item in networks if item.get("managed")),
         projects=tuple(_thing(item) for item in projects),
         devices=devices.result(),
-        pool_free_gb=_least([free.result(), *(_free_gb(everyones, place.pool, one) for one in online)]),
+        pool_free_gb=_least(
+            [free.result(), *(_free_gb(everyones, place.pool, one) for one in online)]
+        ),
         members=members,
         member_networks=tuple(found for one in online for found in _networks(everyones, one)),
     )
+
+
+def server_name(client: IncusClient) -> str:
+    """Return the name of a server of its own.
+
+    Raises:
+        HostError, ProviderError: Incus cannot be asked.
+    """
+    environment = environment_of(client.query("GET", "/1.0"))
+    return str(environment.get("server_name") or client.place.remote)
 
 
 def cluster_members(client: IncusClient) -> tuple[ServerMember, ...]:
