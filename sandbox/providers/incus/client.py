@@ -271,28 +271,27 @@ class IncusClient:
                 output=output,
             )
         except CommandError as error:
-            raise self._explained(error) from error
+            raise self.of_remote(explain_command(error)) from error
 
-    def _explained(self, error: CommandError) -> SandboxError:
-        found = explain_command(error)
+    def of_remote(self, found: SandboxError) -> SandboxError:
+        """Return the error as it is, or that the remote itself is what does not answer."""
         if self._place.is_local or not isinstance(found, MemberLostError):
             return found
         # Incus has the same words for a remote that is dead, and for a member behind it
-        if not self.is_own_address(found.details):
+        if not self._is_own_address(found.details):
             return found
         self._remotes.look_again()
         if self._place.other_remotes:
             return RemoteAwayError(
                 f"the Incus server {self._place.remote} does not answer", details=found.details
             )
-        return explain(found.details, what=error.message, of_member=False)
+        return explain(found.details, what=found.message, of_member=False)
 
-    def is_own_address(self, words: str) -> bool:
-        """Tell whether words about a server that takes no connection are about our own remote."""
-        url = self._remotes.url(self._place.remote)
-        places = [self._remotes.url(one) for one in self._place.other_remotes]
-        asked = re.search(r'(?:Get|Post|Put|Patch|Delete) "(https://[^/"]+)', words)
-        return asked is not None and asked[1] in (url, *places) and "Unable to connect" in words
+    def _is_own_address(self, words: str) -> bool:
+        """Whether words about a server that takes no connection are about the remote we asked."""
+        # What is behind the remote is named with the path of a machine, or the like
+        asked = re.search(r'"(https://[^/"]+)(?:/1\.0)?"?: Unable to connect', words)
+        return asked is not None and asked[1] == self._remotes.url(self._remotes.asked)
 
 
 def api_path(*parts: str) -> str:

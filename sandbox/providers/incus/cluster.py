@@ -21,9 +21,9 @@ from sandbox.providers.seats import MemberLostError
 
 ASKED_S: Final = 4.0
 """Seconds that a member gets to answer through the cluster, when this host cannot ask it itself."""
-_ALIVE_S: Final = 1.0
+_ALIVE_S: Final = 0.1
 _DEAD_S: Final = 2.0
-"""Seconds for which a look at a member holds."""
+"""Seconds for which a look at a member holds: a dead one may take seconds to look at."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class IncusCluster:
         return host_and_port(self._known(member).url)[0]
 
     def lives(self, member: str) -> bool:
-        """Ask the member itself whether it lives, at most each second.
+        """Ask the member itself whether it lives, unless it was asked just now.
 
         Raises:
             MemberLostError: the cluster has no such member.

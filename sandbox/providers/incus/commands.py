@@ -69,7 +69,8 @@ class IncusCommands(ABC):
         )
         if done.returncode != 0 and _NOT_EXECUTED.match(done.stderr):
             own = done.stderr.strip().removeprefix("Error: ")
-            raise explain(own, what=f"running `{argv[0]}` in {name}")
+            error = explain(own, what=f"running `{argv[0]}` in {name}")
+            raise self.client.of_remote(error)
         if done.returncode != 0 and check:
             raise ProviderError(
                 f"`{argv[0]}` failed in {name} with exit status {done.returncode}",

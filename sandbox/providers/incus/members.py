@@ -38,18 +38,21 @@ def incus_members(client: IncusClient, cluster: IncusCluster | None = None) -> t
     asked = cluster or IncusCluster(client)
     if not asked.is_one:
         return (_member(client, server_name(client), target=None),)
-    return tuple(_member_if_alive(client, one) for one in asked.members())
+    found = asked.members()
+    # While a member is away, Incus may take 20 seconds to say what is where
+    all_online = all(one.online for one in found)
+    return tuple(_member_if_alive(client, one, count=all_online) for one in found)
 
 
-def _member_if_alive(client: IncusClient, member: ServerMember) -> Member:
+def _member_if_alive(client: IncusClient, member: ServerMember, *, count: bool) -> Member:
     if member.online:
         # It may die while it is asked
         with suppress(MemberLostError):
-            return _member(client, member.name, target=member.name)
+            return _member(client, member.name, target=member.name, count=count)
     return Member(member.name, 0, 0, 0, 0, online=False)
 
 
-def _member(client: IncusClient, name: str, *, target: str | None) -> Member:
+def _member(client: IncusClient, name: str, *, target: str | None, count: bool = True) -> Member:
     place, at = client.place, {"target": target} if target is not None else {}
     resources = client.query("GET", api_path("resources"), parameters=at)
     pool = api_path("storage-pools", place.pool, "resources")
@@ -62,17 +65,19 @@ def _member(client: IncusClient, name: str, *, target: str | None) -> Member:
         cpus=int(resources["cpu"]["total"]),
         memory_mb=free_memory_mb() if is_here else total_mb,
         disk_mb=(int(space.get("total") or 0) - int(space.get("used") or 0)) // _MB,
-        addresses=_free_addresses(client, target),
+        addresses=_free_addresses(client, target, count=count),
         limits=read_limits(KERNEL_LIMITS) if is_here else {},
     )
 
 
-def _free_addresses(client: IncusClient, target: str | None) -> int:
+def _free_addresses(client: IncusClient, target: str | None, *, count: bool) -> int:
     network = api_path("networks", client.place.network)
     subnet = (client.query("GET", network).get("config") or {}).get("ipv4.address") or ""
     if "/" not in subnet:
         return 0
     size = IPv4Interface(subnet).network.num_addresses - _NOT_FOR_MACHINES
+    if not count:
+        return size
     if target is not None:
         # Incus cannot list a network's leases while a member is away
         instances = client.query("GET", api_path("instances"), parameters={"recursion": "1"})
@@ -81,7 +86,6 @@ def _free_addresses(client: IncusClient, target: str | None) -> int:
     taken = {
         str(one["address"])
         for one in leases
-        if ":" not in str(one["address"])
-        and one.get("type") != "gateway"
+        if ":" not in str(one["address"]) and one.get("type") != "gateway"
     }
     return max(0, size - len(taken))

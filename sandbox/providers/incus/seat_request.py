@@ -9,7 +9,7 @@ from sandbox.providers.incus.baking import COMPLETE, COPY_OF, KEY, MADE_FROM, ar
 from sandbox.providers.incus.instances import AUTHORIZED_KEY, LABEL, MADE_BY, SEAT, config_of
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.server import MARK
-from sandbox.providers.seats import SeatLabel, SeatWish
+from sandbox.providers.seats import SeatLabel, SeatWish, label_in
 
 WORKSHOP: Final = "user.sandbox-seat.workshop"
 """On a seat's machine, its network and its rules: the workshop that they belong to."""
@@ -175,6 +175,9 @@ def is_seat(instance: dict[str, Any]) -> bool:
 def label_of(instance: dict[str, Any]) -> SeatLabel | None:
     """Read the labels of a seat's machine; None when it is none, or not of ours."""
     config = config_of(instance)
+    if not config and instance.get("status") == "Error":
+        # Of what is on a member that is away, a cluster says the name and the member
+        return label_in(str(instance["name"]))
     number, generation = (str(config.get(key) or "") for key in (_NUMBER, _GENERATION))
     if not is_seat(instance) or not number.isdecimal() or not generation.isdecimal():
         return None

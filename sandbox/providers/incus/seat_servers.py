@@ -122,7 +122,7 @@ class SeatServers:
         deep = {"recursion": "1"}
         found = self._client.query("GET", api_path("instances"), parameters=deep)
         with self._lock:
-            self._carriers = {str(one["name"]): location_of(one) for one in found}
+            self._carriers |= {str(one["name"]): location_of(one) for one in found}
             return self._carriers.get(machine)
 
     def forget(self, machine: str) -> None:

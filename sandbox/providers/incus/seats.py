@@ -5,11 +5,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from sandbox.deadline import keep_trying
 from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener, StepOutput
 from sandbox.providers.engine import Power, SshEndpoint
 from sandbox.providers.incus import ready_script as inside
-from sandbox.providers.incus.client import ExistsError, IncusClient, NotFoundError, api_path
+from sandbox.providers.incus.client import (
+    ExistsError,
+    IncusClient,
+    NotFoundError,
+    RemoteAwayError,
+    api_path,
+)
 from sandbox.providers.incus.commands import IncusCommands, say_ready
 from sandbox.providers.incus.image_copies import ImageCopies, images_of_others
 from sandbox.providers.incus.instances import (
@@ -167,8 +174,15 @@ class IncusSeats(IncusPower, IncusCommands):
     ) -> Completed:
         """Run a command as root in a running machine; see `Seats.run`."""
         with self._servers.reaching(name):
-            return self.exec_as_root(
-                name, argv, timeout_s=timeout_s, stdin=stdin, output=output, check=check
+            return keep_trying(
+                lambda: self.exec_as_root(
+                    name, argv, timeout_s=timeout_s, stdin=stdin, output=output, check=check
+                ),
+                despite=RemoteAwayError,
+                every_s=0.2,
+                tries=_TRIES,
+                # The command was not begun: the next try is at another member
+                again=lambda _: True,
             )
 
     def ssh_endpoint(self, name: str) -> SshEndpoint:
