@@ -18,11 +18,11 @@ import pytest
 
 from sandbox.events import ignore
 from sandbox.host.setup import Keep, SetupOutcome, SetupWishes
-from sandbox.providers.incus.baking import BAKED, COMPLETE, KEY
+from sandbox.providers.incus.baking import COMPLETE, KEY
 from sandbox.providers.incus.client import api_path
 from sandbox.providers.incus.host_setup import host_setup
 from sandbox.providers.incus.host_teardown import host_teardown
-from sandbox.providers.incus.instances import MADE_BY
+from sandbox.providers.incus.instances import BAKED, MADE_BY
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.seat_request import seat_body
 from sandbox.providers.incus.seats import IncusSeats

@@ -27,7 +27,7 @@ _DEAD_S: Final = 2.0
 
 
 @dataclass(frozen=True)
-class _Look:
+class _LifeSign:
     at: float
     alive: bool
 
@@ -40,7 +40,7 @@ class IncusCluster:
         self._lock = threading.Lock()
         self._members: dict[str, ServerMember] = {}
         self._is_one: bool | None = None
-        self._looks: dict[str, _Look] = {}
+        self._looks: dict[str, _LifeSign] = {}
         self._direct: set[str] = set()
         """Members that this host has reached itself."""
 
@@ -91,7 +91,7 @@ class IncusCluster:
             if time.monotonic() - look.at < holds_s:
                 return look.alive
         alive = self._ask(self._known(member))
-        self._looks[member] = _Look(time.monotonic(), alive)
+        self._looks[member] = _LifeSign(time.monotonic(), alive)
         return alive
 
     def require(self, member: str) -> None:
@@ -125,17 +125,16 @@ class IncusCluster:
 
     def _known(self, member: str) -> ServerMember:
         with self._lock:
-            found = self._members.get(member)
-        if found is None:
-            listed = {one.name: one for one in cluster_members(self._client)}
+            known = self._members
+        if member not in known:
+            known = {one.name: one for one in cluster_members(self._client)}
             with self._lock:
-                self._members = listed
-            found = listed.get(member)
-        if found is None:
+                self._members = known
+        if member not in known:
             raise MemberLostError(
-                f"the cluster has no member {member}", details=", ".join(sorted(listed))
+                f"the cluster has no member {member}", details=", ".join(sorted(known))
             )
-        return found
+        return known[member]
 
     def _ask(self, member: ServerMember) -> bool:
         if takes_connections(member.url):

@@ -105,7 +105,7 @@ class SeatNetwork:
             instances = self._client.query("GET", api_path("instances"), parameters=deep)
             # With a member away nobody knows all leases; addresses that are fixed need none
             leases = () if self._servers.cluster.is_one else self._leases(name)
-            own = next((one for one in instances if one["name"] == machine), {})
+            own: dict[str, Any] = next((one for one in instances if one["name"] == machine), {})
             fixed = addresses_on(name, instances)
             # An address that a removed machine has leased is not given out again by DHCP
             leased = {str(one["address"]) for one in leases}

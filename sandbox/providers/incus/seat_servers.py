@@ -6,7 +6,7 @@ the address of its server (seat_doors.py).
 
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
@@ -48,11 +48,11 @@ class SeatServers:
         """Name the members on which a network is made one by one; empty without a cluster."""
         return tuple(one.name for one in self.cluster.members()) if self.cluster.is_one else ()
 
-    def member_of(self, instance: Mapping[str, Any]) -> str:
+    def member_of(self, instance: dict[str, Any]) -> str:
         """Return the server that carries an instance."""
         return location_of(instance) or self.name
 
-    def upstreams(self, instance: Mapping[str, Any]) -> dict[int, str]:
+    def upstreams(self, instance: dict[str, Any]) -> dict[int, str]:
         """Return how the proxy reaches the ports of a machine."""
         if self.needs_doors:
             return upstreams_through(instance)
@@ -65,7 +65,7 @@ class SeatServers:
         return not self._client.place.is_local or self.cluster.is_one
 
     def doors_of(
-        self, instance: Mapping[str, Any], address: IPv4Address, subnet: IPv4Network
+        self, instance: dict[str, Any], address: IPv4Address, subnet: IPv4Network
     ) -> dict[str, dict[str, str]]:
         """Return the devices through which this host reaches a machine; none on this host.
 
