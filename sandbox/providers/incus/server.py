@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Interface, IPv4Network
 from typing import Any
 
-from sandbox.errors import HostError
+from sandbox.errors import HostError, ProviderError
 from sandbox.host.privilege import RootAccess
 from sandbox.providers.incus.answer import environment_of
 from sandbox.providers.incus.client import IncusClient, NotFoundError, NotSetUpError, api_path
@@ -258,6 +258,11 @@ def _free_gb(client: IncusClient, pool: str, member: str | None = None) -> float
     try:
         resources = client.query("GET", path, parameters=at)
     except (NotFoundError, NotSetUpError):
+        return None
+    except ProviderError as error:
+        # One that waits for its other members has no folder yet
+        if "no such file or directory" not in error.details:
+            raise
         return None
     space = resources.get("space") or {}
     total = int(space.get("total") or 0)

@@ -110,6 +110,13 @@ def test_doctor_names_a_member_that_is_away() -> None:
     assert "n3 offline" in found[0].detail
 
 
+def test_doctor_does_not_call_a_half_made_pool_somebody_elses() -> None:
+    pending = Thing("sandbox", (), status="Pending", driver="btrfs", locations=("n1",))
+    now = IncusSituation(a_host(), a_ready_server(members=MEMBERS, pools=(pending,)))
+    found = [one for one in incus_findings(LAB, now) if "storage pool" in one.title]
+    assert [(one.ok, one.detail) for one in found] == [(False, "Incus says Pending")]
+
+
 def test_doors_of_two_machines_never_share_a_port() -> None:
     seen: set[str] = set()
     for last in range(2, 255):
