@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.deadline import Deadline, keep_trying
 from sandbox.events import ignore
 from sandbox.host.setup import Keep, SetupOutcome, SetupWishes
 from sandbox.providers.incus.baking import COMPLETE, KEY
@@ -163,7 +164,7 @@ def test_a_cluster_is_set_up_carries_seats_and_loses_a_member(lab: Lab, tmp_path
 
     lab.script("start", "2")
     for name in there:
-        seats.remove(name)
+        remove_soon(seats, name)
     seats.clear("day")
     assert seats.left("day") == ()
     assert set(seats.images(KEY_OF_IMAGE)) == {"m2"}, "only the copy is removed"
@@ -172,6 +173,17 @@ def test_a_cluster_is_set_up_carries_seats_and_loses_a_member(lab: Lab, tmp_path
         is SetupOutcome.CHANGED
     )
     assert not client.exists("storage-pools", lab.incus.pool)
+
+
+def remove_soon(seats: IncusSeats, name: str) -> None:
+    """Remove a machine, once the cluster hears of the member that came back."""
+    keep_trying(
+        lambda: seats.remove(name),
+        Deadline(30),
+        despite=MemberLostError,
+        every_s=0.5,
+        again=lambda _: True,
+    )
 
 
 def make_stopped(seats: IncusSeats, number: int, member: str) -> None:

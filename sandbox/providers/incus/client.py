@@ -233,6 +233,34 @@ class IncusClient:
             )
         return answer
 
+    def text(self, path: str, *, timeout_s: float = QUICK_S) -> str:
+        """Get what the API answers as text, not as JSON; empty when it refuses.
+
+        Raises:
+            HostError, ProviderError: Incus could not be asked.
+        """
+        from sandbox.providers.incus.unix_socket import (
+            EndlessError,
+            LateError,
+            NoSocketError,
+            ask_text,
+        )
+
+        target = f"{path}?{urlencode({'project': self.place.project})}"
+        socket = incus_socket() if self.place.is_local else None
+        try:
+            if socket is not None:
+                return ask_text(socket, target, timeout_s=timeout_s)
+        except NoSocketError:
+            pass
+        except (LateError, EndlessError) as error:
+            raise ProviderError(
+                f"Incus did not answer to GET {path}", details=str(error)
+            ) from error
+        words = ("incus", "query", "--raw", f"{self.place.remote}:{target}")
+        done = self._call(words, timeout_s=timeout_s, check=False)
+        return done.stdout if done.returncode == 0 else ""
+
     def exists(self, *path: str) -> bool:
         """Tell whether the API knows the thing at `path`, such as `("networks", "sandboxbr0")`.
 

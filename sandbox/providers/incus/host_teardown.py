@@ -21,8 +21,10 @@ from sandbox.providers.incus.client import api_path
 from sandbox.providers.incus.docker_firewall import pass_rules
 from sandbox.providers.incus.host_facts import INCUS_GROUP, gather_incus_host
 from sandbox.providers.incus.host_setup import IncusSituation, journal_of, look_at_incus
+from sandbox.providers.incus.instances import config_of
 from sandbox.providers.incus.other_users import require_unused
 from sandbox.providers.incus.place import IncusPlace
+from sandbox.providers.incus.seat_request import WORKSHOP, is_seat
 from sandbox.providers.incus.server import HostClient, ServerFacts, Thing
 from sandbox.run import run
 
@@ -37,6 +39,8 @@ class Contents:
 
     instances: tuple[str, ...] = ()
     """The sandboxes."""
+    workshops: tuple[str, ...] = ()
+    """Those that have machines for their seats."""
     baked: tuple[str, ...] = ()
     """Images kept to make sandboxes from: they can be made again."""
     images: tuple[str, ...] = ()
@@ -115,7 +119,7 @@ def host_teardown(
         keep: what to leave in place.
 
     Raises:
-        UsageError: sandboxes still exist, and the user is not `sure`.
+        UsageError: a workshop is open; or sandboxes still exist, and the user is not `sure`.
         HostError: something cannot be taken back.
         ProviderError: Incus refused something.
     """
@@ -142,6 +146,7 @@ def host_teardown(
             return SetupOutcome.UNCHANGED
         has_project = any(item.kind is ChangeKind.PROJECT for item in removals)
         contents = contents_of(place, root) if has_project else Contents()
+        refuse_workshops(place, now.server, contents)
         if contents.instances and not sure:
             raise UsageError(
                 "there are still sandboxes here",
@@ -159,6 +164,19 @@ def host_teardown(
             for log in (work.setup_log, work.log, host_dir() / "incusd.log"):
                 log.unlink(missing_ok=True)
         return SetupOutcome.CHANGED
+
+
+def refuse_workshops(place: IncusPlace, server: ServerFacts | None, contents: Contents) -> None:
+    """Stop while seats are there, even for `--yes`: only `down` brings people's work away first."""
+    networks = server.networks if server is not None else ()
+    ours = (one.get(WORKSHOP) for one in networks if one.mark == place.project)
+    if names := sorted({*contents.workshops, *filter(None, ours)}):
+        raise UsageError(
+            f"{'workshops are' if len(names) > 1 else 'a workshop is'} still here: "
+            + ", ".join(names),
+            details="the work in its seats would be lost",
+            hint="; ".join(f"sandbox workshop down {name}" for name in names),
+        )
 
 
 def _forget_what_is_gone(journal: Journal) -> None:
@@ -194,7 +212,12 @@ def contents_of(place: IncusPlace, root: RootAccess | None) -> Contents:
     pools = _last_parts(client.query("GET", "/1.0/storage-pools"))
     instances = client.query("GET", "/1.0/instances", parameters={"recursion": "1"}) or ()
     return Contents(
-        instances=tuple(str(one["name"]) for one in instances if not is_baked(one)),
+        instances=tuple(
+            str(one["name"]) for one in instances if not is_baked(one) and not is_seat(one)
+        ),
+        workshops=tuple(
+            sorted({str(config_of(one).get(WORKSHOP) or "") for one in instances if is_seat(one)})
+        ),
         baked=tuple(str(one["name"]) for one in instances if is_baked(one)),
         images=_last_parts(client.query("GET", "/1.0/images")),
         volumes=tuple(
@@ -242,7 +265,8 @@ def others_in(place: IncusPlace, server: ServerFacts) -> tuple[str, ...]:
         f"{what} {thing.name}"
         for what, listed in things
         for thing in listed
-        if not (thing.mark == place.project and thing.name in ours) and thing.name != "default"
+        if not (thing.mark == place.project and (thing.name in ours or thing.get(WORKSHOP)))
+        and thing.name != "default"
     ]
     default = server.project("default")
     # Networks and its own default profile are always listed there

@@ -13,9 +13,10 @@ from itertools import islice
 from typing import Any, Final
 
 from sandbox.errors import HostError, ProviderError
-from sandbox.events import Listener, StepOutput
+from sandbox.events import Listener, Notice, StepOutput
 from sandbox.host.facts import find_command
 from sandbox.locks import hold, lock_path
+from sandbox.providers.incus.answer import environment_of
 from sandbox.providers.incus.client import (
     IncusClient,
     NotFoundError,
@@ -23,6 +24,7 @@ from sandbox.providers.incus.client import (
     api_path,
 )
 from sandbox.providers.incus.host_facts import networks_seen
+from sandbox.providers.incus.seat_guard import close_dns, has_guard, open_dns, table_name
 from sandbox.providers.incus.seat_request import (
     WORKSHOP,
     addresses_on,
@@ -49,7 +51,6 @@ class SeatNetwork:
         self._client = client
         self._servers = servers
         self._place = client.place
-        self._gateways: dict[str, IPv4Interface] = {}
 
     def prepare(self, workshop: str, may_reach: Sequence[str], listener: Listener) -> None:
         """Make the network and its rules, or bring them to what is wanted.
@@ -82,6 +83,14 @@ class SeatNetwork:
                 change = {"config": closed(name)}
                 path = api_path("networks", name)
                 self._client.query("PATCH", path, change, timeout_s=_MAKE_S)
+            if not self._place.is_local or not close_dns(name, str(at.ip)):
+                listener(
+                    Notice(
+                        workshop,
+                        "seats can ask the DNS of the server's other networks for names of your"
+                        " sandboxes: only root of the server can close that",
+                    )
+                )
 
     def _make(self, body: dict[str, Any]) -> None:
         """Make a network; in a cluster on each member first, which all must be there."""
@@ -111,10 +120,12 @@ class SeatNetwork:
             leased = {str(one["address"]) for one in leases}
             free = [*free_addresses(at, fixed | leased, machine)]
             free += free_addresses(at, fixed | set(map(str, free)), machine)
+            stop_ipv6 = self._has_nftables()
             for address in islice(free, _TRIES):
+                doors = self._servers.doors_of(own, address, at.network)
+                change = card_change(name, address, doors, stop_ipv6=stop_ipv6)
                 try:
-                    doors = self._servers.doors_of(own, address, at.network)
-                    self._client.query("PATCH", path, card_change(name, address, doors))
+                    self._client.query("PATCH", path, change)
                 except ProviderError as error:
                     # Incus looks again itself: another host may have been quicker
                     if "already defined" not in error.details:
@@ -137,7 +148,8 @@ class SeatNetwork:
             ProviderError: machines are still on it, or Incus cannot remove it.
         """
         name = network_name(self._place, workshop)
-        self._gateways.pop(workshop, None)
+        if self._place.is_local:
+            open_dns(name)
         for kind in ("networks", "network-acls"):
             if self._find(kind, name, workshop) is not None:
                 try:
@@ -149,21 +161,25 @@ class SeatNetwork:
         """Name what is still there."""
         name = network_name(self._place, workshop)
         kinds = (("networks", "network"), ("network-acls", "network acl"))
-        return tuple(
+        found = [
             f"{word} {name}" for kind, word in kinds if self._find(kind, name, workshop) is not None
-        )
+        ]
+        if self._place.is_local and has_guard(name):
+            found.append(f"nftables table {table_name(name)}")
+        return tuple(found)
 
     def _gateway(self, workshop: str) -> IPv4Interface:
-        if workshop not in self._gateways:
-            name = network_name(self._place, workshop)
-            network = self._find("networks", name, workshop)
-            if network is None or not _is_closed(network, name):
-                raise ProviderError(
-                    f"the network of the workshop {workshop} is not there, or not closed",
-                    hint=f"sandbox workshop up {workshop}.workshop.yml",
-                )
-            self._gateways[workshop] = _address(network)
-        return self._gateways[workshop]
+        name = network_name(self._place, workshop)
+        network = self._find("networks", name, workshop)
+        if network is None or not _is_closed(network, name):
+            raise ProviderError(
+                f"the network of the workshop {workshop} is not there, or not closed",
+                hint=f"sandbox workshop up {workshop}.workshop.yml",
+            )
+        return _address(network)
+
+    def _has_nftables(self) -> bool:
+        return environment_of(self._client.query("GET", "/1.0")).get("firewall") == "nftables"
 
     def _find(self, kind: str, name: str, workshop: str) -> dict[str, Any] | None:
         """The thing of that name, if it is this workshop's; an error when it is another's."""

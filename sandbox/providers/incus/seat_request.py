@@ -143,16 +143,20 @@ def seat_body(wish: SeatWish, image: dict[str, Any], place: IncusPlace) -> dict[
 
 
 def card_change(
-    network: str, address: IPv4Address, doors: Mapping[str, dict[str, str]]
+    network: str,
+    address: IPv4Address,
+    doors: Mapping[str, dict[str, str]],
+    *,
+    stop_ipv6: bool,
 ) -> dict[str, Any]:
     """Write the change that gives a machine its card: with one address, and no other can be taken.
 
-    IPv6 is not there at all: the network has none, so Incus's filter stops all of it.
-
     Args:
         network: the workshop's.
-        address: the one that it gets.
+        address: the machine's own.
         doors: devices through which other hosts reach it.
+        stop_ipv6: let Incus stop all IPv6 at the card. With iptables it cannot, where the network
+            has no IPv6; the network's rules and the isolation of the cards hold for IPv6, too.
     """
     card = {
         "type": "nic",
@@ -162,7 +166,7 @@ def card_change(
         "security.port_isolation": "true",
         "security.mac_filtering": "true",
         "security.ipv4_filtering": "true",
-        "security.ipv6_filtering": "true",
+        "security.ipv6_filtering": "true" if stop_ipv6 else "false",
     }
     return {"devices": {_CARD: card, **doors}}
 

@@ -1,5 +1,15 @@
-"""What the machines of a workshop use now, by one question to Incus."""
+"""What the machines of a workshop use now: asked every few seconds, so it must cost little.
 
+Measured with 30 machines: Incus's metrics take 70 ms of its processor (it keeps them for 8 s, then
+20 ms), the states of all instances 170 ms. Only the states say how much disk is used: they are
+asked once a minute.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sandbox.providers.engine import Power
@@ -10,29 +20,90 @@ from sandbox.providers.seats import SeatUse
 
 _MB: Final = 1024**2
 _TIMEOUT_S: Final = 60.0
+_STATES_EVERY_S: Final = 60.0
+_METRIC: Final = re.compile(r"^incus_(\w+)\{(.*)\} ([0-9.eE+-]+)$", re.MULTILINE)
+_NAME: Final = re.compile(r'(?:^|,)name="([^"]*)"')
+_CPU: Final = "cpu_seconds_total"
+_MEMORY: Final = ("memory_MemTotal_bytes", "memory_MemAvailable_bytes")
+_PROCESSES: Final = "procs_total"
 
 
-def seat_uses(client: IncusClient, workshop: str) -> dict[str, SeatUse]:
-    """Say what the running machines use, by name; those that cannot be asked are left out.
+@dataclass(frozen=True)
+class _States:
+    """What the states of all instances said, and when."""
 
-    Raises:
-        HostError, ProviderError: Incus cannot be asked.
+    at: float = -_STATES_EVERY_S
+    workshops: Mapping[str, str] = field(default_factory=dict)
+    """By machine: the workshop."""
+    uses: Mapping[str, SeatUse] = field(default_factory=dict)
+
+
+class SeatUses:
+    """Keeps what is asked rarely. May be used by many threads."""
+
+    def __init__(self, client: IncusClient) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._states = _States()
+
+    def now(self, workshop: str) -> dict[str, SeatUse]:
+        """Say what the running machines use, by name; those that cannot be asked are left out.
+
+        Raises:
+            HostError, ProviderError: Incus cannot be asked.
+        """
+        found = uses_in(self._client.text("/1.0/metrics", timeout_s=_TIMEOUT_S))
+        with self._lock:
+            known = self._states
+            is_old = time.monotonic() - known.at >= _STATES_EVERY_S
+            # Without metrics (an old Incus, a server that keeps them to itself) the states say all
+            if is_old or not found or not found.keys() <= known.workshops.keys():
+                self._states = known = self._ask_states()
+        uses = found or dict(known.uses)
+        return {
+            name: _with_disk(use, known.uses.get(name))
+            for name, use in uses.items()
+            if known.workshops.get(name) == workshop
+        }
+
+    def _ask_states(self) -> _States:
+        deep, path = {"recursion": "2"}, api_path("instances")
+        asked = self._client.query("GET", path, parameters=deep, timeout_s=_TIMEOUT_S)
+        labels = {str(one["name"]): label_of(one) for one in asked}
+        uses = {str(one["name"]): _use_in(one) for one in asked if power_of(one) is Power.RUNNING}
+        return _States(
+            at=time.monotonic(),
+            workshops={name: label.workshop if label else "" for name, label in labels.items()},
+            uses={name: use for name, use in uses.items() if use is not None},
+        )
+
+
+def uses_in(metrics: str) -> dict[str, SeatUse]:
+    """Read Incus's metrics: by machine what it uses, without its disk.
+
+    Memory is what the machine needs: pages of files that can be dropped are not counted.
     """
-    with_states = {"recursion": "2"}
-    path = api_path("instances")
-    found = client.query("GET", path, parameters=with_states, timeout_s=_TIMEOUT_S)
-    uses = {}
-    for instance in found:
-        label = label_of(instance)
-        if label is None or label.workshop != workshop:
+    sums: dict[str, dict[str, float]] = {}
+    for metric, labels, value in _METRIC.findall(metrics):
+        name = _NAME.search(labels)
+        if name is None or (metric == _CPU and 'mode="idle"' in labels):
             continue
-        use = _use(instance) if power_of(instance) is Power.RUNNING else None
-        if use is not None:
-            uses[str(instance["name"])] = use
-    return uses
+        of_machine = sums.setdefault(name[1], {})
+        of_machine[metric] = of_machine.get(metric, 0.0) + float(value)
+    total, available = _MEMORY
+    return {
+        name: SeatUse(
+            cpu_s=said[_CPU],
+            memory_mb=max(0, int(said[total] - said[available])) // _MB,
+            processes=int(said.get(_PROCESSES, 0)),
+        )
+        for name, said in sums.items()
+        if {_CPU, total, available} <= said.keys()
+    }
 
 
-def _use(instance: dict[str, Any]) -> SeatUse | None:
+def _use_in(instance: dict[str, Any]) -> SeatUse | None:
+    """What the state of an instance says; its memory includes pages of files."""
     state = instance.get("state") or {}
     cpu_ns = (state.get("cpu") or {}).get("usage")
     memory = (state.get("memory") or {}).get("usage")
@@ -45,3 +116,8 @@ def _use(instance: dict[str, Any]) -> SeatUse | None:
         processes=int(state.get("processes") or 0),
         disk_mb=int(disk) // _MB if disk else None,
     )
+
+
+def _with_disk(use: SeatUse, state: SeatUse | None) -> SeatUse:
+    disk_mb = state.disk_mb if state is not None else None
+    return SeatUse(use.cpu_s, use.memory_mb, use.processes, disk_mb)

@@ -37,7 +37,7 @@ from sandbox.providers.incus.seat_request import (
     seat_body,
 )
 from sandbox.providers.incus.seat_servers import SeatServers
-from sandbox.providers.incus.seat_uses import seat_uses
+from sandbox.providers.incus.seat_uses import SeatUses
 from sandbox.providers.members import Member
 from sandbox.providers.seats import SeatMachine, SeatUse, SeatWish
 from sandbox.run import Completed
@@ -56,6 +56,7 @@ class IncusSeats(IncusPower, IncusCommands):
         self._servers = SeatServers(self.client)
         self._network = SeatNetwork(self.client, self._servers)
         self._copies = ImageCopies(self.client, self._delete)
+        self._uses = SeatUses(self.client)
 
     def members(self) -> tuple[Member, ...]:
         """List the servers; see `Seats.members`."""
@@ -202,7 +203,7 @@ class IncusSeats(IncusPower, IncusCommands):
 
     def uses(self, workshop: str) -> Mapping[str, SeatUse]:
         """Say what the running machines use; see `Seats.uses`."""
-        return seat_uses(self.client, workshop)
+        return self._uses.now(workshop)
 
     def clear(self, workshop: str) -> None:
         """Remove the workshop's network, its rules, and copies of images; see `Seats.clear`."""

@@ -66,17 +66,7 @@ def _exchange(
         f"{method} {target} HTTP/1.0\r\nHost: incus\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(timeout_s)
-        try:
-            connection.connect(str(path))
-        except OSError as error:
-            raise NoSocketError(str(error)) from error
-        try:
-            connection.sendall(head.encode("ascii") + body)
-            received = _received(connection, Deadline(timeout_s))
-        except OSError as error:
-            raise LateError(str(error) or type(error).__name__) from error
+    received = _sent(path, head.encode("ascii") + body, timeout_s)
     try:
         answer = json.loads(received.partition(b"\r\n\r\n")[2])
     except (ValueError, RecursionError) as error:
@@ -84,6 +74,32 @@ def _exchange(
     if not isinstance(answer, dict):
         raise LateError(f"the answer is none of Incus's: {received[:200]!r}")
     return answer
+
+
+def ask_text(path: Path, target: str, *, timeout_s: float) -> str:
+    """Get what is no JSON; empty when the daemon answers with an error.
+
+    Raises:
+        NoSocketError, LateError, EndlessError: as in `ask_socket`.
+    """
+    head = f"GET {target} HTTP/1.0\r\nHost: incus\r\n\r\n"
+    status, _, text = _sent(path, head.encode("ascii"), timeout_s).partition(b"\r\n\r\n")
+    return text.decode(errors="replace") if b" 200 " in status.split(b"\r\n", 1)[0] else ""
+
+
+def _sent(path: Path, request: bytes, timeout_s: float) -> bytes:
+    """Send one request over one connection; return the answer with its head."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout_s)
+        try:
+            connection.connect(str(path))
+        except OSError as error:
+            raise NoSocketError(str(error)) from error
+        try:
+            connection.sendall(request)
+            return _received(connection, Deadline(timeout_s))
+        except OSError as error:
+            raise LateError(str(error) or type(error).__name__) from error
 
 
 def _received(connection: socket.socket, deadline: Deadline) -> bytes:
