@@ -4,10 +4,11 @@ A seat and its machine are two things: which machine serves a seat is in the sea
 (sandbox.workshop.seat_map). A provider makes machines, says which are there, and removes them.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from sandbox.errors import ProviderError
 from sandbox.events import Listener
@@ -28,6 +29,15 @@ class SeatLabel:
     workshop: str
     seat: int
     generation: int
+
+
+_NAME: Final = re.compile(r"ws-([a-z0-9-]+)-([0-9]{2,3})-g([0-9]+)")
+
+
+def label_in(name: str) -> SeatLabel | None:
+    """Read what the name of a seat's machine says: all that is known while its member is away."""
+    found = _NAME.fullmatch(name)
+    return SeatLabel(found[1], int(found[2]), int(found[3])) if found else None
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,7 @@ class IncusBaking(ABC):
             "name": image,
             "type": "container",
             "source": {"type": "copy", "source": f"{name}/{snapshot}", "instance_only": True},
+            **architecture_of(instance),
             "profiles": [],
             "config": {
                 # The machine's labels (where its record is) do not hold for an image
@@ -195,6 +196,12 @@ def beside(instance: dict[str, Any]) -> dict[str, str]:
     """Return the parameters of a request that makes an instance on the same member."""
     member = str(instance.get("location") or "none")
     return {} if member == "none" else {"target": member}
+
+
+def architecture_of(instance: dict[str, Any]) -> dict[str, str]:
+    """Return the part of a request that makes a copy of an instance; a cluster asks for it."""
+    said = instance.get("architecture")
+    return {"architecture": str(said)} if said else {}
 
 
 def is_baked(instance: dict[str, Any]) -> bool:

@@ -8,20 +8,46 @@ and project.
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from sandbox.deadline import Deadline, keep_trying
-from sandbox.errors import CommandError, HostError, ProviderError, SandboxError, UsageError
-from sandbox.providers.engine import NotHereError
+from sandbox.errors import CommandError, ProviderError, SandboxError, UsageError
 from sandbox.providers.incus.answer import metadata_of
+from sandbox.providers.incus.explaining import (
+    ExistsError,
+    NoDaemonError,
+    NoLeaderError,
+    NotFoundError,
+    NotPermittedError,
+    NotSetUpError,
+    RemoteAwayError,
+    explain,
+    explain_command,
+)
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.remotes import AnsweringRemote
 from sandbox.providers.incus.unix_socket import incus_socket
 from sandbox.providers.seats import MemberLostError
 from sandbox.run import Completed, run
+
+__all__ = [
+    "LEADERLESS_S",
+    "QUICK_S",
+    "ExistsError",
+    "IncusClient",
+    "NoDaemonError",
+    "NoLeaderError",
+    "NotFoundError",
+    "NotPermittedError",
+    "NotSetUpError",
+    "RemoteAwayError",
+    "api_path",
+    "explain",
+    "explain_command",
+]
 
 LEADERLESS_S = 15.0
 """Seconds for which a cluster without a leader, or without the remote that was asked, is asked
@@ -29,37 +55,8 @@ again."""
 QUICK_S = 30.0
 """Seconds for calls that only read or change a record; a slower daemon has a problem."""
 
-_NOT_FOUND = 404
 # Messages are matched below, so they must not come translated
 _ENV = {"LC_ALL": "C.UTF-8", "LANGUAGE": "C"}
-
-
-class NotFoundError(ProviderError):
-    """Incus has no such thing."""
-
-
-class NotSetUpError(NotHereError):
-    """Our project, pool or network is not there (yet)."""
-
-
-class NoDaemonError(NotHereError):
-    """There is no Incus here, or it does not run: so none of our machines runs in it."""
-
-
-class NoLeaderError(ProviderError):
-    """The cluster is choosing a new leader of its database: a few seconds later it answers."""
-
-
-class RemoteAwayError(ProviderError):
-    """The remote that was asked does not answer; another one of its cluster may."""
-
-
-class NotPermittedError(HostError):
-    """The daemon is there, and this user may not talk to it."""
-
-
-class ExistsError(ProviderError):
-    """Incus has a thing of that name already."""
 
 
 class IncusClient:
@@ -299,152 +296,29 @@ class IncusClient:
                 output=output,
             )
         except CommandError as error:
-            raise self._explained(error) from error
+            raise self.of_remote(explain_command(error)) from error
 
-    def _explained(self, error: CommandError) -> SandboxError:
-        found = explain_command(error)
+    def of_remote(self, found: SandboxError) -> SandboxError:
+        """Return the error as it is, or that the remote itself is what does not answer."""
         if self._place.is_local or not isinstance(found, MemberLostError):
             return found
         # Incus has the same words for a remote that is dead, and for a member behind it
-        if not self.is_own_address(found.details):
+        if not self._is_own_address(found.details):
             return found
         self._remotes.look_again()
         if self._place.other_remotes:
             return RemoteAwayError(
                 f"the Incus server {self._place.remote} does not answer", details=found.details
             )
-        return explain(found.details, what=error.message, of_member=False)
+        return explain(found.details, what=found.message, of_member=False)
 
-    def is_own_address(self, words: str) -> bool:
-        """Tell whether words about a server that takes no connection are about our own remote."""
-        url = self._remotes.url(self._place.remote)
-        places = [self._remotes.url(one) for one in self._place.other_remotes]
-        asked = re.search(r'(?:Get|Post|Put|Patch|Delete) "(https://[^/"]+)', words)
-        return asked is not None and asked[1] in (url, *places) and "Unable to connect" in words
+    def _is_own_address(self, words: str) -> bool:
+        """Whether words about a server that takes no connection are about the remote we asked."""
+        # What is behind the remote is named with the path of a machine, or the like
+        asked = re.search(r'"(https://[^/"]+)(?:/1\.0)?"?: Unable to connect', words)
+        return asked is not None and asked[1] == self._remotes.url(self._remotes.asked)
 
 
 def api_path(*parts: str) -> str:
     """Join `a`, `b` to `/1.0/a/b`; each part is quoted: a name cannot become a path or a query."""
     return "/".join(("/1.0", *(quote(part, safe="") for part in parts)))
-
-
-def explain_command(error: CommandError) -> SandboxError:
-    """Explain a failed `incus` command, with Incus's own words kept."""
-    if error.returncode == 127 and not error.stderr:  # noqa: PLR2004  (the shell's "not found")
-        return NoDaemonError(
-            "Incus's client `incus` is not installed", hint="sandbox host setup --provider incus"
-        )
-    if error.returncode is None:
-        return ProviderError(
-            error.message,
-            details=error.details,
-            hint="see what Incus is doing: `incus operation list --all-projects`",
-        )
-    words = error.stderr.strip() or error.stdout.strip() or error.details
-    said = [line for line in words.splitlines() if line.startswith("Error: ")]
-    own = "\n".join(said).removeprefix("Error: ") if said else words
-    return explain(own, what=error.message)
-
-
-@dataclass(frozen=True)
-class _Meaning:
-    pattern: str
-    family: type[SandboxError]
-    message: str
-    hint: str
-
-
-_OF_MEMBER = _Meaning(
-    r"Missing event connection with target|Unable to connect to: |peer node \S+ is down"
-    r"|failed to notify peer|Server isn't ready yet|Daemon is starting up",
-    MemberLostError,
-    "a member of the cluster does not answer",
-    "incus cluster list",
-)
-_MEANINGS = (
-    _Meaning(
-        r"no available \w+ leader|no known leader|not leader|failed to begin transaction"
-        r"|database is locked|cowsql: leadership",
-        NoLeaderError,
-        "the cluster has no leader at this moment",
-        "incus cluster list",
-    ),
-    _Meaning(
-        r"doesn't appear to be started|connection refused|no such file.*unix\.socket"
-        r"|server version: unreachable",
-        NoDaemonError,
-        "Incus is not running",
-        "sandbox host setup --provider incus",
-    ),
-    _Meaning(
-        r"needed permissions to talk to the incus daemon|permission denied.*unix\.socket",
-        NotPermittedError,
-        "you may not talk to the Incus daemon",
-        "sudo adduser $USER incus-admin, then log in again (its members are as good as root on "
-        "this host; the group incus gives a restricted project of one's own, and does not do here)",
-    ),
-    _Meaning(
-        r"The remote \".*\" doesn't exist",
-        HostError,
-        "Incus knows no such remote",
-        "incus remote list; incus remote add NAME URL",
-    ),
-    _Meaning(
-        r"no space left|disk quota exceeded|not enough space",
-        HostError,
-        "no space left",
-        "see `incus storage info` and `df -h`; `sandbox destroy` what is not needed",
-    ),
-    _Meaning(
-        r"not authorized|Forbidden|\bcertificate\b(?!s)",
-        HostError,
-        "the Incus server does not let us in",
-        "make a token there with `incus config trust add`, and here `incus remote add NAME TOKEN`",
-    ),
-    _Meaning(
-        r"No route to host|network is unreachable|no such host|i/o timeout|temporary failure in",
-        HostError,
-        "the Incus server cannot be reached",
-        "incus remote list; is its address right, and is this machine online?",
-    ),
-    _Meaning(
-        r"^(?!.*Project not found).*UNIQUE constraint failed|already exists|already in use",
-        ExistsError,
-        "Incus has that already",
-        "",
-    ),
-    _Meaning(
-        r"Project not found|Storage pool not found|Network not found|No root device could be found",
-        NotSetUpError,
-        "our place in Incus is not set up",
-        "sandbox host setup --provider incus",
-    ),
-    _Meaning(
-        r"Image not provided|Image not found|image doesn't exist|No image with alias",
-        NotFoundError,
-        "the base image is not in Incus any more",
-        "sandbox up makes it again",
-    ),
-    _Meaning(r"not found|doesn't exist|not exist", NotFoundError, "Incus has no such thing", ""),
-)
-
-
-def explain(own: str, *, what: str, code: int = 0, of_member: bool = True) -> SandboxError:
-    """Return the error for Incus's own words.
-
-    Args:
-        own: the words.
-        what: what was being done.
-        code: the status of the answer.
-        of_member: a server that takes no connection is a member behind the one that was asked.
-    """
-    for meaning in (_OF_MEMBER, *_MEANINGS) if of_member else _MEANINGS:
-        if re.search(meaning.pattern, own, re.IGNORECASE):
-            return meaning.family(
-                f"{meaning.message} ({what})" if not meaning.hint else meaning.message,
-                details=own,
-                hint=meaning.hint,
-            )
-    if code == _NOT_FOUND:
-        return NotFoundError(f"Incus has no such thing ({what})", details=own)
-    return ProviderError(f"Incus failed: {what}", details=own)

@@ -7,7 +7,7 @@ after each call that is about it: that takes a millisecond, and fails at once.
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,13 +21,13 @@ from sandbox.providers.seats import MemberLostError
 
 ASKED_S: Final = 4.0
 """Seconds that a member gets to answer through the cluster, when this host cannot ask it itself."""
-_ALIVE_S: Final = 1.0
+_ALIVE_S: Final = 0.1
 _DEAD_S: Final = 2.0
-"""Seconds for which a look at a member holds."""
+"""Seconds for which a look at a member holds: a dead one may take seconds to look at."""
 
 
 @dataclass(frozen=True)
-class _MemberLook:
+class _LifeSign:
     at: float
     alive: bool
 
@@ -40,7 +40,7 @@ class IncusCluster:
         self._lock = threading.Lock()
         self._members: dict[str, ServerMember] = {}
         self._is_one: bool | None = None
-        self._looks: dict[str, _MemberLook] = {}
+        self._looks: dict[str, _LifeSign] = {}
         self._direct: set[str] = set()
         """Members that this host has reached itself."""
 
@@ -79,7 +79,7 @@ class IncusCluster:
         return host_and_port(self._known(member).url)[0]
 
     def lives(self, member: str) -> bool:
-        """Ask the member itself whether it lives, at most each second.
+        """Ask the member itself whether it lives, unless it was asked just now.
 
         Raises:
             MemberLostError: the cluster has no such member.
@@ -91,7 +91,7 @@ class IncusCluster:
             if time.monotonic() - look.at < holds_s:
                 return look.alive
         alive = self._ask(self._known(member))
-        self._looks[member] = _MemberLook(time.monotonic(), alive)
+        self._looks[member] = _LifeSign(time.monotonic(), alive)
         return alive
 
     def require(self, member: str) -> None:
@@ -125,17 +125,16 @@ class IncusCluster:
 
     def _known(self, member: str) -> ServerMember:
         with self._lock:
-            found = self._members.get(member)
-        if found is None:
-            listed = {one.name: one for one in cluster_members(self._client)}
+            known = self._members
+        if member not in known:
+            known = {one.name: one for one in cluster_members(self._client)}
             with self._lock:
-                self._members = listed
-            found = listed.get(member)
-        if found is None:
+                self._members = known
+        if member not in known:
             raise MemberLostError(
-                f"the cluster has no member {member}", details=", ".join(sorted(listed))
+                f"the cluster has no member {member}", details=", ".join(sorted(known))
             )
-        return found
+        return known[member]
 
     def _ask(self, member: ServerMember) -> bool:
         if takes_connections(member.url):
@@ -162,7 +161,7 @@ def lost(member: str, error: SandboxError | None = None) -> MemberLostError:
     )
 
 
-def location_of(instance: dict[str, Any]) -> str:
+def location_of(instance: Mapping[str, Any]) -> str:
     """Return the member that carries an instance; empty where there is no cluster."""
     said = str(instance.get("location") or "")
     return "" if said == "none" else said

@@ -17,8 +17,8 @@ from sandbox.run import TAIL_LINES, Completed, run
 _TRIES = 3
 # The client's own messages when the command was not even started, to tell them from the command's
 _NOT_EXECUTED = re.compile(
-    r"Error: .*(Instance is not running|Instance not found|Instance is frozen|Missing event connection|Server isn't ready yet"
-    r"|Unable to connect to: |peer node \S+ is down)"
+    r"Error: .*(Instance is not running|Instance not found|Instance is frozen"
+    r"|Missing event connection with|Server isn't ready yet|Unable to connect to: )"
 )
 
 _UNHEARD_S = 2.0
@@ -69,7 +69,8 @@ class IncusCommands(ABC):
         )
         if done.returncode != 0 and _NOT_EXECUTED.match(done.stderr):
             own = done.stderr.strip().removeprefix("Error: ")
-            raise explain(own, what=f"running `{argv[0]}` in {name}")
+            error = explain(own, what=f"running `{argv[0]}` in {name}")
+            raise self.client.of_remote(error)
         if done.returncode != 0 and check:
             raise ProviderError(
                 f"`{argv[0]}` failed in {name} with exit status {done.returncode}",

@@ -111,7 +111,7 @@ def _object(what: str, name: str, thing: Thing | None, place: IncusPlace) -> Fin
     title = f"our {what} {name} is right"
     if thing is None:
         return Finding(ok=False, title=title, detail="it does not exist", fix=SETUP)
-    if thing.mark != place.project:
+    if thing.mark != place.project and not thing.is_pending:
         detail = f"there is a {what} of that name which sandbox did not make"
         return Finding(
             ok=False, title=title, detail=detail, fix="export SANDBOX_INCUS_PREFIX=OTHERWORD"

@@ -8,7 +8,7 @@ from sandbox.events import Listener, Notice
 from sandbox.providers.engine import MachineSpec, MachineStatus, Power, SshEndpoint, require_size
 from sandbox.providers.findings import HostReport
 from sandbox.providers.incus import ready_script as inside
-from sandbox.providers.incus.baking import IncusBaking, beside
+from sandbox.providers.incus.baking import IncusBaking, architecture_of, beside
 from sandbox.providers.incus.base_transfer import IncusBaseTransfer
 from sandbox.providers.incus.client import (
     ExistsError,
@@ -209,12 +209,13 @@ class IncusEngine(IncusPower, IncusCommands, IncusSnapshots, IncusBaking, IncusB
     def _request(self, spec: MachineSpec) -> None:
         body = machine_body(spec, self.place)
         # A clone is quick on the member that has the baked image
-        source = self._find(spec.image) if is_baked_name(spec.image) else None
+        source = (self._find(spec.image) if is_baked_name(spec.image) else None) or {}
+        body |= architecture_of(source)
         self.client.query(
             "POST",
             api_path("instances"),
             body,
-            parameters=beside(source) if source is not None else {},
+            parameters=beside(source),
             timeout_s=_CREATE_S,
         )
 

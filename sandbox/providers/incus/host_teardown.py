@@ -128,6 +128,8 @@ def host_teardown(
         root = passwordless_root()
         journal = journal_of(place)
         now = look_at_incus(place, root)
+        if now.server is None and not place.is_local:
+            raise now.problem or HostError(f"the Incus server {place.remote} does not answer")
         to_ask = _OBJECTS if kept.packages else (*_OBJECTS, ChangeKind.PACKAGES)
         if now.server is None and any(journal.has(kind) for kind in to_ask):
             root = root or acquire_root()

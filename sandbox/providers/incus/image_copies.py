@@ -8,15 +8,21 @@ before the next try.
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from contextvars import copy_context
 from typing import Any, Final
 
 from sandbox.errors import ProviderError
 from sandbox.events import Listener, StepOutput
 from sandbox.locks import hold, lock_path
-from sandbox.providers.incus.baking import COMPLETE, COPY_OF, KEY, MADE_FROM, is_baked, is_complete
+from sandbox.providers.incus.baking import (
+    COMPLETE,
+    COPY_OF,
+    KEY,
+    MADE_FROM,
+    architecture_of,
+    is_baked,
+    is_complete,
+)
 from sandbox.providers.incus.client import IncusClient, api_path
 from sandbox.providers.incus.cluster import location_of
 from sandbox.providers.incus.instances import config_of
@@ -57,13 +63,9 @@ class ImageCopies:
             if not lacking:
                 return
             source = self._source(key)
-            with ThreadPoolExecutor(max_workers=len(lacking)) as pool:
-                copies = [
-                    pool.submit(copy_context().run, self._copy, source, key, member, listener)
-                    for member in lacking
-                ]
-            for copy in copies:
-                copy.result()
+            # One after the other: Incus 6.0 breaks off one of two copies of the same instance
+            for member in lacking:
+                self._copy(source, key, member, listener)
 
     def clear(self, spared: frozenset[str]) -> tuple[str, ...]:
         """Remove the copies, but for the spared ones; the images that were baked stay.
@@ -123,11 +125,23 @@ def copy_body(source: dict[str, Any], name: str) -> dict[str, Any]:
     return {
         "name": name,
         "type": "container",
+        **architecture_of(source),
         "source": {"type": "copy", "source": str(source["name"]), "instance_only": True},
         "profiles": [],
-        "config": {COPY_OF: str(source["name"]), COMPLETE: "", "boot.autostart": "false"},
-        "devices": {"eth0": {"type": "none"}},
+        "config": {
+            # From one member to another, Incus takes over none of them
+            **{key: value for key, value in config_of(source).items() if _is_to_keep(key)},
+            COPY_OF: str(source["name"]),
+            COMPLETE: "",
+            "boot.autostart": "false",
+        },
+        # Elsewhere Incus does not take over the disk of what is copied
+        "devices": source.get("devices") or {},
     }
+
+
+def _is_to_keep(key: str) -> bool:
+    return not key.startswith("volatile.")
 
 
 def is_copy(instance: dict[str, Any]) -> bool:

@@ -1,16 +1,18 @@
 """The servers behind one Incus: this host alone, a remote one, or the members of a cluster."""
 
+from contextlib import suppress
 from ipaddress import IPv4Interface
 from typing import Final
 
 from sandbox.host.facts import free_memory_mb
 from sandbox.host.kernel_limits import read_limits
-from sandbox.providers.incus.answer import environment_of
 from sandbox.providers.incus.client import IncusClient, api_path
+from sandbox.providers.incus.cluster import IncusCluster, location_of
+from sandbox.providers.incus.server import ServerMember, server_name
 from sandbox.providers.members import Member
+from sandbox.providers.seats import MemberLostError
 
 _MB: Final = 1024**2
-_ONLINE: Final = ("Online",)
 _NOT_FOR_MACHINES: Final = 3
 """Addresses of a network that no machine gets: its own, the bridge's, the broadcast."""
 KERNEL_LIMITS: Final = (
@@ -23,27 +25,34 @@ KERNEL_LIMITS: Final = (
 )
 
 
-def incus_members(client: IncusClient) -> tuple[Member, ...]:
+def incus_members(client: IncusClient, cluster: IncusCluster | None = None) -> tuple[Member, ...]:
     """List the servers, also those that are offline.
+
+    Args:
+        client: of our place.
+        cluster: what is known of its members already.
 
     Raises:
         HostError, ProviderError: Incus cannot be asked.
     """
-    environment = environment_of(client.query("GET", "/1.0"))
-    name = str(environment.get("server_name") or client.place.remote)
-    if not environment.get("server_clustered"):
-        return (_member(client, name, target=None),)
-    deep = {"recursion": "1"}
-    found = client.query("GET", api_path("cluster", "members"), parameters=deep)
-    return tuple(
-        _member(client, str(one["server_name"]), target=str(one["server_name"]))
-        if one["status"] in _ONLINE
-        else Member(str(one["server_name"]), 0, 0, 0, 0, online=False)
-        for one in sorted(found, key=lambda one: str(one["server_name"]))
-    )
+    asked = cluster or IncusCluster(client)
+    if not asked.is_one:
+        return (_member(client, server_name(client), target=None),)
+    found = asked.members()
+    # While a member is away, Incus may take 20 seconds to say what is where
+    all_online = all(one.online for one in found)
+    return tuple(_member_if_alive(client, one, count=all_online) for one in found)
 
 
-def _member(client: IncusClient, name: str, *, target: str | None) -> Member:
+def _member_if_alive(client: IncusClient, member: ServerMember, *, count: bool) -> Member:
+    if member.online:
+        # It may die while it is asked
+        with suppress(MemberLostError):
+            return _member(client, member.name, target=member.name, count=count)
+    return Member(member.name, 0, 0, 0, 0, online=False)
+
+
+def _member(client: IncusClient, name: str, *, target: str | None, count: bool = True) -> Member:
     place, at = client.place, {"target": target} if target is not None else {}
     resources = client.query("GET", api_path("resources"), parameters=at)
     pool = api_path("storage-pools", place.pool, "resources")
@@ -56,23 +65,27 @@ def _member(client: IncusClient, name: str, *, target: str | None) -> Member:
         cpus=int(resources["cpu"]["total"]),
         memory_mb=free_memory_mb() if is_here else total_mb,
         disk_mb=(int(space.get("total") or 0) - int(space.get("used") or 0)) // _MB,
-        addresses=_free_addresses(client, target),
+        addresses=_free_addresses(client, target, count=count),
         limits=read_limits(KERNEL_LIMITS) if is_here else {},
     )
 
 
-def _free_addresses(client: IncusClient, target: str | None) -> int:
+def _free_addresses(client: IncusClient, target: str | None, *, count: bool) -> int:
     network = api_path("networks", client.place.network)
     subnet = (client.query("GET", network).get("config") or {}).get("ipv4.address") or ""
     if "/" not in subnet:
         return 0
     size = IPv4Interface(subnet).network.num_addresses - _NOT_FOR_MACHINES
+    if not count:
+        return size
+    if target is not None:
+        # Incus cannot list a network's leases while a member is away
+        instances = client.query("GET", api_path("instances"), parameters={"recursion": "1"})
+        return max(0, size - sum(location_of(one) == target for one in instances))
     leases = client.query("GET", api_path("networks", client.place.network, "leases")) or ()
     taken = {
         str(one["address"])
         for one in leases
-        if ":" not in str(one["address"])
-        and one.get("type") != "gateway"
-        and target in (None, one.get("location"))
+        if ":" not in str(one["address"]) and one.get("type") != "gateway"
     }
     return max(0, size - len(taken))

@@ -152,7 +152,10 @@ def _pool(
     size = _pool_gb(place, host, server, choices) if driver == "btrfs" else None
     where = " on each member" if server is not None and server.members else ""
     if driver != "btrfs":
-        title = f"make the storage pool {place.pool}{where}: plain folders (no btrfs on loop devices here)"
+        title = (
+            f"make the storage pool {place.pool}{where}: plain folders (no btrfs on loop devices"
+            f" {'there' if where else 'here'})"
+        )
     elif size is None:
         title = f"make the storage pool {place.pool}{where}: btrfs in a file"
     else:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 CONNECT_S: Final = 1.5
 """Seconds until a server that takes no connection counts as one that does not answer."""
-_TRUSTED_S: Final = 2.0
+_TRUSTED_S: Final = 0.1
 """Seconds for which the last look at the chosen remote holds."""
 _PORT: Final = 8443
 
@@ -42,6 +42,11 @@ class AnsweringRemote:
             self._chosen = next(found, self._names[0])
             self._looked_at = time.monotonic()
             return self._chosen
+
+    @property
+    def asked(self) -> str:
+        """The remote that was chosen last; it may have died since."""
+        return self._chosen
 
     def look_again(self) -> None:
         """Look before the next call, because the last one failed."""

@@ -35,6 +35,7 @@ from sandbox.providers.incus.seat_request import (
     network_name,
     rules_body,
 )
+from sandbox.providers.incus.seat_servers import SeatServers
 from sandbox.providers.incus.server import MARK
 from sandbox.providers.incus.subnet import choose_subnet, gateway
 
@@ -46,8 +47,9 @@ _TRIES: Final = 20
 class SeatNetwork:
     """The networks of workshops in one Incus."""
 
-    def __init__(self, client: IncusClient) -> None:
+    def __init__(self, client: IncusClient, servers: SeatServers) -> None:
         self._client = client
+        self._servers = servers
         self._place = client.place
 
     def prepare(self, workshop: str, may_reach: Sequence[str], listener: Listener) -> None:
@@ -66,15 +68,17 @@ class SeatNetwork:
                 self._client.query("DELETE", api_path("networks", name))
                 network = None
             at = _address(network) if network is not None else self._new_subnet(name)
-            rules = rules_body(workshop, self._place, gateway=str(at.ip), may_reach=reach)
+            sources = (str(at.ip), *self._servers.sources())
+            rules = rules_body(workshop, self._place, sources=sources, may_reach=reach)
             listener(StepOutput(workshop, "making the rules of the network"))
-            if self._find("network-acls", name, workshop) is None:
+            there = self._find("network-acls", name, workshop)
+            if there is None:
                 self._client.query("POST", api_path("network-acls"), {"name": name, **rules})
-            else:
+            elif any(there.get(key) != rules[key] for key in ("egress", "ingress")):
+                # Rules in use cannot be changed while a member is away: only where it must be
                 self._client.query("PUT", api_path("network-acls", name), rules)
             if network is None:
-                body = network_body(name, workshop, self._place, str(at))
-                self._client.query("POST", api_path("networks"), body, timeout_s=_MAKE_S)
+                self._make(network_body(name, workshop, self._place, str(at)))
             elif not _is_closed(network, name):
                 change = {"config": closed(name)}
                 path = api_path("networks", name)
@@ -88,6 +92,14 @@ class SeatNetwork:
                     )
                 )
 
+    def _make(self, body: dict[str, Any]) -> None:
+        """Make a network; in a cluster on each member first, which all must be there."""
+        for member in self._servers.targets():
+            part = {"name": body["name"], "type": body["type"]}
+            at = {"target": member}
+            self._client.query("POST", api_path("networks"), part, parameters=at)
+        self._client.query("POST", api_path("networks"), body, timeout_s=_MAKE_S)
+
     def give_address(self, machine: str, workshop: str) -> None:
         """Give a machine that does not run its network card, with an address nobody else has.
 
@@ -100,7 +112,9 @@ class SeatNetwork:
         with hold(lock_path(self._lock(name))):
             deep = {"recursion": "1"}
             instances = self._client.query("GET", api_path("instances"), parameters=deep)
-            leases = self._client.query("GET", api_path("networks", name, "leases"))
+            # With a member away nobody knows all leases; addresses that are fixed need none
+            leases = () if self._servers.cluster.is_one else self._leases(name)
+            own: dict[str, Any] = next((one for one in instances if one["name"] == machine), {})
             fixed = addresses_on(name, instances)
             # An address that a removed machine has leased is not given out again by DHCP
             leased = {str(one["address"]) for one in leases}
@@ -108,7 +122,8 @@ class SeatNetwork:
             free += free_addresses(at, fixed | set(map(str, free)), machine)
             stop_ipv6 = self._has_nftables()
             for address in islice(free, _TRIES):
-                change = card_change(name, address, stop_ipv6=stop_ipv6)
+                doors = self._servers.doors_of(own, address, at.network)
+                change = card_change(name, address, doors, stop_ipv6=stop_ipv6)
                 try:
                     self._client.query("PATCH", path, change)
                 except ProviderError as error:
@@ -122,6 +137,9 @@ class SeatNetwork:
             details=f"{len(fixed)} of {at.network} are taken",
             hint="remove what is not needed: sandbox workshop status",
         )
+
+    def _leases(self, name: str) -> list[dict[str, Any]]:
+        return list(self._client.query("GET", api_path("networks", name, "leases")))
 
     def clear(self, workshop: str) -> None:
         """Remove the network and its rules; they may be gone already.
@@ -170,6 +188,9 @@ class SeatNetwork:
         except (NotFoundError, NotSetUpError):
             return None
         config = found.get("config") or {}
+        if found.get("status") == "Pending":
+            # Cut off between its members: it has no labels yet, and nobody can be on it
+            return found
         if (config.get(MARK), config.get(WORKSHOP)) != (self._place.project, workshop):
             raise ProviderError(
                 f"Incus has a {kind.removesuffix('s')} {name} that is not of the workshop"

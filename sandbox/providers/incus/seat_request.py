@@ -1,15 +1,15 @@
 """The requests to Incus that make the machines of seats and their network. Pure."""
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any, Final
 
-from sandbox.providers.incus.baking import COMPLETE, KEY, MADE_FROM
+from sandbox.providers.incus.baking import COMPLETE, COPY_OF, KEY, MADE_FROM, architecture_of
 from sandbox.providers.incus.instances import AUTHORIZED_KEY, LABEL, MADE_BY, SEAT, config_of
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.server import MARK
-from sandbox.providers.seats import SeatLabel, SeatWish
+from sandbox.providers.seats import SeatLabel, SeatWish, label_in
 
 WORKSHOP: Final = "user.sandbox-seat.workshop"
 """On a seat's machine, its network and its rules: the workshop that they belong to."""
@@ -67,7 +67,11 @@ def closed(rules: str) -> dict[str, str]:
 
 
 def rules_body(
-    workshop: str, place: IncusPlace, *, gateway: str, may_reach: Sequence[tuple[str, int]]
+    workshop: str,
+    place: IncusPlace,
+    *,
+    sources: Sequence[str],
+    may_reach: Sequence[tuple[str, int]],
 ) -> dict[str, Any]:
     """Write the rules of a workshop's network.
 
@@ -76,7 +80,7 @@ def rules_body(
     Args:
         workshop: the workshop that they belong to.
         place: ours.
-        gateway: the address of the network's server, from which the proxy reaches the seats.
+        sources: the addresses from which the proxy reaches the seats.
         may_reach: addresses and ports that seats reach.
     """
     return {
@@ -86,7 +90,7 @@ def rules_body(
             _allow(destination=f"{address}/32", port=str(port))
             for address, port in sorted(set(may_reach))
         ],
-        "ingress": [_allow(source=f"{gateway}/32")],
+        "ingress": [_allow(source=f"{source}/32") for source in sources],
     }
 
 
@@ -102,6 +106,7 @@ def seat_body(wish: SeatWish, image: dict[str, Any], place: IncusPlace) -> dict[
     return {
         "name": wish.name,
         "type": "container",
+        **architecture_of(image),
         "source": {"type": "copy", "source": str(image["name"]), "instance_only": True},
         "profiles": [],
         "config": {
@@ -111,6 +116,7 @@ def seat_body(wish: SeatWish, image: dict[str, Any], place: IncusPlace) -> dict[
             MADE_FROM: str(image["name"]),
             KEY: "",
             COMPLETE: "",
+            COPY_OF: "",
             AUTHORIZED_KEY: wish.authorized_key,
             WORKSHOP: label.workshop,
             _NUMBER: str(label.seat),
@@ -136,12 +142,19 @@ def seat_body(wish: SeatWish, image: dict[str, Any], place: IncusPlace) -> dict[
     }
 
 
-def card_change(network: str, address: IPv4Address, *, stop_ipv6: bool) -> dict[str, Any]:
+def card_change(
+    network: str,
+    address: IPv4Address,
+    doors: Mapping[str, dict[str, str]],
+    *,
+    stop_ipv6: bool,
+) -> dict[str, Any]:
     """Write the change that gives a machine its card: with one address, and no other can be taken.
 
     Args:
         network: the workshop's.
         address: the machine's own.
+        doors: devices through which other hosts reach it.
         stop_ipv6: let Incus stop all IPv6 at the card. With iptables it cannot, where the network
             has no IPv6; the network's rules and the isolation of the cards hold for IPv6, too.
     """
@@ -155,7 +168,7 @@ def card_change(network: str, address: IPv4Address, *, stop_ipv6: bool) -> dict[
         "security.ipv4_filtering": "true",
         "security.ipv6_filtering": "true" if stop_ipv6 else "false",
     }
-    return {"devices": {_CARD: card}}
+    return {"devices": {_CARD: card, **doors}}
 
 
 def is_seat(instance: dict[str, Any]) -> bool:
@@ -166,6 +179,9 @@ def is_seat(instance: dict[str, Any]) -> bool:
 def label_of(instance: dict[str, Any]) -> SeatLabel | None:
     """Read the labels of a seat's machine; None when it is none, or not of ours."""
     config = config_of(instance)
+    if not config and instance.get("status") == "Error":
+        # Of what is on a member that is away, a cluster says the name and the member
+        return label_in(str(instance["name"]))
     number, generation = (str(config.get(key) or "") for key in (_NUMBER, _GENERATION))
     if not is_seat(instance) or not number.isdecimal() or not generation.isdecimal():
         return None

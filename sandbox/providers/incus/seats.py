@@ -5,13 +5,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from sandbox.deadline import keep_trying
 from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener, StepOutput
 from sandbox.providers.engine import Power, SshEndpoint
 from sandbox.providers.incus import ready_script as inside
-from sandbox.providers.incus.baking import is_complete
-from sandbox.providers.incus.client import ExistsError, IncusClient, NotFoundError, api_path
+from sandbox.providers.incus.client import (
+    ExistsError,
+    IncusClient,
+    NotFoundError,
+    RemoteAwayError,
+    api_path,
+)
 from sandbox.providers.incus.commands import IncusCommands, say_ready
+from sandbox.providers.incus.image_copies import ImageCopies, images_of_others
 from sandbox.providers.incus.instances import (
     AUTHORIZED_KEY,
     config_of,
@@ -23,6 +30,7 @@ from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.power import IncusPower
 from sandbox.providers.incus.seat_network import SeatNetwork
 from sandbox.providers.incus.seat_request import (
+    WORKSHOP,
     address_of,
     is_seat,
     label_of,
@@ -46,24 +54,25 @@ class IncusSeats(IncusPower, IncusCommands):
         self.place = place
         self.client = IncusClient(place)
         self._servers = SeatServers(self.client)
-        self._network = SeatNetwork(self.client)
+        self._network = SeatNetwork(self.client, self._servers)
+        self._copies = ImageCopies(self.client, self._delete)
         self._uses = SeatUses(self.client)
 
     def members(self) -> tuple[Member, ...]:
         """List the servers; see `Seats.members`."""
-        return incus_members(self.client)
+        return incus_members(self.client, self._servers.cluster)
 
     def images(self, key: str) -> Mapping[str, str]:
         """Return the complete baked images of a key by member; see `Seats.images`."""
         return {
-            self._servers.member_of(one): str(one["name"])
-            for one in self._instances()
-            if is_complete(one, key)
+            member or self._servers.name: one for member, one in self._copies.images(key).items()
         }
 
     def spread(self, key: str, members: Sequence[str], listener: Listener) -> None:
         """Make sure that each of these members has a baked image; see `Seats.spread`."""
-        del listener
+        if self._servers.cluster.is_one:
+            self._copies.spread(key, members, listener)
+            return
         found = self.images(key)
         if lacking := [member for member in members if member not in found]:
             raise ProviderError(
@@ -77,6 +86,11 @@ class IncusSeats(IncusPower, IncusCommands):
 
     def make(self, wish: SeatWish, listener: Listener) -> SeatMachine:
         """Clone, start, and wait until it is up; see `Seats.make`."""
+        self._servers.forget(wish.name)
+        with self._servers.reaching_member(wish.member):
+            return self._make_anew(wish, listener)
+
+    def _make_anew(self, wish: SeatWish, listener: Listener) -> SeatMachine:
         image = self._image(wish)
         for _ in range(_TRIES):
             self.remove(wish.name)
@@ -103,6 +117,10 @@ class IncusSeats(IncusPower, IncusCommands):
 
     def start(self, name: str, listener: Listener) -> SeatMachine:
         """Start it, and wait until it is up; see `Seats.start`."""
+        with self._servers.reaching(name):
+            return self._start(name, listener)
+
+    def _start(self, name: str, listener: Listener) -> SeatMachine:
         instance = self._settled(name)
         match power_of(instance):
             case Power.RUNNING:
@@ -115,6 +133,10 @@ class IncusSeats(IncusPower, IncusCommands):
 
     def stop(self, name: str) -> None:
         """Stop it, by force after a few seconds; see `Seats.stop`."""
+        with self._servers.reaching(name):
+            self._stop(name)
+
+    def _stop(self, name: str) -> None:
         instance = self._settled(name)
         if instance["status"] == "Stopped":
             return
@@ -128,6 +150,11 @@ class IncusSeats(IncusPower, IncusCommands):
     def remove(self, name: str) -> None:
         """Remove it, whatever its state; see `Seats.remove`."""
         self.client.ref(name)
+        with self._servers.reaching(name):
+            self._remove(name)
+        self._servers.forget(name)
+
+    def _remove(self, name: str) -> None:
         # The clone of a killed command may only be coming into being
         self._settle(name)
         try:
@@ -147,12 +174,24 @@ class IncusSeats(IncusPower, IncusCommands):
         check: bool = True,
     ) -> Completed:
         """Run a command as root in a running machine; see `Seats.run`."""
-        return self.exec_as_root(
-            name, argv, timeout_s=timeout_s, stdin=stdin, output=output, check=check
-        )
+        with self._servers.reaching(name):
+            return keep_trying(
+                lambda: self.exec_as_root(
+                    name, argv, timeout_s=timeout_s, stdin=stdin, output=output, check=check
+                ),
+                despite=RemoteAwayError,
+                every_s=0.2,
+                tries=_TRIES,
+                # The command was not begun: the next try is at another member
+                again=lambda _: True,
+            )
 
     def ssh_endpoint(self, name: str) -> SshEndpoint:
         """Return how this host logs in; see `Seats.ssh_endpoint`."""
+        with self._servers.reaching(name):
+            return self._endpoint(name)
+
+    def _endpoint(self, name: str) -> SshEndpoint:
         instance = self._ours(name)
         if power_of(instance) is not Power.RUNNING:
             raise ProviderError(f"{name} does not run", details=str(instance["status"]))
@@ -167,21 +206,28 @@ class IncusSeats(IncusPower, IncusCommands):
         return self._uses.now(workshop)
 
     def clear(self, workshop: str) -> None:
-        """Remove the workshop's network and its rules; see `Seats.clear`."""
+        """Remove the workshop's network, its rules, and copies of images; see `Seats.clear`."""
         self._network.clear(workshop)
+        self._copies.clear(self._spared(workshop))
 
     def left(self, workshop: str) -> tuple[str, ...]:
         """Name all that is still there of a workshop; see `Seats.left`."""
         machines = (f"instance {one.name}" for one in self.machines(workshop))
-        return (*machines, *self._network.left(workshop))
+        copies = (f"image {one}" for one in self._copies.copies(self._spared(workshop)))
+        return (*machines, *self._network.left(workshop), *copies)
+
+    def _spared(self, workshop: str) -> frozenset[str]:
+        """The images that machines of other workshops were made from."""
+        return images_of_others(self._instances(), workshop, WORKSHOP)
 
     def _instances(self) -> list[dict[str, Any]]:
         deep = {"recursion": "1"}
         return list(self.client.query("GET", api_path("instances"), parameters=deep))
 
     def _image(self, wish: SeatWish) -> dict[str, Any]:
+        name = self.images(wish.image_key).get(wish.member)
         for one in self._instances():
-            if is_complete(one, wish.image_key) and self._servers.member_of(one) == wish.member:
+            if one["name"] == name:
                 return one
         raise ProviderError(
             f"{wish.member} has no complete baked image {wish.image_key} for {wish.name}",

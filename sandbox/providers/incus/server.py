@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Interface, IPv4Network
 from typing import Any
 
-from sandbox.errors import HostError
+from sandbox.errors import HostError, ProviderError
 from sandbox.host.privilege import RootAccess
 from sandbox.providers.incus.answer import environment_of
 from sandbox.providers.incus.client import IncusClient, NotFoundError, NotSetUpError, api_path
 from sandbox.providers.incus.place import IncusPlace
+from sandbox.providers.seats import MemberLostError
 
 _ONLINE = ("Online",)
 MARK = "user.sandbox"
@@ -146,12 +147,15 @@ def ask_server(place: IncusPlace, root: RootAccess | None = None) -> ServerFacts
         # A daemon that has none yet answers null, not an empty list
         pools, networks, projects = (future.result() or () for future in lists)
     members = cluster_members(everyones) if environment.get("server_clustered") else ()
-    online = tuple(one.name for one in members if one.online)
     drivers = _drivers(environment)
-    for one in online:
-        # One pool has one driver: the one that all members can
-        at = everyones.query("GET", "/1.0", parameters={"target": one})
-        drivers &= _drivers(environment_of(at))
+    for at, one in enumerate(members):
+        found = _drivers_of(everyones, one)
+        if found is None:
+            members = (*members[:at], replace(one, online=False), *members[at + 1 :])
+        else:
+            # One pool has one driver: one that all members can
+            drivers &= found
+    online = tuple(one.name for one in members if one.online)
     return ServerFacts(
         version=str(environment.get("server_version") or ""),
         drivers=drivers,
@@ -168,6 +172,16 @@ def ask_server(place: IncusPlace, root: RootAccess | None = None) -> ServerFacts
     )
 
 
+def server_name(client: IncusClient) -> str:
+    """Return the name of a server of its own.
+
+    Raises:
+        HostError, ProviderError: Incus cannot be asked.
+    """
+    environment = environment_of(client.query("GET", "/1.0"))
+    return str(environment.get("server_name") or client.place.remote)
+
+
 def cluster_members(client: IncusClient) -> tuple[ServerMember, ...]:
     """List the members of a cluster by name, also those that are offline.
 
@@ -182,6 +196,17 @@ def cluster_members(client: IncusClient) -> tuple[ServerMember, ...]:
         for one in client.query("GET", path, parameters=deep)
     )
     return tuple(sorted(found, key=lambda one: one.name))
+
+
+def _drivers_of(client: IncusClient, member: ServerMember) -> frozenset[str] | None:
+    """The storage drivers of a member; None when it does not answer, whatever Incus thinks."""
+    if not member.online:
+        return None
+    try:
+        answer = client.query("GET", "/1.0", parameters={"target": member.name})
+    except MemberLostError:
+        return None
+    return _drivers(environment_of(answer))
 
 
 def _drivers(environment: dict[str, Any]) -> frozenset[str]:
@@ -233,6 +258,11 @@ def _free_gb(client: IncusClient, pool: str, member: str | None = None) -> float
     try:
         resources = client.query("GET", path, parameters=at)
     except (NotFoundError, NotSetUpError):
+        return None
+    except ProviderError as error:
+        # One that waits for its other members has no folder yet
+        if "no such file or directory" not in error.details:
+            raise
         return None
     space = resources.get("space") or {}
     total = int(space.get("total") or 0)

@@ -23,11 +23,9 @@ def plan_workshop(workshop: LoadedWorkshop, context: Context) -> Estimate:
         HostError, ProviderError: it cannot be asked.
     """
     remotes = workshop.workshop.remotes
-    place = (
-        replace(context.place, remote=remotes[0], other_remotes=remotes[1:])
-        if remotes
-        else context.place
-    )
+    place = context.place
+    if remotes:
+        place = replace(place, remote=remotes[0], other_remotes=remotes[1:])
     for provider in context.providers.values():
         if isinstance(provider, HasMembers):
             return estimate(wanted_of(workshop), provider.members(place))

@@ -32,8 +32,8 @@ class SomeServers(IncusClient):
                 }
             },
             "/1.0/cluster/members": [
-                {"server_name": "n2", "status": "Offline"},
-                {"server_name": "n1", "status": "Online"},
+                {"server_name": "n2", "status": "Offline", "url": "https://192.0.2.2:8443"},
+                {"server_name": "n1", "status": "Online", "url": "https://192.0.2.1:8443"},
             ],
             "/1.0/resources": {"cpu": {"total": 4}, "memory": {"total": 8 * GB, "used": 7 * GB}},
             "/1.0/storage-pools/sandbox/resources": {"space": {"total": 30 * GB, "used": 10 * GB}},
@@ -65,8 +65,9 @@ def test_this_host_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert one.limits["kernel.pid_max"] > 0
 
 
-def test_a_cluster_with_a_member_that_is_down() -> None:
+def test_a_cluster_with_a_member_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.providers.incus.cluster.takes_connections", lambda _: True)
     up, down = members(IncusPlace.from_prefix("sandbox", "lab"), clustered=True)
-    assert (up.name, up.memory_mb, up.addresses) == ("n1", 8 * 1024, 252)
+    assert (up.name, up.memory_mb, up.addresses) == ("n1", 8 * 1024, 253)
     assert up.limits == {}
     assert (down.name, down.online) == ("n2", False)

@@ -45,7 +45,7 @@ _WISH = SeatWish(
 )
 
 
-_CARD = card_change("net", IPv4Address("10.1.2.7"), stop_ipv6=True)["devices"]
+_CARD = card_change("net", IPv4Address("10.1.2.7"), {}, stop_ipv6=True)["devices"]
 
 
 def baked(**config: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def test_a_card_has_one_address_and_sees_no_other_card() -> None:
     kept = {key: value for key, value in _CARD["eth0"].items() if key.startswith("security.")}
     assert set(kept.values()) == {"true"}
     assert len(kept) == 4
-    with_iptables = card_change("net", IPv4Address("10.1.2.7"), stop_ipv6=False)["devices"]
+    with_iptables = card_change("net", IPv4Address("10.1.2.7"), {}, stop_ipv6=False)["devices"]
     assert with_iptables["eth0"] == {**_CARD["eth0"], "security.ipv6_filtering": "false"}
 
 
@@ -108,7 +108,7 @@ def test_a_network_is_closed_from_its_first_moment() -> None:
 
 def test_the_rules_name_all_that_is_allowed() -> None:
     reach = [("192.0.2.9", 443), ("192.0.2.9", 443), ("192.0.2.10", 80)]
-    rules = rules_body("class", PLACE, gateway="10.1.2.1", may_reach=reach)
+    rules = rules_body("class", PLACE, sources=("10.1.2.1",), may_reach=reach)
     assert [(one["destination"], one["destination_port"]) for one in rules["egress"]] == [
         ("192.0.2.10/32", "80"),
         ("192.0.2.9/32", "443"),
