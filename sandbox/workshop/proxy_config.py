@@ -28,7 +28,7 @@ class SeatRoute:
 
 
 @dataclass(frozen=True)
-class Front:
+class SeatFront:
     """A server of a seat, and where it is under the seat's name."""
 
     server: str
@@ -50,7 +50,7 @@ class ProxySettings:
     claim_host: str
     claim_upstream: str
     """Where the claim page answers on this host."""
-    fronts: tuple[Front, ...]
+    fronts: tuple[SeatFront, ...]
     user: str = ""
     """The account of nginx's workers; only where this program runs as root."""
     certificate: str = ""
@@ -94,7 +94,7 @@ def map_file(server: str, routes: Iterable[SeatRoute]) -> str:
     return "".join(sorted(lines))
 
 
-def fronts_of(services: Services) -> tuple[Front, ...]:
+def fronts_of(services: Services) -> tuple[SeatFront, ...]:
     """Give the servers of a box their paths: what people work in has the whole name.
 
     The second one is under /shiny/ or /api/; of several APIs each is under /api/ITS-NAME/.
@@ -111,5 +111,5 @@ def fronts_of(services: Services) -> tuple[Front, ...]:
         path = "/api/" if len(open_ones) == 1 else f"/api/{api.name}/"
         found.append(("plumber" if number == 1 else f"plumber_{number}", path, api.port))
     return tuple(
-        Front(server, path if at else "/", port) for at, (server, path, port) in enumerate(found)
+        SeatFront(server, path if at else "/", port) for at, (server, path, port) in enumerate(found)
     )
