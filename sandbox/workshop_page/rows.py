@@ -184,7 +184,8 @@ def _cpu(percent: float | None) -> str:
 def _memory(seat: SeatView) -> str:
     if seat.memory_mb is None:
         return ""
-    return f"{size(seat.memory_mb)} of {size(seat.memory_limit_mb)}"
+    used = round(seat.memory_mb / _MEMORY_STEP_MB) * _MEMORY_STEP_MB
+    return f"{used} of {seat.memory_limit_mb} MB"
 
 
 def _mark(name: str, results: Mapping[str, ExerciseResult]) -> Mark:
