@@ -15,7 +15,7 @@ from typing import Final
 from sandbox.errors import SandboxError
 from sandbox.workshop.view import WorkshopView
 from sandbox.workshop_page.jobs import Job
-from sandbox.workshop_page.rows import Row, Summary, rows_of, summary_of
+from sandbox.workshop_page.rows import ClassSummary, Row, rows_of, summary_of
 
 LOOK_S: Final = 2.0
 """From one look at the machines to the next."""
@@ -32,7 +32,7 @@ class Shown:
 
     rows: tuple[Row, ...] = ()
     """Who is stuck comes first."""
-    summary: Summary | None = None
+    summary: ClassSummary | None = None
     jobs: tuple[Job, ...] = ()
     trouble: str = ""
     """Why the last look failed; the rest is then of the look before."""
@@ -174,10 +174,10 @@ class Sent:
 
     order: tuple[int, ...] = ()
     rows: Mapping[int, Row] = field(default_factory=dict)
-    summary: tuple[Summary | None, str] | None = None
+    summary: tuple[ClassSummary | None, str] | None = None
     jobs: tuple[Job, ...] = ()
 
-    def take(self, shown: Shown, *, by_seat: bool) -> "Change":
+    def take(self, shown: Shown, *, by_seat: bool) -> "News":
         """Note that the page gets all this; return what of it is new to it."""
         rows = shown.ordered(by_seat=by_seat)
         order = tuple(row.number for row in rows)
@@ -185,7 +185,7 @@ class Sent:
         known = {job.number: job for job in self.jobs}
         news = [job for job in shown.jobs if known.get(job.number) != job and not job.runs]
         same_order = order == self.order
-        change = Change(
+        change = News(
             all_rows=None if same_order else rows,
             rows=tuple(row for row in rows if self.rows.get(row.number) != row)
             if same_order
@@ -200,7 +200,7 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Change:
+class News:
     """What a page lacks."""
 
     all_rows: tuple[Row, ...] | None

@@ -66,6 +66,14 @@ def text_of(template: str, **values: object) -> str:
     return made.render(file=page_file, **values)
 
 
+def prepare() -> None:
+    """Compile all templates before somebody waits for the first page."""
+    environment = page_environment()
+    for name in environment.list_templates(filter_func=lambda one: one.startswith(_FOLDER)):
+        if name.endswith(".j2"):
+            environment.get_template(name)
+
+
 def html(template: str, status: int = 200, **values: object) -> HTMLResponse:
     """Answer with a template of the pages."""
     return HTMLResponse(text_of(template, **values), status)

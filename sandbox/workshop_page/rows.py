@@ -52,7 +52,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Summary:
+class ClassSummary:
     """The lines above the table."""
 
     people: int
@@ -101,7 +101,7 @@ def row_of(rank: Rank, view: WorkshopView) -> Row:
     )
 
 
-def summary_of(view: WorkshopView) -> Summary:
+def summary_of(view: WorkshopView) -> ClassSummary:
     """Make the lines above the table."""
     people = [seat for seat in view.seats if seat.name]
     saved = [seat.home_saved_at for seat in people if seat.is_claimed]
@@ -110,7 +110,7 @@ def summary_of(view: WorkshopView) -> Summary:
     oldest = min(times) if times and not never else None
     late = never or (oldest is not None and (view.at - oldest).total_seconds() > _LATE * _MINUTE_S)
     left_s = None if view.ends is None else (view.ends - view.at).total_seconds()
-    return Summary(
+    return ClassSummary(
         people=len(people),
         claimed=sum(seat.is_claimed for seat in people),
         spare=sum(seat.is_spare for seat in view.seats),
@@ -184,7 +184,8 @@ def _cpu(percent: float | None) -> str:
 def _memory(seat: SeatView) -> str:
     if seat.memory_mb is None:
         return ""
-    return f"{size(seat.memory_mb)} of {size(seat.memory_limit_mb)}"
+    used = round(seat.memory_mb / _MEMORY_STEP_MB) * _MEMORY_STEP_MB
+    return f"{used} of {seat.memory_limit_mb} MB"
 
 
 def _mark(name: str, results: Mapping[str, ExerciseResult]) -> Mark:

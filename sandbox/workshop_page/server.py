@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from sandbox.errors import HostError
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.claims import CLAIM_ADDRESS, claim_port
+from sandbox.workshop_page import pages
 from sandbox.workshop_page.actions import Actions, real_actions
 from sandbox.workshop_page.claim_page import ClaimPage
 from sandbox.workshop_page.trainer_page import TrainerPage
@@ -73,6 +74,7 @@ async def _both(
     for_trainer: socket.socket,
     for_claims: socket.socket,
 ) -> None:
+    pages.prepare()
     trainer = TrainerPage(ws, actions)
     learners = ClaimPage(ws, trainer.say)
     is_local = ipaddress.ip_address(ws.workshop.listen.page_address).is_loopback

@@ -19,7 +19,7 @@ from sandbox.workshop.names import seat_word
 from sandbox.workshop.proxy_config import fronts_of
 from sandbox.workshop_page import pages
 from sandbox.workshop_page.actions import Actions
-from sandbox.workshop_page.board import Board, Change, Sent, Shown
+from sandbox.workshop_page.board import Board, News, Sent, Shown
 from sandbox.workshop_page.guard import FormTooLargeError, Guard, read_form, trainer_hosts
 from sandbox.workshop_page.jobs import Jobs
 from sandbox.workshop_page.rows import Row, moment, rows_of
@@ -183,7 +183,7 @@ class TrainerPage:
                     yield ": still here\n\n"
                 version = newest
 
-    def _fragments(self, change: Change, shown: Shown) -> str:
+    def _fragments(self, change: News, shown: Shown) -> str:
         return pages.text_of(
             "changes.html.j2", change=change, shown=shown, app_path=self._app_path()
         )

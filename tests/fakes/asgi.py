@@ -43,7 +43,8 @@ class Visitor:
 
     def send(self, path: str, body: bytes, content_type: str, **headers: str) -> Answer:
         sent = {"content-type": content_type, "content-length": str(len(body))}
-        sent |= {"origin": f"http://{self.host}", **headers}
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent |= {"origin": f"http://{self.host}", **named}
         return asyncio.run(self.ask("POST", path, body, sent))
 
     async def ask(

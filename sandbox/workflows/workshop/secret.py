@@ -34,7 +34,7 @@ def set_secret(ws: RunningWorkshop, number: int, machine: str) -> None:
         ProviderError: the machine does not take it.
     """
     line = f"{ws.workshop.user}:{ws.store.secret_of(number)}\n"
-    done = ws.seats.run(machine, ["chpasswd"], timeout_s=_TIMEOUT_S, stdin=line, check=False)
+    done = ws.seats.run(machine, ("chpasswd",), timeout_s=_TIMEOUT_S, stdin=line, check=False)
     if done.returncode != 0:
         # Its own words could hold the line that it was given
         raise ProviderError(

@@ -1,6 +1,7 @@
 """Who gets which seat; two never get one, and nobody gets another's."""
 
 import threading
+from collections.abc import Sequence
 
 import pytest
 
@@ -134,7 +135,12 @@ def test_giving_a_seat_away_changes_the_secret_and_forgets_the_old_browser() -> 
     ws, cookie = open_room(ROSTER), new_claim()
     said: list[tuple[str, object]] = []
     fake = ws.seats
-    fake.answer = lambda _name, argv, stdin: said.append((argv[0], stdin)) or ""  # type: ignore[attr-defined]
+
+    def answer(_: str, argv: Sequence[str], stdin: object) -> str:
+        said.append((argv[0], stdin))
+        return ""
+
+    fake.answer = answer  # type: ignore[attr-defined]
     number_of(ws, "Ada Lovelace", cookie=cookie)
     claims.ask_help(ws, cookie)
     old = ws.store.secret_of(1)
