@@ -111,5 +111,6 @@ def fronts_of(services: Services) -> tuple[SeatFront, ...]:
         path = "/api/" if len(open_ones) == 1 else f"/api/{api.name}/"
         found.append(("plumber" if number == 1 else f"plumber_{number}", path, api.port))
     return tuple(
-        SeatFront(server, path if at else "/", port) for at, (server, path, port) in enumerate(found)
+        SeatFront(server, path if at else "/", port)
+        for at, (server, path, port) in enumerate(found)
     )

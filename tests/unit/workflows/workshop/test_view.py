@@ -1,6 +1,7 @@
 """What the trainer sees, and who is first."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -8,6 +9,7 @@ from sandbox.providers.seats import SeatUse
 from sandbox.workflows.workshop import keeper, proxy
 from sandbox.workflows.workshop.view import view
 from sandbox.workshop.home_notes import note_home
+from sandbox.workshop.seat_map import Seat
 from sandbox.workshop.stuck import Stuck, ranks
 from sandbox.workshop.view import SeatLook, SeatState
 from tests.unit.workflows.workshop.conftest import Classroom
@@ -90,8 +92,8 @@ def test_who_is_stuck_comes_first(classroom: Classroom) -> None:
     roster(classroom)
     ws = classroom.up(TEXT)
     for number, minutes in ((3, 1), (4, 7)):
-        asked = NOW - timedelta(minutes=minutes)
-        ws.store.change_seat(number, lambda one, at=asked: one.model_copy(update={"asked_at": at}))
+        changes = {"asked_at": NOW - timedelta(minutes=minutes)}
+        ws.store.change_seat(number, partial(Seat.model_copy, update=changes))
     looks = {
         1: look(error="object 'x' not found", error_at=NOW - timedelta(minutes=2)),
         2: look(error="old", error_at=NOW - timedelta(minutes=9)),
