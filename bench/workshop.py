@@ -71,14 +71,14 @@ def _workshop(size: int) -> Iterator[Path]:
         try:
             # The image: what is measured is `up` of a baked box
             _up(file, size)
-            sandbox("workshop", "down", _NAME, "--no-collect")
+            sandbox("workshop", "down", _NAME, "--no-collect", "--yes")
             yield file
         finally:
-            sandbox("workshop", "down", _NAME, "--no-collect", check=False)
+            sandbox("workshop", "down", _NAME, "--no-collect", "--yes", check=False)
 
 
 def _up(file: Path, size: int) -> None:
-    sandbox("workshop", "up", str(file), "--slips", str(file.parent / "slips"))
+    sandbox("workshop", "up", str(file), "--into", str(file.parent / "slips"))
     with ThreadPoolExecutor(2) as two:
         list(two.map(_page, range(1, size + 1)))
 

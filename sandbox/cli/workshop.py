@@ -83,7 +83,7 @@ def plan(file: FileArgument, *, root: RootOption = None, as_json: JsonOption = F
 def up(
     file: FileArgument,
     *,
-    to: FolderOption = None,
+    into: FolderOption = None,
     root: RootOption = None,
     trust: TrustOption = False,
     as_json: JsonOption = False,
@@ -93,11 +93,11 @@ def up(
     The box is made and checked once, and kept; each seat is a clone of that. Run it again at any
     time: what is ready stays, what was cut off or failed is taken up, and a changed file is taken
     over. Then there are slips to print and a table for mails, in the folder NAME-slips or the one
-    that --to names: they hold the seats' secrets.
+    that --into names: they hold the seats' secrets.
 
     sandbox workshop up class.workshop.yml
 
-    sandbox workshop up class.workshop.yml --to ~/class
+    sandbox workshop up class.workshop.yml --into ~/class
     """
     from sandbox.spec.load_workshop import load_workshop
     from sandbox.workflows.workshop.slips import write_slips
@@ -110,7 +110,7 @@ def up(
             ws = open_workshop(loaded, context(progress, trust=trust))
         except SeatsFailedError as error:
             failure, ws = error, error.ws
-    slips = write_slips(ws, to or Path.cwd() / f"{ws.name}-slips")
+    slips = write_slips(ws, into or Path.cwd() / f"{ws.name}-slips")
     if as_json:
         show_json({**_workshop_json(ws), "slips": str(slips.page), "table": str(slips.table)})
     else:
@@ -180,7 +180,7 @@ def list_workshops(*, as_json: JsonOption = False) -> None:
 def down(
     name: OpenName = None,
     *,
-    to: FolderOption = None,
+    into: FolderOption = None,
     collect: Annotated[
         bool,
         typer.Option("--collect/--no-collect", help="Without it all work is lost; asks first."),
@@ -190,18 +190,18 @@ def down(
 ) -> None:
     """Close a workshop: collect everybody's work, then remove all of it.
 
-    The work comes into the folder NAME-work, or the one that --to names: one archive for each seat,
-    with checksums. It ends when nothing is left, and names what is left otherwise (exit 5); run it
-    again then.
+    The work comes into the folder NAME-homes, or the one that --into names: one archive for each
+    seat, with checksums. It ends when nothing is left, and names what is left otherwise (exit 5);
+    run it again then.
 
     sandbox workshop down class
 
-    sandbox workshop down class --to ~/class
+    sandbox workshop down class --into ~/class
     """
     wanted = name_of(name)
     if not collect and not yes:
         _ask_before_losing(wanted)
-    folder = (to or Path.cwd() / f"{wanted}-work") if collect else None
+    folder = (into or Path.cwd() / f"{wanted}-homes") if collect else None
     with Progress() as progress:
         closed = _close(wanted, folder, context(progress))
     if as_json:

@@ -28,7 +28,10 @@ OpenName = Annotated[
     ),
 ]
 FolderOption = Annotated[
-    Path | None, typer.Option("--to", metavar="DIR", help="The folder to write into.")
+    Path | None,
+    typer.Option(
+        "--into", metavar="DIR", help="The folder on this host to write into.", show_default=False
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -84,6 +87,26 @@ def name_and_last(words: Sequence[str], *, what: str) -> tuple[str | None, str]:
     if len(words) == 2:  # noqa: PLR2004
         return words[0], words[1]
     raise UsageError(f"say a workshop and {what}", details=" ".join(words))
+
+
+def name_and_files(words: Sequence[str]) -> tuple[str | None, list[Path]]:
+    """Split `[NAME] FILES…`: the first word is a name when a workshop of that name is open.
+
+    Raises:
+        UsageError: there is no file.
+    """
+    from sandbox.errors import UsageError
+    from sandbox.workshop.store import WorkshopStore
+
+    is_named = words[0].endswith(_SUFFIX) or (
+        "/" not in words[0] and WorkshopStore(name_of(words[0])).exists()
+    )
+    files = [Path(one) for one in (words[1:] if is_named else words)]
+    if not files:
+        raise UsageError(
+            "say which files", hint=f"sandbox workshop push {words[0]} FILES… --to FOLDER"
+        )
+    return (words[0] if is_named else None), files
 
 
 def number_of(word: str) -> int:

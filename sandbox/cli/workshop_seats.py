@@ -1,4 +1,4 @@
-"""Commands for the seats of an open workshop: status, add, reset, extend, slips."""
+"""Commands for the seats of an open workshop: status, add, reset, give, extend, slips."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -45,7 +45,7 @@ _Words = Annotated[
 
 def register_seats(group: typer.Typer) -> None:
     """Add these commands to the group of workshops."""
-    for command in (status, add, reset, extend, slips):
+    for command in (status, add, reset, give, extend, slips):
         group.command(command.__name__)(command)
 
 
@@ -246,6 +246,36 @@ def reset(
         show(ws.url(seat))
 
 
+def give(
+    words: _Words,
+    *,
+    person: Annotated[
+        str, typer.Option("--name", metavar="PERSON", help="Who gets it.", show_default=False)
+    ],
+    email: Annotated[str, typer.Option(help="The person's e-mail address.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Give a seat, with all that is in it, to another person: it gets a new secret.
+
+    The browser that had claimed it does not open it any more, and who is signed in there is signed
+    out. A seat without the work of somebody else: `sandbox workshop add --name PERSON`.
+
+    sandbox workshop give seat07 --name "Grace Hopper"
+    """
+    from sandbox.workflows.workshop.claims import give as give_to
+
+    name, word = name_and_last(words, what="a seat")
+    number = number_of(word)
+    with Progress() as progress:
+        ws = opened(name, progress)
+        ws.seat(number)
+        seat = give_to(ws, number, person, email)
+    if as_json:
+        show_json(_with_secret(ws, seat))
+    else:
+        _show_slips(ws, (seat,))
+
+
 def extend(
     name: OpenName = None,
     *,
@@ -283,12 +313,12 @@ def extend(
         show(f"{ws.name} ends {ends.astimezone():%Y-%m-%d %H:%M}")
 
 
-def slips(name: OpenName = None, *, to: FolderOption = None, as_json: JsonOption = False) -> None:
+def slips(name: OpenName = None, *, into: FolderOption = None, as_json: JsonOption = False) -> None:
     """Write the slips again: a page to print, and a table for mails. They hold the secrets.
 
     sandbox workshop slips
 
-    sandbox workshop slips class --to ~/class
+    sandbox workshop slips class --into ~/class
     """
     from dataclasses import asdict
 
@@ -300,6 +330,6 @@ def slips(name: OpenName = None, *, to: FolderOption = None, as_json: JsonOption
     if as_json:
         show_json([asdict(one) for one in all_slips(ws)])
         return
-    written = write_slips(ws, to or Path.cwd() / f"{ws.name}-slips")
+    written = write_slips(ws, into or Path.cwd() / f"{ws.name}-slips")
     show(f"to print:  {written.page}")
     show(f"for mails: {written.table}")

@@ -9,7 +9,15 @@ import typer
 
 from sandbox.cli.console import Progress, next_steps, say, show, show_json
 from sandbox.cli.rows import columns
-from sandbox.cli.settings import context
+from sandbox.cli.workshop_named import (
+    FolderOption,
+    JsonOption,
+    OpenName,
+    name_and_files,
+    name_and_last,
+    number_of,
+    opened,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,12 +27,10 @@ if TYPE_CHECKING:
     from sandbox.workshop.homes import HomesManifest
     from sandbox.workshop.view import ExerciseResult
 
-NameArgument = Annotated[str, typer.Argument(help="An open workshop.", show_default=False)]
 SeatOption = Annotated[
     list[str] | None,
     typer.Option("--seat", metavar="SEAT", help="Only this seat: 7 or seat07; can be repeated."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 _SHOWN_CHARS = 120
 
 
@@ -41,8 +47,14 @@ def register_work(group: typer.Typer) -> None:
 
 
 def push(
-    name: NameArgument,
-    files: Annotated[list[Path], typer.Argument(help="Files and folders.", show_default=False)],
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NAME] FILES...",
+            help="Files and folders; NAME may be left out when only one workshop is open.",
+            show_default=False,
+        ),
+    ],
     *,
     to: Annotated[
         str, typer.Option("--to", metavar="FOLDER", help="The folder in each home.")
@@ -55,7 +67,7 @@ def push(
     A file that a learner has changed stays; the new one is next to it as NAME.new. A folder keeps
     its name. Running it again is right. Exit 5 when a seat did not get all of it.
 
-    sandbox workshop push class exercise2.R --to course
+    sandbox workshop push exercise2.R --to course
 
     sandbox workshop push class data/ --seat 07
     """
@@ -63,7 +75,8 @@ def push(
     from sandbox.workflows.workshop.push import push as push_files
 
     with Progress() as progress:
-        ws = _open(name, progress)
+        name, files = name_and_files(words)
+        ws = opened(name, progress)
         pushed = push_files(ws, files, to, _numbers(ws, seat))
     if as_json:
         show_json([_pushed_json(one) for one in pushed])
@@ -78,15 +91,11 @@ def push(
 
 
 def collect(
-    name: NameArgument,
-    *,
-    into: Annotated[
-        Path | None,
-        typer.Option("--into", metavar="FOLDER", help="Default: NAME-homes.", show_default=False),
-    ] = None,
-    as_json: JsonOption = False,
+    name: OpenName = None, *, into: FolderOption = None, as_json: JsonOption = False
 ) -> None:
     """Write one archive for each seat's home into a folder, with a manifest and SHA256SUMS.
+
+    The folder is NAME-homes here, unless --into says another.
 
     A seat that does not answer gives its last copy, marked as old. Running it again is right. Exit
     5, with names, when there is no archive of a seat.
@@ -98,9 +107,10 @@ def collect(
     from sandbox.errors import ProviderError
     from sandbox.workflows.workshop.collect import collect as collect_homes
 
-    folder = into or Path(f"{name}-homes")
     with Progress() as progress:
-        manifest = collect_homes(_open(name, progress), folder)
+        ws = opened(name, progress)
+        folder = into or Path(f"{ws.name}-homes")
+        manifest = collect_homes(ws, folder)
     if as_json:
         show_json(manifest.model_dump(mode="json"))
     else:
@@ -109,11 +119,13 @@ def collect(
         raise ProviderError(
             f"there is no archive of {', '.join(manifest.missing)}",
             details="the seat does not answer, and no copy of its home was ever made",
-            hint=f"sandbox workshop status {name}",
+            hint=f"sandbox workshop status {ws.name}",
         )
 
 
-def exercises(name: NameArgument, *, seat: SeatOption = None, as_json: JsonOption = False) -> None:
+def exercises(
+    name: OpenName = None, *, seat: SeatOption = None, as_json: JsonOption = False
+) -> None:
     """Run the exercises' checks in all seats, and show who is how far.
 
     sandbox workshop exercises class
@@ -123,7 +135,7 @@ def exercises(name: NameArgument, *, seat: SeatOption = None, as_json: JsonOptio
     from sandbox.workflows.workshop.exercises import run_exercises
 
     with Progress() as progress:
-        ws = _open(name, progress)
+        ws = opened(name, progress)
         found = run_exercises(ws, _numbers(ws, seat))
     if as_json:
         show_json(
@@ -137,7 +149,7 @@ def exercises(name: NameArgument, *, seat: SeatOption = None, as_json: JsonOptio
 
 
 def homes(
-    name: NameArgument,
+    name: OpenName = None,
     *,
     put_back: Annotated[
         tuple[str, str] | None,
@@ -159,7 +171,7 @@ def homes(
     from sandbox.workflows.workshop import homes as copies
 
     with Progress() as progress:
-        ws = _open(name, progress)
+        ws = opened(name, progress)
         if put_back is not None:
             word, file = put_back
             numbers = _numbers(ws, [word])
@@ -172,8 +184,14 @@ def homes(
 
 
 def evacuate(
-    name: NameArgument,
-    member: Annotated[str, typer.Argument(help="A server of the cluster.", show_default=False)],
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NAME] SERVER",
+            help="A server of the cluster; NAME may be left out when only one workshop is open.",
+            show_default=False,
+        ),
+    ],
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -186,36 +204,21 @@ def evacuate(
     """
     from sandbox.workflows.workshop.members import evacuate as move_away
 
+    name, member = name_and_last(words, what="a server")
     with Progress() as progress:
-        done = move_away(_open(name, progress), member)
+        ws = opened(name, progress)
+        done = move_away(ws, member)
     if as_json:
         show_json(list(done))
         return
-    for words in done:
-        show(words)
-    show(f"{member} serves no seat of {name} now")
-
-
-def _open(name: str, progress: Progress) -> "RunningWorkshop":
-    from sandbox.workflows.workshop.running import RunningWorkshop
-
-    return RunningWorkshop.named(name, context(progress))
+    for what in done:
+        show(what)
+    show(f"{member} serves no seat of {ws.name} now")
 
 
 def _numbers(ws: "RunningWorkshop", words: "Sequence[str] | None") -> list[int] | None:
     """The seats that somebody typed; None for all."""
-    from sandbox.errors import UsageError
-    from sandbox.workshop.names import seat_number
-
-    if not words:
-        return None
-    numbers = []
-    for word in words:
-        number = seat_number(word)
-        if number is None:
-            raise UsageError(f"`{word}` is no seat", hint="say it like 7, 07 or seat07")
-        numbers.append(ws.seat(number).number)
-    return numbers
+    return [ws.seat(number_of(word)).number for word in words] if words else None
 
 
 def _pushed_json(one: "PushedSeat") -> dict[str, object]:

@@ -48,7 +48,7 @@ class HandOut(Model):
     """Files that each seat gets."""
 
     path: FileName
-    """A file or a folder, relative to the workshop file."""
+    """A file or a folder, relative to the workshop file; a folder goes with its name."""
     to: HomePath = "."
     """The folder in the home of each seat."""
 

@@ -57,7 +57,7 @@ class Classroom:
 
     def up(self, *, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
         """`sandbox workshop up FILE`."""
-        words = ("workshop", "up", self.file, "--to", self.file.parent / "slips")
+        words = ("workshop", "up", self.file, "--into", self.file.parent / "slips")
         return self.host.sandbox(*words, expect=expect, timeout_s=1800)
 
     def seats(self) -> dict[int, dict[str, Any]]:

@@ -33,7 +33,8 @@ from tests.standin.browser import Browser, open_browser
 from tests.standin.build import build_deb
 
 PORT = 18180
-SEATS, SPARE = 4, 2
+PEOPLE = ("Ada Quuxley", "Bob Zyxwell", "Cy", "Dora")
+SEATS, SPARE = len(PEOPLE), 2
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,7 +63,9 @@ def room(
         "def test_answer(host):\n"
         "    assert host.file('/home/learner/answer.txt').exists, 'there is no answer.txt yet'\n"
     )
-    (folder / "people.csv").write_text("name,email\nAda,ada@example.org\nBob,\nCy,\nDora,\n")
+    (folder / "people.csv").write_text(
+        "name,email\nAda Quuxley,ada@example.org\nBob Zyxwell,\nCy,\nDora,\n"
+    )
     with serving(mirror_contents, tmp_path_factory.mktemp("served")) as mirror:
         built = build_deb(tmp_path_factory.mktemp("deb"), version=RSTUDIO)
         mirror.add_rstudio(built, RSTUDIO)
@@ -79,7 +82,7 @@ def room(
         )
         with closed_after(classroom):
             host.sandbox("host", "setup", "--workshop", "--yes")
-            said = ("--trust", "--to", folder / "slips")
+            said = ("--trust", "--into", folder / "slips")
             host.sandbox("workshop", "up", classroom.file, *said, timeout_s=1800)
             yield classroom
 
@@ -87,7 +90,7 @@ def room(
 def test_all_seats_answer_at_their_own_address_and_share_no_secret(room: Classroom) -> None:
     seats = room.seats()
     assert sorted(seats) == list(range(1, SEATS + SPARE + 1))
-    assert [one["name"] for one in seats.values()][:SEATS] == ["Ada", "Bob", "Cy", "Dora"]
+    assert [one["name"] for one in seats.values()][:SEATS] == [*PEOPLE]
     assert {one["state"] for one in seats.values()} == {"ready"}
     for number in seats:
         assert room.answers(number)
@@ -107,7 +110,7 @@ def test_all_seats_answer_at_their_own_address_and_share_no_secret(room: Classro
 
 
 def test_the_slips_have_each_seat_with_its_secret_and_are_for_nobody_else(room: Classroom) -> None:
-    room.command("slips", "--to", room.file.parent / "slips")
+    room.command("slips", "--into", room.file.parent / "slips")
     (page,) = (room.file.parent / "slips").glob("*.html")
     (table,) = (room.file.parent / "slips").glob("*.csv")
     for file in (page, table):
@@ -148,7 +151,7 @@ def test_a_browser_claims_a_seat_and_comes_back_to_the_same(room: Classroom) -> 
         assert room.secrets()[number] not in (browser.ask("document.body.innerText") or "")
 
 
-SHOWN = "(document.querySelector('[data-seat]') || {}).innerText"
+SHOWN = "document.body.innerText.includes('Your seat is') && document.body.innerText"
 
 
 def claim(browser: Browser, name: str) -> None:
@@ -162,15 +165,17 @@ def claim(browser: Browser, name: str) -> None:
 
 
 def test_files_are_pushed_and_what_a_learner_changed_stays(room: Classroom) -> None:
-    assert set(room.inside_each("cat /home/learner/course/task.R").values()) == {"x <- 1\n"}
-    room.inside(1, "echo 'my work' > /home/learner/course/task.R")
+    assert set(room.inside_each("cat /home/learner/course/material/task.R").values()) == {
+        "x <- 1\n"
+    }
+    room.inside(1, "echo 'my work' > /home/learner/course/material/task.R")
     (room.file.parent / "material" / "task.R").write_text("x <- 2\n", "utf-8")
-    said = room.command("push", room.file.parent / "material" / "task.R", "--to", "course").stdout
-    assert "course/task.R.new" in said
-    assert room.inside(1, "cat /home/learner/course/task.R").strip() == "my work"
-    assert room.inside(1, "cat /home/learner/course/task.R.new").strip() == "x <- 2"
-    assert room.inside(2, "cat /home/learner/course/task.R").strip() == "x <- 2"
-    assert room.inside(2, "stat -c %U /home/learner/course/task.R").strip() == "learner"
+    said = room.command("push", room.file.parent / "material", "--to", "course").stdout
+    assert "course/material/task.R.new" in said
+    assert room.inside(1, "cat /home/learner/course/material/task.R").strip() == "my work"
+    assert room.inside(1, "cat /home/learner/course/material/task.R.new").strip() == "x <- 2"
+    assert room.inside(2, "cat /home/learner/course/material/task.R").strip() == "x <- 2"
+    assert room.inside(2, "stat -c %U /home/learner/course/material/task.R").strip() == "learner"
 
 
 def test_exercises_say_who_is_how_far(room: Classroom) -> None:
@@ -196,7 +201,7 @@ def test_a_reset_saves_the_home_and_leaves_the_others_alone(room: Classroom) -> 
     assert room.secrets()[4] in json.dumps(json.loads((room.folder / "secrets.json").read_text()))
     assert room.answers(4)
     assert room.inside(4, "ls /home/learner/kept.txt 2>&1 || true").strip().startswith("ls:")
-    assert room.inside(4, "cat /home/learner/course/task.R").strip() == "x <- 2"
+    assert room.inside(4, "cat /home/learner/course/material/task.R").strip() == "x <- 2"
     kept = [file for file in (room.folder / "homes").glob("seat04*reset*") if has(file, "kept.txt")]
     assert kept
 
@@ -230,7 +235,7 @@ def test_no_seat_reaches_another_or_the_host_and_the_names_of_others_are_not_tol
     name = seats[2]["machine"]
     asked = room.inside(1, f"getent ahostsv4 {name} || getent ahostsv4 {name}.incus || echo none")
     assert asked.strip() == "none"
-    for word in ("Ada", "Bob", room.secrets()[2]):
+    for word in ("Quuxley", "Zyxwell", room.secrets()[2]):
         found = room.inside(1, f"grep -rlsF -- '{word}' /etc /run /var/lib /home /opt || true")
         assert found.strip() == "", word
 
@@ -282,13 +287,13 @@ def seat_machines(room: Classroom) -> list[str]:
 
 
 def test_down_collects_everything_and_leaves_nothing(room: Classroom, tmp_path: Path) -> None:
-    killed = room.host.start("workshop", "down", room.name, "--to", tmp_path / "first")
+    killed = room.host.start("workshop", "down", room.name, "--into", tmp_path / "first")
     time.sleep(2)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     if not room.folder.exists():
         pytest.fail("it was done before it could be killed: make it slower")
-    room.command("down", "--to", tmp_path / "work")
+    room.command("down", "--into", tmp_path / "work")
     assert seat_machines(room) == []
     assert not room.folder.exists()
     assert keepers(room) == []

@@ -59,7 +59,7 @@ def test_from_up_to_down(room: Classroom) -> None:
 
 
 def test_up_as_json_has_no_secret(room: Classroom) -> None:
-    said = shown("up", "class.workshop.yml", "--json", "--to", "out")
+    said = shown("up", "class.workshop.yml", "--json", "--into", "out")
     assert [one["seat"] for one in json.loads(said)["seats"]] == [
         "seat01",
         "seat02",

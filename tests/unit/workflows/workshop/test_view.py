@@ -15,7 +15,10 @@ from sandbox.workshop.view import SeatLook, SeatState
 from tests.unit.workflows.workshop.conftest import Classroom
 
 TEXT = "version: 1\nbox: shiny\nroster: people.csv\nspare: 1\n"
-NOW = datetime.now(UTC)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 def roster(classroom: Classroom) -> None:
@@ -68,8 +71,8 @@ def test_what_does_not_run_is_said(classroom: Classroom, monkeypatch: pytest.Mon
     record = ws.store.change_record(
         lambda one: one.model_copy(
             update={
-                "ends": NOW + timedelta(minutes=5, seconds=50),
-                "opened_at": NOW - timedelta(hours=1),
+                "ends": now() + timedelta(minutes=5, seconds=50),
+                "opened_at": now() - timedelta(hours=1),
             }
         )
     )
@@ -85,18 +88,18 @@ def test_what_does_not_run_is_said(classroom: Classroom, monkeypatch: pytest.Mon
 
 
 def look(**changes: object) -> SeatLook:
-    return SeatLook(at=NOW, active_at=NOW).model_copy(update=changes)
+    return SeatLook(at=now(), active_at=now()).model_copy(update=changes)
 
 
 def test_who_is_stuck_comes_first(classroom: Classroom) -> None:
     roster(classroom)
     ws = classroom.up(TEXT)
     for number, minutes in ((3, 1), (4, 7)):
-        changes = {"asked_at": NOW - timedelta(minutes=minutes)}
+        changes = {"asked_at": now() - timedelta(minutes=minutes)}
         ws.store.change_seat(number, partial(Seat.model_copy, update=changes))
     looks = {
-        1: look(error="object 'x' not found", error_at=NOW - timedelta(minutes=2)),
-        2: look(error="old", error_at=NOW - timedelta(minutes=9)),
+        1: look(error="object 'x' not found", error_at=now() - timedelta(minutes=2)),
+        2: look(error="old", error_at=now() - timedelta(minutes=9)),
         3: look(),
         4: look(),
     }
@@ -116,7 +119,7 @@ def test_who_is_stuck_comes_first(classroom: Classroom) -> None:
 def test_silence_means_something_only_while_others_work(classroom: Classroom) -> None:
     roster(classroom)
     ws = classroom.up(TEXT)
-    long_ago = NOW - timedelta(minutes=30)
+    long_ago = now() - timedelta(minutes=30)
     looks = {1: look(active_at=long_ago), 2: look(), 3: look(), 4: look(active_at=None)}
     found = {one.seat.number: one for one in ranks(view(ws, looks=looks))}
     assert found[1].words == "last did something 30 min ago"
