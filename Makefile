@@ -1,6 +1,6 @@
 # `make up` and `make test` do all set-up by themselves; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help up test lint unit contract integration e2e soak test-libvirt test-libvirt-and-stack test-stack test-incus test-here test-virtualbox test-ubuntu bench bench-libvirt lock schema clean
+.PHONY: help up test lint unit contract integration e2e soak test-libvirt test-libvirt-and-stack test-stack test-incus test-here test-here-and-workshops test-workshops test-virtualbox test-ubuntu bench bench-libvirt lock schema clean
 SHELL := /bin/sh
 bin := .venv/bin
 
@@ -12,10 +12,10 @@ up: $(bin)/.run ## A running, checked R sandbox from boxes/shiny.yml; sets up th
 	$(bin)/sandbox up boxes/shiny.yml
 
 # An emulated virtual machine keeps one processor busy for minutes and needs no other; on Incus much time is
-# spent waiting. What needs no machine fills these gaps, and stands back for the others' promised times. When the
-# virtual machines are done, the R stack takes their processor, at a place of its own in the same Incus
+# spent waiting. What needs no machine fills these gaps, and stands back for the others' promised times; after it come the
+# workshops. When the virtual machines are done, the R stack takes their processor. Each has a place of its own in Incus
 test: lint ## All tests, on real machines; sets up this host for them and takes it back
-	$(MAKE) --no-print-directory -k -j 3 test-libvirt-and-stack test-incus test-here
+	$(MAKE) --no-print-directory -k -j 3 test-libvirt-and-stack test-incus test-here-and-workshops
 
 lint: $(bin)/.dev ## Style, types, import contracts, playbooks, scripts
 	$(bin)/ruff check .
@@ -54,8 +54,17 @@ stack_files := $(stack:%=tests/e2e/test_%.py)
 test-stack: $(bin)/.dev ## The R stack on real machines of Incus: R versions, packages, RStudio, locks, bundles
 	SANDBOX_TEST_PREFIX=sbxstack $(bin)/python -m pytest --durations=15 $(stack_files)
 
+# Each of the two, also when the other has failed
+test-here-and-workshops: $(bin)/.dev
+	@failed=0; for what in test-here test-workshops; do $(MAKE) --no-print-directory $$what || failed=1; done; exit $$failed
+
+workshop_files := tests/contract/test_seats.py tests/e2e/test_workshop.py tests/e2e/test_cluster.py tests/e2e/test_workshop_cluster.py
+
+test-workshops: $(bin)/.dev ## Workshops on real machines of Incus, on this host and on a cluster of it
+	SANDBOX_TEST_PREFIX=sbxshop $(bin)/python -m pytest --durations=15 $(workshop_files)
+
 test-incus: $(bin)/.dev ## The other tests on real machines of Incus
-	$(bin)/python -m pytest --durations=25 -m "not libvirt" $(stack_files:%=--ignore=%) tests/contract tests/e2e
+	$(bin)/python -m pytest --durations=25 -m "not libvirt" $(stack_files:%=--ignore=%) $(workshop_files:%=--ignore=%) tests/contract tests/e2e
 
 test-here: $(bin)/.dev ## The tests that need no machine
 	nice -n 5 $(bin)/python -m pytest --durations=15 -m "not libvirt" tests/unit tests/integration

@@ -206,6 +206,22 @@ def host() -> Iterator[Host]:
         assert not left, left
 
 
+@pytest.fixture(scope="session")
+def nginx() -> Iterator[Host]:
+    """A host with nginx, as `sandbox host setup --workshop` installs it; taken back after."""
+    if os.geteuid() != 0 and not shutil.which("nginx", path="/usr/sbin:/usr/bin"):
+        cannot_run("needs root, or an nginx: sudo apt install nginx")
+    home = Path(tempfile.mkdtemp(prefix="sbxtest-", dir="/tmp"))
+    its = Host(home)
+    try:
+        its.sandbox("host", "setup", "--workshop", "--yes")
+        yield its
+    finally:
+        gone = its.sandbox("host", "teardown", "--workshop", "--yes", expect=None)
+        shutil.rmtree(home, ignore_errors=True)
+        assert gone.returncode == 0, gone.stdout + gone.stderr
+
+
 @contextmanager
 def empty_place(kind: str, name: str) -> Iterator[Host]:
     """A host with empty caches, and a place in Incus without any image; taken back after.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the Makefile needs before the project's own environment exists, unless it is there already:
 # a Python of 3.11 or newer with venv, and for the tests shellcheck, an ssh client, fdisk,
-# four login shells, R, gcc, three awks, Chromium, and Node.js with npm.
+# four login shells, R, gcc, three awks, nftables, Chromium, and Node.js with npm.
 # Root makes the environment for everybody who may enter the checkout: so a Python in root's own home,
 # which nobody else can run, is taken only when there is no other.
 #   tools/prepare.sh [--test]     prints the Python to use on stdout, all else on stderr
@@ -56,6 +56,8 @@ if [ "${1:-}" = --test ]; then
   # The password of a user of the stand-in for RStudio Server
   need openssl openssl
   command -v google-chrome >/dev/null || need chromium chromium
+  # Looks at the firewall's rules of a cluster on this one machine
+  need nft nftables
   # The YAML support of editors, to test the schema of boxes
   need npm nodejs npm
   # shellcheck disable=SC2086  # package names, one word each

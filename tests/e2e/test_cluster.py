@@ -29,6 +29,7 @@ from sandbox.providers.incus.seat_request import seat_body
 from sandbox.providers.incus.seats import IncusSeats
 from sandbox.providers.place import Place
 from sandbox.providers.seats import MemberLostError, SeatLabel, SeatWish
+from tests.conftest import cannot_run
 
 SCRIPT = Path(__file__).parents[1] / "cluster_lab.sh"
 KEY_OF_IMAGE = "c1c1c1c1c1c1"
@@ -74,7 +75,7 @@ def lab_script(folder: Path, *words: str) -> str:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     if why := obstacle():
-        pytest.skip(f"NO CLUSTER WAS TESTED: {why}")
+        cannot_run(f"NO CLUSTER WAS TESTED: {why}")
     # Short: the path of a daemon's socket has 108 bytes at the most
     folder = Path("/var/lib/sbx-cluster-lab")
     lab_script(folder, "down")

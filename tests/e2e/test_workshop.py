@@ -53,7 +53,7 @@ def names_of_seats() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def room(
-    host: Host, mirror_contents: Contents, tmp_path_factory: pytest.TempPathFactory
+    host: Host, nginx: Host, mirror_contents: Contents, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Classroom]:
     folder = tmp_path_factory.mktemp("room")
     (folder / "material").mkdir()
@@ -81,7 +81,7 @@ def room(
             copies={"every_s": 30},
         )
         with closed_after(classroom):
-            host.sandbox("host", "setup", "--workshop", "--yes")
+            assert nginx
             said = ("--trust", "--into", folder / "slips")
             host.sandbox("workshop", "up", classroom.file, *said, timeout_s=1800)
             yield classroom

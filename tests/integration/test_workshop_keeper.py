@@ -18,7 +18,7 @@ from sandbox.host.nginx import OwnNginx
 from sandbox.host.nginx_setup import nginx_program
 from sandbox.workflows.workshop import keeper, proxy
 from sandbox.workflows.workshop.running import RunningWorkshop
-from tests.conftest import ROOT, cannot_run
+from tests.conftest import ROOT, Host
 from tests.fakes.workshops import open_workshop_of
 from tests.standin.lab import free_port
 
@@ -26,9 +26,8 @@ SOON_S = 12.0
 
 
 @pytest.fixture
-def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningWorkshop]:
-    if nginx_program() is None:
-        cannot_run("nginx is not installed")
+def ws(nginx: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningWorkshop]:
+    assert nginx_program() is not None, nginx
     for kind in ("STATE", "CACHE", "CONFIG"):
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / kind.lower()))
     monkeypatch.setenv("SANDBOX_INCUS_PREFIX", "keeptest")
@@ -45,13 +44,13 @@ def pid_of(ws: RunningWorkshop, which: str) -> int | None:
     return keeper.holder(ws.store, which)
 
 
-def nginx(ws: RunningWorkshop) -> OwnNginx:
+def proxy_of(ws: RunningWorkshop) -> OwnNginx:
     return OwnNginx(ws.store.folder / "nginx", ws.workshop.listen.port, "listen.port")
 
 
 def all_well(ws: RunningWorkshop) -> bool:
     both = (pid_of(ws, keeper.PARENT), pid_of(ws, keeper.CHILD))
-    serving = [one for one in nginx(ws).processes() if not (one.is_master or one.is_leaving)]
+    serving = [one for one in proxy_of(ws).processes() if not (one.is_master or one.is_leaving)]
     return None not in both and proxy.proxy_runs(ws) and bool(serving)
 
 
@@ -116,7 +115,7 @@ def victim(ws: RunningWorkshop, kind: str) -> int:
         wanted = kind == "master"
         found = next(
             one.pid
-            for one in nginx(ws).processes()
+            for one in proxy_of(ws).processes()
             if one.is_master == wanted and (wanted or not one.is_leaving)
         )
     assert found is not None

@@ -27,7 +27,7 @@ from sandbox.host.nginx import OwnNginx
 from sandbox.host.nginx_setup import nginx_program
 from sandbox.workflows.workshop import proxy
 from sandbox.workflows.workshop.running import RunningWorkshop
-from tests.conftest import cannot_run
+from tests.conftest import Host, cannot_run
 from tests.fakes.echo_seats import EchoSeats, WebSocket
 from tests.fakes.workshops import open_workshop_of, put_machine
 from tests.standin.client import Answer, StandinClient
@@ -41,9 +41,8 @@ BOTH: Mapping[str, Any] = {
 
 
 @pytest.fixture
-def echo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EchoSeats]:
-    if nginx_program() is None:
-        cannot_run("nginx is not installed")
+def echo(nginx: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EchoSeats]:
+    assert nginx_program() is not None, nginx
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     with EchoSeats().serving() as serving:
         yield serving
