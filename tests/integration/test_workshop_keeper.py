@@ -22,7 +22,8 @@ from tests.conftest import ROOT, Host
 from tests.fakes.workshops import open_workshop_of
 from tests.standin.lab import free_port
 
-SOON_S = 12.0
+SOON_S = 60.0
+"""On a machine that is busy with other tests; alone it is back within 3 s."""
 
 
 @pytest.fixture
@@ -96,9 +97,9 @@ def test_whatever_is_killed_is_back(ws: RunningWorkshop) -> None:
         pid = victim(ws, kind)
         os.kill(pid, signal.SIGKILL)
         started = time.monotonic()
-        assert wait_until(partial(is_gone, pid), Deadline(2), every_s=0.01), kind
+        assert wait_until(partial(is_gone, pid), Deadline(10), every_s=0.01), kind
         assert soon(ws), f"{kind}: {log(ws)}"
-        assert time.monotonic() - started < 6, kind
+        assert time.monotonic() - started < SOON_S, kind
         time.sleep(chance.random())
         assert soon(ws), f"{kind}: {log(ws)}"
 

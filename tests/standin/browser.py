@@ -16,6 +16,10 @@ _FLAGS = (
 )  # fmt: skip
 
 
+class BrowserError(Exception):
+    """Chromium refuses what it was asked."""
+
+
 class Browser:
     """One tab."""
 
@@ -49,7 +53,8 @@ class Browser:
             text, _, self._held = self._held.partition(b"\0")
             answer = json.loads(text)
             if answer.get("id") == self._number:
-                assert "error" not in answer, answer
+                if "error" in answer:
+                    raise BrowserError(str(answer["error"]))
                 result: dict[str, Any] = answer["result"]
                 return result
 
@@ -58,8 +63,13 @@ class Browser:
         self._call("Page.navigate", url=url)
 
     def ask(self, script: str) -> Any:
-        """Evaluate JavaScript on the page; None while there is none."""
-        answer = self._call("Runtime.evaluate", expression=script, returnByValue=True)
+        """Evaluate JavaScript on the page; None while there is none, or another one comes."""
+        try:
+            answer = self._call("Runtime.evaluate", expression=script, returnByValue=True)
+        except BrowserError as error:
+            if "navigated" in str(error):
+                return None
+            raise
         return answer["result"].get("value")
 
     def wait_for(self, script: str, *, timeout_s: float = 60) -> Any:
