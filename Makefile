@@ -23,7 +23,7 @@ lint: $(bin)/.dev ## Style, types, import contracts, playbooks, scripts
 	$(bin)/mypy
 	$(bin)/lint-imports
 	$(bin)/ansible-lint --offline -q playbooks
-	shellcheck tools/*.sh templates/*.sh sandbox/cli/shells/*.bash .ci/run
+	shellcheck tools/*.sh templates/*.sh sandbox/cli/shells/*.bash .ci/run tests/cluster_lab.sh
 	shellcheck tests/standin/scripts/* tests/standin/files/bin/rstudio-server
 
 unit: $(bin)/.dev ## Unit tests: seconds, no processes
