@@ -235,15 +235,18 @@ def reset(
     number = number_of(word)
     with Progress() as progress:
         ws = opened(name, progress)
+
+        def tell(seat: "Seat") -> None:
+            if as_json:
+                show_json(seat_json(ws, seat))
+            else:
+                show(ws.url(seat))
+
         if restart:
             resetting.restart_servers(ws, number)
+            tell(ws.seat(number))
         else:
-            resetting.reset(ws, number, keep_home=keep_home, unsaved=unsaved)
-        seat = ws.seat(number)
-    if as_json:
-        show_json(seat_json(ws, seat))
-    else:
-        show(ws.url(seat))
+            resetting.reset(ws, number, keep_home=keep_home, unsaved=unsaved, on_ready=tell)
 
 
 def extend(
