@@ -116,3 +116,12 @@ def seat_json(ws: "RunningWorkshop", seat: "Seat") -> dict[str, object]:
         "machine": ws.map().instance_of(seat) if seat.generation else "",
         "member": seat.member,
     }
+
+
+def trainers_page(ws: "RunningWorkshop") -> str:
+    """Say where the trainer's page is, and its secret: for the eyes of who asked, and no log."""
+    from sandbox.workshop.names import url_of
+
+    listen = ws.workshop.listen
+    page = url_of(listen.page_address, listen.page_port, tls=False)
+    return f"trainer's page:  {page}  secret: {ws.store.secrets().trainer}"

@@ -169,3 +169,15 @@ def test_a_wrong_workshop_file_is_told_at_its_lines() -> None:
         assert "class.workshop.yml:6" in result.exception.details
     found = CliRunner().invoke(app, ["validate", "class.workshop.yml", "--json"]).stdout
     assert json.loads(found)[0]["valid"] is False
+
+
+def test_the_secret_of_the_trainers_page_is_shown_only_when_it_is_asked_for(
+    room: Classroom,
+) -> None:
+    room.up()
+    secret = room.store.secrets().trainer
+    assert secret not in shown("status")
+    asked = shown("status", "--secret")
+    assert f"trainer's page:  http://127.0.0.1:8090/  secret: {secret}" in asked
+    assert "seat01" in asked
+    assert isinstance(run("status", "--secret", "--json").exception, UsageError)
