@@ -148,7 +148,7 @@ def test_a_browser_claims_a_seat_and_comes_back_to_the_same(room: Classroom) -> 
         assert room.secrets()[number] not in (browser.ask("document.body.innerText") or "")
 
 
-SHOWN = "(document.querySelector('[data-seat]') || {}).innerText"
+SHOWN = "(document.querySelector('dl.pairs') || {}).innerText"
 
 
 def claim(browser: Browser, name: str) -> None:
