@@ -9,9 +9,8 @@ from sandbox.events import Notice, step
 from sandbox.providers.engine import Power
 from sandbox.providers.seats import MemberLostError, SeatMachine
 from sandbox.workflows.workshop import homes, proxy
-from sandbox.workflows.workshop.add import require_open
 from sandbox.workflows.workshop.bring import bring_in, remove_older, require_answers, serve
-from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workflows.workshop.running import RunningWorkshop, require_open
 from sandbox.workshop.names import seat_word
 from sandbox.workshop.seat_map import Seat
 
