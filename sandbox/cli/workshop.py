@@ -12,7 +12,14 @@ from sandbox.cli.console import Progress, agreed, next_steps, say, show, show_js
 from sandbox.cli.rows import columns
 from sandbox.cli.settings import RootOption, TrustOption, context
 from sandbox.cli.workshop_keeper import keep
-from sandbox.cli.workshop_named import FolderOption, JsonOption, OpenName, name_of, seat_json
+from sandbox.cli.workshop_named import (
+    FolderOption,
+    JsonOption,
+    OpenName,
+    name_of,
+    seat_json,
+    trainers_page,
+)
 from sandbox.cli.workshop_seats import register_seats
 from sandbox.cli.workshop_work import register_work
 
@@ -141,8 +148,7 @@ def _show_opened(ws: "RunningWorkshop") -> None:
     show()
     claim = url_of(claim_host(said.names.domain), listen.port, tls=said.tls is not None)
     show(f"to claim a seat: {claim}")
-    page = url_of(listen.page_address, listen.page_port, tls=False)
-    show(f"trainer's page:  {page}  secret: {ws.store.secrets().trainer}")
+    show(trainers_page(ws))
     if said.tls is None and listen.address not in {"127.0.0.1", "::1"}:
         say("warning: no certificate: passwords and pages cross the room's network unencrypted")
 

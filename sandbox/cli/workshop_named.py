@@ -139,3 +139,16 @@ def seat_json(ws: "RunningWorkshop", seat: "Seat") -> dict[str, object]:
         "machine": ws.map().instance_of(seat) if seat.generation else "",
         "member": seat.member,
     }
+
+
+def trainers_page(ws: "RunningWorkshop") -> str:
+    """Say where the trainer's page is, and its secret: for the eyes of who asked, and no log."""
+    from ipaddress import ip_address
+
+    from sandbox.workshop.names import url_of
+
+    listen = ws.workshop.listen
+    # As the page itself does: on this host alone nothing crosses a network
+    is_encrypted = ws.workshop.tls is not None and not ip_address(listen.page_address).is_loopback
+    page = url_of(listen.page_address, listen.page_port, tls=is_encrypted)
+    return f"trainer's page:  {page}  secret: {ws.store.secrets().trainer}"

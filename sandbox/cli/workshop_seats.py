@@ -23,6 +23,7 @@ from sandbox.cli.workshop_named import (
     number_of,
     opened,
     seat_json,
+    trainers_page,
 )
 
 if TYPE_CHECKING:
@@ -49,17 +50,28 @@ def register_seats(group: typer.Typer) -> None:
         group.command(command.__name__)(command)
 
 
-def status(name: OpenName = None, *, as_json: JsonOption = False) -> None:
+def status(
+    name: OpenName = None,
+    *,
+    secret: Annotated[
+        bool, typer.Option("--secret", help="Show the secret of the trainer's page too.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Show every seat, those first whose person is stuck; and what the trainer must know.
 
     sandbox workshop status
 
     sandbox workshop status class --json
     """
+    from sandbox.errors import UsageError
     from sandbox.workflows.workshop.view import view
 
+    if secret and as_json:
+        raise UsageError("--json shows no secret", hint="leave one of the two options out")
     with Progress() as progress:
-        seen = view(opened(name, progress))
+        ws = opened(name, progress)
+        seen = view(ws)
     if as_json:
         from sandbox.cli.console import show_json_text
 
@@ -73,6 +85,8 @@ def status(name: OpenName = None, *, as_json: JsonOption = False) -> None:
     show()
     if seen.ends is not None:
         show(f"ends {seen.ends.astimezone():%Y-%m-%d %H:%M}")
+    if secret:
+        show(trainers_page(ws))
     on = colourful(stdout=True)
     for notice in seen.notices:
         show(f"{paint('note:', YELLOW, on=on)} {notice}")
@@ -235,15 +249,18 @@ def reset(
     number = number_of(word)
     with Progress() as progress:
         ws = opened(name, progress)
+
+        def tell(seat: "Seat") -> None:
+            if as_json:
+                show_json(seat_json(ws, seat))
+            else:
+                show(ws.url(seat))
+
         if restart:
             resetting.restart_servers(ws, number)
+            tell(ws.seat(number))
         else:
-            resetting.reset(ws, number, keep_home=keep_home, unsaved=unsaved)
-        seat = ws.seat(number)
-    if as_json:
-        show_json(seat_json(ws, seat))
-    else:
-        show(ws.url(seat))
+            resetting.reset(ws, number, keep_home=keep_home, unsaved=unsaved, on_ready=tell)
 
 
 def give(

@@ -156,6 +156,8 @@ class SeatNetwork:
                     self._client.query("DELETE", api_path(kind, name), timeout_s=_MAKE_S)
                 except NotFoundError:
                     continue
+        # No machine asks for an address on it any more
+        lock_path(self._lock(name)).unlink(missing_ok=True)
 
     def left(self, workshop: str) -> tuple[str, ...]:
         """Name what is still there."""

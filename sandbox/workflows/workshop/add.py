@@ -8,7 +8,7 @@ from sandbox.locks import hold, lock_path
 from sandbox.spec.workshop import MOST_SEATS
 from sandbox.workflows.workshop import proxy
 from sandbox.workflows.workshop.plan import room_for, wanted_for
-from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workflows.workshop.running import RunningWorkshop, require_open
 from sandbox.workflows.workshop.up import SeatsFailedError, make_seats
 from sandbox.workshop.seat_map import Holder, Seat, SeatMap
 from sandbox.workshop.seating import seat_of
@@ -79,18 +79,6 @@ def finish(ws: RunningWorkshop, more: int = 0) -> tuple[Seat, ...]:
             raise SeatsFailedError(ws, failed)
         seats = ws.store.change(lambda one: one.model_copy(update={"adding": ()}))
     return tuple(one for one in seats.seats if one.number in adding)
-
-
-def require_open(ws: RunningWorkshop) -> None:
-    """Refuse when the workshop is closing.
-
-    Raises:
-        UsageError: it is.
-    """
-    if ws.store.require().is_closing:
-        raise UsageError(
-            f"the workshop {ws.name} is closing", hint=f"sandbox workshop down {ws.name}"
-        )
 
 
 def _with_person(seats: SeatMap, person: Holder) -> tuple[SeatMap, Seat]:

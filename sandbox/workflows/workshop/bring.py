@@ -5,6 +5,7 @@ it was, and the next `bring` makes a machine of another name and removes the one
 """
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +19,19 @@ from sandbox.workflows.workshop import answering, homes, proxy, push
 from sandbox.workflows.workshop.pace import at_once
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.secret import set_secret
+from sandbox.workflows.workshop.side_by_side import side_by_side
 from sandbox.workshop.names import seat_word
 from sandbox.workshop.seat_map import Seat, instance_name
 
-__all__ = ["at_once", "bring", "bring_in", "members_for", "require_answers", "serve"]
+__all__ = [
+    "at_once",
+    "bring",
+    "bring_in",
+    "members_for",
+    "remove_older",
+    "require_answers",
+    "serve",
+]
 
 
 def bring(
@@ -50,12 +60,13 @@ def bring_in(
     member: str | None = None,
     home: Path | None = None,
     tell_proxy: bool = True,
-    remove_older: bool = True,
+    keep_older: bool = False,
 ) -> Seat:
     """Do as `bring` does, for a caller that holds the seat already.
 
     With `tell_proxy` off, the caller brings the map to the proxy when all its seats are ready. With
-    `remove_older` off, the machine before stays, for a caller that wants its home first.
+    `keep_older`, the machine before stays, for a caller that wants its home, or has something to
+    say before `remove_older`.
     """
     ws = _as_it_is_now(ws)
     before = ws.seat(number)
@@ -70,8 +81,8 @@ def bring_in(
     seat = serve(ws, number, machine)
     if tell_proxy:
         proxy.refresh_proxy(ws)
-    if remove_older:
-        _remove_older(ws, before, seat)
+    if not keep_older:
+        remove_older(ws, before, seat)
     return seat
 
 
@@ -200,15 +211,24 @@ def _public_key(ws: RunningWorkshop) -> str:
 
 
 def _furnish(ws: RunningWorkshop, number: int, machine: SeatMachine, home: Path | None) -> None:
-    set_secret(ws, number, machine.name)
-    if home is not None:
-        homes.lay_home(ws, machine.name, home)
-    # After the home, which knows what was handed out to it: what was pushed since then comes too
-    push.hand_out(ws, machine.name)
-    require_answers(ws, number, machine)
+    def lay_files() -> None:
+        if home is not None:
+            homes.lay_home(ws, machine.name, home)
+        # After the home, which knows what was handed out to it: what was pushed since comes too
+        push.hand_out(ws, machine.name)
+
+    # Its servers come up meanwhile: most of this is waiting
+    parts: tuple[Callable[[], None], ...] = (
+        lambda: set_secret(ws, number, machine.name),
+        lay_files,
+        lambda: require_answers(ws, number, machine),
+    )
+    for outcome in side_by_side(parts, lambda part: part(), at_once=len(parts)):
+        if outcome.error is not None:
+            raise outcome.error
 
 
-def _remove_older(ws: RunningWorkshop, before: Seat, now: Seat) -> None:
+def remove_older(ws: RunningWorkshop, before: Seat, now: Seat) -> None:
     """Remove the machine that served the seat, and those that never came to serve it."""
     for generation in range(max(1, before.generation), now.generation):
         name = instance_name(ws.name, now.number, generation)

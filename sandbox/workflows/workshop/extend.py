@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from sandbox.errors import UsageError
-from sandbox.workflows.workshop.add import require_open
-from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workflows.workshop.running import RunningWorkshop, require_open
 
 
 def extend(ws: RunningWorkshop, ends: datetime) -> RunningWorkshop:

@@ -220,7 +220,7 @@ def _bring_one_back(
         home = homes.home_for(ws, seat)
         file = home.file if home is not None else None
         # Should the server come back this very moment: the old machine has work that no copy has
-        bring.bring_in(ws, number, member=target, home=file, remove_older=False)
+        bring.bring_in(ws, number, member=target, home=file, keep_older=True)
     return f"{seat_word(number)} was on {seat.member}, which is lost: {_words(home, target)}"
 
 

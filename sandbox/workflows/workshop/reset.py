@@ -1,5 +1,7 @@
 """Put one seat back as it was made, its work saved first; or only start its servers again."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from sandbox.errors import ProviderError, UsageError
@@ -7,9 +9,8 @@ from sandbox.events import Notice, step
 from sandbox.providers.engine import Power
 from sandbox.providers.seats import MemberLostError, SeatMachine
 from sandbox.workflows.workshop import homes, proxy
-from sandbox.workflows.workshop.add import require_open
-from sandbox.workflows.workshop.bring import bring_in, require_answers, serve
-from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workflows.workshop.bring import bring_in, remove_older, require_answers, serve
+from sandbox.workflows.workshop.running import RunningWorkshop, require_open
 from sandbox.workshop.names import seat_word
 from sandbox.workshop.seat_map import Seat
 
@@ -17,8 +18,17 @@ SET_ASIDE: Final = "before-reset"
 _RESTART_S: Final = 60.0
 
 
+def _nobody(_seat: Seat) -> None:
+    """Tell nobody."""
+
+
 def reset(
-    ws: RunningWorkshop, number: int, *, keep_home: bool = False, unsaved: bool = False
+    ws: RunningWorkshop,
+    number: int,
+    *,
+    keep_home: bool = False,
+    unsaved: bool = False,
+    on_ready: Callable[[Seat], None] = _nobody,
 ) -> Seat:
     """Give a seat a new machine of the same box; its home is saved first, and it is said where.
 
@@ -29,6 +39,8 @@ def reset(
         number: the seat's.
         keep_home: lay the saved home into the new machine.
         unsaved: go on although the home cannot be saved now.
+        on_ready: hears of the seat once it answers at its address; the machine before is removed
+            after that.
 
     Raises:
         UsageError: there is no such seat, or the workshop is closing.
@@ -49,10 +61,19 @@ def reset(
         saved = homes.home_for(ws, seat) if keep_home and seat.generation else None
         home = saved.file if saved is not None else None
         with step(ws.listener, ws.name, f"a new machine for {word}"):
-            try:
-                return bring_in(ws, number, member=seat.member or None, home=home)
-            except MemberLostError:
-                return bring_in(ws, number, home=home)
+            now = _brought(ws, seat, home)
+        on_ready(now)
+        # Cut off here, the keeper finds the old machine
+        remove_older(ws, seat, now)
+        return now
+
+
+def _brought(ws: RunningWorkshop, seat: Seat, home: Path | None) -> Seat:
+    try:
+        member = seat.member or None
+        return bring_in(ws, seat.number, member=member, home=home, keep_older=True)
+    except MemberLostError:
+        return bring_in(ws, seat.number, home=home, keep_older=True)
 
 
 def restart_servers(ws: RunningWorkshop, number: int) -> None:

@@ -80,6 +80,18 @@ class RunningWorkshop:
         return url_of(host, said.listen.port, tls=said.tls is not None)
 
 
+def require_open(ws: RunningWorkshop) -> None:
+    """Refuse when the workshop is closing.
+
+    Raises:
+        UsageError: it is.
+    """
+    if ws.store.require().is_closing:
+        raise UsageError(
+            f"the workshop {ws.name} is closing", hint=f"sandbox workshop down {ws.name}"
+        )
+
+
 def others_of(record: WorkshopRecord) -> tuple[str, ...]:
     """Return the other remotes of the cluster that carries the workshop."""
     return tuple(one for one in record.workshop.remotes if one != record.remote)

@@ -1,6 +1,7 @@
 """The commands on an open workshop, as a trainer types them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ from typer.testing import CliRunner, Result
 
 from sandbox.cli import settings, workshop
 from sandbox.cli.completion import completions
+from sandbox.cli.workshop_named import trainers_page
 from sandbox.errors import ProviderError, UsageError
 from sandbox.events import Listener
 from sandbox.spec.problem import InvalidBoxError
+from sandbox.spec.workshop import Listen, Tls
 from sandbox.workflows.context import Context
 from tests.unit.workflows.workshop.conftest import FILE, Classroom, classroom, saving
 
@@ -169,3 +172,31 @@ def test_a_wrong_workshop_file_is_told_at_its_lines() -> None:
         assert "class.workshop.yml:6" in result.exception.details
     found = CliRunner().invoke(app, ["validate", "class.workshop.yml", "--json"]).stdout
     assert json.loads(found)[0]["valid"] is False
+
+
+def test_the_secret_of_the_trainers_page_is_shown_only_when_it_is_asked_for(
+    room: Classroom,
+) -> None:
+    room.up()
+    secret = room.store.secrets().trainer
+    assert secret not in shown("status")
+    asked = shown("status", "--secret")
+    assert f"trainer's page:  http://127.0.0.1:8090/  secret: {secret}" in asked
+    assert "seat01" in asked
+    assert isinstance(run("status", "--secret", "--json").exception, UsageError)
+
+
+def test_the_trainers_page_is_named_with_the_protocol_that_it_speaks(room: Classroom) -> None:
+    ws = room.up()
+
+    def named(address: str) -> str:
+        changes = {
+            "tls": Tls(certificate="all.pem", key="all.key"),
+            "listen": Listen(page_address=address),
+        }
+        workshop = ws.workshop.model_copy(update=changes)
+        record = ws.record.model_copy(update={"workshop": workshop})
+        return trainers_page(replace(ws, record=record))
+
+    assert "page:  http://127.0.0.1:8090/" in named("127.0.0.1")
+    assert "page:  https://192.0.2.7:8090/" in named("192.0.2.7")

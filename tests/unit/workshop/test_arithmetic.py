@@ -18,7 +18,7 @@ def test_it_fits_and_says_what_it_takes() -> None:
     (share,) = found.shares
     assert (share.seats, share.idle_mb, share.work_mb) == (33, 3300, 33 * 1024)
     assert share.disk_mb == 1500 + 33 * 50
-    assert found.start_s == pytest.approx(6.0)
+    assert found.start_s == pytest.approx(24.0)
     assert (found.access_points, found.room_mbit) == (2, 15.0)
     assert found.warnings == ()
 

@@ -1,5 +1,6 @@
 """Adding people, resetting seats, letting a workshop end later, closing it."""
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import HostError, ProviderError, UsageError
-from sandbox.workflows.workshop import collect
+from sandbox.workflows.workshop import answering, collect, push
 from sandbox.workflows.workshop.add import add, finish, give_spare
 from sandbox.workflows.workshop.down import close, close_remains
 from sandbox.workflows.workshop.extend import extend
@@ -16,7 +17,7 @@ from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.slips import write_slips
 from sandbox.workflows.workshop.status import workshops
 from sandbox.workshop.homes import HomesManifest
-from sandbox.workshop.seat_map import Holder
+from sandbox.workshop.seat_map import Holder, Seat
 from tests.unit.workflows.workshop.conftest import Classroom
 
 ADA, BO = Holder(name="Ada", email="ada@example.org"), Holder(name="Bo")
@@ -213,3 +214,38 @@ def test_the_listing_also_has_damaged_ones(classroom: Classroom) -> None:
     assert (one.name, one.state, one.seats, one.ready) == ("class", "open", 4, 4)
     (classroom.store.folder / "workshop.json").write_text("{", encoding="utf-8")
     assert workshops()[0].state == "damaged"
+
+
+@pytest.mark.usefixtures("saving")
+def test_a_seat_that_was_reset_is_told_of_before_its_old_machine_goes(
+    classroom: Classroom,
+) -> None:
+    ws, heard = classroom.up(), []
+
+    def hear(seat: Seat) -> None:
+        heard.append((seat.generation, seat.ready, "ws-class-02-g1" in classroom.seats.there))
+
+    reset(ws, 2, on_ready=hear)
+    assert heard == [(2, True, True)]
+    assert "ws-class-02-g1" not in classroom.seats.there
+
+
+@pytest.mark.usefixtures("saving")
+def test_a_machine_gets_its_secret_and_files_while_its_servers_come_up(
+    classroom: Classroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws = classroom.up()
+    have_begun = threading.Barrier(3, timeout=10)
+    real = answering.answer_of
+
+    def wait(*_: object) -> str:
+        have_begun.wait()
+        return ""
+
+    def answer_of(upstream: str, **_: object) -> str:
+        return wait() or real(upstream)
+
+    monkeypatch.setattr(push, "hand_out", wait)
+    monkeypatch.setattr(answering, "answer_of", answer_of)
+    classroom.seats.answer = wait
+    assert reset(ws, 2).generation == 2

@@ -222,6 +222,26 @@ def test_quiet_is_what_has_not_worked_since_it_was_looked_into() -> None:
     assert not quiet.is_quiet("a", replace(use, cpu_s=0.1))
 
 
+def test_what_servers_use_while_nobody_works_is_quiet_too() -> None:
+    clock, use = Clock(), SeatUse(cpu_s=5.0, memory_mb=1, processes=1)
+    quiet = Quiet(10, 0.002, clock)
+    quiet.looked("a", use)
+    assert not quiet.is_quiet("a", replace(use, cpu_s=5.1))
+    clock.now += 80
+    assert quiet.is_quiet("a", replace(use, cpu_s=5.1))
+    assert not quiet.is_quiet("a", replace(use, cpu_s=5.3))
+
+
+def test_homes_do_not_come_later_each_time(room: Room, saved: list[tuple[float, int]]) -> None:
+    part = HomesPart(Fresh(room.ws), room.uses, room.said.append)
+    for _ in range(40):
+        part.do()
+        for number in range(1, 7):
+            room.seats.cpu_s[room.machine(number)] = room.clock.now
+        room.clock.now += 7
+    assert [at for at, number in saved if number == 2] == [14, 70, 133, 196, 252]
+
+
 def test_a_sentence_is_said_once_and_again_after_a_while() -> None:
     said: list[str] = []
     clock = Clock(1.0)
