@@ -1,9 +1,9 @@
 """Servers that die, come back, or are to be emptied: their seats move, and no work is lost twice.
 
-A server is lost when the provider calls it offline and none of its seats has answered for a while;
+A seat is lost when the provider calls its server offline and it has not answered for a while itself;
 either alone is not enough. A dead daemon above running seats takes nobody's work, and a seat that
-is silent can be its learner's doing. The lost server's seats come back on the others, from their
-own baked image and the newest copies of their homes.
+is silent can be its learner's doing. Lost seats come back on the other servers, from their own
+baked image and the newest copies of their homes.
 
 When it returns, its machines are old: the map says so. Their homes are set aside and then they are
 removed; a machine whose home cannot be read is stopped, and stays.
@@ -30,7 +30,7 @@ from sandbox.workshop.names import seat_word
 from sandbox.workshop.seat_map import Seat
 
 SILENT_S: Final = 15.0
-"""So long none of a server's seats has answered before it counts as lost."""
+"""So long a seat of a server that is offline has not answered before it counts as lost."""
 _CONNECT_S: Final = 1.0
 _AGAIN_S: Final = 300.0
 """After so long a machine that could not be put away, or started, is tried again."""
@@ -54,18 +54,18 @@ class MemberWatch:
     is_answering: Callable[[str], bool] = answers
     """Asks one upstream."""
     silent_since: dict[str, float] = field(default_factory=dict)
-    """By server: since when none of its seats answers."""
+    """By machine: since when it does not answer."""
     said: set[str] = field(default_factory=set)
     """What was said, and is not said again."""
     failed_at: dict[str, float] = field(default_factory=dict)
     """By machine: when it could not be put away, or started."""
 
-    def silent_s(self, member: str, *, is_silent: bool) -> float:
-        """Note whether a server's seats are silent now; return for how long they have been."""
+    def silent_s(self, machine: str, *, is_silent: bool) -> float:
+        """Note whether a machine is silent now; return for how long it has been."""
         if not is_silent:
-            self.silent_since.pop(member, None)
+            self.silent_since.pop(machine, None)
             return 0.0
-        return self.clock() - self.silent_since.setdefault(member, self.clock())
+        return self.clock() - self.silent_since.setdefault(machine, self.clock())
 
     def may_try(self, machine: str) -> bool:
         """Tell whether a machine did not fail a moment ago."""
@@ -133,31 +133,35 @@ def evacuate(ws: RunningWorkshop, member: str) -> tuple[str, ...]:
     return (*done, *_tidy(ws, members, MemberWatch()))
 
 
-def _lost(ws: RunningWorkshop, watch: MemberWatch, members: Mapping[str, Member]) -> frozenset[str]:
-    """The servers that are lost now."""
-    by_member: dict[str, list[Seat]] = {}
-    for seat in ws.map().seats:
-        if seat.generation:
-            by_member.setdefault(seat.member, []).append(seat)
-    lost = []
-    for name, seats in by_member.items():
-        is_online = name in members and members[name].online
-        # Those that are fine need not be asked
-        is_silent = not is_online and not _any_answers(seats, watch)
-        if watch.silent_s(name, is_silent=is_silent) >= SILENT_S:
-            lost.append(name)
-    return frozenset(lost)
+def _lost(ws: RunningWorkshop, watch: MemberWatch, members: Mapping[str, Member]) -> list[Seat]:
+    """The seats that are lost now.
+
+    Each for itself: of a server whose daemon is dead, some seats may go on, and others not.
+    """
+    seats = ws.map()
+    served = [one for one in seats.seats if one.generation and not one.retired]
+    # Those that are fine need not be asked
+    away = [one for one in served if one.member not in members or not members[one.member].online]
+    answering = _answering(away, watch)
+    silent = {one.number for one in away if not answering.intersection(one.upstreams.values())}
+    return [
+        one
+        for one in served
+        if watch.silent_s(seats.instance_of(one), is_silent=one.number in silent) >= SILENT_S
+    ]
 
 
-def _any_answers(seats: Sequence[Seat], watch: MemberWatch) -> bool:
+def _answering(seats: Sequence[Seat], watch: MemberWatch) -> frozenset[str]:
     upstreams = [upstream for seat in seats for upstream in seat.upstreams.values()]
     found = side_by_side(upstreams, watch.is_answering, at_once=_ASKED_AT_ONCE)
-    return any(one.result for one in found)
+    return frozenset(one.item for one in found if one.result)
 
 
 def _seats_on(ws: RunningWorkshop, members: Iterable[str]) -> list[Seat]:
     there = frozenset(members)
-    return [one for one in ws.map().seats if one.generation and one.member in there]
+    return [
+        one for one in ws.map().seats if one.generation and not one.retired and one.member in there
+    ]
 
 
 def _targets(
@@ -189,16 +193,16 @@ def _targets(
 
 
 def _bring_back(
-    ws: RunningWorkshop, lost: frozenset[str], members: Mapping[str, Member]
+    ws: RunningWorkshop, lost: Sequence[Seat], members: Mapping[str, Member]
 ) -> list[str]:
-    seats = _seats_on(ws, lost)
     try:
-        targets = _targets(ws, members, away=lost, seats=seats)
+        targets = _targets(ws, members, away={one.member for one in lost}, seats=lost)
     except UsageError as error:
         return [error.message]
+    was = {one.number: one for one in lost}
     outcomes = side_by_side(
         list(targets.items()),
-        lambda pair: _bring_one_back(ws, *pair, lost=lost),
+        lambda pair: _bring_one_back(ws, *pair, lost=was[pair[0]]),
         at_once=at_once(ws) if targets else 1,
     )
     return [
@@ -210,12 +214,10 @@ def _bring_back(
     ]
 
 
-def _bring_one_back(
-    ws: RunningWorkshop, number: int, target: str, *, lost: frozenset[str]
-) -> str | None:
+def _bring_one_back(ws: RunningWorkshop, number: int, target: str, *, lost: Seat) -> str | None:
     with ws.store.working(number):
         seat = ws.seat(number)
-        if seat.member not in lost:
+        if seat.generation != lost.generation:
             return None
         home = homes.home_for(ws, seat)
         file = home.file if home is not None else None
