@@ -1,6 +1,6 @@
 """Servers that die, come back, or are to be emptied: their seats move, and no work is lost twice.
 
-A seat is lost when the provider calls its server offline and it has not answered for a while itself;
+A seat is lost when the provider calls its server offline, and it has not answered for a while itself:
 either alone is not enough. A dead daemon above running seats takes nobody's work, and a seat that
 is silent can be its learner's doing. Lost seats come back on the other servers, from their own
 baked image and the newest copies of their homes.
@@ -57,6 +57,8 @@ class MemberWatch:
     """By machine: since when it does not answer."""
     said: set[str] = field(default_factory=set)
     """What was said, and is not said again."""
+    doubted: set[str] = field(default_factory=set)
+    """The servers that were offline the last time."""
     failed_at: dict[str, float] = field(default_factory=dict)
     """By machine: when it could not be put away, or started."""
 
@@ -94,9 +96,16 @@ def tend_members(ws: RunningWorkshop, watch: MemberWatch) -> tuple[str, ...]:
     with lock:
         if (record := ws.store.read()) is None or record.is_closing:
             return ()
+        # Before the provider is asked: when a server dies it may take half a minute to answer
+        silent = _silent(ws, watch)
         members = {one.name: one for one in ws.seats.members()}
-        lost = _lost(ws, watch, members)
-        done = [*_bring_back(ws, lost, members), *_tidy(ws, members, watch)]
+        watch.doubted = {name for name, one in members.items() if not one.online}
+        away = [(seat, for_s) for seat, for_s in silent if not _is_online(members, seat)]
+        lost = [seat for seat, for_s in away if for_s >= SILENT_S]
+        done = _bring_back(ws, lost, members)
+        if len(lost) == len(away):
+            # The list of all machines takes long, too, and no seat is to wait for it
+            done += _tidy(ws, members, watch)
         return watch.new(done)
 
 
@@ -133,22 +142,34 @@ def evacuate(ws: RunningWorkshop, member: str) -> tuple[str, ...]:
     return (*done, *_tidy(ws, members, MemberWatch()))
 
 
-def _lost(ws: RunningWorkshop, watch: MemberWatch, members: Mapping[str, Member]) -> list[Seat]:
-    """The seats that are lost now.
+def _silent(ws: RunningWorkshop, watch: MemberWatch) -> list[tuple[Seat, float]]:
+    """The seats that do not answer, and for how long.
 
-    Each for itself: of a server whose daemon is dead, some seats may go on, and others not.
+    Each for itself: of a server whose daemon is dead, some seats may go on, and others not. Of a
+    server of which nobody thinks ill, one seat that answers is enough.
     """
     seats = ws.map()
     served = [one for one in seats.seats if one.generation and not one.retired]
-    # Those that are fine need not be asked
-    away = [one for one in served if one.member not in members or not members[one.member].online]
-    answering = _answering(away, watch)
-    silent = {one.number for one in away if not answering.intersection(one.upstreams.values())}
-    return [
-        one
+    firsts = {one.member: one for one in reversed(served)}
+    first_ones = [one for name, one in firsts.items() if name not in watch.doubted]
+    answering = _answering(first_ones, watch)
+    well = {one.member for one in first_ones if _is_among(one, answering)}
+    asked = [one for one in served if one.member not in well]
+    answering |= _answering([one for one in asked if one not in first_ones], watch)
+    silent = {one.number for one in asked if not _is_among(one, answering)}
+    since = {
+        one.number: watch.silent_s(seats.instance_of(one), is_silent=one.number in silent)
         for one in served
-        if watch.silent_s(seats.instance_of(one), is_silent=one.number in silent) >= SILENT_S
-    ]
+    }
+    return [(one, since[one.number]) for one in served if one.number in silent]
+
+
+def _is_online(members: Mapping[str, Member], seat: Seat) -> bool:
+    return seat.member in members and members[seat.member].online
+
+
+def _is_among(seat: Seat, answering: frozenset[str]) -> bool:
+    return not answering.isdisjoint(seat.upstreams.values())
 
 
 def _answering(seats: Sequence[Seat], watch: MemberWatch) -> frozenset[str]:
