@@ -1,8 +1,8 @@
 """Servers that die, come back, or are to be emptied: their seats move, and no work is lost twice.
 
-A seat is lost when the provider calls its server offline, and it has not answered for a while itself:
-either alone is not enough. A dead daemon above running seats takes nobody's work, and a seat that
-is silent can be its learner's doing. Lost seats come back on the other servers, from their own
+A seat is lost when the provider calls its server offline, and the seat has not answered for a while
+either; one of both is not enough. A dead daemon above running seats takes nobody's work, and a seat
+that is silent can be its learner's doing. Lost seats come back on the other servers, from their own
 baked image and the newest copies of their homes.
 
 When it returns, its machines are old: the map says so. Their homes are set aside and then they are
