@@ -22,7 +22,7 @@ from tests.e2e.classroom import Classroom
 from tests.e2e.cluster import Lab, cluster_of, say
 
 PORT = 18190
-SEATS, EVERY_S = 5, 20
+SEATS, EVERY_S = 5, 30
 BACK_S = 60
 """So soon the seats of a lost member answer again."""
 OLD_S = 120
