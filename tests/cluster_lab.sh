@@ -3,6 +3,8 @@
 #   cluster_lab.sh up N      start N members; prints the INCUS_DIR of the first
 #   cluster_lab.sh kill K    end member K at once
 #   cluster_lab.sh start K   start it again
+#   cluster_lab.sh cut K     take member K off the network, with its machines
+#   cluster_lab.sh join K    put it back
 #   cluster_lab.sh down      remove all of it
 # Needs root, incusd and iproute2. Member K has the address 10.89.0.K.
 set -eu
@@ -36,6 +38,10 @@ case "${1:-}" in
     ip link add "$bridge" type bridge
     ip addr add 10.89.0.254/24 dev "$bridge"
     ip link set "$bridge" up
+    # So that machines can install packages
+    nft "add table ip $bridge; add chain ip $bridge out { type nat hook postrouting priority srcnat; }
+      add rule ip $bridge out ip saddr 10.89.0.0/24 ip daddr != 10.89.0.0/24 masquerade"
+    echo 1 >/proc/sys/net/ipv4/ip_forward
     for k in $(seq "$2"); do
       ip netns add "sbxlab$k"
       link "$k"
@@ -51,6 +57,8 @@ case "${1:-}" in
     echo "$home/1" ;;
   start) start "$2" ;;
   kill) kill -9 "$(cat "$home/$2.pid")" ;;
+  cut) ip link set "sbxlab$2v" down ;;
+  join) ip link set "sbxlab$2v" up ;;
   down)
     for pid in "$home"/*.pid; do
       [ -f "$pid" ] || continue
@@ -70,7 +78,8 @@ case "${1:-}" in
       ip netns del "sbxlab$k" 2>/dev/null || true
     done
     ip link del "$bridge" 2>/dev/null || true
+    nft delete table ip "$bridge" 2>/dev/null || true
     if mountpoint -q "$home/cgroup"; then umount -Rl "$home/cgroup"; fi
     rm -rf "$home" ;;
-  *) sed -n 2,7p "$0"; exit 2 ;;
+  *) sed -n 2,9p "$0"; exit 2 ;;
 esac

@@ -5,9 +5,6 @@ a systemd and an sshd, is not tested here; what a cluster adds to it is.
 """
 
 import io
-import os
-import shutil
-import subprocess
 import tarfile
 import time
 from collections.abc import Iterator
@@ -29,82 +26,38 @@ from sandbox.providers.incus.seat_request import seat_body
 from sandbox.providers.incus.seats import IncusSeats
 from sandbox.providers.place import Place
 from sandbox.providers.seats import MemberLostError, SeatLabel, SeatWish
-from tests.conftest import cannot_run
+from tests.e2e.cluster import Lab, cluster_of
 
-SCRIPT = Path(__file__).parents[1] / "cluster_lab.sh"
 KEY_OF_IMAGE = "c1c1c1c1c1c1"
 METADATA = b"architecture: x86_64\ncreation_date: 1\nproperties: {os: stand-in}\n"
 
 pytestmark = [pytest.mark.incus, pytest.mark.slow]
 
 
-def obstacle() -> str:
-    """Why no cluster can be made here; empty when one can."""
-    if os.geteuid() != 0:
-        return "it needs root, for network namespaces"
-    if not Path("/usr/libexec/incus/incusd").exists():
-        return "there is no /usr/libexec/incus/incusd"
-    lacking = [one for one in ("incus", "ip", "unshare", "nft") if shutil.which(one) is None]
-    return f"there is no {', '.join(lacking)}" if lacking else ""
-
-
 @dataclass(frozen=True)
-class Lab:
+class Prepared:
     """A cluster that runs, and our place in it."""
 
+    lab: Lab
     place: Place
-    folder: Path
 
     def script(self, *words: str) -> str:
-        return lab_script(self.folder, *words)
+        return self.lab.script(*words)
 
     @property
     def incus(self) -> IncusPlace:
         return IncusPlace.at(self.place)
 
 
-def lab_script(folder: Path, *words: str) -> str:
-    env = {**os.environ, "CLUSTER_LAB_HOME": str(folder)}
-    done = subprocess.run(
-        [str(SCRIPT), *words], env=env, text=True, capture_output=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    if why := obstacle():
-        cannot_run(f"NO CLUSTER WAS TESTED: {why}")
-    # Short: the path of a daemon's socket has 108 bytes at the most
-    folder = Path("/var/lib/sbx-cluster-lab")
-    lab_script(folder, "down")
-    patched = pytest.MonkeyPatch()
-    try:
-        first = lab_script(folder, "up", "2").splitlines()[-1]
-        patched.setenv("INCUS_CONF", str(tmp_path_factory.mktemp("incus")))
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    with (
+        cluster_of(2, tmp_path_factory.mktemp("incus")) as made,
+        pytest.MonkeyPatch.context() as patched,
+    ):
         patched.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        token = say({"INCUS_DIR": first}, "config", "trust", "add", "sandbox-test", "-q")
-        add = ("remote", "add", "--accept-certificate")
-        say({}, *add, "clab1", token.splitlines()[-1])
-        say({}, *add, "clab2", "https://10.89.0.2:8443")
-        yield Lab(Place("sbxcl", "clab1", ("clab2",)), folder)
-    finally:
-        patched.undo()
-        lab_script(folder, "down")
-
-
-def say(env: dict[str, str], *words: str) -> str:
-    done = subprocess.run(
-        ["incus", *words],
-        env={**os.environ, **env},
-        text=True,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+        first, *others = made.remotes
+        yield Prepared(made, Place("sbxcl", first, tuple(others)))
 
 
 def stand_in_image(folder: Path) -> Path:
@@ -121,7 +74,9 @@ def stand_in_image(folder: Path) -> Path:
     return path
 
 
-def test_a_cluster_is_set_up_carries_seats_and_loses_a_member(lab: Lab, tmp_path: Path) -> None:
+def test_a_cluster_is_set_up_carries_seats_and_loses_a_member(
+    lab: Prepared, tmp_path: Path
+) -> None:
     wishes = SetupWishes()
     assert host_setup(lab.incus, confirm=lambda _: True, choices=wishes) is SetupOutcome.CHANGED
     assert host_setup(lab.incus, confirm=lambda _: True, choices=wishes) is SetupOutcome.UNCHANGED

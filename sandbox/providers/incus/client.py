@@ -233,7 +233,13 @@ class IncusClient:
             )
         return answer
 
-    def text(self, path: str, *, timeout_s: float = QUICK_S) -> str:
+    def text(
+        self,
+        path: str,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        timeout_s: float = QUICK_S,
+    ) -> str:
         """Get what the API answers as text, not as JSON; empty when it refuses.
 
         Raises:
@@ -246,7 +252,7 @@ class IncusClient:
             ask_text,
         )
 
-        target = f"{path}?{urlencode({'project': self.place.project})}"
+        target = f"{path}?{urlencode({**(parameters or {}), 'project': self.place.project})}"
         socket = incus_socket() if self.place.is_local else None
         try:
             if socket is not None:

@@ -33,6 +33,10 @@ class RemoteAwayError(ProviderError):
     """The remote that was asked does not answer; another one of its cluster may."""
 
 
+class LateCommandError(ProviderError):
+    """Incus did not answer in time; whether it did what it was asked, nobody knows."""
+
+
 class NotPermittedError(HostError):
     """The daemon is there, and this user may not talk to it."""
 
@@ -48,7 +52,7 @@ def explain_command(error: CommandError) -> SandboxError:
             "Incus's client `incus` is not installed", hint="sandbox host setup --provider incus"
         )
     if error.returncode is None:
-        return ProviderError(
+        return LateCommandError(
             error.message,
             details=error.details,
             hint="see what Incus is doing: `incus operation list --all-projects`",

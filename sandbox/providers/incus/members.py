@@ -1,5 +1,7 @@
 """The servers behind one Incus: this host alone, a remote one, or the members of a cluster."""
 
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import IPv4Interface
 from typing import Final
@@ -13,6 +15,7 @@ from sandbox.providers.members import Member
 from sandbox.providers.seats import MemberLostError
 
 _MB: Final = 1024**2
+_KNOWN_S: Final = 60.0
 _NOT_FOR_MACHINES: Final = 3
 """Addresses of a network that no machine gets: its own, the bridge's, the broadcast."""
 KERNEL_LIMITS: Final = (
@@ -25,12 +28,35 @@ KERNEL_LIMITS: Final = (
 )
 
 
-def incus_members(client: IncusClient, cluster: IncusCluster | None = None) -> tuple[Member, ...]:
+class KnownMembers:
+    """What the members of a cluster have, asked rarely: who is online, is asked each time.
+
+    A watch that asks every few seconds must cost little. May be used from threads.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, Member]] = {}
+
+    def of(self, name: str, ask: Callable[[], Member]) -> Member:
+        """Return what a member has, as it was at most a minute ago."""
+        at, known = self._known.get(name, (0.0, None))
+        if known is None or time.monotonic() - at > _KNOWN_S:
+            known = ask()
+            self._known[name] = (time.monotonic(), known)
+        return known
+
+
+def incus_members(
+    client: IncusClient,
+    cluster: IncusCluster | None = None,
+    known: KnownMembers | None = None,
+) -> tuple[Member, ...]:
     """List the servers, also those that are offline.
 
     Args:
         client: of our place.
         cluster: what is known of its members already.
+        known: what they have; None: all is asked.
 
     Raises:
         HostError, ProviderError: Incus cannot be asked.
@@ -41,14 +67,18 @@ def incus_members(client: IncusClient, cluster: IncusCluster | None = None) -> t
     found = asked.members()
     # While a member is away, Incus may take 20 seconds to say what is where
     all_online = all(one.online for one in found)
-    return tuple(_member_if_alive(client, one, count=all_online) for one in found)
+    facts = known or KnownMembers()
+    return tuple(_member_if_alive(client, one, facts, count=all_online) for one in found)
 
 
-def _member_if_alive(client: IncusClient, member: ServerMember, *, count: bool) -> Member:
+def _member_if_alive(
+    client: IncusClient, member: ServerMember, known: KnownMembers, *, count: bool
+) -> Member:
+    name = member.name
     if member.online:
         # It may die while it is asked
         with suppress(MemberLostError):
-            return _member(client, member.name, target=member.name, count=count)
+            return known.of(name, lambda: _member(client, name, target=name, count=count))
     return Member(member.name, 0, 0, 0, 0, online=False)
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sandbox.providers.engine import Power
 from sandbox.providers.incus.client import IncusClient, api_path
+from sandbox.providers.incus.cluster import IncusCluster
 from sandbox.providers.incus.instances import power_of
 from sandbox.providers.incus.seat_request import label_of
 from sandbox.providers.seats import SeatUse
@@ -23,6 +24,7 @@ _TIMEOUT_S: Final = 60.0
 _STATES_EVERY_S: Final = 60.0
 _METRIC: Final = re.compile(r"^incus_(\w+)\{(.*)\} ([0-9.eE+-]+)$", re.MULTILINE)
 _NAME: Final = re.compile(r'(?:^|,)name="([^"]*)"')
+_METRICS: Final = "/1.0/metrics"
 _CPU: Final = "cpu_seconds_total"
 _MEMORY: Final = ("memory_MemTotal_bytes", "memory_MemAvailable_bytes")
 _PROCESSES: Final = "procs_total"
@@ -41,8 +43,9 @@ class _States:
 class SeatUses:
     """Keeps what is asked rarely. May be used by many threads."""
 
-    def __init__(self, client: IncusClient) -> None:
+    def __init__(self, client: IncusClient, cluster: IncusCluster) -> None:
         self._client = client
+        self._cluster = cluster
         self._lock = threading.Lock()
         self._states = _States()
 
@@ -52,7 +55,7 @@ class SeatUses:
         Raises:
             HostError, ProviderError: Incus cannot be asked.
         """
-        found = uses_in(self._client.text("/1.0/metrics", timeout_s=_TIMEOUT_S))
+        found = self._metrics()
         with self._lock:
             known = self._states
             is_old = time.monotonic() - known.at >= _STATES_EVERY_S
@@ -65,6 +68,18 @@ class SeatUses:
             for name, use in uses.items()
             if known.workshops.get(name) == workshop
         }
+
+    def _metrics(self) -> dict[str, SeatUse]:
+        """What runs on each server that answers: of a cluster, a member knows its own alone."""
+        if not self._cluster.is_one:
+            return uses_in(self._client.text(_METRICS, timeout_s=_TIMEOUT_S))
+        found: dict[str, SeatUse] = {}
+        for member in self._cluster.members():
+            if member.online:
+                at = {"target": member.name}
+                said = self._client.text(_METRICS, parameters=at, timeout_s=_TIMEOUT_S)
+                found |= uses_in(said)
+        return found
 
     def _ask_states(self) -> _States:
         deep, path = {"recursion": "2"}, api_path("instances")

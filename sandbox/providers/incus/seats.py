@@ -25,7 +25,7 @@ from sandbox.providers.incus.instances import (
     power_of,
     ssh_port_is_open,
 )
-from sandbox.providers.incus.members import incus_members
+from sandbox.providers.incus.members import KnownMembers, incus_members
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.power import IncusPower
 from sandbox.providers.incus.seat_network import SeatNetwork
@@ -56,11 +56,12 @@ class IncusSeats(IncusPower, IncusCommands):
         self._servers = SeatServers(self.client)
         self._network = SeatNetwork(self.client, self._servers)
         self._copies = ImageCopies(self.client, self._delete)
-        self._uses = SeatUses(self.client)
+        self._known = KnownMembers()
+        self._uses = SeatUses(self.client, self._servers.cluster)
 
     def members(self) -> tuple[Member, ...]:
         """List the servers; see `Seats.members`."""
-        return incus_members(self.client, self._servers.cluster)
+        return incus_members(self.client, self._servers.cluster, self._known)
 
     def images(self, key: str) -> Mapping[str, str]:
         """Return the complete baked images of a key by member; see `Seats.images`."""

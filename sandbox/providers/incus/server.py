@@ -5,14 +5,19 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Interface, IPv4Network
 from typing import Any
 
+from sandbox.deadline import Deadline, keep_trying
 from sandbox.errors import HostError, ProviderError
 from sandbox.host.privilege import RootAccess
 from sandbox.providers.incus.answer import environment_of
 from sandbox.providers.incus.client import IncusClient, NotFoundError, NotSetUpError, api_path
+from sandbox.providers.incus.explaining import LateCommandError
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.seats import MemberLostError
 
 _ONLINE = ("Online",)
+_LIST_S = 6.0
+_ELECTION_S = 40.0
+"""Seconds in which a cluster that lost the leader of its database has another one."""
 MARK = "user.sandbox"
 """The config key that marks our objects; its value is the prefix."""
 
@@ -185,15 +190,24 @@ def server_name(client: IncusClient) -> str:
 def cluster_members(client: IncusClient) -> tuple[ServerMember, ...]:
     """List the members of a cluster by name, also those that are offline.
 
-    Incus calls one that has just died online for another 20 seconds.
+    Incus calls one that has just died online for another 20 seconds. When that was the leader of
+    the cluster's database, it answers nobody for half a minute, and what was asked meanwhile may
+    never be answered: so it is asked again and again.
 
     Raises:
         HostError, ProviderError: Incus cannot be asked.
     """
     path, deep = api_path("cluster", "members"), {"recursion": "1"}
+    said = keep_trying(
+        lambda: client.query("GET", path, parameters=deep, timeout_s=_LIST_S),
+        Deadline(_ELECTION_S),
+        despite=LateCommandError,
+        every_s=0.5,
+        again=lambda _: True,
+    )
     found = (
         ServerMember(str(one["server_name"]), str(one["url"]), one["status"] in _ONLINE)
-        for one in client.query("GET", path, parameters=deep)
+        for one in said
     )
     return tuple(sorted(found, key=lambda one: one.name))
 

@@ -1,9 +1,9 @@
 """Servers that die, come back, or are to be emptied: their seats move, and no work is lost twice.
 
-A server is lost when the provider calls it offline and none of its seats has answered for a while;
-either alone is not enough. A dead daemon above running seats takes nobody's work, and a seat that
-is silent can be its learner's doing. The lost server's seats come back on the others, from their
-own baked image and the newest copies of their homes.
+A seat is lost when the provider calls its server offline, and the seat has not answered for a while
+either; one of both is not enough. A dead daemon above running seats takes nobody's work, and a seat
+that is silent can be its learner's doing. Lost seats come back on the other servers, from their own
+baked image and the newest copies of their homes.
 
 When it returns, its machines are old: the map says so. Their homes are set aside and then they are
 removed; a machine whose home cannot be read is stopped, and stays.
@@ -30,7 +30,7 @@ from sandbox.workshop.names import seat_word
 from sandbox.workshop.seat_map import Seat
 
 SILENT_S: Final = 15.0
-"""So long none of a server's seats has answered before it counts as lost."""
+"""So long a seat of a server that is offline has not answered before it counts as lost."""
 _CONNECT_S: Final = 1.0
 _AGAIN_S: Final = 300.0
 """After so long a machine that could not be put away, or started, is tried again."""
@@ -54,18 +54,20 @@ class MemberWatch:
     is_answering: Callable[[str], bool] = answers
     """Asks one upstream."""
     silent_since: dict[str, float] = field(default_factory=dict)
-    """By server: since when none of its seats answers."""
+    """By machine: since when it does not answer."""
     said: set[str] = field(default_factory=set)
     """What was said, and is not said again."""
+    doubted: set[str] = field(default_factory=set)
+    """The servers that were offline the last time."""
     failed_at: dict[str, float] = field(default_factory=dict)
     """By machine: when it could not be put away, or started."""
 
-    def silent_s(self, member: str, *, is_silent: bool) -> float:
-        """Note whether a server's seats are silent now; return for how long they have been."""
+    def silent_s(self, machine: str, *, is_silent: bool) -> float:
+        """Note whether a machine is silent now; return for how long it has been."""
         if not is_silent:
-            self.silent_since.pop(member, None)
+            self.silent_since.pop(machine, None)
             return 0.0
-        return self.clock() - self.silent_since.setdefault(member, self.clock())
+        return self.clock() - self.silent_since.setdefault(machine, self.clock())
 
     def may_try(self, machine: str) -> bool:
         """Tell whether a machine did not fail a moment ago."""
@@ -94,9 +96,16 @@ def tend_members(ws: RunningWorkshop, watch: MemberWatch) -> tuple[str, ...]:
     with lock:
         if (record := ws.store.read()) is None or record.is_closing:
             return ()
+        # Before the provider is asked: when a server dies it may take half a minute to answer
+        silent = _silent(ws, watch)
         members = {one.name: one for one in ws.seats.members()}
-        lost = _lost(ws, watch, members)
-        done = [*_bring_back(ws, lost, members), *_tidy(ws, members, watch)]
+        watch.doubted = {name for name, one in members.items() if not one.online}
+        away = [(seat, for_s) for seat, for_s in silent if not _is_online(members, seat)]
+        lost = [seat for seat, for_s in away if for_s >= SILENT_S]
+        done = _bring_back(ws, lost, members)
+        if len(lost) == len(away):
+            # The list of all machines takes long, too, and no seat is to wait for it
+            done += _tidy(ws, members, watch)
         return watch.new(done)
 
 
@@ -133,31 +142,47 @@ def evacuate(ws: RunningWorkshop, member: str) -> tuple[str, ...]:
     return (*done, *_tidy(ws, members, MemberWatch()))
 
 
-def _lost(ws: RunningWorkshop, watch: MemberWatch, members: Mapping[str, Member]) -> frozenset[str]:
-    """The servers that are lost now."""
-    by_member: dict[str, list[Seat]] = {}
-    for seat in ws.map().seats:
-        if seat.generation:
-            by_member.setdefault(seat.member, []).append(seat)
-    lost = []
-    for name, seats in by_member.items():
-        is_online = name in members and members[name].online
-        # Those that are fine need not be asked
-        is_silent = not is_online and not _any_answers(seats, watch)
-        if watch.silent_s(name, is_silent=is_silent) >= SILENT_S:
-            lost.append(name)
-    return frozenset(lost)
+def _silent(ws: RunningWorkshop, watch: MemberWatch) -> list[tuple[Seat, float]]:
+    """The seats that do not answer, and for how long.
+
+    Each for itself: of a server whose daemon is dead, some seats may go on, and others not. Of a
+    server of which nobody thinks ill, one seat that answers is enough.
+    """
+    seats = ws.map()
+    served = [one for one in seats.seats if one.generation and not one.retired]
+    firsts = {one.member: one for one in reversed(served)}
+    first_ones = [one for name, one in firsts.items() if name not in watch.doubted]
+    answering = _answering(first_ones, watch)
+    well = {one.member for one in first_ones if _is_among(one, answering)}
+    asked = [one for one in served if one.member not in well]
+    answering |= _answering([one for one in asked if one not in first_ones], watch)
+    silent = {one.number for one in asked if not _is_among(one, answering)}
+    since = {
+        one.number: watch.silent_s(seats.instance_of(one), is_silent=one.number in silent)
+        for one in served
+    }
+    return [(one, since[one.number]) for one in served if one.number in silent]
 
 
-def _any_answers(seats: Sequence[Seat], watch: MemberWatch) -> bool:
+def _is_online(members: Mapping[str, Member], seat: Seat) -> bool:
+    return seat.member in members and members[seat.member].online
+
+
+def _is_among(seat: Seat, answering: frozenset[str]) -> bool:
+    return not answering.isdisjoint(seat.upstreams.values())
+
+
+def _answering(seats: Sequence[Seat], watch: MemberWatch) -> frozenset[str]:
     upstreams = [upstream for seat in seats for upstream in seat.upstreams.values()]
     found = side_by_side(upstreams, watch.is_answering, at_once=_ASKED_AT_ONCE)
-    return any(one.result for one in found)
+    return frozenset(one.item for one in found if one.result)
 
 
 def _seats_on(ws: RunningWorkshop, members: Iterable[str]) -> list[Seat]:
     there = frozenset(members)
-    return [one for one in ws.map().seats if one.generation and one.member in there]
+    return [
+        one for one in ws.map().seats if one.generation and not one.retired and one.member in there
+    ]
 
 
 def _targets(
@@ -189,16 +214,16 @@ def _targets(
 
 
 def _bring_back(
-    ws: RunningWorkshop, lost: frozenset[str], members: Mapping[str, Member]
+    ws: RunningWorkshop, lost: Sequence[Seat], members: Mapping[str, Member]
 ) -> list[str]:
-    seats = _seats_on(ws, lost)
     try:
-        targets = _targets(ws, members, away=lost, seats=seats)
+        targets = _targets(ws, members, away={one.member for one in lost}, seats=lost)
     except UsageError as error:
         return [error.message]
+    was = {one.number: one for one in lost}
     outcomes = side_by_side(
         list(targets.items()),
-        lambda pair: _bring_one_back(ws, *pair, lost=lost),
+        lambda pair: _bring_one_back(ws, *pair, lost=was[pair[0]]),
         at_once=at_once(ws) if targets else 1,
     )
     return [
@@ -210,12 +235,10 @@ def _bring_back(
     ]
 
 
-def _bring_one_back(
-    ws: RunningWorkshop, number: int, target: str, *, lost: frozenset[str]
-) -> str | None:
+def _bring_one_back(ws: RunningWorkshop, number: int, target: str, *, lost: Seat) -> str | None:
     with ws.store.working(number):
         seat = ws.seat(number)
-        if seat.member not in lost:
+        if seat.generation != lost.generation:
             return None
         home = homes.home_for(ws, seat)
         file = home.file if home is not None else None

@@ -56,6 +56,8 @@ class Part:
     name: str
     every_s: float
     do: Callable[[], None]
+    longest_pause_s: float = _LONGEST_PAUSE_S
+    """After failures it is done less often, up to this."""
 
 
 class Fresh:
@@ -258,7 +260,8 @@ def parts_of(ws: RunningWorkshop, say: Say, serve: Callable[[RunningWorkshop], N
         Part("the proxy", _PROXY_S, ProxyPart(fresh).do),
         Part("the pages", 1.0, lambda: serve(fresh.workshop())),
         Part("the copies of homes", _HOMES_S, HomesPart(fresh, uses, say).do),
-        Part("the watch over the servers", _MEMBERS_S, tend),
+        # It fails just when a server dies
+        Part("the watch over the servers", _MEMBERS_S, tend, longest_pause_s=_MEMBERS_S),
         Part("the looks into seats", _LOOKS_S, LooksPart(fresh, uses, say).do),
         Part("the logs", _LOGS_S, lambda: _shorten_logs(ws)),
     ]
@@ -287,7 +290,7 @@ def _again_and_again(part: Part, over: threading.Event, told: Told) -> None:
             part.do()
         except Exception as error:  # noqa: BLE001  (no part may stop for good)
             told.tell(part.name, f"{part.name}: {_words(error)}")
-            pause_s = min(max(part.every_s, pause_s * 2), max(part.every_s, _LONGEST_PAUSE_S))
+            pause_s = min(max(part.every_s, pause_s * 2), max(part.every_s, part.longest_pause_s))
         else:
             told.well(part.name)
             pause_s = part.every_s

@@ -4,10 +4,14 @@ from typing import Any
 
 import pytest
 
+from sandbox.providers.incus import server
 from sandbox.providers.incus.client import IncusClient
-from sandbox.providers.incus.members import incus_members
+from sandbox.providers.incus.cluster import IncusCluster
+from sandbox.providers.incus.explaining import LateCommandError
+from sandbox.providers.incus.members import KnownMembers, incus_members
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.provider import PROVIDER
+from sandbox.providers.incus.seat_uses import SeatUses
 from sandbox.providers.members import HasMembers, Member
 
 GB = 1024**3
@@ -71,3 +75,54 @@ def test_a_cluster_with_a_member_that_is_down(monkeypatch: pytest.MonkeyPatch) -
     assert (up.name, up.memory_mb, up.addresses) == ("n1", 8 * 1024, 253)
     assert up.limits == {}
     assert (down.name, down.online) == ("n2", False)
+
+
+class CountingServers(SomeServers):
+    """Says what it was asked, and does not answer the first few questions about its members."""
+
+    def __init__(self, late: int = 0) -> None:
+        super().__init__(IncusPlace.from_prefix("sandbox", "lab1"), clustered=True)
+        self.asked: list[str] = []
+        self.late = late
+
+    def query(self, method: str, path: str, *args: Any, **more: Any) -> Any:
+        self.asked.append(path)
+        if path == "/1.0/cluster/members" and self.late:
+            self.late -= 1
+            raise LateCommandError("`incus query` did not end within 6 s")
+        if path == "/1.0/instances":
+            return []
+        return super().query(method, path, *args, **more)
+
+    def text(self, path: str, **more: Any) -> str:
+        del path
+        self.asked.append(f"metrics of {(more.get('parameters') or {}).get('target')}")
+        return ""
+
+
+@pytest.fixture
+def reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.providers.incus.cluster.takes_connections", lambda _url: True)
+
+
+@pytest.mark.usefixtures("reached")
+def test_the_members_are_asked_again_when_the_cluster_has_lost_its_leader() -> None:
+    found = server.cluster_members(CountingServers(late=1))
+    assert [one.name for one in found] == ["n1", "n2"]
+
+
+@pytest.mark.usefixtures("reached")
+def test_what_a_member_has_is_not_asked_each_time() -> None:
+    client, known = CountingServers(), KnownMembers()
+    cluster = IncusCluster(client)
+    first = incus_members(client, cluster, known)
+    client.asked.clear()
+    assert incus_members(client, cluster, known) == first
+    assert client.asked == ["/1.0/cluster/members"]
+
+
+@pytest.mark.usefixtures("reached")
+def test_each_member_that_is_online_is_asked_for_its_metrics() -> None:
+    client = CountingServers()
+    SeatUses(client, IncusCluster(client)).now("class")
+    assert [one for one in client.asked if one.startswith("metrics")] == ["metrics of n1"]

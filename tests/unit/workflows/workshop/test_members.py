@@ -155,6 +155,23 @@ def test_a_server_is_lost_only_when_offline_and_silent_for_long(cluster: Cluster
     assert cluster.on("n2") == []
 
 
+def test_of_a_dead_server_only_the_seats_that_are_silent_themselves_move(cluster: Cluster) -> None:
+    first, second = cluster.on("n1")
+    silent = set(cluster.ws.seat(first).upstreams.values())
+    cluster.watch.is_answering = lambda upstream: upstream not in silent
+    cluster.lose("n1")
+    assert cluster.member(first) in {"n2", "n3"}
+    assert cluster.member(second) == "n1"
+
+
+def test_a_retired_seat_is_not_brought_back(cluster: Cluster) -> None:
+    number = cluster.on("n2")[0]
+    gone = {"retired": True, "ready": False}
+    cluster.ws.store.change_seat(number, lambda one: one.model_copy(update=gone))
+    cluster.lose("n2")
+    assert cluster.member(number) == "n2"
+
+
 def test_a_server_that_returns_is_emptied_and_its_newer_work_kept(cluster: Cluster) -> None:
     number = cluster.on("n2")[0]
     old = cluster.machine(number)
