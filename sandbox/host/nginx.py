@@ -220,7 +220,9 @@ class OwnNginx:
 
     def _last_words(self) -> str:
         with suppress(OSError):
-            return "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
+            return "\n".join(
+                self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
+            )
         return ""
 
 
