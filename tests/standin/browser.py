@@ -63,19 +63,23 @@ class Browser:
         self._call("Page.navigate", url=url)
 
     def ask(self, script: str) -> Any:
-        """Evaluate JavaScript on the page; None while there is none, or another one comes."""
+        """Evaluate JavaScript on the page; None while there is none."""
+        answer = self._call("Runtime.evaluate", expression=script, returnByValue=True)
+        return answer["result"].get("value")
+
+    def _asked(self, script: str) -> Any:
+        """The answer to a question that changes nothing; None while another page comes."""
         try:
-            answer = self._call("Runtime.evaluate", expression=script, returnByValue=True)
+            return self.ask(script)
         except BrowserError as error:
             if "navigated" in str(error):
                 return None
             raise
-        return answer["result"].get("value")
 
     def wait_for(self, script: str, *, timeout_s: float = 60) -> Any:
         """Evaluate until the answer is true; gives it."""
         deadline = time.monotonic() + timeout_s
-        while not (value := self.ask(script)):
+        while not (value := self._asked(script)):
             if time.monotonic() > deadline:
                 page = self.ask("document.body ? document.body.innerText : ''")
                 raise TimeoutError(f"{script}\n{page}")
