@@ -223,13 +223,15 @@ def test_a_browser_signs_in(lab: StandinLab) -> None:
     if chromium is None:
         cannot_run("there is no Chromium: tools/prepare.sh --test")
     lab.start("--auth-sign-in-throttle-seconds=0")
+    # Before that, the form is sent as it is, and not encrypted
+    is_ready = "!!window.signIn && document.readyState === 'complete'"
     with open_browser(chromium) as browser:
         browser.open(f"http://127.0.0.1:{lab.port}/")
-        browser.wait_for("document.title === 'RStudio Sign In' && !!window.signIn")
+        browser.wait_for(f"document.title === 'RStudio Sign In' && {is_ready}")
         enter = "for (const [id, value] of {0}) document.getElementById(id).value = value;"
         enter += "document.getElementById('signinbutton').click()"
         browser.ask(enter.format(f"[['username', '{ANN}'], ['password', 'wrong']]"))
-        browser.wait_for("location.search.includes('error=1') && !!window.signIn")
+        browser.wait_for(f"location.search.includes('error=1') && {is_ready}")
         shown = browser.wait_for("document.getElementById('errorpanel').innerText")
         assert shown.strip() == "Incorrect or invalid username/password"
         browser.ask(enter.format(f"[['username', '{ANN}'], ['password', '{PASSWORD}']]"))
