@@ -5,9 +5,15 @@ shortens the clean-up: a command that was asked to end is killed. Only the third
 clean-up itself.
 """
 
+import os
 import signal
+import sys
+import threading
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 WORDS: Final = {
     signal.SIGINT: "interrupted",
@@ -17,6 +23,8 @@ WORDS: Final = {
 """The signals that are handled, and the words for each."""
 
 _PATIENCE: Final = 2
+_AGAIN_S: Final = 0.01
+"""So soon a signal comes again that was lost where nothing can be raised."""
 
 
 class Interrupted(BaseException):
@@ -44,6 +52,7 @@ def listen() -> None:
     for number in WORDS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _hear)
+    sys.unraisablehook = _lost
 
 
 def stop_listening() -> None:
@@ -67,3 +76,18 @@ def _hear(number: int, _frame: FrameType | None) -> None:
     _Heard.first = _Heard.first or Interrupted(number)
     if _Heard.times != _PATIENCE:
         raise Interrupted(number)
+
+
+def _lost(what: "UnraisableHookArgs") -> None:
+    """Send an interrupt again that came where Python can only ignore an error.
+
+    That is inside a callback of a compiled library, or while an object is being removed.
+    """
+    interrupt = what.exc_value
+    if not isinstance(interrupt, Interrupted):
+        sys.__unraisablehook__(what)
+        return
+    _Heard.times -= 1
+    again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), interrupt.number))
+    again.daemon = True
+    again.start()

@@ -69,9 +69,8 @@ SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal
 ENDS_WITHIN_S = 90.0
 """After a signal that is no SIGKILL."""
 UP_S = 420.0
-_STARTING_S = 1.2
-"""So long Python itself may be loading, with its own answer to a signal; twice as long as on a
-machine that does nothing else."""
+_STARTING_S = 0.6
+"""So long Python itself may be loading, with its own answer to a signal."""
 _KNOWN_CODES = {0, 1, 2, 4, 5, 6, 130}
 
 
