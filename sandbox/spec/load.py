@@ -44,12 +44,7 @@ class LoadedBox:
         Raises:
             InvalidBoxError: the path now leads out of the box's root.
         """
-        value = self.top.get(*loc)
-        if value is None:
-            raise KeyError(loc)
-        if (refusal := self.root.refusal(value)) is not None:
-            raise box_error([refusal], self.path)
-        return real(value.as_path())
+        return self.root.file_named(self.top, loc, self.path)
 
     def place_of(self, *loc: str | int) -> str:
         """Name the place of the value at `loc`, for messages: `boxes/shiny.yml:12`."""

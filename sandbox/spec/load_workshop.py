@@ -10,7 +10,7 @@ from sandbox.spec.extending import SUFFIXES, gather, shown
 from sandbox.spec.file_kind import WORKSHOP_FILE, WORKSHOP_SUFFIX
 from sandbox.spec.load import LoadedBox, load_box
 from sandbox.spec.problem import InvalidBoxError, Problem, box_error, code
-from sandbox.spec.root import Root, real
+from sandbox.spec.root import Root
 from sandbox.spec.roster import Person, read_roster
 from sandbox.spec.source import Value
 from sandbox.spec.valid_part import valid_part
@@ -48,12 +48,7 @@ class LoadedWorkshop:
         Raises:
             InvalidBoxError: the path now leads out of the workshop's root.
         """
-        value = self.top.get(*loc)
-        if value is None:
-            raise KeyError(loc)
-        if (refusal := self.root.refusal(value)) is not None:
-            raise box_error([refusal], self.path)
-        return real(value.as_path())
+        return self.root.file_named(self.top, loc, self.path)
 
 
 @dataclass(frozen=True)

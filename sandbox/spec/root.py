@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from sandbox.errors import UsageError
 from sandbox.paths import data_dir, homes
-from sandbox.spec.problem import Problem, code, short
+from sandbox.spec.problem import Problem, box_error, code, short
 from sandbox.spec.source import Value
 
 MARKER: Final = "sandbox.root"
@@ -54,6 +54,20 @@ class Root:
         if not above:
             return cls(None, can_be_marked=True, home=own)
         return cls(repository or above[0], can_be_marked=True)
+
+    def file_named(self, top: Value, loc: tuple[str | int, ...], path: Path) -> Path:
+        """Resolve the path that the file `path`, read as `top`, says at `loc`.
+
+        Raises:
+            KeyError: it says nothing there.
+            InvalidBoxError: the path now leads out of the root.
+        """
+        value = top.get(*loc)
+        if value is None:
+            raise KeyError(loc)
+        if (refusal := self.refusal(value)) is not None:
+            raise box_error([refusal], path)
+        return real(value.as_path())
 
     def refusal(self, value: Value, path: Path | None = None) -> Problem | None:
         """Say why a path in a box (which means `path`) may not be read; None when it may."""
