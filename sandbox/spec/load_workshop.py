@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sandbox.errors import UsageError
 from sandbox.plain_file import not_a_file
 from sandbox.spec.bases import Bases
 from sandbox.spec.catalogue import find_box
@@ -111,7 +112,10 @@ def _box(
     if said is None or not isinstance(said.content, str):
         return None, []
     is_name = "/" not in said.content and not said.content.endswith(SUFFIXES)
-    path = find_box(said.content, cwd=said.source.path.parent) if is_name else said.as_path()
+    try:
+        path = find_box(said.content, cwd=said.source.path.parent) if is_name else said.as_path()
+    except UsageError as error:
+        return None, [said.problem(f"there is no box {code(said.raw)}", error.hint)]
     if not is_name and (refusal := root.refusal(said)) is not None:
         return None, [refusal]
     if (wrong := not_a_file(path)) is not None:

@@ -105,6 +105,10 @@ def test_one_extends_another() -> None:
         ("version: 1\nbox: r\nseat: 3\n", "unknown key `seat`. Perhaps you meant `seats`?"),
         ("version: 1\nbox: none.yml\nseats: 3\n", "ada.workshop.yml:2: box: no box at `none.yml`"),
         (
+            "version: 1\nbox: shinny\nseats: 3\n",
+            "ada.workshop.yml:2: box: there is no box `shinny`",
+        ),
+        (
             "version: 1\nbox: r\nroster: no.csv\n",
             "ada.workshop.yml:3: roster: no roster at `no.csv`",
         ),
