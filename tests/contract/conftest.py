@@ -22,11 +22,13 @@ from sandbox.providers.fake import FakeEngine
 from sandbox.providers.incus.base_image import ensure_base
 from sandbox.providers.incus.client import IncusClient, api_path
 from sandbox.providers.incus.engine import IncusEngine
+from sandbox.providers.incus.explaining import LateCommandError
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.project_images import BaseImage
 from sandbox.spec.base_models import Base
 from sandbox.ssh import make_key
 from tests.conftest import Host
+from tests.contract.hanging import look_from_outside
 from tests.contract.vm_lab import libvirt_image, libvirt_lab, libvirt_prefix
 
 _MARK = "user.sandbox-tests"
@@ -131,7 +133,11 @@ class IncusLab:
 
     def run(self, name: str, *argv: str, stdin: str | None = None) -> str:
         """What `argv` says, run as root in the machine."""
-        return self.engine.exec_as_root(name, argv, timeout_s=120, stdin=stdin).stdout
+        try:
+            return self.engine.exec_as_root(name, argv, timeout_s=120, stdin=stdin).stdout
+        except LateCommandError as error:
+            error.add_note(look_from_outside(self.client, name))
+            raise
 
     def close(self) -> None:
         _delete_instances(self.client)

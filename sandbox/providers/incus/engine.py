@@ -23,6 +23,7 @@ from sandbox.providers.incus.instances import (
     daemon_findings,
     is_our_instance,
     machine_status,
+    power_of,
     ssh_port_is_open,
 )
 from sandbox.providers.incus.place import IncusPlace
@@ -123,7 +124,7 @@ class IncusEngine(IncusPower, IncusCommands, IncusSnapshots, IncusBaking, IncusB
         if instance["status"] == "Stopped":
             return
         try:
-            if instance["status"] == "Frozen":
+            if power_of(instance) is Power.PAUSED:
                 # A paused machine does not shut itself down
                 self._set_state(name, "unfreeze", timeout_s=timeout_s)
             self._set_state(name, "stop", timeout_s=timeout_s)

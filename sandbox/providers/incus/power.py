@@ -12,6 +12,10 @@ from sandbox.providers.incus.instance_request import ISOLATION, network_card
 from sandbox.providers.incus.place import IncusPlace
 
 _SETTLE_S = 600.0
+_STOPPING = "Stopping instance"
+"""Incus's own name for a stop."""
+_DEAF_S = 20.0
+"""Seconds for which a stop that somebody asked for is waited for; then it is asked for again."""
 _DELETE_S = 1800.0
 _POLL_S = 0.1
 _TRIES = 5
@@ -95,15 +99,27 @@ class IncusPower(ABC):
     def _settle(self, name: str) -> None:
         """Wait until Incus has finished its work on it, such as the create of a killed process.
 
+        A stop that comes while the machine's systemd only begins is never heard, and Incus would
+        wait for its end for ever: it is asked for again.
+
         Raises:
             ProviderError: Incus is still not finished after ten minutes.
         """
         deadline = Deadline(_SETTLE_S)
-        if busy := wait_while(lambda: self._operation(name), deadline, every_s=_POLL_S):
-            raise ProviderError(
-                f"Incus is still busy with {name}: {busy}",
-                hint=f"incus operation list --project {self.place.project}",
-            )
+        while busy := wait_while(
+            lambda: self._operation(name),
+            Deadline(min(_DEAF_S, deadline.left_s)),
+            every_s=_POLL_S,
+        ):
+            if deadline.is_over:
+                raise ProviderError(
+                    f"Incus is still busy with {name}: {busy}",
+                    hint=f"incus operation list --project {self.place.project}",
+                )
+            if busy == _STOPPING:
+                # It may have ended just now, or not hear this one: the next look shows it
+                with suppress(ProviderError):
+                    self._set_state(name, "stop", timeout_s=_DEAF_S)
 
     def _settled(self, name: str) -> dict[str, Any]:
         """Our instance after all work on it: a killed command's may still change its state."""

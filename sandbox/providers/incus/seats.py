@@ -142,7 +142,7 @@ class IncusSeats(IncusPower, IncusCommands):
         if instance["status"] == "Stopped":
             return
         try:
-            if instance["status"] == "Frozen":
+            if power_of(instance) is Power.PAUSED:
                 self._set_state(name, "unfreeze", timeout_s=_STOP_S)
             self._set_state(name, "stop", timeout_s=_STOP_S)
         except ProviderError:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.errors import ProviderError
+from sandbox.providers.incus import power
 from sandbox.providers.incus.client import IncusClient, NotFoundError
 from sandbox.providers.incus.engine import IncusEngine
 from sandbox.providers.incus.instances import BAKED, MADE_BY, OURS
@@ -110,3 +111,44 @@ def test_a_stop_waits_for_a_start_that_was_asked_for() -> None:
     incus = OneInstance("Stopped", pending=2)
     engine_of(incus).stop("shiny", timeout_s=5)
     assert incus.status == "Stopped"
+
+
+class DeafMachine(OneInstance):
+    """A machine to which a stop was said before its systemd could hear it: Incus waits for ever."""
+
+    def __init__(self) -> None:
+        super().__init__("Running")
+        self.stops: list[dict[str, Any]] = []
+
+    def query(self, method: str, path: str, *args: Any, **more: Any) -> Any:
+        if method == "PUT":
+            self.stops.append(args[0])
+        return super().query(method, path, *args, **more)
+
+    def _operations(self) -> dict[str, Any]:
+        if self.status != "Running":
+            return {"running": None}
+        work = {
+            "class": "task",
+            "description": "Stopping instance",
+            "resources": {"instances": ["/1.0/instances/shiny?project=sandbox"]},
+        }
+        return {"running": [work]}
+
+
+def test_a_stop_that_was_never_heard_is_said_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(power, "_SETTLE_S", 3.0)
+    monkeypatch.setattr(power, "_DEAF_S", 0.1)
+    incus = DeafMachine()
+    engine_of(incus).settle("shiny")
+    # Not by force: what runs in the machine is ended as always
+    assert [(one["action"], one["force"]) for one in incus.stops] == [("stop", False)]
+    assert incus.status == "Stopped"
+
+
+def test_what_incus_is_at_for_too_long_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(power, "_SETTLE_S", 0.3)
+    monkeypatch.setattr(power, "_DEAF_S", 0.1)
+    incus = OneInstance("Stopped", pending=10_000)
+    with pytest.raises(ProviderError, match="Incus is still busy with shiny: Restoring snapshot"):
+        engine_of(incus).settle("shiny")
