@@ -12,16 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.deadline import keep_trying
 from sandbox.errors import HostError, ProviderError
 from sandbox.events import Event, Notice, ignore
 from sandbox.providers.engine import MachineSpec, Power
 from sandbox.providers.incus.client import NotFoundError
 from sandbox.providers.incus.engine import IncusEngine
+from sandbox.providers.incus.explaining import LateCommandError
 from sandbox.providers.incus.instances import ssh_port_is_open
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.ssh import SshTarget, disconnect, write_config
 from tests.conftest import wait_until
 from tests.contract.conftest import IncusLab, lab_on_incus
+from tests.contract.hanging import look_from_outside
 
 pytestmark = pytest.mark.incus
 
@@ -51,8 +54,17 @@ def box(house: IncusLab) -> MachineSpec:
 @pytest.fixture
 def machine(incus_lab: IncusLab, box: MachineSpec) -> MachineSpec:
     """The running machine `box`, which each test leaves whole."""
-    if incus_lab.engine.status(["box"])["box"].power is not Power.RUNNING:
-        incus_lab.engine.start("box", ignore)
+    engine = incus_lab.engine
+    if engine.status(["box"])["box"].power is not Power.RUNNING:
+        engine.start("box", ignore)
+    try:
+        engine.exec_as_root("box", ("true",), timeout_s=30)
+    except LateCommandError:
+        seen = look_from_outside(incus_lab.client, "box")
+        # One that hangs would take all tests that follow with it
+        engine.destroy("box")
+        engine.create(box, ignore)
+        pytest.fail(f"the test before left a machine that does not answer:\n{seen}")
     return box
 
 
@@ -301,7 +313,15 @@ def test_a_paused_machine_goes_on_and_stops(
     incus_lab: IncusLab, machine: MachineSpec, then: str
 ) -> None:
     incus_lab.run("box", "sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo $! > /run/kept")
-    incus_lab.client.run("pause", incus_lab.client.ref("box"))
+    # One that fails half-way leaves the processes frozen while Incus says that they run: the second
+    # one ends it
+    keep_trying(
+        lambda: incus_lab.client.run("pause", incus_lab.client.ref("box")),
+        despite=ProviderError,
+        every_s=1,
+        tries=2,
+        again=lambda _: True,
+    )
     heard: list[Event] = []
     if then == "stop":
         started = time.monotonic()
