@@ -15,7 +15,6 @@ from sandbox.checks.exercises import ExerciseAnswer, ExerciseRun, run_share
 from sandbox.clean import clean
 from sandbox.errors import UsageError
 from sandbox.files import private_folder, whole_file
-from sandbox.locks import hold, lock_path
 from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.providers.engine import SshEndpoint
 from sandbox.spec.load_workshop import LoadedWorkshop
@@ -75,7 +74,7 @@ def run_exercises(
     seats = [
         one for one in ws.map().seats if one.generation and (wanted is None or one.number in wanted)
     ]
-    with hold(lock_path(f"workshop.{ws.name}.exercises")):
+    with ws.store.hold("exercises"):
         code = tuple(_agreed(ws, one) for one in ws.record.checks)
         at_once = _PER_CPU * (os.cpu_count() or 1)
         logins = side_by_side(seats, lambda seat: _login(ws, seat), at_once=at_once)
