@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from sandbox import __version__
 from sandbox.events import Listener
@@ -34,6 +35,13 @@ day): packages installed on top of it come from the same lists as those it has."
 
 _MAKER = "sandbox.provision"
 """The module in which making a machine begins; every module it imports can change the result."""
+
+IN_NO_MACHINE: Final = frozenset(
+    {"playbooks/README.md", "templates/report.html.j2", "templates/workshop"}
+)
+"""What is in the folders that we ship and changes no machine that is made: pages, reports, texts.
+
+A file or a folder that is not named here counts: at worst a box is baked again for nothing."""
 
 
 class CacheUse(StrEnum):
@@ -105,13 +113,24 @@ def recipe_digest() -> str:
         digest.update(f"{name}\0".encode())
         digest.update(source)
     for kind in ("templates", "playbooks"):
-        root = data_dir(kind)
-        for folder, inside, files in os.walk(root):
-            inside[:] = sorted(name for name in inside if name != "__pycache__")
-            for path in (Path(folder, name) for name in sorted(files)):
-                digest.update(f"{kind}/{path.relative_to(root)}\0".encode())
-                digest.update(path.read_bytes())
+        for name, path in _shipped(kind, data_dir(kind)):
+            digest.update(f"{name}\0".encode())
+            digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _shipped(kind: str, root: Path) -> Iterator[tuple[str, Path]]:
+    """Each file that can reach a machine, by its name from the folder above."""
+    for folder, inside, files in os.walk(root):
+        above = Path(kind, Path(folder).relative_to(root))
+        inside[:] = sorted(name for name in inside if _counts(above / name))
+        for name in sorted(files):
+            if _counts(above / name):
+                yield f"{above / name}", Path(folder, name)
+
+
+def _counts(path: Path) -> bool:
+    return path.name != "__pycache__" and str(path) not in IN_NO_MACHINE
 
 
 def recipe_key(placement: Placement) -> str:

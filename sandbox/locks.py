@@ -2,7 +2,8 @@
 
 A lock is on a file made for it, or on a folder. The holder may write into the file who holds it. A
 file may be removed while its lock is held; from then on that lock protects nothing, and a process
-that waited for the lock makes a new file.
+that waited for the lock makes a new file. A lock `of` a folder that is not there, or not any more,
+takes its file with it: to ask about what does not exist leaves nothing.
 """
 
 import fcntl
@@ -34,6 +35,7 @@ class Lock:
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self._descriptor: int | None = descriptor
+        self._of: Path | None = None
 
     def sign(self, words: str) -> None:
         """Write into the file who holds the lock, for those who are refused."""
@@ -45,10 +47,20 @@ class Lock:
         """Remove the file while the lock is held, when nobody will need it again."""
         self.path.unlink(missing_ok=True)
 
+    def protect(self, of: Path | None) -> Self:
+        """Note the folder that the lock protects: the file stays only as long as that is there."""
+        self._of = of
+        return self
+
     def release(self) -> None:
         """Let the next process have the lock; a second call does nothing."""
         descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
+        if descriptor is None:
+            return
+        try:
+            if self._of is not None and not self._of.exists() and _is_at(self.path, descriptor):
+                self.remove_file()
+        finally:
             os.close(descriptor)
 
     def __enter__(self) -> Self:
@@ -67,11 +79,12 @@ def lock_path(name: str) -> Path:
     return private_folder(state_dir() / "locks", state_dir()) / f"{name}.lock"
 
 
-def hold(path: Path, *, on_wait: Callable[[], None] | None = None) -> Lock:
+def hold(path: Path, *, of: Path | None = None, on_wait: Callable[[], None] | None = None) -> Lock:
     """Hold the lock on `path`, as soon as nobody else does; leaving a `with` releases the lock.
 
     Args:
         path: a folder, or a file that is made where there is none.
+        of: the folder that it protects; without that folder the file goes with the lock.
         on_wait: called before the waiting begins, when somebody else holds the lock.
 
     Raises:
@@ -79,16 +92,20 @@ def hold(path: Path, *, on_wait: Callable[[], None] | None = None) -> Lock:
     """
     if on_wait is not None:
         try:
-            return hold_now(path)
+            return hold_now(path, of=of)
         except HeldError:
             on_wait()
     while (lock := _take(path, fcntl.LOCK_EX)) is None:
         pass
-    return lock
+    return lock.protect(of)
 
 
-def hold_now(path: Path) -> Lock:
+def hold_now(path: Path, *, of: Path | None = None) -> Lock:
     """Hold the lock on `path` without waiting; leaving a `with` releases the lock.
+
+    Args:
+        path: as in `hold`.
+        of: as in `hold`.
 
     Raises:
         HeldError: somebody else holds it; the error says who.
@@ -96,7 +113,7 @@ def hold_now(path: Path) -> Lock:
     """
     while (lock := _take(path, fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
         pass
-    return lock
+    return lock.protect(of)
 
 
 def _take(path: Path, how: int) -> Lock | None:
@@ -106,9 +123,8 @@ def _take(path: Path, how: int) -> Lock | None:
     lock = Lock(path, descriptor := os.open(path, flags | os.O_CLOEXEC, 0o600))
     try:
         fcntl.flock(descriptor, how)
-        with suppress(FileNotFoundError):
-            if os.path.samestat(path.stat(), os.fstat(descriptor)):
-                return lock
+        if _is_at(path, descriptor):
+            return lock
     except BlockingIOError:
         words = _words(descriptor)
         lock.release()
@@ -119,6 +135,13 @@ def _take(path: Path, how: int) -> Lock | None:
         raise
     lock.release()
     return None
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether the open file is still the one of that name."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    return False
 
 
 def _words(descriptor: int) -> str:

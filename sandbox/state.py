@@ -126,7 +126,7 @@ def locked(name: str) -> Iterator[Instance]:
         BusyError: another command is at work on it; the error names its process id and start.
     """
     try:
-        lock = hold_now(lock_path(name))
+        lock = hold_now(lock_path(name), of=Instance(name).folder)
     except HeldError as error:
         raise _busy(name, error.words) from None
     instance = Instance(name)
@@ -141,8 +141,6 @@ def locked(name: str) -> Iterator[Instance]:
             stopped.at_work_on = name
         raise
     finally:
-        if not instance.exists():
-            lock.remove_file()
         lock.release()
 
 

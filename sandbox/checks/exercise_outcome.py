@@ -1,18 +1,13 @@
 """How one test of an exercise ended in one seat: a line between the pytest process and us."""
 
-from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from sandbox.checks.results import Outcome
 
-class OutcomeEnd(StrEnum):
-    """How a test ended."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    """What it asserts does not hold."""
-    ERROR = "error"
-    """It could not be carried out."""
+ExerciseEnd = Literal[Outcome.PASSED, Outcome.FAILED, Outcome.ERROR]
+"""No test is left out: who is not asked is not done either."""
 
 
 class ExerciseOutcome(BaseModel):
@@ -24,5 +19,5 @@ class ExerciseOutcome(BaseModel):
     """The machine of the seat; empty when the file could not be read at all."""
     exercise: int
     """The number of the exercise, in the order they were handed over."""
-    end: OutcomeEnd
+    end: ExerciseEnd
     words: str = ""

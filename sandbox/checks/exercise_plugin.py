@@ -15,8 +15,9 @@ from typing import Any, Final
 import pytest
 from testinfra.backend.base import BaseBackend
 
-from sandbox.checks.exercise_outcome import ExerciseOutcome, OutcomeEnd
+from sandbox.checks.exercise_outcome import ExerciseEnd, ExerciseOutcome
 from sandbox.checks.exercise_request import OUTCOMES, REQUEST, ExerciseRequest
+from sandbox.checks.results import Outcome
 
 _TEST_S: Final = 20.0
 _MOST_MEMORY_BYTES: Final = 2 * 1024**3
@@ -76,7 +77,7 @@ class _Recorder:
         if report.failed:
             lines = [one for one in report.longreprtext.splitlines() if one.strip()]
             words = "\n".join(line.removeprefix("E").strip() for line in lines[-3:])
-            self._write("", collector.path, OutcomeEnd.ERROR, f"it cannot be read: {words}")
+            self._write("", collector.path, Outcome.ERROR, f"it cannot be read: {words}")
         return report
 
     @pytest.hookimpl(wrapper=True)
@@ -105,15 +106,15 @@ class _Recorder:
         host, error = _host_of(item), call.excinfo.value if call.excinfo is not None else None
         if error is None:
             if call.when == "call":
-                self._write(host, item.path, OutcomeEnd.PASSED, "")
+                self._write(host, item.path, Outcome.PASSED, "")
         elif call.when == "call" and isinstance(error, AssertionError | pytest.fail.Exception):
-            self._write(host, item.path, OutcomeEnd.FAILED, _words(error))
+            self._write(host, item.path, Outcome.FAILED, _words(error))
         else:
             self._troubles[host] = self._troubles.get(host, 0) + 1
-            self._write(host, item.path, OutcomeEnd.ERROR, _words(error))
+            self._write(host, item.path, Outcome.ERROR, _words(error))
         return report
 
-    def _write(self, host: str, path: Path, end: OutcomeEnd, words: str) -> None:
+    def _write(self, host: str, path: Path, end: ExerciseEnd, words: str) -> None:
         number = path.parent.name
         outcome = ExerciseOutcome(
             host=host,

@@ -68,13 +68,14 @@ def _of_sandbox(name: str, *, load: list[str] | None, use_sudo: bool, timeout_s:
     from sandbox.probe.script import Taking
     from sandbox.probe.untaken import new_key
 
-    key = new_key()
-    keep_key(key)
     with Progress(quiet=True) as progress:
+        guest = context(progress).guest_named(name)
+        # Not before it is known that there is such a sandbox
+        keep_key(key := new_key())
         if load is None and use_sudo:
             # With the packages of its plan loaded
-            return context(progress).guest_named(name).probe(key)
-        target = context(progress).guest_named(name).require_login()
+            return guest.probe(key)
+        target = guest.require_login()
     return probe_target(
         target,
         taking=Taking(key=key, own=True),

@@ -7,7 +7,6 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from sandbox.files import write_whole
-from sandbox.locks import hold, lock_path
 from sandbox.saved import BrokenFileError, read_saved
 from sandbox.workshop.store import WorkshopStore
 from sandbox.workshop.view import ExerciseResult
@@ -35,7 +34,7 @@ def keep_results(
     store: WorkshopStore, found: Mapping[int, Mapping[str, ExerciseResult]]
 ) -> ExerciseResults:
     """Replace the results of these seats; return all."""
-    with hold(lock_path(f"workshop.{store.name}.results")):
+    with store.hold("results"):
         seats = {**exercise_results(store).seats, **found}
         results = ExerciseResults(seats=dict(sorted(seats.items())))
         write_whole(store.part() / _FILE, results.model_dump_json(indent=1))

@@ -12,7 +12,6 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from sandbox.files import write_whole
-from sandbox.locks import hold, lock_path
 from sandbox.saved import BrokenFileError, read_saved
 from sandbox.workshop.store import WorkshopStore
 
@@ -65,7 +64,7 @@ def home_notes(store: WorkshopStore) -> HomeNotes:
 
 def note_home(store: WorkshopStore, number: int, how: Callable[[HomeNote], HomeNote]) -> HomeNote:
     """Change the note on one seat's home, with nobody else at it meanwhile; return the new one."""
-    with hold(lock_path(f"workshop.{store.name}.homes")):
+    with store.hold("homes"):
         found = home_notes(store)
         before = found.of(number)
         after = how(before)

@@ -106,7 +106,7 @@ class WorkshopStore:
         Raises:
             UsageError, BrokenFileError: as in `require`.
         """
-        with hold(lock_path(f"workshop.{self.name}.record")):
+        with self.hold("record"):
             before = self.require()
             after = how(before)
             if after != before:
@@ -132,7 +132,7 @@ class WorkshopStore:
 
         `how` must be quick: everybody waits for it.
         """
-        with hold(lock_path(f"workshop.{self.name}.map")):
+        with self.hold("map"):
             before = self.seats()
             after = how(before)
             if after != before:
@@ -149,12 +149,12 @@ class WorkshopStore:
 
     def secrets(self) -> WorkshopSecrets:
         """Read the secrets, or make the trainer's where there are none yet."""
-        with hold(lock_path(f"workshop.{self.name}.secrets")):
+        with self.hold("secrets"):
             return self._secrets()
 
     def secret_of(self, number: int) -> str:
         """Return the secret of a seat; it is made when it is first asked for."""
-        with hold(lock_path(f"workshop.{self.name}.secrets")):
+        with self.hold("secrets"):
             found = self._secrets()
             if number not in found.seats:
                 seats = {**found.seats, number: new_secret()}
@@ -164,7 +164,7 @@ class WorkshopStore:
 
     def new_secret_of(self, number: int) -> str:
         """Replace the secret of a seat, for another person; return the new one."""
-        with hold(lock_path(f"workshop.{self.name}.secrets")):
+        with self.hold("secrets"):
             found = self._secrets()
             seats = {**found.seats, number: new_secret()}
             self._keep(found.model_copy(update={"seats": seats}))
@@ -188,9 +188,12 @@ class WorkshopStore:
     @contextmanager
     def working(self, number: int, *, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
         """Hold a seat: only one command makes, moves or resets its machine at a time."""
-        name = f"workshop.{self.name}.{seat_word(number)}"
-        with hold(lock_path(name), on_wait=on_wait):
+        with self.hold(seat_word(number), on_wait=on_wait):
             yield
+
+    def hold(self, what: str, *, on_wait: Callable[[], None] | None = None) -> Lock:
+        """Hold a lock of the workshop (`up`, `map`), as soon as nobody else does."""
+        return hold(self._lock(what), of=self.folder, on_wait=on_wait)
 
     def hold_now(self, what: str) -> Lock:
         """Hold a lock of the workshop (`up`, `keeper`) without waiting.
@@ -198,7 +201,10 @@ class WorkshopStore:
         Raises:
             HeldError: somebody else holds it.
         """
-        return hold_now(lock_path(f"workshop.{self.name}.{what}"))
+        return hold_now(self._lock(what), of=self.folder)
+
+    def _lock(self, what: str) -> Path:
+        return lock_path(f"workshop.{self.name}.{what}")
 
     def home_of(self, number: int) -> Path:
         """Return the place of the newest copy of a seat's home."""

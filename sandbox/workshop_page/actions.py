@@ -1,23 +1,21 @@
 """What the trainer's page asks of the workflows: the one place that knows their names."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from sandbox.providers.seats import SeatUse
 from sandbox.workflows.workshop import add, collect, exercises, extend, homes, look, push, reset
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.view import view
+from sandbox.workshop.cpu_meter import CpuMeter
 from sandbox.workshop.names import seat_word
 from sandbox.workshop.seat_answer import SeatInside
 from sandbox.workshop.view import WorkshopView
 
 _MOST_NAMED: Final = 8
-_CPU_EVERY_S: Final = 5.0
-"""A shorter time says little of what a processor does."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +57,12 @@ class _Viewer:
     """Looks again and again, and says what the processors did between."""
 
     def __init__(self) -> None:
-        self._before: Mapping[str, SeatUse] = {}
-        self._at: float = 0.0
+        self._meter = CpuMeter()
 
     def __call__(self, ws: RunningWorkshop) -> WorkshopView:
         ws = replace(ws, record=ws.store.require())
-        uses, now = ws.seats.uses(ws.name), time.monotonic()
-        before, elapsed_s = self._before, now - self._at
-        if not before or elapsed_s >= _CPU_EVERY_S:
-            self._before, self._at = uses, now
-        return view(ws, before=before, elapsed_s=elapsed_s if before else 0.0, uses=uses)
+        uses = ws.seats.uses(ws.name)
+        return view(ws, cpu_percents=self._meter.percents(uses, time.monotonic()), uses=uses)
 
 
 def _reset(ws: RunningWorkshop, number: int, keep_home: bool) -> str:  # noqa: FBT001

@@ -13,6 +13,7 @@ from sandbox.probe.untaken import without_hash
 from tests.conftest import Host
 from tests.e2e.conftest import Shiny
 from tests.e2e.test_interrupted import assert_nothing_left, reach_step
+from tests.shown_steps import shown_steps
 
 BARE = """\
 version: 1
@@ -60,11 +61,12 @@ def bare(host: Host, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_second_shiny_is_a_clone_that_answers_and_is_itself(host: Host, shiny: Shiny) -> None:
-    assert "bake" in shiny.first_up.stderr
+    assert shown_steps(shiny.first_up.stderr)["bake"].end == "done"
     try:
         done = host.sandbox("up", "boxes/shiny.yml", "--name", "twin", "--memory-mb", "1024")
-        assert "clone" in done.stderr
-        assert "provision" not in done.stderr
+        steps = shown_steps(done.stderr)
+        assert steps["clone"].end == "done"
+        assert "provision" not in steps
         assert "HTTP" not in done.stderr
         everything = json.loads(host.sandbox("check", "twin", "--json", expect=None).stdout)
         bad = [one for one in everything["results"] if one["outcome"] not in ("passed", "skipped")]
@@ -81,7 +83,7 @@ def test_a_second_shiny_is_a_clone_that_answers_and_is_itself(host: Host, shiny:
         assert image["image"] not in host.sandbox("cache", "prune", "--dry-run").stdout
         host.sandbox("reset", "twin")
         again = host.sandbox("up", "boxes/shiny.yml", "--name", "twin", "--memory-mb", "1024")
-        assert "provision" not in again.stderr
+        assert "provision" not in shown_steps(again.stderr)
     finally:
         host.sandbox("destroy", "twin", expect=None)
 
@@ -93,7 +95,7 @@ def test_two_bakes_of_one_box_at_once_make_one_image(host: Host, bare: Path) -> 
             for name in ("twin-1", "twin-2")
         ]
         said = [run.result().stderr for run in runs]
-    assert sorted("clone" in one for one in said) == [False, True], said
+    assert sorted("clone" in shown_steps(one) for one in said) == [False, True], said
     images = [row for row in kept(host).values() if row["box"] == "oven"]
     assert len(images) == 1
 
@@ -137,7 +139,7 @@ def test_an_image_removed_under_a_machine_changes_nothing_for_it(host: Host, bar
     host.sandbox("start", "twin-1")
     host.sandbox("check", "twin-1")
     again = host.sandbox("up", bare, "--name", "twin-2", timeout_s=900)
-    assert "provision" in again.stderr
+    assert shown_steps(again.stderr)["provision"].end == "done"
 
 
 # Which machine it is, how it is just now, and by which session it was seen
@@ -178,9 +180,9 @@ def test_a_layer_comes_to_the_same_as_the_long_road(
     path.write_text(LAYERED)
     try:
         layered = host.sandbox("up", path, "--name", "layered", timeout_s=900)
-        assert "as a layer on shiny" in layered.stderr
+        assert "as a layer on shiny" in shown_steps(layered.stderr)["create"].note
         plain = host.sandbox("up", path, "--name", "plain", "--no-cache", timeout_s=1800)
-        assert "layer" not in plain.stderr
+        assert "layer" not in shown_steps(plain.stderr)["create"].note
         for done in (layered, plain):
             # Of an app that nobody has open, R's view is asked for in another way
             urllib.request.urlopen(done.stdout.split()[-1], timeout=60).read()

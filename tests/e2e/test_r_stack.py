@@ -17,6 +17,7 @@ import pytest
 
 from tests.conftest import Host
 from tests.mirror import Contents, Mirror, serving
+from tests.shown_steps import shown_steps
 
 NAME = "rstack"
 BOX = """\
@@ -327,9 +328,9 @@ def test_the_next_machine_is_a_clone_with_the_same_facts(stack: Stack) -> None:
     facts.write_text(stack.sandbox("probe", NAME).stdout)
     stack.sandbox("destroy", NAME)
     stack.stop_serving()
-    said = stack.up()
-    assert "clone" in said
-    assert "provision" not in said
+    steps = shown_steps(stack.up())
+    assert steps["clone"].end == "done"
+    assert "provision" not in steps
     assert set(stack.ask("R")[6:]) == built(LOCKED, "4.2.2")
     assert set(stack.ask("R-4.0.4")[6:]) == built(OF_4_0, "4.0.4")
     compared = json.loads(stack.sandbox("diff", facts, NAME, "--json").stdout)

@@ -95,6 +95,33 @@ def test_who_is_refused_reads_who_holds_it(tmp_path: Path) -> None:
     assert caught.value.words == "me, since noon"
 
 
+def test_a_lock_of_what_is_not_there_leaves_no_file(tmp_path: Path) -> None:
+    path, folder = tmp_path / "lock", tmp_path / "class"
+    for take in (hold, hold_now):
+        take(path, of=folder).release()
+        assert not path.exists()
+    folder.mkdir()
+    hold(path, of=folder).release()
+    assert path.exists()
+    with hold(path, of=folder):
+        folder.rmdir()
+        # Who is refused takes no file away
+        assert not is_free(path)
+        with pytest.raises(HeldError):
+            hold_now(path, of=folder)
+        assert path.exists()
+    assert not path.exists()
+
+
+def test_it_takes_no_file_that_is_anothers_by_now(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    old = hold(path, of=tmp_path / "gone")
+    path.unlink()
+    with hold(path):
+        old.release()
+        assert not is_free(path)
+
+
 def test_who_is_interrupted_while_waiting_leaves_it_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

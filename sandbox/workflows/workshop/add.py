@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from sandbox.errors import HostError, UsageError
 from sandbox.events import Notice
-from sandbox.locks import hold, lock_path
 from sandbox.spec.workshop import MOST_SEATS
 from sandbox.workflows.workshop import proxy
 from sandbox.workflows.workshop.plan import room_for, wanted_for
@@ -65,7 +64,7 @@ def finish(ws: RunningWorkshop, more: int = 0) -> tuple[Seat, ...]:
     def on_wait() -> None:
         ws.listener(Notice(ws.name, "another command makes seats: waiting for it"))
 
-    with hold(lock_path(f"workshop.{ws.name}.up"), on_wait=on_wait):
+    with ws.store.hold("up", on_wait=on_wait):
         require_open(ws)
         new = more - len(ws.map().adding)
         if new > 0:

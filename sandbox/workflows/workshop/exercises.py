@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from sandbox.checks.exercise_outcome import ExerciseOutcome, OutcomeEnd
+from sandbox.checks.exercise_outcome import ExerciseOutcome
 from sandbox.checks.exercises import ExerciseAnswer, ExerciseRun, run_share
+from sandbox.checks.results import Outcome
 from sandbox.clean import clean
 from sandbox.errors import UsageError
 from sandbox.files import private_folder, whole_file
-from sandbox.locks import hold, lock_path
 from sandbox.plain_file import NotPlainError, read_plain
 from sandbox.providers.engine import SshEndpoint
 from sandbox.spec.load_workshop import LoadedWorkshop
@@ -75,7 +75,7 @@ def run_exercises(
     seats = [
         one for one in ws.map().seats if one.generation and (wanted is None or one.number in wanted)
     ]
-    with hold(lock_path(f"workshop.{ws.name}.exercises")):
+    with ws.store.hold("exercises"):
         code = tuple(_agreed(ws, one) for one in ws.record.checks)
         at_once = _PER_CPU * (os.cpu_count() or 1)
         logins = side_by_side(seats, lambda seat: _login(ws, seat), at_once=at_once)
@@ -156,15 +156,15 @@ def _results_of(
 
 
 def _result(outcomes: Sequence[ExerciseOutcome], trouble: str, now: datetime) -> ExerciseResult:
-    ended = {end: [one.words for one in outcomes if one.end is end] for end in OutcomeEnd}
+    ended = {end: [one.words for one in outcomes if one.end is end] for end in Outcome}
     if not outcomes:
         words = trouble or "it has no tests"
         return ExerciseResult(holds=None, words=_short(words), at=now)
-    if failed := ended[OutcomeEnd.FAILED]:
+    if failed := ended[Outcome.FAILED]:
         return ExerciseResult(
             holds=False, words=_short("; ".join(dict.fromkeys(failed[:_MOST_WORDS]))), at=now
         )
-    if errors := ended[OutcomeEnd.ERROR]:
+    if errors := ended[Outcome.ERROR]:
         return ExerciseResult(holds=None, words=_short(errors[0]), at=now)
     if trouble:
         # Some tests have passed, and nobody knows what the others would have said

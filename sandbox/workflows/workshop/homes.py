@@ -14,7 +14,6 @@ from typing import Final
 from sandbox.errors import ProviderError, UsageError
 from sandbox.events import Notice
 from sandbox.files import fresh_file, sweep, whole_file
-from sandbox.locks import hold, lock_path
 from sandbox.workflows.workshop.holding import USUAL_S, hold_seat
 from sandbox.workflows.workshop.pace import at_once
 from sandbox.workflows.workshop.running import RunningWorkshop
@@ -78,7 +77,7 @@ def save_home(ws: RunningWorkshop, number: int, *, set_aside: str = "") -> Saved
         MemberLostError, ProviderError: no copy came; the one of before stays as it is, and its
             note says why there is no newer one.
     """
-    with hold(lock_path(f"workshop.{ws.name}.{seat_word(number)}.home")):
+    with ws.store.hold(f"{seat_word(number)}.home"):
         seat = _with_machine(ws, number)
         try:
             saved = _save(ws, seat)

@@ -13,7 +13,6 @@ from sandbox.app_logs.r_errors import last_error
 from sandbox.app_logs.r_words import RWords
 from sandbox.errors import ProviderError, SandboxError
 from sandbox.files import write_whole
-from sandbox.locks import hold, lock_path
 from sandbox.paths import data_dir
 from sandbox.saved import BrokenFileError, read_saved
 from sandbox.workflows.workshop.running import RunningWorkshop
@@ -45,7 +44,7 @@ def look_into(ws: RunningWorkshop, numbers: Sequence[int]) -> Mapping[int, Sandb
     outcomes = side_by_side(numbers, lambda number: _look(ws, number), at_once=_AT_ONCE)
     seen = {one.item: one.result for one in outcomes if one.result is not None}
     if seen:
-        with hold(lock_path(f"workshop.{ws.name}.looks")):
+        with ws.store.hold("looks"):
             known = {one.number for one in ws.map().seats}
             kept = {number: one for number, one in looks(ws.store).items() if number in known}
             text = SeatLooks(seats={**kept, **seen}).model_dump_json()

@@ -15,7 +15,7 @@ from typing import Final
 from sandbox.errors import HostError, UsageError
 from sandbox.files import write_whole
 from sandbox.host.nginx import WORKERS, OwnNginx, require_nginx
-from sandbox.locks import Lock, hold, lock_path
+from sandbox.locks import Lock
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.claims import CLAIM_ADDRESS, claim_port
 from sandbox.workshop.names import claim_host, seat_host
@@ -177,7 +177,7 @@ def _nginx(ws: RunningWorkshop) -> OwnNginx:
 
 def _held(ws: RunningWorkshop) -> Lock:
     ws.store.part("nginx")
-    return hold(lock_path(f"workshop.{ws.name}.proxy"))
+    return ws.store.hold("proxy")
 
 
 def _note(nginx: OwnNginx, wanted: str) -> None:

@@ -34,8 +34,7 @@ _MOST_NAMED: Final = 8
 def view(
     ws: RunningWorkshop,
     *,
-    before: Mapping[str, SeatUse] | None = None,
-    elapsed_s: float = 0.0,
+    cpu_percents: Mapping[str, float] | None = None,
     looks: Mapping[int, SeatLook] | None = None,
     uses: Mapping[str, SeatUse] | None = None,
 ) -> WorkshopView:
@@ -43,8 +42,7 @@ def view(
 
     Args:
         ws: the workshop.
-        before: what the machines used at an earlier look, by name: from it comes cpu_percent.
-        elapsed_s: the seconds since that look; without it no cpu_percent is known.
+        cpu_percents: how busy the machines are, by name, where the caller looks again and again.
         looks: what was seen inside the seats, where the caller has it; else the keeper's.
         uses: what the machines use now, where the caller has asked already.
 
@@ -65,8 +63,7 @@ def view(
         machines=machines,
         offline=frozenset(one.name for one in members if not one.online),
         uses=now_uses,
-        before=(before or {}) if elapsed_s > 0 else {},
-        elapsed_s=elapsed_s,
+        cpu_percents=cpu_percents or {},
         looks=look.looks(ws.store) if looks is None else looks,
         results=exercises.results(ws.store),
     )
@@ -95,8 +92,7 @@ class _Gathered:
     machines: Mapping[str, SeatMachine]
     offline: frozenset[str]
     uses: Mapping[str, SeatUse]
-    before: Mapping[str, SeatUse]
-    elapsed_s: float
+    cpu_percents: Mapping[str, float]
     looks: Mapping[int, SeatLook]
     results: Mapping[int, Mapping[str, ExerciseResult]]
 
@@ -126,7 +122,7 @@ def _seat_view(seat: Seat, seen: _Gathered) -> SeatView:
         state=_state(seat, machine, seen.offline),
         member=machine.member if machine else seat.member,
         machine=name,
-        cpu_percent=_cpu_percent(use, seen.before.get(name), seen.elapsed_s),
+        cpu_percent=seen.cpu_percents.get(name),
         memory_mb=use.memory_mb if use else None,
         memory_limit_mb=limit_mb,
         disk_mb=use.disk_mb if use else None,
@@ -147,13 +143,6 @@ def _state(seat: Seat, machine: SeatMachine | None, offline: frozenset[str]) -> 
     if machine.power is Power.RUNNING:
         return SeatState.READY if seat.ready else SeatState.STARTING
     return SeatState.STARTING if machine.power is Power.STARTING else SeatState.OFF
-
-
-def _cpu_percent(use: SeatUse | None, before: SeatUse | None, elapsed_s: float) -> float | None:
-    # It counts from zero again when the machine was started again
-    if use is None or before is None or use.cpu_s < before.cpu_s:
-        return None
-    return round(100 * (use.cpu_s - before.cpu_s) / elapsed_s, 1)
 
 
 def _member_view(member: Member, seats: SeatMap) -> MemberView:

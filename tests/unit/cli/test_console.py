@@ -4,6 +4,7 @@ import ast
 import io
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from sandbox.cli.console import (
 from sandbox.errors import BoxError, ProviderError
 from sandbox.events import Notice, StepOutput, StepStarted, step
 from sandbox.interrupts import Interrupted
+from tests.shown_steps import ShownStep, shown_steps
 
 
 def test_steps_are_plain_lines_where_there_is_no_terminal(
@@ -219,6 +221,34 @@ def test_a_long_step_tells_now_and_then_that_it_gets_on(
     now[0] += 100
     quiet(StepOutput("shiny", "anything"))
     assert capsys.readouterr().err == ""
+
+
+def test_the_tests_read_the_steps_that_are_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("sandbox.cli.console.time.monotonic", lambda: now[0])
+    with Progress() as progress:
+        with step(progress, "r", "start"):
+            now[0] += 31
+            progress(StepOutput("r", "==> r: Running provisioner: login (shell)..."))
+        with step(progress, "r", "probe") as note:
+            note.text = "R 4.2.2  here"
+        with suppress(ValueError), step(progress, "r", "checks"):
+            raise ValueError
+        with suppress(Interrupted), step(progress, "r", "build the base image"):
+            raise Interrupted(2)
+        progress(Notice("r", "... bake"))
+        progress(StepStarted("r", "clone"))
+    said = capsys.readouterr().err
+    assert "provision" in said
+    assert shown_steps(said) == {
+        "start": ShownStep("done"),
+        "probe": ShownStep("done", "R 4.2.2  here"),
+        "checks": ShownStep("failed"),
+        "build the base image": ShownStep("interrupted"),
+        "clone": ShownStep(),
+    }
 
 
 def test_a_step_that_somebody_ended_has_not_failed(capsys: pytest.CaptureFixture[str]) -> None:

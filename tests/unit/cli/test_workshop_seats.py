@@ -16,6 +16,7 @@ from sandbox.events import Listener
 from sandbox.spec.problem import InvalidBoxError
 from sandbox.spec.workshop import Listen, Tls
 from sandbox.workflows.context import Context
+from sandbox.workflows.workshop.add import finish
 from tests.unit.workflows.workshop.conftest import FILE, Classroom, classroom, saving
 
 __all__ = ["classroom", "saving"]
@@ -115,6 +116,59 @@ def test_what_is_refused(room: Classroom, words: tuple[str, ...]) -> None:
     result = run(*words)
     assert isinstance(result.exception, UsageError), result.output
     assert room.seats.there == machines
+
+
+ON_AN_OPEN_ONE = {
+    "status": (),
+    "add": ("1",),
+    "reset": ("7",),
+    "give": ("7", "--name", "Ada"),
+    "extend": ("--by", "5m"),
+    "slips": (),
+    "push": ("task.R",),
+    "collect": (),
+    "exercises": (),
+    "homes": (),
+    "evacuate": ("lab1",),
+    "down": ("--no-collect", "--yes"),
+    "keep": (),
+}
+"""Each command on an open workshop, with what it needs beside the name."""
+
+
+def test_each_command_on_an_open_workshop_is_tried_without_one() -> None:
+    app = typer.Typer()
+    workshop.register(app)
+    (group,) = app.registered_groups
+    assert group.typer_instance is not None
+    names = {one.name for one in group.typer_instance.registered_commands}
+    assert names == {*ON_AN_OPEN_ONE, "plan", "up", "list"}
+
+
+@pytest.mark.parametrize("command", ON_AN_OPEN_ONE)
+def test_of_a_workshop_that_is_not_there_nothing_is_left(room: Classroom, command: str) -> None:
+    Path("task.R").touch()
+    before = files(room)
+    result = run(command, "gone.workshop.yml", *ON_AN_OPEN_ONE[command])
+    assert isinstance(result.exception, UsageError), result.output
+    assert "workshop gone" in result.exception.message
+    assert files(room) == before
+
+
+def test_who_waited_until_it_was_closed_leaves_nothing(room: Classroom) -> None:
+    before = files(room)
+    run("up", "class.workshop.yml")
+    ws = room.ws()
+    shown("down", "--no-collect", "--yes")
+    with pytest.raises(UsageError, match="no workshop class is open"):
+        finish(ws)
+    slips = {one for one in files(room) if "class-slips" in one.parts}
+    assert files(room) - slips == before
+
+
+def files(room: Classroom) -> set[Path]:
+    """Every file of the user: what he wrote, and what is kept for him."""
+    return {one for one in room.folder.rglob("*") if one.is_file()}
 
 
 @pytest.mark.usefixtures("saving")

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import testinfra
+from pydantic import ValidationError
 
 from sandbox.checks import exercise_plugin
-from sandbox.checks.exercise_outcome import ExerciseOutcome, OutcomeEnd
+from sandbox.checks.exercise_outcome import ExerciseEnd, ExerciseOutcome
+from sandbox.checks.results import Outcome
 from sandbox.errors import UsageError
 from sandbox.workflows.workshop import exercises
 from sandbox.workshop.exercise_results import exercise_results, keep_results
@@ -16,10 +18,10 @@ from sandbox.workshop.view import ExerciseResult
 from tests.unit.workflows.workshop.conftest import Classroom
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
-PASSED, FAILED, ERROR = OutcomeEnd.PASSED, OutcomeEnd.FAILED, OutcomeEnd.ERROR
+PASSED, FAILED, ERROR = Outcome.PASSED, Outcome.FAILED, Outcome.ERROR
 
 
-def result(*ends: tuple[OutcomeEnd, str], trouble: str = "") -> tuple[bool | None, str]:
+def result(*ends: tuple[ExerciseEnd, str], trouble: str = "") -> tuple[bool | None, str]:
     outcomes = [ExerciseOutcome(host="m", exercise=0, end=end, words=words) for end, words in ends]
     found = exercises._result(outcomes, trouble, NOW)
     return found.holds, found.words
@@ -48,6 +50,14 @@ def test_an_exercise_is_done_when_all_of_it_holds() -> None:
         "no\N{REPLACEMENT CHARACTER}[31m a.R; no b.R",
     )
     assert result((FAILED, "same"), (FAILED, "same")) == (False, "same")
+
+
+def test_a_line_says_how_a_test_ended_and_none_was_left_out() -> None:
+    line = ExerciseOutcome(host="m", exercise=0, end=FAILED, words="no").model_dump_json()
+    assert line == '{"host":"m","exercise":0,"end":"failed","words":"no"}'
+    assert ExerciseOutcome.model_validate_json(line).end is FAILED
+    with pytest.raises(ValidationError):
+        ExerciseOutcome.model_validate_json(line.replace("failed", "skipped"))
 
 
 def test_what_could_not_be_run_is_neither() -> None:

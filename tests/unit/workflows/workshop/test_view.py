@@ -5,7 +5,6 @@ from functools import partial
 
 import pytest
 
-from sandbox.providers.seats import SeatUse
 from sandbox.workflows.workshop import keeper, proxy
 from sandbox.workflows.workshop.view import view
 from sandbox.workshop.home_notes import note_home
@@ -36,8 +35,7 @@ def test_states_and_uses(classroom: Classroom) -> None:
     roster(classroom)
     ws = classroom.up(TEXT)
     classroom.seats.stop("ws-class-02-g1")
-    before = {"ws-class-01-g1": SeatUse(cpu_s=0.5, memory_mb=1, processes=1)}
-    seen = view(ws, before=before, elapsed_s=2.0)
+    seen = view(ws, cpu_percents={"ws-class-01-g1": 25.0})
     first, second = seen.seats[:2]
     assert (first.state, first.cpu_percent, first.memory_mb) == (SeatState.READY, 25.0, 100)
     assert (second.state, second.cpu_percent, second.memory_mb) == (SeatState.OFF, None, None)
