@@ -5,7 +5,7 @@ A seat and its machine are two things: which machine serves a seat is in the sea
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
@@ -124,11 +124,23 @@ class Seats(Protocol):
         """
         ...
 
-    def make(self, wish: SeatWish, listener: Listener) -> SeatMachine:
+    def make(
+        self,
+        wish: SeatWish,
+        listener: Listener,
+        *,
+        meanwhile: Callable[[SeatMachine], None] | None = None,
+    ) -> SeatMachine:
         """Clone the member's baked image, start the clone, wait until it is up.
 
         Host keys, machine id and the keys of its servers' cookies are its own. A machine of that
         name that an interrupted call has left is removed first.
+
+        Args:
+            wish: the machine.
+            listener: hears of each step.
+            meanwhile: called as soon as commands can be run in it, while it comes up; the machine
+                is made when both are done. An error of it is raised as it is.
 
         Raises:
             MemberLostError: the member does not answer.

@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sandbox.errors import ProviderError
+from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener
 from sandbox.providers.engine import Power, SshEndpoint
 from sandbox.providers.members import Member
@@ -61,7 +62,13 @@ class FakeSeats:
         del listener
         self.rules[workshop] = tuple(may_reach)
 
-    def make(self, wish: SeatWish, listener: Listener) -> SeatMachine:
+    def make(
+        self,
+        wish: SeatWish,
+        listener: Listener,
+        *,
+        meanwhile: Callable[[SeatMachine], None] | None = None,
+    ) -> SeatMachine:
         del listener
         self._require(wish.member)
         if wish.name in self.fails_to_start:
@@ -74,6 +81,13 @@ class FakeSeats:
             made = SeatMachine(wish.name, wish.label, wish.member, Power.RUNNING, upstreams)
             self.there[wish.name] = made
             self.wishes[wish.name] = wish
+        if meanwhile is not None:
+            try:
+                meanwhile(made)
+            except SandboxError:
+                with suppress(SandboxError):
+                    self.remove(wish.name)
+                raise
         return made
 
     def machines(self, workshop: str) -> tuple[SeatMachine, ...]:
