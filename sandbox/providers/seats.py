@@ -75,6 +75,16 @@ class SeatMachine:
 
 
 @dataclass(frozen=True)
+class Furnishing:
+    """What is done in a machine that is being made; both may be at work at the same time."""
+
+    meanwhile: Callable[[SeatMachine], None]
+    """Called as soon as commands can be run in it, while it comes up."""
+    when_up: Callable[[SeatMachine], None]
+    """Called when it is up, and has its address."""
+
+
+@dataclass(frozen=True)
 class SeatUse:
     """What a machine uses now."""
 
@@ -129,7 +139,7 @@ class Seats(Protocol):
         wish: SeatWish,
         listener: Listener,
         *,
-        meanwhile: Callable[[SeatMachine], None] | None = None,
+        furnishing: Furnishing | None = None,
     ) -> SeatMachine:
         """Clone the member's baked image, start the clone, wait until it is up.
 
@@ -139,8 +149,8 @@ class Seats(Protocol):
         Args:
             wish: the machine.
             listener: hears of each step.
-            meanwhile: called as soon as commands can be run in it, while it comes up; the machine
-                is made when both are done. An error of it is raised as it is.
+            furnishing: what the caller does in it; the machine is made when that is done, too. An
+                error of it is raised as it is.
 
         Raises:
             MemberLostError: the member does not answer.

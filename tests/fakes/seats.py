@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener
 from sandbox.providers.engine import Power, SshEndpoint
 from sandbox.providers.members import Member
-from sandbox.providers.seats import MemberLostError, SeatMachine, SeatUse, SeatWish
+from sandbox.providers.seats import Furnishing, MemberLostError, SeatMachine, SeatUse, SeatWish
 from sandbox.run import Completed
 
 Answer = Callable[[str, Sequence[str], str | bytes | Path | None], str | bytes | Completed]
@@ -67,7 +68,7 @@ class FakeSeats:
         wish: SeatWish,
         listener: Listener,
         *,
-        meanwhile: Callable[[SeatMachine], None] | None = None,
+        furnishing: Furnishing | None = None,
     ) -> SeatMachine:
         del listener
         self._require(wish.member)
@@ -81,9 +82,12 @@ class FakeSeats:
             made = SeatMachine(wish.name, wish.label, wish.member, Power.RUNNING, upstreams)
             self.there[wish.name] = made
             self.wishes[wish.name] = wish
-        if meanwhile is not None:
+        if furnishing is not None:
             try:
-                meanwhile(made)
+                with ThreadPoolExecutor(1) as one:
+                    rest = one.submit(furnishing.meanwhile, made)
+                    furnishing.when_up(made)
+                    rest.result()
             except SandboxError:
                 with suppress(SandboxError):
                     self.remove(wish.name)

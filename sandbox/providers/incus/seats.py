@@ -1,7 +1,7 @@
 """Machines of workshops' seats: clones of a baked image, in the workshop's own closed network."""
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from pathlib import Path
@@ -42,10 +42,9 @@ from sandbox.providers.incus.seat_request import (
 from sandbox.providers.incus.seat_servers import SeatServers
 from sandbox.providers.incus.seat_uses import SeatUses
 from sandbox.providers.members import Member
-from sandbox.providers.seats import SeatMachine, SeatUse, SeatWish
+from sandbox.providers.seats import Furnishing, SeatMachine, SeatUse, SeatWish
 from sandbox.run import Completed
 
-Meanwhile = Callable[[SeatMachine], None]
 _CREATE_S: Final = 1800.0
 _STOP_S: Final = 10.0
 _TRIES: Final = 3
@@ -90,22 +89,22 @@ class IncusSeats(IncusPower, IncusCommands):
         self._network.prepare(workshop, may_reach, listener)
 
     def make(
-        self, wish: SeatWish, listener: Listener, *, meanwhile: Meanwhile | None = None
+        self, wish: SeatWish, listener: Listener, *, furnishing: Furnishing | None = None
     ) -> SeatMachine:
         """Clone, start, and wait until it is up; see `Seats.make`."""
         self._servers.forget(wish.name)
         with self._servers.reaching_member(wish.member):
-            return self._make_anew(wish, listener, meanwhile)
+            return self._make_anew(wish, listener, furnishing)
 
     def _make_anew(
-        self, wish: SeatWish, listener: Listener, meanwhile: Meanwhile | None
+        self, wish: SeatWish, listener: Listener, furnishing: Furnishing | None
     ) -> SeatMachine:
         image = self._image(wish)
         for _ in range(_TRIES):
             self.remove(wish.name)
             try:
                 self._clone(wish, image, listener)
-                return self._started(wish, listener, meanwhile)
+                return self._started(wish, listener, furnishing)
             except ExistsError:
                 # What a killed command has asked for began only now
                 continue
@@ -253,17 +252,19 @@ class IncusSeats(IncusPower, IncusCommands):
         self._network.give_address(wish.name, wish.label.workshop)
 
     def _started(
-        self, wish: SeatWish, listener: Listener, meanwhile: Meanwhile | None
+        self, wish: SeatWish, listener: Listener, furnishing: Furnishing | None
     ) -> SeatMachine:
         listener(StepOutput(wish.name, "starting"))
         self._power_on(wish.name)
-        with ThreadPoolExecutor(max_workers=1) as one:
-            others: Future[None] | None = None
-            if meanwhile is not None:
-                others = one.submit(copy_context().run, meanwhile, self._known(wish.name))
+        if furnishing is None:
             made = self._up(wish.name, listener)
-        if others is not None:
-            others.result()
+        else:
+            with ThreadPoolExecutor(max_workers=1) as one:
+                machine = self._known(wish.name)
+                rest = one.submit(copy_context().run, furnishing.meanwhile, machine)
+                made = self._up(wish.name, listener)
+                furnishing.when_up(made)
+                rest.result()
         # Only to come up does it have one more: its servers start side by side
         path = api_path("instances", wish.name)
         self.client.query("PATCH", path, {"config": {CPUS: str(wish.cpus)}})

@@ -12,7 +12,13 @@ from pathlib import Path
 
 from sandbox.errors import HostError, ProviderError, SandboxError, UsageError
 from sandbox.events import Notice
-from sandbox.providers.seats import MemberLostError, SeatLabel, SeatMachine, SeatWish
+from sandbox.providers.seats import (
+    Furnishing,
+    MemberLostError,
+    SeatLabel,
+    SeatMachine,
+    SeatWish,
+)
 from sandbox.saved import read_text
 from sandbox.ssh import make_key
 from sandbox.workflows.workshop import answering, homes, proxy, push
@@ -75,8 +81,7 @@ def bring_in(
     before = ws.seat(number)
     seat = ws.store.change_seat(number, _begun)
     archive = old.home if old is not None else lambda: home
-    # Made and furnished side by side: most of both is waiting
-    machine = _made(ws, seat, member, lambda made: _furnish(ws, number, made, archive))
+    machine = _made(ws, seat, member, _furnishing(ws, number, archive))
     try:
         with old.for_good(machine.name) if old is not None else nullcontext():
             seat = serve(ws, number, machine)
@@ -140,13 +145,13 @@ def _served_by(seat: Seat, machine: SeatMachine) -> Seat:
 
 
 def _made(
-    ws: RunningWorkshop, seat: Seat, member: str | None, furnish: Callable[[SeatMachine], None]
+    ws: RunningWorkshop, seat: Seat, member: str | None, furnishing: Furnishing
 ) -> SeatMachine:
     wish = _wish(ws, seat)
     lost: MemberLostError | None = None
     for name in [member] if member is not None else _by_room(ws):
         try:
-            return _make_on(ws, replace(wish, member=name), furnish)
+            return _make_on(ws, replace(wish, member=name), furnishing)
         except MemberLostError as error:
             lost = error
     if lost is not None:
@@ -157,11 +162,9 @@ def _made(
     )
 
 
-def _make_on(
-    ws: RunningWorkshop, wish: SeatWish, furnish: Callable[[SeatMachine], None]
-) -> SeatMachine:
+def _make_on(ws: RunningWorkshop, wish: SeatWish, furnishing: Furnishing) -> SeatMachine:
     try:
-        return ws.seats.make(wish, ws.listener, meanwhile=furnish)
+        return ws.seats.make(wish, ws.listener, furnishing=furnishing)
     except MemberLostError:
         raise
     except ProviderError:
@@ -169,7 +172,7 @@ def _make_on(
             raise
     # It came to the cluster, or came back, after the workshop was opened
     ws.seats.spread(wish.image_key, [wish.member], ws.listener)
-    return ws.seats.make(wish, ws.listener, meanwhile=furnish)
+    return ws.seats.make(wish, ws.listener, furnishing=furnishing)
 
 
 def members_for(ws: RunningWorkshop, how_many: int) -> list[str]:
@@ -219,23 +222,24 @@ def _public_key(ws: RunningWorkshop) -> str:
     return (said or make_key(ws.store.part())).strip()
 
 
-def _furnish(
-    ws: RunningWorkshop, number: int, machine: SeatMachine, archive: Callable[[], Path | None]
-) -> None:
-    def lay_files() -> None:
+def _furnishing(ws: RunningWorkshop, number: int, archive: Callable[[], Path | None]) -> Furnishing:
+    def lay_files(machine: SeatMachine) -> None:
         if (home := archive()) is not None:
             homes.lay_home(ws, machine.name, home)
         # After the home, which knows what was handed out to it: what was pushed since comes too
         push.hand_out(ws, machine.name)
 
-    parts: tuple[Callable[[], None], ...] = (
-        lambda: set_secret(ws, number, machine.name),
-        lay_files,
-        lambda: require_answers(ws, number, machine),
-    )
-    for outcome in side_by_side(parts, lambda part: part(), at_once=len(parts)):
-        if outcome.error is not None:
-            raise outcome.error
+    def furnish(machine: SeatMachine) -> None:
+        parts: tuple[Callable[[], None], ...] = (
+            lambda: set_secret(ws, number, machine.name),
+            lambda: lay_files(machine),
+        )
+        for outcome in side_by_side(parts, lambda part: part(), at_once=len(parts)):
+            if outcome.error is not None:
+                raise outcome.error
+
+    # Its servers come up meanwhile: most of this is waiting
+    return Furnishing(furnish, lambda machine: require_answers(ws, number, machine))
 
 
 def remove_older(ws: RunningWorkshop, before: Seat, now: Seat) -> None:
