@@ -231,8 +231,10 @@ class Progress:
             say(f"      {self.current()}")
 
     def _end(self, event: StepEnded) -> None:
-        if self._titles:
-            self._titles.pop()
+        # Two steps may run side by side: it need not be the newest that ends
+        at = [title for title, _ in self._titles]
+        if event.title in at:
+            del self._titles[len(at) - 1 - at[::-1].index(event.title)]
         self._line = ""
         self._hide()
         mark = (

@@ -5,7 +5,7 @@ A seat and its machine are two things: which machine serves a seat is in the sea
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
@@ -75,6 +75,16 @@ class SeatMachine:
 
 
 @dataclass(frozen=True)
+class Furnishing:
+    """What is done in a machine that is being made; both may be at work at the same time."""
+
+    meanwhile: Callable[[SeatMachine], None]
+    """Called as soon as commands can be run in it, while it comes up."""
+    when_up: Callable[[SeatMachine], None]
+    """Called when it is up, and has its address."""
+
+
+@dataclass(frozen=True)
 class SeatUse:
     """What a machine uses now."""
 
@@ -124,11 +134,23 @@ class Seats(Protocol):
         """
         ...
 
-    def make(self, wish: SeatWish, listener: Listener) -> SeatMachine:
+    def make(
+        self,
+        wish: SeatWish,
+        listener: Listener,
+        *,
+        furnishing: Furnishing | None = None,
+    ) -> SeatMachine:
         """Clone the member's baked image, start the clone, wait until it is up.
 
         Host keys, machine id and the keys of its servers' cookies are its own. A machine of that
         name that an interrupted call has left is removed first.
+
+        Args:
+            wish: the machine.
+            listener: hears of each step.
+            furnishing: what the caller does in it; the machine is made when that is done, too. An
+                error of it is raised as it is.
 
         Raises:
             MemberLostError: the member does not answer.

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.run import Completed
-from sandbox.workshop.homes import LAY_HOME, SAVE_HOME, TOO_LARGE, UNCHANGED
+from sandbox.workshop.homes import LAY_HOME, LAY_HOME_ANEW, SAVE_HOME, TOO_LARGE, UNCHANGED
+from sandbox.workshop.stillness import GO_ON, STAND_STILL
 
 STAMP = "stamp"
 
@@ -42,21 +43,32 @@ class Homes:
     too_large: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
     """Machines whose home cannot be read."""
+    still: set[str] = field(default_factory=set)
+    """Machines in which all is stopped."""
     pushed: list[tuple[str, str]] = field(default_factory=list)
     push_answer: str = "{}"
 
     def work(self, machine: str) -> int:
-        """Let the learner work; return the new number."""
-        self.clock += 10
-        self.stamps[machine], self.changed[machine] = self.clock, self.clock
-        return self.clock
+        """Let the learner work, unless all stands still there; return the number that is there."""
+        if machine not in self.still:
+            self.clock += 10
+            self.stamps[machine], self.changed[machine] = self.clock, self.clock
+        return self.stamps.get(machine, 0)
 
     def answer(
         self, name: str, argv: Sequence[str], stdin: str | bytes | Path | None
     ) -> str | bytes | Completed:
-        if len(argv) > 2 and argv[2] == SAVE_HOME:
+        script = argv[2] if len(argv) > 2 else ""
+        if script == STAND_STILL + SAVE_HOME:
+            assert argv[4] == name
+            self.still.add(name)
+            return self._save(name, int(argv[8]))
+        if script == GO_ON:
+            self.still.discard(name)
+            return ""
+        if script == SAVE_HOME:
             return self._save(name, int(argv[6]))
-        if len(argv) > 2 and argv[2] == LAY_HOME:
+        if script in (LAY_HOME, LAY_HOME_ANEW):
             assert isinstance(stdin, Path)
             self.clock += 10
             self.stamps[name], self.changed[name] = stamp_in(stdin), self.clock

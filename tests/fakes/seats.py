@@ -2,14 +2,16 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sandbox.errors import ProviderError
+from sandbox.errors import ProviderError, SandboxError
 from sandbox.events import Listener
 from sandbox.providers.engine import Power, SshEndpoint
 from sandbox.providers.members import Member
-from sandbox.providers.seats import MemberLostError, SeatMachine, SeatUse, SeatWish
+from sandbox.providers.seats import Furnishing, MemberLostError, SeatMachine, SeatUse, SeatWish
 from sandbox.run import Completed
 
 Answer = Callable[[str, Sequence[str], str | bytes | Path | None], str | bytes | Completed]
@@ -61,7 +63,13 @@ class FakeSeats:
         del listener
         self.rules[workshop] = tuple(may_reach)
 
-    def make(self, wish: SeatWish, listener: Listener) -> SeatMachine:
+    def make(
+        self,
+        wish: SeatWish,
+        listener: Listener,
+        *,
+        furnishing: Furnishing | None = None,
+    ) -> SeatMachine:
         del listener
         self._require(wish.member)
         if wish.name in self.fails_to_start:
@@ -74,6 +82,16 @@ class FakeSeats:
             made = SeatMachine(wish.name, wish.label, wish.member, Power.RUNNING, upstreams)
             self.there[wish.name] = made
             self.wishes[wish.name] = wish
+        if furnishing is not None:
+            try:
+                with ThreadPoolExecutor(1) as one:
+                    rest = one.submit(furnishing.meanwhile, made)
+                    furnishing.when_up(made)
+                    rest.result()
+            except SandboxError:
+                with suppress(SandboxError):
+                    self.remove(wish.name)
+                raise
         return made
 
     def machines(self, workshop: str) -> tuple[SeatMachine, ...]:

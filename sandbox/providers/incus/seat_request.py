@@ -19,6 +19,9 @@ _PORTS: Final = "user.sandbox-seat.ports"
 _CARD: Final = "eth0"
 _ADDRESS: Final = "ipv4.address"
 
+CPUS: Final = "limits.cpu"
+_MORE_CPUS: Final = 1
+"""So many more it gets until it is up: systemd and its servers start side by side."""
 _NO_MACHINE: Final = 2
 """The first addresses of a subnet: its own and the bridge's."""
 
@@ -122,7 +125,7 @@ def seat_body(wish: SeatWish, image: dict[str, Any], place: IncusPlace) -> dict[
             _NUMBER: str(label.seat),
             _GENERATION: str(label.generation),
             _PORTS: " ".join(str(port) for port in wish.ports),
-            "limits.cpu": str(wish.cpus),
+            CPUS: str(wish.cpus + _MORE_CPUS),
             "limits.memory": f"{wish.memory_mb}MiB",
             "limits.memory.swap": "false",
             "limits.processes": str(wish.processes),

@@ -1,7 +1,9 @@
 """Machines of workshops' seats: clones of a baked image, in the workshop's own closed network."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +32,7 @@ from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.power import IncusPower
 from sandbox.providers.incus.seat_network import SeatNetwork
 from sandbox.providers.incus.seat_request import (
+    CPUS,
     WORKSHOP,
     address_of,
     is_seat,
@@ -39,7 +42,7 @@ from sandbox.providers.incus.seat_request import (
 from sandbox.providers.incus.seat_servers import SeatServers
 from sandbox.providers.incus.seat_uses import SeatUses
 from sandbox.providers.members import Member
-from sandbox.providers.seats import SeatMachine, SeatUse, SeatWish
+from sandbox.providers.seats import Furnishing, SeatMachine, SeatUse, SeatWish
 from sandbox.run import Completed
 
 _CREATE_S: Final = 1800.0
@@ -56,12 +59,12 @@ class IncusSeats(IncusPower, IncusCommands):
         self._servers = SeatServers(self.client)
         self._network = SeatNetwork(self.client, self._servers)
         self._copies = ImageCopies(self.client, self._delete)
-        self._known = KnownMembers()
+        self._facts = KnownMembers()
         self._uses = SeatUses(self.client, self._servers.cluster)
 
     def members(self) -> tuple[Member, ...]:
         """List the servers; see `Seats.members`."""
-        return incus_members(self.client, self._servers.cluster, self._known)
+        return incus_members(self.client, self._servers.cluster, self._facts)
 
     def images(self, key: str) -> Mapping[str, str]:
         """Return the complete baked images of a key by member; see `Seats.images`."""
@@ -85,18 +88,23 @@ class IncusSeats(IncusPower, IncusCommands):
         """Make the workshop's network and its rules; see `Seats.prepare`."""
         self._network.prepare(workshop, may_reach, listener)
 
-    def make(self, wish: SeatWish, listener: Listener) -> SeatMachine:
+    def make(
+        self, wish: SeatWish, listener: Listener, *, furnishing: Furnishing | None = None
+    ) -> SeatMachine:
         """Clone, start, and wait until it is up; see `Seats.make`."""
         self._servers.forget(wish.name)
         with self._servers.reaching_member(wish.member):
-            return self._make_anew(wish, listener)
+            return self._make_anew(wish, listener, furnishing)
 
-    def _make_anew(self, wish: SeatWish, listener: Listener) -> SeatMachine:
+    def _make_anew(
+        self, wish: SeatWish, listener: Listener, furnishing: Furnishing | None
+    ) -> SeatMachine:
         image = self._image(wish)
         for _ in range(_TRIES):
             self.remove(wish.name)
             try:
-                return self._make(wish, image, listener)
+                self._clone(wish, image, listener)
+                return self._started(wish, listener, furnishing)
             except ExistsError:
                 # What a killed command has asked for began only now
                 continue
@@ -235,16 +243,32 @@ class IncusSeats(IncusPower, IncusCommands):
             hint="sandbox workshop up bakes it again",
         )
 
-    def _make(self, wish: SeatWish, image: dict[str, Any], listener: Listener) -> SeatMachine:
+    def _clone(self, wish: SeatWish, image: dict[str, Any], listener: Listener) -> None:
         body = seat_body(wish, image, self.place)
         target = self._servers.target(wish.member)
         path = api_path("instances")
         listener(StepOutput(wish.name, "cloning"))
         self.client.query("POST", path, body, parameters=target, timeout_s=_CREATE_S)
         self._network.give_address(wish.name, wish.label.workshop)
+
+    def _started(
+        self, wish: SeatWish, listener: Listener, furnishing: Furnishing | None
+    ) -> SeatMachine:
         listener(StepOutput(wish.name, "starting"))
         self._power_on(wish.name)
-        return self._up(wish.name, listener)
+        if furnishing is None:
+            made = self._up(wish.name, listener)
+        else:
+            with ThreadPoolExecutor(max_workers=1) as one:
+                machine = self._known(wish.name)
+                rest = one.submit(copy_context().run, furnishing.meanwhile, machine)
+                made = self._up(wish.name, listener)
+                furnishing.when_up(made)
+                rest.result()
+        # Only to come up does it have one more: its servers start side by side
+        path = api_path("instances", wish.name)
+        self.client.query("PATCH", path, {"config": {CPUS: str(wish.cpus)}})
+        return made
 
     def _up(self, name: str, listener: Listener) -> SeatMachine:
         """Wait until it is up, and see that it has the address that its rules are for."""
@@ -258,6 +282,9 @@ class IncusSeats(IncusPower, IncusCommands):
                 details=f"{ready.address}, not {address_of(instance)}",
                 hint="does the image set an address of its own?",
             )
+        return self._known(name)
+
+    def _known(self, name: str) -> SeatMachine:
         made = self._machine(self._ours(name))
         if made is None:
             raise ProviderError(f"{name} has lost the labels of its seat")

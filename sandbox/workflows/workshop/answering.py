@@ -8,7 +8,7 @@ from sandbox.deadline import Deadline, wait_until
 from sandbox.endpoints import BROWSER
 
 READY_S: Final = 60.0
-_EVERY_S: Final = 0.15
+_EVERY_S: Final = 0.05
 _ASK_S: Final = 5.0
 _BROKEN: Final = 500
 

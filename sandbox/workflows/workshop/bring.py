@@ -6,16 +6,23 @@ it was, and the next `bring` makes a machine of another name and removes the one
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from sandbox.errors import HostError, ProviderError, SandboxError, UsageError
 from sandbox.events import Notice
-from sandbox.providers.seats import MemberLostError, SeatLabel, SeatMachine, SeatWish
+from sandbox.providers.seats import (
+    Furnishing,
+    MemberLostError,
+    SeatLabel,
+    SeatMachine,
+    SeatWish,
+)
 from sandbox.saved import read_text
 from sandbox.ssh import make_key
 from sandbox.workflows.workshop import answering, homes, proxy, push
+from sandbox.workflows.workshop.leaving import Leaving
 from sandbox.workflows.workshop.pace import at_once
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.secret import set_secret
@@ -61,24 +68,27 @@ def bring_in(
     home: Path | None = None,
     tell_proxy: bool = True,
     keep_older: bool = False,
+    old: Leaving | None = None,
 ) -> Seat:
     """Do as `bring` does, for a caller that holds the seat already.
 
-    With `tell_proxy` off, the caller brings the map to the proxy when all its seats are ready. With
-    `keep_older`, the machine before stays, for a caller that wants its home, or has something to
-    say before `remove_older`.
+    `old` is the machine of before, which the seat leaves without losing anything; what it gives is
+    taken instead of `home`. With `tell_proxy` off, the caller brings the map to the proxy when all
+    its seats are ready. With `keep_older`, the machine before stays, for a caller that wants its
+    home, or has something to say before `remove_older`.
     """
     ws = _as_it_is_now(ws)
     before = ws.seat(number)
     seat = ws.store.change_seat(number, _begun)
-    machine = _made(ws, seat, member)
+    archive = old.home if old is not None else lambda: home
+    machine = _made(ws, seat, member, _furnishing(ws, number, archive))
     try:
-        _furnish(ws, number, machine, home)
+        with old.for_good(machine.name) if old is not None else nullcontext():
+            seat = serve(ws, number, machine)
     except SandboxError:
         with suppress(SandboxError):
             ws.seats.remove(machine.name)
         raise
-    seat = serve(ws, number, machine)
     if tell_proxy:
         proxy.refresh_proxy(ws)
     if not keep_older:
@@ -134,12 +144,14 @@ def _served_by(seat: Seat, machine: SeatMachine) -> Seat:
     return seat.model_copy(update=serving)
 
 
-def _made(ws: RunningWorkshop, seat: Seat, member: str | None) -> SeatMachine:
+def _made(
+    ws: RunningWorkshop, seat: Seat, member: str | None, furnishing: Furnishing
+) -> SeatMachine:
     wish = _wish(ws, seat)
     lost: MemberLostError | None = None
     for name in [member] if member is not None else _by_room(ws):
         try:
-            return _make_on(ws, replace(wish, member=name))
+            return _make_on(ws, replace(wish, member=name), furnishing)
         except MemberLostError as error:
             lost = error
     if lost is not None:
@@ -150,9 +162,9 @@ def _made(ws: RunningWorkshop, seat: Seat, member: str | None) -> SeatMachine:
     )
 
 
-def _make_on(ws: RunningWorkshop, wish: SeatWish) -> SeatMachine:
+def _make_on(ws: RunningWorkshop, wish: SeatWish, furnishing: Furnishing) -> SeatMachine:
     try:
-        return ws.seats.make(wish, ws.listener)
+        return ws.seats.make(wish, ws.listener, furnishing=furnishing)
     except MemberLostError:
         raise
     except ProviderError:
@@ -160,7 +172,7 @@ def _make_on(ws: RunningWorkshop, wish: SeatWish) -> SeatMachine:
             raise
     # It came to the cluster, or came back, after the workshop was opened
     ws.seats.spread(wish.image_key, [wish.member], ws.listener)
-    return ws.seats.make(wish, ws.listener)
+    return ws.seats.make(wish, ws.listener, furnishing=furnishing)
 
 
 def members_for(ws: RunningWorkshop, how_many: int) -> list[str]:
@@ -210,22 +222,24 @@ def _public_key(ws: RunningWorkshop) -> str:
     return (said or make_key(ws.store.part())).strip()
 
 
-def _furnish(ws: RunningWorkshop, number: int, machine: SeatMachine, home: Path | None) -> None:
-    def lay_files() -> None:
-        if home is not None:
+def _furnishing(ws: RunningWorkshop, number: int, archive: Callable[[], Path | None]) -> Furnishing:
+    def lay_files(machine: SeatMachine) -> None:
+        if (home := archive()) is not None:
             homes.lay_home(ws, machine.name, home)
         # After the home, which knows what was handed out to it: what was pushed since comes too
         push.hand_out(ws, machine.name)
 
+    def furnish(machine: SeatMachine) -> None:
+        parts: tuple[Callable[[], None], ...] = (
+            lambda: set_secret(ws, number, machine.name),
+            lambda: lay_files(machine),
+        )
+        for outcome in side_by_side(parts, lambda part: part(), at_once=len(parts)):
+            if outcome.error is not None:
+                raise outcome.error
+
     # Its servers come up meanwhile: most of this is waiting
-    parts: tuple[Callable[[], None], ...] = (
-        lambda: set_secret(ws, number, machine.name),
-        lay_files,
-        lambda: require_answers(ws, number, machine),
-    )
-    for outcome in side_by_side(parts, lambda part: part(), at_once=len(parts)):
-        if outcome.error is not None:
-            raise outcome.error
+    return Furnishing(furnish, lambda machine: require_answers(ws, number, machine))
 
 
 def remove_older(ws: RunningWorkshop, before: Seat, now: Seat) -> None:

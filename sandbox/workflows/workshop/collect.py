@@ -27,6 +27,7 @@ from sandbox.workflows.workshop.side_by_side import side_by_side
 from sandbox.workshop.homes import CollectedHome, HomesManifest, differing, sha256_of
 from sandbox.workshop.names import seat_word
 from sandbox.workshop.seat_map import Seat
+from sandbox.workshop.stillness import CLOSING_S
 
 MANIFEST: Final = "manifest.json"
 SUMS: Final = "SHA256SUMS"
@@ -142,13 +143,16 @@ def _collect_one(
 
 def _source(ws: RunningWorkshop, seat: Seat, into: Path) -> _Archive:
     """A fresh copy of the home, else the last one. A large home is written to `into`."""
+    # When it closes, the machine goes after this: nothing may be written that is in no archive
+    still_s = CLOSING_S if ws.record.is_closing else 0
     try:
-        saved = homes.save_in_turn(ws, seat.number)
+        saved = homes.save_in_turn(ws, seat.number, still_s=still_s)
         return _Archive(saved.file, saved.at)
     except homes.HomeTooLargeError:
         began = datetime.now(UTC)
         machine = ws.map().instance_of(seat)
-        homes.take_home(ws, machine, into, max_mb=_most_mb(into.parent, ws))
+        most_mb = _most_mb(into.parent, ws)
+        homes.take_home(ws, machine, into, max_mb=most_mb, still_s=still_s)
         return _Archive(into, began)
     except (ProviderError, BusyError):
         last = homes.home_for(ws, seat)

@@ -6,12 +6,13 @@ large, or comes from a machine that no longer is the seat, changes nothing.
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from sandbox.errors import ProviderError, UsageError
+from sandbox.errors import ProviderError, SandboxError, UsageError
 from sandbox.events import Notice
 from sandbox.files import fresh_file, sweep, whole_file
 from sandbox.workflows.workshop.holding import USUAL_S, hold_seat
@@ -20,7 +21,6 @@ from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.side_by_side import SeatOutcome, side_by_side
 from sandbox.workshop.home_notes import HomeNote, home_notes, note_home
 from sandbox.workshop.homes import (
-    LAY_HOME,
     PARTLY,
     SAVE_HOME,
     SCRIPT_S,
@@ -28,17 +28,20 @@ from sandbox.workshop.homes import (
     UNCHANGED,
     HomeLook,
     is_whole,
+    lay_words,
     look_said,
     save_words,
     sha256_of,
 )
 from sandbox.workshop.names import seat_word
 from sandbox.workshop.seat_map import Seat, label_of
+from sandbox.workshop.stillness import GO_ON, MOVING_S, STAND_STILL, still_words
 
 KEPT_ASIDE: Final = 5
 """Older copies of one seat that stay; the oldest goes when there is one more."""
 _MEGABYTE: Final = 1024 * 1024
 _LAST_CHARS: Final = 300
+_GO_ON_S: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -60,17 +63,31 @@ class _Taken:
     is_unchanged: bool = False
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to come out of a seat."""
+
+    into: Path
+    max_mb: int
+    since: int = 0
+    still_s: int = 0
+
+
 class HomeTooLargeError(ProviderError):
     """The home has more than may be copied."""
 
 
-def save_home(ws: RunningWorkshop, number: int, *, set_aside: str = "") -> SavedHome:
+def save_home(
+    ws: RunningWorkshop, number: int, *, set_aside: str = "", still_s: int = 0
+) -> SavedHome:
     """Copy the home of a seat to this host, unless nothing in it has changed since the last copy.
 
     Args:
         ws: the workshop.
         number: the seat's.
         set_aside: keep the copy also under a name with this word in it, such as `before-reset`.
+        still_s: stop first, for so long, all that runs in its machine: nothing is written after
+            the copy, until `go_on`.
 
     Raises:
         UsageError: there is no such seat, or it has no machine.
@@ -80,7 +97,7 @@ def save_home(ws: RunningWorkshop, number: int, *, set_aside: str = "") -> Saved
     with ws.store.hold(f"{seat_word(number)}.home"):
         seat = _with_machine(ws, number)
         try:
-            saved = _save(ws, seat)
+            saved = _save(ws, seat, still_s=still_s)
         except ProviderError as error:
             _note_trouble(ws, number, error)
             raise
@@ -113,7 +130,9 @@ def save_homes(
     )
 
 
-def save_in_turn(ws: RunningWorkshop, number: int, *, wait_s: float = USUAL_S) -> SavedHome:
+def save_in_turn(
+    ws: RunningWorkshop, number: int, *, wait_s: float = USUAL_S, still_s: int = 0
+) -> SavedHome:
     """Do as `save_home` does, while no other command is at the seat.
 
     Raises:
@@ -121,21 +140,28 @@ def save_in_turn(ws: RunningWorkshop, number: int, *, wait_s: float = USUAL_S) -
         SandboxError: as in `save_home`.
     """
     with hold_seat(ws, number, wait_s=wait_s):
-        return save_home(ws, number)
+        return save_home(ws, number, still_s=still_s)
 
 
-def lay_home(ws: RunningWorkshop, machine: str, archive: Path) -> None:
+def go_on(ws: RunningWorkshop, machine: str) -> None:
+    """Let all go on in a machine that `still_s` has stopped; where that fails, it does so later."""
+    with suppress(SandboxError):
+        ws.seats.run(machine, ("sh", "-c", GO_ON), timeout_s=_GO_ON_S)
+
+
+def lay_home(ws: RunningWorkshop, machine: str, archive: Path, *, anew: bool = False) -> None:
     """Unpack a copy of a home in a machine, as the account itself.
 
-    What cannot be laid (there is no room; something else is in its place) is said, and the rest is
-    there. From now on the seat's newest copy stands for this machine's home too.
+    With `anew`, in the place of all that a copy of its home would have in it. What cannot be laid
+    (there is no room; something else is in its place) is said, and the rest is there. From now on
+    the seat's newest copy stands for this machine's home too.
 
     Raises:
         MemberLostError, ProviderError: nothing could be laid.
     """
     done = ws.seats.run(
         machine,
-        ("sh", "-c", LAY_HOME, "sh", ws.workshop.user),
+        lay_words(ws.workshop.user, anew=anew),
         timeout_s=SCRIPT_S,
         stdin=archive,
         check=False,
@@ -197,30 +223,42 @@ def put_back(ws: RunningWorkshop, number: int, name: str) -> Path:
         # A link of our own: setting aside may let go of the very copy that is wanted
         with fresh_file(found[name].with_name(f"{name}.put-back")) as archive:
             os.link(found[name], archive)
-            save_home(ws, number, set_aside="before-put-back")
-            lay_home(ws, ws.map().instance_of(seat), archive)
+            machine = ws.map().instance_of(seat)
+            try:
+                # What is written between the two would be in no copy
+                save_home(ws, number, set_aside="before-put-back", still_s=MOVING_S)
+                lay_home(ws, machine, archive)
+            finally:
+                go_on(ws, machine)
         return found[name]
 
 
-def take_home(ws: RunningWorkshop, machine: str, into: Path, *, max_mb: int) -> HomeLook | None:
+def take_home(
+    ws: RunningWorkshop, machine: str, into: Path, *, max_mb: int, still_s: int = 0
+) -> HomeLook | None:
     """Write the home in a machine to a file, whole; the caller gives the file its name.
+
+    With `still_s`, all that runs there is stopped first, as in `save_home`.
 
     Raises:
         HomeTooLargeError: it has more than `max_mb`.
         MemberLostError, ProviderError: it cannot be read.
     """
-    return _take(ws, machine, into, max_mb=max_mb, since=0).look
+    return _take(ws, machine, _Wanted(into, max_mb, still_s=still_s)).look
 
 
 def keep_returned(ws: RunningWorkshop, machine: str, number: int, generation: int) -> Path:
     """Save the home of an old machine that came back, beside the seat's own copies.
+
+    All that runs there is stopped: it may be removed after it.
 
     Raises:
         HomeTooLargeError, MemberLostError, ProviderError: it cannot be read.
     """
     file = _aside_name(ws, number, generation, "returned")
     with whole_file(file) as fresh:
-        take_home(ws, machine, fresh, max_mb=ws.workshop.copies.max_mb)
+        most_mb = ws.workshop.copies.max_mb
+        take_home(ws, machine, fresh, max_mb=most_mb, still_s=MOVING_S)
     _keep_newest(ws, number)
     return file
 
@@ -235,14 +273,15 @@ def _with_machine(ws: RunningWorkshop, number: int) -> Seat:
     return seat
 
 
-def _save(ws: RunningWorkshop, seat: Seat) -> SavedHome:
+def _save(ws: RunningWorkshop, seat: Seat, *, still_s: int) -> SavedHome:
     file, machine = ws.store.home_of(seat.number), ws.map().instance_of(seat)
     note = home_notes(ws.store).of(seat.number)
     since = note.clock if note.machine == machine and file.is_file() else 0
     began, sum_of_new, size_bytes = datetime.now(UTC), note.sha256, note.size_bytes
     sweep(file)
     with fresh_file(file) as fresh:
-        taken = _take(ws, machine, fresh, max_mb=ws.workshop.copies.max_mb, since=since)
+        wanted = _Wanted(fresh, ws.workshop.copies.max_mb, since=since, still_s=still_s)
+        taken = _take(ws, machine, wanted)
         if not taken.is_unchanged:
             sum_of_new, size_bytes = sha256_of(fresh), fresh.stat().st_size
             if ws.seat(seat.number).generation != seat.generation:
@@ -266,10 +305,15 @@ def _save(ws: RunningWorkshop, seat: Seat) -> SavedHome:
     return SavedHome(file, size_bytes, sum_of_new, began)
 
 
-def _take(ws: RunningWorkshop, machine: str, into: Path, *, max_mb: int, since: int) -> _Taken:
+def _take(ws: RunningWorkshop, machine: str, wanted: _Wanted) -> _Taken:
+    into, max_mb, since = wanted.into, wanted.max_mb, wanted.since
+    script, words = SAVE_HOME, save_words(ws.workshop.user, max_mb, since)
+    if wanted.still_s:
+        script = STAND_STILL + SAVE_HOME
+        words = (*still_words(machine, wanted.still_s), *words)
     done = ws.seats.run(
         machine,
-        ("sh", "-c", SAVE_HOME, "sh", *save_words(ws.workshop.user, max_mb, since)),
+        ("sh", "-c", script, "sh", *words),
         timeout_s=SCRIPT_S,
         output=into,
         check=False,

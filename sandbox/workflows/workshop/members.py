@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from sandbox.errors import ProviderError, UsageError
@@ -23,6 +24,7 @@ from sandbox.providers.engine import Power
 from sandbox.providers.members import Member
 from sandbox.providers.seats import MemberLostError, SeatMachine
 from sandbox.workflows.workshop import bring, homes
+from sandbox.workflows.workshop.leaving import leaving
 from sandbox.workflows.workshop.pace import at_once
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.side_by_side import side_by_side
@@ -259,9 +261,21 @@ def _move(ws: RunningWorkshop, number: int, target: str, *, away: str) -> str | 
         seat = ws.seat(number)
         if seat.member != away:
             return None
-        saved = homes.save_home(ws, number)
-        bring.bring_in(ws, number, member=target, home=saved.file)
-    return f"{seat_word(number)} is on {target} now, with its home as of {saved.at:%H:%M:%S} UTC"
+        copy = partial(_copied, ws, number)
+        with leaving(ws, seat, copy) as old:
+            now = bring.bring_in(ws, number, member=target, old=old)
+    at = f"{now.home_saved_at:%H:%M:%S} UTC" if now.home_saved_at is not None else "just now"
+    return f"{seat_word(number)} is on {target} now, with its home as of {at}"
+
+
+def _copied(ws: RunningWorkshop, number: int, still_s: int) -> homes.SavedHome | None:
+    try:
+        return homes.save_home(ws, number, still_s=still_s)
+    except MemberLostError:
+        if not still_s:
+            raise
+        # It died just now: the copy of a moment ago is the newest that there is
+        return None
 
 
 def _tidy(ws: RunningWorkshop, members: Mapping[str, Member], watch: MemberWatch) -> list[str]:

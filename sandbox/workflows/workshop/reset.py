@@ -1,7 +1,7 @@
 """Put one seat back as it was made, its work saved first; or only start its servers again."""
 
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Final
 
 from sandbox.errors import ProviderError, UsageError
@@ -10,6 +10,7 @@ from sandbox.providers.engine import Power
 from sandbox.providers.seats import MemberLostError, SeatMachine
 from sandbox.workflows.workshop import homes, proxy
 from sandbox.workflows.workshop.bring import bring_in, remove_older, require_answers, serve
+from sandbox.workflows.workshop.leaving import Leaving, leaving
 from sandbox.workflows.workshop.running import RunningWorkshop, require_open
 from sandbox.workshop.names import seat_word
 from sandbox.workshop.seat_map import Seat
@@ -56,24 +57,24 @@ def reset(
                 f"{word} is retired: it has no machine",
                 hint=f"sandbox workshop status {ws.name} lists the others",
             )
-        if seat.generation:
-            _save(ws, seat, unsaved=unsaved)
-        saved = homes.home_for(ws, seat) if keep_home and seat.generation else None
-        home = saved.file if saved is not None else None
-        with step(ws.listener, ws.name, f"a new machine for {word}"):
-            now = _brought(ws, seat, home)
+        copy = partial(_save, ws, seat, keep_home=keep_home, unsaved=unsaved)
+        with (
+            step(ws.listener, ws.name, f"a new machine for {word}"),
+            leaving(ws, seat, copy, keeps_home=keep_home) as old,
+        ):
+            now = _brought(ws, seat, old)
         on_ready(now)
         # Cut off here, the keeper finds the old machine
         remove_older(ws, seat, now)
         return now
 
 
-def _brought(ws: RunningWorkshop, seat: Seat, home: Path | None) -> Seat:
+def _brought(ws: RunningWorkshop, seat: Seat, old: Leaving) -> Seat:
     try:
         member = seat.member or None
-        return bring_in(ws, seat.number, member=member, home=home, keep_older=True)
+        return bring_in(ws, seat.number, member=member, old=old, keep_older=True)
     except MemberLostError:
-        return bring_in(ws, seat.number, home=home, keep_older=True)
+        return bring_in(ws, seat.number, old=old, keep_older=True)
 
 
 def restart_servers(ws: RunningWorkshop, number: int) -> None:
@@ -102,31 +103,43 @@ def restart_servers(ws: RunningWorkshop, number: int) -> None:
         proxy.refresh_proxy(ws)
 
 
-def _save(ws: RunningWorkshop, seat: Seat, *, unsaved: bool) -> None:
+def _save(
+    ws: RunningWorkshop, seat: Seat, still_s: int, *, keep_home: bool, unsaved: bool
+) -> homes.SavedHome | None:
+    """Save the home; None when there is nothing to save, or it may stay unsaved."""
     word = seat_word(seat.number)
+    if not seat.generation:
+        return None
     try:
+        if still_s:
+            return homes.save_home(ws, seat.number, set_aside=SET_ASIDE, still_s=still_s)
         with step(ws.listener, ws.name, f"save the home of {word}") as note:
             saved = homes.save_home(ws, seat.number, set_aside=SET_ASIDE)
             kept = homes.set_aside(ws, seat.number).get(seat.number, ())
             note.text = str(kept[0] if kept else saved.file)
+            return saved
     except ProviderError as error:
-        if unsaved or _is_gone(ws, seat):
-            at = seat.home_saved_at
-            last = f"the last copy is of {at:%H:%M:%S} UTC" if at else "there is no copy of it"
-            _told(ws, f"the home of {word} cannot be saved: {last}")
-            return
+        is_lost = still_s and isinstance(error, MemberLostError)
+        if unsaved or is_lost or _is_gone(ws, seat):
+            if is_lost or not still_s:
+                _told(ws, f"the home of {word} cannot be saved: {_last_copy(ws.seat(seat.number))}")
+            return homes.home_for(ws, seat) if keep_home and not still_s else None
         raise _not_saved(ws, seat, error) from error
 
 
 def _not_saved(ws: RunningWorkshop, seat: Seat, error: ProviderError) -> ProviderError:
     word = seat_word(seat.number)
-    at = seat.home_saved_at
-    last = f"the last copy is of {at:%H:%M:%S} UTC" if at else "there is no copy of it"
+    last = _last_copy(seat)
     return ProviderError(
         f"{word} is not reset: its home cannot be saved",
         details="\n".join((error.message, *error.details.splitlines(), last)),
         hint=f"sandbox workshop reset {ws.name} {word} --unsaved does it all the same",
     )
+
+
+def _last_copy(seat: Seat) -> str:
+    at = seat.home_saved_at
+    return f"the last copy is of {at:%H:%M:%S} UTC" if at else "there is no copy of it"
 
 
 def _is_gone(ws: RunningWorkshop, seat: Seat) -> bool:
