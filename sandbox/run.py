@@ -26,6 +26,7 @@ from typing import IO
 
 from sandbox.deadline import Deadline, wait_until
 from sandbox.errors import CommandError
+from sandbox.giving_up import Patience
 from sandbox.interrupts import in_a_hurry
 from sandbox.streams import TAIL_LINES, Hide, Streams
 
@@ -35,6 +36,7 @@ LARGEST_BYTES = 64 * 1024 * 1024
 """The most output of one command: the largest answers (of dpkg or Incus) have 10 MB."""
 
 _GRACE_S = 5.0
+_HOPELESS_S = 0.5
 _LAST_BYTES = 16 * 1024
 
 _HIDE: ContextVar[Hide | None] = ContextVar("hide", default=None)
@@ -113,7 +115,7 @@ def run(
     words = tuple(str(word) for word in argv)
     file = stdin if isinstance(stdin, Path) else None
     data = stdin.encode() if isinstance(stdin, str) else None if isinstance(stdin, Path) else stdin
-    started, deadline = time.monotonic(), Deadline(timeout_s)
+    started, deadline = time.monotonic(), Patience(timeout_s)
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with appended(log) as log_file, _opened(file) as source, _written(output) as sink:
@@ -141,9 +143,13 @@ def run(
                 details=streams.tail(),
             )
         if not finished:
-            end_group(process, grace_s)
+            if deadline.gave_up:
+                end_group(process, _HOPELESS_S, _HOPELESS_S)
+            else:
+                end_group(process, grace_s)
+            why = "was given up" if deadline.gave_up else f"did not end within {timeout_s:g} s"
             raise CommandError(
-                f"`{_short(words)}` did not end within {timeout_s:g} s",
+                f"`{_short(words)}` {why}",
                 returncode=None,
                 stdout=streams.text("stdout"),
                 stderr=streams.text("stderr"),
@@ -326,9 +332,9 @@ def _has_ended(process: subprocess.Popen[bytes], deadline: Deadline) -> bool:
     return process.returncode is not None
 
 
-def end_group(process: subprocess.Popen[bytes], grace_s: float) -> None:
+def end_group(process: subprocess.Popen[bytes], grace_s: float, term_s: float = _GRACE_S) -> None:
     """Ask the group to stop, then kill it: background jobs of a shell ignore SIGINT."""
-    for number, wait_s in ((signal.SIGINT, grace_s), (signal.SIGTERM, _GRACE_S)):
+    for number, wait_s in ((signal.SIGINT, grace_s), (signal.SIGTERM, term_s)):
         try:
             os.killpg(process.pid, number)
         except ProcessLookupError:

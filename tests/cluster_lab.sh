@@ -2,6 +2,7 @@
 # An Incus cluster on this one machine, for tests: each member in a network namespace of its own.
 #   cluster_lab.sh up N      start N members; prints the INCUS_DIR of the first
 #   cluster_lab.sh kill K    end member K at once
+#   cluster_lab.sh off K     as if it lost its power: off the network, and its machines are gone too
 #   cluster_lab.sh start K   start it again
 #   cluster_lab.sh cut K     take member K off the network, with its machines
 #   cluster_lab.sh join K    put it back
@@ -18,6 +19,13 @@ link() {
   ip -n "sbxlab$1" link set eth0 up
   ip -n "sbxlab$1" link set lo up
   ip -n "sbxlab$1" route add default via 10.89.0.254
+}
+end_machines() {
+  pgrep -f "^\[lxc monitor\] $home/$1/containers " | while read -r monitor; do
+    # The first process of a machine takes all others with it
+    pkill -9 -P "$monitor" || true
+    kill -9 "$monitor" 2>/dev/null || true
+  done
 }
 start() {
   mkdir -p "$home/$1" "$home/cgroup"
@@ -55,7 +63,13 @@ case "${1:-}" in
         "$k" "$k" "$k" "$token" | at "$k" admin init --preseed >&2
     done
     echo "$home/1" ;;
-  start) start "$2" ;;
+  start) ip link set "sbxlab$2v" up; start "$2" ;;
+  off)
+    ip link set "sbxlab$2v" down
+    kill -9 "$(cat "$home/$2.pid")"
+    end_machines "$2"
+    # What it had started beside itself: the network's DNS
+    ip netns pids "sbxlab$2" | xargs -r kill -9 2>/dev/null || true ;;
   kill) kill -9 "$(cat "$home/$2.pid")" ;;
   cut) ip link set "sbxlab$2v" down ;;
   join) ip link set "sbxlab$2v" up ;;
@@ -65,10 +79,7 @@ case "${1:-}" in
       k=$(basename "$pid" .pid)
       # A killed member leaves its machines running: they are in its namespace
       ip netns pids "sbxlab$k" 2>/dev/null | xargs -r kill -9 2>/dev/null || true
-      for group in "$home/$k"/containers/*; do
-        name=$(basename "$group")
-        pgrep -f "^\[lxc monitor\] $home/$k/containers .*$name\$" | xargs -r kill -9 2>/dev/null || true
-      done
+      end_machines "$k"
     done
     sleep 1
     for pid in "$home"/*.pid; do
@@ -81,5 +92,5 @@ case "${1:-}" in
     nft delete table ip "$bridge" 2>/dev/null || true
     if mountpoint -q "$home/cgroup"; then umount -Rl "$home/cgroup"; fi
     rm -rf "$home" ;;
-  *) sed -n 2,9p "$0"; exit 2 ;;
+  *) sed -n 2,10p "$0"; exit 2 ;;
 esac

@@ -7,7 +7,9 @@ and project.
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,13 +67,38 @@ class IncusClient:
     def __init__(self, place: IncusPlace) -> None:
         self._place = place
         self._remotes = AnsweringRemote((place.remote, *place.other_remotes), self._urls)
+        self._straight = threading.local()
 
     @property
     def place(self) -> IncusPlace:
-        """The place, at the remote that answers when it has several."""
+        """The place, at the remote that answers when it has several, or that must be asked."""
+        if straight := self._asked_straight:
+            return replace(self._place, remote=straight)
         if not self._place.other_remotes:
             return self._place
         return replace(self._place, remote=self._remotes.now())
+
+    @property
+    def _asked_straight(self) -> str:
+        return str(getattr(self._straight, "remote", ""))
+
+    def has_way_to(self, url: str) -> bool:
+        """Tell whether the user has a remote for that very server."""
+        return bool(url and self._remotes.leading_to(url))
+
+    @contextmanager
+    def straight_to(self, url: str) -> Iterator[None]:
+        """Ask that very server inside the block, in this thread, when the user has a remote for it.
+
+        One member of a cluster answers for another one. When it was away for a while, what it is
+        asked to do there may never come to an end, though it is done.
+        """
+        before = self._asked_straight
+        self._straight.remote = (self._remotes.leading_to(url) if url else "") or before
+        try:
+            yield
+        finally:
+            self._straight.remote = before
 
     @property
     def remote_url(self) -> str:
@@ -140,8 +167,11 @@ class IncusClient:
         *,
         parameters: Mapping[str, str] | None = None,
         timeout_s: float = QUICK_S,
+        patience_s: float = LEADERLESS_S,
     ) -> Any:  # noqa: ANN401  (whatever JSON the API answers)
         """Ask the API for `path` (as `api_path` makes it) in our project; wait for its operation.
+
+        For `patience_s` it is asked again, while its cluster has no leader or the remote is away.
 
         Returns:
             The answer's metadata; for a longer operation, the finished operation.
@@ -152,7 +182,7 @@ class IncusClient:
         """
         answer = keep_trying(
             lambda: self._asked(method, path, data, parameters, timeout_s),
-            Deadline(LEADERLESS_S),
+            Deadline(patience_s),
             despite=ProviderError,
             every_s=1.0,
             # Nothing of it was done
@@ -306,7 +336,8 @@ class IncusClient:
 
     def of_remote(self, found: SandboxError) -> SandboxError:
         """Return the error as it is, or that the remote itself is what does not answer."""
-        if self._place.is_local or not isinstance(found, MemberLostError):
+        is_asked_straight = bool(self._asked_straight)
+        if self._place.is_local or is_asked_straight or not isinstance(found, MemberLostError):
             return found
         # Incus has the same words for a remote that is dead, and for a member behind it
         if not self._is_own_address(found.details):

@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sandbox.errors import ProviderError, SandboxError
+from sandbox.giving_up import given_up_when
 from sandbox.providers.incus.answer import environment_of
 from sandbox.providers.incus.client import IncusClient
 from sandbox.providers.incus.remotes import host_and_port, takes_connections
@@ -57,7 +58,10 @@ class IncusCluster:
         return self._is_one
 
     def members(self) -> tuple[ServerMember, ...]:
-        """List the members; one that Incus still calls online may be found dead by us.
+        """List the members as they are, whatever Incus still thinks.
+
+        One that has just died is online for Incus for another 20 seconds. And when the cluster has
+        a new leader, that one has heard of nobody yet, and calls all members offline.
 
         Raises:
             HostError, ProviderError: Incus cannot be asked.
@@ -65,9 +69,32 @@ class IncusCluster:
         found = cluster_members(self._client)
         with self._lock:
             self._members = {one.name: one for one in found}
-        return tuple(
-            ServerMember(one.name, one.url, one.online and self.lives(one.name)) for one in found
-        )
+        return tuple(replace(one, online=self._is_well(one)) for one in found)
+
+    def _is_well(self, member: ServerMember) -> bool:
+        if member.online or not member.is_doubted:
+            return member.online and self.lives(member.name)
+        return self.lives(member.name) and self._has_database(member)
+
+    def _has_database(self, member: ServerMember) -> bool:
+        """Whether a member itself is with the others: it can read what they share."""
+        if not self._client.has_way_to(member.url):
+            return False
+        try:
+            with self._client.straight_to(member.url):
+                cluster_members(self._client, patience_s=0)
+        except SandboxError:
+            return False
+        return True
+
+    def url(self, member: str) -> str:
+        """Return where a member answers, as the cluster knows it.
+
+        Raises:
+            MemberLostError: the cluster has no such member.
+            HostError, ProviderError: Incus cannot be asked.
+        """
+        return self._known(member).url
 
     def address(self, member: str) -> str:
         """Return the address at which the other members reach a member.
@@ -76,7 +103,7 @@ class IncusCluster:
             MemberLostError: the cluster has no such member.
             HostError, ProviderError: Incus cannot be asked.
         """
-        return host_and_port(self._known(member).url)[0]
+        return host_and_port(self.url(member))[0]
 
     def lives(self, member: str) -> bool:
         """Ask the member itself whether it lives, unless it was asked just now.
@@ -108,12 +135,18 @@ class IncusCluster:
     def reaching(self, member: str) -> Iterator[None]:
         """Turn a failure inside into the true one when the member is dead.
 
+        What waits for an answer of a member that was cut off is given up after a few seconds.
+
         Raises:
             MemberLostError: it is dead before, or it died meanwhile.
         """
         self.require(member)
+        url = self.url(member)
+        # Behind a firewall there is no quick sign of life
+        is_away = (lambda: not takes_connections(url)) if member in self._direct else _never
         try:
-            yield
+            with given_up_when(is_away):
+                yield
         except MemberLostError as error:
             self._looks.pop(member, None)
             raise lost(member, error) from error
@@ -149,6 +182,10 @@ class IncusCluster:
         except SandboxError:
             return False
         return True
+
+
+def _never() -> bool:
+    return False
 
 
 def lost(member: str, error: SandboxError | None = None) -> MemberLostError:

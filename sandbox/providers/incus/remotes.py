@@ -29,6 +29,7 @@ class AnsweringRemote:
         self._chosen = names[0]
         self._looked_at = -_TRUSTED_S
         self._lock = threading.Lock()
+        self._straight: dict[str, str] = {}
 
     def now(self) -> str:
         """Return the remote to ask; the first one when none takes a connection."""
@@ -52,6 +53,16 @@ class AnsweringRemote:
         """Look before the next call, because the last one failed."""
         self._looked_at = -_TRUSTED_S
 
+    def leading_to(self, url: str) -> str:
+        """Return the remote that leads straight to a server; empty when the user has none."""
+        if url not in self._straight:
+            wanted = _address(url)
+            # Those of the cluster may have names of a DNS; to look up any others may take long
+            found = [one for one in self._names if _address(self.url(one)) == wanted]
+            found += [one for one in self._known or () if self.url(one) == url]
+            self._straight[url] = found[0] if found else ""
+        return self._straight[url]
+
     def url(self, name: str) -> str:
         """Return where a remote is, as the user's `incus` knows it; empty when it does not."""
         if self._known is None:
@@ -65,6 +76,14 @@ def takes_connections(url: str, timeout_s: float = CONNECT_S) -> bool:
     with suppress(OSError), socket.create_connection((host, port), timeout=timeout_s):
         return True
     return False
+
+
+def _address(url: str) -> tuple[str, int]:
+    """The address of a server, also when its URL has a name."""
+    host, port = host_and_port(url)
+    with suppress(OSError):
+        return socket.gethostbyname(host) if host else "", port
+    return host, port
 
 
 def host_and_port(url: str) -> tuple[str, int]:

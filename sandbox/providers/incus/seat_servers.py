@@ -102,17 +102,27 @@ class SeatServers:
         if member is None:
             yield
             return
-        with self.cluster.reaching(member):
+        with self.reaching_member(member):
             yield
 
     @contextmanager
     def reaching_member(self, member: str) -> Iterator[None]:
-        """Like `reaching`, for a member."""
+        """Like `reaching`, for a member. Inside, the member itself is asked where that is possible.
+
+        Raises:
+            MemberLostError: it is dead before, or it died meanwhile.
+        """
         if not self.cluster.is_one:
             yield
             return
-        with self.cluster.reaching(member):
+        with self.cluster.reaching(member), self._client.straight_to(self._url_of(member)):
             yield
+
+    def _url_of(self, member: str) -> str:
+        """Where a member is; empty when this host is it, and is asked through its socket."""
+        if self._client.place.is_local and member == self.name:
+            return ""
+        return self.cluster.url(member)
 
     def _carrier(self, machine: str) -> str | None:
         """The member of a machine, asked once: it stays there. None: no such machine."""

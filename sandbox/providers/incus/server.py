@@ -9,12 +9,19 @@ from sandbox.deadline import Deadline, keep_trying
 from sandbox.errors import HostError, ProviderError
 from sandbox.host.privilege import RootAccess
 from sandbox.providers.incus.answer import environment_of
-from sandbox.providers.incus.client import IncusClient, NotFoundError, NotSetUpError, api_path
+from sandbox.providers.incus.client import (
+    LEADERLESS_S,
+    IncusClient,
+    NotFoundError,
+    NotSetUpError,
+    api_path,
+)
 from sandbox.providers.incus.explaining import LateCommandError
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.seats import MemberLostError
 
 _ONLINE = ("Online",)
+_UNHEARD = ("Offline",)
 _LIST_S = 6.0
 _ELECTION_S = 40.0
 """Seconds in which a cluster that lost the leader of its database has another one."""
@@ -65,6 +72,8 @@ class ServerMember:
     name: str
     url: str
     online: bool
+    is_doubted: bool = False
+    """Incus has not heard of it for a while; it may live all the same."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +196,9 @@ def server_name(client: IncusClient) -> str:
     return str(environment.get("server_name") or client.place.remote)
 
 
-def cluster_members(client: IncusClient) -> tuple[ServerMember, ...]:
+def cluster_members(
+    client: IncusClient, *, patience_s: float = _ELECTION_S
+) -> tuple[ServerMember, ...]:
     """List the members of a cluster by name, also those that are offline.
 
     Incus calls one that has just died online for another 20 seconds. When that was the leader of
@@ -199,14 +210,25 @@ def cluster_members(client: IncusClient) -> tuple[ServerMember, ...]:
     """
     path, deep = api_path("cluster", "members"), {"recursion": "1"}
     said = keep_trying(
-        lambda: client.query("GET", path, parameters=deep, timeout_s=_LIST_S),
-        Deadline(_ELECTION_S),
+        lambda: client.query(
+            "GET",
+            path,
+            parameters=deep,
+            timeout_s=_LIST_S,
+            patience_s=min(patience_s, LEADERLESS_S),
+        ),
+        Deadline(patience_s),
         despite=LateCommandError,
         every_s=0.5,
         again=lambda _: True,
     )
     found = (
-        ServerMember(str(one["server_name"]), str(one["url"]), one["status"] in _ONLINE)
+        ServerMember(
+            str(one["server_name"]),
+            str(one["url"]),
+            one["status"] in _ONLINE,
+            is_doubted=one["status"] in _UNHEARD,
+        )
         for one in said
     )
     return tuple(sorted(found, key=lambda one: one.name))

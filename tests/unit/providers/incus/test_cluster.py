@@ -1,5 +1,7 @@
 """The members of a cluster, from recorded answers of Incus 6.0.4: nothing is asked here."""
 
+import json
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 from sandbox.errors import HostError, ProviderError
 from sandbox.host.setup import SetupWishes
 from sandbox.providers.incus import remotes
-from sandbox.providers.incus.client import NoDaemonError, NoLeaderError, explain
+from sandbox.providers.incus.client import IncusClient, NoDaemonError, NoLeaderError, explain
 from sandbox.providers.incus.cluster import IncusCluster, location_of
 from sandbox.providers.incus.doctor import incus_findings
 from sandbox.providers.incus.host_setup import IncusSituation
@@ -20,6 +22,7 @@ from sandbox.providers.incus.seat_doors import FIRST_PORT, doors, upstreams_thro
 from sandbox.providers.incus.seat_request import WORKSHOP, label_of
 from sandbox.providers.incus.server import ServerMember, Thing
 from sandbox.providers.seats import MemberLostError, SeatLabel, label_in
+from sandbox.run import Completed
 from sandbox.workshop.seat_map import instance_name
 from tests.unit.providers.host_facts import a_host, a_ready_server, an_empty_server
 
@@ -184,6 +187,46 @@ def test_the_first_remote_that_takes_a_connection_is_asked(monkeypatch: pytest.M
     dead.add(urls["lab2"])
     chooser.look_again()
     assert chooser.now() == "lab1"
+
+
+def test_a_server_is_asked_straight_when_the_user_has_a_remote_for_it() -> None:
+    urls = {
+        "lab1": "https://10.88.0.1:8443",
+        "lab2": "https://localhost:8443",
+        "else": "https://10.88.0.3:8443",
+    }
+    chooser = AnsweringRemote(("lab1", "lab2"), lambda: urls)
+    assert chooser.leading_to("https://10.88.0.1:8443") == "lab1"
+    assert chooser.leading_to("https://127.0.0.1:8443") == "lab2", "by the name of its DNS"
+    assert chooser.leading_to(urls["else"]) == "else"
+    assert chooser.leading_to("https://10.88.0.1:9999") == ""
+
+
+def test_what_is_asked_straight_goes_to_no_other_remote(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def run(words: tuple[str, ...], **_: object) -> Completed:
+        if "remote" in words:
+            said = {f"lab{k}": {"Addr": f"https://10.88.0.{k}:8443"} for k in (1, 2)}
+            return Completed(words, 0, json.dumps(said), "", 0.0)
+        asked.append(words[-1])
+        answer = {"type": "sync", "metadata": {}}
+        return Completed(words, 0, json.dumps(answer), "", 0.0)
+
+    monkeypatch.setattr("sandbox.providers.incus.client.run", run)
+    monkeypatch.setattr(remotes, "takes_connections", lambda _url: True)
+    client = IncusClient(replace(LAB, other_remotes=("lab2",)))
+    with client.straight_to("https://10.88.0.2:8443"):
+        client.query("GET", "/1.0")
+        assert client.ref("x") == "lab2:x"
+        # Of the one that was asked straight, its death is that of a member
+        dead = explain(OF_A_MEMBER[1], what="x")
+        assert client.of_remote(dead) is dead
+        with client.straight_to("https://10.88.0.3:8443"):
+            assert client.ref("x") == "lab2:x"
+    assert client.ref("x") == "lab1:x"
+    client.query("GET", "/1.0")
+    assert [one.partition(":")[0] for one in asked] == ["lab2", "lab1"]
 
 
 def test_the_address_of_a_server_is_read_from_its_url() -> None:

@@ -7,7 +7,7 @@ import pytest
 from sandbox.providers.incus import server
 from sandbox.providers.incus.client import IncusClient
 from sandbox.providers.incus.cluster import IncusCluster
-from sandbox.providers.incus.explaining import LateCommandError
+from sandbox.providers.incus.explaining import LateCommandError, NoLeaderError
 from sandbox.providers.incus.members import KnownMembers, incus_members
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.provider import PROVIDER
@@ -23,6 +23,9 @@ class SomeServers(IncusClient):
     def __init__(self, place: IncusPlace, *, clustered: bool) -> None:
         super().__init__(place)
         self.clustered = clustered
+
+    def _urls(self) -> dict[str, str]:
+        return {}
 
     def query(self, method: str, path: str, *args: Any, **more: Any) -> Any:
         del method, args
@@ -75,6 +78,47 @@ def test_a_cluster_with_a_member_that_is_down(monkeypatch: pytest.MonkeyPatch) -
     assert (up.name, up.memory_mb, up.addresses) == ("n1", 8 * 1024, 253)
     assert up.limits == {}
     assert (down.name, down.online) == ("n2", False)
+
+
+class NewLeader(SomeServers):
+    """Its leader was chosen a moment ago, and has heard of nobody yet: for it all are offline."""
+
+    def __init__(self, cut_off: str) -> None:
+        super().__init__(IncusPlace.from_prefix("sandbox", "lab1"), clustered=True)
+        self.cut_off = cut_off
+
+    def _urls(self) -> dict[str, str]:
+        return {f"lab{k}": f"https://192.0.2.{k}:8443" for k in (1, 2, 3)}
+
+    def query(self, method: str, path: str, *args: Any, **more: Any) -> Any:
+        if path != "/1.0/cluster/members":
+            return super().query(method, path, *args, **more)
+        if self.place.remote == self.cut_off:
+            raise NoLeaderError("the cluster has no leader at this moment")
+        found = [
+            {"server_name": f"n{k}", "status": "Offline", "url": url}
+            for k, url in enumerate(self._urls().values(), start=1)
+        ]
+        return [*found[:2], {**found[2], "status": "Evacuated"}]
+
+
+def test_who_a_new_leader_has_not_heard_of_yet_is_asked_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alive = {"https://192.0.2.1:8443", "https://192.0.2.2:8443", "https://192.0.2.3:8443"}
+    name = "sandbox.providers.incus.cluster.takes_connections"
+    monkeypatch.setattr(name, lambda url: url in alive)
+    monkeypatch.setattr("sandbox.providers.incus.cluster._ALIVE_S", 0.0)
+    cluster = IncusCluster(NewLeader(cut_off="lab4"))
+    assert [one.online for one in cluster.members()] == [True, True, False], "one is evacuated"
+    alive.remove("https://192.0.2.2:8443")
+    assert [one.online for one in cluster.members()] == [True, False, False]
+
+
+@pytest.mark.usefixtures("reached")
+def test_a_member_without_the_others_is_not_well_though_it_takes_connections() -> None:
+    cluster = IncusCluster(NewLeader(cut_off="lab2"))
+    assert [one.online for one in cluster.members()] == [True, False, False]
 
 
 class CountingServers(SomeServers):
