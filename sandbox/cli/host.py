@@ -128,7 +128,7 @@ def setup(
 
     sandbox host setup --workshop
     """
-    from sandbox.host.setup import SetupOutcome, SetupWishes
+    from sandbox.host.setup import SetupWishes
 
     if workshop:
         _set_up_workshop(yes=yes)
@@ -143,12 +143,12 @@ def setup(
     with Progress() as progress:
         ask = _asker("To make this host ready for sandboxes, this will be done:", yes=yes)
         outcome = setting_up.set_up_host(place(), wishes, confirm=ask, listener=progress)
-    _refuse_declined(outcome)
-    if outcome is SetupOutcome.UNCHANGED:
-        say("everything is in place already")
-    else:
-        option = "" if provider == FALLBACK else f" --provider {provider}"
-        say(f"this host is ready: sandbox up shiny{option}")
+    option = "" if provider == FALLBACK else f" --provider {provider}"
+    _say_what_came_of_it(
+        outcome,
+        unchanged="everything is in place already",
+        changed=f"this host is ready: sandbox up shiny{option}",
+    )
     for row in setting_up.advice_after_setup():
         say(row)
 
@@ -182,7 +182,7 @@ def teardown(
     sandbox host teardown --yes --packages
     """
     from sandbox.errors import UsageError
-    from sandbox.host.setup import Keep, SetupOutcome
+    from sandbox.host.setup import Keep
 
     if workshop:
         _take_back_workshop(yes=yes)
@@ -198,39 +198,37 @@ def teardown(
     with Progress() as progress:
         ask = _asker("This will be removed:", yes=yes)
         outcome = setting_up.take_back_host(place(), keep, confirm=ask, sure=yes, listener=progress)
-    _refuse_declined(outcome)
-    if outcome is SetupOutcome.UNCHANGED:
-        say("there is nothing of ours here")
-    else:
-        say("what sandbox made on this host is gone")
+    _say_what_came_of_it(
+        outcome,
+        unchanged="there is nothing of ours here",
+        changed="what sandbox made on this host is gone",
+    )
 
 
 def _set_up_workshop(*, yes: bool) -> None:
     from sandbox.host.nginx_setup import set_up_nginx
-    from sandbox.host.setup import SetupOutcome
 
     with Progress() as progress:
         ask = _asker("For the proxy in front of a workshop's seats, this will be done:", yes=yes)
         outcome = set_up_nginx(confirm=ask, listener=progress)
-    _refuse_declined(outcome)
-    if outcome is SetupOutcome.UNCHANGED:
-        say("nginx is here already")
-    else:
-        say("nginx is installed, and does not run: each workshop starts its own")
+    _say_what_came_of_it(
+        outcome,
+        unchanged="nginx is here already",
+        changed="nginx is installed, and does not run: each workshop starts its own",
+    )
 
 
 def _take_back_workshop(*, yes: bool) -> None:
     from sandbox.host.nginx_setup import take_back_nginx
-    from sandbox.host.setup import SetupOutcome
 
     with Progress() as progress:
         ask = _asker("This will be removed:", yes=yes)
         outcome = take_back_nginx(confirm=ask, listener=progress)
-    _refuse_declined(outcome)
-    if outcome is SetupOutcome.UNCHANGED:
-        say("nginx here is none that sandbox installed")
-    else:
-        say("the nginx that sandbox installed is gone")
+    _say_what_came_of_it(
+        outcome,
+        unchanged="nginx here is none that sandbox installed",
+        changed="the nginx that sandbox installed is gone",
+    )
 
 
 def register(app: typer.Typer) -> None:
@@ -280,12 +278,13 @@ def _refuse_unheeded(name: str, setting_up: "HostSetup", wishes: "SetupWishes") 
     raise UsageError(f"{words} are for {titles}: {name} needs neither here")
 
 
-def _refuse_declined(outcome: "SetupOutcome") -> None:
+def _say_what_came_of_it(outcome: "SetupOutcome", *, unchanged: str, changed: str) -> None:
     from sandbox.host.setup import SetupOutcome
 
     if outcome is SetupOutcome.DECLINED:
         say("nothing was changed")
         raise typer.Exit(4)
+    say(unchanged if outcome is SetupOutcome.UNCHANGED else changed)
 
 
 def _asker(heading: str, *, yes: bool) -> Callable[[list[str]], bool]:

@@ -90,6 +90,9 @@ class Work:
         what = request.path_params["what"]
         length = request.headers.get("content-length", "")
         if not length.isdecimal() or int(length) > MOST_UPLOAD_BYTES:
+            # To its end: a browser that is still sending would not hear the answer
+            async for _ in request.stream():
+                pass
             return pages.words("That is too much to send at once.", 413)
         seat: Seat | None = None
         try:
@@ -210,12 +213,13 @@ class Work:
         paths = [folder / name for name in named]
         number = seat.number if seat is not None else None
         of = "all seats" if number is None else seat_word(number)
+        what = next(iter(named)) if len(named) == 1 else f"{len(named)} files"
 
         def work(ws: RunningWorkshop) -> str:
             with _removed(folder):
                 return self.actions.push(ws, paths, to, number)
 
-        began = self._start(f"push {number}", f"Push {len(paths)} files to {of}:", work)
+        began = self._start(f"push {number}", f"Push {what} to {of}:", work)
         if not began:
             shutil.rmtree(folder, ignore_errors=True)
         return began

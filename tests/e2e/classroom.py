@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from sandbox.endpoints import BROWSER
-from tests.conftest import Host
+from tests.conftest import Host, is_alive
 from tests.mirror import Mirror
 
 RSTUDIO = "2024.12.0+467"
@@ -104,6 +104,10 @@ class Classroom:
             said = pool.map(lambda machine: self._asked(machine, script), machines.values())
             return dict(zip(machines, said, strict=True))
 
+    def keepers(self) -> list[int]:
+        """The processes of its keeper."""
+        return keepers(self.host, self.name)
+
     def _asked(self, machine: str, script: str) -> str:
         # On a busy host, Incus's client may lose the output of a command: said twice, it is there
         said = ""
@@ -112,6 +116,19 @@ class Classroom:
             if said:
                 break
         return said
+
+
+def keepers(host: Host, name: str) -> list[int]:
+    """The processes of a workshop's keeper. Another user's workshop may have the same name."""
+    ours, words = f"XDG_STATE_HOME={host.home / 'state'}".encode(), {b"keep", name.encode()}
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            is_ours = ours in (process / "environ").read_bytes().split(b"\0")
+            is_keeper = words <= set((process / "cmdline").read_bytes().split(b"\0"))
+            if is_ours and is_keeper and is_alive(int(process.name)):
+                found.append(int(process.name))
+    return found
 
 
 def write_classroom(

@@ -4,7 +4,6 @@ What the seats share is the baked image; what must differ, who reaches whom, and
 asked of the machines and of the addresses that a learner types.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -20,7 +19,7 @@ import pytest
 
 from sandbox.checks.rstudio_session import RstudioClient, SignInFailed
 from sandbox.deadline import Deadline
-from tests.conftest import Host, cannot_run, is_alive, wait_until
+from tests.conftest import Host, cannot_run, wait_until
 from tests.e2e.classroom import (
     RSTUDIO,
     Classroom,
@@ -247,23 +246,12 @@ def test_a_dead_proxy_and_a_dead_keeper_come_back(room: Classroom) -> None:
     proxy = int((room.folder / "nginx" / "nginx.pid").read_text())
     os.kill(proxy, signal.SIGKILL)
     wait_until("the proxy is back", lambda: room.answers(1), timeout_s=30)
-    for pid in keepers(room):
+    for pid in room.keepers():
         os.kill(pid, signal.SIGKILL)
     assert room.answers(1)
     room.up()
-    assert keepers(room)
+    assert room.keepers()
     assert {n: one["machine"] for n, one in room.seats().items()} == machines
-
-
-def keepers(room: Classroom) -> list[int]:
-    words = [b"workshop", b"keep", room.name.encode()]
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            argv = entry.read_bytes().split(b"\0")
-            if all(word in argv for word in words) and is_alive(int(entry.parent.name)):
-                found.append(int(entry.parent.name))
-    return found
 
 
 def test_late_joiners_get_a_spare_seat_and_a_killed_up_goes_on(room: Classroom) -> None:
@@ -298,7 +286,7 @@ def test_down_collects_everything_and_leaves_nothing(room: Classroom, tmp_path: 
     room.command("down", "--into", tmp_path / "work")
     assert seat_machines(room) == []
     assert not room.folder.exists()
-    assert keepers(room) == []
+    assert room.keepers() == []
     with pytest.raises(OSError, match="refused"):
         room.fetch("seat01.localhost")
     networks = room.host.incus("network", "list", "--format=csv")

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from tests.conftest import PREFIX, Host, wait_until
-from tests.e2e.classroom import Classroom
+from tests.e2e.classroom import Classroom, keepers
 from tests.e2e.cluster import Lab, cluster_of, say
 
 PORT = 18190
@@ -170,12 +170,4 @@ def test_nothing_is_left_of_it(room: Room) -> None:
             assert not line.split(",")[0].startswith(f"{room.host.prefix}w"), networks
         assert say({}, "network", "acl", "list", f"{remote}:", "--format", "csv") == ""
     assert not room.folder.exists()
-    assert not [one for one in Path("/proc").glob("[0-9]*") if _is_keeper(one)]
-
-
-def _is_keeper(process: Path) -> bool:
-    try:
-        words = (process / "cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return b"keep" in words and b"room" in words
+    assert keepers(room.host, "room") == []

@@ -309,6 +309,71 @@ def test_giving_a_seat_to_another_person_by_the_keyboard(site: Site, browser: Br
     assert site.ws.store.secret_of(6) != before
 
 
+def press(browser: Browser, key: str, code: int, text: str = "") -> None:
+    """Press a key, as a person does."""
+    for kind in ("keyDown", "keyUp"):
+        words = {"text": text} if text and kind == "keyDown" else {}
+        browser._call(
+            "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **words
+        )
+
+
+def ask_to_push(browser: Browser, number: int, file: Path) -> None:
+    """Open the dialog of a seat's button by the keyboard, and choose a file."""
+    browser.ask(f"document.getElementById('push-{number}').focus();0")
+    press(browser, "Enter", 13, "\r")
+    until(browser, "(document.querySelector('#ask form')||{})['htmx-internal-data']")
+    root = browser._call("DOM.getDocument")["root"]["nodeId"]
+    node = browser._call("DOM.querySelector", nodeId=root, selector="#ask-files")["nodeId"]
+    browser._call("DOM.setFileInputFiles", files=[str(file)], nodeId=node)
+
+
+def test_a_file_is_pushed_by_the_keyboard_and_what_is_refused_is_seen(
+    site: Site, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushed: list[tuple[str, str, tuple[int, ...]]] = []
+
+    def push(_: RunningWorkshop, paths: list[Path], to: str, numbers: list[int]) -> list[str]:
+        pushed.append((paths[0].read_text(encoding="utf-8"), to, tuple(numbers)))
+        return []
+
+    monkeypatch.setattr("sandbox.workflows.workshop.push.push", push)
+    file = tmp_path / "a file \N{LATIN SMALL LETTER U WITH DIAERESIS}.R"
+    file.write_text("x <- 1\n", encoding="utf-8")
+    sign_in(browser, site)
+    ask_to_push(browser, 7, file)
+    browser.ask("let to=document.getElementById('ask-to');to.focus();to.select();0")
+    browser._call("Input.insertText", text="course")
+    press(browser, "Enter", 13, "\r")
+    until(browser, "!document.getElementById('ask').open")
+    until(browser, f"document.getElementById('jobs').innerText.includes('Push {file.name} to')")
+    assert browser.ask("document.activeElement.id") == "push-7"
+    assert pushed == [("x <- 1\n", "course", (7,))]
+
+    told = "document.getElementById('told')"
+    too_much = f"({told}||{{}}).innerText?.startsWith('That is too much to send at once')"
+    ask_to_push(browser, 7, file)
+    browser.ask("document.getElementById('ask-files').dataset.most='3';0")
+    browser.ask("document.querySelector('#ask button.main').click();0")
+    until(browser, too_much)
+    # What is behind an open dialog is neither seen nor heard
+    assert browser.ask(f"document.getElementById('ask').contains({told})")
+    browser.ask("document.getElementById('ask-files').dataset.most='99999';0")
+    monkeypatch.setattr("sandbox.workshop_page.work.MOST_UPLOAD_BYTES", -1)
+    browser.ask(f"{told}.remove();document.querySelector('#ask button.main').click();0")
+    until(browser, too_much)
+    press(browser, "Escape", 27)
+    until(browser, "!document.getElementById('ask').open")
+    browser.ask("document.getElementById('restart-7').click();0")
+    until(browser, too_much)
+    assert browser.ask(f"document.querySelector('main').contains({told})")
+    site.end()
+    browser.ask("document.getElementById('restart-7').click();0")
+    until(browser, f"({told}||{{}}).innerText?.startsWith('The server did not answer')")
+    site.start()
+    assert len(pushed) == 1
+
+
 def test_the_page_finds_its_stream_again(site: Site, browser: Browser) -> None:
     sign_in(browser, site)
     site.end()

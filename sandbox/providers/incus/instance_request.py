@@ -30,15 +30,15 @@ def machine_body(spec: MachineSpec, place: IncusPlace) -> dict[str, Any]:
             "boot.autostart": "false",
         },
         "devices": {
-            "root": {
-                "type": "disk",
-                "path": "/",
-                "pool": place.pool,
-                "size": f"{spec.disk_gb}GiB",
-            },
+            "root": root_disk(place, spec.disk_gb),
             "eth0": network_card(place, isolated=spec.isolated),
         },
     }
+
+
+def root_disk(place: IncusPlace, gb: int) -> dict[str, str]:
+    """Describe the disk that holds the whole machine."""
+    return {"type": "disk", "path": "/", "pool": place.pool, "size": f"{gb}GiB"}
 
 
 def network_card(place: IncusPlace, *, isolated: bool) -> dict[str, str]:

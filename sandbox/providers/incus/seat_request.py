@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any, Final
 
 from sandbox.providers.incus.baking import COMPLETE, COPY_OF, KEY, MADE_FROM, architecture_of
+from sandbox.providers.incus.instance_request import root_disk
 from sandbox.providers.incus.instances import AUTHORIZED_KEY, LABEL, MADE_BY, SEAT, config_of
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.server import MARK
@@ -134,12 +135,7 @@ def seat_body(wish: SeatWish, image: dict[str, Any], place: IncusPlace) -> dict[
             "boot.autostart": "false",
         },
         "devices": {
-            "root": {
-                "type": "disk",
-                "path": "/",
-                "pool": place.pool,
-                "size": f"{wish.disk_gb}GiB",
-            },
+            "root": root_disk(place, wish.disk_gb),
             _CARD: {"type": "none"},
         },
     }

@@ -16,8 +16,30 @@
     if (event.detail.target === ask && ask.childElementCount && !ask.open) ask.showModal();
   });
   document.body.addEventListener("done", () => { if (ask.open) ask.close(); });
+  // While the dialog is open, all else is behind it: for the eye, and for a screen reader
+  function tell(words) {
+    const line = document.createElement("p");
+    line.id = "told";
+    line.className = "bad";
+    line.setAttribute("role", "alert");
+    line.textContent = words;
+    if (ask.open) ask.querySelector(".tools").before(line); else document.querySelector("main").prepend(line);
+  }
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    document.getElementById("told")?.remove();
+    // The server would refuse it, but only when all of it has been sent
+    const files = event.detail.elt.querySelector("input[type=file]");
+    const bytes = [...(files?.files ?? [])].reduce((sum, one) => sum + one.size, 0);
+    if (files && bytes > Number(files.dataset.most)) {
+      event.preventDefault();
+      tell("That is too much to send at once: " + Math.ceil(bytes / 1048576) + " MB.");
+    }
+  });
   document.body.addEventListener("htmx:responseError", (event) => {
-    live.textContent = event.detail.xhr.responseText.slice(0, 200);
+    tell(event.detail.xhr.responseText.slice(0, 200));
+  });
+  document.body.addEventListener("htmx:sendError", () => {
+    tell("The server did not answer. Nothing was done, or it cannot be seen: try again.");
   });
   ask.addEventListener("close", () => {
     ask.replaceChildren();

@@ -35,7 +35,7 @@ def test_a_machine_that_does_nothing_is_known_to_be_idle() -> None:
 
 
 def test_each_change_is_seen_in_half_a_minute() -> None:
-    meter, cpu_s = CpuMeter(), 0.0
+    meter, cpu_s, said = CpuMeter(), 0.0, dict[str, float]()
     for at in range(120):
         cpu_s += 1.0 if at < 60 else 0.0
         said = meter.percents({"m": use(cpu_s)}, float(at))

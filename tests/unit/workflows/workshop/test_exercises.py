@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import testinfra
@@ -18,7 +18,9 @@ from sandbox.workshop.view import ExerciseResult
 from tests.unit.workflows.workshop.conftest import Classroom
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
-PASSED, FAILED, ERROR = Outcome.PASSED, Outcome.FAILED, Outcome.ERROR
+PASSED: Final = Outcome.PASSED
+FAILED: Final = Outcome.FAILED
+ERROR: Final = Outcome.ERROR
 
 
 def result(*ends: tuple[ExerciseEnd, str], trouble: str = "") -> tuple[bool | None, str]:
