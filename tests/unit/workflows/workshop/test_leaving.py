@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.errors import ProviderError
 from sandbox.providers.seats import MemberLostError
-from sandbox.workflows.workshop import homes, leaving, push
+from sandbox.workflows.workshop import homes, push
 from sandbox.workflows.workshop.down import close
 from sandbox.workflows.workshop.members import MemberWatch, evacuate, tend_members
 from sandbox.workflows.workshop.reset import reset
@@ -148,7 +148,7 @@ def test_what_takes_too_long_while_all_stands_still_is_done_again(
         return saved
 
     monkeypatch.setattr(homes, "save_home", slow)
-    monkeypatch.setattr(leaving.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("sandbox.workflows.workshop.leaving.time.monotonic", lambda: now[0])
     reset(ws, NUMBER, keep_home=True)
     assert len(copies) == 2
     assert learner.stamps[machine(ws)] == learner.newest
@@ -177,8 +177,8 @@ def test_a_copy_is_put_back_over_nothing_that_is_in_no_copy(
     wanted = stamp_in(ws.store.home_of(NUMBER))
     written, work = [], learner.work
 
-    def noted(name: str) -> int:
-        written.append(work(name))
+    def noted(machine: str) -> int:
+        written.append(work(machine))
         return written[-1]
 
     learner.work = noted  # type: ignore[method-assign]
