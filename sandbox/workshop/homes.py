@@ -101,7 +101,8 @@ case $status in
 *) exit 1 ;;
 esac
 """
-# $1 the account; the archive comes on stdin
+# $1 the account; the archive comes on stdin. It has the home itself as its first folder: what was
+# there before goes
 LAY_HOME: Final = f"""\
 {_AS_ACCOUNT}cd "$home"
 said=$(
@@ -112,15 +113,6 @@ said=$(
 )
 [ -z "$said" ] || {{ printf '%s\\n' "$said" >&2; exit {PARTLY}; }}
 """
-# $1 the account, the rest patterns. Empty folders may stay: nobody misses them
-LAY_HOME_ANEW: Final = f"""\
-{_AS_ACCOUNT}shift
-cd "$home"
-for pattern in "$@"; do set -- "$@" -path "*/$pattern" -prune -o; shift; done
-as_account find . -xdev "$@" '(' -type f -o -type l ')' -exec rm -f -- '{{}}' + < /dev/null
-set -- "$account"
-{LAY_HOME}"""
-"""Lays the archive in the place of all that a copy of this home would have in it."""
 
 
 @dataclass(frozen=True)
@@ -172,18 +164,6 @@ class HomesManifest(BaseModel):
 def save_words(account: str, max_mb: int, since: int = 0) -> tuple[str, ...]:
     """Return the words after `sh -c SAVE_HOME sh`; `since` is the seat's clock at the last copy."""
     return (account, str(max_mb), str(since), *CACHES)
-
-
-def lay_words(account: str, *, anew: bool) -> tuple[str, ...]:
-    """Return the command that lays the archive on its stdin into a home.
-
-    Args:
-        account: whose home it is.
-        anew: remove first what a copy of the home as it is would have in it.
-    """
-    if anew:
-        return ("sh", "-c", LAY_HOME_ANEW, "sh", account, *CACHES)
-    return ("sh", "-c", LAY_HOME, "sh", account)
 
 
 def look_said(stderr: str) -> HomeLook | None:

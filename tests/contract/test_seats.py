@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,9 +24,10 @@ from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.seat_guard import has_guard
 from sandbox.providers.incus.seat_request import network_name
 from sandbox.providers.incus.seats import IncusSeats
-from sandbox.providers.seats import HasSeats, SeatLabel, SeatMachine, SeatWish
+from sandbox.providers.seats import Furnishing, HasSeats, SeatLabel, SeatMachine, SeatWish
 from sandbox.run import run
 from sandbox.ssh import make_key
+from sandbox.workshop.stillness import GO_ON, STAND_STILL, still_words
 from tests.conftest import wait_until
 from tests.contract.conftest import IncusLab, lab_on_incus
 
@@ -357,6 +358,53 @@ def test_what_an_interrupted_try_has_left_is_no_obstacle(room: SeatLab) -> None:
         # Its machines need it
         room.seats.clear(_CLASS)
     room.seats.remove(wish.name)
+
+
+def test_it_is_furnished_while_it_comes_up(room: SeatLab) -> None:
+    wish = room.wish(3)
+    said: list[tuple[Mapping[int, str], str]] = []
+
+    def meanwhile(machine: SeatMachine) -> None:
+        ran = room.seats.run(machine.name, ("sh", "-c", "nproc; hostname"), timeout_s=30)
+        said.append((machine.upstreams, ran.stdout.split()[0]))
+
+    def when_up(machine: SeatMachine) -> None:
+        done = room.seats.run(machine.name, ("systemctl", "is-system-running"), timeout_s=30)
+        said.append((machine.upstreams, done.stdout.strip()))
+
+    made = room.seats.make(wish, ignore, furnishing=Furnishing(meanwhile, when_up))
+    # Only until it is ready does it have one more processor
+    more = str(min(wish.cpus + 1, os.cpu_count() or 1))
+    assert sorted(said, key=lambda one: one[1]) == [
+        (made.upstreams, more),
+        (made.upstreams, "running"),
+    ]
+    now = room.seats.run(wish.name, ("nproc",), timeout_s=30)
+    assert now.stdout.strip() == str(wish.cpus)
+    room.seats.remove(wish.name)
+
+    def fail(machine: SeatMachine) -> None:
+        raise ProviderError(f"nothing can be laid into {machine.name}")
+
+    for wrong in (Furnishing(fail, when_up), Furnishing(meanwhile, fail)):
+        with pytest.raises(ProviderError, match="nothing can be laid"):
+            room.seats.make(wish, ignore, furnishing=wrong)
+        assert not room.lab.is_there(wish.name)
+
+
+def test_all_in_it_stands_still_until_it_is_told_to_go_on(room: SeatLab) -> None:
+    name = room.wish(1).name
+    write = "(while :; do date +%s%N > /root/now; sleep 0.05; done) < /dev/null > /dev/null 2>&1 &"
+    room.seats.run(name, ("sh", "-c", write), timeout_s=30)
+    look = "cat /root/now; sleep 0.5; cat /root/now"
+    words = ("sh", "-c", STAND_STILL + look, "sh", *still_words(name, 60), "root")
+    first, second = room.seats.run(name, words, timeout_s=30).stdout.split()
+    assert first == second
+    # Commands of ours go on to work there
+    assert room.ask(1, "cat", "/root/now").split() == [first]
+    later = room.seats.run(name, ("sh", "-c", f"{GO_ON}; sleep 0.5; cat /root/now"), timeout_s=30)
+    assert later.stdout.split() != [first]
+    assert room.ask(1, "systemctl", "is-system-running").strip() == "running"
 
 
 def test_a_seat_that_cannot_be_made_leaves_nothing(room: SeatLab) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.run import Completed
-from sandbox.workshop.homes import LAY_HOME, LAY_HOME_ANEW, SAVE_HOME, TOO_LARGE, UNCHANGED
+from sandbox.workshop.homes import LAY_HOME, SAVE_HOME, TOO_LARGE, UNCHANGED
 from sandbox.workshop.stillness import GO_ON, STAND_STILL
 
 STAMP = "stamp"
@@ -68,7 +68,7 @@ class Homes:
             return ""
         if script == SAVE_HOME:
             return self._save(name, int(argv[6]))
-        if script in (LAY_HOME, LAY_HOME_ANEW):
+        if script == LAY_HOME:
             assert isinstance(stdin, Path)
             self.clock += 10
             self.stamps[name], self.changed[name] = stamp_in(stdin), self.clock

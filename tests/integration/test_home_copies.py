@@ -249,6 +249,27 @@ def test_a_home_comes_back_as_it_was(home: Home) -> None:
     assert (home.path / "link").readlink() == Path("course/a.R")
 
 
+def test_a_home_that_is_laid_twice_has_nothing_that_is_gone(home: Home) -> None:
+    home.file("course/a.R", b"new")
+    home.file("now-a-file", b"new")
+    home.saved()
+    archive = (home.folder / "home.tar").read_bytes()
+    home.file("course/gone.R")
+    home.file("gone/b.R")
+    (home.path / "gone-link").symlink_to("/etc/passwd")
+    home.file("course/a.R", b"old")
+    (home.path / "now-a-file").unlink()
+    home.file("now-a-file/inside")
+    home.own()
+    done = home.lay(archive)
+    assert done.returncode == 0, done.stderr
+    left = {str(one.relative_to(home.path)): one for one in home.path.rglob("*")}
+    files = {name: one.read_bytes() for name, one in left.items() if one.is_file()}
+    assert files == {"course/a.R": b"new", "now-a-file": b"new"}
+    assert not any(one.is_symlink() for one in left.values())
+    assert Path("/etc/passwd").exists()
+
+
 def test_no_archive_writes_outside_of_the_home(home: Home) -> None:
     outside = home.folder / "outside"
     outside.mkdir(mode=0o777)

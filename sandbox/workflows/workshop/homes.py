@@ -21,6 +21,7 @@ from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.side_by_side import SeatOutcome, side_by_side
 from sandbox.workshop.home_notes import HomeNote, home_notes, note_home
 from sandbox.workshop.homes import (
+    LAY_HOME,
     PARTLY,
     SAVE_HOME,
     SCRIPT_S,
@@ -28,7 +29,6 @@ from sandbox.workshop.homes import (
     UNCHANGED,
     HomeLook,
     is_whole,
-    lay_words,
     look_said,
     save_words,
     sha256_of,
@@ -149,19 +149,18 @@ def go_on(ws: RunningWorkshop, machine: str) -> None:
         ws.seats.run(machine, ("sh", "-c", GO_ON), timeout_s=_GO_ON_S)
 
 
-def lay_home(ws: RunningWorkshop, machine: str, archive: Path, *, anew: bool = False) -> None:
+def lay_home(ws: RunningWorkshop, machine: str, archive: Path) -> None:
     """Unpack a copy of a home in a machine, as the account itself.
 
-    With `anew`, in the place of all that a copy of its home would have in it. What cannot be laid
-    (there is no room; something else is in its place) is said, and the rest is there. From now on
-    the seat's newest copy stands for this machine's home too.
+    What cannot be laid (there is no room; something else is in its place) is said, and the rest is
+    there. From now on the seat's newest copy stands for this machine's home too.
 
     Raises:
         MemberLostError, ProviderError: nothing could be laid.
     """
     done = ws.seats.run(
         machine,
-        lay_words(ws.workshop.user, anew=anew),
+        ("sh", "-c", LAY_HOME, "sh", ws.workshop.user),
         timeout_s=SCRIPT_S,
         stdin=archive,
         check=False,

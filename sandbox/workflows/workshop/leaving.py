@@ -72,7 +72,7 @@ class Leaving:
             if last is None:
                 return
             if self.keeps_home and last.sha256 != laid.sha256:
-                homes.lay_home(self.ws, new, last.file, anew=True)
+                homes.lay_home(self.ws, new, last.file)
                 # The home of before knows nothing of what was pushed since
                 push.hand_out(self.ws, new)
                 laid = last

@@ -265,7 +265,7 @@ def test_a_seat_whose_home_cannot_be_saved_stays(cluster: Cluster) -> None:
     assert cluster.on("n2") == [number]
 
 
-@pytest.mark.parametrize("at", range(14))
+@pytest.mark.parametrize("at", range(22))
 def test_moving_can_be_cut_off_at_any_call(cluster: Cluster, at: int) -> None:
     there = cluster.on("n2")
     stamps = {one: cluster.learners.work(cluster.machine(one)) for one in there}
