@@ -17,7 +17,7 @@ from sandbox.saved import read_text
 from sandbox.ssh import make_key
 from sandbox.workflows.workshop import answering, homes, proxy, push
 from sandbox.workflows.workshop.pace import at_once
-from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workflows.workshop.running import RunningWorkshop, carriers
 from sandbox.workflows.workshop.secret import set_secret
 from sandbox.workflows.workshop.side_by_side import side_by_side
 from sandbox.workshop.names import seat_word
@@ -61,12 +61,14 @@ def bring_in(
     home: Path | None = None,
     tell_proxy: bool = True,
     keep_older: bool = False,
+    at_last: Callable[[SeatMachine], None] | None = None,
 ) -> Seat:
     """Do as `bring` does, for a caller that holds the seat already.
 
     With `tell_proxy` off, the caller brings the map to the proxy when all its seats are ready. With
     `keep_older`, the machine before stays, for a caller that wants its home, or has something to
-    say before `remove_older`.
+    say before `remove_older`. `at_last` is called with the new machine when it answers, just before
+    it serves.
     """
     ws = _as_it_is_now(ws)
     before = ws.seat(number)
@@ -74,6 +76,8 @@ def bring_in(
     machine = _made(ws, seat, member)
     try:
         _furnish(ws, number, machine, home)
+        if at_last is not None:
+            at_last(machine)
     except SandboxError:
         with suppress(SandboxError):
             ws.seats.remove(machine.name)
@@ -165,7 +169,7 @@ def _make_on(ws: RunningWorkshop, wish: SeatWish) -> SeatMachine:
 
 def members_for(ws: RunningWorkshop, how_many: int) -> list[str]:
     """Share machines out: each to the server that then has the fewest for its memory."""
-    online = [one for one in ws.seats.members() if one.online]
+    online = carriers(ws, ws.seats.members())
     counts = Counter(one.member for one in ws.map().seats if one.ready)
     chosen = []
     for _ in range(how_many if online else 0):
@@ -178,7 +182,7 @@ def members_for(ws: RunningWorkshop, how_many: int) -> list[str]:
 def _by_room(ws: RunningWorkshop) -> list[str]:
     """The servers that are online, the one with the fewest seats for its memory first."""
     counts = Counter(one.member for one in ws.map().seats if one.ready)
-    online = [one for one in ws.seats.members() if one.online]
+    online = carriers(ws, ws.seats.members())
     online.sort(key=lambda one: (counts[one.name] + 1) / max(1, one.memory_mb))
     return [one.name for one in online]
 

@@ -36,6 +36,21 @@ def test_a_late_joiner_gets_a_ready_seat_before_anything_is_made(classroom: Clas
     assert sum(one.is_spare and one.ready for one in ws.map().seats) == 4
 
 
+def test_a_late_joiner_is_no_failure_where_others_go_on_under_a_dead_daemon(
+    classroom: Classroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classroom.seats.member_names = ("n1", "n2")
+    ws = classroom.up()
+    classroom.seats.dead = {"n2"}
+    before = {one.number: one.generation for one in ws.map().seats}
+    monkeypatch.setattr("sandbox.workflows.workshop.up.answers", lambda _: True)
+    add(ws, [ADA])
+    after = {one.number: one.generation for one in ws.map().seats}
+    assert before.items() <= after.items()
+    assert len(after) == len(before) + 1
+    assert all(one.ready for one in ws.map().seats)
+
+
 def test_the_same_person_gets_one_seat(classroom: Classroom) -> None:
     ws = classroom.up()
     first = add(ws, [ADA])
