@@ -58,5 +58,7 @@ class WorkshopRecord(BaseModel):
     opened_at: datetime
     ends: datetime | None = None
     """When it ends, with what `extend` has added."""
+    resting: tuple[str, ...] = ()
+    """Servers that were emptied: they get no new seats, until `up` says otherwise."""
     is_closing: bool = False
     """`down` has begun: nothing may make a seat any more."""

@@ -156,6 +156,16 @@ class IncusCluster:
                 raise lost(member, error) from error
             raise
 
+    @contextmanager
+    def asking(self, member: str) -> Iterator[None]:
+        """Like `reaching`; inside, the member itself is asked where the user has a remote for it.
+
+        Raises:
+            MemberLostError: it is dead before, or it died meanwhile.
+        """
+        with self.reaching(member), self._client.straight_to(self.url(member)):
+            yield
+
     def _known(self, member: str) -> ServerMember:
         with self._lock:
             known = self._members

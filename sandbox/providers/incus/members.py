@@ -68,17 +68,21 @@ def incus_members(
     # While a member is away, Incus may take 20 seconds to say what is where
     all_online = all(one.online for one in found)
     facts = known or KnownMembers()
-    return tuple(_member_if_alive(client, one, facts, count=all_online) for one in found)
+
+    def ask(name: str) -> Member:
+        with asked.asking(name):
+            return _member(client, name, target=name, count=all_online)
+
+    return tuple(_member_if_alive(one, facts, ask) for one in found)
 
 
 def _member_if_alive(
-    client: IncusClient, member: ServerMember, known: KnownMembers, *, count: bool
+    member: ServerMember, known: KnownMembers, ask: Callable[[str], Member]
 ) -> Member:
-    name = member.name
     if member.online:
         # It may die while it is asked
         with suppress(MemberLostError):
-            return known.of(name, lambda: _member(client, name, target=name, count=count))
+            return known.of(member.name, lambda: ask(member.name))
     return Member(member.name, 0, 0, 0, 0, online=False)
 
 

@@ -8,7 +8,8 @@ asked once a minute.
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,7 +18,8 @@ from sandbox.providers.incus.client import IncusClient, api_path
 from sandbox.providers.incus.cluster import IncusCluster
 from sandbox.providers.incus.instances import power_of
 from sandbox.providers.incus.seat_request import label_of
-from sandbox.providers.seats import SeatUse
+from sandbox.providers.incus.server import ServerMember
+from sandbox.providers.seats import MemberLostError, SeatUse, label_in
 
 _MB: Final = 1024**2
 _TIMEOUT_S: Final = 60.0
@@ -55,7 +57,15 @@ class SeatUses:
         Raises:
             HostError, ProviderError: Incus cannot be asked.
         """
-        found = self._metrics()
+        members = self._cluster.members() if self._cluster.is_one else ()
+        found = self._metrics(members)
+        if not all(one.online for one in members):
+            # To ask for all states may take a minute then; and a name says the workshop, too
+            return {
+                name: _with_disk(use, self._states.uses.get(name))
+                for name, use in found.items()
+                if (label := label_in(name)) is not None and label.workshop == workshop
+            }
         with self._lock:
             known = self._states
             is_old = time.monotonic() - known.at >= _STATES_EVERY_S
@@ -69,16 +79,18 @@ class SeatUses:
             if known.workshops.get(name) == workshop
         }
 
-    def _metrics(self) -> dict[str, SeatUse]:
+    def _metrics(self, members: Sequence[ServerMember]) -> dict[str, SeatUse]:
         """What runs on each server that answers: of a cluster, a member knows its own alone."""
-        if not self._cluster.is_one:
+        if not members:
             return uses_in(self._client.text(_METRICS, timeout_s=_TIMEOUT_S))
         found: dict[str, SeatUse] = {}
-        for member in self._cluster.members():
+        for member in members:
             if member.online:
-                at = {"target": member.name}
-                said = self._client.text(_METRICS, parameters=at, timeout_s=_TIMEOUT_S)
-                found |= uses_in(said)
+                # It may die while it is asked
+                with suppress(MemberLostError), self._cluster.asking(member.name):
+                    at = {"target": member.name}
+                    said = self._client.text(_METRICS, parameters=at, timeout_s=_TIMEOUT_S)
+                    found |= uses_in(said)
         return found
 
     def _ask_states(self) -> _States:

@@ -24,7 +24,7 @@ from sandbox.ssh import make_key
 from sandbox.workflows.workshop import answering, homes, proxy, push
 from sandbox.workflows.workshop.leaving import Leaving
 from sandbox.workflows.workshop.pace import at_once
-from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workflows.workshop.running import RunningWorkshop, carriers
 from sandbox.workflows.workshop.secret import set_secret
 from sandbox.workflows.workshop.side_by_side import side_by_side
 from sandbox.workshop.names import seat_word
@@ -177,7 +177,7 @@ def _make_on(ws: RunningWorkshop, wish: SeatWish, furnishing: Furnishing) -> Sea
 
 def members_for(ws: RunningWorkshop, how_many: int) -> list[str]:
     """Share machines out: each to the server that then has the fewest for its memory."""
-    online = [one for one in ws.seats.members() if one.online]
+    online = carriers(ws, ws.seats.members())
     counts = Counter(one.member for one in ws.map().seats if one.ready)
     chosen = []
     for _ in range(how_many if online else 0):
@@ -190,7 +190,7 @@ def members_for(ws: RunningWorkshop, how_many: int) -> list[str]:
 def _by_room(ws: RunningWorkshop) -> list[str]:
     """The servers that are online, the one with the fewest seats for its memory first."""
     counts = Counter(one.member for one in ws.map().seats if one.ready)
-    online = [one for one in ws.seats.members() if one.online]
+    online = carriers(ws, ws.seats.members())
     online.sort(key=lambda one: (counts[one.name] + 1) / max(1, one.memory_mb))
     return [one.name for one in online]
 

@@ -53,6 +53,10 @@ class _Remains:
     def name(self) -> str:
         return self.store.name
 
+    def away(self) -> frozenset[str]:
+        """The servers that do not answer now."""
+        return frozenset(one.name for one in self.seats.members() if not one.online)
+
 
 def close(ws: RunningWorkshop, folder: Path | None) -> Closed:
     """Collect the work of all seats into `folder`, and remove the workshop. Safe to do again.
@@ -143,37 +147,73 @@ def _collected(ws: RunningWorkshop, folder: Path) -> HomesManifest:
 def _remove_all(remains: _Remains) -> int:
     name, context = remains.name, remains.context
     with step(context.listener, name, "remove") as note:
-        removed = _remove_machines(remains)
+        away = remains.away()
+        if away:
+            text = f"{', '.join(sorted(away))}: no answer; what is there stays there for now"
+            context.listener(Notice(name, text))
+        removed = _remove_machines(remains, away)
         model = model_name(name)
         if Instance(model).exists():
             destroy(model, context=context)
-        left = _left_in_the_end(remains)
+        left, away = _left_in_the_end(remains)
         note.text = f"{removed} machines"
     if left:
-        raise ProviderError(
-            f"something of {name} is still there",
-            details="\n".join(left),
-            hint=f"sandbox workshop down {name} does the rest; a server that does not answer must "
-            "be back first",
-        )
+        raise _something_left(name, left, away)
     remains.store.remove()
     return removed
 
 
-def _left_in_the_end(remains: _Remains) -> tuple[str, ...]:
-    """Count again and again: somebody may have begun a machine just before it was closing."""
+def _something_left(name: str, left: Sequence[str], away: frozenset[str]) -> ProviderError:
+    again = f"sandbox workshop down {name}"
+    if not away:
+        return ProviderError(
+            f"something of {name} is still there",
+            details="\n".join(left),
+            hint=f"{again} does the rest",
+        )
+    gone, many = " and ".join(sorted(away)), len(away) > 1
+    return ProviderError(
+        f"{gone} {'do' if many else 'does'} not answer, and something of {name} is still there",
+        details="\n".join(left),
+        hint=f"when {'they are' if many else 'it is'} back: {again}\n"
+        f"when {'one' if many else 'it'} is gone for good: incus cluster remove --force "
+        f"{min(away)}, then the same",
+    )
 
-    def left() -> tuple[str, ...]:
-        _remove_machines(remains, quiet=True)
-        with suppress(ProviderError):
-            remains.seats.clear(remains.name)
-        return remains.seats.left(remains.name)
 
-    return wait_until(left, Deadline(LEFT_S), every_s=_EVERY_S, enough=lambda one: not one)
+def _left_in_the_end(remains: _Remains) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Count again and again: somebody may have begun a machine just before it was closing.
+
+    What is on a server that does not answer cannot go, and all servers are needed to remove a
+    network: that is not waited for.
+
+    Returns:
+        What is still there, and the servers that do not answer.
+    """
+
+    def left() -> tuple[tuple[str, ...], frozenset[str]]:
+        away = remains.away()
+        _remove_machines(remains, away, quiet=True)
+        if not away:
+            with suppress(ProviderError):
+                remains.seats.clear(remains.name)
+        return remains.seats.left(remains.name), away
+
+    def enough(found: tuple[tuple[str, ...], frozenset[str]]) -> bool:
+        names, away = found
+        return not names or (bool(away) and not _machines(remains, away))
+
+    return wait_until(left, Deadline(LEFT_S), every_s=_EVERY_S, enough=enough)
 
 
-def _remove_machines(remains: _Remains, *, quiet: bool = False) -> int:
-    machines = remains.seats.machines(remains.name)
+def _machines(remains: _Remains, away: frozenset[str]) -> list[SeatMachine]:
+    """The machines that can be removed now."""
+    found = remains.seats.machines(remains.name)
+    return [one for one in found if one.member not in away]
+
+
+def _remove_machines(remains: _Remains, away: frozenset[str], *, quiet: bool = False) -> int:
+    machines = _machines(remains, away)
     count = 0
 
     def told(outcome: SeatOutcome[SeatMachine, None]) -> None:

@@ -26,9 +26,10 @@ from sandbox.providers.seats import MemberLostError, SeatMachine
 from sandbox.workflows.workshop import bring, homes
 from sandbox.workflows.workshop.leaving import leaving
 from sandbox.workflows.workshop.pace import at_once
-from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workflows.workshop.running import RunningWorkshop, carriers
 from sandbox.workflows.workshop.side_by_side import side_by_side
 from sandbox.workshop.names import seat_word
+from sandbox.workshop.record import WorkshopRecord
 from sandbox.workshop.seat_map import Seat
 
 SILENT_S: Final = 15.0
@@ -114,7 +115,8 @@ def tend_members(ws: RunningWorkshop, watch: MemberWatch) -> tuple[str, ...]:
 def evacuate(ws: RunningWorkshop, member: str) -> tuple[str, ...]:
     """Move all seats of a server to the others, with their homes as they are now; say how.
 
-    Running it again goes on where it was cut off.
+    It gets no new seats either, until the workshop's `up` is said again. Running this again goes on
+    where it was cut off.
 
     Raises:
         UsageError: there is no such server, it is offline, or there is no other one.
@@ -127,6 +129,10 @@ def evacuate(ws: RunningWorkshop, member: str) -> tuple[str, ...]:
             details=f"servers: {', '.join(members)}",
             hint=f"sandbox workshop status {ws.name}",
         )
+    # Is there any other server?
+    _targets(ws, members, away={member}, seats=_seats_on(ws, {member}))
+    ws.store.change_record(lambda one: _with_resting(one, member))
+    # From here on nobody begins a seat there
     targets = _targets(ws, members, away={member}, seats=_seats_on(ws, {member}))
     outcomes = side_by_side(
         list(targets.items()),
@@ -142,6 +148,11 @@ def evacuate(ws: RunningWorkshop, member: str) -> tuple[str, ...]:
             hint=f"sandbox workshop evacuate {ws.name} {member}",
         )
     return (*done, *_tidy(ws, members, MemberWatch()))
+
+
+def _with_resting(record: WorkshopRecord, member: str) -> WorkshopRecord:
+    resting = tuple(sorted({*record.resting, member}))
+    return record.model_copy(update={"resting": resting})
 
 
 def _silent(ws: RunningWorkshop, watch: MemberWatch) -> list[tuple[Seat, float]]:
@@ -200,7 +211,8 @@ def _targets(
         UsageError: there is no other server.
     """
     gone = frozenset(away)
-    room = {one.name: one for one in members.values() if one.online and one.name not in gone}
+    others = [one for one in members.values() if one.name not in gone]
+    room = {one.name: one for one in carriers(ws, others)}
     if not room and seats:
         raise UsageError(
             f"no other server is online that could carry the seats of {', '.join(sorted(gone))}",

@@ -1,12 +1,13 @@
 """A workshop that is open, as every command on it needs it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Self
 
 from sandbox.errors import SandboxError, UsageError
 from sandbox.events import Listener
+from sandbox.providers.members import Member
 from sandbox.providers.seats import HasSeats, Seats
 from sandbox.spec.workshop import Workshop
 from sandbox.workflows.context import Context
@@ -78,6 +79,13 @@ class RunningWorkshop:
         said = self.workshop
         host = seat_host(seat.number, said.names.domain)
         return url_of(host, said.listen.port, tls=said.tls is not None)
+
+
+def carriers(ws: RunningWorkshop, members: Iterable[Member]) -> list[Member]:
+    """Return the servers that may get new seats; one that was emptied only where no other is."""
+    online = [one for one in members if one.online]
+    resting = ws.store.require().resting
+    return [one for one in online if one.name not in resting] or online
 
 
 def require_open(ws: RunningWorkshop) -> None:

@@ -16,6 +16,7 @@ from sandbox.ssh import make_key
 from sandbox.workflows.context import Context
 from sandbox.workflows.workshop import exercises, homes, keeper, proxy, push
 from sandbox.workflows.workshop.bring import at_once, bring_in, members_for, require_answers, serve
+from sandbox.workflows.workshop.members import answers
 from sandbox.workflows.workshop.model_plan import (
     baked_image,
     error_words,
@@ -267,12 +268,19 @@ def _tasks(ws: RunningWorkshop) -> list[_Task]:
     for seat in seats.seats:
         machine = by_name.get(seats.instance_of(seat)) if seat.generation else None
         runs = machine is not None and machine.power is Power.RUNNING
+        if seat.ready and machine is not None and _goes_on(seat, machine):
+            continue
         if not seat.retired and not (seat.ready and runs):
             found.append(_Task(seat, machine, None))
     places = iter(members_for(ws, sum(one.machine is None for one in found)))
     return [
         replace(one, member=next(places, None)) if one.machine is None else one for one in found
     ]
+
+
+def _goes_on(seat: Seat, machine: SeatMachine) -> bool:
+    """Whether only the engine above it is dead: its person works in it, and nothing can be done."""
+    return machine.power is Power.BROKEN and any(map(answers, seat.upstreams.values()))
 
 
 def _remove_never_served(ws: RunningWorkshop, machines: Sequence[SeatMachine]) -> None:

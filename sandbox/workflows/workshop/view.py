@@ -14,7 +14,9 @@ from sandbox.providers.engine import Power
 from sandbox.providers.members import Member
 from sandbox.providers.seats import SeatMachine, SeatUse
 from sandbox.workflows.workshop import exercises, keeper, look, proxy
+from sandbox.workflows.workshop.members import answers
 from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workflows.workshop.side_by_side import side_by_side
 from sandbox.workshop.home_notes import home_notes
 from sandbox.workshop.names import claim_host, seat_word, url_of
 from sandbox.workshop.seat_map import Seat, SeatMap
@@ -29,6 +31,7 @@ from sandbox.workshop.view import (
 
 _ENDS_SOON: Final = timedelta(minutes=15)
 _MOST_NAMED: Final = 8
+_ASKED_AT_ONCE: Final = 32
 
 
 def view(
@@ -57,11 +60,13 @@ def view(
         members = asked_members.result()
         now_uses = asked_uses.result() if asked_uses is not None else uses or {}
     seats = ws.map()
+    offline = frozenset(one.name for one in members if not one.online)
     gathered = _Gathered(
         ws=ws,
         seats=seats,
         machines=machines,
-        offline=frozenset(one.name for one in members if not one.online),
+        offline=offline,
+        going_on=_going_on(seats, offline),
         uses=now_uses,
         cpu_percents=cpu_percents or {},
         looks=look.looks(ws.store) if looks is None else looks,
@@ -76,7 +81,7 @@ def view(
         title=said.description or ws.name,
         at=now,
         seats=found,
-        members=tuple(_member_view(one, seats) for one in members),
+        members=tuple(_member_view(one, gathered) for one in members),
         exercises=tuple(one.name for one in said.exercises),
         ends=ws.record.ends,
         claim_url=url_of(claim, said.listen.port, tls=said.tls is not None),
@@ -91,6 +96,8 @@ class _Gathered:
     seats: SeatMap
     machines: Mapping[str, SeatMachine]
     offline: frozenset[str]
+    going_on: frozenset[int]
+    """Seats of servers that do not answer, which do so themselves."""
     uses: Mapping[str, SeatUse]
     cpu_percents: Mapping[str, float]
     looks: Mapping[int, SeatLook]
@@ -119,7 +126,7 @@ def _seat_view(seat: Seat, seen: _Gathered) -> SeatView:
         is_spare=seat.is_spare,
         is_claimed=bool(holder and holder.claim),
         retired=seat.retired,
-        state=_state(seat, machine, seen.offline),
+        state=_state(seat, machine, seen),
         member=machine.member if machine else seat.member,
         machine=name,
         cpu_percent=seen.cpu_percents.get(name),
@@ -134,9 +141,19 @@ def _seat_view(seat: Seat, seen: _Gathered) -> SeatView:
     )
 
 
-def _state(seat: Seat, machine: SeatMachine | None, offline: frozenset[str]) -> SeatState:
-    if seat.generation and (machine.member if machine else seat.member) in offline:
-        return SeatState.LOST
+def _going_on(seats: SeatMap, offline: frozenset[str]) -> frozenset[int]:
+    asked = [(one, up) for one in seats.seats if one.member in offline for up in _firsts(one)]
+    found = side_by_side(asked, lambda pair: answers(pair[1]), at_once=_ASKED_AT_ONCE)
+    return frozenset(one.item[0].number for one in found if one.result)
+
+
+def _firsts(seat: Seat) -> list[str]:
+    return list(seat.upstreams.values())[:1] if seat.ready and not seat.retired else []
+
+
+def _state(seat: Seat, machine: SeatMachine | None, seen: _Gathered) -> SeatState:
+    if seat.generation and (machine.member if machine else seat.member) in seen.offline:
+        return SeatState.READY if seat.number in seen.going_on else SeatState.LOST
     if machine is None:
         is_to_come = not seat.generation and not seat.retired
         return SeatState.STARTING if is_to_come else SeatState.OFF
@@ -145,9 +162,11 @@ def _state(seat: Seat, machine: SeatMachine | None, offline: frozenset[str]) -> 
     return SeatState.STARTING if machine.power is Power.STARTING else SeatState.OFF
 
 
-def _member_view(member: Member, seats: SeatMap) -> MemberView:
-    served = sum(one.member == member.name and one.ready for one in seats.seats)
+def _member_view(member: Member, seen: _Gathered) -> MemberView:
+    served = sum(one.member == member.name and one.ready for one in seen.seats.seats)
     trouble = "" if member.online else "it does not answer"
+    if member.online and member.name in seen.ws.store.require().resting:
+        trouble = "emptied: it gets no new seats until `up`"
     return MemberView(name=member.name, online=member.online, seats=served, trouble=trouble)
 
 
@@ -158,8 +177,16 @@ def _notices(
     if ws.record.is_closing:
         yield f"it is closing; what is left is removed by: sandbox workshop down {ws.name}"
     for name in sorted(seen.offline):
-        lost = [one.word for one in found if one.member == name and not one.retired]
-        yield f"{name} does not answer: {_listed(lost) if lost else 'no seat is there'}"
+        there = [one for one in found if one.member == name and not one.retired]
+        lost = [one.word for one in there if one.state is SeatState.LOST]
+        on = [one.word for one in there if one.number in seen.going_on]
+        if on:
+            yield (
+                f"{name} does not answer, but these seats there do, without copies of their homes: "
+                f"{_listed(on)}"
+            )
+        if lost or not on:
+            yield f"{name} does not answer: {_listed(lost) if lost else 'no seat is there'}"
     if not proxy.proxy_runs(ws):
         yield f"the proxy does not run, so no address answers: sandbox workshop up {ws.record.path}"
     if not keeper_runs:

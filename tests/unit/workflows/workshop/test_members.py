@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sandbox.errors import ProviderError, SandboxError, UsageError
 from sandbox.providers.engine import Power
 from sandbox.workflows.workshop import homes, push
+from sandbox.workflows.workshop.add import add
 from sandbox.workflows.workshop.members import SILENT_S, MemberWatch, evacuate, tend_members
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.seat_map import instance_name
@@ -255,6 +256,44 @@ def test_a_server_is_emptied(cluster: Cluster) -> None:
     assert [one for one in cluster.seats.there.values() if one.member == "n2"] == []
     with pytest.raises(UsageError, match="there is no server n9"):
         evacuate(cluster.ws, "n9")
+
+
+def test_who_works_on_while_a_server_is_emptied_loses_nothing(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = cluster.on("n2")[0]
+    old = cluster.machine(number)
+    cluster.learners.work(old)
+    make, newest = cluster.seats.make, 0
+
+    def meanwhile(*args: Any, **words: Any) -> Any:
+        nonlocal newest
+        made = make(*args, **words)
+        newest = cluster.learners.work(old)
+        return made
+
+    monkeypatch.setattr(cluster.seats, "make", meanwhile)
+    evacuate(cluster.ws, "n2")
+    assert cluster.learners.stamps[cluster.machine(number)] == newest
+
+
+def test_a_server_that_was_emptied_gets_no_seat_until_up(
+    classroom: Classroom, cluster: Cluster
+) -> None:
+    evacuate(cluster.ws, "n2")
+    add(cluster.ws, [None, None, None])
+    assert cluster.on("n2") == []
+    cluster.lose("n1")
+    assert cluster.on("n2") == []
+    cluster.kill("n3")
+    [cluster.tend() for _ in range(5)]
+    assert len(cluster.on("n2")) == SEATS + 3, "there is no other one"
+    cluster.seats.dead.clear()
+    ws = classroom.up(f"version: 1\nbox: shiny\nseats: {SEATS}\nspare: 0\n")
+    evacuate(ws, "n3")
+    add(ws, [None])
+    assert ws.record.resting == ()
+    assert ws.store.require().resting == ("n3",)
 
 
 def test_a_seat_whose_home_cannot_be_saved_stays(cluster: Cluster) -> None:

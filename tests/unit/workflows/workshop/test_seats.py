@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from sandbox.errors import HostError, ProviderError, UsageError
-from sandbox.workflows.workshop import answering, collect, push
+from sandbox.workflows.workshop import answering, collect, down, push
 from sandbox.workflows.workshop.add import add, finish, give_spare
 from sandbox.workflows.workshop.down import close, close_remains
 from sandbox.workflows.workshop.extend import extend
@@ -33,6 +34,21 @@ def test_a_late_joiner_gets_a_ready_seat_before_anything_is_made(classroom: Clas
     finish(ws)
     assert len(classroom.seats.there) == 5
     assert sum(one.is_spare and one.ready for one in ws.map().seats) == 4
+
+
+def test_a_late_joiner_is_no_failure_where_others_go_on_under_a_dead_daemon(
+    classroom: Classroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classroom.seats.member_names = ("n1", "n2")
+    ws = classroom.up()
+    classroom.seats.dead = {"n2"}
+    before = {one.number: one.generation for one in ws.map().seats}
+    monkeypatch.setattr("sandbox.workflows.workshop.up.answers", lambda _: True)
+    add(ws, [ADA])
+    after = {one.number: one.generation for one in ws.map().seats}
+    assert before.items() <= after.items()
+    assert len(after) == len(before) + 1
+    assert all(one.ready for one in ws.map().seats)
 
 
 def test_the_same_person_gets_one_seat(classroom: Classroom) -> None:
@@ -160,15 +176,23 @@ def test_nothing_is_removed_when_somebodys_work_is_missing(
     assert not classroom.seats.there
 
 
-def test_what_cannot_be_removed_is_named(classroom: Classroom) -> None:
+def test_what_is_on_a_lost_server_is_named_and_not_waited_for(
+    classroom: Classroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(down, "LEFT_S", 600.0)
+    monkeypatch.setattr("sandbox.deadline.time.sleep", lambda _: pytest.fail("it waits"))
+    said: list[str] = []
+    context = replace(classroom.context, listener=lambda event: said.append(str(event)))
     classroom.seats.member_names = ("n1", "n2")
     ws = classroom.up()
     classroom.seats.dead = {"n2"}
     lost = sorted(one.name for one in classroom.seats.there.values() if one.member == "n2")
     assert lost
-    with pytest.raises(ProviderError, match="still there") as caught:
-        close(ws, None)
+    with pytest.raises(ProviderError, match=r"n2 does not answer.* still there") as caught:
+        close(replace(ws, context=context), None)
+    assert "n2: no answer" in said[0] + said[1]
     assert caught.value.exit_code == 5
+    assert "sandbox workshop down class" in caught.value.hint
     assert all(one in caught.value.details for one in lost)
     assert sorted(classroom.seats.there) == lost
     classroom.seats.dead = set()

@@ -8,11 +8,13 @@ import pytest
 from sandbox.workflows.workshop import keeper, proxy
 from sandbox.workflows.workshop.view import view
 from sandbox.workshop.home_notes import note_home
+from sandbox.workshop.names import seat_word
 from sandbox.workshop.seat_map import Seat
 from sandbox.workshop.stuck import Stuck, ranks
 from sandbox.workshop.view import SeatLook, SeatState
 from tests.unit.workflows.workshop.conftest import Classroom
 
+VIEW = "sandbox.workflows.workshop.view"
 TEXT = "version: 1\nbox: shiny\nroster: people.csv\nspare: 1\n"
 
 
@@ -45,11 +47,12 @@ def test_states_and_uses(classroom: Classroom) -> None:
     assert seen.notices == ()
 
 
-def test_a_lost_server_is_said_first(classroom: Classroom) -> None:
+def test_a_lost_server_is_said_first(classroom: Classroom, monkeypatch: pytest.MonkeyPatch) -> None:
     roster(classroom)
     classroom.seats.member_names = ("n1", "n2")
     ws = classroom.up(TEXT)
     classroom.seats.dead = {"n2"}
+    monkeypatch.setattr(f"{VIEW}.answers", lambda _: False)
     seen = view(ws)
     lost = [one.word for one in seen.seats if one.member == "n2"]
     assert lost
@@ -59,6 +62,26 @@ def test_a_lost_server_is_said_first(classroom: Classroom) -> None:
         ("n1", True, 5 - len(lost)),
         ("n2", False, len(lost)),
     ]
+
+
+def test_a_seat_that_goes_on_under_a_dead_daemon_is_not_called_lost(
+    classroom: Classroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roster(classroom)
+    classroom.seats.member_names = ("n1", "n2")
+    ws = classroom.up(TEXT)
+    classroom.seats.dead = {"n2"}
+    there = [one for one in ws.map().seats if one.member == "n2"]
+    (alive,) = there[0].upstreams.values()
+    monkeypatch.setattr(f"{VIEW}.answers", lambda upstream: upstream == alive)
+    seen = view(ws)
+    states = {one.number: one.state for one in seen.seats if one.member == "n2"}
+    assert states.pop(there[0].number) is SeatState.READY
+    assert states
+    assert set(states.values()) == {SeatState.LOST}
+    assert "but these seats there do" in seen.notices[0]
+    assert seen.notices[0].endswith(f"homes: {seat_word(there[0].number)}")
+    assert seen.notices[1].startswith("n2 does not answer: seat")
 
 
 def test_what_does_not_run_is_said(classroom: Classroom, monkeypatch: pytest.MonkeyPatch) -> None:
