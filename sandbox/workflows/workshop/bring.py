@@ -81,7 +81,7 @@ def bring_in(
     before = ws.seat(number)
     seat = ws.store.change_seat(number, _begun)
     archive = old.home if old is not None else lambda: home
-    machine = _made(ws, seat, member, _furnishing(ws, number, archive))
+    machine = _made(ws, seat, member, _furnishing(ws, number, archive, tell_proxy=tell_proxy))
     try:
         with old.for_good(machine.name) if old is not None else nullcontext():
             seat = serve(ws, number, machine)
@@ -222,7 +222,9 @@ def _public_key(ws: RunningWorkshop) -> str:
     return (said or make_key(ws.store.part())).strip()
 
 
-def _furnishing(ws: RunningWorkshop, number: int, archive: Callable[[], Path | None]) -> Furnishing:
+def _furnishing(
+    ws: RunningWorkshop, number: int, archive: Callable[[], Path | None], *, tell_proxy: bool
+) -> Furnishing:
     def lay_files(machine: SeatMachine) -> None:
         if (home := archive()) is not None:
             homes.lay_home(ws, machine.name, home)
@@ -230,10 +232,13 @@ def _furnishing(ws: RunningWorkshop, number: int, archive: Callable[[], Path | N
         push.hand_out(ws, machine.name)
 
     def furnish(machine: SeatMachine) -> None:
-        parts: tuple[Callable[[], None], ...] = (
+        parts: list[Callable[[], None]] = [
             lambda: set_secret(ws, number, machine.name),
             lambda: lay_files(machine),
-        )
+        ]
+        if tell_proxy:
+            # Most of this is loading what writes its files, and later each moment counts
+            parts.append(lambda: proxy.refresh_proxy(ws))
         for outcome in side_by_side(parts, lambda part: part(), at_once=len(parts)):
             if outcome.error is not None:
                 raise outcome.error
