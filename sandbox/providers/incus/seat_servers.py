@@ -118,6 +118,12 @@ class SeatServers:
         with self.cluster.reaching(member), self._client.straight_to(self._url_of(member)):
             yield
 
+    def without_remote(self) -> tuple[str, ...]:
+        """Name the members of a cluster that the user's `incus` cannot ask themselves."""
+        members = self.cluster.members() if self.cluster.is_one else ()
+        urls = {one.name: self._url_of(one.name) for one in members}
+        return tuple(name for name, url in urls.items() if url and not self._client.has_way_to(url))
+
     def _url_of(self, member: str) -> str:
         """Where a member is; empty when this host is it, and is asked through its socket."""
         if self._client.place.is_local and member == self.name:

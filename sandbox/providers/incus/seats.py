@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sandbox.deadline import keep_trying
 from sandbox.errors import ProviderError, SandboxError
-from sandbox.events import Listener, StepOutput
+from sandbox.events import Listener, Notice, StepOutput
 from sandbox.providers.engine import Power, SshEndpoint
 from sandbox.providers.incus import ready_script as inside
 from sandbox.providers.incus.client import (
@@ -87,6 +87,12 @@ class IncusSeats(IncusPower, IncusCommands):
     def prepare(self, workshop: str, may_reach: Sequence[str], listener: Listener) -> None:
         """Make the workshop's network and its rules; see `Seats.prepare`."""
         self._network.prepare(workshop, may_reach, listener)
+        if hidden := self._servers.without_remote():
+            text = (
+                f"no remote of yours leads straight to {', '.join(hidden)}: when another member has"
+                " been away, commands for seats there may hang; incus remote add NAME URL mends it"
+            )
+            listener(Notice(workshop, text))
 
     def make(
         self, wish: SeatWish, listener: Listener, *, furnishing: Furnishing | None = None

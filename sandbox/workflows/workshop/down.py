@@ -76,8 +76,10 @@ def close(ws: RunningWorkshop, folder: Path | None) -> Closed:
         ws = replace(ws, record=record)
         keeper.end_keeper(ws.store)
         proxy.stop_proxy(ws)
+        remains = _Remains(ws.store, ws.seats, ws.context)
+        _tell_of_away(remains)
         manifest = _collected(ws, folder) if folder is not None else None
-        removed = _remove_all(_Remains(ws.store, ws.seats, ws.context))
+        removed = _remove_all(remains)
         return Closed(ws.name, folder, manifest, removed)
 
 
@@ -109,6 +111,7 @@ def close_remains(name: str, context: Context, *, may_lose: bool) -> Closed:
             )
         keeper.end_keeper(store)
         proxy.end_proxy(store)
+        _tell_of_away(remains)
         return Closed(name, None, None, _remove_all(remains))
 
 
@@ -147,11 +150,7 @@ def _collected(ws: RunningWorkshop, folder: Path) -> HomesManifest:
 def _remove_all(remains: _Remains) -> int:
     name, context = remains.name, remains.context
     with step(context.listener, name, "remove") as note:
-        away = remains.away()
-        if away:
-            text = f"{', '.join(sorted(away))}: no answer; what is there stays there for now"
-            context.listener(Notice(name, text))
-        removed = _remove_machines(remains, away)
+        removed = _remove_machines(remains, remains.away())
         model = model_name(name)
         if Instance(model).exists():
             destroy(model, context=context)
@@ -161,6 +160,12 @@ def _remove_all(remains: _Remains) -> int:
         raise _something_left(name, left, away)
     remains.store.remove()
     return removed
+
+
+def _tell_of_away(remains: _Remains) -> None:
+    if away := remains.away():
+        text = f"{', '.join(sorted(away))}: no answer; what is there stays there for now"
+        remains.context.listener(Notice(remains.name, text))
 
 
 def _something_left(name: str, left: Sequence[str], away: frozenset[str]) -> ProviderError:
