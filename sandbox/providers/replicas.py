@@ -100,4 +100,3 @@ def replica_in(name: str) -> tuple[str, int] | None:
     """Read the workshop and the seat in a replica's name; None when it is something else."""
     found = _NAME.fullmatch(name)
     return (found[1], int(found[2])) if found else None
-

@@ -61,17 +61,18 @@ def bring_in(
     home: Path | None = None,
     tell_proxy: bool = True,
     keep_older: bool = False,
+    replica: str = "",
 ) -> Seat:
     """Do as `bring` does, for a caller that holds the seat already.
 
     With `tell_proxy` off, the caller brings the map to the proxy when all its seats are ready. With
     `keep_older`, the machine before stays, for a caller that wants its home, or has something to
-    say before `remove_older`.
+    say before `remove_older`. With `replica`, the machine is a clone of that replica on `member`.
     """
     ws = _as_it_is_now(ws)
     before = ws.seat(number)
     seat = ws.store.change_seat(number, _begun)
-    machine = _made(ws, seat, member)
+    machine = _made(ws, seat, member, replica)
     try:
         _furnish(ws, number, machine, home)
     except SandboxError:
@@ -134,8 +135,8 @@ def _served_by(seat: Seat, machine: SeatMachine) -> Seat:
     return seat.model_copy(update=serving)
 
 
-def _made(ws: RunningWorkshop, seat: Seat, member: str | None) -> SeatMachine:
-    wish = _wish(ws, seat)
+def _made(ws: RunningWorkshop, seat: Seat, member: str | None, replica: str) -> SeatMachine:
+    wish = replace(_wish(ws, seat), replica=replica)
     lost: MemberLostError | None = None
     for name in [member] if member is not None else _by_room(ws):
         try:
