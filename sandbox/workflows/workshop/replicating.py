@@ -38,7 +38,7 @@ class ReplicasPart:
         ws = self._workshop()
         notes = replica_notes(ws.store)
         is_wanted = ws.workshop.copies.seats
-        if is_over(ws.store) or not (is_wanted or any(one.name for one in notes.seats.values())):
+        if not (is_wanted or any(one.name for one in notes.seats.values())) or is_over(ws.store):
             return
         if self._clock() >= self._tidy_at:
             self._tidy_at = self._clock() + _TIDY_S
@@ -48,8 +48,9 @@ class ReplicasPart:
             # One that has none yet does not wait
             if notes.of(number).is_of(ws.seat(number)) and self._clock() < self._next_at:
                 return
-            seats = sum(one.ready for one in ws.map().seats)
-            self._next_at = self._clock() + ws.workshop.copies.seats_every_s / max(1, seats)
+            seats = max(1, sum(one.ready for one in ws.map().seats))
+            gap_s = ws.workshop.copies.seats_every_s / seats - EVERY_S
+            self._next_at = self._clock() + max(0.0, gap_s)
             try:
                 replicas.copy_seat(ws, number)
             except ProviderError as error:

@@ -187,7 +187,7 @@ def _notices(
             f"sandbox workshop up {ws.record.path}"
         )
     yield from _about_copies(ws, found)
-    yield from _about_replicas(seen, found)
+    yield from _about_replicas(seen, found, now)
     ends = ws.record.ends
     if ends is not None and now >= ends:
         yield f"it has ended; its machines run on until: sandbox workshop down {ws.name}"
@@ -209,13 +209,21 @@ def _about_copies(ws: RunningWorkshop, found: Sequence[SeatView]) -> Iterator[st
         yield f"the newest copy of the home failed: {_listed(failed)}"
 
 
-def _about_replicas(seen: _Gathered, found: Sequence[SeatView]) -> Iterator[str]:
+def _about_replicas(seen: _Gathered, found: Sequence[SeatView], now: datetime) -> Iterator[str]:
     ready = [one for one in found if one.state is SeatState.READY]
     failed = [one for one in ready if seen.replicas.of(one.number).trouble]
     if failed:
         why = seen.replicas.of(failed[0].number).trouble
         words = _listed([one.word for one in failed])
         yield f"the newest copy of the whole seat failed: {words} ({why})"
+    most_s = 2 * seen.ws.workshop.copies.seats_every_s + 60
+    late = [
+        one.word
+        for one in ready
+        if one.replica_at is not None and (now - one.replica_at).total_seconds() > most_s
+    ]
+    if late and not failed:
+        yield f"the copy of the whole seat is old: {_listed(late)}"
     away = [one.word for one in ready if one.replica_on in seen.offline and one.replica_at]
     if away:
         yield f"the copy of the whole seat is on a server that is away: {_listed(away)}"
