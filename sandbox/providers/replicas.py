@@ -76,6 +76,9 @@ class SeatReplicas(Protocol):
     def remove(self, name: str) -> None:
         """Remove a replica, whole or not; does nothing when it is gone.
 
+        One at which the provider is still at work, because a copy was cut off, stays for a later
+        call.
+
         Raises:
             MemberLostError, ProviderError: it cannot be removed, or it is no replica.
         """

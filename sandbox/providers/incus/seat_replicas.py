@@ -8,6 +8,7 @@ moment. It works in place, and removes the snapshots of what it works on: so eac
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from sandbox.deadline import Deadline, wait_until
 from sandbox.errors import ProviderError
 from sandbox.events import Listener, StepOutput
 from sandbox.providers.incus.client import IncusClient, NotFoundError, api_path
@@ -21,7 +22,9 @@ from sandbox.providers.incus.seat_request import (
 from sandbox.providers.incus.seat_servers import SeatServers
 from sandbox.providers.replicas import ReplicaWish, SeatReplica
 
-_COPY_S: Final = 900.0
+_CLONE_S: Final = 300.0
+_COPY_S: Final = 1800.0
+_LOOK_S: Final = 0.5
 _SMART_POOLS: Final = ("btrfs", "zfs")
 """Pools in which a clone and a snapshot cost nothing."""
 
@@ -35,6 +38,7 @@ class IncusReplicas:
         servers: SeatServers,
         images: Callable[[str], Mapping[str, str]],
         delete: Callable[[str], None],
+        is_busy: Callable[[str], bool],
     ) -> None:
         """Keep replicas beside seats.
 
@@ -43,11 +47,13 @@ class IncusReplicas:
             servers: that carry the seats.
             images: says the baked images of a key by member.
             delete: removes an instance, whatever state Incus left it in.
+            is_busy: tells whether Incus is at work on an instance.
         """
         self._client = client
         self._servers = servers
         self._images = images
         self._delete = delete
+        self._is_busy = is_busy
 
     def obstacle(self) -> str:
         """Say why replicas make no sense here; see `SeatReplicas.obstacle`."""
@@ -75,8 +81,34 @@ class IncusReplicas:
                 raise ProviderError(f"the replica {wish.before} is not there any more")
             if not wish.before:
                 listener(StepOutput(wish.machine, f"a first copy of it on {wish.member}"))
-            self._post(replica_body(wish, begins_as, place), wish.member)
-            self._post(refresh_body(wish, begins_as, place), wish.member)
+            body = replica_body(wish, begins_as, place)
+            at, path = servers.target(wish.member), api_path("instances")
+            self._client.query("POST", path, body, parameters=at, timeout_s=_CLONE_S)
+            body = refresh_body(wish, begins_as, place)
+            begun = self._client.query("POST", path, body, parameters=at, wait=False)
+            self._await(str(begun["id"]), wish)
+
+    def _await(self, operation: str, wish: ReplicaWish) -> None:
+        """Wait for a copy from member to member, as long as both live.
+
+        When one is cut off, Incus itself notices nothing for many minutes.
+        """
+        servers, path = self._servers, api_path("operations", operation)
+        both = [wish.member, *servers.carriers(wish.machine)]
+
+        def asked() -> dict[str, Any]:
+            for one in both:
+                servers.cluster.require(one)
+            return dict(self._client.query("GET", path))
+
+        done = wait_until(
+            asked, Deadline(_COPY_S), every_s=_LOOK_S, enough=lambda one: one["status"] != "Running"
+        )
+        if done["status"] != "Success":
+            raise ProviderError(
+                f"{wish.machine} was not copied to {wish.member}",
+                details=str(done.get("err") or f"it took more than {_COPY_S:.0f} s"),
+            )
 
     def _image(self, wish: ReplicaWish) -> dict[str, Any]:
         image = self._images(wish.image_key).get(wish.member)
@@ -86,10 +118,6 @@ class IncusReplicas:
                 hint="sandbox workshop up bakes it again",
             )
         return dict(self._client.query("GET", api_path("instances", image)))
-
-    def _post(self, body: Mapping[str, Any], member: str) -> None:
-        at, path = self._servers.target(member), api_path("instances")
-        self._client.query("POST", path, body, parameters=at, timeout_s=_COPY_S)
 
     def replicas(self, workshop: str) -> tuple[SeatReplica, ...]:
         """List the replicas of a workshop; see `SeatReplicas.replicas`."""
@@ -105,7 +133,7 @@ class IncusReplicas:
     def remove(self, name: str) -> None:
         """Remove a replica; see `SeatReplicas.remove`."""
         with self._servers.reaching(name):
-            if self._find(name) is not None:
+            if self._find(name) is not None and not self._is_busy(name):
                 self._delete(name)
         self._servers.forget(name)
 

@@ -59,7 +59,9 @@ class IncusSeats(IncusPower, IncusCommands):
         self._copies = ImageCopies(self.client, self._delete)
         self._known = KnownMembers()
         self._uses = SeatUses(self.client, self._servers.cluster)
-        self._replicas = IncusReplicas(self.client, self._servers, self.images, self._delete)
+        self._replicas = IncusReplicas(
+            self.client, self._servers, self.images, self._delete, self.is_busy
+        )
 
     def replicas(self) -> IncusReplicas:
         """Return the replicas of seats; see `replicas.KeepsReplicas`."""
