@@ -75,18 +75,20 @@ class IncusReplicas:
         """Make a replica of what the machine has now; see `SeatReplicas.copy`."""
         place, servers = self._client.place, self._servers
         servers.forget(wish.name)
-        with servers.reaching_member(wish.member), servers.reaching(wish.machine):
+        at, path = servers.target(wish.member), api_path("instances")
+        with servers.reaching_member(wish.member):
             begins_as = self._find(wish.before) if wish.before else self._image(wish)
             if begins_as is None:
                 raise ProviderError(f"the replica {wish.before} is not there any more")
             if not wish.before:
                 listener(StepOutput(wish.machine, f"a first copy of it on {wish.member}"))
             body = replica_body(wish, begins_as, place)
-            at, path = servers.target(wish.member), api_path("instances")
             self._client.query("POST", path, body, parameters=at, timeout_s=_CLONE_S)
+        # One after the other: each would take the other's death for that of its own member
+        with servers.reaching(wish.machine):
             body = refresh_body(wish, begins_as, place)
             begun = self._client.query("POST", path, body, parameters=at, wait=False)
-            self._await(str(begun["id"]), wish)
+        self._await(str(begun["id"]), wish)
 
     def _await(self, operation: str, wish: ReplicaWish) -> None:
         """Wait for a copy from member to member, as long as both live.
