@@ -274,8 +274,21 @@ def _show(workshop: "LoadedWorkshop", found: "Estimate") -> None:
     points = f"{found.access_points} access point{'s' if found.access_points != 1 else ''}"
     show(f"the room: {points} for {workshop.seats} people, {found.room_mbit:.0f} Mbit/s together;")
     show("          the servers on a cable")
+    if found.replica_mbit[1]:
+        idle, most = found.replica_mbit
+        show(
+            f"copies of whole seats: a server sends {idle:.1f} Mbit/s to the others when nothing "
+            f"changes, at most {most:.0f};"
+        )
+        show(f"          {_carried(found)}, counted above")
     for warning in found.warnings:
         say(f"warning: {warning}")
+
+
+def _carried(found: "Estimate") -> str:
+    """How many copies each server carries."""
+    words = [f"{one.member.name} {one.replicas}" for one in found.shares]
+    return f"their disk ({', '.join(words)} of them)"
 
 
 def _as_json(workshop: "LoadedWorkshop", found: "Estimate") -> dict[str, object]:
@@ -290,10 +303,13 @@ def _as_json(workshop: "LoadedWorkshop", found: "Estimate") -> dict[str, object]
         "start_s": found.start_s,
         "access_points": found.access_points,
         "room_mbit": found.room_mbit,
+        "replica_mbit": found.replica_mbit[0],
+        "replica_most_mbit": found.replica_mbit[1],
         "servers": [
             {
                 "name": share.member.name,
                 "seats": share.seats,
+                "replicas": share.replicas,
                 "idle_mb": share.idle_mb,
                 "work_mb": share.work_mb,
                 "free_memory_mb": share.member.memory_mb,

@@ -95,6 +95,8 @@ def status(
 def _show_seats(seen: "WorkshopView") -> None:
     from sandbox.workshop.stuck import ranks
 
+    # Only where there are to be any
+    whole = ("WHOLE",) if seen.has_replicas else ()
     rows = [
         (
             one.seat.word,
@@ -103,11 +105,12 @@ def _show_seats(seen: "WorkshopView") -> None:
             _memory(one.seat),
             _done(one.seat, seen),
             _age(one.seat.home_saved_at, seen.at),
+            *(_age(one.seat.replica_at, seen.at) for _ in whole),
             one.words,
         )
         for one in ranks(seen)
     ]
-    heads = ("SEAT", "PERSON", "STATE", "MEMORY", "DONE", "COPY", "")
+    heads = ("SEAT", "PERSON", "STATE", "MEMORY", "DONE", "COPY", *whole, "")
     show(columns(rows, heads=heads))
 
 

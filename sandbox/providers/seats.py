@@ -60,6 +60,9 @@ class SeatWish:
     """The ports of its servers that the proxy on this host must reach."""
     authorized_key: str
     """The public key, one line, by which this program logs in for the checks of exercises."""
+    replica: str = ""
+    """A replica on that member, of which it is a clone instead: what is the seat's own in it
+    (machine id, host keys, keys of cookies) stays. Empty: the image."""
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,11 @@ class Copies(Model):
     max_mb: Annotated[int, Field(ge=1, le=100_000)] = 200
     """A home with more than this is not copied, and the trainer's page says so."""
     seats: bool = False
-    """Also copy whole seats to another member of the cluster (`incus copy --refresh`)."""
+    """Also keep a copy of each whole seat on another member of the cluster (`incus copy
+    --refresh`): when a member is lost, what was installed or changed outside the homes comes back,
+    too. It needs a cluster whose pool is btrfs or zfs."""
+    seats_every_s: Annotated[int, Field(ge=60, le=24 * 3600)] = 600
+    """Seconds from one copy of a whole seat to the next."""
 
 
 class Workshop(Model):

@@ -51,7 +51,6 @@ def problems_of(context: WorkshopContext) -> list[Problem]:
         _times,
         _names,
         _tls,
-        _copies,
     )
     return [problem for rule in rules for problem in rule(context)]
 
@@ -127,13 +126,6 @@ def _tls(context: WorkshopContext) -> Iterator[Problem]:
             yield refusal
         elif (wrong := _why_no_pem(value.as_path(), is_key=key == "key")) is not None:
             yield value.problem(f"no {key} at {code(value.raw)}: {wrong}")
-
-
-def _copies(context: WorkshopContext) -> Iterator[Problem]:
-    if context.workshop.copies.seats:
-        message = "whole seats cannot be copied to another member yet: it is not built"
-        cure = "Leave out `seats`; homes are copied in any case"
-        yield context.at("copies", "seats").problem(message, cure)
 
 
 def _why_no_pem(path: Path, *, is_key: bool) -> str | None:

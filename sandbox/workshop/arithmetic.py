@@ -20,6 +20,8 @@ SEAT_DISK_MB: Final = 50
 START_S: Final = 8.0
 """From the clone of a seat until its servers answer, when as many are made at once as may be. With
 RStudio Server and Shiny each needs 4 s of a processor: 33 of them took 71 s on two."""
+REPLICA_IDLE_MB: Final = 3
+"""What a copy of a whole seat sends when nothing has changed there: the list of its files."""
 AT_ONCE_PER_CPU: Final = 2
 """More clones at once than this make none of them faster, and Incus's database gets in the way."""
 PEOPLE_PER_ACCESS_POINT: Final = 25
@@ -50,6 +52,13 @@ class Wanted:
     """What a seat adds to the pool until the end of the class."""
     image_mb: int = 0
     """The baked image: each member needs one of its own."""
+    replica_every_s: int = 0
+    """Seconds from one copy of a whole seat to the next; 0: there are no such copies."""
+
+    @property
+    def replica_mb(self) -> int:
+        """What the copy of a whole seat adds to another member's pool: what the seat adds here."""
+        return self.disk_mb if self.replica_every_s else 0
 
     @property
     def seats(self) -> int:
@@ -77,6 +86,8 @@ class Share:
     work_mb: int
     disk_mb: int
     start_s: float
+    replicas: int = 0
+    """Copies of whole seats of other members."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,8 @@ class Estimate:
     """Why it cannot be; empty when it can."""
     warnings: tuple[str, ...]
     """What will not stop it, and should be known."""
+    replica_mbit: tuple[float, float] = (0.0, 0.0)
+    """What a server sends for copies of whole seats: when nothing changes, and at the most."""
 
     @property
     def fits(self) -> bool:
@@ -103,7 +116,7 @@ def estimate(wanted: Wanted, members: Sequence[Member]) -> Estimate:
     """Share the seats out by memory, and find all that stands in the way."""
     online = [one for one in members if one.online]
     counts = share_out(wanted, online)
-    shares = tuple(_share(wanted, one, counts[one.name]) for one in online)
+    shares = tuple(_share(wanted, one, counts) for one in online)
     refusals = tuple(_refusals(wanted, shares))
     people = wanted.people
     return Estimate(
@@ -113,6 +126,7 @@ def estimate(wanted: Wanted, members: Sequence[Member]) -> Estimate:
         room_mbit=people * KBIT_PER_PERSON / 1000,
         refusals=refusals,
         warnings=tuple(_warnings(wanted, shares, members)),
+        replica_mbit=_replica_mbit(wanted, shares),
     )
 
 
@@ -125,22 +139,34 @@ def share_out(wanted: Wanted, members: Sequence[Member]) -> dict[str, int]:
     return counts
 
 
-def _share(wanted: Wanted, member: Member, seats: int) -> Share:
+def _replica_mbit(wanted: Wanted, shares: Sequence[Share]) -> tuple[float, float]:
+    if not wanted.replica_every_s:
+        return 0.0, 0.0
+    most_seats = max((one.seats for one in shares), default=0)
+    per_mb = most_seats * 8 / wanted.replica_every_s
+    return per_mb * REPLICA_IDLE_MB, per_mb * max(wanted.replica_mb, REPLICA_IDLE_MB)
+
+
+def _share(wanted: Wanted, member: Member, counts: Mapping[str, int]) -> Share:
+    seats, others = counts[member.name], len(counts) - 1
+    elsewhere = sum(counts.values()) - seats
+    replicas = math.ceil(elsewhere / others) if wanted.replica_every_s and others else 0
     rounds = math.ceil(seats / (AT_ONCE_PER_CPU * max(1, member.cpus)))
     return Share(
         member=member,
         seats=seats,
         idle_mb=seats * IDLE_MB,
         work_mb=seats * wanted.work_mb,
-        disk_mb=wanted.image_mb + seats * wanted.disk_mb,
+        disk_mb=wanted.image_mb + seats * wanted.disk_mb + replicas * wanted.replica_mb,
         start_s=rounds * START_S,
+        replicas=replicas,
     )
 
 
 def carried(wanted: Wanted, member: Member) -> int:
     """Return how many seats at work a member can carry: by memory, disk and addresses."""
     by_memory = (member.memory_mb - HOST_MB) // wanted.work_mb
-    by_disk = (member.disk_mb - wanted.image_mb) // max(1, wanted.disk_mb)
+    by_disk = (member.disk_mb - wanted.image_mb) // max(1, wanted.disk_mb + wanted.replica_mb)
     return max(0, min(by_memory, by_disk, member.addresses))
 
 

@@ -75,6 +75,10 @@ class SeatView(BaseModel):
     look: SeatLook | None = None
     exercises: Mapping[str, ExerciseResult] = {}
     home_saved_at: datetime | None = None
+    replica_at: datetime | None = None
+    """The whole seat was copied to another server as it was then; None: there is no such copy."""
+    replica_on: str = ""
+    """That server."""
     asked_at: datetime | None = None
     """When its person asked for help, until the trainer has been there."""
 
@@ -107,5 +111,7 @@ class WorkshopView(BaseModel):
     claim_url: str
     keeper_runs: bool
     """Whether homes are being copied and members watched."""
+    has_replicas: bool = False
+    """Whether whole seats are to be copied to other servers, too."""
     notices: tuple[str, ...] = ()
     """What the trainer must know, the worst first."""

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ systemd-run --unit stamps --uid learner sh -c \
 'while :; do date +%s >~/new; mv ~/new ~/stamp; sleep 1; done'
 """
 
+INSTALL = "hostname >/etc/installed"
+
 pytestmark = [pytest.mark.incus, pytest.mark.slow]
 
 
@@ -68,6 +71,17 @@ class Room(Classroom):
         """The machines of seats that are anywhere."""
         found = json.loads(self.incus("list", f"{remote}:", "--format", "json"))
         return sorted(one["name"] for one in found if one["name"].startswith("ws-room-"))
+
+    def replicas(self, remote: str) -> list[str]:
+        """The copies of whole seats that are anywhere."""
+        found = json.loads(self.incus("list", f"{remote}:", "--format", "json"))
+        return sorted(one["name"] for one in found if one["name"].startswith("wr-room-"))
+
+    def whole_since(self, moment: datetime) -> bool:
+        """Whether there is a copy of each whole seat that was begun after that moment."""
+        notes = json.loads((self.folder / "replicas.json").read_text("utf-8"))["seats"].values()
+        taken = [datetime.fromisoformat(one["taken_at"]) for one in notes if one["taken_at"]]
+        return len(taken) == SEATS and min(taken) > moment
 
     def stamp(self, remote: str, machine: str) -> float:
         return float(self.incus("exec", "-T", f"{remote}:{machine}", "--", *LAST_STAMP))
@@ -131,7 +145,7 @@ def _written(folder: Path, lab: Lab) -> Path:
         "spare": 1,
         "work_mb": 128,
         "remotes": list(lab.remotes),
-        "copies": {"every_s": EVERY_S},
+        "copies": {"every_s": EVERY_S, "seats": True, "seats_every_s": 60},
         "listen": {"port": PORT, "page_port": PORT + 1},
     }
     (folder / "room.yml").write_text(yaml.safe_dump(box, sort_keys=False), "utf-8")
@@ -149,9 +163,18 @@ def test_a_member_is_cut_off_and_comes_back(room: Room) -> None:
 
     for machine in before.values():
         room.incus("exec", "-T", f"clab1:{machine}", "--", "sh", "-c", STAMPS)
+        room.incus("exec", "-T", f"clab1:{machine}", "--", "sh", "-c", INSTALL)
+    installed_at = datetime.now(UTC)
     homes = room.folder / "homes"
     time.sleep(EVERY_S * 1.5)
     assert len(list(homes.glob("seat??.tar"))) == SEATS
+
+    wait_until(
+        "all seats are copied whole",
+        lambda: room.whole_since(installed_at),
+        timeout_s=180,
+        interval_s=1,
+    )
 
     # The one that is asked first
     moved = [number for number, member in members.items() if member == "m1"]
@@ -162,6 +185,9 @@ def test_a_member_is_cut_off_and_comes_back(room: Room) -> None:
     assert {number for number in before if now[number] != before[number]} == set(moved)
     for number in moved:
         assert cut_at - room.stamp("clab2", now[number]) < OLD_S
+        # Outside the home, so no copy of that has it
+        whole = room.incus("exec", "-T", f"clab2:{now[number]}", "--", "cat", "/etc/installed")
+        assert whole == before[number]
 
     newer = {number: str(int(time.time())) for number in moved}
     for number in moved:
@@ -254,6 +280,7 @@ def test_nothing_is_left_of_it(room: Room) -> None:
     assert len(list(folder.glob("*.tar.gz"))) == SEATS
     for remote in room.lab.remotes if room.lab else ():
         assert room.machines(remote) == []
+        assert room.replicas(remote) == []
         networks = say({}, "network", "list", f"{remote}:", "--format", "csv")
         assert "clab" not in networks
         for line in networks.splitlines():

@@ -168,20 +168,22 @@ class IncusClient:
         parameters: Mapping[str, str] | None = None,
         timeout_s: float = QUICK_S,
         patience_s: float = LEADERLESS_S,
+        wait: bool = True,
     ) -> Any:  # noqa: ANN401  (whatever JSON the API answers)
         """Ask the API for `path` (as `api_path` makes it) in our project; wait for its operation.
 
         For `patience_s` it is asked again, while its cluster has no leader or the remote is away.
 
         Returns:
-            The answer's metadata; for a longer operation, the finished operation.
+            The answer's metadata; for a longer operation, the finished operation, or without
+            `wait` one that was begun.
 
         Raises:
             HostError, NotFoundError, ExistsError, ProviderError: as in `run`; also for an answer
                 another shape than Incus's.
         """
         answer = keep_trying(
-            lambda: self._asked(method, path, data, parameters, timeout_s),
+            lambda: self._asked(method, path, data, parameters, timeout_s, wait=wait),
             Deadline(patience_s),
             despite=ProviderError,
             every_s=1.0,
@@ -201,11 +203,13 @@ class IncusClient:
         data: Mapping[str, Any] | None,
         parameters: Mapping[str, str] | None,
         timeout_s: float,
+        *,
+        wait: bool = True,
     ) -> dict[str, Any]:
         search = urlencode({**(parameters or {}), "project": self.place.project})
-        answer = self._ask_socket(method, f"{path}?{search}", data, timeout_s)
+        answer = self._ask_socket(method, f"{path}?{search}", data, timeout_s, wait=wait)
         if answer is None:
-            answer = self._ask_command(method, f"{path}?{search}", data, timeout_s)
+            answer = self._ask_command(method, f"{path}?{search}", data, timeout_s, wait=wait)
         if answer.get("type") == "error":
             code = answer.get("error_code")
             code = code if isinstance(code, int) else 0
@@ -213,7 +217,13 @@ class IncusClient:
         return answer
 
     def _ask_socket(
-        self, method: str, target: str, data: Mapping[str, Any] | None, timeout_s: float
+        self,
+        method: str,
+        target: str,
+        data: Mapping[str, Any] | None,
+        timeout_s: float,
+        *,
+        wait: bool,
     ) -> dict[str, Any] | None:
         """The daemon's answer; None when it only answers through the `incus` command."""
         socket = incus_socket() if self.place.is_local else None
@@ -227,7 +237,7 @@ class IncusClient:
         )
 
         try:
-            return ask_socket(socket, method, target, data, timeout_s=timeout_s)
+            return ask_socket(socket, method, target, data, timeout_s=timeout_s, wait=wait)
         except NoSocketError:
             return None
         except EndlessError as error:
@@ -244,9 +254,15 @@ class IncusClient:
             ) from error
 
     def _ask_command(
-        self, method: str, target: str, data: Mapping[str, Any] | None, timeout_s: float
+        self,
+        method: str,
+        target: str,
+        data: Mapping[str, Any] | None,
+        timeout_s: float,
+        *,
+        wait: bool,
     ) -> dict[str, Any]:
-        words = ["incus", "query", "--raw", "--wait", "-X", method]
+        words = ["incus", "query", "--raw", *(["--wait"] if wait else []), "-X", method]
         if data is not None:
             words += ["--data", json.dumps(data)]
         done = self._call(

@@ -24,7 +24,7 @@ from sandbox.providers.incus.host_setup import IncusSituation, journal_of, look_
 from sandbox.providers.incus.instances import config_of
 from sandbox.providers.incus.other_users import require_unused
 from sandbox.providers.incus.place import IncusPlace
-from sandbox.providers.incus.seat_request import WORKSHOP, is_seat
+from sandbox.providers.incus.seat_request import WORKSHOP, is_replica, is_seat
 from sandbox.providers.incus.server import HostClient, ServerFacts, Thing
 from sandbox.run import run
 
@@ -213,10 +213,10 @@ def contents_of(place: IncusPlace, root: RootAccess | None) -> Contents:
     instances = client.query("GET", "/1.0/instances", parameters={"recursion": "1"}) or ()
     return Contents(
         instances=tuple(
-            str(one["name"]) for one in instances if not is_baked(one) and not is_seat(one)
+            str(one["name"]) for one in instances if not is_baked(one) and not _is_of_class(one)
         ),
         workshops=tuple(
-            sorted({str(config_of(one).get(WORKSHOP) or "") for one in instances if is_seat(one)})
+            sorted({str(config_of(one).get(WORKSHOP)) for one in instances if _is_of_class(one)})
         ),
         baked=tuple(str(one["name"]) for one in instances if is_baked(one)),
         images=_last_parts(client.query("GET", "/1.0/images")),
@@ -230,6 +230,11 @@ def contents_of(place: IncusPlace, root: RootAccess | None) -> Contents:
             name for name in _last_parts(client.query("GET", "/1.0/profiles")) if name != "default"
         ),
     )
+
+
+def _is_of_class(instance: dict[str, Any]) -> bool:
+    """Whether it belongs to a workshop."""
+    return is_seat(instance) or is_replica(instance)
 
 
 def _volumes(client: HostClient, pool: str) -> list[dict[str, Any]]:

@@ -18,6 +18,8 @@ BAKED = "sandbox bake"
 """The maker noted on a baked image: it is nobody's machine."""
 SEAT = "sandbox seat"
 """The maker noted on the machine of a workshop's seat: no command for sandboxes touches it."""
+REPLICA = "sandbox seat replica"
+"""The maker noted on the stopped copy of a seat's machine."""
 AUTHORIZED_KEY = "user.sandbox-engine.authorized-key"
 
 _SETUP = "sandbox host setup --provider incus"

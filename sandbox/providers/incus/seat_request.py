@@ -7,9 +7,17 @@ from typing import Any, Final
 
 from sandbox.providers.incus.baking import COMPLETE, COPY_OF, KEY, MADE_FROM, architecture_of
 from sandbox.providers.incus.instance_request import root_disk
-from sandbox.providers.incus.instances import AUTHORIZED_KEY, LABEL, MADE_BY, SEAT, config_of
+from sandbox.providers.incus.instances import (
+    AUTHORIZED_KEY,
+    LABEL,
+    MADE_BY,
+    REPLICA,
+    SEAT,
+    config_of,
+)
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.server import MARK
+from sandbox.providers.replicas import ReplicaWish, replica_in
 from sandbox.providers.seats import SeatLabel, SeatWish, label_in
 
 WORKSHOP: Final = "user.sandbox-seat.workshop"
@@ -111,7 +119,11 @@ def seat_body(wish: SeatWish, image: dict[str, Any], place: IncusPlace) -> dict[
         "name": wish.name,
         "type": "container",
         **architecture_of(image),
-        "source": {"type": "copy", "source": str(image["name"]), "instance_only": True},
+        "source": {
+            "type": "copy",
+            "source": wish.replica or str(image["name"]),
+            "instance_only": True,
+        },
         "profiles": [],
         "config": {
             # Labels of the machine that was baked
@@ -134,11 +146,72 @@ def seat_body(wish: SeatWish, image: dict[str, Any], place: IncusPlace) -> dict[
             "security.guestapi": "false",
             "boot.autostart": "false",
         },
-        "devices": {
-            "root": root_disk(place, wish.disk_gb),
-            _CARD: {"type": "none"},
-        },
+        "devices": _no_card(wish.disk_gb, place),
     }
+
+
+def _no_card(disk_gb: int, place: IncusPlace) -> dict[str, dict[str, str]]:
+    return {"root": root_disk(place, disk_gb), _CARD: {"type": "none"}}
+
+
+def replica_body(wish: ReplicaWish, origin: dict[str, Any], place: IncusPlace) -> dict[str, Any]:
+    """Write the request that clones an image, or a replica, as a replica; it is never started."""
+    label = wish.label
+    return {
+        "name": wish.name,
+        "type": "container",
+        **architecture_of(origin),
+        "source": {"type": "copy", "source": str(origin["name"]), "instance_only": True},
+        "profiles": [],
+        "config": {
+            **{key: "" for key in config_of(origin) if key.startswith(LABEL)},
+            MADE_BY: REPLICA,
+            MADE_FROM: "",
+            KEY: "",
+            COMPLETE: "",
+            COPY_OF: "",
+            AUTHORIZED_KEY: "",
+            WORKSHOP: label.workshop,
+            _NUMBER: str(label.seat),
+            _GENERATION: str(label.generation),
+            "security.guestapi": "false",
+            "boot.autostart": "false",
+        },
+        "devices": _no_card(wish.disk_gb, place),
+    }
+
+
+def refresh_body(wish: ReplicaWish, origin: dict[str, Any], place: IncusPlace) -> dict[str, Any]:
+    """Write the request that brings the files of that clone to those of the machine."""
+    return {
+        "name": wish.name,
+        "type": "container",
+        **architecture_of(origin),
+        "source": {
+            "type": "copy",
+            "source": wish.machine,
+            "instance_only": True,
+            "refresh": True,
+        },
+        "profiles": [],
+        "devices": _no_card(wish.disk_gb, place),
+    }
+
+
+def is_replica(instance: dict[str, Any]) -> bool:
+    """Tell whether the instance is the replica of a seat."""
+    return bool(config_of(instance).get(MADE_BY) == REPLICA)
+
+
+def replica_label_of(instance: dict[str, Any]) -> tuple[str, int] | None:
+    """Read the workshop and the seat of a replica; None when it is none, or not of ours."""
+    config = config_of(instance)
+    if not config and instance.get("status") == "Error":
+        return replica_in(str(instance["name"]))
+    number = str(config.get(_NUMBER) or "")
+    if not is_replica(instance) or not number.isdecimal():
+        return None
+    return str(config.get(WORKSHOP) or ""), int(number)
 
 
 def card_change(

@@ -130,6 +130,11 @@ class SeatServers:
             return ""
         return self.cluster.url(member)
 
+    def carriers(self, machine: str) -> tuple[str, ...]:
+        """Name the member of a machine; empty without a cluster, or when there is no such one."""
+        found = self._carrier(machine) if self.cluster.is_one else None
+        return (found,) if found else ()
+
     def _carrier(self, machine: str) -> str | None:
         """The member of a machine, asked once: it stays there. None: no such machine."""
         if (known := self._carriers.get(machine)) is not None:

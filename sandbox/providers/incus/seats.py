@@ -31,6 +31,7 @@ from sandbox.providers.incus.members import KnownMembers, incus_members
 from sandbox.providers.incus.place import IncusPlace
 from sandbox.providers.incus.power import IncusPower
 from sandbox.providers.incus.seat_network import SeatNetwork
+from sandbox.providers.incus.seat_replicas import IncusReplicas
 from sandbox.providers.incus.seat_request import (
     CPUS,
     WORKSHOP,
@@ -42,7 +43,7 @@ from sandbox.providers.incus.seat_request import (
 from sandbox.providers.incus.seat_servers import SeatServers
 from sandbox.providers.incus.seat_uses import SeatUses
 from sandbox.providers.members import Member
-from sandbox.providers.seats import Furnishing, SeatMachine, SeatUse, SeatWish
+from sandbox.providers.seats import Furnishing, MemberLostError, SeatMachine, SeatUse, SeatWish
 from sandbox.run import Completed
 
 _CREATE_S: Final = 1800.0
@@ -61,6 +62,13 @@ class IncusSeats(IncusPower, IncusCommands):
         self._copies = ImageCopies(self.client, self._delete)
         self._facts = KnownMembers()
         self._uses = SeatUses(self.client, self._servers.cluster)
+        self._replicas = IncusReplicas(
+            self.client, self._servers, self.images, self._delete, self.is_busy
+        )
+
+    def replicas(self) -> IncusReplicas:
+        """Return the replicas of seats; see `replicas.KeepsReplicas`."""
+        return self._replicas
 
     def members(self) -> tuple[Member, ...]:
         """List the servers; see `Seats.members`."""
@@ -221,7 +229,11 @@ class IncusSeats(IncusPower, IncusCommands):
         return self._uses.now(workshop)
 
     def clear(self, workshop: str) -> None:
-        """Remove the workshop's network, its rules, and copies of images; see `Seats.clear`."""
+        """Remove replicas, the network, its rules, and copies of images; see `Seats.clear`."""
+        for one in self._replicas.replicas(workshop):
+            # `left` names those on a member that is away
+            with suppress(MemberLostError):
+                self._replicas.remove(one.name)
         self._network.clear(workshop)
         self._copies.clear(self._spared(workshop))
 
@@ -229,7 +241,8 @@ class IncusSeats(IncusPower, IncusCommands):
         """Name all that is still there of a workshop; see `Seats.left`."""
         machines = (f"instance {one.name}" for one in self.machines(workshop))
         copies = (f"image {one}" for one in self._copies.copies(self._spared(workshop)))
-        return (*machines, *self._network.left(workshop), *copies)
+        replicas = (f"replica {one.name}" for one in self._replicas.replicas(workshop))
+        return (*machines, *replicas, *self._network.left(workshop), *copies)
 
     def _spared(self, workshop: str) -> frozenset[str]:
         """The images that machines of other workshops were made from."""

@@ -31,7 +31,13 @@ class EndlessError(Exception):
 
 
 def ask_socket(
-    path: Path, method: str, target: str, data: Mapping[str, Any] | None, *, timeout_s: float
+    path: Path,
+    method: str,
+    target: str,
+    data: Mapping[str, Any] | None,
+    *,
+    timeout_s: float,
+    wait: bool = True,
 ) -> dict[str, Any]:
     """Send one request and return the answer; if it starts an operation, how that ended.
 
@@ -41,6 +47,7 @@ def ask_socket(
         target: path and query, quoted.
         data: the body.
         timeout_s: for request and operation, each.
+        wait: whether to wait for an operation at all.
 
     Raises:
         UnreachableError: the socket does not accept us; nothing was asked.
@@ -49,7 +56,7 @@ def ask_socket(
     """
     answer = _exchange(path, method, target, data, timeout_s)
     operation = str(answer.get("operation") or "")
-    if answer.get("type") == "async" and operation:
+    if wait and answer.get("type") == "async" and operation:
         answer = _exchange(path, "GET", f"{operation}/wait", None, timeout_s)
     return answer
 

@@ -69,19 +69,22 @@ def bring_in(
     tell_proxy: bool = True,
     keep_older: bool = False,
     old: Leaving | None = None,
+    replica: str = "",
 ) -> Seat:
     """Do as `bring` does, for a caller that holds the seat already.
 
     `old` is the machine of before, which the seat leaves without losing anything; what it gives is
     taken instead of `home`. With `tell_proxy` off, the caller brings the map to the proxy when all
     its seats are ready. With `keep_older`, the machine before stays, for a caller that wants its
-    home, or has something to say before `remove_older`.
+    home, or has something to say before `remove_older`. With `replica`, the machine is a clone of
+    that replica on `member`.
     """
     ws = _as_it_is_now(ws)
     before = ws.seat(number)
     seat = ws.store.change_seat(number, _begun)
     archive = old.home if old is not None else lambda: home
-    machine = _made(ws, seat, member, _furnishing(ws, number, archive, tell_proxy=tell_proxy))
+    furnishing = _furnishing(ws, number, archive, tell_proxy=tell_proxy)
+    machine = _made(ws, replace(_wish(ws, seat), replica=replica), member, furnishing)
     try:
         with old.for_good(machine.name) if old is not None else nullcontext():
             seat = serve(ws, number, machine)
@@ -145,9 +148,8 @@ def _served_by(seat: Seat, machine: SeatMachine) -> Seat:
 
 
 def _made(
-    ws: RunningWorkshop, seat: Seat, member: str | None, furnishing: Furnishing
+    ws: RunningWorkshop, wish: SeatWish, member: str | None, furnishing: Furnishing
 ) -> SeatMachine:
-    wish = _wish(ws, seat)
     lost: MemberLostError | None = None
     for name in [member] if member is not None else _by_room(ws):
         try:

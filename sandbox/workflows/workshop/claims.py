@@ -17,6 +17,7 @@ from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.secret import end_logins, set_secret
 from sandbox.workshop.claims import hash_of
 from sandbox.workshop.names import seat_word
+from sandbox.workshop.replica_notes import forget_replica
 from sandbox.workshop.seat_map import Holder, Seat, SeatMap
 
 MOST_NAME: Final = 120
@@ -199,6 +200,7 @@ def give(ws: RunningWorkshop, number: int, name: str, email: str = "") -> Seat:
         first = {"holder": holder, "retired": False, "asked_at": None}
         ws.store.change_seat(number, lambda one: one.model_copy(update=first))
         machine = ws.map().instance_of(seat)
+        forget_replica(ws.store, number)
         ws.store.new_secret_of(number)
         set_secret(ws, number, machine)
         end_logins(ws, machine)

@@ -181,6 +181,12 @@ def lay_home(ws: RunningWorkshop, machine: str, archive: Path) -> None:
         note_home(ws.store, label.seat, lambda note: _stands_for(note, label.generation))
 
 
+def still_counts(ws: RunningWorkshop, number: int, generation: int) -> None:
+    """Let the newest copy stand for a machine, too, that has all that is in it, and more."""
+    if ws.store.home_of(number).is_file():
+        note_home(ws.store, number, lambda note: _stands_for(note, generation))
+
+
 def home_for(ws: RunningWorkshop, seat: Seat) -> SavedHome | None:
     """Return the copy from which the seat's present machine can be replaced; None without one.
 

@@ -23,7 +23,7 @@ from sandbox.locks import HeldError
 from sandbox.providers.engine import Power
 from sandbox.providers.members import Member
 from sandbox.providers.seats import MemberLostError, SeatMachine
-from sandbox.workflows.workshop import bring, homes
+from sandbox.workflows.workshop import bring, homes, replicas
 from sandbox.workflows.workshop.leaving import leaving
 from sandbox.workflows.workshop.pace import at_once
 from sandbox.workflows.workshop.running import RunningWorkshop, carriers
@@ -255,10 +255,20 @@ def _bring_one_back(ws: RunningWorkshop, number: int, target: str, *, lost: Seat
         if seat.generation != lost.generation:
             return None
         home = homes.home_for(ws, seat)
+        failed = ""
+        try:
+            if (whole := replicas.come_back(ws, seat, home)) is not None:
+                return _lost_words(seat, f"{whole}; R's memory is lost")
+        except ProviderError as error:
+            failed = f" (of the copy of the whole seat nothing could be made: {error.message})"
         file = home.file if home is not None else None
         # Should the server come back this very moment: the old machine has work that no copy has
         bring.bring_in(ws, number, member=target, home=file, keep_older=True)
-    return f"{seat_word(number)} was on {seat.member}, which is lost: {_words(home, target)}"
+    return _lost_words(seat, _words(home, target) + failed)
+
+
+def _lost_words(seat: Seat, now: str) -> str:
+    return f"{seat_word(seat.number)} was on {seat.member}, which is lost: {now}"
 
 
 def _words(home: homes.SavedHome | None, target: str) -> str:

@@ -5,10 +5,11 @@ from typing import Final
 
 from sandbox.errors import UsageError
 from sandbox.providers.members import HasMembers, Member
-from sandbox.providers.seats import Seats
+from sandbox.providers.seats import HasSeats, Seats
 from sandbox.spec.load_workshop import LoadedWorkshop
 from sandbox.spec.workshop import Workshop
 from sandbox.workflows.context import Context
+from sandbox.workflows.workshop.replicas import obstacle
 from sandbox.workshop.arithmetic import IDLE_MB, SEAT_DISK_MB, Estimate, Wanted, estimate
 
 _IMAGE_MB: Final = 2500
@@ -28,7 +29,12 @@ def plan_workshop(workshop: LoadedWorkshop, context: Context) -> Estimate:
         place = replace(place, remote=remotes[0], other_remotes=remotes[1:])
     for provider in context.providers.values():
         if isinstance(provider, HasMembers):
-            return estimate(wanted_of(workshop), provider.members(place))
+            found = estimate(wanted_of(workshop), provider.members(place))
+            if isinstance(provider, HasSeats) and (
+                why := obstacle(workshop, provider.seats(place))
+            ):
+                return replace(found, refusals=(*found.refusals, why))
+            return found
     raise UsageError("no provider here carries seats", hint="sandbox doctor")
 
 
@@ -52,6 +58,7 @@ def wanted_for(said: Workshop, machine_mb: int, *, people: int, spare: int) -> W
         work_mb=min(said.work_mb, limit_mb),
         disk_mb=SEAT_DISK_MB + said.copies.max_mb,
         image_mb=_IMAGE_MB,
+        replica_every_s=said.copies.seats_every_s if said.copies.seats else 0,
     )
 
 
@@ -63,6 +70,7 @@ def room_for(wanted: Wanted, name: str, seats: Seats) -> Estimate:
     """
     members = seats.members()
     there = [one.member for one in seats.machines(name)]
+    each_mb = wanted.disk_mb + wanted.replica_mb
 
     def without_ours(one: Member) -> Member:
         ours = there.count(one.name)
@@ -71,7 +79,7 @@ def room_for(wanted: Wanted, name: str, seats: Seats) -> Estimate:
         return replace(
             one,
             memory_mb=one.memory_mb + idle_mb,
-            disk_mb=one.disk_mb + (wanted.image_mb + ours * wanted.disk_mb if ours else 0),
+            disk_mb=one.disk_mb + (wanted.image_mb + ours * each_mb if ours else 0),
             addresses=one.addresses + ours,
         )
 

@@ -18,6 +18,7 @@ from sandbox.host.nginx import OwnNginx
 from sandbox.providers.seats import SeatUse
 from sandbox.workflows.workshop import homes, look, members, proxy
 from sandbox.workflows.workshop.keeper import is_over, log_of
+from sandbox.workflows.workshop.replicating import EVERY_S, ReplicasPart
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.names import seat_word
 
@@ -260,6 +261,7 @@ def parts_of(ws: RunningWorkshop, say: Say, serve: Callable[[RunningWorkshop], N
         Part("the proxy", _PROXY_S, ProxyPart(fresh).do),
         Part("the pages", 1.0, lambda: serve(fresh.workshop())),
         Part("the copies of homes", _HOMES_S, HomesPart(fresh, uses, say).do),
+        Part("the copies of whole seats", EVERY_S, ReplicasPart(fresh.workshop).do),
         # It fails just when a server dies
         Part("the watch over the servers", _MEMBERS_S, tend, longest_pause_s=_MEMBERS_S),
         Part("the looks into seats", _LOOKS_S, LooksPart(fresh, uses, say).do),

@@ -25,6 +25,7 @@ from sandbox.workflows.workshop.model_plan import (
     seat_placement,
 )
 from sandbox.workflows.workshop.plan import room_for, wanted_of
+from sandbox.workflows.workshop.replicas import refuse_obstacle
 from sandbox.workflows.workshop.running import RunningWorkshop, first_answering, seats_at
 from sandbox.workflows.workshop.side_by_side import SeatOutcome, side_by_side
 from sandbox.workshop.names import seat_word, workshop_name
@@ -121,6 +122,7 @@ def _opened(loaded: LoadedWorkshop, store: WorkshopStore, context: Context) -> R
     require_baking(placement, context)
     others = tuple(one for one in loaded.workshop.remotes if one != remote)
     seats = seats_at(remote, context, others)
+    refuse_obstacle(loaded, seats)
     _require_room(loaded, store.name, seats)
     checks = exercises.agree_checks(loaded, context, store.part("checks"))
     record = _record(loaded, before, store.name, placement, remote)

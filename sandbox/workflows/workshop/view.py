@@ -19,6 +19,7 @@ from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.side_by_side import side_by_side
 from sandbox.workshop.home_notes import home_notes
 from sandbox.workshop.names import claim_host, seat_word, url_of
+from sandbox.workshop.replica_notes import ReplicaNotes, replica_notes
 from sandbox.workshop.seat_map import Seat, SeatMap
 from sandbox.workshop.view import (
     ExerciseResult,
@@ -71,6 +72,7 @@ def view(
         cpu_percents=cpu_percents or {},
         looks=look.looks(ws.store) if looks is None else looks,
         results=exercises.results(ws.store),
+        replicas=replica_notes(ws.store) if ws.workshop.copies.seats else ReplicaNotes(),
     )
     found = tuple(_seat_view(one, gathered) for one in seats.seats)
     runs = keeper.keeper_runs(ws.store)
@@ -86,6 +88,7 @@ def view(
         ends=ws.record.ends,
         claim_url=url_of(claim, said.listen.port, tls=said.tls is not None),
         keeper_runs=runs,
+        has_replicas=said.copies.seats,
         notices=tuple(_notices(gathered, found, now, keeper_runs=runs)),
     )
 
@@ -102,6 +105,7 @@ class _Gathered:
     cpu_percents: Mapping[str, float]
     looks: Mapping[int, SeatLook]
     results: Mapping[int, Mapping[str, ExerciseResult]]
+    replicas: ReplicaNotes
 
 
 def _uses(ws: RunningWorkshop) -> Mapping[str, SeatUse]:
@@ -116,6 +120,8 @@ def _seat_view(seat: Seat, seen: _Gathered) -> SeatView:
     name = seen.seats.instance_of(seat) if seat.generation else ""
     machine, use = seen.machines.get(name), seen.uses.get(name)
     holder, record = seat.holder, seen.ws.record
+    replica = seen.replicas.of(seat.number)
+    replica = replica if replica.is_of(seat) else replica.without()
     limit_mb = record.workshop.limits.memory_mb or record.placement.plan.machine.memory_mb
     return SeatView(
         number=seat.number,
@@ -137,6 +143,8 @@ def _seat_view(seat: Seat, seen: _Gathered) -> SeatView:
         look=seen.looks.get(seat.number),
         exercises=seen.results.get(seat.number, {}),
         home_saved_at=seat.home_saved_at,
+        replica_at=replica.taken_at,
+        replica_on=replica.member,
         asked_at=seat.asked_at,
     )
 
@@ -195,6 +203,7 @@ def _notices(
             f"sandbox workshop up {ws.record.path}"
         )
     yield from _about_copies(ws, found)
+    yield from _about_replicas(seen, found, now)
     ends = ws.record.ends
     if ends is not None and now >= ends:
         yield f"it has ended; its machines run on until: sandbox workshop down {ws.name}"
@@ -214,6 +223,26 @@ def _about_copies(ws: RunningWorkshop, found: Sequence[SeatView]) -> Iterator[st
     failed = [one.word for one in ready if one not in large and notes.of(one.number).trouble]
     if failed:
         yield f"the newest copy of the home failed: {_listed(failed)}"
+
+
+def _about_replicas(seen: _Gathered, found: Sequence[SeatView], now: datetime) -> Iterator[str]:
+    ready = [one for one in found if one.state is SeatState.READY]
+    failed = [one for one in ready if seen.replicas.of(one.number).trouble]
+    if failed:
+        why = seen.replicas.of(failed[0].number).trouble
+        words = _listed([one.word for one in failed])
+        yield f"the newest copy of the whole seat failed: {words} ({why})"
+    most_s = 2 * seen.ws.workshop.copies.seats_every_s + 60
+    late = [
+        one.word
+        for one in ready
+        if one.replica_at is not None and (now - one.replica_at).total_seconds() > most_s
+    ]
+    if late and not failed:
+        yield f"the copy of the whole seat is old: {_listed(late)}"
+    away = [one.word for one in ready if one.replica_on in seen.offline and one.replica_at]
+    if away:
+        yield f"the copy of the whole seat is on a server that is away: {_listed(away)}"
 
 
 def _listed(words: Sequence[str]) -> str:

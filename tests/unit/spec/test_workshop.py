@@ -69,9 +69,12 @@ def test_a_whole_one_is_read() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_what_is_not_built_yet_is_refused() -> None:
-    (problem,) = problems_of("version: 1\nbox: r\nseats: 3\ncopies: {seats: true}\n")
-    assert "whole seats cannot be copied to another member yet: it is not built" in problem
+def test_whole_seats_are_copied_no_more_often_than_each_minute() -> None:
+    copies = load("version: 1\nbox: r\nseats: 3\ncopies: {seats: true}\n").workshop.copies
+    assert (copies.seats, copies.seats_every_s) == (True, 600)
+    text = "version: 1\nbox: r\nseats: 3\ncopies: {seats: true, seats_every_s: 5}\n"
+    (problem,) = problems_of(text)
+    assert "copies.seats_every_s" in problem
 
 
 @pytest.mark.usefixtures("folder")

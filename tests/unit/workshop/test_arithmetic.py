@@ -71,3 +71,23 @@ def test_whether_the_others_could_carry_a_lost_members_seats_is_said() -> None:
 def test_limits_that_cannot_be_read_are_named() -> None:
     (warning,) = estimate(WANTED, [BIG]).warnings
     assert "sandbox doctor --seats 33" in warning
+
+
+def test_copies_of_whole_seats_take_disk_on_other_members_and_network() -> None:
+    three = [replace(BIG, name=name, limits=ENOUGH) for name in ("n1", "n2", "n3")]
+    without = estimate(WANTED, three)
+    found = estimate(replace(WANTED, replica_every_s=600), three)
+    assert [one.replicas for one in found.shares] == [11, 11, 11]
+    extra = [
+        after.disk_mb - before.disk_mb
+        for after, before in zip(found.shares, without.shares, strict=True)
+    ]
+    assert extra == [11 * 50] * 3
+    # 11 seats of which each sends 3 MB, or at most its 50 MB, in ten minutes
+    assert found.replica_mbit == pytest.approx((0.44, 7.33), abs=0.01)
+    assert without.replica_mbit == (0.0, 0.0)
+    # All seats fit into this disk, but not with their copies
+    tight = [replace(one, disk_mb=1500 + 15 * 50) for one in three]
+    assert estimate(WANTED, tight).fits
+    refused = estimate(replace(WANTED, replica_every_s=600), tight)
+    assert "n1: needs 2.5 GB of disk, 2.2 GB are free" in refused.refusals

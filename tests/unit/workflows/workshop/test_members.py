@@ -74,11 +74,12 @@ class CutSeats(FakeSeats):
 class Cluster:
     """A workshop on three servers, its learners, and a clock to turn."""
 
-    def __init__(self, room: Classroom) -> None:
+    def __init__(self, room: Classroom, kind: type[CutSeats] = CutSeats, more: str = "") -> None:
         self.learners = Homes()
-        self.seats = CutSeats(member_names=MEMBERS, answer=self.learners.answer)
+        self.seats = kind(member_names=MEMBERS, answer=self.learners.answer)
         room.seats = self.seats
-        self.ws: RunningWorkshop = room.up(f"version: 1\nbox: shiny\nseats: {SEATS}\nspare: 0\n")
+        text = f"version: 1\nbox: shiny\nseats: {SEATS}\nspare: 0\n{more}"
+        self.ws: RunningWorkshop = room.up(text)
         self.now = 0.0
         self.watch = MemberWatch(clock=lambda: self.now, is_answering=self.answers)
         self.still_answer: set[str] = set()
