@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sandbox.files import write_whole
 from sandbox.locks import hold, lock_path
-from sandbox.saved import BrokenFileError, read_saved
+from sandbox.saved import BrokenFileError
 from sandbox.workshop.store import WorkshopStore
 from sandbox.workshop.view import ExerciseResult
 
@@ -27,7 +27,7 @@ class ExerciseResults(BaseModel):
 def exercise_results(store: WorkshopStore) -> ExerciseResults:
     """Read the results; none when there is no file, or a damaged one: the next run writes it."""
     with suppress(BrokenFileError):
-        return read_saved(store.folder / _FILE, ExerciseResults) or ExerciseResults()
+        return store.saved(_FILE, ExerciseResults) or ExerciseResults()
     return ExerciseResults()
 
 

@@ -1,5 +1,6 @@
 """What the trainer's page asks of the workflows: the one place that knows their names."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,14 +11,16 @@ from typing import Final
 from sandbox.providers.seats import SeatUse
 from sandbox.workflows.workshop import add, collect, exercises, extend, homes, look, push, reset
 from sandbox.workflows.workshop.running import RunningWorkshop
-from sandbox.workflows.workshop.view import view
+from sandbox.workflows.workshop.view import Asked, ask, view
 from sandbox.workshop.names import seat_word
 from sandbox.workshop.seat_answer import SeatInside
 from sandbox.workshop.view import WorkshopView
 
 _MOST_NAMED: Final = 8
-_CPU_EVERY_S: Final = 5.0
-"""A shorter time says little of what a processor does."""
+_MACHINES_S: Final = 1.5
+"""So long what the provider said of the machines stands, while the seats stay where they are."""
+_USES_S: Final = 10.0
+"""A shorter time says little of what a processor does; Incus keeps an answer for 8 seconds."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Actions:
 def real_actions() -> Actions:
     """Return what the workflows do."""
     return Actions(
-        view=_Viewer(),
+        view=Viewer(),
         inside=look.inside,
         reset=_reset,
         restart=_restart,
@@ -55,20 +58,56 @@ def real_actions() -> Actions:
     )
 
 
-class _Viewer:
-    """Looks again and again, and says what the processors did between."""
+class Viewer:
+    """Looks again and again, and says what the processors did between.
 
-    def __init__(self) -> None:
+    A claim, a call for help or a look of the keeper changes files alone: the provider is not asked
+    for it. May be used from threads.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._asked: Asked | None = None
+        self._asked_at = 0.0
+        self._served: object = None
+        self._uses_at = 0.0
         self._before: Mapping[str, SeatUse] = {}
-        self._at: float = 0.0
+        self._before_at = 0.0
 
     def __call__(self, ws: RunningWorkshop) -> WorkshopView:
+        """Look at the workshop as it is now.
+
+        Raises:
+            SandboxError: the provider cannot be asked, or the record cannot be read.
+        """
         ws = replace(ws, record=ws.store.require())
-        uses, now = ws.seats.uses(ws.name), time.monotonic()
-        before, elapsed_s = self._before, now - self._at
-        if not before or elapsed_s >= _CPU_EVERY_S:
-            self._before, self._at = uses, now
-        return view(ws, before=before, elapsed_s=elapsed_s if before else 0.0, uses=uses)
+        with self._lock:
+            asked = self._now(ws)
+            before, elapsed_s = self._before, self._uses_at - self._before_at
+        return view(ws, before=before, elapsed_s=elapsed_s, asked=asked)
+
+    def _now(self, ws: RunningWorkshop) -> Asked:
+        seats, now = ws.map().seats, self._clock()
+        served = [(one.number, one.generation, one.ready, one.member) for one in seats]
+        asked = self._asked
+        is_new = asked is None or served != self._served
+        if asked is None or is_new or now - self._asked_at >= _MACHINES_S:
+            uses = None if asked is None else asked.uses
+            if uses is None or is_new or now - self._uses_at >= _USES_S:
+                uses = self._uses(ws, uses, now)
+            self._asked = asked = ask(ws, uses=uses)
+            self._asked_at, self._served = now, served
+        return asked
+
+    def _uses(
+        self, ws: RunningWorkshop, before: Mapping[str, SeatUse] | None, now: float
+    ) -> Mapping[str, SeatUse]:
+        uses = ws.seats.uses(ws.name)
+        if before is not None and now - self._uses_at >= _USES_S:
+            self._before, self._before_at = before, self._uses_at
+        self._uses_at = now
+        return uses
 
 
 def _reset(ws: RunningWorkshop, number: int, keep_home: bool) -> str:  # noqa: FBT001

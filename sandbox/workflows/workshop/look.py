@@ -15,7 +15,7 @@ from sandbox.errors import ProviderError, SandboxError
 from sandbox.files import write_whole
 from sandbox.locks import hold, lock_path
 from sandbox.paths import data_dir
-from sandbox.saved import BrokenFileError, read_saved
+from sandbox.saved import BrokenFileError
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.side_by_side import side_by_side
 from sandbox.workshop.seat_answer import SeatAnswer, SeatInside, SeatLooks, parse_answer
@@ -33,7 +33,7 @@ _MOST_LETTERS: Final = 300
 def looks(store: WorkshopStore) -> Mapping[int, SeatLook]:
     """Return what the keeper saw last in each seat; nothing of a file that is damaged."""
     try:
-        found = read_saved(store.folder / "looks.json", SeatLooks)
+        found = store.saved("looks.json", SeatLooks)
     except BrokenFileError:
         # It is made again within a minute
         return {}

@@ -7,15 +7,16 @@ trouble. Nothing is asked of a seat in which nothing has happened.
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Final
 
 from sandbox.deadline import wait_until
 from sandbox.errors import SandboxError
 from sandbox.files import shorten
 from sandbox.host.nginx import OwnNginx
-from sandbox.providers.seats import SeatUse
+from sandbox.providers.seats import Seats, SeatUse
+from sandbox.saved import Stamp, stamp
 from sandbox.workflows.workshop import homes, look, members, proxy
 from sandbox.workflows.workshop.keeper import is_over, log_of
 from sandbox.workflows.workshop.running import RunningWorkshop
@@ -65,7 +66,7 @@ class Fresh:
 
     def __init__(self, ws: RunningWorkshop) -> None:
         self._ws = ws
-        self._seen: tuple[int, int] | None = None
+        self._seen: Stamp | None = None
         self._lock = threading.Lock()
 
     def workshop(self) -> RunningWorkshop:
@@ -90,10 +91,10 @@ class Uses:
     _at: float | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def now(self, *, within_s: float = _USES_S) -> Mapping[str, SeatUse]:
-        """Return an answer that is at most so old."""
+    def now(self) -> Mapping[str, SeatUse]:
+        """Return an answer of a moment ago; the provider's own may be some seconds older."""
         with self._lock:
-            if self._at is None or self.clock() - self._at > within_s:
+            if self._at is None or self.clock() - self._at > _USES_S:
                 ws = self.fresh.workshop()
                 self._found = ws.seats.uses(ws.name)
                 self._at = self.clock()
@@ -124,23 +125,27 @@ class Quiet:
         return self._passed[machine] < self.trust
 
     def looked(self, machine: str, use: SeatUse | None) -> None:
-        """Keep what a machine had used just after it was looked into: the look itself counts."""
+        """Keep what a machine had used just after it was looked into: the look itself counts.
+
+        Of that very moment: with an older answer, the look would be taken for its person's work.
+        """
         self._passed[machine] = 0
         if use is not None:
             self._seen[machine] = use.cpu_s, self.clock()
 
 
 class ProxyPart:
-    """Starts the proxy again when it has gone, and lets it read a map that has changed."""
+    """Starts the proxy again when it has gone, and lets it read where seats are now."""
 
     def __init__(self, fresh: Fresh) -> None:
         self._fresh = fresh
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[tuple[int, Mapping[int, str]], ...] | None = None
 
     def do(self) -> None:
         """Look once."""
         ws = self._fresh.workshop()
-        now = stamp(ws.store.folder / "seats.json")
+        # Not the file: it is written anew with each copy of a home
+        now = tuple((one.number, one.upstreams) for one in ws.map().seats if one.ready)
         if (now == self._seen and proxy.proxy_runs(ws)) or is_over(ws.store):
             return
         proxy.ensure_proxy(ws)
@@ -150,8 +155,8 @@ class ProxyPart:
 class HomesPart:
     """Copies each home every so often, one after the other and not all in one burst."""
 
-    def __init__(self, fresh: Fresh, uses: Uses, say: Say) -> None:
-        self._fresh, self._uses, self._say = fresh, uses, say
+    def __init__(self, fresh: Fresh, say: Say, clock: Callable[[], float] = time.monotonic) -> None:
+        self._fresh, self._say, self._clock = fresh, say, clock
         self._due: dict[int, float] = {}
         self._quiet = Quiet(_COPIES_TRUST)
         self._told = Told(say)
@@ -159,7 +164,7 @@ class HomesPart:
     def do(self) -> None:
         """Copy the homes that are due."""
         ws = self._fresh.workshop()
-        every_s, now = float(ws.workshop.copies.every_s), self._uses.clock()
+        every_s, now = float(ws.workshop.copies.every_s), self._clock()
         seats = [one for one in ws.map().seats if one.ready and one.generation]
         for at, seat in enumerate(seats):
             # The first time spread over the whole while, and so ever after
@@ -168,11 +173,11 @@ class HomesPart:
         if not due:
             return
         names = {one.number: ws.map().instance_of(one) for one in due}
-        uses = self._uses.now()
+        # Of these few, and of now: what was done a moment ago is to be in the copy
         busy = [
             one
             for one in due
-            if not self._quiet.is_quiet(names[one.number], uses.get(names[one.number]))
+            if not self._quiet.is_quiet(names[one.number], _use_of(ws.seats, names[one.number]))
         ]
         for one in due:
             # From when it was due, not from now: else each time would be a little later
@@ -180,13 +185,12 @@ class HomesPart:
         if not busy:
             return
         outcomes = homes.save_homes(ws, [one.number for one in busy])
-        after = self._uses.now(within_s=0)
         for outcome in outcomes:
             word, name = seat_word(outcome.item), names[outcome.item]
             if outcome.error is not None:
                 self._told.tell(word, f"the home of {word} was not copied: {_words(outcome.error)}")
             else:
-                self._quiet.looked(name, after.get(name))
+                self._quiet.looked(name, _use_of(ws.seats, name))
                 self._told.well(word)
 
 
@@ -217,14 +221,20 @@ class LooksPart:
         busy = sorted(busy, key=lambda number: self._rounds.get(number, 0))[:_LOOKS_AT_MOST]
         self._rounds.update(dict.fromkeys(busy, self._round))
         errors = look.look_into(ws, busy)
-        after = self._uses.now(within_s=0)
         for number in busy:
             word = seat_word(number)
             if number in errors:
                 self._told.tell(word, f"{word} cannot be looked into: {_words(errors[number])}")
             else:
-                self._quiet.looked(names[number], after.get(names[number]))
+                self._quiet.looked(names[number], _use_of(ws.seats, names[number]))
                 self._told.well(word)
+
+
+def _use_of(seats: Seats, machine: str) -> SeatUse | None:
+    """What a machine uses now; None also when it cannot be asked: then it counts as busy."""
+    with suppress(SandboxError):
+        return seats.use_of(machine)
+    return None
 
 
 class Told:
@@ -259,7 +269,7 @@ def parts_of(ws: RunningWorkshop, say: Say, serve: Callable[[RunningWorkshop], N
     return [
         Part("the proxy", _PROXY_S, ProxyPart(fresh).do),
         Part("the pages", 1.0, lambda: serve(fresh.workshop())),
-        Part("the copies of homes", _HOMES_S, HomesPart(fresh, uses, say).do),
+        Part("the copies of homes", _HOMES_S, HomesPart(fresh, say).do),
         # It fails just when a server dies
         Part("the watch over the servers", _MEMBERS_S, tend, longest_pause_s=_MEMBERS_S),
         Part("the looks into seats", _LOOKS_S, LooksPart(fresh, uses, say).do),
@@ -307,12 +317,3 @@ def _shorten_logs(ws: RunningWorkshop) -> None:
     nginx = OwnNginx(ws.store.folder / "nginx", ws.workshop.listen.port, "listen.port")
     for path in (log_of(ws.store), nginx.log):
         shorten(path, _LOG_BYTES)
-
-
-def stamp(path: Path) -> tuple[int, int] | None:
-    """Return what changes when a file of ours is written anew; None when it is not there."""
-    try:
-        about = path.stat()
-    except OSError:
-        return None
-    return about.st_mtime_ns, about.st_ino

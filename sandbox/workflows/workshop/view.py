@@ -31,22 +31,17 @@ _ENDS_SOON: Final = timedelta(minutes=15)
 _MOST_NAMED: Final = 8
 
 
-def view(
-    ws: RunningWorkshop,
-    *,
-    before: Mapping[str, SeatUse] | None = None,
-    elapsed_s: float = 0.0,
-    looks: Mapping[int, SeatLook] | None = None,
-    uses: Mapping[str, SeatUse] | None = None,
-) -> WorkshopView:
-    """Ask the provider once, read the files, and return the whole workshop at this moment.
+@dataclass(frozen=True)
+class Asked:
+    """What the provider said: the rest of a view is in files, and costs little."""
 
-    Args:
-        ws: the workshop.
-        before: what the machines used at an earlier look, by name: from it comes cpu_percent.
-        elapsed_s: the seconds since that look; without it no cpu_percent is known.
-        looks: what was seen inside the seats, where the caller has it; else the keeper's.
-        uses: what the machines use now, where the caller has asked already.
+    machines: Mapping[str, SeatMachine]
+    members: tuple[Member, ...]
+    uses: Mapping[str, SeatUse]
+
+
+def ask(ws: RunningWorkshop, *, uses: Mapping[str, SeatUse] | None = None) -> Asked:
+    """Ask the provider; what the machines use only where the caller does not have it.
 
     Raises:
         HostError, ProviderError: the provider cannot be asked at all.
@@ -56,15 +51,41 @@ def view(
         asked_uses = pool.submit(_uses, ws) if uses is None else None
         asked_members = pool.submit(ws.seats.members)
         machines = {one.name: one for one in ws.seats.machines(ws.name)}
-        members = asked_members.result()
-        now_uses = asked_uses.result() if asked_uses is not None else uses or {}
+        return Asked(
+            machines=machines,
+            members=asked_members.result(),
+            uses=asked_uses.result() if asked_uses is not None else uses or {},
+        )
+
+
+def view(
+    ws: RunningWorkshop,
+    *,
+    before: Mapping[str, SeatUse] | None = None,
+    elapsed_s: float = 0.0,
+    looks: Mapping[int, SeatLook] | None = None,
+    asked: Asked | None = None,
+) -> WorkshopView:
+    """Ask the provider once, read the files, and return the whole workshop at this moment.
+
+    Args:
+        ws: the workshop.
+        before: what the machines used at an earlier look, by name: from it comes cpu_percent.
+        elapsed_s: the seconds since that look; without it no cpu_percent is known.
+        looks: what was seen inside the seats, where the caller has it; else the keeper's.
+        asked: what the provider said, where the caller has asked already.
+
+    Raises:
+        HostError, ProviderError: the provider cannot be asked at all.
+    """
+    said_now = asked if asked is not None else ask(ws)
     seats = ws.map()
     gathered = _Gathered(
         ws=ws,
         seats=seats,
-        machines=machines,
-        offline=frozenset(one.name for one in members if not one.online),
-        uses=now_uses,
+        machines=said_now.machines,
+        offline=frozenset(one.name for one in said_now.members if not one.online),
+        uses=said_now.uses,
         before=(before or {}) if elapsed_s > 0 else {},
         elapsed_s=elapsed_s,
         looks=look.looks(ws.store) if looks is None else looks,
@@ -79,7 +100,7 @@ def view(
         title=said.description or ws.name,
         at=now,
         seats=found,
-        members=tuple(_member_view(one, seats) for one in members),
+        members=tuple(_member_view(one, seats) for one in said_now.members),
         exercises=tuple(one.name for one in said.exercises),
         ends=ws.record.ends,
         claim_url=url_of(claim, said.listen.port, tls=said.tls is not None),
