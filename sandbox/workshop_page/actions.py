@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.providers.seats import SeatUse
-from sandbox.workflows.workshop import add, collect, exercises, extend, homes, look, push, reset
+from sandbox.saved import stamp
+from sandbox.workflows.workshop import (
+    add,
+    collect,
+    exercises,
+    extend,
+    homes,
+    look,
+    proxy,
+    push,
+    reset,
+)
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.view import Asked, ask, view
 from sandbox.workshop.names import seat_word
@@ -21,6 +32,11 @@ _MACHINES_S: Final = 1.5
 """So long what the provider said of the machines stands, while the seats stay where they are."""
 _USES_S: Final = 10.0
 """A shorter time says little of what a processor does; Incus keeps an answer for 8 seconds."""
+
+
+_FILES: Final = ("workshop.json", "seats.json", "looks.json", "exercises.json", "homes.json")
+_VIEW_S: Final = 10.0
+"""So long a view stands when nothing changes but how long ago things were."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +87,9 @@ class Viewer:
         self._asked: Asked | None = None
         self._asked_at = 0.0
         self._served: object = None
+        self._made: WorkshopView | None = None
+        self._made_at = 0.0
+        self._made_of: object = None
         self._uses_at = 0.0
         self._before: Mapping[str, SeatUse] = {}
         self._before_at = 0.0
@@ -83,9 +102,15 @@ class Viewer:
         """
         ws = replace(ws, record=ws.store.require())
         with self._lock:
-            asked = self._now(ws)
-            before, elapsed_s = self._before, self._uses_at - self._before_at
-        return view(ws, before=before, elapsed_s=elapsed_s, asked=asked)
+            files = [stamp(ws.store.folder / name) for name in _FILES]
+            asked, now = self._now(ws), self._clock()
+            made_of = (files, asked, self._before_at, proxy.proxy_runs(ws))
+            made = self._made
+            if made is None or made_of != self._made_of or now - self._made_at >= _VIEW_S:
+                elapsed_s = self._uses_at - self._before_at
+                made = view(ws, before=self._before, elapsed_s=elapsed_s, asked=asked)
+                self._made, self._made_at, self._made_of = made, now, made_of
+            return made
 
     def _now(self, ws: RunningWorkshop) -> Asked:
         seats, now = ws.map().seats, self._clock()

@@ -7,7 +7,6 @@ trouble. Nothing is asked of a seat in which nothing has happened.
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -15,10 +14,11 @@ from sandbox.deadline import wait_until
 from sandbox.errors import SandboxError
 from sandbox.files import shorten
 from sandbox.host.nginx import OwnNginx
-from sandbox.providers.seats import Seats, SeatUse
+from sandbox.providers.seats import SeatUse
 from sandbox.saved import Stamp, stamp
 from sandbox.workflows.workshop import homes, look, members, proxy
 from sandbox.workflows.workshop.keeper import is_over, log_of
+from sandbox.workflows.workshop.quiet import Quiet, quiets, spent_s, use_of
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.names import seat_word
 
@@ -33,15 +33,6 @@ _MEMBERS_S: Final = 5.0
 _LOOKS_S: Final = 10.0
 _LOGS_S: Final = 60.0
 _USES_S: Final = 5.0
-_QUIET_S: Final = 0.02
-"""Seconds of processor: with no more than that nothing has happened in a seat."""
-_IDLE_SHARE: Final = 0.002
-"""The part of a processor that servers and timers of a seat need while nobody works there: measured
-0.1 % with RStudio Server and Shiny. For looks alone: no work is lost by one that comes late."""
-_COPIES_TRUST: Final = 5
-_LOOKS_TRUST: Final = 30
-"""A quiet seat is asked all the same every so many times: what happened in the very moment of the
-last time would else be missed until something else happens."""
 _LOOKS_AT_MOST: Final = 4
 """So many seats in one round, those first that were not looked into for longest: a look starts
 a program there, and thirty people at work must not slow each other by it."""
@@ -101,39 +92,6 @@ class Uses:
             return self._found
 
 
-@dataclass
-class Quiet:
-    """Knows in which machines nothing has happened since they were looked into."""
-
-    trust: int
-    """A quiet machine is not taken for quiet every so many times."""
-    idle_share: float = 0.0
-    """The part of a processor that it uses all the time."""
-    clock: Callable[[], float] = time.monotonic
-    _seen: dict[str, tuple[float, float]] = field(default_factory=dict)
-    _passed: dict[str, int] = field(default_factory=dict)
-
-    def is_quiet(self, machine: str, use: SeatUse | None) -> bool:
-        """Tell whether a machine need not be looked into now."""
-        if use is None or machine not in self._seen:
-            return False
-        before_s, at = self._seen[machine]
-        idle_s = _QUIET_S + self.idle_share * (self.clock() - at)
-        if not before_s - _QUIET_S <= use.cpu_s <= before_s + idle_s:
-            return False
-        self._passed[machine] = self._passed.get(machine, 0) + 1
-        return self._passed[machine] < self.trust
-
-    def looked(self, machine: str, use: SeatUse | None) -> None:
-        """Keep what a machine had used just after it was looked into: the look itself counts.
-
-        Of that very moment: with an older answer, the look would be taken for its person's work.
-        """
-        self._passed[machine] = 0
-        if use is not None:
-            self._seen[machine] = use.cpu_s, self.clock()
-
-
 class ProxyPart:
     """Starts the proxy again when it has gone, and lets it read where seats are now."""
 
@@ -155,10 +113,11 @@ class ProxyPart:
 class HomesPart:
     """Copies each home every so often, one after the other and not all in one burst."""
 
-    def __init__(self, fresh: Fresh, say: Say, clock: Callable[[], float] = time.monotonic) -> None:
-        self._fresh, self._say, self._clock = fresh, say, clock
+    def __init__(
+        self, fresh: Fresh, quiet: Quiet, say: Say, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._fresh, self._quiet, self._say, self._clock = fresh, quiet, say, clock
         self._due: dict[int, float] = {}
-        self._quiet = Quiet(_COPIES_TRUST)
         self._told = Told(say)
 
     def do(self) -> None:
@@ -174,11 +133,8 @@ class HomesPart:
             return
         names = {one.number: ws.map().instance_of(one) for one in due}
         # Of these few, and of now: what was done a moment ago is to be in the copy
-        busy = [
-            one
-            for one in due
-            if not self._quiet.is_quiet(names[one.number], _use_of(ws.seats, names[one.number]))
-        ]
+        uses = {one.number: use_of(ws.seats, names[one.number]) for one in due}
+        busy = [one for one in due if not self._quiet.is_quiet(names[one.number], uses[one.number])]
         for one in due:
             # From when it was due, not from now: else each time would be a little later
             self._due[one.number] = max(self._due[one.number], now - every_s) + every_s
@@ -190,16 +146,16 @@ class HomesPart:
             if outcome.error is not None:
                 self._told.tell(word, f"the home of {word} was not copied: {_words(outcome.error)}")
             else:
-                self._quiet.looked(name, _use_of(ws.seats, name))
+                use = uses[outcome.item]
+                self._quiet.looked(name, use, spent_s(use, use_of(ws.seats, name)))
                 self._told.well(word)
 
 
 class LooksPart:
     """Looks into the seats in which something has happened."""
 
-    def __init__(self, fresh: Fresh, uses: Uses, say: Say) -> None:
-        self._fresh, self._uses = fresh, uses
-        self._quiet = Quiet(_LOOKS_TRUST, _IDLE_SHARE, uses.clock)
+    def __init__(self, fresh: Fresh, uses: Uses, quiet: Quiet, say: Say) -> None:
+        self._fresh, self._uses, self._quiet = fresh, uses, quiet
         self._rounds: dict[int, int] = {}
         self._round = 0
         self._told = Told(say)
@@ -220,21 +176,17 @@ class LooksPart:
         self._round += 1
         busy = sorted(busy, key=lambda number: self._rounds.get(number, 0))[:_LOOKS_AT_MOST]
         self._rounds.update(dict.fromkeys(busy, self._round))
+        before = {number: use_of(ws.seats, names[number]) for number in busy}
         errors = look.look_into(ws, busy)
         for number in busy:
             word = seat_word(number)
             if number in errors:
                 self._told.tell(word, f"{word} cannot be looked into: {_words(errors[number])}")
             else:
-                self._quiet.looked(names[number], _use_of(ws.seats, names[number]))
+                name = names[number]
+                spent = spent_s(before[number], use_of(ws.seats, name))
+                self._quiet.looked(name, uses[name], spent)
                 self._told.well(word)
-
-
-def _use_of(seats: Seats, machine: str) -> SeatUse | None:
-    """What a machine uses now; None also when it cannot be asked: then it counts as busy."""
-    with suppress(SandboxError):
-        return seats.use_of(machine)
-    return None
 
 
 class Told:
@@ -260,7 +212,7 @@ class Told:
 def parts_of(ws: RunningWorkshop, say: Say, serve: Callable[[RunningWorkshop], None]) -> list[Part]:
     """Return all that is done for an open workshop; `serve` serves its pages, and returns never."""
     fresh, watch = Fresh(ws), members.MemberWatch()
-    uses = Uses(fresh)
+    uses, (for_copies, for_looks) = Uses(fresh), quiets()
 
     def tend() -> None:
         for words in members.tend_members(fresh.workshop(), watch):
@@ -269,10 +221,10 @@ def parts_of(ws: RunningWorkshop, say: Say, serve: Callable[[RunningWorkshop], N
     return [
         Part("the proxy", _PROXY_S, ProxyPart(fresh).do),
         Part("the pages", 1.0, lambda: serve(fresh.workshop())),
-        Part("the copies of homes", _HOMES_S, HomesPart(fresh, say).do),
+        Part("the copies of homes", _HOMES_S, HomesPart(fresh, for_copies, say).do),
         # It fails just when a server dies
         Part("the watch over the servers", _MEMBERS_S, tend, longest_pause_s=_MEMBERS_S),
-        Part("the looks into seats", _LOOKS_S, LooksPart(fresh, uses, say).do),
+        Part("the looks into seats", _LOOKS_S, LooksPart(fresh, uses, for_looks, say).do),
         Part("the logs", _LOGS_S, lambda: _shorten_logs(ws)),
     ]
 
