@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import stat
+import time
 from pathlib import Path
 from typing import Any, Final, Protocol, Self, TypeVar
 
@@ -127,6 +128,48 @@ def read_saved(
         raise BrokenFileError(path, error.reason, message=message, hint=hint) from error
     except ValueError as error:
         raise BrokenFileError(path, _reason(error), message=message, hint=hint) from error
+
+
+Stamp = tuple[int, int, int]
+_SETTLED_NS: Final = 50_000_000
+"""A file that is younger may be written again at what the kernel takes for the same moment."""
+
+
+def stamp(path: Path) -> Stamp | None:
+    """Return what changes when a file of ours is written anew; None when it is not there."""
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_ino, about.st_size
+
+
+class KnownFiles:
+    """Files that are asked for again and again, and read only when they have changed.
+
+    May be used from threads. What is returned is shared, so nobody may change it.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[Stamp, object]] = {}
+
+    def read(
+        self, path: Path, model: type[Model], *, message: str = "", hint: str = ""
+    ) -> Model | None:
+        """Return what `read_saved` does.
+
+        Raises:
+            BrokenFileError: as in `read_saved`.
+        """
+        # Before it is read: when it is replaced meanwhile, it is read again the next time
+        now = stamp(path)
+        known = self._known.get(path)
+        if known is not None and known[0] == now and isinstance(known[1], model):
+            return known[1]
+        found = read_saved(path, model, message=message, hint=hint)
+        if now is not None and found is not None and time.time_ns() - now[0] > _SETTLED_NS:
+            self._known[path] = (now, found)
+        return found
 
 
 def text_of(value: object) -> str:

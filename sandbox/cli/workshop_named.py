@@ -62,16 +62,19 @@ def name_of(word: str | None) -> str:
 
 
 def opened(word: str | None, listener: "Listener") -> "RunningWorkshop":
-    """Return the open workshop for what the user typed.
+    """Return the open workshop for what the user typed; its keeper is started where it was killed.
 
     Raises:
         UsageError: there is none of that name, or nobody said which of several.
         BrokenFileError: its record is damaged.
     """
     from sandbox.cli.settings import context
+    from sandbox.workflows.workshop.keeper import revive_keeper
     from sandbox.workflows.workshop.running import RunningWorkshop
 
-    return RunningWorkshop.named(name_of(word), context(listener))
+    ws = RunningWorkshop.named(name_of(word), context(listener))
+    revive_keeper(ws)
+    return ws
 
 
 def name_and_last(words: Sequence[str], *, what: str) -> tuple[str | None, str]:

@@ -235,6 +235,16 @@ class Seats(Protocol):
         """
         ...
 
+    def use_of(self, name: str) -> SeatUse | None:
+        """Say what one machine uses at this very moment; None when it does not run.
+
+        What `uses` says of all may be some seconds old.
+
+        Raises:
+            MemberLostError, HostError, ProviderError: it cannot be asked.
+        """
+        ...
+
     def clear(self, workshop: str) -> None:
         """Remove the rules that `prepare` made, and copies that `spread` made; can be done again.
 

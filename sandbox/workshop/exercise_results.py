@@ -7,7 +7,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from sandbox.files import write_whole
-from sandbox.saved import BrokenFileError, read_saved
+from sandbox.saved import BrokenFileError
 from sandbox.workshop.store import WorkshopStore
 from sandbox.workshop.view import ExerciseResult
 
@@ -26,7 +26,7 @@ class ExerciseResults(BaseModel):
 def exercise_results(store: WorkshopStore) -> ExerciseResults:
     """Read the results; none when there is no file, or a damaged one: the next run writes it."""
     with suppress(BrokenFileError):
-        return read_saved(store.folder / _FILE, ExerciseResults) or ExerciseResults()
+        return store.saved(_FILE, ExerciseResults) or ExerciseResults()
     return ExerciseResults()
 
 

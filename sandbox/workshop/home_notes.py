@@ -12,7 +12,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from sandbox.files import write_whole
-from sandbox.saved import BrokenFileError, read_saved
+from sandbox.saved import BrokenFileError
 from sandbox.workshop.store import WorkshopStore
 
 _FILE: Final = "homes.json"
@@ -58,7 +58,7 @@ class HomeNotes(BaseModel):
 def home_notes(store: WorkshopStore) -> HomeNotes:
     """Read the notes; none when the file is not there, or damaged: the next copies write them."""
     with suppress(BrokenFileError):
-        return read_saved(store.folder / _FILE, HomeNotes) or HomeNotes()
+        return store.saved(_FILE, HomeNotes) or HomeNotes()
     return HomeNotes()
 
 

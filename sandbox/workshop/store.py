@@ -28,7 +28,7 @@ from sandbox.errors import UsageError
 from sandbox.files import private_folder, write_whole
 from sandbox.locks import Lock, hold, hold_now, lock_path
 from sandbox.paths import state_dir
-from sandbox.saved import read_saved
+from sandbox.saved import KnownFiles, Model, read_saved
 from sandbox.workshop.names import seat_word
 from sandbox.workshop.record import WorkshopRecord
 from sandbox.workshop.seat_map import Seat, SeatMap
@@ -58,6 +58,7 @@ class WorkshopStore:
     def __init__(self, name: str) -> None:
         self.name = name
         self.folder = state_dir() / _FOLDER / name
+        self._files = KnownFiles()
 
     def part(self, *names: str) -> Path:
         """Return a private folder below this one, made where it is missing."""
@@ -73,10 +74,21 @@ class WorkshopStore:
         Raises:
             BrokenFileError: it is damaged.
         """
-        return read_saved(
-            self.folder / "workshop.json",
-            WorkshopRecord,
-            message=f"the record of the workshop {self.name} cannot be read",
+        return self._known("workshop.json", WorkshopRecord, "record")
+
+    def saved(self, name: str, model: type[Model]) -> Model | None:
+        """Read a file of the folder, only when it has changed since; None when it is not there.
+
+        Raises:
+            BrokenFileError: it is damaged.
+        """
+        return self._files.read(self.folder / name, model)
+
+    def _known(self, name: str, model: type[Model], what: str) -> Model | None:
+        return self._files.read(
+            self.folder / name,
+            model,
+            message=f"the {what} of the workshop {self.name} cannot be read",
             hint=f"sandbox workshop down {self.name}",
         )
 
@@ -119,13 +131,7 @@ class WorkshopStore:
         Raises:
             BrokenFileError: it is damaged.
         """
-        found = read_saved(
-            self.folder / "seats.json",
-            SeatMap,
-            message=f"the seat map of the workshop {self.name} cannot be read",
-            hint=f"sandbox workshop down {self.name}",
-        )
-        return found or SeatMap(workshop=self.name)
+        return self._known("seats.json", SeatMap, "seat map") or SeatMap(workshop=self.name)
 
     def change(self, how: Callable[[SeatMap], SeatMap]) -> SeatMap:
         """Change the seat map, with nobody else at it meanwhile; return the new one.

@@ -1,6 +1,6 @@
 """Who is stuck: what makes the trainer go there first. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -42,7 +42,8 @@ def ranks(view: WorkshopView) -> tuple[Rank, ...]:
 
     Seats of which nothing is wrong follow by number, then spare ones, then retired ones.
     """
-    found = [_rank(one, view) for one in view.seats]
+    room = _room(view)
+    found = [_rank(one, room) for one in view.seats]
     return tuple(sorted(found, key=_order))
 
 
@@ -53,14 +54,29 @@ def _order(rank: Rank) -> tuple[int, int, float, int]:
     return (kind, -rank.why, since, seat.number)
 
 
-def _rank(seat: SeatView, view: WorkshopView) -> Rank:
-    why, words = next(_reasons(seat, view), (Stuck.NO, ""))
+@dataclass(frozen=True)
+class _Room:
+    """How many people are seen at work: counted once, not once for each seat."""
+
+    now: datetime
+    seen: int
+    active: int
+
+
+def _room(view: WorkshopView) -> _Room:
+    people = [one for one in view.seats if _has_somebody(one)]
+    active = sum(not _is_silent(one, view.at) for one in people)
+    return _Room(view.at, len(people), active)
+
+
+def _rank(seat: SeatView, room: _Room) -> Rank:
+    why, words = next(_reasons(seat, room), (Stuck.NO, ""))
     return Rank(seat, why, words)
 
 
-def _reasons(seat: SeatView, view: WorkshopView) -> Iterator[tuple[Stuck, str]]:
+def _reasons(seat: SeatView, room: _Room) -> Iterator[tuple[Stuck, str]]:
     """The most pressing one first."""
-    now, look = view.at, seat.look
+    now, look = room.now, seat.look
     if seat.retired:
         return
     if seat.asked_at is not None:
@@ -71,7 +87,7 @@ def _reasons(seat: SeatView, view: WorkshopView) -> Iterator[tuple[Stuck, str]]:
         yield Stuck.OFF, "its machine is off"
     if look is not None and look.error and look.error_at and now - look.error_at <= ERROR_IS_NEW:
         yield Stuck.ERROR, f"error {_ago(look.error_at, now)}: {look.error}"
-    if look is not None and _is_silent(seat, now) and _others_work(seat, view.seats, now):
+    if look is not None and _is_silent(seat, now) and _others_work(seat, room):
         since = look.active_at
         words = f"last did something {_ago(since, now)}" if since else "has done nothing yet"
         yield Stuck.SILENT, words
@@ -84,10 +100,9 @@ def _is_silent(seat: SeatView, now: datetime) -> bool:
     return active_at is None or now - active_at > SILENT
 
 
-def _others_work(seat: SeatView, seats: Sequence[SeatView], now: datetime) -> bool:
-    others = [one for one in seats if _has_somebody(one) and one.number != seat.number]
-    active = [one for one in others if not _is_silent(one, now)]
-    return bool(others) and len(active) >= _OTHERS_WORK * len(others)
+def _others_work(silent: SeatView, room: _Room) -> bool:
+    others = room.seen - _has_somebody(silent)
+    return others > 0 and room.active >= _OTHERS_WORK * others
 
 
 def _has_somebody(seat: SeatView) -> bool:

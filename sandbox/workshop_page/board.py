@@ -69,6 +69,8 @@ class Board:
     _hurry: asyncio.Event = field(default_factory=asyncio.Event)
     _look_wanted: bool = False
     _seen: Shown | None = None
+    _view: WorkshopView | None = None
+    """What was seen was made of it."""
     _look_cpu_s: float = 0.0
 
     def poke(self, *, look: bool = True) -> None:
@@ -155,8 +157,11 @@ class Board:
         """Look, in a thread; also say how much of the processor it took."""
         began = time.thread_time()
         view = self.look()
-        shown = Shown(rows_of(view), summary_of(view), title=view.title, exercises=view.exercises)
-        return shown, time.thread_time() - began
+        if view is not self._view or self._seen is None:
+            rows, summary = rows_of(view), summary_of(view)
+            self._seen = Shown(rows, summary, title=view.title, exercises=view.exercises)
+            self._view = view
+        return self._seen, time.thread_time() - began
 
     async def _publish(self) -> None:
         shown = replace(self._seen or Shown(), jobs=self.jobs(), trouble=self.trouble)

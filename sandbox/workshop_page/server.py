@@ -20,6 +20,7 @@ from sandbox.workshop_page.trainer_page import TrainerPage
 
 _BACKLOG = 256
 _END_S = 2
+_WAKES_S = 0.5
 
 
 class _Server(uvicorn.Server):
@@ -38,13 +39,13 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
-    async def on_tick(self, counter: int) -> bool:
-        if await super().on_tick(counter):
-            return True
-        is_over = self._stop.is_set()
-        if is_over and self._at_end is not None:
+    async def main_loop(self) -> None:
+        """Wait for the end, as uvicorn does, which wakes up ten times a second for it."""
+        # Zero: with it the date in our answers is made anew
+        while not (await self.on_tick(0) or self._stop.is_set()):
+            await asyncio.sleep(_WAKES_S)
+        if self._at_end is not None:
             await self._at_end()
-        return is_over
 
 
 def serve(ws: RunningWorkshop, *, stop: threading.Event, actions: Actions | None = None) -> None:

@@ -158,6 +158,9 @@ class FakeSeats:
             if one.power is Power.RUNNING
         }
 
+    def use_of(self, name: str) -> SeatUse | None:
+        return self.uses(self._found(name).label.workshop).get(name)
+
     def clear(self, workshop: str) -> None:
         self.rules.pop(workshop, None)
 

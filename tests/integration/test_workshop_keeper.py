@@ -104,6 +104,22 @@ def test_whatever_is_killed_is_back(ws: RunningWorkshop) -> None:
         assert soon(ws), f"{kind}: {log(ws)}"
 
 
+def test_when_both_are_killed_at_once_the_next_command_starts_them(ws: RunningWorkshop) -> None:
+    keeper.ensure_keeper(ws)
+    assert soon(ws), log(ws)
+    pids = [victim(ws, "parent"), victim(ws, "child")]
+    for pid in pids:
+        # Neither of them gets to see that the other is gone
+        os.kill(pid, signal.SIGSTOP)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: all(map(is_gone, pids)), Deadline(10), every_s=0.01)
+    assert not keeper.keeper_runs(ws.store)
+    assert keeper.revive_keeper(ws)
+    assert soon(ws), log(ws)
+    assert not keeper.revive_keeper(ws)
+
+
 def is_gone(pid: int) -> bool:
     # The exe of a zombie cannot be read
     return not Path(f"/proc/{pid}/exe").exists()

@@ -9,7 +9,15 @@ from pydantic import BaseModel
 
 from sandbox import saved
 from sandbox.errors import ExitCode
-from sandbox.saved import BrokenFileError, read_bytes, read_json, read_saved, read_text
+from sandbox.files import write_whole
+from sandbox.saved import (
+    BrokenFileError,
+    KnownFiles,
+    read_bytes,
+    read_json,
+    read_saved,
+    read_text,
+)
 
 
 class Kept(BaseModel):
@@ -88,3 +96,28 @@ def test_a_file_without_an_end_is_not_read_to_it(
         read_saved(path, Kept, message="the plan cannot be read", hint="sandbox destroy x")
     assert caught.value.message == "the plan cannot be read"
     assert caught.value.hint == "sandbox destroy x"
+
+
+def test_a_known_file_is_read_again_only_when_it_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Text(str):
+        read = 0
+
+        @classmethod
+        def model_validate_json(cls, json_data: bytes) -> "Text":
+            cls.read += 1
+            return cls(json_data.decode())
+
+    path, known = tmp_path / "a.json", KnownFiles()
+    assert known.read(path, Text) is None
+    write_whole(path, "one")
+    # Just written: it may be written again at what the kernel takes for the same moment
+    assert (known.read(path, Text), known.read(path, Text), Text.read) == ("one", "one", 2)
+    later = path.stat().st_mtime_ns + 3600 * 10**9
+    monkeypatch.setattr("sandbox.saved.time.time_ns", lambda: later)
+    assert (known.read(path, Text), known.read(path, Text), Text.read) == ("one", "one", 3)
+    write_whole(path, "two")
+    assert (known.read(path, Text), known.read(path, Text), Text.read) == ("two", "two", 4)
+    path.unlink()
+    assert known.read(path, Text) is None

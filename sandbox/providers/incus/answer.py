@@ -41,6 +41,14 @@ def _named(shape: Any) -> Maybe:  # noqa: ANN401
 
 _CONFIG: Final = _named(Maybe(str))
 _ADDRESS: Final = {"family": str, "scope": str, "address": str}
+_STATE: Final = {
+    "status": Maybe(str),
+    "network": _named(Maybe({"addresses": _all(_ADDRESS)})),
+    "disk": _named(Maybe({"usage": Maybe(int)})),
+    "cpu": Maybe({"usage": Maybe(int)}),
+    "memory": Maybe({"usage": Maybe(int)}),
+    "processes": Maybe(int),
+}
 _INSTANCE: Final = {
     "name": str,
     "status": str,
@@ -48,15 +56,7 @@ _INSTANCE: Final = {
     "devices": _named(_CONFIG),
     # The member of a cluster; "none" on a server of its own
     "location": Maybe(str),
-    "state": Maybe(
-        {
-            "network": _named(Maybe({"addresses": _all(_ADDRESS)})),
-            "disk": _named(Maybe({"usage": Maybe(int)})),
-            "cpu": Maybe({"usage": Maybe(int)}),
-            "memory": Maybe({"usage": Maybe(int)}),
-            "processes": Maybe(int),
-        }
-    ),
+    "state": Maybe(_STATE),
 }
 _THING: Final = {
     "name": str,
@@ -114,6 +114,7 @@ _LISTS: Final = {
 _THINGS: Final = {
     "/1.0": _SERVER,
     f"/1.0/instances/{_NAME}": _INSTANCE,
+    f"/1.0/instances/{_NAME}/state": {**_STATE, "status": str},
     "/1.0/resources": {"memory": {"total": int}, "cpu": {"total": int}},
     "/1.0/operations": {"running": _all(_OPERATION)},
     f"/1.0/networks/{_NAME}": {"name": str, "config": _CONFIG, "status": Maybe(str)},

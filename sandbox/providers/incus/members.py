@@ -29,7 +29,7 @@ KERNEL_LIMITS: Final = (
 
 
 class KnownMembers:
-    """What the members of a cluster have, asked rarely: who is online, is asked each time.
+    """What servers have, asked rarely: which members of a cluster are online, is asked each time.
 
     A watch that asks every few seconds must cost little. May be used from threads.
     """
@@ -62,12 +62,12 @@ def incus_members(
         HostError, ProviderError: Incus cannot be asked.
     """
     asked = cluster or IncusCluster(client)
+    facts = known or KnownMembers()
     if not asked.is_one:
-        return (_member(client, server_name(client), target=None),)
+        return (facts.of("", lambda: _member(client, server_name(client), target=None)),)
     found = asked.members()
     # While a member is away, Incus may take 20 seconds to say what is where
     all_online = all(one.online for one in found)
-    facts = known or KnownMembers()
 
     def ask(name: str) -> Member:
         with asked.asking(name):

@@ -228,6 +228,11 @@ class IncusSeats(IncusPower, IncusCommands):
         """Say what the running machines use; see `Seats.uses`."""
         return self._uses.now(workshop)
 
+    def use_of(self, name: str) -> SeatUse | None:
+        """Say what one machine uses at this very moment; see `Seats.use_of`."""
+        with self._servers.reaching(name):
+            return self._uses.of(name)
+
     def clear(self, workshop: str) -> None:
         """Remove replicas, the network, its rules, and copies of images; see `Seats.clear`."""
         for one in self._replicas.replicas(workshop):

@@ -3,7 +3,7 @@
 Two processes: a small parent, which holds the lock `keeper` and starts its child again whenever it
 ends unexpectedly, and the child, which does the work. A child whose parent was killed starts a new
 parent and ends: any one of the two comes back by itself. When both are killed at once, the next
-`sandbox workshop up` starts them.
+command on the workshop starts them (`revive_keeper`).
 """
 
 import os
@@ -18,6 +18,7 @@ from typing import Final
 from sandbox.daemons import run_beside, spawn_daemon
 from sandbox.deadline import Deadline, keep_trying, wait_until
 from sandbox.errors import CommandError, HostError
+from sandbox.events import Notice
 from sandbox.locks import HeldError, Lock, lock_path
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.store import WorkshopStore
@@ -75,6 +76,28 @@ def start_keeper(store: WorkshopStore) -> None:
             details=_last_lines(log),
             hint=f"sandbox workshop status {store.name}",
         )
+
+
+def revive_keeper(ws: RunningWorkshop) -> bool:
+    """Start the keeper again where both of its processes are gone; tell the listener.
+
+    Only one that has run: the first is started by `up`, at its end. No command has to fail because
+    the keeper does not start: what is wrong is told, too.
+    """
+    store = ws.store
+    if ws.record.is_closing or not log_of(store).exists():
+        return False
+    if keeper_runs(store) or holder(store, CHILD) is not None:
+        return False
+    lost = "no home was copied and no lost server noticed since then"
+    try:
+        start_keeper(store)
+    except HostError as error:
+        why = f"{error.message}; try: sandbox workshop up {ws.record.path}"
+        ws.listener(Notice(ws.name, f"the keeper of {ws.name} was killed. {why}"))
+        return False
+    ws.listener(Notice(ws.name, f"the keeper of {ws.name} was killed ({lost}): it runs again"))
+    return True
 
 
 def stop_keeper(ws: RunningWorkshop) -> None:

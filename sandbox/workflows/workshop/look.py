@@ -14,7 +14,7 @@ from sandbox.app_logs.r_words import RWords
 from sandbox.errors import ProviderError, SandboxError
 from sandbox.files import write_whole
 from sandbox.paths import data_dir
-from sandbox.saved import BrokenFileError, read_saved
+from sandbox.saved import BrokenFileError
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.side_by_side import side_by_side
 from sandbox.workshop.seat_answer import SeatAnswer, SeatInside, SeatLooks, parse_answer
@@ -32,7 +32,7 @@ _MOST_LETTERS: Final = 300
 def looks(store: WorkshopStore) -> Mapping[int, SeatLook]:
     """Return what the keeper saw last in each seat; nothing of a file that is damaged."""
     try:
-        found = read_saved(store.folder / "looks.json", SeatLooks)
+        found = store.saved("looks.json", SeatLooks)
     except BrokenFileError:
         # It is made again within a minute
         return {}

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Final
 
 from sandbox.deadline import wait_until
@@ -16,8 +15,10 @@ from sandbox.errors import SandboxError
 from sandbox.files import shorten
 from sandbox.host.nginx import OwnNginx
 from sandbox.providers.seats import SeatUse
+from sandbox.saved import Stamp, stamp
 from sandbox.workflows.workshop import homes, look, members, proxy
 from sandbox.workflows.workshop.keeper import is_over, log_of
+from sandbox.workflows.workshop.quiet import Quiet, quiets, spent_s, use_of
 from sandbox.workflows.workshop.replicating import EVERY_S, ReplicasPart
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.names import seat_word
@@ -33,15 +34,6 @@ _MEMBERS_S: Final = 5.0
 _LOOKS_S: Final = 10.0
 _LOGS_S: Final = 60.0
 _USES_S: Final = 5.0
-_QUIET_S: Final = 0.02
-"""Seconds of processor: with no more than that nothing has happened in a seat."""
-_IDLE_SHARE: Final = 0.002
-"""The part of a processor that servers and timers of a seat need while nobody works there: measured
-0.1 % with RStudio Server and Shiny. For looks alone: no work is lost by one that comes late."""
-_COPIES_TRUST: Final = 5
-_LOOKS_TRUST: Final = 30
-"""A quiet seat is asked all the same every so many times: what happened in the very moment of the
-last time would else be missed until something else happens."""
 _LOOKS_AT_MOST: Final = 4
 """So many seats in one round, those first that were not looked into for longest: a look starts
 a program there, and thirty people at work must not slow each other by it."""
@@ -66,7 +58,7 @@ class Fresh:
 
     def __init__(self, ws: RunningWorkshop) -> None:
         self._ws = ws
-        self._seen: tuple[int, int] | None = None
+        self._seen: Stamp | None = None
         self._lock = threading.Lock()
 
     def workshop(self) -> RunningWorkshop:
@@ -91,57 +83,28 @@ class Uses:
     _at: float | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def now(self, *, within_s: float = _USES_S) -> Mapping[str, SeatUse]:
-        """Return an answer that is at most so old."""
+    def now(self) -> Mapping[str, SeatUse]:
+        """Return an answer of a moment ago; the provider's own may be some seconds older."""
         with self._lock:
-            if self._at is None or self.clock() - self._at > within_s:
+            if self._at is None or self.clock() - self._at > _USES_S:
                 ws = self.fresh.workshop()
                 self._found = ws.seats.uses(ws.name)
                 self._at = self.clock()
             return self._found
 
 
-@dataclass
-class Quiet:
-    """Knows in which machines nothing has happened since they were looked into."""
-
-    trust: int
-    """A quiet machine is not taken for quiet every so many times."""
-    idle_share: float = 0.0
-    """The part of a processor that it uses all the time."""
-    clock: Callable[[], float] = time.monotonic
-    _seen: dict[str, tuple[float, float]] = field(default_factory=dict)
-    _passed: dict[str, int] = field(default_factory=dict)
-
-    def is_quiet(self, machine: str, use: SeatUse | None) -> bool:
-        """Tell whether a machine need not be looked into now."""
-        if use is None or machine not in self._seen:
-            return False
-        before_s, at = self._seen[machine]
-        idle_s = _QUIET_S + self.idle_share * (self.clock() - at)
-        if not before_s - _QUIET_S <= use.cpu_s <= before_s + idle_s:
-            return False
-        self._passed[machine] = self._passed.get(machine, 0) + 1
-        return self._passed[machine] < self.trust
-
-    def looked(self, machine: str, use: SeatUse | None) -> None:
-        """Keep what a machine had used just after it was looked into: the look itself counts."""
-        self._passed[machine] = 0
-        if use is not None:
-            self._seen[machine] = use.cpu_s, self.clock()
-
-
 class ProxyPart:
-    """Starts the proxy again when it has gone, and lets it read a map that has changed."""
+    """Starts the proxy again when it has gone, and lets it read where seats are now."""
 
     def __init__(self, fresh: Fresh) -> None:
         self._fresh = fresh
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[tuple[int, Mapping[int, str]], ...] | None = None
 
     def do(self) -> None:
         """Look once."""
         ws = self._fresh.workshop()
-        now = stamp(ws.store.folder / "seats.json")
+        # Not the file: it is written anew with each copy of a home
+        now = tuple((one.number, one.upstreams) for one in ws.map().seats if one.ready)
         if (now == self._seen and proxy.proxy_runs(ws)) or is_over(ws.store):
             return
         proxy.ensure_proxy(ws)
@@ -151,16 +114,17 @@ class ProxyPart:
 class HomesPart:
     """Copies each home every so often, one after the other and not all in one burst."""
 
-    def __init__(self, fresh: Fresh, uses: Uses, say: Say) -> None:
-        self._fresh, self._uses, self._say = fresh, uses, say
+    def __init__(
+        self, fresh: Fresh, quiet: Quiet, say: Say, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._fresh, self._quiet, self._say, self._clock = fresh, quiet, say, clock
         self._due: dict[int, float] = {}
-        self._quiet = Quiet(_COPIES_TRUST)
         self._told = Told(say)
 
     def do(self) -> None:
         """Copy the homes that are due."""
         ws = self._fresh.workshop()
-        every_s, now = float(ws.workshop.copies.every_s), self._uses.clock()
+        every_s, now = float(ws.workshop.copies.every_s), self._clock()
         seats = [one for one in ws.map().seats if one.ready and one.generation]
         for at, seat in enumerate(seats):
             # The first time spread over the whole while, and so ever after
@@ -169,34 +133,30 @@ class HomesPart:
         if not due:
             return
         names = {one.number: ws.map().instance_of(one) for one in due}
-        uses = self._uses.now()
-        busy = [
-            one
-            for one in due
-            if not self._quiet.is_quiet(names[one.number], uses.get(names[one.number]))
-        ]
+        # Of these few, and of now: what was done a moment ago is to be in the copy
+        uses = {one.number: use_of(ws.seats, names[one.number]) for one in due}
+        busy = [one for one in due if not self._quiet.is_quiet(names[one.number], uses[one.number])]
         for one in due:
             # From when it was due, not from now: else each time would be a little later
             self._due[one.number] = max(self._due[one.number], now - every_s) + every_s
         if not busy:
             return
         outcomes = homes.save_homes(ws, [one.number for one in busy])
-        after = self._uses.now(within_s=0)
         for outcome in outcomes:
             word, name = seat_word(outcome.item), names[outcome.item]
             if outcome.error is not None:
                 self._told.tell(word, f"the home of {word} was not copied: {_words(outcome.error)}")
             else:
-                self._quiet.looked(name, after.get(name))
+                use = uses[outcome.item]
+                self._quiet.looked(name, use, spent_s(use, use_of(ws.seats, name)))
                 self._told.well(word)
 
 
 class LooksPart:
     """Looks into the seats in which something has happened."""
 
-    def __init__(self, fresh: Fresh, uses: Uses, say: Say) -> None:
-        self._fresh, self._uses = fresh, uses
-        self._quiet = Quiet(_LOOKS_TRUST, _IDLE_SHARE, uses.clock)
+    def __init__(self, fresh: Fresh, uses: Uses, quiet: Quiet, say: Say) -> None:
+        self._fresh, self._uses, self._quiet = fresh, uses, quiet
         self._rounds: dict[int, int] = {}
         self._round = 0
         self._told = Told(say)
@@ -217,14 +177,16 @@ class LooksPart:
         self._round += 1
         busy = sorted(busy, key=lambda number: self._rounds.get(number, 0))[:_LOOKS_AT_MOST]
         self._rounds.update(dict.fromkeys(busy, self._round))
+        before = {number: use_of(ws.seats, names[number]) for number in busy}
         errors = look.look_into(ws, busy)
-        after = self._uses.now(within_s=0)
         for number in busy:
             word = seat_word(number)
             if number in errors:
                 self._told.tell(word, f"{word} cannot be looked into: {_words(errors[number])}")
             else:
-                self._quiet.looked(names[number], after.get(names[number]))
+                name = names[number]
+                spent = spent_s(before[number], use_of(ws.seats, name))
+                self._quiet.looked(name, uses[name], spent)
                 self._told.well(word)
 
 
@@ -251,7 +213,7 @@ class Told:
 def parts_of(ws: RunningWorkshop, say: Say, serve: Callable[[RunningWorkshop], None]) -> list[Part]:
     """Return all that is done for an open workshop; `serve` serves its pages, and returns never."""
     fresh, watch = Fresh(ws), members.MemberWatch()
-    uses = Uses(fresh)
+    uses, (for_copies, for_looks) = Uses(fresh), quiets()
 
     def tend() -> None:
         for words in members.tend_members(fresh.workshop(), watch):
@@ -260,11 +222,11 @@ def parts_of(ws: RunningWorkshop, say: Say, serve: Callable[[RunningWorkshop], N
     return [
         Part("the proxy", _PROXY_S, ProxyPart(fresh).do),
         Part("the pages", 1.0, lambda: serve(fresh.workshop())),
-        Part("the copies of homes", _HOMES_S, HomesPart(fresh, uses, say).do),
+        Part("the copies of homes", _HOMES_S, HomesPart(fresh, for_copies, say).do),
         Part("the copies of whole seats", EVERY_S, ReplicasPart(fresh.workshop).do),
         # It fails just when a server dies
         Part("the watch over the servers", _MEMBERS_S, tend, longest_pause_s=_MEMBERS_S),
-        Part("the looks into seats", _LOOKS_S, LooksPart(fresh, uses, say).do),
+        Part("the looks into seats", _LOOKS_S, LooksPart(fresh, uses, for_looks, say).do),
         Part("the logs", _LOGS_S, lambda: _shorten_logs(ws)),
     ]
 
@@ -309,12 +271,3 @@ def _shorten_logs(ws: RunningWorkshop) -> None:
     nginx = OwnNginx(ws.store.folder / "nginx", ws.workshop.listen.port, "listen.port")
     for path in (log_of(ws.store), nginx.log):
         shorten(path, _LOG_BYTES)
-
-
-def stamp(path: Path) -> tuple[int, int] | None:
-    """Return what changes when a file of ours is written anew; None when it is not there."""
-    try:
-        about = path.stat()
-    except OSError:
-        return None
-    return about.st_mtime_ns, about.st_ino

@@ -35,20 +35,17 @@ _MOST_NAMED: Final = 8
 _ASKED_AT_ONCE: Final = 32
 
 
-def view(
-    ws: RunningWorkshop,
-    *,
-    cpu_percents: Mapping[str, float] | None = None,
-    looks: Mapping[int, SeatLook] | None = None,
-    uses: Mapping[str, SeatUse] | None = None,
-) -> WorkshopView:
-    """Ask the provider once, read the files, and return the whole workshop at this moment.
+@dataclass(frozen=True)
+class Asked:
+    """What the provider said: the rest of a view is in files, and costs little."""
 
-    Args:
-        ws: the workshop.
-        cpu_percents: how busy the machines are, by name, where the caller looks again and again.
-        looks: what was seen inside the seats, where the caller has it; else the keeper's.
-        uses: what the machines use now, where the caller has asked already.
+    machines: Mapping[str, SeatMachine]
+    members: tuple[Member, ...]
+    uses: Mapping[str, SeatUse]
+
+
+def ask(ws: RunningWorkshop, *, uses: Mapping[str, SeatUse] | None = None) -> Asked:
+    """Ask the provider; what the machines use only where the caller does not have it.
 
     Raises:
         HostError, ProviderError: the provider cannot be asked at all.
@@ -58,17 +55,41 @@ def view(
         asked_uses = pool.submit(_uses, ws) if uses is None else None
         asked_members = pool.submit(ws.seats.members)
         machines = {one.name: one for one in ws.seats.machines(ws.name)}
-        members = asked_members.result()
-        now_uses = asked_uses.result() if asked_uses is not None else uses or {}
+        return Asked(
+            machines=machines,
+            members=asked_members.result(),
+            uses=asked_uses.result() if asked_uses is not None else uses or {},
+        )
+
+
+def view(
+    ws: RunningWorkshop,
+    *,
+    cpu_percents: Mapping[str, float] | None = None,
+    looks: Mapping[int, SeatLook] | None = None,
+    asked: Asked | None = None,
+) -> WorkshopView:
+    """Ask the provider once, read the files, and return the whole workshop at this moment.
+
+    Args:
+        ws: the workshop.
+        cpu_percents: how busy the machines are, by name, where the caller looks again and again.
+        looks: what was seen inside the seats, where the caller has it; else the keeper's.
+        asked: what the provider said, where the caller has asked already.
+
+    Raises:
+        HostError, ProviderError: the provider cannot be asked at all.
+    """
+    said_now = asked if asked is not None else ask(ws)
     seats = ws.map()
-    offline = frozenset(one.name for one in members if not one.online)
+    offline = frozenset(one.name for one in said_now.members if not one.online)
     gathered = _Gathered(
         ws=ws,
         seats=seats,
-        machines=machines,
+        machines=said_now.machines,
         offline=offline,
         going_on=_going_on(seats, offline),
-        uses=now_uses,
+        uses=said_now.uses,
         cpu_percents=cpu_percents or {},
         looks=look.looks(ws.store) if looks is None else looks,
         results=exercises.results(ws.store),
@@ -83,7 +104,7 @@ def view(
         title=said.description or ws.name,
         at=now,
         seats=found,
-        members=tuple(_member_view(one, gathered) for one in members),
+        members=tuple(_member_view(one, gathered) for one in said_now.members),
         exercises=tuple(one.name for one in said.exercises),
         ends=ws.record.ends,
         claim_url=url_of(claim, said.listen.port, tls=said.tls is not None),

@@ -16,6 +16,7 @@ from sandbox.events import Listener
 from sandbox.spec.problem import InvalidBoxError
 from sandbox.spec.workshop import Listen, Tls
 from sandbox.workflows.context import Context
+from sandbox.workflows.workshop import keeper
 from sandbox.workflows.workshop.add import finish
 from tests.unit.workflows.workshop.conftest import FILE, Classroom, classroom, saving
 
@@ -46,6 +47,21 @@ def shown(*args: str) -> str:
     result = run(*args)
     assert result.exit_code == 0, (result.output, result.exception)
     return result.stdout
+
+
+@pytest.mark.parametrize(
+    "words", [["status"], ["add", "1"], ["extend", "--by", "1h"], ["slips"], ["homes"]], ids=str
+)
+def test_each_command_starts_a_keeper_that_was_killed(
+    room: Classroom, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    shown("up", "class.workshop.yml")
+    room.store.part("logs")
+    keeper.log_of(room.store).write_text("it ran\n", encoding="utf-8")
+    monkeypatch.setattr(keeper, "start_keeper", lambda store: started.append(store.name))
+    shown(*words)
+    assert started == ["class"]
 
 
 def test_from_up_to_down(room: Classroom) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from sandbox.errors import ProviderError, UsageError
+from sandbox.events import Listener
 from sandbox.providers.engine import Power
+from sandbox.providers.seats import Furnishing, SeatMachine, SeatWish
 from sandbox.workflows.workshop import claims, homes, keeper, members, proxy, push, replicas
 from sandbox.workflows.workshop.down import close
 from sandbox.workflows.workshop.members import evacuate
@@ -42,15 +44,17 @@ class CopiedSeats(CutSeats):
             self.kept = FakeReplicas(self, self.answer.__self__, cut=self.cut)  # type: ignore[attr-defined]
         return self.kept
 
-    def make(self, wish: Any, listener: Any) -> Any:
+    def make(
+        self, wish: SeatWish, listener: Listener, *, furnishing: Furnishing | None = None
+    ) -> SeatMachine:
         kept = self.replicas()
         if wish.replica and kept.there[wish.replica].member != wish.member:
             raise ProviderError("that replica is elsewhere")
+        # What it is a copy of is in it before anything is done there
         installed, stamp = kept.holds[wish.replica] if wish.replica else ("", 0)
-        made = super().make(wish, listener)
         kept.installed[wish.name], kept.homes.stamps[wish.name] = installed, stamp
         kept.homes.changed[wish.name] = kept.homes.clock
-        return made
+        return super().make(wish, listener, furnishing=furnishing)
 
     def left(self, workshop: str) -> tuple[str, ...]:
         return (*super().left(workshop), *self.replicas().there)
