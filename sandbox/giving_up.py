@@ -33,7 +33,7 @@ def given_up_when(is_away: IsAway) -> Iterator[None]:
         _IS_AWAY.reset(before)
 
 
-class Patience(Deadline):
+class WatchedDeadline(Deadline):
     """A deadline that is over earlier when nobody is there who could answer."""
 
     def __init__(self, timeout_s: float) -> None:

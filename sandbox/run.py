@@ -26,7 +26,7 @@ from typing import IO
 
 from sandbox.deadline import Deadline, wait_until
 from sandbox.errors import CommandError
-from sandbox.giving_up import Patience
+from sandbox.giving_up import WatchedDeadline
 from sandbox.interrupts import in_a_hurry
 from sandbox.streams import TAIL_LINES, Hide, Streams
 
@@ -115,7 +115,7 @@ def run(
     words = tuple(str(word) for word in argv)
     file = stdin if isinstance(stdin, Path) else None
     data = stdin.encode() if isinstance(stdin, str) else None if isinstance(stdin, Path) else stdin
-    started, deadline = time.monotonic(), Patience(timeout_s)
+    started, deadline = time.monotonic(), WatchedDeadline(timeout_s)
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with appended(log) as log_file, _opened(file) as source, _written(output) as sink:
