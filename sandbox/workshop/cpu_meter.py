@@ -18,7 +18,7 @@ IDLE_S: Final = 30.0
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _CpuReading:
     """A counter as it was read last, and from where its share is measured."""
 
     cpu_s: float
@@ -35,7 +35,7 @@ class CpuMeter:
     """Remembers the counters of machines from look to look."""
 
     def __init__(self) -> None:
-        self._readings: dict[str, _Reading] = {}
+        self._readings: dict[str, _CpuReading] = {}
 
     def percents(self, uses: Mapping[str, SeatUse], now: float) -> dict[str, float]:
         """Take what was read at `now`, in seconds; return the known percents of one cpu."""
@@ -47,11 +47,11 @@ class CpuMeter:
         }
 
 
-def _next(last: _Reading | None, cpu_s: float, now: float) -> _Reading:
+def _next(last: _CpuReading | None, cpu_s: float, now: float) -> _CpuReading:
     # It counts from zero again when the machine was started again
     if last is None or cpu_s < last.cpu_s:
-        return _Reading(cpu_s, now, cpu_s, now)
-    anew = _Reading(cpu_s, now, cpu_s, now, has_moved=True, percent=last.percent)
+        return _CpuReading(cpu_s, now, cpu_s, now)
+    anew = _CpuReading(cpu_s, now, cpu_s, now, has_moved=True, percent=last.percent)
     if cpu_s == last.cpu_s:
         return last if now - last.moved_at < IDLE_S else replace(anew, percent=0.0)
     elapsed_s = now - last.from_at

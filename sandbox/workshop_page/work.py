@@ -18,13 +18,15 @@ from starlette.responses import Response
 from sandbox.errors import SandboxError
 from sandbox.workflows.workshop import claims
 from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workshop import packing
 from sandbox.workshop.names import seat_word
 from sandbox.workshop.seat_map import Seat
 from sandbox.workshop_page import pages
 from sandbox.workshop_page.actions import Actions
 from sandbox.workshop_page.jobs import JobResult, Jobs
 
-MOST_UPLOAD_BYTES: Final = 256 * 1024 * 1024
+MOST_UPLOAD_BYTES: Final = (packing.MOST_MB + 1) * 1024 * 1024
+"""As much as goes to every seat at once, and what the form puts around it."""
 _MOST_FILES: Final = 100
 _MOST_ADDED: Final = 20
 _MOST_MINUTES: Final = 24 * 60
@@ -81,7 +83,7 @@ class Work:
             word=seat_word(seat.number) if seat is not None else "",
             wrong=wrong,
             ends=ends,
-            most_mb=MOST_UPLOAD_BYTES // (1024 * 1024),
+            most_mb=packing.MOST_MB,
             most_added=_MOST_ADDED,
         )
 

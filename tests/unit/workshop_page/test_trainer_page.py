@@ -16,6 +16,7 @@ from sandbox.errors import ProviderError
 from sandbox.paths import data_dir
 from sandbox.spec.workshop import Listen
 from sandbox.workflows.workshop.running import RunningWorkshop
+from sandbox.workshop.packing import MOST_MB
 from sandbox.workshop.seat_map import Holder
 from sandbox.workshop.view import SeatLook
 from sandbox.workshop_page.actions import real_actions
@@ -232,7 +233,11 @@ def test_files_are_pushed_under_their_own_names_and_then_removed() -> None:
     assert list((made.ws.store.folder / "uploads").iterdir()) == []
     for name, to in (("..", "a"), ("a\x01b", "a"), ("x.R", "../up"), ("x.R", "/etc"), ("", "a")):
         assert one.send("/do/push", upload(name, to), kind).status == 422, (name, to)
-    assert one.post("/do/push", {}, content_length="999999999").status == 413
+    most = MOST_MB * 1024 * 1024
+    assert f'data-most="{most}"' in one.get("/ask/push").text
+    # What goes to the seats at once may be sent, and not much more
+    assert one.post("/do/push", {}, content_length=f"{most + 1000}").status == 422
+    assert one.post("/do/push", {}, content_length=f"{most + 2 * 1024 * 1024}").status == 413
 
 
 def test_the_newest_copy_of_a_home_is_sent_as_a_file() -> None:
