@@ -59,6 +59,7 @@ class FakeIncus(IncusClient):
         *,
         parameters: Mapping[str, str] | None = None,
         timeout_s: float = 30,
+        wait: bool = True,
     ) -> Any:
         if path == "/1.0":
             return {"environment": {"architectures": ["x86_64", "i686"]}}

@@ -236,6 +236,18 @@ def test_from_a_copy_of_which_nothing_can_be_made_the_seat_comes_back_all_the_sa
     assert any("of the copy of the whole seat nothing could be made" in one for one in said)
 
 
+def test_up_makes_a_machine_that_is_gone_from_the_copy(
+    cluster: Copied, classroom: Classroom
+) -> None:
+    cluster.install(1, "a package")
+    replicas.copy_seat(cluster.ws, 1)
+    for number in (1, 2):
+        cluster.seats.remove(cluster.machine(number))
+    classroom.up((classroom.folder / "class.workshop.yml").read_text())
+    assert (cluster.installed(1), cluster.installed(2)) == ("a package", "")
+    assert {cluster.machine(1), cluster.machine(2)} == {"ws-class-01-g2", "ws-class-02-g2"}
+
+
 def test_a_seat_at_which_somebody_works_is_left_out(cluster: Copied) -> None:
     with cluster.ws.store.working(1):
         assert replicas.copy_seat(cluster.ws, 1) is None
