@@ -181,7 +181,13 @@ def test_the_copy_of_a_seat_that_moved_goes(cluster: Copied) -> None:
     moved = cluster.on("n2")
     evacuate(cluster.ws, "n2")
     replicas.tidy(cluster.ws)
-    assert {one.seat for one in cluster.kept.there.values()} == {1, 2, 3, 4} - set(moved)
+    left = {1, 2, 3, 4} - set(moved)
+    assert {one.seat for one in cluster.kept.there.values()} == left
+    retired = left.pop()
+    gone = {"retired": True, "ready": False}
+    cluster.ws.store.change_seat(retired, lambda one: one.model_copy(update=gone))
+    replicas.tidy(cluster.ws)
+    assert {one.seat for one in cluster.kept.there.values()} == left
 
 
 def test_a_copy_whose_server_is_lost_is_made_elsewhere_and_never_counts_twice(
