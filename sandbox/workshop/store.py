@@ -8,6 +8,7 @@
     id_ed25519         the key for the checks of exercises
     files/ checks/     what is handed out, and what is run
     homes.json         how old the copies of homes are, and why there is no newer one
+    replicas.json      which copies of whole seats are whole, and since when
     exercises.json     who is how far
     homes/             the newest copy of each home: seat07.tar; and older ones that were set aside
     nginx/ logs/       the proxy's files, and what the keeper said

@@ -128,7 +128,8 @@ def tidy(ws: RunningWorkshop) -> None:
         # The list first: what is noted after it is not in it
         there = [one for one in kept.replicas(ws.name) if one.is_reachable]
         notes = replica_notes(ws.store)
-        seats = {one.number: one for one in ws.map().seats} if ws.workshop.copies.seats else {}
+        wanted = ws.map().seats if ws.workshop.copies.seats else ()
+        seats = {one.number: one for one in wanted if not one.retired}
         for one in there:
             note, seat = notes.of(one.seat), seats.get(one.seat)
             if seat is not None and note.name == one.name and note.is_of(seat):

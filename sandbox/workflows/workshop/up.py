@@ -1,7 +1,7 @@
 """Open a workshop: every seat is made, and answers at its address. Run again, it goes on."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ from sandbox.providers.seats import SeatMachine, Seats
 from sandbox.spec.load_workshop import LoadedWorkshop
 from sandbox.ssh import make_key
 from sandbox.workflows.context import Context
-from sandbox.workflows.workshop import exercises, homes, keeper, proxy, push
+from sandbox.workflows.workshop import exercises, homes, keeper, proxy, push, replicas
 from sandbox.workflows.workshop.bring import at_once, bring_in, members_for, require_answers, serve
 from sandbox.workflows.workshop.members import answers
 from sandbox.workflows.workshop.model_plan import (
@@ -25,7 +25,6 @@ from sandbox.workflows.workshop.model_plan import (
     seat_placement,
 )
 from sandbox.workflows.workshop.plan import room_for, wanted_of
-from sandbox.workflows.workshop.replicas import refuse_obstacle
 from sandbox.workflows.workshop.running import RunningWorkshop, first_answering, seats_at
 from sandbox.workflows.workshop.side_by_side import SeatOutcome, side_by_side
 from sandbox.workshop.names import seat_word, workshop_name
@@ -122,7 +121,7 @@ def _opened(loaded: LoadedWorkshop, store: WorkshopStore, context: Context) -> R
     require_baking(placement, context)
     others = tuple(one for one in loaded.workshop.remotes if one != remote)
     seats = seats_at(remote, context, others)
-    refuse_obstacle(loaded, seats)
+    replicas.refuse_obstacle(loaded, seats)
     _require_room(loaded, store.name, seats)
     checks = exercises.agree_checks(loaded, context, store.part("checks"))
     record = _record(loaded, before, store.name, placement, remote)
@@ -304,6 +303,9 @@ def _do(ws: RunningWorkshop, task: _Task) -> Seat:
             return now
         if task.machine is None:
             saved = homes.home_for(ws, now) if now.generation else None
+            with suppress(ProviderError):
+                if now.generation and replicas.come_back(ws, now, saved) is not None:
+                    return ws.seat(number)
             return bring_in(
                 ws,
                 number,

@@ -185,7 +185,13 @@ def test_the_copy_of_a_seat_that_moved_goes(cluster: Copied) -> None:
     moved = cluster.on("n2")
     evacuate(cluster.ws, "n2")
     replicas.tidy(cluster.ws)
-    assert {one.seat for one in cluster.kept.there.values()} == {1, 2, 3, 4} - set(moved)
+    left = {1, 2, 3, 4} - set(moved)
+    assert {one.seat for one in cluster.kept.there.values()} == left
+    retired = left.pop()
+    gone = {"retired": True, "ready": False}
+    cluster.ws.store.change_seat(retired, lambda one: one.model_copy(update=gone))
+    replicas.tidy(cluster.ws)
+    assert {one.seat for one in cluster.kept.there.values()} == left
 
 
 def test_a_copy_whose_server_is_lost_is_made_elsewhere_and_never_counts_twice(
@@ -238,6 +244,18 @@ def test_from_a_copy_of_which_nothing_can_be_made_the_seat_comes_back_all_the_sa
     assert cluster.machine(number) == f"ws-class-{number:02d}-g3"
     assert cluster.stamp(number) == stamp
     assert any("of the copy of the whole seat nothing could be made" in one for one in said)
+
+
+def test_up_makes_a_machine_that_is_gone_from_the_copy(
+    cluster: Copied, classroom: Classroom
+) -> None:
+    cluster.install(1, "a package")
+    replicas.copy_seat(cluster.ws, 1)
+    for number in (1, 2):
+        cluster.seats.remove(cluster.machine(number))
+    classroom.up((classroom.folder / "class.workshop.yml").read_text())
+    assert (cluster.installed(1), cluster.installed(2)) == ("a package", "")
+    assert {cluster.machine(1), cluster.machine(2)} == {"ws-class-01-g2", "ws-class-02-g2"}
 
 
 def test_a_seat_at_which_somebody_works_is_left_out(cluster: Copied) -> None:
