@@ -1,6 +1,7 @@
 """What Incus is asked for the copy of a whole seat, and what is made of its answers."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -44,6 +45,10 @@ WISH = ReplicaWish(
 )
 
 
+def _url(member: str) -> str:
+    return f"https://10.88.0.{member[1:]}:8443"
+
+
 @dataclass
 class StandInIncus:
     """Answers as Incus 6.0.4 does; a copy ends when it was asked for the third time."""
@@ -58,6 +63,10 @@ class StandInIncus:
 
     def ref(self, name: str) -> str:
         return f"lab1:{name}"
+
+    def straight_to(self, url: str) -> AbstractContextManager[None]:
+        """The user has a remote for the first member alone."""
+        return nullcontext()
 
     def query(
         self, method: str, path: str, data: Mapping[str, Any] | None = None, **words: Any
@@ -75,6 +84,8 @@ class StandInIncus:
             return {"driver": self.driver}
         if path == "/1.0/instances":
             return list(self.there.values())
+        if path == "/1.0/cluster/members":
+            return [{"server_name": n, "url": _url(n), "status": "Online"} for n in ("n1", "n2")]
         if (name := path.rpartition("/")[2]) not in self.there:
             raise NotFoundError(f"no {name}")
         return self.there[name]
@@ -97,7 +108,7 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Lab:
     client = cast("IncusClient", incus)
     servers = SeatServers(client)
     cut: set[str] = set()
-    members = tuple(ServerMember(f"n{k}", f"https://10.88.0.{k}:8443", online=True) for k in (1, 2))
+    members = tuple(ServerMember(n, _url(n), online=True) for n in ("n1", "n2"))
     monkeypatch.setattr(IncusCluster, "is_one", True)
     monkeypatch.setattr(IncusCluster, "members", lambda _: members)
     monkeypatch.setattr(IncusCluster, "lives", lambda _, name: name not in cut)
