@@ -18,8 +18,8 @@ HOST_MB: Final = 1024
 SEAT_DISK_MB: Final = 50
 """What a new seat adds to the pool: clones share what they have in common with their image."""
 START_S: Final = 8.0
-"""From the clone of a seat until its servers answer, when as many are made at once as may be. With
-RStudio Server and Shiny each needs 4 s of a processor: 33 of them took 71 s on two."""
+"""From the clone of a seat until its servers answer, when as many are made at once as may be
+(`python -m bench seats`)."""
 AT_ONCE_PER_CPU: Final = 2
 """More clones at once than this make none of them faster, and Incus's database gets in the way."""
 PEOPLE_PER_ACCESS_POINT: Final = 25
