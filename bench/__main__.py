@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import typer
 
-from bench import clones, cycle, packages, provision, rstudio, workshop
+from bench import clones, cycle, keeper, packages, provision, rstudio, workshop
 from bench.measure import Table, heading, load
 
 ROWS: dict[str, Callable[[int], Table]] = {
@@ -25,6 +25,7 @@ ROWS: dict[str, Callable[[int], Table]] = {
     "packages-source": packages.sources,
     "warm-rstudio": rstudio.warm,
     "seats": workshop.seats,
+    "keeper": keeper.idle,
 }
 
 

@@ -14,12 +14,23 @@ import yaml
 
 from bench.clones import memory_of
 from bench.measure import Series, Table, ratio, timed
-from bench.place import BOX, PAGE, address_by_hand, baked, copy_by_hand, first_page, incus, sandbox
+from bench.place import (
+    BOX,
+    PAGE,
+    address_by_hand,
+    copy_by_hand,
+    first_page,
+    incus,
+    incus_place,
+    sandbox,
+)
 from sandbox.errors import SandboxError
+from sandbox.providers.incus.seats import IncusSeats
+from sandbox.workshop.store import WorkshopStore
 
 SIZES = (10, 30, 60)
-_PORT = 18_480
-_NAME = "bench"
+PORT = 18_480
+NAME = "bench"
 _SMALL = 10
 """A workshop with more seats is measured once: that takes minutes."""
 
@@ -27,10 +38,7 @@ _SMALL = 10
 def seats(runs: int) -> Table:
     """`workshop up` of a baked box, and a loop of `incus copy` and `incus start`, in turn."""
     sizes = [int(word) for word in os.environ.get("SANDBOX_BENCH_SEATS", "").split()] or SIZES
-    image = baked().image
-    with _workshop(1) as file:
-        # It bakes the image of the seats: what is measured is `up` of a baked box
-        _up(file, 1)
+    image = _baked()
     series: list[Series] = []
     notes = [
         "Each figure is for one seat. Time: until every seat's app answers, ours through the proxy"
@@ -40,8 +48,8 @@ def seats(runs: int) -> Table:
         ours, by_hand = Series(f"{size}: workshop up"), Series(f"{size}: by hand")
         memory = Series(f"{size}: memory", unit="MB")
         for _ in range(1 if size > _SMALL else runs):
-            with _workshop(size) as file:
-                seconds = timed(lambda: _up(file, size))  # noqa: B023  (called at once)
+            with workshop_of(size) as file:
+                seconds = timed(lambda: open_it(file, size))  # noqa: B023  (called at once)
                 ours.values.append(seconds / size)
                 names = [one["machine"] for one in _status()]
                 memory.values.append(sum(memory_of(one) for one in names) / 1e6 / size)
@@ -59,10 +67,19 @@ def seats(runs: int) -> Table:
     return Table("Seats of a workshop", series, notes)
 
 
+def _baked() -> str:
+    """Have the image of the seats baked, and name it: what is measured is `up` of a baked box."""
+    with workshop_of(1) as file:
+        open_it(file, 1)
+        key = WorkshopStore(NAME).require().image_key
+        return next(iter(IncusSeats(incus_place()).images(key).values()))
+
+
 @contextmanager
-def _workshop(size: int) -> Iterator[Path]:
+def workshop_of(size: int) -> Iterator[Path]:
+    """A workshop file for so many seats; what was opened of it is closed again."""
     with TemporaryDirectory(prefix="sandbox-bench-") as folder:
-        file = Path(folder) / f"{_NAME}.workshop.yml"
+        file = Path(folder) / f"{NAME}.workshop.yml"
         said = {
             "version": 1,
             "box": BOX,
@@ -70,23 +87,24 @@ def _workshop(size: int) -> Iterator[Path]:
             "spare": 0,
             "work_mb": 256,
             "limits": {"cpus": 1, "memory_mb": 512},
-            "listen": {"port": _PORT, "page_port": _PORT + 1},
+            "listen": {"port": PORT, "page_port": PORT + 1},
         }
         file.write_text(yaml.safe_dump(said), encoding="utf-8")
         try:
             yield file
         finally:
-            sandbox("workshop", "down", _NAME, "--no-collect", "--yes", check=False)
+            sandbox("workshop", "down", NAME, "--no-collect", "--yes", check=False)
 
 
-def _up(file: Path, size: int) -> None:
+def open_it(file: Path, size: int) -> None:
+    """`workshop up`, until the app of every seat answers at its address."""
     sandbox("workshop", "up", str(file), "--into", str(file.parent / "slips"))
     with ThreadPoolExecutor(2) as two:
         list(two.map(_page, range(1, size + 1)))
 
 
 def _page(number: int) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", _PORT, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
     try:
         connection.request("GET", PAGE, headers={"Host": f"seat{number:02d}.localhost"})
         if (status := connection.getresponse().status) != http.client.OK:
@@ -96,7 +114,7 @@ def _page(number: int) -> None:
 
 
 def _status() -> list[dict[str, str]]:
-    found: list[dict[str, str]] = json.loads(sandbox("workshop", "status", _NAME, "--json").stdout)[
+    found: list[dict[str, str]] = json.loads(sandbox("workshop", "status", NAME, "--json").stdout)[
         "seats"
     ]
     return found

@@ -18,8 +18,8 @@ HOST_MB: Final = 1024
 SEAT_DISK_MB: Final = 50
 """What a new seat adds to the pool: clones share what they have in common with their image."""
 START_S: Final = 8.0
-"""From the clone of a seat until its servers answer, when as many are made at once as may be. With
-RStudio Server and Shiny each needs 4 s of a processor: 33 of them took 71 s on two."""
+"""From the clone of a seat until its servers answer, when as many are made at once as may be
+(`python -m bench seats`)."""
 REPLICA_IDLE_MB: Final = 3
 """What a copy of a whole seat sends when nothing has changed there: the list of its files."""
 AT_ONCE_PER_CPU: Final = 2

@@ -62,7 +62,7 @@ class Actions:
 def real_actions() -> Actions:
     """Return what the workflows do."""
     return Actions(
-        view=Viewer(),
+        view=RoomViewer(),
         inside=look.inside,
         reset=_reset,
         restart=_restart,
@@ -75,7 +75,7 @@ def real_actions() -> Actions:
     )
 
 
-class Viewer:
+class RoomViewer:
     """Looks again and again, and says what the processors did between.
 
     A claim, a call for help or a look of the keeper changes files alone: the provider is not asked

@@ -249,8 +249,10 @@ def test_a_dead_proxy_and_a_dead_keeper_come_back(room: Classroom) -> None:
     for pid in room.keepers():
         os.kill(pid, signal.SIGKILL)
     assert room.answers(1)
-    room.up()
+    # Any command on the workshop starts it again
+    room.command("status")
     assert room.keepers()
+    room.up()
     assert {n: one["machine"] for n, one in room.seats().items()} == machines
 
 

@@ -12,7 +12,7 @@ from sandbox.providers.seats import SeatMachine, SeatUse
 from sandbox.workflows.workshop import keeper
 from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workshop.view import SeatState, WorkshopView
-from sandbox.workshop_page.actions import Viewer
+from sandbox.workshop_page.actions import RoomViewer
 from tests.fakes.seats import FakeSeats
 from tests.fakes.workshops import open_workshop_of, put_machine
 
@@ -45,7 +45,7 @@ class Room:
         self.ws: RunningWorkshop = open_workshop_of(4, seats=self.seats)
         for number in range(1, 5):
             put_machine(self.ws, number, {3838: f"10.0.0.{number}:3838"})
-        self.viewer = Viewer(lambda: self.now)
+        self.viewer = RoomViewer(lambda: self.now)
 
     def look(self) -> WorkshopView:
         self.seats.asked.clear()
