@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.errors import ProviderError, UsageError
+from sandbox.errors import ProviderError
 from sandbox.events import Listener
 from sandbox.providers.engine import Power
 from sandbox.providers.seats import Furnishing, SeatMachine, SeatWish
@@ -384,11 +384,3 @@ def test_the_trainer_sees_how_old_it_is_and_where(
     assert (
         "the copy of the whole seat is on a server that is away: seat01" in view(cluster.ws).notices
     )
-
-
-def test_where_they_make_no_sense_they_are_refused_with_the_line(classroom: Classroom) -> None:
-    text = f"version: 1\nbox: shiny\nseats: 2\n{MORE}"
-    with pytest.raises(UsageError) as refused:
-        classroom.up(text)
-    assert "class.workshop.yml:4: copies.seats: the provider keeps no" in refused.value.details
-    assert not classroom.store.exists()
