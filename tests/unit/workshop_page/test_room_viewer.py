@@ -78,10 +78,11 @@ def test_a_new_machine_is_asked_for_at_once(room: Room) -> None:
 def test_machines_are_asked_for_at_each_look_and_what_they_use_seldom(room: Room) -> None:
     seen = room.look()
     told: Counter[str] = Counter()
+    views: list[WorkshopView] = []
     for _ in range(30):
         room.now += 2
         room.seats.cpu_s += 0.5
-        seen = room.look()
+        views.append(room.look())
         told += room.seats.asked
     assert told == {"machines": 30, "members": 30, "uses": 6}
-    assert {one.cpu_percent for one in seen.seats} == {25.0}
+    assert {one.cpu_percent for one in views[-1].seats} == {25.0}
