@@ -76,7 +76,7 @@ def test_a_new_machine_is_asked_for_at_once(room: Room) -> None:
 
 
 def test_machines_are_asked_for_at_each_look_and_what_they_use_seldom(room: Room) -> None:
-    seen = room.look()
+    room.look()
     told: Counter[str] = Counter()
     views: list[WorkshopView] = []
     for _ in range(30):

@@ -54,7 +54,8 @@ class CopiedSeats(CutSeats):
         installed, stamp = kept.holds[wish.replica] if wish.replica else ("", 0)
         kept.installed[wish.name], kept.homes.stamps[wish.name] = installed, stamp
         kept.homes.changed[wish.name] = kept.homes.clock
-        return super().make(wish, listener, furnishing=furnishing)
+        made: SeatMachine = super().make(wish, listener, furnishing=furnishing)
+        return made
 
     def left(self, workshop: str) -> tuple[str, ...]:
         return (*super().left(workshop), *self.replicas().there)
