@@ -64,7 +64,7 @@ class _Taken:
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _CopyWish:
     """What is to come out of a seat."""
 
     into: Path
@@ -249,7 +249,7 @@ def take_home(
         HomeTooLargeError: it has more than `max_mb`.
         MemberLostError, ProviderError: it cannot be read.
     """
-    return _take(ws, machine, _Wanted(into, max_mb, still_s=still_s)).look
+    return _take(ws, machine, _CopyWish(into, max_mb, still_s=still_s)).look
 
 
 def keep_returned(ws: RunningWorkshop, machine: str, number: int, generation: int) -> Path:
@@ -285,7 +285,7 @@ def _save(ws: RunningWorkshop, seat: Seat, *, still_s: int) -> SavedHome:
     began, sum_of_new, size_bytes = datetime.now(UTC), note.sha256, note.size_bytes
     sweep(file)
     with fresh_file(file) as fresh:
-        wanted = _Wanted(fresh, ws.workshop.copies.max_mb, since=since, still_s=still_s)
+        wanted = _CopyWish(fresh, ws.workshop.copies.max_mb, since=since, still_s=still_s)
         taken = _take(ws, machine, wanted)
         if not taken.is_unchanged:
             sum_of_new, size_bytes = sha256_of(fresh), fresh.stat().st_size
@@ -310,7 +310,7 @@ def _save(ws: RunningWorkshop, seat: Seat, *, still_s: int) -> SavedHome:
     return SavedHome(file, size_bytes, sum_of_new, began)
 
 
-def _take(ws: RunningWorkshop, machine: str, wanted: _Wanted) -> _Taken:
+def _take(ws: RunningWorkshop, machine: str, wanted: _CopyWish) -> _Taken:
     into, max_mb, since = wanted.into, wanted.max_mb, wanted.since
     script, words = SAVE_HOME, save_words(ws.workshop.user, max_mb, since)
     if wanted.still_s:
