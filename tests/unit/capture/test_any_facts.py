@@ -122,6 +122,8 @@ def test_what_capture_writes_up_takes(facts: Facts) -> None:
     )
     with TemporaryDirectory() as folder:
         (Path(folder) / "x.facts.json").write_text("{}")
+        for file in box.files:
+            (Path(folder) / file.name).write_text(file.text, encoding="utf-8")
         path = Path(folder) / "captured.yml"
         path.write_text(box.text, encoding="utf-8")
         loaded = load_box(path)
