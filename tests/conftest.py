@@ -288,6 +288,9 @@ def pytest_configure() -> None:
         # SIGHUP may be ignored on purpose: nohup
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, end)
+    # A shell lets what it starts with `&` ignore Ctrl-C, and so would all that a test interrupts
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
