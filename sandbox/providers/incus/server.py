@@ -22,6 +22,8 @@ from sandbox.providers.seats import MemberLostError
 
 _ONLINE = ("Online",)
 _UNHEARD = ("Offline",)
+_BACK_S = 10.0
+"""Seconds until the members of a cluster reach one that was started again."""
 _LIST_S = 6.0
 _ELECTION_S = 40.0
 """Seconds in which a cluster that lost the leader of its database has another one."""
@@ -107,7 +109,8 @@ class ServerFacts:
                 f"{' and '.join(away)} of the cluster {'do' if len(away) > 1 else 'does'} not"
                 f" answer, and all members are needed to {what}",
                 details="pools and networks are made and removed on all members at once",
-                hint="start it again; or, when it is gone for good: "
+                hint="start it again, and wait until Incus has heard of it (up to half a minute);\n"
+                "or, when it is gone for good: "
                 f"incus cluster remove --force {away[0]}",
             )
 
@@ -235,11 +238,20 @@ def cluster_members(
 
 
 def _drivers_of(client: IncusClient, member: ServerMember) -> frozenset[str] | None:
-    """The storage drivers of a member; None when it does not answer, whatever Incus thinks."""
+    """The storage drivers of a member; None when it does not answer, whatever Incus thinks.
+
+    One that has just been started again is not reached by the others for some seconds.
+    """
     if not member.online:
         return None
     try:
-        answer = client.query("GET", "/1.0", parameters={"target": member.name})
+        answer = keep_trying(
+            lambda: client.query("GET", "/1.0", parameters={"target": member.name}),
+            Deadline(_BACK_S),
+            despite=MemberLostError,
+            every_s=0.5,
+            again=lambda _: True,
+        )
     except MemberLostError:
         return None
     return _drivers(environment_of(answer))
