@@ -1,4 +1,4 @@
-"""The command line's entry: registers the commands and catches every error; only it exits."""
+"""The command line: registers the commands and catches every error; only it exits, and entry.py."""
 
 import gc
 import os

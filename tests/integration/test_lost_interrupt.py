@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 LOST = """
 import os, signal, time
 from sandbox.interrupts import Interrupted, heard, in_a_hurry, listen
@@ -45,3 +47,22 @@ def test_other_errors_that_nobody_can_catch_are_still_said() -> None:
     done = said_by(OTHER)
     assert done.stdout == "goes on\n"
     assert "of its own" in done.stderr
+
+
+LOADING = """
+import os, signal, sys
+class Loading:
+    def find_spec(self, name, path, target=None):
+        if name == "sandbox.cli.app":
+            os.kill(os.getpid(), signal.SIGTERM if "term" in sys.argv else signal.SIGINT)
+sys.meta_path.insert(0, Loading())
+from sandbox.cli.entry import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("word", "said"), [("int", "interrupted\n"), ("term", "terminated\n")])
+def test_while_the_command_is_loaded_it_ends_without_a_traceback(word: str, said: str) -> None:
+    argv = [sys.executable, "-c", LOADING, word]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (130, said)
