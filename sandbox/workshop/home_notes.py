@@ -4,18 +4,14 @@
 old after a crash only leads to one more copy.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from sandbox.files import write_whole
-from sandbox.saved import BrokenFileError
+from sandbox.workshop.seat_notes import NotesFile, SeatNotes
 from sandbox.workshop.store import WorkshopStore
-
-_FILE: Final = "homes.json"
 
 
 class HomeNote(BaseModel):
@@ -42,33 +38,21 @@ class HomeNote(BaseModel):
     trouble_at: datetime | None = None
 
 
-class HomeNotes(BaseModel):
-    """The notes on all homes, by the number of the seat."""
+class HomeNotes(SeatNotes[HomeNote]):
+    """The notes on all homes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    format: Literal[1] = 1
-    seats: Mapping[int, HomeNote] = {}
-
-    def of(self, number: int) -> HomeNote:
-        """Return the note on a seat's home; an empty one when there is none."""
-        return self.seats.get(number, HomeNote())
+    def _empty(self) -> HomeNote:
+        return HomeNote()
 
 
-def home_notes(store: WorkshopStore) -> HomeNotes:
+_NOTES: Final = NotesFile("homes.json", "homes", HomeNotes)
+
+
+def home_notes(store: WorkshopStore) -> SeatNotes[HomeNote]:
     """Read the notes; none when the file is not there, or damaged: the next copies write them."""
-    with suppress(BrokenFileError):
-        return store.saved(_FILE, HomeNotes) or HomeNotes()
-    return HomeNotes()
+    return _NOTES.read(store)
 
 
 def note_home(store: WorkshopStore, number: int, how: Callable[[HomeNote], HomeNote]) -> HomeNote:
     """Change the note on one seat's home, with nobody else at it meanwhile; return the new one."""
-    with store.hold("homes"):
-        found = home_notes(store)
-        before = found.of(number)
-        after = how(before)
-        if after != before:
-            notes = found.model_copy(update={"seats": {**found.seats, number: after}})
-            write_whole(store.part() / _FILE, notes.model_dump_json(indent=1))
-        return after
+    return _NOTES.change(store, number, how)

@@ -4,20 +4,15 @@
 written here last: what a command that was cut off has left counts for nothing, and is removed.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from sandbox.files import write_whole
-from sandbox.locks import hold, lock_path
-from sandbox.saved import BrokenFileError, read_saved
 from sandbox.workshop.seat_map import Seat
+from sandbox.workshop.seat_notes import NotesFile, SeatNotes
 from sandbox.workshop.store import WorkshopStore
-
-_FILE: Final = "replicas.json"
 
 
 class ReplicaNote(BaseModel):
@@ -54,38 +49,26 @@ class ReplicaNote(BaseModel):
         return ReplicaNote(begun=self.begun, holders=self.holders)
 
 
-class ReplicaNotes(BaseModel):
-    """The notes on all replicas, by the number of the seat."""
+class ReplicaNotes(SeatNotes[ReplicaNote]):
+    """The notes on all replicas."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    format: Literal[1] = 1
-    seats: Mapping[int, ReplicaNote] = {}
-
-    def of(self, number: int) -> ReplicaNote:
-        """Return the note on a seat's replica; an empty one when there is none."""
-        return self.seats.get(number, ReplicaNote())
+    def _empty(self) -> ReplicaNote:
+        return ReplicaNote()
 
 
-def replica_notes(store: WorkshopStore) -> ReplicaNotes:
+_NOTES: Final = NotesFile("replicas.json", "replica-notes", ReplicaNotes)
+
+
+def replica_notes(store: WorkshopStore) -> SeatNotes[ReplicaNote]:
     """Read the notes; none when the file is not there, or damaged: then there is no replica."""
-    with suppress(BrokenFileError):
-        return read_saved(store.folder / _FILE, ReplicaNotes) or ReplicaNotes()
-    return ReplicaNotes()
+    return _NOTES.read(store)
 
 
 def note_replica(
     store: WorkshopStore, number: int, how: Callable[[ReplicaNote], ReplicaNote]
 ) -> ReplicaNote:
     """Change the note on one seat's replica, with nobody else at it; return the new one."""
-    with hold(lock_path(f"workshop.{store.name}.replica-notes")):
-        found = replica_notes(store)
-        before = found.of(number)
-        after = how(before)
-        if after != before:
-            notes = found.model_copy(update={"seats": {**found.seats, number: after}})
-            write_whole(store.part() / _FILE, notes.model_dump_json(indent=1))
-        return after
+    return _NOTES.change(store, number, how)
 
 
 def forget_replica(store: WorkshopStore, number: int) -> None:

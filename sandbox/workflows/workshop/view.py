@@ -19,8 +19,9 @@ from sandbox.workflows.workshop.running import RunningWorkshop
 from sandbox.workflows.workshop.side_by_side import side_by_side
 from sandbox.workshop.home_notes import home_notes
 from sandbox.workshop.names import claim_host, seat_word, url_of
-from sandbox.workshop.replica_notes import ReplicaNotes, replica_notes
+from sandbox.workshop.replica_notes import ReplicaNote, ReplicaNotes, replica_notes
 from sandbox.workshop.seat_map import Seat, SeatMap
+from sandbox.workshop.seat_notes import SeatNotes
 from sandbox.workshop.view import (
     ExerciseResult,
     MemberView,
@@ -126,7 +127,7 @@ class _Gathered:
     cpu_percents: Mapping[str, float]
     looks: Mapping[int, SeatLook]
     results: Mapping[int, Mapping[str, ExerciseResult]]
-    replicas: ReplicaNotes
+    replicas: SeatNotes[ReplicaNote]
 
 
 def _uses(ws: RunningWorkshop) -> Mapping[str, SeatUse]:

@@ -9,6 +9,7 @@ import pytest
 
 from sandbox.errors import ProviderError
 from sandbox.events import Listener
+from sandbox.paths import state_dir
 from sandbox.providers.engine import Power
 from sandbox.providers.seats import Furnishing, SeatMachine, SeatWish
 from sandbox.workflows.workshop import claims, homes, keeper, members, proxy, push, replicas
@@ -18,6 +19,7 @@ from sandbox.workflows.workshop.replicating import ReplicasPart
 from sandbox.workflows.workshop.reset import reset
 from sandbox.workflows.workshop.view import view
 from sandbox.workshop.replica_notes import note_replica, replica_notes
+from sandbox.workshop.store import WorkshopStore
 from tests.fakes.replicas import FakeReplicas
 from tests.unit.workflows.workshop.conftest import Classroom
 from tests.unit.workflows.workshop.test_members import (
@@ -385,3 +387,10 @@ def test_the_trainer_sees_how_old_it_is_and_where(
     assert (
         "the copy of the whole seat is on a server that is away: seat01" in view(cluster.ws).notices
     )
+
+
+def test_a_note_that_changes_nothing_leaves_nothing_of_a_workshop_that_is_gone() -> None:
+    store = WorkshopStore("gone")
+    note_replica(store, 1, lambda note: note)
+    assert not store.exists()
+    assert not list((state_dir() / "locks").glob("workshop.gone.*"))
